@@ -1,0 +1,5 @@
+//! Configuration: from YAML to a validated [`Config`].
+
+pub mod model;
+
+pub use model::*;

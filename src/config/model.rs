@@ -1,0 +1,165 @@
+//! The validated configuration: every default filled in, every reference resolved.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::secret::{Redactor, Secret};
+
+/// A validated configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The addresses to listen on; `port` alone means every IPv6 and IPv4 address.
+    pub listen: Vec<SocketAddr>,
+    pub clients: Vec<Client>,
+    pub response_model: ResponseModel,
+    pub server: Server,
+    /// A file of PEM certificates trusted besides the built-in roots.
+    pub ca_file: Option<PathBuf>,
+    /// `http://host:port` that upstream calls go through. Proxy variables of the environment are not read.
+    pub proxy: Option<String>,
+    /// Where cooldowns survive a restart.
+    pub state_file: Option<PathBuf>,
+    pub providers: Vec<Arc<Provider>>,
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// Somebody who may use the gateway.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// For the log; `default` for the top-level `api_key`.
+    pub name: String,
+    pub key: Secret,
+    /// The routes this client sees; `None` means all.
+    pub routes: Option<Vec<String>>,
+}
+
+/// What `model` says in an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResponseModel {
+    /// The route's name, which the client asked for.
+    #[default]
+    Route,
+    /// Whatever the provider said.
+    Upstream,
+}
+
+/// An OpenAI-compatible API.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The place in [`Config::providers`].
+    pub index: usize,
+    pub name: String,
+    /// Keys in the order of the file; empty for servers without one.
+    pub keys: Vec<Secret>,
+    /// Without a trailing slash.
+    pub base_url: String,
+    pub strict_json_schema: bool,
+    /// Extra request headers. Their values may be keys.
+    pub headers: Vec<(String, Secret)>,
+    /// The host is a loopback or private address, or `localhost`: a local server that is soon back.
+    pub private: bool,
+}
+
+/// A name that clients put into `model`, and the steps behind it.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub name: String,
+    /// The deadline over all steps, before the commit point.
+    pub timeout: Option<Duration>,
+    pub steps: Vec<Step>,
+}
+
+/// One provider and model to try.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub provider: Arc<Provider>,
+    pub model: String,
+    /// Bounds the first byte, and the whole answer when it is not streamed.
+    pub timeout: Duration,
+    /// The longest gap between two reads of a stream after its first content.
+    pub stall_timeout: Duration,
+    /// The base of guessed cooldowns; `None` is the built-in one, zero turns them off.
+    pub cooldown: Option<Duration>,
+    /// How often the step is repeated after a failure that may pass.
+    pub retries: u32,
+    pub conflict_resolution: Option<ConflictResolution>,
+    /// `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for models known to need it.
+    pub thinking: Option<bool>,
+}
+
+/// Which side gives way when a request has both `tools` and `response_format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictResolution {
+    /// `tools`: the tools stay, `response_format` goes.
+    Tools,
+    /// `format`: `response_format` stays; `tools`, `tool_choice` and `parallel_tool_calls` go.
+    Format,
+}
+
+/// The limits of the HTTP edge, `server:` in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Requests worked on at once; above it clients get 503.
+    pub max_concurrent_requests: usize,
+    pub max_connections: usize,
+    /// Bytes of request line and fields, 431 above it.
+    pub max_head: usize,
+    /// Number of fields, 431 above it.
+    pub max_fields: usize,
+    /// Bytes of the request target, 414 above it.
+    pub max_target: usize,
+    /// Bytes of a request body, 413 above it.
+    pub max_body: usize,
+    /// Bytes of a provider's answer that is not streamed.
+    pub max_answer: usize,
+    /// From the first byte of a head to its end, 408 after it.
+    pub head_timeout: Duration,
+    /// For a whole request body, 408 after it.
+    pub body_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long a client may refuse to take any more of its answer.
+    pub write_timeout: Duration,
+    /// How long requests in flight may take to end after SIGTERM.
+    pub shutdown_timeout: Duration,
+    pub connect_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            max_concurrent_requests: 256,
+            max_connections: 4096,
+            max_head: 32 * 1024,
+            max_fields: 100,
+            max_target: 8 * 1024,
+            max_body: 32 * 1024 * 1024,
+            max_answer: 64 * 1024 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    /// The route of exactly this name.
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// Masks every key of this configuration.
+    pub fn redactor(&self) -> Redactor {
+        let clients = self.clients.iter().map(|client| client.key.clone());
+        let providers = self.providers.iter().flat_map(|provider| {
+            let headers = provider.headers.iter().map(|(_, value)| value.clone());
+            provider.keys.iter().cloned().chain(headers)
+        });
+        Redactor::new(clients.chain(providers))
+    }
+}

@@ -1,0 +1,135 @@
+//! Error bodies in the shape the OpenAI SDKs parse: `{"error": {"message", "type", "param", "code", "details"?}}`.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The gateway's own error codes. Each has one status but `RouteExecutionFailed`, whose status tells the client
+/// whether to retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    InvalidRequest,
+    InvalidJson,
+    ValidationFailed,
+    Unauthorized,
+    RouteNotFound,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    BodyTooLarge,
+    TargetTooLong,
+    HeadTooLarge,
+    ExpectationFailed,
+    NotImplemented,
+    VersionNotSupported,
+    Overloaded,
+    RouteExecutionFailed,
+    RouteTimeout,
+    Internal,
+}
+
+impl Code {
+    /// The code as it stands in the body.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::InvalidJson => "INVALID_JSON",
+            Self::ValidationFailed => "VALIDATION_FAILED",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::RouteNotFound => "ROUTE_NOT_FOUND",
+            Self::NotFound => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::TargetTooLong => "TARGET_TOO_LONG",
+            Self::HeadTooLarge => "HEAD_TOO_LARGE",
+            Self::ExpectationFailed => "EXPECTATION_FAILED",
+            Self::NotImplemented => "NOT_IMPLEMENTED",
+            Self::VersionNotSupported => "VERSION_NOT_SUPPORTED",
+            Self::Overloaded => "OVERLOADED",
+            Self::RouteExecutionFailed => "ROUTE_EXECUTION_FAILED",
+            Self::RouteTimeout => "ROUTE_TIMEOUT",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// The status that goes with the code; for `RouteExecutionFailed` the one used when nothing better is known.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest | Self::InvalidJson | Self::ValidationFailed => 400,
+            Self::Unauthorized => 401,
+            Self::RouteNotFound | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::TargetTooLong => 414,
+            Self::ExpectationFailed => 417,
+            Self::HeadTooLarge => 431,
+            Self::NotImplemented => 501,
+            Self::RouteExecutionFailed => 502,
+            Self::Overloaded => 503,
+            Self::RouteTimeout => 504,
+            Self::VersionNotSupported => 505,
+            Self::Internal => 500,
+        }
+    }
+}
+
+/// The `type` member that goes with a status, as the OpenAI API names them.
+pub fn type_of(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// An error body before it is written.
+#[derive(Serialize)]
+pub struct ErrorBody<'a> {
+    pub message: &'a str,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub param: Option<&'a str>,
+    pub code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<&'a RawValue>,
+}
+
+impl<'a> ErrorBody<'a> {
+    /// An error of the gateway's own with the code's usual status.
+    pub fn new(code: Code, message: &'a str) -> Self {
+        Self {
+            message,
+            kind: type_of(code.status()),
+            param: None,
+            code: code.label(),
+            details: None,
+        }
+    }
+
+    /// `{"error":{...}}`
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Envelope<'b> {
+            error: &'b ErrorBody<'b>,
+        }
+        // Strings and raw JSON always serialize; the empty object is for the type checker.
+        serde_json::to_vec(&Envelope { error: self }).unwrap_or_else(|_| b"{}".to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_library_finds_every_member() {
+        let body = ErrorBody::new(Code::Unauthorized, "say \"please\"").to_json();
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"error":{"message":"say \"please\"","type":"authentication_error","param":null,"code":"UNAUTHORIZED"}}"#
+        );
+    }
+}

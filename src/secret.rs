@@ -1,0 +1,95 @@
+//! Keys that cannot be printed, and the masking of keys inside texts that others wrote.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+/// What stands in place of a key.
+pub const MASK: &str = "***";
+
+/// Keys shorter than this are not searched for in foreign texts: masking `a` or `key` would garble every message.
+const SHORTEST_MASKED: usize = 8;
+
+/// A key or token. It has no `Display` and no `Serialize`; `Debug` prints [`MASK`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The key itself, for the one place that puts it on the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares without telling by its duration how many leading bytes agree. The length is not hidden.
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(candidate).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+/// Replaces every known key inside a text. Providers echo keys in their error messages.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    known: Vec<Secret>,
+}
+
+impl Redactor {
+    /// Keys shorter than eight bytes are left out: they would garble ordinary words.
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let mut known: Vec<Secret> = secrets
+            .into_iter()
+            .filter(|secret| secret.0.len() >= SHORTEST_MASKED)
+            .collect();
+        // The longest first, so that a key that begins with another one is masked whole.
+        known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+        known.dedup();
+        Self { known }
+    }
+
+    pub fn redact(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for secret in &self.known {
+            if masked.contains(&secret.0) {
+                masked = masked.replace(&secret.0, MASK);
+            }
+        }
+        masked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "***");
+    }
+
+    #[test]
+    fn matching_is_exact() {
+        let secret = Secret::new("sk-12345678");
+        assert!(secret.matches(b"sk-12345678"));
+        for wrong in ["", "sk-1234567", "sk-123456789", "sk-12345679"] {
+            assert!(!secret.matches(wrong.as_bytes()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn keys_are_masked_wherever_they_stand() {
+        let redactor = Redactor::new(["sk-12345678", "sk-12345678-long", "short"].map(Secret::new));
+        assert_eq!(
+            redactor.redact("bad key sk-12345678, sk-12345678-long; short"),
+            "bad key ***, ***; short"
+        );
+    }
+}
