@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Everything an operator or a newcomer does with ai-gateway: `./ops.sh --help`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'TEXT'
+usage: ./ops.sh COMMAND [ARGUMENT ...]
+
+  demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
+  test                       build, and run all tests; what they need is set up under target/
+  build                      build the static binary and copy it to ./ai-gateway
+TEXT
+}
+
+die() {
+    printf 'ops.sh: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+# The toolchain, also where a login shell has not put it on the PATH yet.
+need_cargo() {
+    if ! command -v cargo >/dev/null && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    fi
+    command -v cargo >/dev/null ||
+        die 'cargo is missing: install Rust 1.91 or newer from https://rustup.rs, and a C compiler (Debian: apt install build-essential)' 127
+    command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null ||
+        die 'a C compiler is missing: install one (Debian: apt install build-essential)' 127
+}
+
+# Prints where the static binary of a profile is: builds name the host as an explicit target (.cargo/config.toml).
+binary() {
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    printf '%s/%s/%s/ai-gateway\n' "${CARGO_TARGET_DIR:-target}" "$host" "$1"
+}
+
+build_release() {
+    need_cargo
+    cargo build --release --locked >&2
+}
+
+cmd_demo() {
+    build_release
+    exec "$(binary release)" demo "$@"
+}
+
+cmd_build() {
+    build_release
+    install -m 755 "$(binary release)" ./ai-gateway
+    printf 'built ./ai-gateway (%s bytes, static)\n' "$(wc -c <./ai-gateway)"
+}
+
+cmd_test() {
+    need_cargo
+    cargo test --locked "$@"
+    [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+demo) cmd_demo "$@" ;;
+test) cmd_test "$@" ;;
+build) cmd_build "$@" ;;
+-h | --help | help) usage ;;
+'')
+    usage >&2
+    exit 64
+    ;;
+*)
+    usage >&2
+    die "unknown command: $command" 64
+    ;;
+esac
