@@ -1,0 +1,123 @@
+//! `api_key` and `api_keys` at the top: who may use the gateway.
+
+use std::sync::Arc;
+
+use super::model::{Client, Route};
+use super::reader::{Table, Text, Value};
+use super::suggest::did_you_mean;
+use crate::secret::Secret;
+
+/// The name of the client whose key is the plain `api_key`.
+const DEFAULT_NAME: &str = "default";
+
+/// At least one client: a gateway without a key would hand out the operator's provider keys.
+pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
+    let mut clients = Vec::new();
+    let plain = root.get("api_key");
+    let several = root.get("api_keys");
+    match (&plain, &several) {
+        (None, None) => root
+            .report("api_key is missing: clients need a key, often `api_key: ${GATEWAY_API_KEY}`"),
+        (Some(value), None) => {
+            let text = value.text();
+            if text
+                .as_ref()
+                .is_some_and(|text| text.content.trim().is_empty())
+            {
+                value.report("is empty: clients need a key");
+            }
+        }
+        _ => {}
+    }
+    let default = plain
+        .as_ref()
+        .and_then(|value| Some((value, key(value, value.filled()?)?)));
+    if let Some((_, key)) = &default {
+        clients.push(Client {
+            name: DEFAULT_NAME.to_owned(),
+            key: key.clone(),
+            routes: None,
+        });
+    }
+    if let Some(value) = several {
+        let listed = value.list().unwrap_or_default();
+        if listed.is_empty() && value.is_list() && default.is_none() {
+            value.report("is empty: clients need a key");
+        }
+        for value in &listed {
+            add(value, routes, &mut clients);
+        }
+    }
+    clients
+}
+
+/// Reads `{name, key, routes}`.
+fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
+    let Some(table) = value.table() else { return };
+    let name = table
+        .required("name")
+        .filter(|(value, name)| value.is_printable(name));
+    if let Some((value, name)) = &name {
+        if clients.iter().any(|client| client.name == name.content) {
+            value.report(format!("{} is the name of two clients", name.quoted()));
+        }
+    }
+    let key = table
+        .required("key")
+        .and_then(|(value, text)| Some((key(&value, text)?, value)));
+    if let Some((key, value)) = &key {
+        if let Some(other) = clients.iter().find(|client| client.key == *key) {
+            value.report(format!(
+                "is the key of {:?} too: nobody could tell them apart",
+                other.name
+            ));
+        }
+    }
+    let allowed = table
+        .get("routes")
+        .and_then(|value| allowed(&value, routes));
+    table.finish(|_| false);
+    if let (Some((_, name)), Some((key, _))) = (name, key) {
+        clients.push(Client {
+            name: name.content,
+            key,
+            routes: allowed,
+        });
+    }
+}
+
+/// The key as clients send it. White space around it, which a pasted line or a `.env` file with CRLF brings along,
+/// can never arrive in a header.
+fn key(value: &Value, text: Text) -> Option<Secret> {
+    let key = text.content.trim();
+    if key.is_empty() {
+        value.report("is empty");
+        return None;
+    }
+    if key.chars().any(char::is_control) {
+        value.report("holds a line break or another control character");
+        return None;
+    }
+    Some(Secret::new(key))
+}
+
+fn allowed(value: &Value, routes: &[Arc<Route>]) -> Option<Vec<String>> {
+    let listed = value.list()?;
+    if listed.is_empty() {
+        value.report("is empty: leave it out to allow every route");
+    }
+    let mut names = Vec::new();
+    for value in listed {
+        let Some(text) = value.text() else { continue };
+        if routes.iter().any(|route| route.name == text.content) {
+            names.push(text.content);
+        } else {
+            let suggestion = did_you_mean(
+                &text.content,
+                routes.iter().map(|route| route.name.as_str()),
+            );
+            value.report(format!("unknown route {}{suggestion}", text.quoted()));
+        }
+    }
+    Some(names)
+}
