@@ -13,35 +13,20 @@ const DEFAULT_NAME: &str = "default";
 /// At least one client: a gateway without a key would hand out the operator's provider keys.
 pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
     let mut clients = Vec::new();
-    let plain = root.get("api_key");
-    let several = root.get("api_keys");
-    match (&plain, &several) {
-        (None, None) => root
-            .report("api_key is missing: clients need a key, often `api_key: ${GATEWAY_API_KEY}`"),
-        (Some(value), None) => {
-            let text = value.text();
-            if text
-                .as_ref()
-                .is_some_and(|text| text.content.trim().is_empty())
-            {
-                value.report("is empty: clients need a key");
-            }
-        }
-        _ => {}
+    let (one, several) = (root.get("api_key"), root.get("api_keys"));
+    if one.is_none() && several.is_none() {
+        root.report("api_key is missing: clients need a key, often `api_key: ${GATEWAY_API_KEY}`");
     }
-    let default = plain
-        .as_ref()
-        .and_then(|value| Some((value, key(value, value.filled()?)?)));
-    if let Some((_, key)) = &default {
+    if let Some(key) = one.as_ref().and_then(|value| key(value, &value.text()?)) {
         clients.push(Client {
             name: DEFAULT_NAME.to_owned(),
-            key: key.clone(),
+            key,
             routes: None,
         });
     }
     if let Some(value) = several {
         let listed = value.list().unwrap_or_default();
-        if listed.is_empty() && value.is_list() && default.is_none() {
+        if listed.is_empty() && value.is_list() && one.is_none() {
             value.report("is empty: clients need a key");
         }
         for value in &listed {
@@ -64,7 +49,7 @@ fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
     }
     let key = table
         .required("key")
-        .and_then(|(value, text)| Some((key(&value, text)?, value)));
+        .and_then(|(value, text)| Some((key(&value, &text)?, value)));
     if let Some((key, value)) = &key {
         if let Some(other) = clients.iter().find(|client| client.key == *key) {
             value.report(format!(
@@ -88,10 +73,10 @@ fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
 
 /// The key as clients send it. White space around it, which a pasted line or a `.env` file with CRLF brings along,
 /// can never arrive in a header.
-fn key(value: &Value, text: Text) -> Option<Secret> {
+fn key(value: &Value, text: &Text) -> Option<Secret> {
     let key = text.content.trim();
     if key.is_empty() {
-        value.report("is empty");
+        value.report("is empty: clients need a key");
         return None;
     }
     if key.chars().any(char::is_control) {

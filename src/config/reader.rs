@@ -243,6 +243,12 @@ struct Field<'r> {
     merged: bool,
 }
 
+impl Field<'_> {
+    fn is_present(&self) -> bool {
+        !matches!(self.node.kind, Kind::Null)
+    }
+}
+
 impl<'r> Table<'r> {
     fn new(reading: &'r Reading<'r>, place: Place, entries: &'r [Entry]) -> Self {
         let table = Self {
@@ -316,10 +322,12 @@ impl<'r> Table<'r> {
         elements
     }
 
-    /// All keys with their values, for a mapping whose keys are free.
+    /// All keys that have a value, for a mapping whose keys are free.
     pub fn into_values(self) -> Vec<(String, Value<'r>)> {
-        let value = |field: &Field<'r>| (substitute::unprotect(field.key), self.value(field));
-        self.entries.iter().map(value).collect()
+        let present = self.entries.iter().filter(|field| field.is_present());
+        present
+            .map(|field| (substitute::unprotect(field.key), self.value(field)))
+            .collect()
     }
 
     /// Reports every key that was not asked for. `ignored` tells which ones may be there all the same.
@@ -336,8 +344,9 @@ impl<'r> Table<'r> {
     fn field(&self, key: &'static str) -> Option<(Value<'r>, bool)> {
         self.known.borrow_mut().push(key);
         let field = self.entries.iter().find(|field| field.key == key)?;
-        let present = !matches!(field.node.kind, Kind::Null);
-        present.then(|| (self.value(field), field.merged))
+        field
+            .is_present()
+            .then(|| (self.value(field), field.merged))
     }
 
     fn value(&self, field: &Field<'r>) -> Value<'r> {

@@ -13,14 +13,14 @@ pub(super) fn did_you_mean<'c>(
 
 fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let folded = fold(word);
-    let nearest = candidates
-        .into_iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
-        .min_by_key(|(distance, _)| *distance);
-    // A third of the letters may be wrong: more, and short words would stand for each other.
-    nearest
-        .filter(|(distance, _)| *distance <= folded.len().max(3) / 3)
-        .map(|(_, candidate)| candidate)
+    let candidates = candidates.into_iter().map(|candidate| {
+        let other = fold(candidate);
+        (distance(&folded, &other), other.len(), candidate)
+    });
+    let (distance, length, candidate) = candidates.min_by_key(|(distance, ..)| *distance)?;
+    let shorter = folded.len().min(length);
+    // A third of the letters may be wrong. More, or all of them, and short words would stand for each other.
+    (distance <= folded.len().max(3) / 3 && distance < shorter).then_some(candidate)
 }
 
 /// `baseUrl`, `base-url` and `BASE_URL` are all near `base_url`.
@@ -38,20 +38,26 @@ fn fold(word: &str) -> Vec<char> {
         .collect()
 }
 
-/// How many letters have to be inserted, removed or changed (Levenshtein).
+/// How many letters have to be inserted, removed, changed, or swapped with their neighbour (optimal string alignment).
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, from_char) in from.iter().enumerate() {
-        let mut left = index + 1;
-        let mut diagonal = index;
-        let mut next = vec![left];
-        for (to_char, &above) in to.iter().zip(row.iter().skip(1)) {
-            let changed = diagonal + usize::from(from_char != to_char);
-            left = changed.min(above + 1).min(left + 1);
-            diagonal = above;
-            next.push(left);
+    let mut row_before = row.clone();
+    for (i, from_char) in from.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, to_char) in to.iter().enumerate() {
+            let at =
+                |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX / 2);
+            let changed = at(&row, j) + usize::from(from_char != to_char);
+            let mut best = changed.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            if let (Some(i), Some(j)) = (i.checked_sub(1), j.checked_sub(1)) {
+                let swapped = from.get(i) == Some(to_char) && to.get(j) == Some(from_char);
+                if swapped {
+                    best = best.min(at(&row_before, j) + 1);
+                }
+            }
+            next.push(best);
         }
-        row = next;
+        row_before = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or_default()
 }
@@ -68,6 +74,9 @@ mod tests {
             ("abc", "", 3),
             ("kitten", "sitting", 3),
             ("same", "same", 0),
+            ("nmae", "name", 1),
+            ("ab", "ba", 1),
+            ("abc", "bca", 2),
         ];
         for (from, to, expected) in cases {
             assert_eq!(distance(&fold(from), &fold(to)), expected, "{from} {to}");
@@ -88,6 +97,7 @@ mod tests {
             ("baseUrl", Some("base_url")),
             ("apikey", Some("api_key")),
             ("nme", Some("name")),
+            ("nmae", Some("name")),
             ("strict_json_shema", Some("strict_json_schema")),
             ("colour", None),
             ("x", None),

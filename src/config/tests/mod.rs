@@ -3,6 +3,7 @@
 mod accepted;
 mod files;
 mod refused;
+mod settings;
 mod yaml;
 
 use std::collections::BTreeMap;
