@@ -39,32 +39,23 @@ pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
 /// Reads `{name, key, routes}`.
 fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
     let Some(table) = value.table() else { return };
-    let name = table
-        .required("name")
-        .filter(|(value, name)| value.is_printable(name));
-    if let Some((value, name)) = &name {
-        if clients.iter().any(|client| client.name == name.content) {
-            value.report(format!("{} is the name of two clients", name.quoted()));
+    let name = table.unique_name("clients", |name| {
+        clients.iter().any(|client| client.name == name)
+    });
+    let key = table.required("key").and_then(|(value, text)| {
+        let key = key(&value, &text)?;
+        if clients.iter().any(|client| client.key == key) {
+            value.report("is the key of another client too: nobody could tell them apart");
         }
-    }
-    let key = table
-        .required("key")
-        .and_then(|(value, text)| Some((key(&value, &text)?, value)));
-    if let Some((key, value)) = &key {
-        if let Some(other) = clients.iter().find(|client| client.key == *key) {
-            value.report(format!(
-                "is the key of {:?} too: nobody could tell them apart",
-                other.name
-            ));
-        }
-    }
+        Some(key)
+    });
     let allowed = table
         .get("routes")
         .and_then(|value| allowed(&value, routes));
     table.finish(|_| false);
-    if let (Some((_, name)), Some((key, _))) = (name, key) {
+    if let (Some(name), Some(key)) = (name, key) {
         clients.push(Client {
-            name: name.content,
+            name,
             key,
             routes: allowed,
         });
@@ -91,12 +82,14 @@ fn allowed(value: &Value, routes: &[Arc<Route>]) -> Option<Vec<String>> {
     if listed.is_empty() {
         value.report("is empty: leave it out to allow every route");
     }
+    // A route with an unreadable name may be the one that is meant.
+    let all_named = routes.iter().all(|route| !route.name.is_empty());
     let mut names = Vec::new();
     for value in listed {
         let Some(text) = value.text() else { continue };
         if routes.iter().any(|route| route.name == text.content) {
             names.push(text.content);
-        } else {
+        } else if all_named {
             let suggestion = did_you_mean(
                 &text.content,
                 routes.iter().map(|route| route.name.as_str()),

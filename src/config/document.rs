@@ -14,6 +14,7 @@ use serde::de::{
 };
 
 use super::errors::{Errors, Problem};
+use super::substitute;
 
 /// `serde_yaml` limits how often aliases are followed, but not what they add up to: a list of n elements mentioned n
 /// times has n * n. Every node counts, and so does each byte of text.
@@ -77,7 +78,11 @@ pub(super) fn line_of(text: &str, id: usize) -> Option<usize> {
 
 fn syntax_error(text: &str, error: &serde_yaml::Error) -> Errors {
     let line = error.location().map(|location| location.line());
-    let mut message = error.to_string();
+    let mut message = substitute::unprotect(&error.to_string());
+    // Only `!!int x` and its like are told with their value, which may be a key.
+    if message.contains("invalid value: ") {
+        message = "a value does not agree with its YAML tag".to_owned();
+    }
     let content = line.and_then(|line| text.lines().nth(line.saturating_sub(1)));
     if content.is_some_and(|content| content.trim_start_matches(' ').starts_with('\t')) {
         message.push_str(" (YAML is indented with spaces, not with tabs)");

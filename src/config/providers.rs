@@ -39,18 +39,11 @@ pub(super) fn providers(root: &Table) -> Vec<Arc<Provider>> {
 }
 
 fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
-    let name = table
-        .required("name")
-        .filter(|(value, name)| value.is_printable(name));
-    if let Some((value, name)) = &name {
-        if is_taken(&name.content) {
-            value.report(format!("{} is the name of two providers", name.quoted()));
-        }
-    }
+    let name = table.unique_name("providers", is_taken);
     let (base_url, private) = base_url(&table).unwrap_or_default();
     let provider = Provider {
         index,
-        name: name.map(|(_, name)| name.content).unwrap_or_default(),
+        name: name.unwrap_or_default(),
         keys: keys(&table),
         base_url,
         strict_json_schema: table

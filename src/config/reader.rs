@@ -105,7 +105,7 @@ struct Place {
 
 impl Place {
     fn key(&self, key: &str, node: &Node) -> Self {
-        let key = substitute::unprotect(key);
+        let key = shown_key(key);
         let path = if self.path.is_empty() {
             key
         } else {
@@ -123,6 +123,16 @@ impl Place {
             node: Some(node.id),
         }
     }
+}
+
+/// A key in a message: on one line and not longer than a key of ours could be.
+fn shown_key(key: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    substitute::unprotect(key)
+        .chars()
+        .take(60)
+        .map(visible)
+        .collect()
 }
 
 /// A value and where it stands.

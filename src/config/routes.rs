@@ -36,14 +36,7 @@ fn route(
     defaults: &Defaults,
     is_taken: impl Fn(&str) -> bool,
 ) -> Route {
-    let name = table
-        .required("name")
-        .filter(|(value, name)| value.is_printable(name));
-    if let Some((value, name)) = &name {
-        if is_taken(&name.content) {
-            value.report(format!("{} is the name of two routes", name.quoted()));
-        }
-    }
+    let name = table.unique_name("routes", is_taken);
     let timeout = table
         .get_either("timeout", "route_timeout")
         .and_then(|value| value.timeout());
@@ -54,7 +47,7 @@ fn route(
     let steps = table.required_list("steps");
     let step = |table| step(table, providers, defaults.step_timeout, cooldown);
     let route = Route {
-        name: name.map(|(_, name)| name.content).unwrap_or_default(),
+        name: name.unwrap_or_default(),
         timeout: timeout.or(defaults.route_timeout),
         steps: steps
             .iter()

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration::{self, Wrong};
-use super::reader::{Text, Value};
+use super::reader::{Table, Text, Value};
 use super::size;
 use super::suggest::did_you_mean;
 
@@ -113,6 +113,20 @@ impl Value<'_> {
             range.end()
         ));
         None
+    }
+}
+
+impl Table<'_> {
+    /// The `name` of one of several `kind` (in the plural), which must be there and differ from the others.
+    pub fn unique_name(&self, kind: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
+        let (value, name) = self.required("name")?;
+        if !value.is_printable(&name) {
+            return None;
+        }
+        if is_taken(&name.content) {
+            value.report(format!("{} is the name of two {kind}", name.quoted()));
+        }
+        Some(name.content)
     }
 }
 

@@ -111,6 +111,18 @@ port: http
 }
 
 #[test]
+fn a_name_that_cannot_be_read_causes_no_second_problem() {
+    let text = MINIMAL
+        .replace("api_key: k", "api_keys: [{name: a, key: k, routes: [r]}]")
+        .replace("name: p", "name: ${UNSET_P}")
+        .replace("name: r", "name: ${UNSET_R}");
+    assert_eq!(
+        refuse(&text),
+        "config.yaml: missing environment variables: UNSET_P, UNSET_R"
+    );
+}
+
+#[test]
 fn secrets_do_not_appear_wherever_they_are_put() {
     for reference in ["${KEY}", "${OTHER}", "x${OTHER}"] {
         let fields = [
@@ -143,6 +155,7 @@ fn secrets_do_not_appear_wherever_they_are_put() {
         MINIMAL.replace("v1}", &format!("v1, api_key: {literal}}}")),
         MINIMAL.replace("v1}", &format!("v1, headers: {{te: {literal}}}}}")),
         MINIMAL.replace("api_key: k", &format!("api_key: \"{literal}\\n{literal}\"")),
+        MINIMAL.replace("api_key: k", &format!("api_key: !!int {literal}")),
         MINIMAL.replace("https://p", &format!("https://{literal}@p")),
     ] {
         let message = refuse(&text);
@@ -158,6 +171,20 @@ fn a_wrong_port_in_the_environment_is_refused() {
     assert_eq!(
         message,
         "config.yaml: the environment variable PORT is no port from 1 to 65535"
+    );
+}
+
+#[test]
+fn an_odd_key_does_not_break_the_line() {
+    let text = format!("{MINIMAL}\"a\\nb\\e{}\": 1\n", "x".repeat(500));
+    let message = refuse(&text);
+    assert!(
+        message.starts_with("config.yaml:6: a\u{fffd}b\u{fffd}xxx"),
+        "{message}"
+    );
+    assert!(
+        message.len() < 150 && message.lines().count() == 1,
+        "{message}"
     );
 }
 

@@ -122,7 +122,7 @@ fn a_wrong_setting_is_named_with_its_line() {
         ),
         (
             "api_keys:\n- {name: a, key: k}",
-            "7: api_keys[0].key: is the key of \"default\" too: nobody could tell them apart",
+            "7: api_keys[0].key: is the key of another client too: nobody could tell them apart",
         ),
         (
             "api_keys:\n- {name: default, key: x}",
