@@ -58,7 +58,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
-    /// The host is a loopback or private address, or `localhost`: a local server that is soon back.
+    /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
+    /// and the like): a local server that is soon back.
     pub private: bool,
 }
 

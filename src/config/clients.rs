@@ -1,0 +1,101 @@
+//! `api_key` and `api_keys` at the top: who may use the gateway.
+
+use std::sync::Arc;
+
+use super::model::{Client, Route};
+use super::reader::{Table, Text, Value};
+use super::suggest::did_you_mean;
+use crate::secret::Secret;
+
+/// The name of the client whose key is the plain `api_key`.
+const DEFAULT_NAME: &str = "default";
+
+/// At least one client: a gateway without a key would hand out the operator's provider keys.
+pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
+    let mut clients = Vec::new();
+    let (one, several) = (root.get("api_key"), root.get("api_keys"));
+    if one.is_none() && several.is_none() {
+        root.report("api_key is missing: clients need a key, often `api_key: ${GATEWAY_API_KEY}`");
+    }
+    if let Some(key) = one.as_ref().and_then(|value| key(value, &value.text()?)) {
+        clients.push(Client {
+            name: DEFAULT_NAME.to_owned(),
+            key,
+            routes: None,
+        });
+    }
+    if let Some(value) = several {
+        let listed = value.list().unwrap_or_default();
+        if listed.is_empty() && value.is_list() && one.is_none() {
+            value.report("is empty: clients need a key");
+        }
+        for value in &listed {
+            add(value, routes, &mut clients);
+        }
+    }
+    clients
+}
+
+/// Reads `{name, key, routes}`.
+fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
+    let Some(table) = value.table() else { return };
+    let name = table.unique_name("clients", |name| {
+        clients.iter().any(|client| client.name == name)
+    });
+    let key = table.required("key").and_then(|(value, text)| {
+        let key = key(&value, &text)?;
+        if clients.iter().any(|client| client.key == key) {
+            value.report("is the key of another client too: nobody could tell them apart");
+        }
+        Some(key)
+    });
+    let allowed = table
+        .get("routes")
+        .and_then(|value| allowed(&value, routes));
+    table.finish(|_| false);
+    if let (Some(name), Some(key)) = (name, key) {
+        clients.push(Client {
+            name,
+            key,
+            routes: allowed,
+        });
+    }
+}
+
+/// The key as clients send it. White space around it, which a pasted line or a `.env` file with CRLF brings along,
+/// can never arrive in a header.
+fn key(value: &Value, text: &Text) -> Option<Secret> {
+    let key = text.content.trim();
+    if key.is_empty() {
+        value.report("is empty: clients need a key");
+        return None;
+    }
+    if key.chars().any(char::is_control) {
+        value.report("holds a line break or another control character");
+        return None;
+    }
+    Some(Secret::new(key))
+}
+
+fn allowed(value: &Value, routes: &[Arc<Route>]) -> Option<Vec<String>> {
+    let listed = value.list()?;
+    if listed.is_empty() {
+        value.report("is empty: leave it out to allow every route");
+    }
+    // A route with an unreadable name may be the one that is meant.
+    let all_named = routes.iter().all(|route| !route.name.is_empty());
+    let mut names = Vec::new();
+    for value in listed {
+        let Some(text) = value.text() else { continue };
+        if routes.iter().any(|route| route.name == text.content) {
+            names.push(text.content);
+        } else if all_named {
+            let suggestion = did_you_mean(
+                &text.content,
+                routes.iter().map(|route| route.name.as_str()),
+            );
+            value.report(format!("unknown route {}{suggestion}", text.quoted()));
+        }
+    }
+    Some(names)
+}

@@ -1,0 +1,322 @@
+//! YAML to a tree in which every scalar is spelled as in the file and every node can be found again.
+//!
+//! `serde_yaml` tells neither the line nor the spelling of a value it has parsed (`1.0`, `1e3` and `yes` lose theirs).
+//! Both are got by parsing again: nodes are numbered in the order in which the parser visits them, so a parse that fails
+//! on purpose at node *n* carries the line of node *n* in its error, and a second parse led by the shape of the
+//! first asks for each scalar as a string.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+
+use super::errors::{Errors, Problem};
+use super::substitute;
+
+/// `serde_yaml` limits how often aliases are followed, but not what they add up to: a list of n elements mentioned n
+/// times has n * n. Every node counts, and so does each byte of text.
+const MOST_NODES: usize = 500_000;
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// The entries at the top of a document.
+pub(super) type Entries = Vec<Entry>;
+
+pub(super) struct Entry {
+    pub key: String,
+    pub node: Node,
+}
+
+pub(super) struct Node {
+    /// For [`line_of`]. Inside a mapping it is the place of the key, else of the value itself.
+    pub id: usize,
+    pub kind: Kind,
+}
+
+pub(super) enum Kind {
+    Null,
+    /// Numbers and booleans too, as they are spelled.
+    Scalar(String),
+    List(Vec<Node>),
+    /// As written: merge keys (`<<`) and keys given twice are still there.
+    Map(Entries),
+    /// `!name value`.
+    Tagged,
+}
+
+/// The entries at the top of the only document in `text`.
+///
+/// # Errors
+///
+/// One problem, with its line where the parser tells it.
+pub(super) fn parse(text: &str) -> Result<Entries, Errors> {
+    let counter = Counter::new(None);
+    let mut root = Read { counter: &counter }
+        .deserialize(serde_yaml::Deserializer::from_str(text))
+        .map_err(|error| syntax_error(text, &error))?;
+    Respell { node: &mut root }
+        .deserialize(serde_yaml::Deserializer::from_str(text))
+        .map_err(|error| syntax_error(text, &error))?;
+    match root.kind {
+        Kind::Map(entries) => Ok(entries),
+        Kind::Null => Err(problem(None, "the file is empty".to_owned())),
+        Kind::Scalar(_) | Kind::List(_) | Kind::Tagged => Err(problem(
+            Some(1),
+            "a configuration is made of lines such as `port: 8080`".to_owned(),
+        )),
+    }
+}
+
+/// The line of a node, counted from 1. Parses the text again up to that node.
+pub(super) fn line_of(text: &str, id: usize) -> Option<usize> {
+    let counter = Counter::new(Some(id));
+    let outcome = Read { counter: &counter }.deserialize(serde_yaml::Deserializer::from_str(text));
+    outcome.err()?.location().map(|location| location.line())
+}
+
+fn syntax_error(text: &str, error: &serde_yaml::Error) -> Errors {
+    let line = error.location().map(|location| location.line());
+    let mut message = substitute::unprotect(&error.to_string());
+    // Only `!!int x` and its like are told with their value, which may be a key.
+    if message.contains("invalid value: ") {
+        message = "a value does not agree with its YAML tag".to_owned();
+    }
+    let content = line.and_then(|line| text.lines().nth(line.saturating_sub(1)));
+    if content.is_some_and(|content| content.trim_start_matches(' ').starts_with('\t')) {
+        message.push_str(" (YAML is indented with spaces, not with tabs)");
+    }
+    problem(line, message)
+}
+
+fn problem(line: Option<usize>, message: String) -> Errors {
+    Errors::new(vec![Problem {
+        path: String::new(),
+        line,
+        message,
+    }])
+}
+
+/// Numbers the nodes, and ends the parse at one of them or when there are too many.
+struct Counter {
+    visited: Cell<usize>,
+    bytes: Cell<usize>,
+    stop_at: Option<usize>,
+}
+
+impl Counter {
+    fn new(stop_at: Option<usize>) -> Self {
+        Self {
+            visited: Cell::new(0),
+            bytes: Cell::new(0),
+            stop_at,
+        }
+    }
+
+    /// Must be called inside a visitor: only there does `serde_yaml` put the place into the error.
+    fn visit<E: de::Error>(&self, bytes: usize) -> Result<usize, E> {
+        let id = self.visited.get();
+        if self.stop_at == Some(id) {
+            return Err(E::custom("stopped here to tell the line"));
+        }
+        self.visited.set(id + 1);
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+        if id > MOST_NODES || self.bytes.get() > MOST_BYTES {
+            return Err(E::custom(
+                "the document is too large once its aliases are followed",
+            ));
+        }
+        Ok(id)
+    }
+}
+
+/// The first parse: the shape, with numbers for the nodes.
+#[derive(Clone, Copy)]
+struct Read<'c> {
+    counter: &'c Counter,
+}
+
+impl Read<'_> {
+    /// Leaves the text of a scalar to [`Respell`].
+    fn leaf<E: de::Error>(self, kind: Kind) -> Result<Node, E> {
+        Ok(Node {
+            id: self.counter.visit(0)?,
+            kind,
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Read<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Read<'_> {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
+        self.leaf(Kind::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
+        self.leaf(Kind::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Node, E> {
+        self.leaf(Kind::Scalar(String::new()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
+        Ok(Node {
+            id: self.counter.visit(text.len())?,
+            kind: Kind::Scalar(String::new()),
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Node, A::Error> {
+        let id = self.counter.visit(0)?;
+        let mut list = Vec::new();
+        while let Some(node) = elements.next_element_seed(self)? {
+            list.push(node);
+        }
+        Ok(Node {
+            id,
+            kind: Kind::List(list),
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Node, A::Error> {
+        let id = self.counter.visit(0)?;
+        let mut entries = Vec::new();
+        while let Some((id, key)) = pairs.next_key_seed(Key {
+            counter: self.counter,
+        })? {
+            let node = pairs.next_value_seed(self)?;
+            entries.push(Entry {
+                key,
+                node: Node { id, ..node },
+            });
+        }
+        Ok(Node {
+            id,
+            kind: Kind::Map(entries),
+        })
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Node, A::Error> {
+        let id = self.counter.visit(0)?;
+        let (IgnoredAny, content) = tagged.variant()?;
+        content.newtype_variant::<IgnoredAny>()?;
+        Ok(Node {
+            id,
+            kind: Kind::Tagged,
+        })
+    }
+}
+
+/// A key, which may look like a number or a boolean: `on: x` has the key `on`.
+struct Key<'c> {
+    counter: &'c Counter,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = (usize, String);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = (usize, String);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name as the key")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok((self.counter.visit(text.len())?, text.to_owned()))
+    }
+}
+
+/// The second parse: fills the scalars of a tree with their text.
+struct Respell<'n> {
+    node: &'n mut Node,
+}
+
+impl<'de> DeserializeSeed<'de> for Respell<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.node.kind {
+            Kind::Scalar(_) => deserializer.deserialize_str(self),
+            Kind::List(_) => deserializer.deserialize_seq(self),
+            Kind::Map(_) => deserializer.deserialize_map(self),
+            Kind::Null | Kind::Tagged => {
+                deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ())
+            }
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Respell<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what the first parse saw")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.node.kind = Kind::Scalar(text.to_owned());
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        if let Kind::List(list) = &mut self.node.kind {
+            for node in list {
+                elements.next_element_seed(Respell { node })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
+        if let Kind::Map(entries) = &mut self.node.kind {
+            for entry in entries {
+                pairs.next_key::<IgnoredAny>()?;
+                pairs.next_value_seed(Respell {
+                    node: &mut entry.node,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}

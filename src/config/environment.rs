@@ -1,0 +1,69 @@
+//! Where `${VAR}` and `${file:...}` come from.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// A secret in a file is short; a longer file is a wrong path.
+const LONGEST_FILE: u64 = 64 * 1024;
+
+/// The outside that a configuration may refer to.
+pub trait Environment {
+    /// The value of an environment variable; `None` when it is not set.
+    fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not UTF-8, or is longer than 64 KiB.
+    fn file(&self, path: &str) -> io::Result<String>;
+}
+
+/// The environment of this process and the files it can read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
+    }
+
+    fn file(&self, path: &str) -> io::Result<String> {
+        let mut content = String::new();
+        // One byte more than allowed tells a file that fits from one that was cut.
+        File::open(path)?
+            .take(LONGEST_FILE + 1)
+            .read_to_string(&mut content)?;
+        if content.len() as u64 > LONGEST_FILE {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it is longer than 64 KiB",
+            ));
+        }
+        Ok(content)
+    }
+}
+
+/// Only these variables, and no files: for an embedded configuration and for tests.
+impl Environment for BTreeMap<String, String> {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self.get(name).map(OsString::from)
+    }
+
+    fn file(&self, _path: &str) -> io::Result<String> {
+        Err(io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_path_cannot_fill_the_memory() {
+        let error = ProcessEnvironment.file("/dev/zero").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}

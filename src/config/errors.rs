@@ -1,0 +1,129 @@
+//! What can be wrong with a configuration, as an operator reads it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Everything that is wrong in a configuration. `Display` prints one problem per line, without a newline at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errors {
+    file: String,
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong. `Display` prints `routes[1].steps[0].provider: unknown provider "x"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the tree, as `routes[1].steps[0].provider`; empty for the file as a whole.
+    pub path: String,
+    /// Counted from 1; `None` for what stands nowhere, such as a missing section.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+impl Errors {
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self {
+            file: "config.yaml".to_owned(),
+            problems,
+        }
+    }
+
+    /// The same problems under another file name; without it they are those of `config.yaml`.
+    #[must_use]
+    pub fn in_file(self, file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            ..self
+        }
+    }
+
+    /// At least one, in the order of their lines.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            match problem.line {
+                Some(line) => write!(f, "{}:{line}: {problem}", self.file)?,
+                None => write!(f, "{}: {problem}", self.file)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for Errors {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Why a configuration file gave no configuration. `Display` names the file.
+#[derive(Debug)]
+pub enum LoadError {
+    Read {
+        file: PathBuf,
+        error: io::Error,
+    },
+    /// More than [`super::load`] reads.
+    TooLarge {
+        file: PathBuf,
+    },
+    NotUtf8 {
+        file: PathBuf,
+    },
+    Invalid(Errors),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { file, error } => write!(f, "{}: cannot be read: {error}", file.display()),
+            Self::TooLarge { file } => write!(f, "{}: is longer than 4 MiB", file.display()),
+            Self::NotUtf8 { file } => write!(f, "{}: is not UTF-8 text", file.display()),
+            Self::Invalid(errors) => errors.fmt(f),
+        }
+    }
+}
+
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read { error, .. } => Some(error),
+            Self::TooLarge { .. } | Self::NotUtf8 { .. } => None,
+            Self::Invalid(errors) => Some(errors),
+        }
+    }
+}
+
+/// There is no configuration file at any of the usual places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindError {
+    pub looked_at: Vec<PathBuf>,
+}
+
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no configuration found: looked for")?;
+        for (index, place) in self.looked_at.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " and" };
+            write!(f, "{separator} {}", place.display())?;
+        }
+        f.write_str("; name another file with --config FILE")
+    }
+}
+
+impl Error for FindError {}

@@ -1,0 +1,146 @@
+//! `providers:`, the APIs behind the gateway.
+
+use std::sync::Arc;
+
+use super::model::Provider;
+use super::reader::{Table, Text, Value};
+use super::url::Endpoint;
+use crate::secret::Secret;
+
+/// Fields that the gateway writes itself: they frame the request, belong to the connection, or decide in which form
+/// the answer comes. Two of them would be a request that two servers read differently.
+const OWN_FIELDS: [&str; 13] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Reads every provider. One whose name cannot be read has an empty one.
+pub(super) fn providers(root: &Table) -> Vec<Arc<Provider>> {
+    let mut providers: Vec<Arc<Provider>> = Vec::new();
+    for value in root.required_list("providers") {
+        let Some(table) = value.table() else { continue };
+        let provider = provider(table, providers.len(), |name| {
+            providers.iter().any(|other| other.name == name)
+        });
+        providers.push(Arc::new(provider));
+    }
+    providers
+}
+
+fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
+    let name = table.unique_name("providers", is_taken);
+    let (base_url, private) = base_url(&table).unwrap_or_default();
+    let provider = Provider {
+        index,
+        name: name.unwrap_or_default(),
+        keys: keys(&table),
+        base_url,
+        strict_json_schema: table
+            .get("strict_json_schema")
+            .and_then(|value| value.flag())
+            .unwrap_or(false),
+        headers: headers(&table),
+        private,
+    };
+    table.finish(|_| false);
+    provider
+}
+
+fn base_url(table: &Table) -> Option<(String, bool)> {
+    let (value, text) = table.required("base_url")?;
+    match Endpoint::parse(&text.content) {
+        Ok(endpoint) if endpoint.path.ends_with("/chat/completions") => {
+            value.report("must end before /chat/completions, which the gateway adds");
+            None
+        }
+        Ok(endpoint) => Some((
+            text.content.trim_end_matches('/').to_owned(),
+            endpoint.is_private(),
+        )),
+        Err(reason) => {
+            value.report(reason);
+            None
+        }
+    }
+}
+
+/// The keys of `api_key` and `api_keys`, each once. Empty ones are left out: local servers have none, and
+/// `[${A}, ${B:-}]` may have one or two.
+fn keys(table: &Table) -> Vec<Secret> {
+    let one = table.get("api_key");
+    let several = table
+        .get("api_keys")
+        .and_then(|value| value.list())
+        .unwrap_or_default();
+    let mut keys = Vec::new();
+    for value in one.iter().chain(&several) {
+        match value.filled().and_then(|text| key(value, &text)) {
+            Some(key) if !keys.contains(&key) => keys.push(key),
+            _ => {}
+        }
+    }
+    keys
+}
+
+/// A key that can stand in a header. White space around it comes from a pasted line or a `.env` file with CRLF.
+fn key(value: &Value, text: &Text) -> Option<Secret> {
+    let key = text.content.trim();
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        value.report("holds a space or another character that no key has");
+        return None;
+    }
+    (!key.is_empty()).then(|| Secret::new(key))
+}
+
+/// Extra request headers. One whose value is empty is left out.
+fn headers(table: &Table) -> Vec<(String, Secret)> {
+    let mut headers: Vec<(String, Secret)> = Vec::new();
+    let listed = table
+        .get("headers")
+        .and_then(|value| value.table())
+        .map(Table::into_values);
+    for (name, value) in listed.unwrap_or_default() {
+        if headers
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(&name))
+        {
+            value.report("is given twice in another case");
+        }
+        check_header_name(&name, &value);
+        let Some(text) = value.filled() else { continue };
+        // RFC 9110 section 5.5: a field value has no line break, and white space around it does not count.
+        let content = text.content.trim();
+        if content
+            .bytes()
+            .all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
+        {
+            headers.push((name, Secret::new(content)));
+        } else {
+            value.report(
+                "holds a line break or a character outside ASCII, which headers do not have",
+            );
+        }
+    }
+    headers
+}
+
+/// RFC 9110 section 5.6.2: a name is a token.
+fn check_header_name(name: &str, value: &Value) {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(in_token) {
+        value.report("is no header name");
+    } else if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        value.report("is a header that the gateway writes itself");
+    }
+}

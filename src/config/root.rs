@@ -1,0 +1,99 @@
+//! The top of the file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::model::{Config, ResponseModel};
+use super::reader::Table;
+use super::url::Endpoint;
+use super::{clients, listen, providers, routes, server};
+
+/// A step's timeout when neither it nor the file says one.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What steps and routes fall back to.
+pub(super) struct Defaults {
+    pub step_timeout: Duration,
+    pub route_timeout: Option<Duration>,
+    pub step_cooldown: Option<Duration>,
+}
+
+/// Reads the whole document. The result is meaningless when problems were reported.
+pub(super) fn config(table: Table) -> Config {
+    let defaults = defaults(&table);
+    let providers = providers::providers(&table);
+    let routes = routes::routes(&table, &providers, &defaults);
+    let config = Config {
+        listen: listen::addresses(&table),
+        clients: clients::clients(&table, &routes),
+        response_model: response_model(&table),
+        server: server::server(&table),
+        ca_file: path(&table, "ca_file"),
+        proxy: proxy(&table),
+        state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        providers,
+        routes,
+    };
+    // Anchors need a place to be written down at; these two spellings are customary for it.
+    table.finish(|key| key.starts_with("x-") || key.starts_with('.'));
+    config
+}
+
+fn defaults(table: &Table) -> Defaults {
+    let step_timeout = table
+        .get_either("default_timeout", "default_step_timeout")
+        .and_then(|value| value.timeout());
+    Defaults {
+        step_timeout: step_timeout.unwrap_or(STEP_TIMEOUT),
+        route_timeout: table
+            .get("default_route_timeout")
+            .and_then(|value| value.timeout()),
+        step_cooldown: table
+            .get("default_step_cooldown")
+            .and_then(|value| value.duration()),
+    }
+}
+
+fn response_model(table: &Table) -> ResponseModel {
+    let options = [
+        ("route", ResponseModel::Route),
+        ("upstream", ResponseModel::Upstream),
+    ];
+    table
+        .get("response_model")
+        .and_then(|value| value.choice(&options))
+        .unwrap_or_default()
+}
+
+fn path(table: &Table, key: &'static str) -> Option<PathBuf> {
+    table
+        .get(key)?
+        .filled()
+        .map(|text| PathBuf::from(text.content))
+}
+
+fn proxy(table: &Table) -> Option<String> {
+    let value = table.get("proxy")?;
+    let url = value.filled()?.content;
+    match Endpoint::parse(&url) {
+        Ok(Endpoint {
+            scheme: "http",
+            host,
+            port,
+            path: "",
+        }) => {
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            return Some(format!("http://{host}{port}"));
+        }
+        Ok(_) => value.report("must be of the form http://host:port"),
+        Err(reason) => value.report(reason),
+    }
+    None
+}
+
+/// systemd names the directory of `StateDirectory=`, or several with colons between them (systemd.exec(5)).
+fn default_state_file(table: &Table) -> Option<PathBuf> {
+    let directories = table.environment().variable("STATE_DIRECTORY")?;
+    let first = std::env::split_paths(&directories).next()?;
+    (!first.as_os_str().is_empty()).then(|| first.join("state.json"))
+}

@@ -1,0 +1,122 @@
+//! `routes:` and their steps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::model::{ConflictResolution, Provider, Route, Step};
+use super::reader::Table;
+use super::root::Defaults;
+use super::suggest::did_you_mean;
+
+/// A gap in a stream longer than this is a dead provider, however long a step may take.
+const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
+
+const MOST_RETRIES: usize = 10;
+
+/// Reads every route. One whose name cannot be read has an empty one.
+pub(super) fn routes(
+    root: &Table,
+    providers: &[Arc<Provider>],
+    defaults: &Defaults,
+) -> Vec<Arc<Route>> {
+    let mut routes: Vec<Arc<Route>> = Vec::new();
+    for value in root.required_list("routes") {
+        let Some(table) = value.table() else { continue };
+        let route = route(table, providers, defaults, |name| {
+            routes.iter().any(|other| other.name == name)
+        });
+        routes.push(Arc::new(route));
+    }
+    routes
+}
+
+fn route(
+    table: Table,
+    providers: &[Arc<Provider>],
+    defaults: &Defaults,
+    is_taken: impl Fn(&str) -> bool,
+) -> Route {
+    let name = table.unique_name("routes", is_taken);
+    let timeout = table
+        .get_either("timeout", "route_timeout")
+        .and_then(|value| value.timeout());
+    let cooldown = table
+        .get("step_cooldown")
+        .and_then(|value| value.duration())
+        .or(defaults.step_cooldown);
+    let steps = table.required_list("steps");
+    let step = |table| step(table, providers, defaults.step_timeout, cooldown);
+    let route = Route {
+        name: name.unwrap_or_default(),
+        timeout: timeout.or(defaults.route_timeout),
+        steps: steps
+            .iter()
+            .filter_map(|value| value.table())
+            .filter_map(step)
+            .collect(),
+    };
+    table.finish(|_| false);
+    route
+}
+
+/// `None` when the provider is not known.
+fn step(
+    table: Table,
+    providers: &[Arc<Provider>],
+    default_timeout: Duration,
+    default_cooldown: Option<Duration>,
+) -> Option<Step> {
+    let provider = provider(&table, providers);
+    let model = table
+        .required("model")
+        .filter(|(value, model)| value.is_printable(model));
+    let timeout = table
+        .get_either("timeout", "step_timeout")
+        .and_then(|value| value.timeout());
+    let timeout = timeout.unwrap_or(default_timeout);
+    let stall_timeout = table.get("stall_timeout").and_then(|value| value.timeout());
+    let cooldown = table
+        .get("step_cooldown")
+        .and_then(|value| value.duration());
+    let retries = table
+        .get("retries")
+        .and_then(|value| value.count(&(0..=MOST_RETRIES)));
+    let sides = [
+        ("tools", ConflictResolution::Tools),
+        ("format", ConflictResolution::Format),
+    ];
+    let conflict_resolution = table
+        .get("conflict_resolution")
+        .and_then(|value| value.choice(&sides));
+    let thinking = table.get("thinking").and_then(|value| value.flag());
+    table.finish(|_| false);
+    Some(Step {
+        provider: provider?,
+        model: model.map(|(_, model)| model.content).unwrap_or_default(),
+        timeout,
+        stall_timeout: stall_timeout.unwrap_or(timeout.min(LONGEST_DEFAULT_STALL)),
+        cooldown: cooldown.or(default_cooldown),
+        retries: retries
+            .and_then(|retries| u32::try_from(retries).ok())
+            .unwrap_or(0),
+        conflict_resolution,
+        thinking,
+    })
+}
+
+fn provider(table: &Table, providers: &[Arc<Provider>]) -> Option<Arc<Provider>> {
+    let (value, name) = table.required("provider")?;
+    let found = providers
+        .iter()
+        .find(|provider| provider.name == name.content);
+    // One with an unreadable name may be the one that is meant.
+    let all_named = providers.iter().all(|provider| !provider.name.is_empty());
+    if found.is_none() && all_named {
+        let suggestion = did_you_mean(
+            &name.content,
+            providers.iter().map(|provider| provider.name.as_str()),
+        );
+        value.report(format!("unknown provider {}{suggestion}", name.quoted()));
+    }
+    found.cloned()
+}

@@ -1,0 +1,82 @@
+//! `server:`, the limits of the edge.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::model::Server;
+use super::reader::Table;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+/// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
+/// into a head of 10 bytes, and one thread per request ends somewhere.
+pub(super) fn server(root: &Table) -> Server {
+    let mut server = Server::default();
+    let Some(value) = root.get("server") else {
+        return server;
+    };
+    let Some(table) = value.table() else {
+        return server;
+    };
+
+    count(
+        &table,
+        "max_concurrent_requests",
+        1..=100_000,
+        &mut server.max_concurrent_requests,
+    );
+    count(
+        &table,
+        "max_connections",
+        1..=1_000_000,
+        &mut server.max_connections,
+    );
+    count(&table, "max_fields", 1..=10_000, &mut server.max_fields);
+    size(&table, "max_head", 256..=MIB, &mut server.max_head);
+    size(&table, "max_target", 64..=MIB, &mut server.max_target);
+    size(&table, "max_body", KIB..=GIB, &mut server.max_body);
+    size(&table, "max_answer", KIB..=GIB, &mut server.max_answer);
+
+    timeout(&table, "head_timeout", &mut server.head_timeout);
+    timeout(&table, "body_timeout", &mut server.body_timeout);
+    timeout(&table, "keep_alive", &mut server.keep_alive);
+    timeout(&table, "write_timeout", &mut server.write_timeout);
+    timeout(&table, "connect_timeout", &mut server.connect_timeout);
+    // Zero: stop at once.
+    if let Some(given) = table
+        .get("shutdown_timeout")
+        .and_then(|value| value.duration())
+    {
+        server.shutdown_timeout = given;
+    }
+
+    // A smaller head lowers the default of the target; only when both are given can they contradict each other.
+    if server.max_target > server.max_head {
+        match table.get("max_target") {
+            Some(target) => target.report("is larger than max_head, which holds the target"),
+            None => server.max_target = server.max_head,
+        }
+    }
+    table.finish(|_| false);
+    server
+}
+
+fn count(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
+    if let Some(given) = table.get(key).and_then(|value| value.count(&range)) {
+        *setting = given;
+    }
+}
+
+fn size(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
+    if let Some(given) = table.get(key).and_then(|value| value.size(&range)) {
+        *setting = given;
+    }
+}
+
+fn timeout(table: &Table, key: &'static str, setting: &mut Duration) {
+    if let Some(given) = table.get(key).and_then(|value| value.timeout()) {
+        *setting = given;
+    }
+}

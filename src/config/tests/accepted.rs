@@ -1,0 +1,287 @@
+//! Valid files and what becomes of them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::{Config, ResponseModel, Step, parse as parse_in};
+use super::{MINIMAL, accept, variables};
+
+fn with(lines: &str) -> Config {
+    accept(&format!("{MINIMAL}{lines}\n"))
+}
+
+fn step(top: &str, route: &str, step: &str) -> Step {
+    let route = format!("{{name: r, {route} steps: [{{provider: p, model: m, {step}}}]}}");
+    let text = MINIMAL.replace("{name: r, steps: [{provider: p, model: m}]}", &route);
+    accept(&format!("{text}{top}\n")).routes[0].steps[0].clone()
+}
+
+#[test]
+fn the_smallest_file_gets_the_documented_defaults() {
+    let config = accept(MINIMAL);
+    assert_eq!(config.listen, ["[::]:8080".parse().unwrap()]);
+    assert_eq!(config.response_model, ResponseModel::Route);
+    assert!(config.ca_file.is_none() && config.proxy.is_none() && config.state_file.is_none());
+    let route = &config.routes[0];
+    assert_eq!(route.timeout, None);
+    let step = &route.steps[0];
+    assert_eq!(
+        (step.timeout, step.stall_timeout),
+        (Duration::from_secs(30), Duration::from_secs(30))
+    );
+    assert_eq!(
+        (
+            step.cooldown,
+            step.retries,
+            step.thinking,
+            step.conflict_resolution
+        ),
+        (None, 0, None, None)
+    );
+}
+
+#[test]
+fn the_nearest_timeout_counts() {
+    let cases = [
+        ("", "", 30, 30),
+        ("default_timeout: 40s", "", 40, 40),
+        ("default_step_timeout: 40s", "", 40, 40),
+        ("default_timeout: 40s", "timeout: 5s", 5, 5),
+        ("default_timeout: 40s", "step_timeout: 5s", 5, 5),
+        ("default_timeout: 5m", "", 300, 60),
+        ("", "timeout: 2m, stall_timeout: 90s", 120, 90),
+        ("", "stall_timeout: 5s", 30, 5),
+        // Unset through an empty value, as with `${VAR:-}`.
+        ("default_timeout:", "timeout: \"\"", 30, 30),
+        ("default_timeout: ${EMPTY}", "timeout: ${UNSET:-}", 30, 30),
+    ];
+    for (top, own, timeout, stall) in cases {
+        let step = step(top, "", own);
+        assert_eq!(
+            (step.timeout.as_secs(), step.stall_timeout.as_secs()),
+            (timeout, stall),
+            "{top} / {own}"
+        );
+    }
+}
+
+#[test]
+fn the_nearest_cooldown_counts_and_zero_is_one() {
+    let cases = [
+        ("", "", "", None),
+        ("default_step_cooldown: 60s", "", "", Some(60)),
+        (
+            "default_step_cooldown: 60s",
+            "step_cooldown: 2m,",
+            "",
+            Some(120),
+        ),
+        (
+            "default_step_cooldown: 60s",
+            "step_cooldown: 2m,",
+            "step_cooldown: 3s",
+            Some(3),
+        ),
+        (
+            "default_step_cooldown: 60s",
+            "step_cooldown: 0,",
+            "",
+            Some(0),
+        ),
+        ("default_step_cooldown: 0s", "", "", Some(0)),
+    ];
+    for (top, route, own, seconds) in cases {
+        assert_eq!(
+            step(top, route, own).cooldown,
+            seconds.map(Duration::from_secs),
+            "{top} / {route} / {own}"
+        );
+    }
+}
+
+#[test]
+fn route_timeouts_have_two_names_and_a_default() {
+    for (top, own, seconds) in [
+        ("", "timeout: 9s,", Some(9)),
+        ("", "route_timeout: 9s,", Some(9)),
+        ("default_route_timeout: 10m", "", Some(600)),
+        ("default_route_timeout: 10m", "timeout: 9s,", Some(9)),
+    ] {
+        let text = MINIMAL.replace("{name: r,", &format!("{{name: r, {own}"));
+        let config = accept(&format!("{text}{top}\n"));
+        assert_eq!(
+            config.routes[0].timeout,
+            seconds.map(Duration::from_secs),
+            "{top} / {own}"
+        );
+    }
+}
+
+#[test]
+fn booleans_are_read_in_every_spelling_of_the_old_parser() {
+    for (spelling, expected) in [
+        ("true", Some(true)),
+        ("True", Some(true)),
+        ("yes", Some(true)),
+        ("ON", Some(true)),
+        ("\"true\"", Some(true)),
+        ("${UNSET:-on}", Some(true)),
+        ("false", Some(false)),
+        ("no", Some(false)),
+        ("off", Some(false)),
+        ("~", None),
+    ] {
+        assert_eq!(
+            step("", "", &format!("thinking: {spelling}")).thinking,
+            expected,
+            "{spelling}"
+        );
+    }
+}
+
+#[test]
+fn listening_addresses() {
+    let cases = [
+        ("port: 9000", "[::]:9000"),
+        ("port: \"9000\"", "[::]:9000"),
+        ("port: ${NUMBER}", "[::]:42"),
+        ("port: ${EMPTY}", "[::]:8080"),
+        ("listen: 127.0.0.1:9000", "127.0.0.1:9000"),
+        ("listen: 127.0.0.1:0", "127.0.0.1:0"),
+        ("listen: \"[::1]:9000\"", "[::1]:9000"),
+        ("listen: :9000", "[::]:9000"),
+        ("listen: localhost:9000", "127.0.0.1:9000"),
+        ("listen: [127.0.0.1:1, \"[::1]:2\"]", "127.0.0.1:1 [::1]:2"),
+    ];
+    for (lines, expected) in cases {
+        let listed: Vec<String> = with(lines).listen.iter().map(ToString::to_string).collect();
+        assert_eq!(listed.join(" "), expected, "{lines}");
+    }
+}
+
+#[test]
+fn the_environment_gives_the_port_and_the_state_file_when_the_file_does_not() {
+    let environment = variables([
+        ("PORT", "9001"),
+        ("STATE_DIRECTORY", "/var/lib/ai-gateway:/var/lib/second"),
+    ]);
+    let config = parse_in(MINIMAL, &environment).unwrap();
+    assert_eq!(config.listen, ["[::]:9001".parse().unwrap()]);
+    assert_eq!(
+        config.state_file,
+        Some(PathBuf::from("/var/lib/ai-gateway/state.json"))
+    );
+
+    let own = format!("{MINIMAL}port: 1\nstate_file: here.json\n");
+    let config = parse_in(&own, &environment).unwrap();
+    assert_eq!(config.listen, ["[::]:1".parse().unwrap()]);
+    assert_eq!(config.state_file, Some(PathBuf::from("here.json")));
+
+    let config = parse_in(MINIMAL, &variables([("PORT", ""), ("STATE_DIRECTORY", "")])).unwrap();
+    assert_eq!(config.listen, ["[::]:8080".parse().unwrap()]);
+    assert_eq!(config.state_file, None);
+}
+
+#[test]
+fn several_clients_and_which_routes_they_see() {
+    let text = MINIMAL.replace(
+        "api_key: k",
+        "api_keys: [{name: a, key: 1}, {name: b, key: ${KEY}, routes: [r]}]\napi_key: ' k\t'",
+    );
+    let config = accept(&text);
+    let clients: Vec<_> = config
+        .clients
+        .iter()
+        .map(|client| (client.name.as_str(), client.key.expose()))
+        .collect();
+    assert_eq!(
+        clients,
+        [("default", "k"), ("a", "1"), ("b", super::SECRETS[0])]
+    );
+    assert_eq!(config.clients[2].routes, Some(vec!["r".to_owned()]));
+    assert_eq!(config.clients[1].routes, None);
+}
+
+#[test]
+fn provider_keys_are_collected_trimmed_and_counted_once() {
+    let cases: [(&str, &[&str]); 9] = [
+        ("", &[]),
+        ("api_key: \"\"", &[]),
+        ("api_key:", &[]),
+        ("api_key: ' k '", &["k"]),
+        ("api_key: ${CR}", &["sk-crlf"]),
+        ("api_keys: [a, b, \"\", a]", &["a", "b"]),
+        ("api_keys: [${NUMBER}, ${UNSET:-}, ${EMPTY}]", &["42"]),
+        ("api_key: a\n    api_keys: [b, a]", &["a", "b"]),
+        ("api_keys: []", &[]),
+    ];
+    for (lines, expected) in cases {
+        let text = MINIMAL.replace(
+            "{name: p, base_url: https://p.example/v1}",
+            &format!("name: p\n    base_url: https://p.example/v1\n    {lines}"),
+        );
+        let config = accept(&text);
+        let keys: Vec<_> = config.providers[0]
+            .keys
+            .iter()
+            .map(|key| key.expose())
+            .collect();
+        assert_eq!(keys, expected, "{lines}");
+    }
+}
+
+#[test]
+fn headers_of_a_provider() {
+    let text = MINIMAL.replace(
+        "v1}",
+        "v1, headers: {X-Title: home, Authorization: 'Bearer ${NUMBER}', X-Empty: ${UNSET:-}, X-Number: 1.0, X-None: ~}}",
+    );
+    let config = accept(&text);
+    let headers: Vec<_> = config.providers[0]
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    assert_eq!(
+        headers,
+        [
+            ("X-Title", "home"),
+            ("Authorization", "Bearer 42"),
+            ("X-Number", "1.0")
+        ]
+    );
+}
+
+#[test]
+fn limits_of_the_server() {
+    let config = with(
+        "server: {max_concurrent_requests: 8, max_body: 1MiB, max_head: 4096, keep_alive: 1m30s, shutdown_timeout: 0}",
+    );
+    let server = config.server;
+    assert_eq!(
+        (
+            server.max_concurrent_requests,
+            server.max_body,
+            server.max_head
+        ),
+        (8, 1 << 20, 4096)
+    );
+    assert_eq!(
+        (server.keep_alive, server.shutdown_timeout),
+        (Duration::from_secs(90), Duration::ZERO)
+    );
+    // It lies inside the head.
+    assert_eq!(server.max_target, 4096);
+    assert_eq!(with("server:").server, super::super::Server::default());
+}
+
+#[test]
+fn the_remaining_settings() {
+    let config = with(
+        "response_model: upstream\nca_file: /ca.pem\nproxy: http://proxy:3128/\nstate_file: ${EMPTY}",
+    );
+    assert_eq!(config.response_model, ResponseModel::Upstream);
+    assert_eq!(config.ca_file, Some(PathBuf::from("/ca.pem")));
+    assert_eq!(config.proxy.as_deref(), Some("http://proxy:3128"));
+    assert_eq!(config.state_file, None);
+}

@@ -1,0 +1,57 @@
+//! Whole files in, configurations or messages out.
+
+mod accepted;
+mod files;
+mod refused;
+mod settings;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use super::{Config, Errors};
+
+/// Secrets that must not appear in any message; [`environment`] sets a variable to each.
+const SECRETS: [&str; 2] = ["sk-hidden: #1 'x'", "sk-other\"2"];
+
+/// A configuration with nothing to spare, to which tests append.
+const MINIMAL: &str = "\
+api_key: k
+providers:
+  - {name: p, base_url: https://p.example/v1}
+routes:
+  - {name: r, steps: [{provider: p, model: m}]}
+";
+
+fn variables<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn environment() -> BTreeMap<String, String> {
+    variables([
+        ("KEY", SECRETS[0]),
+        ("OTHER", SECRETS[1]),
+        ("EMPTY", ""),
+        ("NUMBER", "42"),
+        ("CR", "sk-crlf\r"),
+    ])
+}
+
+fn parse(text: &str) -> Result<Config, Errors> {
+    super::parse(text, &environment())
+}
+
+/// Parses what must be valid.
+fn accept(text: &str) -> Config {
+    parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors}"))
+}
+
+/// The messages about what must be wrong, none of which shows a secret.
+fn refuse(text: &str) -> String {
+    let message = parse(text).expect_err(text).to_string();
+    for secret in SECRETS {
+        assert!(!message.contains(secret), "{message}");
+    }
+    message
+}

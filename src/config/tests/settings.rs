@@ -1,0 +1,325 @@
+//! Every setting that can be wrong, with its whole message.
+
+use super::{MINIMAL, refuse};
+
+/// What is appended to [`MINIMAL`] (its lines begin at 6), and the whole message.
+#[test]
+fn a_wrong_setting_is_named_with_its_line() {
+    let cases = [
+        ("port: 0", "6: port: \"0\" is no port from 1 to 65535"),
+        (
+            "port: 65536",
+            "6: port: \"65536\" is no port from 1 to 65535",
+        ),
+        ("port: +80", "6: port: \"+80\" is no port from 1 to 65535"),
+        (
+            "port: ${KEY}",
+            "6: port: what the reference stands for is no port from 1 to 65535",
+        ),
+        ("port: [1]", "6: port: must be a single value, not a list"),
+        (
+            "port: 1\nlisten: :2",
+            "7: listen: listen holds the port already: leave out `port`",
+        ),
+        (
+            "listen: 127.0.0.1",
+            "6: listen: \"127.0.0.1\" is no address such as 127.0.0.1:8080, [::1]:8080 or :8080",
+        ),
+        (
+            "listen: example.com:80",
+            "6: listen: \"example.com:80\" is no address such as 127.0.0.1:8080, [::1]:8080 or :8080",
+        ),
+        (
+            "listen: []",
+            "6: listen: is empty: at least one address is needed",
+        ),
+        ("listen:\n- :1\n- :1", "8: listen[1]: is given twice"),
+        (
+            "default_timeout: 30",
+            "6: default_timeout: \"30\" has no unit: write `30s` for seconds",
+        ),
+        (
+            "default_timeout: 5min",
+            "6: default_timeout: \"5min\" is no duration such as `30s`, `1m30s`, `1.5h` or `250ms`",
+        ),
+        (
+            "default_timeout: 25h",
+            "6: default_timeout: \"25h\" is longer than 24h",
+        ),
+        (
+            "default_timeout: 0s",
+            "6: default_timeout: \"0s\" is not above zero",
+        ),
+        (
+            "default_timeout: ${NUMBER}",
+            "6: default_timeout: what the reference stands for has no unit: write `30s` for thirty seconds",
+        ),
+        (
+            "default_step_cooldown: -1s",
+            "6: default_step_cooldown: \"-1s\" is no duration such as `30s`, `1m30s`, `1.5h` or `250ms`",
+        ),
+        (
+            "default_timeout: 1s\ndefault_step_timeout: 1s",
+            "6: default_timeout: default_timeout and default_step_timeout are two names for one setting: keep one",
+        ),
+        (
+            "response_model: rout",
+            "6: response_model: \"rout\" is not route or upstream, did you mean \"route\"?",
+        ),
+        (
+            "proxy: socks5://h:1",
+            "6: proxy: must begin with https:// or http://",
+        ),
+        (
+            "proxy: https://h:1",
+            "6: proxy: must be of the form http://host:port",
+        ),
+        (
+            "proxy: http://h:1/path",
+            "6: proxy: must be of the form http://host:port",
+        ),
+        (
+            "server: 5",
+            "6: server: must be a mapping of keys to values, not a single value",
+        ),
+        (
+            "server:\n  max_body: big",
+            "7: server.max_body: \"big\" is no size such as `32MiB`, `10MB` or `1048576`",
+        ),
+        (
+            "server:\n  max_body: 10",
+            "7: server.max_body: \"10\" is not between 1024 and 1073741824",
+        ),
+        (
+            "server:\n  max_fields: 0",
+            "7: server.max_fields: \"0\" is not between 1 and 10000",
+        ),
+        (
+            "server:\n  max_fields: 1.5",
+            "7: server.max_fields: \"1.5\" is no whole number",
+        ),
+        (
+            "server:\n  max_head: 1KiB\n  max_target: 2KiB",
+            "8: server.max_target: is larger than max_head, which holds the target",
+        ),
+        (
+            "server:\n  keepalive: 5s",
+            "7: server.keepalive: unknown key, did you mean \"keep_alive\"?",
+        ),
+        (
+            "route: []",
+            "6: route: unknown key, did you mean \"routes\"?",
+        ),
+        ("colour: red", "6: colour: unknown key"),
+        ("${KEY}: red", "6: ${KEY}: unknown key"),
+        (
+            "ca_file: ${KEY",
+            "6: ca_file: `${` has no `}`; a literal `${` is written `$${`",
+        ),
+        (
+            "ca_file: ${file:/nowhere}",
+            "6: ca_file: cannot read /nowhere: entity not found",
+        ),
+        (
+            "api_keys:\n- {name: a, key: k}",
+            "7: api_keys[0].key: is the key of another client too: nobody could tell them apart",
+        ),
+        (
+            "api_keys:\n- {name: default, key: x}",
+            "7: api_keys[0].name: \"default\" is the name of two clients",
+        ),
+        ("api_keys:\n- {name: a}", "7: api_keys[0]: key is missing"),
+        (
+            "api_keys:\n- {name: a, key: ''}",
+            "7: api_keys[0].key: is empty",
+        ),
+        (
+            "api_keys:\n- {name: a, key: \"x\\ny\"}",
+            "7: api_keys[0].key: holds a line break or another control character",
+        ),
+        (
+            "api_keys:\n- {name: a, key: x, routes: []}",
+            "7: api_keys[0].routes: is empty: leave it out to allow every route",
+        ),
+        (
+            "api_keys:\n- name: a\n  key: x\n  routes:\n  - r\n  - R2",
+            "11: api_keys[0].routes[1]: unknown route \"R2\"",
+        ),
+        (
+            "api_keys:\n- x",
+            "7: api_keys[0]: must be a mapping of keys to values, not a single value",
+        ),
+    ];
+    for (lines, expected) in cases {
+        let message = refuse(&format!("{MINIMAL}{lines}\n"));
+        assert_eq!(message, format!("config.yaml:{expected}"), "{lines}");
+    }
+}
+
+/// What is wrong inside a provider, which stands on line 3, or a route, on line 5.
+#[test]
+fn a_wrong_provider_route_or_step_is_named_with_its_line() {
+    let provider = "{name: p, base_url: https://p.example/v1}";
+    let route = "{name: r, steps: [{provider: p, model: m}]}";
+    let cases = [
+        (
+            provider,
+            "{base_url: http://p}",
+            "3: providers[0]: name is missing",
+        ),
+        (
+            provider,
+            "{name: '', base_url: http://p}",
+            "3: providers[0].name: is empty",
+        ),
+        (
+            provider,
+            "{name: p}",
+            "3: providers[0]: base_url is missing",
+        ),
+        (
+            provider,
+            "{name: p, base_url: p.example}",
+            "3: providers[0].base_url: must begin with https:// or http://",
+        ),
+        (
+            provider,
+            "{name: p, base_url: https://u:secret@p}",
+            "3: providers[0].base_url: must not hold a user or a password",
+        ),
+        (
+            provider,
+            "{name: p, base_url: https://p/v1/chat/completions/}",
+            "3: providers[0].base_url: must end before /chat/completions, which the gateway adds",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, api_key: a b}",
+            "3: providers[0].api_key: holds a space or another character that no key has",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, api_keys: [ok, “x”]}",
+            "3: providers[0].api_keys[1]: holds a space or another character that no key has",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, api_keys: x}",
+            "3: providers[0].api_keys: must be a list, not a single value",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, strict_json_schema: maybe}",
+            "3: providers[0].strict_json_schema: \"maybe\" is neither true nor false",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, headers: {Host: x}}",
+            "3: providers[0].headers.Host: is a header that the gateway writes itself",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, headers: {a b: x}}",
+            "3: providers[0].headers.a b: is no header name",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, headers: {a: \"x\\r\\ny: z\"}}",
+            "3: providers[0].headers.a: holds a line break or a character outside ASCII, which headers do not have",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p, headers: {a: x, A: y}}",
+            "3: providers[0].headers.A: is given twice in another case",
+        ),
+        (
+            provider,
+            "{name: p, baseurl: x, base_url: http://p}",
+            "3: providers[0].baseurl: unknown key, did you mean \"base_url\"?",
+        ),
+        (
+            provider,
+            "{name: p, base_url: http://p}\n  - {name: p, base_url: http://q}",
+            "4: providers[1].name: \"p\" is the name of two providers",
+        ),
+        (
+            route,
+            "{steps: [{provider: p, model: m}]}",
+            "5: routes[0]: name is missing",
+        ),
+        (
+            route,
+            "{name: \"r\\n\", steps: [{provider: p, model: m}]}",
+            "5: routes[0].name: holds a line break or another control character",
+        ),
+        (
+            route,
+            "{name: r}",
+            "5: routes[0]: steps is missing: at least one is needed",
+        ),
+        (
+            route,
+            "{name: r, steps: []}",
+            "5: routes[0].steps: is empty: at least one is needed",
+        ),
+        (
+            route,
+            "{name: r, steps: p}",
+            "5: routes[0].steps: must be a list, not a single value",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m}], timeout: 1s, route_timeout: 2s}",
+            "5: routes[0].timeout: timeout and route_timeout are two names for one setting: keep one",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m}]}\n  - {name: r, steps: [{provider: p, model: m}]}",
+            "6: routes[1].name: \"r\" is the name of two routes",
+        ),
+        (
+            route,
+            "{name: r, steps: [{model: m}]}",
+            "5: routes[0].steps[0]: provider is missing",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p}]}",
+            "5: routes[0].steps[0]: model is missing",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: }]}",
+            "5: routes[0].steps[0]: model is missing",
+        ),
+        (
+            route,
+            "{name: r, steps: [p]}",
+            "5: routes[0].steps[0]: must be a mapping of keys to values, not a single value",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m, timeout: 1s, step_timeout: 1s}]}",
+            "5: routes[0].steps[0].timeout: timeout and step_timeout are two names for one setting: keep one",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m, retries: 11}]}",
+            "5: routes[0].steps[0].retries: \"11\" is not between 0 and 10",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m, conflict_resolution: tool}]}",
+            "5: routes[0].steps[0].conflict_resolution: \"tool\" is not tools or format, did you mean \"tools\"?",
+        ),
+        (
+            route,
+            "{name: r, steps: [{provider: p, model: m, stall_timeout: 0}]}",
+            "5: routes[0].steps[0].stall_timeout: \"0\" is not above zero",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let message = refuse(&MINIMAL.replace(from, to));
+        assert_eq!(message, format!("config.yaml:{expected}"), "{to}");
+    }
+}

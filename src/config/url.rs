@@ -1,0 +1,224 @@
+//! Base URLs of providers and proxies.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A URL without user, query and fragment, in its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Endpoint<'t> {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// As written, with the brackets of an IPv6 address.
+    pub host: &'t str,
+    pub port: Option<u16>,
+    /// Empty, or a slash and more; without trailing slashes.
+    pub path: &'t str,
+}
+
+impl<'t> Endpoint<'t> {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    ///
+    /// The reason, which does not show the URL: it may hold a password.
+    pub fn parse(url: &'t str) -> Result<Self, &'static str> {
+        if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err("holds a space or another character that URLs do not have");
+        }
+        let (scheme, rest) = scheme_of(url)?;
+        if url.contains(['?', '#']) {
+            return Err("must not have a query or a fragment");
+        }
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if authority.contains('@') {
+            return Err("must not hold a user or a password");
+        }
+        let (host, port) = host_and_port(authority)?;
+        Ok(Self {
+            scheme,
+            host,
+            port,
+            path: path.trim_end_matches('/'),
+        })
+    }
+
+    /// Whether it is a machine of the operator's own, which a failure tells little about: it restarts and is back.
+    ///
+    /// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost` (RFC 6761),
+    /// names without a dot (containers), and the endings kept for private use (`.local` RFC 6762, `.home.arpa` RFC
+    /// 8375, `.internal` reserved by ICANN, `.lan` by custom).
+    pub fn is_private(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        match host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(address)) => is_private_v4(address),
+            Ok(IpAddr::V6(address)) => is_private_v6(address),
+            Err(_) => {
+                let name = host.trim_end_matches('.').to_ascii_lowercase();
+                let endings = [".localhost", ".local", ".lan", ".home.arpa", ".internal"];
+                !name.contains('.') || endings.iter().any(|ending| name.ends_with(ending))
+            }
+        }
+    }
+}
+
+fn scheme_of(url: &str) -> Result<(&'static str, &str), &'static str> {
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or("must begin with https:// or http://")?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => Ok(("https", rest)),
+        "http" => Ok(("http", rest)),
+        _ => Err("must begin with https:// or http://"),
+    }
+}
+
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
+    let (host, port) = match authority.rsplit_once(':') {
+        // The last colon may be one inside an IPv6 address.
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    match host.strip_prefix('[') {
+        Some(address) => {
+            let address = address.strip_suffix(']').unwrap_or_default();
+            address
+                .parse::<Ipv6Addr>()
+                .map_err(|_| "holds no IPv6 address between its brackets")?;
+        }
+        None => check_host(host)?,
+    }
+    match port {
+        None => Ok((host, None)),
+        Some(port) => match port.parse::<u16>() {
+            Ok(port) if port > 0 => Ok((host, Some(port))),
+            _ => Err("has a port that is no number from 1 to 65535"),
+        },
+    }
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.is_empty() {
+        return Err("has no host");
+    }
+    if host.contains(':') {
+        return Err("has a host with a colon: an IPv6 address stands between brackets");
+    }
+    if !host.bytes().all(allowed) {
+        return Err("has a host with a character that host names do not have");
+    }
+    Ok(())
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    let shared = first == 100 && (64..128).contains(&second);
+    address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || shared
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    if let Some(address) = address.to_ipv4_mapped() {
+        return is_private_v4(address);
+    }
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let cases = [
+            (
+                "https://api.cerebras.ai/v1",
+                "https",
+                "api.cerebras.ai",
+                None,
+                "/v1",
+            ),
+            (
+                "https://api.cerebras.ai/v1//",
+                "https",
+                "api.cerebras.ai",
+                None,
+                "/v1",
+            ),
+            (
+                "HTTP://localhost:11434",
+                "http",
+                "localhost",
+                Some(11434),
+                "",
+            ),
+            ("http://[::1]:8080/", "http", "[::1]", Some(8080), ""),
+            ("http://[fd00::1]", "http", "[fd00::1]", None, ""),
+            ("http://my_host/a:b", "http", "my_host", None, "/a:b"),
+        ];
+        for (url, scheme, host, port, path) in cases {
+            assert_eq!(
+                Endpoint::parse(url),
+                Ok(Endpoint {
+                    scheme,
+                    host,
+                    port,
+                    path
+                }),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_called_is_refused() {
+        let cases = [
+            ("", "begin with"),
+            ("api.openai.com/v1", "begin with"),
+            ("ftp://host", "begin with"),
+            ("https:///v1", "no host"),
+            ("https://:80/v1", "no host"),
+            ("https://host:/v1", "port"),
+            ("https://host:0/v1", "port"),
+            ("https://host:65536/v1", "port"),
+            ("https://host:x/v1", "port"),
+            ("https://::1/v1", "brackets"),
+            ("https://[::1/v1", "brackets"),
+            ("https://[host]/v1", "brackets"),
+            ("https://user:password@host/v1", "user"),
+            ("https://host/v1?key=x", "query"),
+            ("https://host/v1#x", "fragment"),
+            ("https://host/v 1", "space"),
+            ("https://host/v1\n", "space"),
+            ("https://h\u{f6}st/v1", "character"),
+            ("https://ho,st/v1", "character"),
+        ];
+        for (url, reason) in cases {
+            let error = Endpoint::parse(url).unwrap_err();
+            assert!(error.contains(reason), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn own_machines_are_told_from_the_internet() {
+        let private = "localhost 127.0.0.1 [::1] 10.0.0.1 172.16.0.1 192.168.1.2 169.254.0.1 100.64.0.1 0.0.0.0 [fd00::1] [fe80::1] \
+                       [::ffff:10.0.0.1] ollama nas.local nas.lan nas.home.arpa host.docker.internal LOCALHOST";
+        let public = "api.openai.com 8.8.8.8 172.32.0.1 100.128.0.1 [2001:db8::1] [::ffff:8.8.8.8] local.example local.com";
+        for (hosts, expected) in [(private, true), (public, false)] {
+            for host in hosts.split_whitespace() {
+                let url = format!("http://{host}:80");
+                assert_eq!(
+                    Endpoint::parse(&url).unwrap().is_private(),
+                    expected,
+                    "{host}"
+                );
+            }
+        }
+    }
+}
