@@ -16,5 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod json;
 pub mod openai;
 pub mod secret;
+pub mod sse;
