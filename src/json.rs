@@ -14,6 +14,9 @@ use serde::de::IgnoredAny;
 /// members below its text's own size.
 pub const MAX_MEMBERS: usize = 1 << 20;
 
+/// The most of a repeated key that is repeated once more in the error, in bytes.
+pub const MAX_SHOWN_KEY: usize = 128;
+
 /// A view on the text of a JSON object, and the edits to make when it is written.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
@@ -47,7 +50,7 @@ pub enum ObjectError {
     },
     /// Valid JSON of another type.
     NotAnObject,
-    /// The key as text.
+    /// The key as text, at most [`MAX_SHOWN_KEY`] bytes of it.
     DuplicateKey(String),
     /// More members than [`MAX_MEMBERS`], or a text of more than 4 GiB.
     TooLarge,
@@ -241,7 +244,7 @@ impl<'a> Object<'a> {
             .collect();
         sorted.sort_unstable();
         sorted.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(one.clone().into_owned()),
+            [one, other] if one == other => Some(raw::cut(one, MAX_SHOWN_KEY).to_owned()),
             _ => None,
         })
     }

@@ -80,6 +80,15 @@ pub fn is_array(raw: &str) -> bool {
     raw.starts_with('[')
 }
 
+/// The beginning of a text, at most `max_bytes` of it and whole characters only.
+pub fn cut(text: &str, max_bytes: usize) -> &str {
+    let mut end = text.len().min(max_bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
 /// `text` as a JSON string, with its quotes.
 pub fn quoted(text: &str) -> String {
     // A string always serializes; the empty one is for the type checker.

@@ -87,6 +87,10 @@ fn a_key_is_not_read_twice_with_different_values() {
         assert_eq!(Object::parse(source).unwrap_err(), expected, "{source}");
     }
     Object::parse(r#"{"a":{"b":1,"b":2},"A":1}"#).unwrap();
+
+    let long = "é".repeat(1000);
+    let error = Object::parse(&format!("{{\"{long}\":1,\"{long}\":1}}")).unwrap_err();
+    assert_eq!(error, ObjectError::DuplicateKey("é".repeat(64)));
 }
 
 #[test]
