@@ -264,10 +264,9 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Where `part`, a slice of `source`, begins in it. Both are at most 4 GiB, which the caller checked.
+/// Where a part of a text of at most 4 GiB begins.
 fn offset(source: &str, part: &str) -> u32 {
-    let distance = (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize);
-    u32::try_from(distance).unwrap_or(u32::MAX)
+    u32::try_from(raw::offset(source, part)).unwrap_or(u32::MAX)
 }
 
 fn length(text: &str) -> u32 {

@@ -41,6 +41,30 @@ pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
     found
 }
 
+/// The object with some values replaced: `change` gets the raw key and the raw value. All else stays byte for byte.
+pub fn map_members(
+    json: &str,
+    change: &mut dyn FnMut(&str, &str) -> Option<String>,
+) -> Result<String, Error> {
+    let mut members = Vec::new();
+    each_member(json, &mut |key, value| members.push((key, value)))?;
+    let values = members.iter().map(|(_, value)| *value);
+    let mut keys = members.iter().map(|(key, _)| *key);
+    Ok(splice(json, values, &mut |value| {
+        change(keys.next().unwrap_or_default(), value)
+    }))
+}
+
+/// The array with some items replaced; all else stays byte for byte.
+pub fn map_items(
+    json: &str,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<String, Error> {
+    let mut items = Vec::new();
+    each_item(json, &mut |item| items.push(item))?;
+    Ok(splice(json, items.into_iter(), change))
+}
+
 /// Whether a raw key, quotes included, spells `key`, be it with escapes.
 pub fn is_key(raw_key: &str, key: &str) -> bool {
     match inside(raw_key) {
@@ -93,6 +117,31 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
 pub fn quoted(text: &str) -> String {
     // A string always serializes; the empty one is for the type checker.
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
+
+/// Where `part`, a slice of `source`, begins in it.
+pub(super) fn offset(source: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
+}
+
+/// `source` with those of its `parts` replaced that `change` gives a replacement for.
+fn splice<'a>(
+    source: &str,
+    parts: impl Iterator<Item = &'a str>,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut copied = 0;
+    for part in parts {
+        if let Some(changed) = change(part) {
+            let at = offset(source, part);
+            out.push_str(source.get(copied..at).unwrap_or_default());
+            out.push_str(&changed);
+            copied = at + part.len();
+        }
+    }
+    out.push_str(source.get(copied..).unwrap_or_default());
+    out
 }
 
 struct Members<'v, 'a> {
@@ -164,6 +213,22 @@ mod tests {
         assert_eq!(member(json, "c"), None);
         assert_eq!(member("[1]", "a"), None);
         assert_eq!(member(r#"{"a":1"#, "a"), None);
+    }
+
+    #[test]
+    fn replacing_some_values_moves_nothing_else() {
+        let members = map_members(
+            "{ \"a\" : 1 ,\"b\":[ 2 ],\n\"c\":3 } ",
+            &mut |key, value| (key != "\"b\"").then(|| format!("<{value}>")),
+        );
+        assert_eq!(
+            members.unwrap(),
+            "{ \"a\" : <1> ,\"b\":[ 2 ],\n\"c\":<3> } "
+        );
+        let items = map_items("[ 1 , 2,3 ]", &mut |item| {
+            (item != "2").then(|| "x".to_owned())
+        });
+        assert_eq!(items.unwrap(), "[ x , 2,x ]");
     }
 
     #[test]
