@@ -25,6 +25,8 @@ pub enum Flaw {
     NoChoices,
     /// No choice has content, tool calls, a refusal, reasoning or audio.
     EmptyContent,
+    /// More of these than any sane answer has.
+    TooMany(&'static str),
 }
 
 impl Answer {
@@ -70,6 +72,7 @@ impl fmt::Display for Flaw {
             Self::ErrorObject(error) => f.write_str(&error.message),
             Self::NoChoices => f.write_str("the answer has no choices"),
             Self::EmptyContent => f.write_str("the answer is empty"),
+            Self::TooMany(what) => write!(f, "the answer has too many {what}"),
         }
     }
 }

@@ -3,9 +3,12 @@
 //! Views judge the raw text and never build a tree; only what the gateway needs to know is read.
 
 pub mod answer;
+pub mod assemble;
 mod choice;
 pub mod chunk;
 pub mod error;
+mod merge;
 pub mod model_list;
 pub mod provider_error;
 pub mod request;
+pub mod unfold;
