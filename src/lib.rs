@@ -15,7 +15,10 @@
 //! | 0 | [`openai`], [`sse`], [`json`], [`secret`] | wire views, SSE decoder, ordered raw JSON, redacting key type | do I/O |
 #![forbid(unsafe_code)]
 
+pub mod adapt;
 pub mod config;
+pub mod json;
 pub mod openai;
 pub mod secret;
+pub mod sse;
 pub mod telemetry;

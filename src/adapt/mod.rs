@@ -1,0 +1,45 @@
+//! Request adapters: pure edits that make one request fit one step.
+//!
+//! Every adapter changes top-level members only where it must; what it does not know stays byte for byte, for the
+//! provider to judge. A new adapter is a file here, a line in [`adapt`] and one in [`names`].
+
+mod conflict;
+mod strict_schema;
+mod thinking;
+
+use crate::config::{ConflictResolution, Step};
+use crate::json::raw;
+use crate::openai::request::ChatRequest;
+
+/// The body for this step: `model` replaced by the step's, and whatever its adapters change.
+pub fn adapt(request: &ChatRequest<'_>, step: &Step) -> Vec<u8> {
+    let mut body = request.object().clone();
+    body.set("model", raw::quoted(&step.model));
+    if let Some(resolution) = step.conflict_resolution {
+        conflict::resolve(&mut body, resolution);
+    }
+    if thinking::applies(step) {
+        thinking::relax_tool_choice(&mut body);
+    }
+    if step.provider.strict_json_schema {
+        strict_schema::enforce(&mut body);
+    }
+    body.to_json().into_bytes()
+}
+
+/// The adapters that would look at a request for this step, as the configuration spells them.
+pub fn names(step: &Step) -> Vec<&'static str> {
+    let conflict = step.conflict_resolution.map(|resolution| match resolution {
+        ConflictResolution::Tools => "conflict_resolution: tools",
+        ConflictResolution::Format => "conflict_resolution: format",
+    });
+    let thinking = thinking::applies(step).then_some("thinking: true");
+    let strict = step
+        .provider
+        .strict_json_schema
+        .then_some("strict_json_schema: true");
+    [conflict, thinking, strict].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests;

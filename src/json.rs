@@ -1,0 +1,309 @@
+//! A JSON object that keeps its bytes: members are ranges of the source text, edits lie beside them, and whatever was
+//! not edited is written back as it came, white space, escapes and number spellings included.
+
+pub mod raw;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use serde::de::IgnoredAny;
+
+/// The most members an object may have. A request has about forty; the bound keeps the index of an object of empty
+/// members below its text's own size.
+pub const MAX_MEMBERS: usize = 1 << 20;
+
+/// The most of a repeated key that is repeated once more in the error, in bytes.
+pub const MAX_SHOWN_KEY: usize = 128;
+
+/// A view on the text of a JSON object, and the edits to make when it is written.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    source: &'a str,
+    /// Where the text behind the opening brace begins.
+    opened: u32,
+    members: Vec<Member>,
+    /// By the place in `members`; `None` removes the member.
+    edits: BTreeMap<usize, Option<String>>,
+    /// Keys as text, values as JSON.
+    appended: Vec<(String, String)>,
+}
+
+/// Byte offsets: the key from its opening to behind its closing quote, the value from its first to behind its last byte.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    key: u32,
+    key_end: u32,
+    value: u32,
+    end: u32,
+}
+
+/// Why a text is no object to work with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectError {
+    /// `line` and `column` count from one; `message` does not repeat them.
+    NotJson {
+        line: usize,
+        column: usize,
+        message: String,
+    },
+    /// Valid JSON of another type.
+    NotAnObject,
+    /// The key as text, at most [`MAX_SHOWN_KEY`] bytes of it.
+    DuplicateKey(String),
+    /// More members than [`MAX_MEMBERS`], or a text of more than 4 GiB.
+    TooLarge,
+}
+
+impl<'a> Object<'a> {
+    /// Views `source` as an object without repeated keys: two readers of a repeated key may see different values.
+    /// Keys are compared as text, `"mod\u0065l"` equals `"model"`. Takes O(n log n) in the number of members.
+    pub fn parse(source: &'a str) -> Result<Self, ObjectError> {
+        let object = Self::parse_lenient(source)?;
+        match object.repeated_key() {
+            Some(key) => Err(ObjectError::DuplicateKey(key)),
+            None => Ok(object),
+        }
+    }
+
+    /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
+    pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
+        let text = source.trim_start_matches([' ', '\t', '\r', '\n']);
+        if !text.starts_with('{') {
+            serde_json::from_str::<IgnoredAny>(source)?;
+            return Err(ObjectError::NotAnObject);
+        }
+        u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
+
+        let mut members = Vec::new();
+        let mut too_many = false;
+        raw::each_member(source, &mut |key, value| {
+            if members.len() < MAX_MEMBERS {
+                members.push(Member {
+                    key: offset(source, key),
+                    key_end: offset(source, key) + length(key),
+                    value: offset(source, value),
+                    end: offset(source, value) + length(value),
+                });
+            } else {
+                too_many = true;
+            }
+        })?;
+        if too_many {
+            return Err(ObjectError::TooLarge);
+        }
+        Ok(Self {
+            source,
+            opened: offset(source, text) + 1,
+            members,
+            edits: BTreeMap::new(),
+            appended: Vec::new(),
+        })
+    }
+
+    /// The raw JSON of a member as it would be written: the replacement, if there is one.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        if let Some((_, value)) = self.appended.iter().find(|(name, _)| name == key) {
+            return Some(value);
+        }
+        let place = self.find(key)?;
+        match self.edits.get(&place) {
+            Some(edit) => edit.as_deref(),
+            None => self.members.get(place).map(|member| self.value(*member)),
+        }
+    }
+
+    /// The text of a member that is a string (without lone surrogates).
+    pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
+        raw::text(self.get(key)?)
+    }
+
+    /// The members as they came, edits left aside: raw keys with their quotes, and raw values.
+    pub fn members(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.members
+            .iter()
+            .map(|member| (self.key(*member), self.value(*member)))
+    }
+
+    /// Replaces the member's value where it stands, or appends the member before the closing brace. `json` must be
+    /// valid JSON. Where the source repeats the key, one member is left, so that all readers see the new value.
+    pub fn set(&mut self, key: &str, json: String) {
+        if let Some((_, value)) = self.appended.iter_mut().find(|(name, _)| name == key) {
+            *value = json;
+            return;
+        }
+        let places = self.places(key);
+        match places.split_last() {
+            Some((last, others)) => {
+                self.edits.extend(others.iter().map(|place| (*place, None)));
+                self.edits.insert(*last, Some(json));
+            }
+            None => self.appended.push((key.to_owned(), json)),
+        }
+    }
+
+    /// Removes every member with this key, and with each the comma that joined it. Tells whether there was one.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let was_there = self.get(key).is_some();
+        self.appended.retain(|(name, _)| name != key);
+        for place in self.places(key) {
+            self.edits.insert(place, None);
+        }
+        was_there
+    }
+
+    /// Whether [`Object::to_json`] differs from the source.
+    pub fn is_edited(&self) -> bool {
+        !self.edits.is_empty() || !self.appended.is_empty()
+    }
+
+    /// The object with its edits; all between them byte for byte as it came, white space around the braces included.
+    pub fn to_json(&self) -> String {
+        if !self.is_edited() {
+            return self.source.to_owned();
+        }
+        let mut out = String::with_capacity(self.source.len() + self.added());
+        out.push_str(self.slice(0, self.opened));
+        let is_empty = self.write_members(&mut out);
+        self.write_appended(&mut out, is_empty);
+        let end = self.members.last().map_or(self.opened, |last| last.end);
+        out.push_str(self.slice(end, length(self.source)));
+        out
+    }
+
+    /// Writes what is left of the source's members, and tells whether that is nothing.
+    fn write_members(&self, out: &mut String) -> bool {
+        let mut is_first = true;
+        let mut before = self.opened;
+        for (place, member) in self.members.iter().enumerate() {
+            let edit = self.edits.get(&place);
+            if edit != Some(&None) {
+                if is_first && place > 0 {
+                    // The comma belonged to a removed member; the white space of the first place stays.
+                    let first_key = self.members.first().map_or(before, |first| first.key);
+                    out.push_str(self.slice(self.opened, first_key));
+                    out.push_str(self.slice(member.key, member.value));
+                } else {
+                    out.push_str(self.slice(before, member.value));
+                }
+                match edit {
+                    Some(Some(json)) => out.push_str(json),
+                    _ => out.push_str(self.value(*member)),
+                }
+                is_first = false;
+            }
+            before = member.end;
+        }
+        is_first
+    }
+
+    fn write_appended(&self, out: &mut String, mut is_first: bool) {
+        for (key, json) in &self.appended {
+            if !is_first {
+                out.push(',');
+            }
+            out.push_str(&raw::quoted(key));
+            out.push(':');
+            out.push_str(json);
+            is_first = false;
+        }
+    }
+
+    /// About how many bytes the edits add.
+    fn added(&self) -> usize {
+        let replaced = self.edits.values().flatten().map(String::len);
+        let appended = self.appended.iter().map(|(key, json)| {
+            let quotes_colon_comma = 4;
+            key.len() + json.len() + quotes_colon_comma
+        });
+        replaced.chain(appended).sum()
+    }
+
+    /// The last member with this key.
+    fn find(&self, key: &str) -> Option<usize> {
+        self.members
+            .iter()
+            .rposition(|member| raw::is_key(self.key(*member), key))
+    }
+
+    fn places(&self, key: &str) -> Vec<usize> {
+        self.members
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| raw::is_key(self.key(**member), key))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    fn repeated_key(&self) -> Option<String> {
+        // Sorting has no worst case that a client could provoke, unlike hashing.
+        let mut sorted: Vec<Cow<'_, str>> = self
+            .members()
+            .filter_map(|(key, _)| raw::text(key))
+            .collect();
+        sorted.sort_unstable();
+        sorted.windows(2).find_map(|pair| match pair {
+            [one, other] if one == other => Some(raw::cut(one, MAX_SHOWN_KEY).to_owned()),
+            _ => None,
+        })
+    }
+
+    fn key(&self, member: Member) -> &'a str {
+        self.slice(member.key, member.key_end)
+    }
+
+    fn value(&self, member: Member) -> &'a str {
+        self.slice(member.value, member.end)
+    }
+
+    fn slice(&self, from: u32, to: u32) -> &'a str {
+        self.source
+            .get(from as usize..to as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// Where a part of a text of at most 4 GiB begins.
+fn offset(source: &str, part: &str) -> u32 {
+    u32::try_from(raw::offset(source, part)).unwrap_or(u32::MAX)
+}
+
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+impl From<serde_json::Error> for ObjectError {
+    fn from(error: serde_json::Error) -> Self {
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        let message = error.to_string();
+        Self::NotJson {
+            line: error.line(),
+            column: error.column(),
+            message: message
+                .strip_suffix(&position)
+                .map(str::to_owned)
+                .unwrap_or(message),
+        }
+    }
+}
+
+impl fmt::Display for ObjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson {
+                line,
+                column,
+                message,
+            } => write!(f, "{message} at line {line} column {column}"),
+            Self::NotAnObject => f.write_str("not a JSON object"),
+            Self::DuplicateKey(key) => write!(f, "the key {} is repeated", raw::quoted(key)),
+            Self::TooLarge => write!(f, "more than {MAX_MEMBERS} members"),
+        }
+    }
+}
+
+impl Error for ObjectError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Views on one raw JSON value. Nothing is copied unless a string holds escapes, and nothing recurses: however deep a
+//! value is nested, `RawValue` walks it with a stack of its own on the heap.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, Error};
+
+/// Calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in order and
+/// repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
+pub fn each_member<'a>(
+    json: &'a str,
+    visit: &mut dyn FnMut(&'a str, &'a str),
+) -> Result<(), Error> {
+    let mut deserializer = Deserializer::from_str(json);
+    deserializer.deserialize_map(Members { visit })?;
+    deserializer.end()
+}
+
+/// Calls `visit` with the raw text of every item. Fails if `json` is not one JSON array, possibly after some items
+/// were visited.
+pub fn each_item<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str)) -> Result<(), Error> {
+    let mut deserializer = Deserializer::from_str(json);
+    deserializer.deserialize_seq(Items { visit })?;
+    deserializer.end()
+}
+
+/// The raw value of a member; of several with this key the last, as most parsers read it. `None` too if `json` is not
+/// an object.
+pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
+    let mut found = None;
+    each_member(json, &mut |raw_key, value| {
+        if is_key(raw_key, key) {
+            found = Some(value);
+        }
+    })
+    .ok()?;
+    found
+}
+
+/// The object with some values replaced: `change` gets the raw key and the raw value. All else stays byte for byte.
+pub fn map_members(
+    json: &str,
+    change: &mut dyn FnMut(&str, &str) -> Option<String>,
+) -> Result<String, Error> {
+    let mut members = Vec::new();
+    each_member(json, &mut |key, value| members.push((key, value)))?;
+    let values = members.iter().map(|(_, value)| *value);
+    let mut keys = members.iter().map(|(key, _)| *key);
+    Ok(splice(json, values, &mut |value| {
+        change(keys.next().unwrap_or_default(), value)
+    }))
+}
+
+/// The array with some items replaced; all else stays byte for byte.
+pub fn map_items(
+    json: &str,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<String, Error> {
+    let mut items = Vec::new();
+    each_item(json, &mut |item| items.push(item))?;
+    Ok(splice(json, items.into_iter(), change))
+}
+
+/// Whether a raw key, quotes included, spells `key`, be it with escapes.
+pub fn is_key(raw_key: &str, key: &str) -> bool {
+    match inside(raw_key) {
+        Some(plain) if !plain.contains('\\') => plain == key,
+        _ => text(raw_key).is_some_and(|decoded| decoded == key),
+    }
+}
+
+/// The text of a JSON string. `None` for other values, and for lone surrogates, which no Rust string can hold.
+pub fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let plain = inside(raw)?;
+    if plain.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(plain))
+    }
+}
+
+/// What stands between the quotes of a JSON string, escapes as they are. `None` for other values.
+///
+/// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
+/// was split between them.
+pub fn inside(raw: &str) -> Option<&str> {
+    raw.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// A whole number that is not negative; `None` for other values.
+pub fn whole_number(raw: &str) -> Option<u64> {
+    raw.parse().ok()
+}
+
+pub fn is_object(raw: &str) -> bool {
+    raw.starts_with('{')
+}
+
+pub fn is_array(raw: &str) -> bool {
+    raw.starts_with('[')
+}
+
+/// The beginning of a text, at most `max_bytes` of it and whole characters only.
+pub fn cut(text: &str, max_bytes: usize) -> &str {
+    let mut end = text.len().min(max_bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// `text` as a JSON string, with its quotes.
+pub fn quoted(text: &str) -> String {
+    // A string always serializes; the empty one is for the type checker.
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
+
+/// Where `part`, a slice of `source`, begins in it.
+pub(super) fn offset(source: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
+}
+
+/// `source` with those of its `parts` replaced that `change` gives a replacement for.
+fn splice<'a>(
+    source: &str,
+    parts: impl Iterator<Item = &'a str>,
+    change: &mut dyn FnMut(&str) -> Option<String>,
+) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut copied = 0;
+    for part in parts {
+        if let Some(changed) = change(part) {
+            let at = offset(source, part);
+            out.push_str(source.get(copied..at).unwrap_or_default());
+            out.push_str(&changed);
+            copied = at + part.len();
+        }
+    }
+    out.push_str(source.get(copied..).unwrap_or_default());
+    out
+}
+
+struct Members<'v, 'a> {
+    visit: &'v mut dyn FnMut(&'a str, &'a str),
+}
+
+impl<'a> Visitor<'a> for Members<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            // RawValue takes the escapes of a key unread; a key that has no spelling as text cannot be compared.
+            if text(key.get()).is_none() {
+                return Err(A::Error::custom("lone surrogate in a key"));
+            }
+            (self.visit)(key.get(), map.next_value::<&RawValue>()?.get());
+        }
+        Ok(())
+    }
+}
+
+struct Items<'v, 'a> {
+    visit: &'v mut dyn FnMut(&'a str),
+}
+
+impl<'a> Visitor<'a> for Items<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            (self.visit)(item.get());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_only_read_from_strings_that_are_text() {
+        for (raw, expected) in [
+            (r#""plain""#, Some("plain")),
+            (r#""""#, Some("")),
+            (r#""a\u0062\n\u0000""#, Some("ab\n\0")),
+            (r#""\ud83d\ude00""#, Some("😀")),
+            (r#""\ud83d""#, None),
+            ("1", None),
+            ("null", None),
+        ] {
+            assert_eq!(text(raw).as_deref(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_by_its_meaning_and_the_last_one_counts() {
+        let json = r#"{"a":1,"\u0061":2,"b":[{"a":3}]}"#;
+        assert_eq!(member(json, "a"), Some("2"));
+        assert_eq!(member(json, "b"), Some(r#"[{"a":3}]"#));
+        assert_eq!(member(json, "c"), None);
+        assert_eq!(member("[1]", "a"), None);
+        assert_eq!(member(r#"{"a":1"#, "a"), None);
+    }
+
+    #[test]
+    fn replacing_some_values_moves_nothing_else() {
+        let members = map_members(
+            "{ \"a\" : 1 ,\"b\":[ 2 ],\n\"c\":3 } ",
+            &mut |key, value| (key != "\"b\"").then(|| format!("<{value}>")),
+        );
+        assert_eq!(
+            members.unwrap(),
+            "{ \"a\" : <1> ,\"b\":[ 2 ],\n\"c\":<3> } "
+        );
+        let items = map_items("[ 1 , 2,3 ]", &mut |item| {
+            (item != "2").then(|| "x".to_owned())
+        });
+        assert_eq!(items.unwrap(), "[ x , 2,x ]");
+    }
+
+    #[test]
+    fn items_come_trimmed_and_in_order() {
+        let mut seen = Vec::new();
+        each_item("[ 1e-7 ,\n{\"a\" : -0 }, \"x\" ]", &mut |item| {
+            seen.push(item)
+        })
+        .unwrap();
+        assert_eq!(seen, ["1e-7", "{\"a\" : -0 }", "\"x\""]);
+        assert!(each_item("[1] x", &mut |_| ()).is_err());
+        assert!(each_item("{}", &mut |_| ()).is_err());
+    }
+}

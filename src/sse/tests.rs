@@ -1,0 +1,208 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const BOUND: usize = 4 * 1024 * 1024;
+
+/// Everything a stream gives when it arrives in these pieces.
+fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bound: usize) -> (Vec<Item>, bool) {
+    let mut decoder = Decoder::new(bound);
+    let mut items = Vec::new();
+    let mut failed = false;
+    for piece in pieces {
+        decoder.push(piece);
+        while let Some(item) = decoder.next_item() {
+            match item {
+                Ok(item) => items.push(item),
+                Err(TooLarge { .. }) => failed = true,
+            }
+        }
+    }
+    items.extend(decoder.finish().map(Item::Event));
+    (items, failed)
+}
+
+fn event(name: Option<&str>, data: &str) -> Item {
+    Item::Event(Event {
+        name: name.map(str::to_owned),
+        data: data.to_owned(),
+    })
+}
+
+fn comment(text: &str) -> Item {
+    Item::Comment(text.to_owned())
+}
+
+#[test]
+fn every_spelling_of_the_standard_is_understood() {
+    for (input, expected) in [
+        (
+            "data: a\n\ndata: b\n\n",
+            vec![event(None, "a"), event(None, "b")],
+        ),
+        (
+            "data: a\r\n\r\ndata: b\r\n\r\n",
+            vec![event(None, "a"), event(None, "b")],
+        ),
+        (
+            "data: a\r\rdata: b\r\r",
+            vec![event(None, "a"), event(None, "b")],
+        ),
+        ("data:a\n\n", vec![event(None, "a")]),
+        ("data:  a\n\n", vec![event(None, " a")]),
+        ("data: a\ndata:\ndata: b\n\n", vec![event(None, "a\n\nb")]),
+        ("data\n\n", vec![event(None, "")]),
+        ("data:\n\n", vec![event(None, "")]),
+        ("data: a: b\n\n", vec![event(None, "a: b")]),
+        (
+            "\u{feff}data: a\n\n\u{feff}data: b\n\n",
+            vec![event(None, "a")],
+        ),
+        (
+            ": hello\n:\n\ndata: a\n\n",
+            vec![comment(" hello"), comment(""), event(None, "a")],
+        ),
+        (
+            "event: x\ndata: a\n\ndata: b\n\n",
+            vec![event(Some("x"), "a"), event(None, "b")],
+        ),
+        ("event: x\n\ndata: b\n\n", vec![event(None, "b")]),
+        ("event: x\nevent:\ndata: b\n\n", vec![event(None, "b")]),
+        (
+            "id: 1\nretry: 5\nfoo: bar\nDATA: z\ndata: a\n\n",
+            vec![event(None, "a")],
+        ),
+        (" data: z\ndata: a\n\n", vec![event(None, "a")]),
+        ("\n\n\n", vec![]),
+        ("", vec![]),
+    ] {
+        assert_eq!(decode([input.as_bytes()], BOUND).0, expected, "{input:?}");
+    }
+}
+
+#[test]
+fn a_server_that_omits_the_last_blank_line_loses_nothing() {
+    for (input, expected) in [
+        (
+            "data: a\n\ndata: [DONE]\n",
+            vec![event(None, "a"), event(None, "[DONE]")],
+        ),
+        (
+            "data: a\n\ndata: [DONE]",
+            vec![event(None, "a"), event(None, "[DONE]")],
+        ),
+        ("event: e\ndata: a\r", vec![event(Some("e"), "a")]),
+        ("\u{feff}data: a", vec![event(None, "a")]),
+        ("data: a\n\n: bye", vec![event(None, "a")]),
+        ("data: a\n\nevent: x\n", vec![event(None, "a")]),
+    ] {
+        assert_eq!(decode([input.as_bytes()], BOUND).0, expected, "{input:?}");
+    }
+}
+
+#[test]
+fn an_event_is_there_as_soon_as_its_blank_line_is() {
+    let mut decoder = Decoder::new(BOUND);
+    decoder.push(b"data: a\r\n\r");
+    assert_eq!(decoder.next_item(), Some(Ok(event(None, "a"))));
+    decoder.push(b"\ndata: b\r\n\r\n");
+    assert_eq!(decoder.next_item(), Some(Ok(event(None, "b"))));
+    assert_eq!(decoder.next_item(), None);
+}
+
+#[test]
+fn broken_utf8_is_replaced_in_its_event_only() {
+    let input = b"data: \xff!\n\ndata: \xc3\xa4\n\n";
+    let expected = vec![event(None, "\u{fffd}!"), event(None, "ä")];
+    assert_eq!(decode([&input[..]], BOUND).0, expected);
+}
+
+#[test]
+fn an_endless_event_is_refused_whatever_it_is_made_of() {
+    for input in ["data: ", "data: x\n", "x", ":", "event: "] {
+        let endless = match input {
+            "data: x\n" => input.repeat(1000),
+            _ => input.to_owned() + &"y".repeat(1000),
+        };
+        for size in [1, 7, 5000] {
+            let (items, failed) = decode(endless.as_bytes().chunks(size), 100);
+            assert!(failed && items.is_empty(), "{input:?} by {size}");
+        }
+    }
+    let just_right = format!("data: {}\n\n", "y".repeat(94));
+    assert!(!decode([just_right.as_bytes()], 100).1);
+    assert!(decode([just_right.as_bytes()], 99).1);
+    // Many small events are no large one.
+    assert!(!decode(["data: x\n\n".repeat(1000).as_bytes()], 100).1);
+    assert!(!decode(["id: x\n".repeat(1000).as_bytes()], 100).1);
+}
+
+#[test]
+fn a_large_event_in_tiny_pieces_takes_linear_time() {
+    let large = format!("data: {}\n\n", "é".repeat(1024 * 1024));
+    let started = Instant::now();
+    let (items, failed) = decode(large.as_bytes().chunks(64), BOUND);
+    assert!(!failed && items.len() == 1);
+    // 32,768 pieces; searching all anew for each would read 34 GB.
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_large_event_does_not_cost_memory_for_the_rest_of_the_stream() {
+    let mut decoder = Decoder::new(BOUND);
+    decoder.push(format!("data: {}\n\n", "x".repeat(1024 * 1024)).as_bytes());
+    assert!(decoder.next_item().is_some() && decoder.next_item().is_none());
+    decoder.push(b"data: y\n\n");
+    assert!(decoder.buffer.capacity() <= KEPT_CAPACITY);
+}
+
+#[test]
+fn encoding_keeps_line_ends_out_of_the_framing() {
+    for (data, expected) in [
+        ("{\"a\":1}", "data: {\"a\":1}\n\n"),
+        ("", "data: \n\n"),
+        ("a\nb", "data: a\ndata: b\n\n"),
+        ("a\r\n\rb\n", "data: a\ndata: \ndata: b\ndata: \n\n"),
+    ] {
+        let mut out = Vec::new();
+        encode(&mut out, data);
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{data:?}");
+    }
+}
+
+proptest! {
+    /// Networks split where they like; an event must not depend on it.
+    #[test]
+    fn every_split_gives_the_same_items(
+        lines in prop::collection::vec("(data|event|id|:|\u{feff}data|)(: ?|)[a-zé😀:]{0,6}(\r|\n|\r\n)", 0..12),
+        tail in "(data: x)?",
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        bound in 1_usize..40,
+    ) {
+        let input = lines.concat() + &tail;
+        let input = input.as_bytes();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
+        cuts.sort_unstable();
+        cuts.push(input.len());
+        let mut pieces = Vec::new();
+        let mut from = 0;
+        for cut in cuts {
+            pieces.push(&input[from..cut]);
+            from = cut;
+        }
+        for bound in [bound, BOUND] {
+            let whole = decode([input], bound);
+            prop_assert_eq!(&decode(pieces.clone(), bound), &whole);
+            prop_assert_eq!(&decode(input.chunks(1), bound), &whole);
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded(data in "[a-z: é\n]{0,20}") {
+        let mut out = Vec::new();
+        encode(&mut out, &data);
+        prop_assert_eq!(decode([&out[..]], BOUND), (vec![event(None, &data)], false));
+    }
+}
