@@ -17,4 +17,5 @@
 
 pub mod config;
 pub mod openai;
+pub mod routing;
 pub mod secret;
