@@ -19,6 +19,7 @@ pub mod adapt;
 pub mod config;
 pub mod json;
 pub mod openai;
+pub mod routing;
 pub mod secret;
 pub mod sse;
 pub mod telemetry;

@@ -1,0 +1,70 @@
+//! What is left of a walk after the commit point.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Route;
+
+use super::attempt::Attempt;
+use super::classify::Failure;
+use super::ledger::Ledger;
+use super::report::StepReport;
+
+/// A walk that ended with an answer.
+#[derive(Debug)]
+pub struct Answered {
+    route: Arc<Route>,
+    reports: Vec<StepReport>,
+    attempt: Attempt,
+}
+
+impl Answered {
+    pub(super) fn new(route: Arc<Route>, reports: Vec<StepReport>, attempt: Attempt) -> Self {
+        Self {
+            route,
+            reports,
+            attempt,
+        }
+    }
+
+    pub fn reports(&self) -> &[StepReport] {
+        &self.reports
+    }
+
+    /// The step that answered.
+    pub fn step_index(&self) -> usize {
+        self.attempt.step_index
+    }
+
+    /// How many other steps failed or were skipped before.
+    pub fn fallbacks(&self) -> usize {
+        let mut others: Vec<usize> = self
+            .reports
+            .iter()
+            .map(|report| report.step_index)
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        others.len().saturating_sub(1)
+    }
+
+    /// The stream broke after the commit point: for the client it ends there, the next request is spared what its class
+    /// says.
+    pub fn cut(&mut self, ledger: &mut Ledger, failure: Failure, now: Instant) {
+        let Some(step) = self.route.steps.get(self.attempt.step_index) else {
+            return;
+        };
+        ledger.fail(step, self.attempt.key, &self.attempt.ticket, &failure, now);
+        let duration = now.saturating_duration_since(self.attempt.started);
+        let attempt = &self.attempt;
+        let report = StepReport::failure(
+            attempt.step_index,
+            step,
+            attempt.key_index,
+            duration,
+            failure,
+        );
+        self.reports.pop();
+        self.reports.push(report);
+    }
+}

@@ -1,0 +1,40 @@
+//! Failover decisions: what a failure means, who is skipped and for how long, what comes next, how it ends.
+//!
+//! Everything here is pure: no I/O, no clock, no logging; time and randomness come in as arguments. A request's life:
+//!
+//! 1. [`Walk::next`] names the next [`Attempt`], a pause before a retry, or the [`Verdict`] for the client.
+//! 2. The caller makes the attempt. A failure is read by [`classify()`] (or made with [`Failure::new`] when no
+//!    status was seen) and told to [`Walk::failed`]; an answer ends the walk with [`Walk::succeeded`].
+//! 3. Both write down in the [`Ledger`], which all requests share, what was learned about the provider, key and model.
+//!
+//! The commit point is in the types: `succeeded` consumes the walk, so no attempt can follow it.
+
+mod answered;
+mod attempt;
+mod budget;
+pub mod classify;
+mod lanes;
+mod ledger;
+mod mark;
+mod outcome;
+mod report;
+pub mod reset;
+mod span;
+mod state;
+mod verdict;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use answered::Answered;
+pub use attempt::Attempt;
+pub use classify::{Failure, Observed, classify};
+pub use ledger::{Entry, Ledger};
+pub use mark::Cooling;
+pub use outcome::{Class, Cooldown, Guess, NextMove, Scope};
+pub use report::StepReport;
+pub use reset::Told;
+pub use state::{MAX_SNAPSHOT, Snapshot};
+pub use verdict::Verdict;
+pub use walk::{Move, Walk};

@@ -1,0 +1,102 @@
+//! The record of a walk: one entry for each attempt and each skipped step, for `routing_summary`, log and metrics.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Step;
+
+use super::classify::Failure;
+use super::mark::Cooling;
+use super::outcome::Class;
+
+/// What became of one attempt, or why a step was skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepReport {
+    pub step_index: usize,
+    pub provider: String,
+    pub model: String,
+    /// `None` for providers without keys and for skipped steps.
+    pub key_index: Option<usize>,
+    pub success: bool,
+    /// From the beginning of the attempt to its end, or to the first content of a stream.
+    pub duration: Duration,
+    /// How it failed; of a skipped step, the failure that made it cool down.
+    pub class: Option<Class>,
+    /// The provider's HTTP status, if it got as far as that.
+    pub status: Option<u16>,
+    /// The provider's message; keys in it are not masked yet.
+    pub message: Option<String>,
+    /// No attempt was made: the step is cooling.
+    pub skipped: bool,
+    /// From the time of this entry until the ledger lets the next request through.
+    pub retry_after: Option<Duration>,
+    /// The same as a point in time.
+    pub(super) until: Option<Instant>,
+}
+
+impl StepReport {
+    pub(super) fn success(
+        index: usize,
+        step: &Step,
+        key: Option<usize>,
+        duration: Duration,
+    ) -> Self {
+        Self {
+            key_index: key,
+            success: true,
+            duration,
+            ..Self::blank(index, step)
+        }
+    }
+
+    pub(super) fn failure(
+        index: usize,
+        step: &Step,
+        key: Option<usize>,
+        duration: Duration,
+        failure: Failure,
+    ) -> Self {
+        Self {
+            key_index: key,
+            duration,
+            class: Some(failure.class),
+            status: failure.status,
+            message: Some(failure.message),
+            ..Self::blank(index, step)
+        }
+    }
+
+    pub(super) fn skipped(index: usize, step: &Step, cooling: Cooling, now: Instant) -> Self {
+        Self {
+            class: Some(cooling.class),
+            skipped: true,
+            ..Self::blank(index, step).cooling(Some(cooling), now)
+        }
+    }
+
+    /// Adds how long the ledger will keep the next request away.
+    pub(super) fn cooling(self, cooling: Option<Cooling>, now: Instant) -> Self {
+        let until = cooling.map(|cooling| cooling.until);
+        Self {
+            retry_after: until.map(|until| until.saturating_duration_since(now)),
+            until,
+            ..self
+        }
+    }
+
+    fn blank(index: usize, step: &Step) -> Self {
+        Self {
+            step_index: index,
+            provider: step.provider.name.clone(),
+            model: step.model.clone(),
+            key_index: None,
+            success: false,
+            duration: Duration::ZERO,
+            class: None,
+            status: None,
+            message: None,
+            skipped: false,
+            retry_after: None,
+            until: None,
+        }
+    }
+}

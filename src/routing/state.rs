@@ -1,0 +1,208 @@
+//! What the ledger knows, in a form that survives a restart.
+//!
+//! It holds no secret: a key is its place in the list and a salted hash, so that a changed list of keys does not inherit
+//! cooldowns. The hash is 64 bits of std's SipHash: enough to tell keys of one provider apart, and nothing to get a
+//! random key back from. Its algorithm may change with the compiler; then the keys' marks are forgotten, which costs a
+//! call each.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{Config, Provider};
+
+use super::lanes::Place;
+use super::ledger::Ledger;
+use super::mark::Mark;
+use super::outcome::Class;
+use super::span::LONGEST;
+
+/// Bytes that a caller should read of a state file at most; what is longer is damaged.
+pub const MAX_SNAPSHOT: usize = 4 * 1024 * 1024;
+
+const VERSION: u32 = 1;
+
+/// The ledger's marks with wall-clock deadlines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    version: u32,
+    salt: u64,
+    /// One by one, so that a damaged entry does not cost the others.
+    marks: Vec<Value>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    provider: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Key>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    class: String,
+    /// Milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stated_until_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guessed_until_ms: Option<u64>,
+    strikes: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Key {
+    index: usize,
+    hash: u64,
+}
+
+impl Snapshot {
+    /// What is cooling at `now`, which is `wall` on the wall clock. `salt` is any random number, new for each snapshot
+    /// or not.
+    pub fn take(
+        ledger: &Ledger,
+        config: &Config,
+        now: Instant,
+        wall: SystemTime,
+        salt: u64,
+    ) -> Self {
+        let clock = Clock { now, wall };
+        let marks = ledger
+            .marks()
+            .filter(|(_, mark)| mark.cooling(now).is_some());
+        let entries = marks.filter_map(|(place, mark)| entry(place, mark, config, &clock, salt));
+        Self {
+            version: VERSION,
+            salt,
+            marks: entries
+                .filter_map(|entry| serde_json::to_value(entry).ok())
+                .collect(),
+        }
+    }
+
+    /// Reads a state file.
+    ///
+    /// # Errors
+    /// What is wrong with it, if it is no state file of this version.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let snapshot: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        match snapshot.version {
+            VERSION => Ok(snapshot),
+            other => Err(format!("version {other} is unknown")),
+        }
+    }
+
+    pub fn to_json(&self) -> String {
+        // Strings and numbers always serialize; the empty object is for the type checker.
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    /// A ledger for this configuration. Entries that are damaged, expired, or about something that is not configured
+    /// (any more) are left out.
+    pub fn restore(&self, config: &Config, now: Instant, wall: SystemTime) -> Ledger {
+        let clock = Clock { now, wall };
+        let mut ledger = Ledger::new(&config.providers);
+        for value in &self.marks {
+            if let Ok(entry) = Entry::deserialize(value)
+                && let Some(place) = place(&entry, config, self.salt)
+                && let Some(mark) = mark(&entry, &clock)
+            {
+                ledger.restore(place, mark);
+            }
+        }
+        ledger
+    }
+}
+
+/// One moment on both clocks.
+struct Clock {
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl Clock {
+    fn wall_ms_of(&self, at: Instant) -> Option<u64> {
+        let wall = self.wall + at.checked_duration_since(self.now)?;
+        u64::try_from(wall.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+    }
+
+    /// `None` for the past. The wall clock may have been set back, so nothing lasts longer than it could have.
+    fn instant_of(&self, milliseconds: u64) -> Option<Instant> {
+        let at = UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))?;
+        let left = at.duration_since(self.wall).ok()?;
+        (!left.is_zero()).then(|| self.now + left.min(LONGEST))
+    }
+}
+
+fn entry(
+    place: Place<'_>,
+    mark: &Mark,
+    config: &Config,
+    clock: &Clock,
+    salt: u64,
+) -> Option<Entry> {
+    let provider = config.providers.get(place.provider)?;
+    let key = place.key.map(|index| Key {
+        index,
+        hash: key_hash(provider, index, salt),
+    });
+    let wall = |at: Option<Instant>| at.and_then(|at| clock.wall_ms_of(at));
+    Some(Entry {
+        provider: provider.name.clone(),
+        key,
+        model: place.model.map(str::to_owned),
+        class: mark.class.label().to_owned(),
+        stated_until_ms: wall(mark.stated_until),
+        guessed_until_ms: wall(mark.guessed_until),
+        strikes: mark.strikes,
+    })
+}
+
+fn place<'a>(entry: &Entry, config: &'a Config, salt: u64) -> Option<Place<'a>> {
+    let provider = config
+        .providers
+        .iter()
+        .find(|provider| provider.name == entry.provider)?;
+    let key = match &entry.key {
+        None => None,
+        Some(key) if key_hash(provider, key.index, salt) == key.hash => Some(key.index),
+        Some(_) => return None,
+    };
+    let model = match &entry.model {
+        None => None,
+        Some(model) => {
+            let steps = config.routes.iter().flat_map(|route| &route.steps);
+            let mut of_provider = steps.filter(|step| step.provider.index == provider.index);
+            Some(
+                of_provider
+                    .find(|step| step.model == *model)?
+                    .model
+                    .as_str(),
+            )
+        }
+    };
+    (key.is_some() || model.is_none()).then_some(Place {
+        provider: provider.index,
+        key,
+        model,
+    })
+}
+
+fn mark(entry: &Entry, clock: &Clock) -> Option<Mark> {
+    let instant = |at: Option<u64>| at.and_then(|at| clock.instant_of(at));
+    let mut mark = Mark::new(Class::from_label(&entry.class)?, entry.strikes, clock.now);
+    mark.stated_until = instant(entry.stated_until_ms);
+    mark.guessed_until = instant(entry.guessed_until_ms);
+    mark.cooling(clock.now).map(|_| mark)
+}
+
+/// Of a provider without keys, the hash of none.
+fn key_hash(provider: &Provider, index: usize, salt: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    salt.hash(&mut hasher);
+    provider
+        .keys
+        .get(index)
+        .map(|key| key.expose())
+        .hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,344 @@
+//! The walk over a route's steps, as a state machine that the caller drives.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{Route, Step};
+
+use super::answered::Answered;
+use super::attempt::Attempt;
+use super::classify::Failure;
+use super::lanes::{Target, key_count};
+use super::ledger::Ledger;
+use super::mark::Cooling;
+use super::outcome::{Class, NextMove};
+use super::report::StepReport;
+use super::reset::Told;
+use super::span::LONGEST;
+use super::verdict::Verdict;
+
+/// One request's way over its route. First every step that is not cooling, in order, each with its usable keys in
+/// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
+/// told when to come back is never called before.
+///
+/// It ends: each key of each step is tried once, plus at most the step's `retries`.
+#[derive(Debug)]
+pub struct Walk {
+    route: Arc<Route>,
+    deadline: Option<Instant>,
+    /// The step whose turn it is in the first pass.
+    cursor: usize,
+    progress: Vec<Progress>,
+    retry: Option<Retry>,
+    reports: Vec<StepReport>,
+    verdict: Option<Verdict>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Move {
+    /// Call the step's provider, then tell how it went: [`Walk::succeeded`], [`Walk::failed`] or [`Walk::cancelled`].
+    Try(Attempt),
+    /// Wait before a retry, then ask again.
+    Pause { until: Instant },
+    /// No step is left. Asking again gives the same.
+    Finished(Verdict),
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// The step has failed in a way that another key will not change.
+    closed: bool,
+    tried: Vec<bool>,
+    retries: u32,
+}
+
+#[derive(Debug)]
+struct Retry {
+    after: Attempt,
+    pause_until: Instant,
+}
+
+/// Backoff before a retry; see [`backoff`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+impl Walk {
+    pub fn new(route: Arc<Route>, now: Instant) -> Self {
+        let progress = |step: &Step| Progress {
+            closed: false,
+            tried: vec![false; key_count(&step.provider)],
+            retries: 0,
+        };
+        Self {
+            deadline: route.timeout.map(|timeout| later(now, timeout)),
+            cursor: 0,
+            progress: route.steps.iter().map(progress).collect(),
+            retry: None,
+            reports: Vec::new(),
+            verdict: None,
+            route,
+        }
+    }
+
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// Attempts and skipped steps so far.
+    pub fn reports(&self) -> &[StepReport] {
+        &self.reports
+    }
+
+    /// The next move. Not to be asked while an attempt is out.
+    pub fn next(&mut self, ledger: &mut Ledger, now: Instant) -> Move {
+        if let Some(verdict) = &self.verdict {
+            return Move::Finished(verdict.clone());
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.drop_retry(ledger);
+            return self.finish(Verdict::route_deadline(&self.route.name));
+        }
+        if let Some(retry) = self.retry.take() {
+            return self.resume(ledger, retry, now);
+        }
+        let found = self
+            .preferred(ledger, now)
+            .or_else(|| self.leftover(ledger, now));
+        match found {
+            Some((step_index, key)) => self.begin(ledger, step_index, key, now),
+            None => self.finish(Verdict::exhausted(&self.route.name, &self.reports, now)),
+        }
+    }
+
+    /// The attempt failed. `random` is any number; it spreads retries.
+    pub fn failed(
+        &mut self,
+        ledger: &mut Ledger,
+        attempt: Attempt,
+        failure: Failure,
+        now: Instant,
+        random: u64,
+    ) {
+        let route = Arc::clone(&self.route);
+        let Some(step) = route.steps.get(attempt.step_index) else {
+            return;
+        };
+        let pause_until = self.pause_before_retry(step, &attempt, &failure, now, random);
+        let class = failure.class;
+        if pause_until.is_none() {
+            attempt.conclude(ledger, step, &failure, now);
+        }
+        let cooling = match class.cooldown() {
+            Some(_) => ledger.standing(Target::new(step, attempt.key), now),
+            None => None,
+        };
+        let duration = now.saturating_duration_since(attempt.started);
+        let report = StepReport::failure(
+            attempt.step_index,
+            step,
+            attempt.key_index,
+            duration,
+            failure,
+        );
+        self.reports.push(report.cooling(cooling, now));
+        match pause_until {
+            Some(pause_until) => {
+                self.retry = Some(Retry {
+                    after: attempt,
+                    pause_until,
+                });
+            }
+            None => self.follow(class.next_move(), attempt.step_index),
+        }
+    }
+
+    /// The client is gone: during an attempt, or during a pause.
+    pub fn cancelled(&mut self, ledger: &mut Ledger, attempt: Option<Attempt>, now: Instant) {
+        self.drop_retry(ledger);
+        if let Some(attempt) = attempt {
+            let failure = Failure::new(Class::Cancelled, "the client closed the connection");
+            self.failed(ledger, attempt, failure, now, 0);
+        }
+        self.verdict.get_or_insert_with(Verdict::cancelled);
+    }
+
+    /// The attempt was answered: a whole answer, or the first content of a stream, which is the commit point. The walk
+    /// is over; nothing can follow.
+    pub fn succeeded(
+        mut self,
+        ledger: &mut Ledger,
+        attempt: Attempt,
+        told: &Told,
+        now: Instant,
+    ) -> Answered {
+        if let Some(step) = self.route.steps.get(attempt.step_index) {
+            ledger.succeed(Target::new(step, attempt.key), &attempt.ticket, told, now);
+            let duration = now.saturating_duration_since(attempt.started);
+            let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
+            self.reports.push(report);
+        }
+        Answered::new(self.route, self.reports, attempt)
+    }
+
+    /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
+    fn preferred(&mut self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
+        while let Some((step, progress)) = self.at(self.cursor) {
+            let untried = progress.untried_keys();
+            let usable =
+                untried.filter(|key| ledger.standing(Target::new(step, *key), now).is_none());
+            // The key that rested longest: in turn, so that quotas drain evenly.
+            let key = usable.min_by_key(|key| ledger.last_call(Target::new(step, *key)));
+            if let Some(key) = key {
+                return Some((self.cursor, key));
+            }
+            let was_tried = progress.tried.contains(&true);
+            if let Some(cooling) = ledger.cooling_of(step, now).filter(|_| !was_tried) {
+                let report = StepReport::skipped(self.cursor, step, cooling, now);
+                self.reports.push(report);
+            }
+            self.cursor += 1;
+        }
+        None
+    }
+
+    /// Of everything left, what is usable by now or cooling on a guess; the soonest first.
+    fn leftover(&self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
+        let mut best: Option<(Instant, usize, usize)> = None;
+        for (index, (step, progress)) in self.route.steps.iter().zip(&self.progress).enumerate() {
+            for key in progress.untried_keys() {
+                let until = match ledger.standing(Target::new(step, key), now) {
+                    None => now,
+                    Some(Cooling {
+                        stated: false,
+                        until,
+                        ..
+                    }) => until.max(now),
+                    Some(Cooling { stated: true, .. }) => continue,
+                };
+                if best.is_none_or(|(soonest, _, _)| until < soonest) {
+                    best = Some((until, index, key));
+                }
+            }
+        }
+        best.map(|(_, index, key)| (index, key))
+    }
+
+    fn begin(&mut self, ledger: &mut Ledger, step_index: usize, key: usize, now: Instant) -> Move {
+        let tried = self
+            .progress
+            .get_mut(step_index)
+            .and_then(|progress| progress.tried.get_mut(key));
+        if let Some(tried) = tried {
+            *tried = true;
+        }
+        let Some(step) = self.route.steps.get(step_index) else {
+            return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
+        };
+        let of_step = later(now, step.timeout);
+        let deadline = self
+            .deadline
+            .map_or(of_step, |of_route| of_route.min(of_step));
+        Move::Try(Attempt {
+            step_index,
+            key_index: (!step.provider.keys.is_empty()).then_some(key),
+            started: now,
+            deadline,
+            key,
+            ticket: ledger.begin(Target::new(step, key), now, deadline),
+            cut_short: deadline < of_step,
+        })
+    }
+
+    /// When to repeat the step: if the failure may pass and the step has retries and time left. A provider that asks
+    /// for a longer rest than a backoff is left alone, since the next step answers sooner.
+    fn pause_before_retry(
+        &self,
+        step: &Step,
+        attempt: &Attempt,
+        failure: &Failure,
+        now: Instant,
+        random: u64,
+    ) -> Option<Instant> {
+        let done = self.progress.get(attempt.step_index)?.retries;
+        if !failure.class.retries() || done >= step.retries {
+            return None;
+        }
+        let stated = failure.stated.unwrap_or_default();
+        let until = now + backoff(done, random).max(stated);
+        (stated <= LONGEST_BACKOFF && until < attempt.deadline).then_some(until)
+    }
+
+    /// Repeats an attempt within what is left of its time.
+    fn resume(&mut self, ledger: &mut Ledger, retry: Retry, now: Instant) -> Move {
+        if now < retry.pause_until {
+            let until = retry.pause_until;
+            self.retry = Some(retry);
+            return Move::Pause { until };
+        }
+        let last = retry.after;
+        if let Some(progress) = self.progress.get_mut(last.step_index) {
+            progress.retries += 1;
+        }
+        let Some(step) = self.route.steps.get(last.step_index) else {
+            return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
+        };
+        let target = Target::new(step, last.key);
+        ledger.release(target, &last.ticket);
+        let ticket = ledger.begin(target, now, last.deadline);
+        Move::Try(Attempt {
+            started: now,
+            ticket,
+            ..last
+        })
+    }
+
+    fn follow(&mut self, next: NextMove, step_index: usize) {
+        match next {
+            NextMove::Stop => self.verdict = Some(Verdict::cancelled()),
+            NextMove::NextKey => {}
+            NextMove::NextStep => {
+                if let Some(progress) = self.progress.get_mut(step_index) {
+                    progress.closed = true;
+                }
+            }
+        }
+    }
+
+    fn drop_retry(&mut self, ledger: &mut Ledger) {
+        if let Some(Retry { after, .. }) = self.retry.take()
+            && let Some(step) = self.route.steps.get(after.step_index)
+        {
+            ledger.release(Target::new(step, after.key), &after.ticket);
+        }
+    }
+
+    fn finish(&mut self, verdict: Verdict) -> Move {
+        Move::Finished(self.verdict.insert(verdict).clone())
+    }
+
+    fn at(&self, index: usize) -> Option<(&Step, &Progress)> {
+        self.route.steps.get(index).zip(self.progress.get(index))
+    }
+}
+
+impl Progress {
+    fn untried_keys(&self) -> impl Iterator<Item = usize> {
+        let keys = self.tried.iter().enumerate();
+        keys.filter(|(_, tried)| !self.closed && !**tried)
+            .map(|(key, _)| key)
+    }
+}
+
+/// 250 ms, doubling to 2 s, and of that a random part between a half and the whole.
+fn backoff(done: u32, random: u64) -> Duration {
+    let factor = 1_u32.checked_shl(done).unwrap_or(u32::MAX);
+    let half = FIRST_BACKOFF.saturating_mul(factor).min(LONGEST_BACKOFF) / 2;
+    let part = u32::try_from(random % 1024).unwrap_or(0);
+    half + half * part / 1023
+}
+
+/// A configured timeout may be absurd; a deadline a day away is as good.
+fn later(now: Instant, timeout: Duration) -> Instant {
+    now + timeout.min(LONGEST)
+}
