@@ -20,9 +20,12 @@ fn nobody_there_is_unreachable() {
     let refused = format!("http://{gone}/");
     for url in [
         &refused,
-        "http://nowhere.invalid/",
         "ftp://127.0.0.1/",
         "not a url",
+        "/v1/models",
+        "http:///v1",
+        "http://[::1/",
+        "http://127.0.0.1:99999/",
     ] {
         let error = client().call(get(url, soon())).unwrap_err();
         assert!(matches!(error, CallError::Unreachable(_)), "{url}: {error}");
