@@ -117,7 +117,9 @@ impl Client {
 
     fn attempt(&self, call: &Call<'_>, fresh_only: bool) -> Result<Response, Failure> {
         let mut state = InProgress::new(Phase::Resolve, call.deadline, call.hangup.cloned());
-        state.connect_deadline = call.deadline.min(Instant::now() + self.connect_timeout);
+        // A timeout beyond the end of time is none.
+        let connect_end = Instant::now().checked_add(self.connect_timeout);
+        state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));
         state.fresh_only = fresh_only;
         let scope = Scope::enter(state);
 

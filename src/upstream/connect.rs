@@ -55,51 +55,33 @@ impl<In: Transport> Connector<In> for Dial {
     }
 }
 
-/// The first of the addresses that takes a connection. Each gets a head start over the next one, a refusal ends its
-/// head start, and all share the call's connect budget.
-pub(super) fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
+/// The first of the addresses that takes a connection. Each has a head start over the next one, which a refusal ends,
+/// and all share the call's connect budget.
+fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
     let mut untried = interleaved(addresses).into_iter();
-    let mut pending: Vec<OwnedFd> = Vec::new();
+    let mut pending: Vec<(SocketAddr, OwnedFd)> = Vec::new();
     let mut failure = CallError::Unreachable("the host has no address".to_owned());
     loop {
-        let mut wake_at = None;
-        if let Some(address) = untried.next() {
-            match start(address) {
-                Ok(Started::Connected(socket)) => return adopt(socket),
-                Ok(Started::Pending(socket)) => {
-                    pending.push(socket);
-                    wake_at = (untried.len() > 0).then(|| Instant::now() + ATTEMPT_DELAY);
-                }
-                Err(error) => {
-                    failure = refused(address, error);
-                    continue;
-                }
+        match untried.next().map(|address| (address, start(address))) {
+            Some((_, Ok(Started::Connected(socket)))) => return adopt(socket),
+            Some((address, Ok(Started::Pending(socket)))) => pending.push((address, socket)),
+            Some((address, Err(error))) => {
+                failure = refused(address, error);
+                continue;
             }
+            None if pending.is_empty() => return Err(failure),
+            None => {}
         }
-        loop {
-            if pending.is_empty() {
-                if untried.len() == 0 {
-                    return Err(failure);
-                }
-                break;
-            }
-            let fds = pending
-                .iter()
-                .map(|socket| (socket.as_fd(), PollFlags::OUT));
-            let ready = in_progress::wait_any(fds, wake_at)?;
-            let finished = ready.iter().position(|flags| !flags.is_empty());
-            let Some(finished) = finished else {
-                break;
-            };
-            let socket = pending.remove(finished);
+        let head_start = (untried.len() > 0).then(|| Instant::now() + ATTEMPT_DELAY);
+        let fds = pending
+            .iter()
+            .map(|(_, socket)| (socket.as_fd(), PollFlags::OUT));
+        let ready = in_progress::wait_any(fds, head_start)?;
+        if let Some(finished) = ready.iter().position(|flags| !flags.is_empty()) {
+            let (address, socket) = pending.remove(finished);
             match sockopt::socket_error(&socket) {
                 Ok(Ok(())) => return adopt(socket),
-                Ok(Err(error)) | Err(error) => {
-                    failure = CallError::Unreachable(std::io::Error::from(error).to_string());
-                }
-            }
-            if untried.len() > 0 {
-                break;
+                Ok(Err(error)) | Err(error) => failure = refused(address, error),
             }
         }
     }

@@ -199,6 +199,13 @@ impl Table {
         }
         self.names.insert(name.to_owned(), Name::unknown(now));
     }
+
+    fn finish(&mut self, name: &str, result: io::Result<Vec<IpAddr>>, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        if let Some(known) = self.names.get_mut(name) {
+            known.found(result, now);
+        }
+    }
 }
 
 impl Shared {
@@ -222,11 +229,103 @@ impl Shared {
     }
 }
 
-impl Table {
-    fn finish(&mut self, name: &str, result: io::Result<Vec<IpAddr>>, now: Instant) {
-        self.running = self.running.saturating_sub(1);
-        if let Some(known) = self.names.get_mut(name) {
-            known.found(result, now);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const OLD: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)];
+
+    fn dns_is_down() -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::other("DNS is down"))
+    }
+
+    /// What a caller meets so many seconds after a name was found, when each lookup since has failed.
+    #[test]
+    fn an_outage_of_dns_does_not_touch_names_already_known() {
+        let found_at = Instant::now();
+        let mut name = Name::unknown(found_at);
+        name.found(Ok(OLD.to_vec()), found_at);
+        let (mut lookups, mut waits) = (0, 0);
+        for second in 0..100_000 {
+            let now = found_at + Duration::from_secs(second);
+            if name.wants_lookup(now) {
+                lookups += 1;
+                name.looking_since = Some(now);
+            }
+            match name.verdict(now) {
+                Some(addresses) => assert_eq!(addresses.unwrap(), OLD),
+                None => waits += 1,
+            }
+            // A lookup that fails takes five seconds.
+            if name
+                .looking_since
+                .is_some_and(|since| now >= since + Duration::from_secs(5))
+            {
+                name.found(dns_is_down(), now);
+            }
         }
+        assert!((6_000..8_000).contains(&lookups), "{lookups}");
+        // Only the call that starts a lookup waits, for a second, and not while the addresses are young.
+        assert!(waits <= lookups, "{waits}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_asked_for_once_a_second() {
+        let start = Instant::now();
+        let mut name = Name::unknown(start);
+        assert!(name.wants_lookup(start) && name.verdict(start).is_none());
+        name.found(dns_is_down(), start);
+        let soon = start + RETRY_UNKNOWN / 2;
+        assert!(!name.wants_lookup(soon));
+        assert_eq!(name.verdict(soon), Some(Err("DNS is down".to_owned())));
+        assert!(name.wants_lookup(start + RETRY_UNKNOWN));
+    }
+
+    fn ask(
+        names: &Names,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Vec<IpAddr>, NoAddress<Infallible>> {
+        names.addresses(name, Instant::now() + patience, || Ok(()))
+    }
+
+    /// Each lookup is a thread that cannot be stopped.
+    #[test]
+    fn lookups_that_hang_do_not_pile_up() {
+        let running = Arc::new(AtomicUsize::new(0));
+        let (counter, (never, hang)) = (Arc::clone(&running), std::sync::mpsc::channel::<()>());
+        let hang = Arc::new(Mutex::new(hang));
+        let names = Names::new(Box::new(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let _ = hang.lock().map(|hang| hang.recv());
+            dns_is_down()
+        }));
+        let names = &names;
+        thread::scope(|scope| {
+            for n in 0..3 * MAX_LOOKUPS {
+                scope.spawn(move || {
+                    let late = ask(names, &format!("host{n}"), Duration::from_millis(200));
+                    assert_eq!(late, Err(NoAddress::Late));
+                });
+            }
+        });
+        assert_eq!(running.load(Ordering::SeqCst), MAX_LOOKUPS);
+        drop(never);
+    }
+
+    #[test]
+    fn names_are_forgotten_when_there_are_too_many() {
+        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())));
+        for n in 0..MAX_NAMES + 10 {
+            let found = ask(&names, &format!("host{n}"), Duration::from_secs(10));
+            assert_eq!(found.unwrap(), OLD);
+            assert_eq!(ask(&names, "used", Duration::from_secs(10)).unwrap(), OLD);
+        }
+        let table = names.shared.lock();
+        assert_eq!(table.names.len(), MAX_NAMES);
+        assert!(table.names.contains_key("used") && !table.names.contains_key("host0"));
+        assert_eq!(table.running, 0);
     }
 }

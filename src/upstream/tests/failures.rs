@@ -183,16 +183,9 @@ fn a_provider_that_takes_no_bytes_ends_at_the_deadline() {
     drop(done);
 }
 
-/// A listener whose backlog is full drops SYNs, as a firewall does.
 #[test]
 fn a_host_that_does_not_take_connections_is_out_of_time() {
-    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
-    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&listener, &"127.0.0.1:0".parse::<SocketAddr>().unwrap()).unwrap();
-    listen(&listener, 0).unwrap();
-    let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
-    let _fills = TcpStream::connect(address).unwrap();
-
+    let (address, _full) = black_hole("127.0.0.1:0");
     let settings = Settings {
         connect_timeout: Duration::from_millis(200),
         ..Settings::default()

@@ -9,6 +9,7 @@ mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
 
 use super::{Call, CallError, Client, Method, Response, Settings};
 
@@ -143,4 +145,14 @@ fn text(response: Response) -> Result<String, CallError> {
 
 fn recorder() -> (Sender<Vec<u8>>, Receiver<Vec<u8>>) {
     channel()
+}
+
+/// A host that drops SYNs, as a firewall does: a listener whose backlog is full for as long as the sockets live.
+fn black_hole(address: &str) -> (SocketAddr, (OwnedFd, TcpStream)) {
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&listener, &address.parse::<SocketAddr>().unwrap()).unwrap();
+    listen(&listener, 0).unwrap();
+    let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+    let fills = TcpStream::connect(address).unwrap();
+    (address, (listener, fills))
 }

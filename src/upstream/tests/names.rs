@@ -96,3 +96,19 @@ fn an_address_that_refuses_gives_way_to_the_next() {
     let response = client.call(get(&url_of(&provider), soon())).unwrap();
     assert_eq!(text(response).unwrap(), "second");
 }
+
+/// A black-holed address would otherwise take the whole connect budget.
+#[test]
+fn an_address_that_says_nothing_does_not_hold_up_the_next() {
+    let provider = Provider::saying(ok("second"));
+    let (_, _full) = black_hole(&format!("127.0.0.2:{}", provider.address.port()));
+    let client = client_asking(|_| Ok(vec!["127.0.0.2".parse().unwrap(), HERE[0]]));
+    let started = Instant::now();
+    let response = client.call(get(&url_of(&provider), soon())).unwrap();
+    assert_eq!(text(response).unwrap(), "second");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+}
