@@ -23,3 +23,4 @@ pub mod routing;
 pub mod secret;
 pub mod sse;
 pub mod telemetry;
+pub mod upstream;

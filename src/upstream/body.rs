@@ -1,0 +1,95 @@
+//! The answer's body.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ureq::BodyReader;
+
+use super::error::{CallError, Phase};
+use super::in_progress::{Hangup, InProgress, Scope};
+
+/// The first and the largest step by which a collected body grows.
+const FIRST_STEP: usize = 4 * 1024;
+const LARGEST_STEP: usize = 64 * 1024;
+
+/// The bytes of an answer after its head. Dropping it before its end closes the connection.
+pub struct Body {
+    reader: BodyReader<'static>,
+    hangup: Option<Arc<dyn Hangup>>,
+    /// As announced by `Content-Length`.
+    announced: Option<u64>,
+    /// ureq answers a read after an error as if the body were complete, so errors are kept here.
+    failed: Option<CallError>,
+}
+
+impl Body {
+    pub(super) fn new(body: ureq::Body, hangup: Option<Arc<dyn Hangup>>) -> Self {
+        Self {
+            announced: body.content_length(),
+            reader: body.into_reader(),
+            hangup,
+            failed: None,
+        }
+    }
+
+    /// Reads what is there, waiting until `deadline` for the first byte of it. `Ok(0)` is the complete end, as the
+    /// framing says; `buf` must not be empty.
+    ///
+    /// # Errors
+    /// `Cancelled` when the client is gone, `Timeout(Body)`, or `BadResponse` for a body that is cut or malformed. After
+    /// an error every further read gives the same one.
+    pub fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let call = InProgress::new(Phase::Body, deadline, self.hangup.clone());
+        let _scope = Scope::enter(call);
+        self.reader.read(buf).map_err(|error| {
+            let error = CallError::classify_io(error);
+            self.failed = Some(error.clone());
+            error
+        })
+    }
+
+    /// The whole body, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
+    /// bytes and one step are ever held.
+    pub fn read_to_end(mut self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
+        let too_big = || CallError::BadResponse(format!("a body of more than {limit} bytes"));
+        let announced = self.announced.map(usize::try_from);
+        if announced.is_some_and(|length| length.is_ok_and(|length| length > limit)) {
+            return Err(too_big());
+        }
+        let mut bytes = Vec::new();
+        let mut step = FIRST_STEP;
+        loop {
+            let filled = bytes.len();
+            bytes.resize(filled.saturating_add(step), 0);
+            let free = bytes.get_mut(filled..).unwrap_or_default();
+            let read = self.read(free, deadline)?;
+            bytes.truncate(filled.saturating_add(read));
+            if bytes.len() > limit {
+                return Err(too_big());
+            }
+            if read == 0 {
+                return Ok(bytes);
+            }
+            if read == step {
+                step = step.saturating_mul(2).min(LARGEST_STEP);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("announced", &self.announced)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! The bytes of one connection on their way in and out, held only while there are any.
+
+use ureq::unversioned::transport::Buffers;
+
+/// The first size of the input. Events of a stream and most answers' heads fit.
+const INPUT_FIRST: usize = 4 * 1024;
+
+/// Above this the input grows only when a head needs it: one TLS record, one full read.
+const INPUT_USUAL: usize = 16 * 1024;
+
+/// The most that stays unconsumed. ureq refuses heads over 64 KiB itself; this bounds lines of chunk sizes and trailers.
+const INPUT_MAX: usize = 80 * 1024;
+
+/// What is offered to ureq for one part of the request. It must hold the longest header line.
+const OUTPUT_STEP: usize = 16 * 1024;
+
+/// Input and output of a connection.
+///
+/// ureq's `LazyBuffers` hold what they once allocated, so each idle connection keeps 24 KiB and more. These hand
+/// everything back: the output once it is sent, the input when the connection becomes idle; and until the first bytes
+/// of an answer arrive nothing is allocated for them.
+#[derive(Default)]
+pub(super) struct ByteBuffers {
+    /// Unconsumed bytes are `input[start..end]`, free ones come after.
+    input: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The last consumer took something. If not, it needs more input than there is.
+    progress: bool,
+    /// Unsent bytes are `output[sent..pending]`, free ones come after.
+    output: Vec<u8>,
+    sent: usize,
+    pending: usize,
+}
+
+impl ByteBuffers {
+    /// Takes the first `amount` bytes of what [`Buffers::output`] offered as the next ones to send.
+    pub fn commit(&mut self, amount: usize) {
+        self.pending = self.output.len().min(self.pending.saturating_add(amount));
+    }
+
+    /// The bytes that are still to be sent.
+    pub fn unsent(&self) -> &[u8] {
+        self.output.get(self.sent..self.pending).unwrap_or_default()
+    }
+
+    pub fn mark_sent(&mut self, amount: usize) {
+        self.sent = self.pending.min(self.sent.saturating_add(amount));
+    }
+
+    /// Gives the output's memory back, unsent bytes included.
+    pub fn drop_output(&mut self) {
+        self.output = Vec::new();
+        self.sent = 0;
+        self.pending = 0;
+    }
+
+    /// Gives the input's memory back if nothing in it is left to consume.
+    pub fn drop_empty_input(&mut self) {
+        if self.start == self.end {
+            self.input = Vec::new();
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    fn make_room(&mut self) {
+        let was_full = self.end == self.input.len();
+        if self.start > 0 {
+            self.input.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        // Full although the rest was moved to the front: a long head. Full before that: a fast sender.
+        let most = if self.end == self.input.len() {
+            INPUT_MAX
+        } else if was_full && self.input.len() < INPUT_USUAL {
+            INPUT_USUAL
+        } else {
+            return;
+        };
+        let doubled = self.input.len().saturating_mul(2);
+        self.input.resize(doubled.max(INPUT_FIRST).min(most), 0);
+    }
+}
+
+impl Buffers for ByteBuffers {
+    fn output(&mut self) -> &mut [u8] {
+        let wanted = self.pending.saturating_add(OUTPUT_STEP);
+        if self.output.len() < wanted {
+            self.output.resize(wanted, 0);
+        }
+        self.output.get_mut(self.pending..).unwrap_or_default()
+    }
+
+    fn input(&self) -> &[u8] {
+        self.input.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Empty when [`INPUT_MAX`] bytes are waiting to be consumed.
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        self.make_room();
+        self.input.get_mut(self.end..).unwrap_or_default()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.end = self.input.len().min(self.end.saturating_add(amount));
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.progress = amount > 0;
+        self.start = self.end.min(self.start.saturating_add(amount));
+    }
+
+    /// The scratch part is empty: ureq uses it for chunked requests only, and ours have a length.
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut [], self.output())
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.start < self.end && self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(buffers: &mut ByteBuffers, bytes: &[u8]) -> usize {
+        let free = buffers.input_append_buf();
+        let taken = free.len().min(bytes.len());
+        free[..taken].copy_from_slice(&bytes[..taken]);
+        buffers.input_appended(taken);
+        taken
+    }
+
+    /// An endless line that nobody consumes must not take the memory of the machine.
+    #[test]
+    fn unconsumed_input_stops_growing() {
+        let mut buffers = ByteBuffers::default();
+        let mut total = 0;
+        loop {
+            let taken = receive(&mut buffers, &[b'a'; 10_000]);
+            if taken == 0 {
+                break;
+            }
+            total += taken;
+        }
+        assert_eq!(total, INPUT_MAX);
+        buffers.input_consume(1);
+        assert_eq!(receive(&mut buffers, b"bb"), 1);
+    }
+
+    /// A byte lost or doubled when the rest moves to the front would corrupt an answer.
+    #[test]
+    fn bytes_come_out_in_the_order_they_went_in() {
+        let mut buffers = ByteBuffers::default();
+        let sent: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
+        let (mut at, mut got) = (0, Vec::new());
+        while got.len() < sent.len() {
+            let part = &sent[at..sent.len().min(at + 3_333)];
+            at += receive(&mut buffers, part);
+            let used = buffers.input().len() * 2 / 3 + 1;
+            let used = used.min(buffers.input().len());
+            got.extend_from_slice(&buffers.input()[..used]);
+            buffers.input_consume(used);
+        }
+        assert_eq!(got, sent);
+        assert!(
+            buffers.input.len() <= INPUT_USUAL,
+            "{}",
+            buffers.input.len()
+        );
+    }
+
+    /// Thousands of idle connections must cost nothing but their sockets.
+    #[test]
+    fn an_idle_connection_holds_no_buffer() {
+        let mut buffers = ByteBuffers::default();
+        buffers.output();
+        buffers.commit(10);
+        assert_eq!(buffers.unsent().len(), 10);
+        buffers.mark_sent(10);
+        buffers.drop_output();
+        receive(&mut buffers, b"answer");
+        buffers.input_consume(6);
+        buffers.drop_empty_input();
+        assert_eq!(
+            (buffers.input.capacity(), buffers.output.capacity()),
+            (0, 0)
+        );
+    }
+}

@@ -1,0 +1,275 @@
+//! The call that this thread is making.
+//!
+//! A pooled connection outlives the calls that use it and ureq gives a transport no way to ask which call it serves.
+//! As a call runs on one thread from its start to its end, what the transport must know stands in a thread-local that
+//! a [`Scope`] sets for the time of the call, and again for each read of its body.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::error::{CallError, Phase};
+
+/// The downstream client's socket, watched while a call waits.
+pub trait Hangup: AsFd + Send + Sync {
+    /// Whether the client's FIN means that it is gone. False for a client that had already half-closed its side when
+    /// its request was dispatched: that one still waits for its answer, and only a reset means gone.
+    fn watches_fin(&self) -> bool;
+}
+
+/// What a transport needs to know of the call it serves.
+pub(super) struct InProgress {
+    /// The end of everything.
+    pub deadline: Instant,
+    /// The end of resolving, connecting and negotiating TLS; not after `deadline`.
+    pub connect_deadline: Instant,
+    pub phase: Phase,
+    pub hangup: Option<Arc<dyn Hangup>>,
+    /// Pooled connections of this host are not to be used, because one of them has just turned out to be dead.
+    pub fresh_only: bool,
+    /// How many connectors are under way: a CONNECT proxy makes one connection inside the other.
+    connecting: u32,
+    /// The call was sent over a connection that had been in the pool.
+    pooled: bool,
+    /// A byte of the answer has arrived.
+    answered: bool,
+    /// The bytes on the socket belong to TLS, so they are not yet bytes of an answer.
+    under_tls: bool,
+}
+
+impl InProgress {
+    pub fn new(phase: Phase, deadline: Instant, hangup: Option<Arc<dyn Hangup>>) -> Self {
+        Self {
+            deadline,
+            connect_deadline: deadline,
+            phase,
+            hangup,
+            fresh_only: false,
+            connecting: 0,
+            pooled: false,
+            answered: phase == Phase::Body,
+            under_tls: false,
+        }
+    }
+
+    fn limit(&self) -> Instant {
+        if self.phase.is_connecting() {
+            self.connect_deadline
+        } else {
+            self.deadline
+        }
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    pub phase: Phase,
+    pub pooled: bool,
+    pub answered: bool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<InProgress>> = const { RefCell::new(None) };
+}
+
+/// A call is in progress on this thread until this is dropped.
+pub(super) struct Scope {
+    outer: Option<InProgress>,
+}
+
+impl Scope {
+    pub fn enter(call: InProgress) -> Self {
+        Self {
+            outer: CURRENT.replace(Some(call)),
+        }
+    }
+
+    pub fn progress(&self) -> Progress {
+        read(|call| Progress {
+            phase: call.phase,
+            pooled: call.pooled,
+            answered: call.answered,
+        })
+        .unwrap_or(Progress {
+            phase: Phase::Resolve,
+            pooled: false,
+            answered: false,
+        })
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        CURRENT.set(self.outer.take());
+    }
+}
+
+fn read<T>(f: impl FnOnce(&InProgress) -> T) -> Option<T> {
+    CURRENT.with_borrow(|call| call.as_ref().map(f))
+}
+
+fn change(f: impl FnOnce(&mut InProgress)) {
+    CURRENT.with_borrow_mut(|call| {
+        if let Some(call) = call {
+            f(call);
+        }
+    });
+}
+
+/// A connection is about to be made.
+pub(super) fn connecting() {
+    change(|call| call.connecting += 1);
+}
+
+/// The connection being made has come to this phase.
+pub(super) fn enter_phase(phase: Phase) {
+    change(|call| call.phase = phase);
+}
+
+/// The connection has been made. When it is the outermost one, the request comes next, and whatever has been received
+/// up to here (from a proxy, say) was no answer to it.
+pub(super) fn connected() {
+    change(|call| {
+        call.connecting = call.connecting.saturating_sub(1);
+        if call.connecting == 0 {
+            call.phase = Phase::Send;
+            call.answered = false;
+            call.fresh_only = false;
+        }
+    });
+}
+
+/// Bytes are being sent. If no connection had to be made for them, it comes from the pool.
+pub(super) fn sending() {
+    change(|call| {
+        if call.phase == Phase::Resolve {
+            call.phase = Phase::Send;
+            call.pooled = true;
+        }
+    });
+}
+
+/// All has been sent, input is what is missing.
+pub(super) fn receiving() {
+    change(|call| {
+        if call.phase == Phase::Send {
+            call.phase = Phase::FirstByte;
+        }
+    });
+}
+
+/// Bytes have arrived.
+pub(super) fn received() {
+    change(|call| call.answered |= !call.under_tls);
+}
+
+/// Runs `f`, which moves TLS records instead of plain bytes.
+pub(super) fn under_tls<T>(f: impl FnOnce() -> T) -> T {
+    change(|call| call.under_tls = true);
+    let result = f();
+    change(|call| call.under_tls = false);
+    result
+}
+
+pub(super) fn is_under_tls() -> bool {
+    read(|call| call.under_tls).unwrap_or(false)
+}
+
+pub(super) fn wants_fresh() -> bool {
+    read(|call| call.fresh_only).unwrap_or(false)
+}
+
+/// The end of resolving and connecting. Without a call there is no time at all.
+pub(super) fn connect_deadline() -> Instant {
+    read(|call| call.connect_deadline).unwrap_or_else(Instant::now)
+}
+
+/// The connection broke: whether an answer had begun decides whose fault that is.
+pub(super) fn lost(why: &dyn std::fmt::Display) -> CallError {
+    let answered = read(|call| call.answered && !call.phase.is_connecting()).unwrap_or(false);
+    if answered {
+        CallError::BadResponse(format!("the connection broke inside the answer: {why}"))
+    } else {
+        CallError::Unreachable(why.to_string())
+    }
+}
+
+/// Waits until `fd` is ready, and says for what. Fails when the call's time is up or the client is gone.
+pub(super) fn wait_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, CallError> {
+    let ready = wait_any([(fd, interest)], None)?;
+    Ok(ready.first().copied().unwrap_or(PollFlags::empty()))
+}
+
+/// Waits until one of `fds` is ready or `wake_at` has come, and says for what each is ready, in their order.
+/// Fails when the call's time is up or the client is gone.
+pub(super) fn wait_any<'a>(
+    fds: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
+    wake_at: Option<Instant>,
+) -> Result<Vec<PollFlags>, CallError> {
+    CURRENT.with_borrow(|call| {
+        let Some(call) = call else {
+            return Err(CallError::Unreachable("no call is in progress".to_owned()));
+        };
+        // The client stands first, so that the rest keeps its order.
+        let client = call.hangup.as_ref().map(|hangup| {
+            // HUP and ERR are always reported. RDHUP is the FIN.
+            let interest = if hangup.watches_fin() {
+                PollFlags::RDHUP
+            } else {
+                PollFlags::empty()
+            };
+            PollFd::from_borrowed_fd(hangup.as_fd(), interest)
+        });
+        let watches_client = client.is_some();
+        let upstream = fds
+            .into_iter()
+            .map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest));
+        let mut polled: Vec<PollFd<'_>> = client.into_iter().chain(upstream).collect();
+        poll_until(&mut polled, call, wake_at)?;
+
+        let mut ready = polled.iter().map(PollFd::revents);
+        if watches_client && ready.next().is_some_and(|flags| !flags.is_empty()) {
+            return Err(CallError::Cancelled);
+        }
+        Ok(ready.collect())
+    })
+}
+
+/// Fails when the call's time is up or the client is gone, without waiting.
+pub(super) fn check() -> Result<(), CallError> {
+    wait_any([], Some(Instant::now())).map(drop)
+}
+
+/// Returns when something is ready or at `wake_at`; fails at the call's limit.
+fn poll_until(
+    fds: &mut [PollFd<'_>],
+    call: &InProgress,
+    wake_at: Option<Instant>,
+) -> Result<(), CallError> {
+    loop {
+        let now = Instant::now();
+        let Some(left) = remaining(call.limit(), now) else {
+            return Err(CallError::Timeout(call.phase));
+        };
+        let nap = wake_at.map_or(left, |at| left.min(at.saturating_duration_since(now)));
+        // Far more than any deadline; it only keeps the conversion from failing.
+        let nap = Timespec::try_from(nap.min(Duration::from_secs(86_400))).unwrap_or_default();
+        match poll(fds, Some(&nap)) {
+            Ok(0) if wake_at.is_some_and(|at| at <= Instant::now()) => return Ok(()),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(CallError::Unreachable(format!("poll: {error}"))),
+        }
+    }
+}
+
+fn remaining(limit: Instant, now: Instant) -> Option<Duration> {
+    limit
+        .checked_duration_since(now)
+        .filter(|left| !left.is_zero())
+}

@@ -1,0 +1,36 @@
+//! The client: one blocking HTTP/1.1 call to a provider, with a deadline, and dropped at once when the downstream
+//! client is gone.
+//!
+//! ureq does the protocol (its sans-I/O core is ureq-proto) and keeps the pool; everything that touches a socket, a
+//! name or a certificate is our own: [`socket`] (one `poll` on the provider and the client), [`connect`], [`tls`] and
+//! [`resolver`]. Pooled connections outlive calls, so what they need to know of the call that uses them stands in a
+//! thread-local while it runs, see [`in_progress`]. It follows that a call and each read of its body happen on the
+//! thread that asked for them, which is what the blocking workers do anyway.
+//!
+//! What this room promises:
+//! * `Ok(0)` from [`Body::read`] means the body is complete as its framing says. A reset, a cut or a wrong chunk is an error.
+//! * No timeout is longer than its deadline, in whatever phase the call is, name resolution included.
+//! * No error text holds a header value.
+//!
+//! What is absent on purpose: redirects, decompression, cookies, proxies from the environment.
+
+mod body;
+mod buffers;
+mod call;
+mod client;
+mod connect;
+mod error;
+mod in_progress;
+mod names;
+mod resolver;
+mod socket;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::Body;
+pub use call::{Call, Method, Response};
+pub use client::{Client, Settings};
+pub use error::{CallError, Phase};
+pub use in_progress::Hangup;

@@ -1,0 +1,331 @@
+//! Host names and their addresses: remembered, refreshed in the background, and kept when DNS fails.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long an address is used without asking again. The real TTL is unknown to `getaddrinfo`.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// How long past [`FRESH`] an address is used without waiting for the answer of the lookup that refreshes it.
+const USABLE: Duration = Duration::from_secs(300);
+
+/// How long a call waits for a lookup when older addresses are known. Then those are used.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a failed lookup is not repeated: with older addresses known, and without.
+const RETRY_REFRESH: Duration = Duration::from_secs(10);
+const RETRY_UNKNOWN: Duration = Duration::from_secs(1);
+
+/// Names remembered. Configurations name a few dozen providers at most.
+const MAX_NAMES: usize = 256;
+
+/// Lookups at a time, as each holds a thread that cannot be cancelled while `getaddrinfo` hangs.
+const MAX_LOOKUPS: usize = 8;
+
+/// Addresses kept per name.
+pub(super) const MAX_ADDRESSES: usize = 16;
+
+/// `getaddrinfo` needs more than the few KiB of the workers, and less than the default of 2 MiB.
+const LOOKUP_STACK: usize = 256 * 1024;
+
+/// How long a wait may go on before the client's socket is looked at again.
+const GLANCE: Duration = Duration::from_millis(25);
+
+/// Asks the system (or, in tests, a script) for the addresses of a name. It may block.
+pub(super) type Lookup = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+/// Why there are no addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoAddress<E> {
+    /// The lookup said so.
+    Failed(String),
+    /// The deadline passed before the lookup said anything.
+    Late,
+    /// The caller's own check said to stop.
+    Stopped(E),
+}
+
+/// The names that have been looked up.
+pub(super) struct Names {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    lookup: Box<Lookup>,
+    table: Mutex<Table>,
+    /// A lookup has ended.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Table {
+    names: HashMap<String, Name>,
+    running: usize,
+}
+
+struct Name {
+    addresses: Vec<IpAddr>,
+    /// When `addresses` were found.
+    found_at: Instant,
+    last_used: Instant,
+    /// When the lookup under way began.
+    looking_since: Option<Instant>,
+    /// The last lookup failed so, and is not repeated before this.
+    failure: Option<(String, Instant)>,
+}
+
+impl Names {
+    pub fn new(lookup: Box<Lookup>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                lookup,
+                table: Mutex::default(),
+                changed: Condvar::new(),
+            }),
+        }
+    }
+
+    /// The addresses of `name`, at least one. While it waits for a lookup it calls `check` every now and then, and stops
+    /// when that fails.
+    pub fn addresses<E>(
+        &self,
+        name: &str,
+        deadline: Instant,
+        check: impl Fn() -> Result<(), E>,
+    ) -> Result<Vec<IpAddr>, NoAddress<E>> {
+        let mut table = self.shared.lock();
+        loop {
+            let now = Instant::now();
+            table.remember(name, now);
+            let has_room = table.running < MAX_LOOKUPS;
+            let Some(known) = table.names.get_mut(name) else {
+                return Err(NoAddress::Failed("too many names".to_owned()));
+            };
+            known.last_used = now;
+            if known.wants_lookup(now) && has_room {
+                known.looking_since = Some(now);
+                table.running = table.running.saturating_add(1);
+                self.shared.spawn_lookup(name, &mut table, now);
+                continue;
+            }
+            if let Some(verdict) = known.verdict(now) {
+                return verdict.map_err(NoAddress::Failed);
+            }
+            let Some(left) = deadline
+                .checked_duration_since(now)
+                .filter(|d| !d.is_zero())
+            else {
+                return Err(NoAddress::Late);
+            };
+            let waited = self.shared.changed.wait_timeout(table, left.min(GLANCE));
+            table = waited.unwrap_or_else(PoisonError::into_inner).0;
+            check().map_err(NoAddress::Stopped)?;
+        }
+    }
+}
+
+impl Name {
+    fn unknown(now: Instant) -> Self {
+        Self {
+            addresses: Vec::new(),
+            found_at: now,
+            last_used: now,
+            looking_since: None,
+            failure: None,
+        }
+    }
+
+    fn wants_lookup(&self, now: Instant) -> bool {
+        let old = self.addresses.is_empty() || now.duration_since(self.found_at) >= FRESH;
+        let failed = self.failure.as_ref().is_some_and(|(_, until)| now < *until);
+        old && !failed && self.looking_since.is_none()
+    }
+
+    /// What a caller gets now; nothing if it should wait for the lookup.
+    fn verdict(&self, now: Instant) -> Option<Result<Vec<IpAddr>, String>> {
+        if self.addresses.is_empty() {
+            let failed = self.failure.as_ref().filter(|(_, until)| now < *until);
+            return failed.map(|(why, _)| Err(why.clone()));
+        }
+        let usable = now.duration_since(self.found_at) < FRESH + USABLE;
+        // The wait counts from the lookup's start, so that an outage costs one call a second and not every call.
+        let looking = self
+            .looking_since
+            .is_some_and(|since| now.duration_since(since) < PATIENCE);
+        (usable || !looking).then(|| Ok(self.addresses.clone()))
+    }
+
+    fn found(&mut self, result: io::Result<Vec<IpAddr>>, now: Instant) {
+        self.looking_since = None;
+        let why = match result {
+            Ok(mut addresses) if !addresses.is_empty() => {
+                addresses.truncate(MAX_ADDRESSES);
+                self.addresses = addresses;
+                self.found_at = now;
+                self.failure = None;
+                return;
+            }
+            Ok(_) => "the host has no address".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let pause = if self.addresses.is_empty() {
+            RETRY_UNKNOWN
+        } else {
+            RETRY_REFRESH
+        };
+        self.failure = Some((why, now + pause));
+    }
+}
+
+impl Table {
+    /// Makes an entry for `name`, at the cost of the one used least recently if there are too many.
+    fn remember(&mut self, name: &str, now: Instant) {
+        if self.names.contains_key(name) {
+            return;
+        }
+        if self.names.len() >= MAX_NAMES {
+            let idle = self
+                .names
+                .iter()
+                .filter(|(_, known)| known.looking_since.is_none());
+            let oldest = idle.min_by_key(|(_, known)| known.last_used);
+            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                self.names.remove(&oldest);
+            }
+        }
+        self.names.insert(name.to_owned(), Name::unknown(now));
+    }
+
+    fn finish(&mut self, name: &str, result: io::Result<Vec<IpAddr>>, now: Instant) {
+        self.running = self.running.saturating_sub(1);
+        if let Some(known) = self.names.get_mut(name) {
+            known.found(result, now);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn_lookup(self: &Arc<Self>, name: &str, table: &mut Table, now: Instant) {
+        let (shared, owned) = (Arc::clone(self), name.to_owned());
+        let thread = thread::Builder::new()
+            .name("resolve".to_owned())
+            .stack_size(LOOKUP_STACK)
+            .spawn(move || {
+                let result = (shared.lookup)(&owned);
+                shared.lock().finish(&owned, result, Instant::now());
+                shared.changed.notify_all();
+            });
+        if let Err(error) = thread {
+            table.finish(name, Err(error), now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const OLD: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)];
+
+    fn dns_is_down() -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::other("DNS is down"))
+    }
+
+    /// What a caller meets so many seconds after a name was found, when each lookup since has failed.
+    #[test]
+    fn an_outage_of_dns_does_not_touch_names_already_known() {
+        let found_at = Instant::now();
+        let mut name = Name::unknown(found_at);
+        name.found(Ok(OLD.to_vec()), found_at);
+        let (mut lookups, mut waits) = (0, 0);
+        for second in 0..100_000 {
+            let now = found_at + Duration::from_secs(second);
+            if name.wants_lookup(now) {
+                lookups += 1;
+                name.looking_since = Some(now);
+            }
+            match name.verdict(now) {
+                Some(addresses) => assert_eq!(addresses.unwrap(), OLD),
+                None => waits += 1,
+            }
+            // A lookup that fails takes five seconds.
+            if name
+                .looking_since
+                .is_some_and(|since| now >= since + Duration::from_secs(5))
+            {
+                name.found(dns_is_down(), now);
+            }
+        }
+        assert!((6_000..8_000).contains(&lookups), "{lookups}");
+        // Only the call that starts a lookup waits, for a second, and not while the addresses are young.
+        assert!(waits <= lookups, "{waits}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_asked_for_once_a_second() {
+        let start = Instant::now();
+        let mut name = Name::unknown(start);
+        assert!(name.wants_lookup(start) && name.verdict(start).is_none());
+        name.found(dns_is_down(), start);
+        let soon = start + RETRY_UNKNOWN / 2;
+        assert!(!name.wants_lookup(soon));
+        assert_eq!(name.verdict(soon), Some(Err("DNS is down".to_owned())));
+        assert!(name.wants_lookup(start + RETRY_UNKNOWN));
+    }
+
+    fn ask(
+        names: &Names,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Vec<IpAddr>, NoAddress<Infallible>> {
+        names.addresses(name, Instant::now() + patience, || Ok(()))
+    }
+
+    /// Each lookup is a thread that cannot be stopped.
+    #[test]
+    fn lookups_that_hang_do_not_pile_up() {
+        let running = Arc::new(AtomicUsize::new(0));
+        let (counter, (never, hang)) = (Arc::clone(&running), std::sync::mpsc::channel::<()>());
+        let hang = Arc::new(Mutex::new(hang));
+        let names = Names::new(Box::new(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let _ = hang.lock().map(|hang| hang.recv());
+            dns_is_down()
+        }));
+        let names = &names;
+        thread::scope(|scope| {
+            for n in 0..3 * MAX_LOOKUPS {
+                scope.spawn(move || {
+                    let late = ask(names, &format!("host{n}"), Duration::from_millis(200));
+                    assert_eq!(late, Err(NoAddress::Late));
+                });
+            }
+        });
+        assert_eq!(running.load(Ordering::SeqCst), MAX_LOOKUPS);
+        drop(never);
+    }
+
+    #[test]
+    fn names_are_forgotten_when_there_are_too_many() {
+        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())));
+        for n in 0..MAX_NAMES + 10 {
+            let found = ask(&names, &format!("host{n}"), Duration::from_secs(10));
+            assert_eq!(found.unwrap(), OLD);
+            assert_eq!(ask(&names, "used", Duration::from_secs(10)).unwrap(), OLD);
+        }
+        let table = names.shared.lock();
+        assert_eq!(table.names.len(), MAX_NAMES);
+        assert!(table.names.contains_key("used") && !table.names.contains_key("host0"));
+        assert_eq!(table.running, 0);
+    }
+}

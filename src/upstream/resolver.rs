@@ -1,0 +1,123 @@
+//! From a URL to socket addresses, as ureq asks for them.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use super::error::{CallError, Phase};
+use super::in_progress;
+use super::names::{Lookup, MAX_ADDRESSES, Names, NoAddress};
+
+/// Resolves literal addresses and `localhost` itself, and everything else by [`Names`].
+pub(super) struct CachingResolver {
+    names: Names,
+}
+
+impl CachingResolver {
+    pub fn new(lookup: Box<Lookup>) -> Self {
+        Self {
+            names: Names::new(lookup),
+        }
+    }
+
+    fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, CallError> {
+        if let Some(known) = without_lookup(host) {
+            return Ok(known);
+        }
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let deadline = in_progress::connect_deadline();
+        self.names
+            .addresses(&name, deadline, in_progress::check)
+            .map_err(|error| match error {
+                NoAddress::Failed(why) => CallError::Unreachable(format!("{name}: {why}")),
+                NoAddress::Late => CallError::Timeout(Phase::Resolve),
+                NoAddress::Stopped(error) => error,
+            })
+    }
+}
+
+impl Resolver for CachingResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let Some(host) = uri.host() else {
+            return Err(CallError::Unreachable("a URL without a host".to_owned()).into());
+        };
+        let default = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
+        let port = uri.port_u16().unwrap_or(default);
+        let mut resolved = self.empty();
+        // The array takes 16 and panics above that.
+        for address in self.addresses(host)?.into_iter().take(MAX_ADDRESSES) {
+            resolved.push(SocketAddr::new(address, port));
+        }
+        Ok(resolved)
+    }
+}
+
+impl fmt::Debug for CachingResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CachingResolver")
+    }
+}
+
+/// The system's own lookup, `getaddrinfo`. It may take many seconds.
+pub(super) fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
+    let found = (name, 0).to_socket_addrs()?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// Literal addresses, and `localhost` with all names below it, which are loopback by RFC 6761 section 6.3 even where
+/// there is no `/etc/hosts`.
+fn without_lookup(host: &str) -> Option<Vec<IpAddr>> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(host).parse() {
+        return Some(vec![address]);
+    }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    // Local model servers listen on IPv4 more often than on both; a refusal moves on at once.
+    is_local.then(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty chroot has no `/etc/hosts`, and a DNS server asked for `localhost` may say anything.
+    #[test]
+    fn local_names_and_literals_need_no_lookup() {
+        let both = Some("127.0.0.1 ::1");
+        for (host, expected) in [
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("::1", Some("::1")),
+            ("localhost", both),
+            ("LocalHost.", both),
+            ("ollama.localhost", both),
+            ("notlocalhost", None),
+            ("localhost.example.com", None),
+            ("api.example.com", None),
+        ] {
+            let expected = expected.map(|text| -> Vec<IpAddr> {
+                text.split(' ')
+                    .map(|address| address.parse().unwrap())
+                    .collect()
+            });
+            assert_eq!(without_lookup(host), expected, "{host}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The transport: one TCP connection to a provider, as ureq uses it.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use rustix::event::PollFlags;
+use rustix::net::{RecvFlags, recv};
+use ureq::unversioned::transport::{Buffers, NextTimeout, ShutdownHandle, Transport};
+
+use super::buffers::ByteBuffers;
+use super::error::CallError;
+use super::in_progress;
+
+/// Bytes to gather before they are sent without waiting for more. It takes most requests whole, head and body in one
+/// system call; the memory is held only until it is sent, by a request that has as many bytes anyway.
+const SEND_AT_ONCE: usize = 64 * 1024;
+
+/// A connected, non-blocking TCP stream with its buffers.
+///
+/// ureq's own timeouts are never set, so its `NextTimeout` says nothing: all limits are those of the call in progress.
+pub(super) struct Socket {
+    shared: Arc<Shared>,
+    buffers: ByteBuffers,
+    /// Why no more can be sent. The provider may still have said why before it closed, so reading goes on.
+    send_failed: Option<String>,
+    /// The provider's bytes are watched for a final answer while it does not take ours.
+    watch_early_answer: bool,
+}
+
+/// What [`ureq::Agent::shutdown`] reaches from another thread.
+struct Shared {
+    stream: TcpStream,
+    /// Without this the end of input after a shutdown would pass for the end of a close-delimited body.
+    shut_down: AtomicBool,
+}
+
+impl ShutdownHandle for Shared {
+    fn shutdown(&self) {
+        self.shut_down.store(true, Ordering::SeqCst);
+        // It fails when the connection is closed already, which is what was wanted.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl Socket {
+    /// `stream` must be non-blocking.
+    pub fn new(stream: TcpStream) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                stream,
+                shut_down: AtomicBool::new(false),
+            }),
+            buffers: ByteBuffers::default(),
+            send_failed: None,
+            watch_early_answer: true,
+        }
+    }
+
+    pub fn shutdown_handle(&self) -> Weak<dyn ShutdownHandle> {
+        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
+        weak
+    }
+
+    /// Sends what has been gathered. After a broken connection it pretends, so that the answer is read.
+    fn flush(&mut self) -> Result<(), CallError> {
+        while self.send_failed.is_none() && !self.buffers.unsent().is_empty() {
+            let mut stream = &self.shared.stream;
+            match stream.write(self.buffers.unsent()) {
+                Ok(sent) => self.buffers.mark_sent(sent),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room()?,
+                Err(error) => self.send_failed = Some(error.to_string()),
+            }
+        }
+        self.buffers.drop_output();
+        Ok(())
+    }
+
+    /// Waits until more can be sent. A provider that answers before it has taken the whole request (413, 401) may never
+    /// take the rest (RFC 9112 section 9.5): then sending ends here.
+    fn wait_for_room(&mut self) -> Result<(), CallError> {
+        let watch = self.watch_early_answer && !in_progress::is_under_tls();
+        let interest = if watch {
+            PollFlags::OUT | PollFlags::IN
+        } else {
+            PollFlags::OUT
+        };
+        let ready = in_progress::wait_for(self.shared.stream.as_fd(), interest)?;
+        if watch && ready.contains(PollFlags::IN) && !ready.contains(PollFlags::OUT) {
+            if self.final_answer_waits() {
+                self.send_failed = Some("answered before it had read the request".to_owned());
+            } else {
+                self.watch_early_answer = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the waiting input is something else than an interim answer (`HTTP/1.1 1xx`).
+    fn final_answer_waits(&self) -> bool {
+        const STATUS_AT: usize = "HTTP/1.1 ".len();
+        let mut start = [0; STATUS_AT + 1];
+        match recv(&self.shared.stream, &mut start, RecvFlags::PEEK) {
+            Ok((read, _)) if read > STATUS_AT => start.last() != Some(&b'1'),
+            // The end, which is final, or the first few bytes, which are looked at when they are read.
+            Ok((read, _)) => read == 0,
+            Err(_) => true,
+        }
+    }
+
+    /// The end of input, which is not always what it seems.
+    fn end_of_input(&self) -> Result<bool, CallError> {
+        if self.shared.shut_down.load(Ordering::SeqCst) {
+            return Err(in_progress::lost(&"the gateway is stopping"));
+        }
+        match &self.send_failed {
+            Some(why) => Err(in_progress::lost(why)),
+            None => Ok(false),
+        }
+    }
+
+    fn receive(&mut self) -> Result<bool, CallError> {
+        self.flush()?;
+        in_progress::receiving();
+        loop {
+            // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
+            in_progress::wait_for(self.shared.stream.as_fd(), PollFlags::IN)?;
+            let free = self.buffers.input_append_buf();
+            if free.is_empty() {
+                return Err(CallError::BadResponse(
+                    "a line that does not end".to_owned(),
+                ));
+            }
+            let mut stream = &self.shared.stream;
+            match stream.read(free) {
+                Ok(0) => return self.end_of_input(),
+                Ok(read) => {
+                    self.buffers.input_appended(read);
+                    in_progress::received();
+                    return Ok(true);
+                }
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                // ureq takes a reset for the end of the body, so it must not see one.
+                Err(error) => return Err(in_progress::lost(&error)),
+            }
+        }
+    }
+}
+
+impl Transport for Socket {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    /// Gathers; what is gathered goes out when there is much of it, or when an answer is waited for.
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        in_progress::sending();
+        self.buffers.commit(amount);
+        if self.buffers.unsent().len() >= SEND_AT_ONCE {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        Ok(self.receive()?)
+    }
+
+    /// Whether the connection can take another call: nothing waits to be sent or read, and the provider has not closed.
+    /// ureq asks when a connection goes into the pool and when it comes out.
+    fn is_open(&mut self) -> bool {
+        let idle = self.send_failed.is_none()
+            && self.buffers.unsent().is_empty()
+            && self.buffers.input().is_empty();
+        if !idle || in_progress::wants_fresh() {
+            return false;
+        }
+        self.buffers.drop_output();
+        self.buffers.drop_empty_input();
+        let mut byte = [0; 1];
+        matches!(
+            recv(
+                &self.shared.stream,
+                &mut byte,
+                RecvFlags::PEEK | RecvFlags::DONTWAIT
+            ),
+            Err(rustix::io::Errno::AGAIN)
+        )
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket").field(&self.shared.stream).finish()
+    }
+}

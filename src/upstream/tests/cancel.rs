@@ -1,0 +1,144 @@
+//! The downstream client goes away, or only seems to.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::*;
+use crate::upstream::Hangup;
+
+struct Downstream {
+    stream: TcpStream,
+    watches_fin: bool,
+}
+
+impl AsFd for Downstream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Hangup for Downstream {
+    fn watches_fin(&self) -> bool {
+        self.watches_fin
+    }
+}
+
+/// A client's end of a connection, and the gateway's end of it.
+fn downstream(watches_fin: bool) -> (TcpStream, Arc<dyn Hangup>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    let near = Downstream {
+        stream,
+        watches_fin,
+    };
+    (far, Arc::new(near))
+}
+
+/// An abandoned generation costs money until its connection is closed.
+#[test]
+fn a_client_that_leaves_ends_the_call_and_its_connection() {
+    let (arrived, arrivals) = channel();
+    let (ended, ends) = channel();
+    let provider = Provider::new(move |mut stream, _| {
+        request(&mut stream);
+        arrived.send(()).unwrap();
+        report_end(stream, &ended);
+    });
+    for leave in [drop as fn(TcpStream), reset] {
+        let (far, near) = downstream(true);
+        let url = provider.url();
+        let left = thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                let call = Call {
+                    hangup: Some(&near),
+                    ..post(&url, b"{}")
+                };
+                client().call(call).map(|response| response.status)
+            });
+            arrivals.recv().unwrap();
+            let left = Instant::now();
+            leave(far);
+            assert_eq!(call.join().unwrap(), Err(CallError::Cancelled));
+            left
+        });
+        ends.recv().unwrap();
+        assert!(
+            left.elapsed() < Duration::from_millis(300),
+            "{:?}",
+            left.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_client_that_leaves_inside_a_body_ends_it() {
+    let (ended, ends) = channel();
+    let provider = Provider::new(move |mut stream, _| {
+        request(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").unwrap();
+        report_end(stream, &ended);
+    });
+    let (far, near) = downstream(true);
+    let url = provider.url();
+    let call = Call {
+        hangup: Some(&near),
+        ..get(&url, soon())
+    };
+    let mut response = client().call(call).unwrap();
+    let mut buf = [0; 100];
+    assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
+    drop(far);
+    assert_eq!(
+        response.body.read(&mut buf, soon()),
+        Err(CallError::Cancelled)
+    );
+    drop(response);
+    ends.recv().unwrap();
+}
+
+/// `curl` piped from a file, or `nc -N`: done with sending, still waiting for the answer.
+#[test]
+fn a_client_that_had_half_closed_gets_its_answer() {
+    let provider = Provider::saying(ok("patience"));
+    let (far, near) = downstream(false);
+    far.shutdown(std::net::Shutdown::Write).unwrap();
+    let url = provider.url();
+    let call = Call {
+        hangup: Some(&near),
+        ..get(&url, soon())
+    };
+    assert_eq!(text(client().call(call).unwrap()).unwrap(), "patience");
+}
+
+/// The lookup thread cannot be cancelled, but the call that waits for it can.
+#[test]
+fn a_client_that_leaves_during_the_lookup_ends_the_call() {
+    let (asked, questions) = channel();
+    let (_never, hang) = channel::<()>();
+    let hang = std::sync::Mutex::new(hang);
+    let lookup = move |_: &str| {
+        asked.send(()).unwrap();
+        let _ = hang.lock().unwrap().recv();
+        Err(std::io::ErrorKind::TimedOut.into())
+    };
+    let client = Client::with_lookup(Settings::default(), Box::new(lookup)).unwrap();
+    let (far, near) = downstream(true);
+    thread::scope(|scope| {
+        let call = scope.spawn(|| {
+            let call = Call {
+                hangup: Some(&near),
+                ..get("http://api.example.com/", soon())
+            };
+            client.call(call).map(|response| response.status)
+        });
+        questions.recv().unwrap();
+        let left = Instant::now();
+        drop(far);
+        assert_eq!(call.join().unwrap(), Err(CallError::Cancelled));
+        assert!(
+            left.elapsed() < Duration::from_millis(300),
+            "{:?}",
+            left.elapsed()
+        );
+    });
+}

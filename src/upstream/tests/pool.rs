@@ -1,0 +1,156 @@
+//! Connections that serve more than one call.
+
+use super::*;
+
+/// Answers every request of a connection.
+fn keeps_alive(mut stream: TcpStream, _: usize) {
+    while request(&mut stream).is_some() {
+        stream.write_all(ok("again").as_bytes()).unwrap();
+    }
+}
+
+fn twice(client: &Client, provider: &Provider) -> [Result<(bool, String), CallError>; 2] {
+    [(); 2].map(|()| {
+        let response = client.call(post(&provider.url(), b"{}"))?;
+        Ok((response.reused, text(response)?))
+    })
+}
+
+#[test]
+fn a_connection_is_used_again() {
+    let provider = Provider::new(keeps_alive);
+    let again = |reused| Ok((reused, "again".to_owned()));
+    assert_eq!(twice(&client(), &provider), [again(false), again(true)]);
+    assert_eq!(provider.connections(), 1);
+}
+
+/// Servers close idle connections whenever they like; the client must not see it.
+#[test]
+fn a_pooled_connection_that_dies_under_a_call_is_replaced_once() {
+    for how in [drop as fn(TcpStream), reset] {
+        let provider = Provider::new(move |mut stream, number| {
+            request(&mut stream).unwrap();
+            stream.write_all(ok("again").as_bytes()).unwrap();
+            // The probe finds it open, and it dies with the next request.
+            if number == 0 && request(&mut stream).is_some() {
+                how(stream);
+            }
+        });
+        let again = || Ok((false, "again".to_owned()));
+        assert_eq!(twice(&client(), &provider), [again(), again()]);
+        assert_eq!(provider.connections(), 2);
+    }
+}
+
+/// One dead connection means that its pooled siblings are dead too; trying them all would cost a timeout each.
+#[test]
+fn the_replacement_is_a_fresh_connection() {
+    let both = Arc::new(std::sync::Barrier::new(2));
+    let provider = Provider::new(move |mut stream, number| {
+        request(&mut stream).unwrap();
+        if number < 2 {
+            both.wait();
+        }
+        stream.write_all(ok("again").as_bytes()).unwrap();
+        if number >= 2 {
+            keeps_alive(stream, number);
+        } else {
+            request(&mut stream);
+        }
+    });
+    let client = client();
+    let call = || {
+        client
+            .call(post(&provider.url(), b"{}"))
+            .and_then(text)
+            .unwrap()
+    };
+    thread::scope(|scope| {
+        scope.spawn(call);
+        scope.spawn(call);
+    });
+    assert_eq!(call(), "again");
+    assert_eq!(provider.connections(), 3);
+    let response = client.call(post(&provider.url(), b"{}")).unwrap();
+    assert!(response.reused, "the fresh connection went into the pool");
+}
+
+/// Repeating a request after an answer has begun could make it happen twice.
+#[test]
+fn an_answer_that_breaks_off_is_not_repeated() {
+    let provider = Provider::new(|mut stream, _| {
+        request(&mut stream).unwrap();
+        stream.write_all(ok("again").as_bytes()).unwrap();
+        request(&mut stream).unwrap();
+        stream.write_all(b"HTTP/1.1 2").unwrap();
+    });
+    let [_, second] = twice(&client(), &provider);
+    assert!(
+        matches!(second, Err(CallError::BadResponse(_))),
+        "{second:?}"
+    );
+    assert_eq!(provider.connections(), 1);
+}
+
+#[test]
+fn silence_on_a_pooled_connection_is_not_repeated() {
+    let provider = Provider::new(|mut stream, _| {
+        request(&mut stream).unwrap();
+        stream.write_all(ok("again").as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let client = client();
+    client
+        .call(get(&provider.url(), soon()))
+        .and_then(text)
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let error = client.call(get(&provider.url(), deadline)).unwrap_err();
+    assert!(matches!(error, CallError::Timeout(_)), "{error}");
+    assert_eq!(provider.connections(), 1);
+}
+
+/// Bytes after the end of an answer would be taken for the next answer: somebody else's.
+#[test]
+fn a_connection_with_bytes_left_over_is_not_used_again() {
+    let provider = Provider::new(|mut stream, _| {
+        while request(&mut stream).is_some() {
+            let answer = ok("again") + &ok("smuggled");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let again = || Ok((false, "again".to_owned()));
+    assert_eq!(twice(&client(), &provider), [again(), again()]);
+}
+
+#[test]
+fn a_body_that_is_dropped_early_closes_its_connection() {
+    let (ended, ends) = channel();
+    let provider = Provider::new(move |mut stream, _| {
+        request(&mut stream);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+            .unwrap();
+        report_end(stream, &ended);
+    });
+    drop(client().call(get(&provider.url(), soon())).unwrap());
+    ends.recv().unwrap();
+}
+
+/// A shutdown looks like the end of the input; a body that ends with its connection is not complete by that.
+#[test]
+fn a_shutdown_is_no_end_of_a_body() {
+    let provider = Provider::new(|mut stream, _| {
+        request(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").unwrap();
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let client = client();
+    let mut response = client.call(get(&provider.url(), soon())).unwrap();
+    let mut buf = [0; 100];
+    assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
+    client.shutdown();
+    let error = response.body.read(&mut buf, soon()).unwrap_err();
+    assert!(matches!(error, CallError::BadResponse(_)), "{error}");
+    assert!(client.call(get(&provider.url(), soon())).is_err());
+}

@@ -1,0 +1,192 @@
+//! TLS over whatever connection the chain has made.
+//!
+//! ureq's own TLS cannot trust a private CA besides the built-in roots (it takes whole certificates, and the roots are
+//! bare trust anchors), and its buffers stay allocated; this uses the same rustls with the same `ring`.
+
+use std::fmt;
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
+};
+
+use super::buffers::ByteBuffers;
+use super::error::{CallError, Phase};
+use super::in_progress;
+
+/// Hosts whose TLS session is remembered for a shorter handshake. Providers are few.
+const SESSIONS: usize = 64;
+
+/// Trust in the built-in roots, and in the certificates of `ca_file` besides. The error says what is wrong with the file.
+pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(path) = ca_file {
+        add_certificates(&mut roots, path).map_err(|why| format!("{}: {why}", path.display()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Ok(Arc::new(config))
+}
+
+fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let mut found = false;
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+        found = true;
+    }
+    if found {
+        Ok(())
+    } else {
+        Err("no PEM certificate in it".to_owned())
+    }
+}
+
+/// The last in ureq's chain of connectors: negotiates TLS for `https`, and notes that the connection is there.
+pub(super) struct Tls {
+    pub config: Arc<ClientConfig>,
+}
+
+impl<In: Transport> Connector<In> for Tls {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(plain) = chained else {
+            return Ok(None);
+        };
+        let out = if details.needs_tls() && !plain.is_tls() {
+            in_progress::enter_phase(Phase::Tls);
+            Either::B(self.negotiate(details, Box::new(plain))?)
+        } else {
+            Either::A(plain)
+        };
+        in_progress::connected();
+        Ok(Some(out))
+    }
+}
+
+impl Tls {
+    fn negotiate(
+        &self,
+        details: &ConnectionDetails,
+        plain: Box<dyn Transport>,
+    ) -> Result<TlsTransport, ureq::Error> {
+        let host = details.uri.host().unwrap_or_default();
+        // A literal IPv6 address stands in brackets in a URI, and without them in a certificate.
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(host)
+            .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
+        let mut session = ClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|error| CallError::Unreachable(format!("TLS: {error}")))?;
+        let mut records = TransportAdapter::new(plain, details.current_time.clone());
+        while session.is_handshaking() {
+            in_progress::under_tls(|| session.complete_io(&mut records)).map_err(broken)?;
+        }
+        Ok(TlsTransport {
+            stream: StreamOwned::new(session, records),
+            buffers: ByteBuffers::default(),
+        })
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+/// A connection whose bytes are encrypted.
+pub(super) struct TlsTransport {
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    buffers: ByteBuffers,
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    /// Encrypts; the connection below gathers the records and sends them together.
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.buffers.commit(amount);
+        let (stream, unsent) = (&mut self.stream, self.buffers.unsent());
+        in_progress::under_tls(|| stream.write_all(unsent)).map_err(broken)?;
+        self.buffers.drop_output();
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let stream = &mut self.stream;
+        // Waiting comes before the buffer is taken, as in the plain transport.
+        in_progress::under_tls(|| stream.fill_buf().map(<[u8]>::len)).map_err(broken)?;
+        let free = self.buffers.input_append_buf();
+        if free.is_empty() {
+            let error = CallError::BadResponse("a line that does not end".to_owned());
+            return Err(error.into());
+        }
+        let read = in_progress::under_tls(|| stream.read(free)).map_err(broken)?;
+        self.buffers.input_appended(read);
+        if read > 0 {
+            in_progress::received();
+        }
+        Ok(read > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        let quiet = match self.stream.conn.process_new_packets() {
+            Ok(state) => state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed(),
+            Err(_) => false,
+        };
+        if !quiet || !self.buffers.input().is_empty() {
+            return false;
+        }
+        self.buffers.drop_empty_input();
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsTransport")
+            .field(&self.stream.sock.inner())
+            .finish()
+    }
+}
+
+/// What went wrong below TLS or in it. An end of input without a close_notify may be a cut by anybody on the way, so
+/// it never counts as the end of a close-delimited body (RFC 9112 section 9.8).
+fn broken(error: io::Error) -> ureq::Error {
+    let is_ours = error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<ureq::Error>());
+    if is_ours {
+        error.into()
+    } else {
+        in_progress::lost(&format_args!("TLS: {error}")).into()
+    }
+}
