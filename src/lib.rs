@@ -16,5 +16,6 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod http;
 pub mod openai;
 pub mod secret;
