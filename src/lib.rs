@@ -17,6 +17,7 @@
 
 pub mod adapt;
 pub mod config;
+pub mod http;
 pub mod json;
 pub mod openai;
 pub mod routing;

@@ -1,0 +1,185 @@
+//! Reading a request body: only as far as it is wanted, and never more memory than has arrived.
+
+use std::fmt;
+use std::time::Instant;
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+
+use super::chunked::{ChunkError, Decoder};
+use super::connection::{Connection, Fill, READ_SIZE, receive};
+use super::framing::Framing;
+use super::head::Head;
+use super::turn::Turn;
+
+/// Why there is no request body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Over the limit; answer 413.
+    TooLarge,
+    /// Not whole within the time for it; answer 408.
+    TimedOut,
+    /// Not framed as announced, which includes an early end; answer 400. The text is for the client.
+    Malformed(&'static str),
+    /// The connection is broken: nobody is there to answer.
+    Gone,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the request body is too large",
+            Self::TimedOut => "the request body took too long to arrive",
+            Self::Malformed(reason) => reason,
+            Self::Gone => "the client has gone",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+const EARLY_END: BodyError = BodyError::Malformed("the request body ends before its announced end");
+
+/// How far the body of a request has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Unread(Framing),
+    /// The next byte of the connection is that of the next request.
+    Read,
+    /// Where the next request starts is not known.
+    Lost,
+}
+
+impl Body {
+    pub fn announced(head: &Head) -> Self {
+        match head.framing {
+            Framing::Empty => Self::Read,
+            framing => Self::Unread(framing),
+        }
+    }
+
+    pub fn is_read(self) -> bool {
+        self == Self::Read
+    }
+
+    /// Passes over a body that nobody has read, if all of it has arrived already. Whether the connection stands at the
+    /// next request.
+    pub fn skip(&mut self, connection: &mut Connection) -> bool {
+        let Self::Unread(framing) = *self else {
+            return self.is_read();
+        };
+        let buffered = connection.buffer.len();
+        let length = match framing {
+            Framing::Empty => Some(0),
+            Framing::Length(length) => usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= buffered),
+            Framing::Chunked => {
+                let mut decoder = Decoder::new();
+                let decoded = decoder.decode(&connection.buffer, &mut Vec::new(), buffered);
+                decoded.ok().filter(|_| decoder.is_done())
+            }
+        };
+        if let Some(length) = length {
+            connection.consume(length);
+            *self = Self::Read;
+        }
+        self.is_read()
+    }
+}
+
+/// Reads the whole body. Empty if it was read already.
+///
+/// # Errors
+/// See [`BodyError`]; the connection closes after the answer.
+pub(super) fn read(turn: &mut Turn) -> Result<Vec<u8>, BodyError> {
+    let framing = match turn.body {
+        Body::Unread(framing) => framing,
+        Body::Read => return Ok(Vec::new()),
+        Body::Lost => return Err(EARLY_END),
+    };
+    let max_body = turn.edge.limits.max_body;
+    let length = match framing {
+        Framing::Length(length) => Some(usize::try_from(length).unwrap_or(usize::MAX)),
+        Framing::Empty | Framing::Chunked => None,
+    };
+    if length.is_some_and(|length| length > max_body) {
+        return Err(BodyError::TooLarge);
+    }
+    turn.body = Body::Lost;
+    let deadline = Instant::now() + turn.edge.limits.body_timeout;
+    // A client that has begun to send does not wait (RFC 9110 section 10.1.1).
+    if turn.head.expects_continue
+        && turn.connection.buffer.is_empty()
+        && !turn.connection.write_now(b"HTTP/1.1 100 Continue\r\n\r\n")
+    {
+        return Err(BodyError::Gone);
+    }
+    let body = match length {
+        Some(length) => read_length(&mut turn.connection, length, deadline)?,
+        None => read_chunked(&mut turn.connection, max_body, deadline)?,
+    };
+    turn.body = Body::Read;
+    Ok(body)
+}
+
+fn read_length(
+    connection: &mut Connection,
+    length: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, BodyError> {
+    let ahead = connection.buffer.len().min(length);
+    let mut body = connection.buffer.get(..ahead).unwrap_or_default().to_vec();
+    connection.consume(ahead);
+    while body.len() < length {
+        // Doubling, whatever was announced: memory follows what has arrived.
+        let room = (length - body.len()).min(body.len().max(READ_SIZE));
+        body.reserve_exact(room);
+        match receive(&connection.socket, &mut body) {
+            Ok(0) => return Err(EARLY_END),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => await_bytes(connection, deadline)?,
+            Err(_) => return Err(BodyError::Gone),
+        }
+    }
+    // The allocator may have given more room than was asked for.
+    connection
+        .buffer
+        .extend_from_slice(body.get(length..).unwrap_or_default());
+    body.truncate(length);
+    Ok(body)
+}
+
+fn read_chunked(
+    connection: &mut Connection,
+    max_body: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, BodyError> {
+    let (mut decoder, mut body) = (Decoder::new(), Vec::new());
+    loop {
+        let used = decoder
+            .decode(&connection.buffer, &mut body, max_body)
+            .map_err(|error| match error {
+                ChunkError::TooLarge => BodyError::TooLarge,
+                ChunkError::Malformed(reason) => BodyError::Malformed(reason),
+            })?;
+        connection.consume(used);
+        if decoder.is_done() {
+            return Ok(body);
+        }
+        match connection.fill() {
+            Fill::Bytes => {}
+            Fill::Blocked => await_bytes(connection, deadline)?,
+            Fill::End => return Err(EARLY_END),
+            Fill::Broken => return Err(BodyError::Gone),
+        }
+    }
+}
+
+fn await_bytes(connection: &Connection, deadline: Instant) -> Result<(), BodyError> {
+    match connection.wait(PollFlags::IN, deadline) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(BodyError::TimedOut),
+        Err(_) => Err(BodyError::Gone),
+    }
+}

@@ -1,0 +1,234 @@
+//! The chunked transfer coding (RFC 9112 section 7.1), decoded incrementally: any split of the input gives the same.
+
+/// Bytes of extensions and trailers taken in one body. They are dropped; without a bound, one-byte chunks with long
+/// extensions make a server read without end (as CVE-2023-39326 in Go).
+const MAX_DROPPED: usize = 16 * 1024;
+
+/// Digits of a chunk size: a `u64` in hexadecimal. Also bounds leading zeros.
+const MAX_DIGITS: u32 = 16;
+
+/// Why a chunked body cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChunkError {
+    /// The body is longer than allowed.
+    TooLarge,
+    Malformed(&'static str),
+}
+
+/// Where in the coding the next byte stands.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Size { size: u64, digits: u32 },
+    Extension { size: u64 },
+    SizeEnd { size: u64 },
+    Data { left: u64 },
+    DataCr,
+    DataEnd,
+    TrailerStart,
+    Trailer,
+    TrailerEnd,
+    BodyEnd,
+    Done,
+}
+
+/// Decodes one body.
+pub(super) struct Decoder {
+    state: State,
+    dropped: usize,
+}
+
+impl Decoder {
+    pub fn new() -> Self {
+        Self {
+            state: State::Size { size: 0, digits: 0 },
+            dropped: 0,
+        }
+    }
+
+    /// Whether the last chunk and the trailers have been read.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Appends the payload in `input` to `body`, which may grow to `max_body` bytes. Returns how many bytes of `input`
+    /// belonged to the body: all, unless it ended.
+    ///
+    /// # Errors
+    /// A body that is malformed or too large; the decoder is of no use afterwards.
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        body: &mut Vec<u8>,
+        max_body: usize,
+    ) -> Result<usize, ChunkError> {
+        let mut rest = input;
+        while let Some((byte, behind)) = rest.split_first() {
+            if self.is_done() {
+                break;
+            }
+            if let State::Data { left } = self.state {
+                let here = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+                let (data, behind) = rest.split_at_checked(here).unwrap_or((rest, &[]));
+                body.extend_from_slice(data);
+                rest = behind;
+                self.state = match left.saturating_sub(here as u64) {
+                    0 => State::DataCr,
+                    left => State::Data { left },
+                };
+                continue;
+            }
+            self.state = self.next(*byte, body.len(), max_body)?;
+            rest = behind;
+        }
+        Ok(input.len() - rest.len())
+    }
+
+    /// The state behind one byte that is not payload.
+    fn next(&mut self, byte: u8, body: usize, max_body: usize) -> Result<State, ChunkError> {
+        use ChunkError::Malformed;
+        Ok(match (self.state, byte) {
+            (State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+                if digits == MAX_DIGITS {
+                    return Err(Malformed("a chunk size has too many digits"));
+                }
+                let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
+                State::Size {
+                    size: size << 4 | digit,
+                    digits: digits + 1,
+                }
+            }
+            (State::Size { digits: 0, .. }, _) => return Err(Malformed("a chunk size is missing")),
+            (State::Size { size, .. } | State::Extension { size }, b'\r') => {
+                let room = max_body.saturating_sub(body) as u64;
+                if size > room {
+                    return Err(ChunkError::TooLarge);
+                }
+                State::SizeEnd { size }
+            }
+            (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension { size },
+            (State::Size { .. }, _) => return Err(Malformed("a chunk size is not hexadecimal")),
+            (State::SizeEnd { size: 0 }, b'\n') => State::TrailerStart,
+            (State::SizeEnd { size }, b'\n') => State::Data { left: size },
+            (State::DataCr, b'\r') => State::DataEnd,
+            (State::DataEnd, b'\n') => State::Size { size: 0, digits: 0 },
+            (State::DataCr | State::DataEnd, _) => {
+                return Err(Malformed("a chunk is longer than its size"));
+            }
+            (State::TrailerStart, b'\r') => State::BodyEnd,
+            (State::BodyEnd, b'\n') => State::Done,
+            (State::Trailer, b'\r') => State::TrailerEnd,
+            (State::TrailerEnd, b'\n') => State::TrailerStart,
+            (State::Extension { .. } | State::TrailerStart | State::Trailer, _)
+                if is_text(byte) =>
+            {
+                self.dropped += 1;
+                if self.dropped > MAX_DROPPED {
+                    return Err(Malformed("the chunk extensions and trailers are too long"));
+                }
+                match self.state {
+                    State::TrailerStart => State::Trailer,
+                    state => state,
+                }
+            }
+            _ => return Err(Malformed("a line of the chunked body is not valid")),
+        })
+    }
+}
+
+/// A byte of a field or extension: no control character but the tab.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || !byte.is_ascii_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(pieces: &[&[u8]], max_body: usize) -> Result<(Vec<u8>, usize, bool), ChunkError> {
+        let (mut decoder, mut body, mut used) = (Decoder::new(), Vec::new(), 0);
+        for piece in pieces {
+            used += decoder.decode(piece, &mut body, max_body)?;
+        }
+        Ok((body, used, decoder.is_done()))
+    }
+
+    #[test]
+    fn every_split_of_a_body_gives_the_same_body() {
+        let wire =
+            b"3;x=\"y z\"\r\nabc\r\n00a \r\n0123456789\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\nGET /";
+        let end = wire.len() - b"GET /".len();
+        let expected = (b"abc0123456789".to_vec(), end, true);
+        assert_eq!(decode(&[wire], 100), Ok(expected.clone()));
+        for first in 0..wire.len() {
+            for second in first..wire.len() {
+                let pieces = [&wire[..first], &wire[first..second], &wire[second..]];
+                assert_eq!(
+                    decode(&pieces, 100),
+                    Ok(expected.clone()),
+                    "{first} {second}"
+                );
+            }
+        }
+        let bytes: Vec<&[u8]> = wire.chunks(1).collect();
+        assert_eq!(decode(&bytes, 100), Ok(expected));
+    }
+
+    #[test]
+    fn a_cut_body_is_never_taken_for_a_whole_one() {
+        let wire = b"3\r\nabc\r\n0\r\nX: 1\r\n\r\n";
+        for end in 0..wire.len() {
+            assert!(!decode(&[&wire[..end]], 100).unwrap().2, "{end}");
+        }
+        assert!(decode(&[wire], 100).unwrap().2);
+    }
+
+    #[test]
+    fn malformed_bodies_are_refused() {
+        for wire in [
+            &b"\r\n"[..],
+            b"x\r\n",
+            b"-1\r\n",
+            b"+1\r\n",
+            b"0x1\r\na\r\n",
+            b" 1\r\n",
+            b"1\na",
+            b"1\r\rx",
+            b"1;a\nb\r\n",
+            b"1;\0\r\n",
+            b"1\r\nab\r\n",
+            b"1\r\na\n0\r\n\r\n",
+            b"0\r\nX: 1\n\r\n",
+            b"0\r\n\n",
+            b"11111111111111111\r\n",
+        ] {
+            let result = decode(&[wire], usize::MAX);
+            let malformed = matches!(result, Err(ChunkError::Malformed(_)));
+            assert!(malformed, "{:?}: {result:?}", wire.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_limit_counts_all_chunks_and_is_known_before_they_arrive() {
+        assert!(decode(&[b"5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n"], 10).is_ok());
+        assert_eq!(
+            decode(&[b"5\r\nabcde\r\n6\r\n"], 10),
+            Err(ChunkError::TooLarge)
+        );
+        assert_eq!(
+            decode(&[b"ffffffffffffffff\r\n"], 10),
+            Err(ChunkError::TooLarge)
+        );
+    }
+
+    #[test]
+    fn extensions_and_trailers_are_bounded() {
+        let long = "x".repeat(MAX_DROPPED);
+        for (line, accepted) in [
+            (format!("1;{}\r\na\r\n0\r\n\r\n", &long[1..]), true),
+            (format!("1;;{long}\r\na\r\n0\r\n\r\n"), false),
+            (format!("0\r\n{long}x\r\n\r\n"), false),
+        ] {
+            assert_eq!(decode(&[line.as_bytes()], 10).is_ok(), accepted);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a handler sees of a request, and how it answers.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::body::{self, BodyError};
+use super::hangup::Hangup;
+use super::head::Head;
+use super::response::{Response, ResponseHead};
+use super::stream::Stream;
+use super::turn::Turn;
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub status: u16,
+    /// Whether the client's system took all of it.
+    pub complete: bool,
+    /// Bytes of the body, without framing.
+    pub bytes: u64,
+}
+
+/// A request with a whole head, to be answered once. Dropped without an answer, it is answered 500.
+pub struct Exchange<'t> {
+    turn: &'t mut Turn,
+}
+
+impl<'t> Exchange<'t> {
+    pub(super) fn new(turn: &'t mut Turn) -> Self {
+        Self { turn }
+    }
+
+    pub fn head(&self) -> &Head {
+        &self.turn.head
+    }
+
+    pub fn request_id(&self) -> &str {
+        self.turn.head.request_id()
+    }
+
+    /// The other end of the connection; IPv4 addresses are shown as such.
+    pub fn peer(&self) -> SocketAddr {
+        self.turn.connection.peer
+    }
+
+    /// When the head was whole.
+    pub fn received(&self) -> Instant {
+        self.turn.received
+    }
+
+    /// Reads the whole body, after `100 Continue` if the client waits for it. Empty without a body, and the second time.
+    ///
+    /// Takes at most `max_body` bytes and `body_timeout`.
+    ///
+    /// # Errors
+    /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
+    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+        body::read(self.turn)
+    }
+
+    /// A watch on the client, to be taken after the body was read. See [`Hangup`].
+    pub fn hangup(&self) -> Hangup {
+        Hangup::of(&self.turn.connection.socket)
+    }
+
+    /// Sends a whole answer.
+    pub fn send(self, response: Response) -> Delivery {
+        let (bytes, complete) = self.turn.send(&response);
+        Delivery {
+            status: response.head.status,
+            complete,
+            bytes,
+        }
+    }
+
+    /// Begins an answer whose length is not known. Its head goes out with the first write.
+    pub fn stream(self, head: ResponseHead) -> Stream<'t> {
+        Stream::begin(self.turn, head)
+    }
+}

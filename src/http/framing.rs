@@ -1,0 +1,118 @@
+//! What the fields of a request say about its framing, its connection and its host (RFC 9112 sections 3.2, 6 and 9.3).
+
+use httparse::Header;
+
+use super::head::Version;
+use super::refusal::Refusal;
+
+/// How the end of a request body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// No body.
+    Empty,
+    /// Exactly this many bytes, at least one.
+    Length(u64),
+    Chunked,
+}
+
+/// How the body is framed. Anything that two readers could take differently is refused (RFC 9112 section 6.3, and
+/// section 11.2 on smuggling): also lengths that are repeated with equal values, which the RFC leaves to the server.
+///
+/// # Errors
+/// Repeated, malformed or contradicting fields, and transfer codings other than a single `chunked`.
+pub(super) fn of_body(fields: &[Header<'_>], version: Version) -> Result<Framing, Refusal> {
+    let length = single(fields, "content-length", Refusal::REPEATED_LENGTH)?;
+    let coding = single(fields, "transfer-encoding", Refusal::REPEATED_CODING)?;
+    match (length, coding) {
+        (None, None) => Ok(Framing::Empty),
+        (Some(_), Some(_)) => Err(Refusal::TWO_LENGTHS),
+        (Some(length), None) => match decimal(length).ok_or(Refusal::INVALID_LENGTH)? {
+            0 => Ok(Framing::Empty),
+            length => Ok(Framing::Length(length)),
+        },
+        (None, Some(_)) if version == Version::Http10 => Err(Refusal::CODING_IN_1_0),
+        (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
+        (None, Some(_)) => Err(Refusal::UNKNOWN_CODING),
+    }
+}
+
+/// Whether the client allows another request on the connection (RFC 9112 section 9.3).
+pub(super) fn keeps_alive(fields: &[Header<'_>], version: Version) -> bool {
+    let has = |option: &str| {
+        named(fields, "connection")
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    };
+    match version {
+        Version::Http11 => !has("close"),
+        Version::Http10 => has("keep-alive") && !has("close"),
+    }
+}
+
+/// Whether the client waits for `100 Continue` before it sends the body. A 1.0 client cannot mean it (RFC 9110
+/// section 10.1.1).
+///
+/// # Errors
+/// Any other expectation.
+pub(super) fn expects_continue(fields: &[Header<'_>], version: Version) -> Result<bool, Refusal> {
+    if version == Version::Http10 {
+        return Ok(false);
+    }
+    let mut expected = false;
+    for value in named(fields, "expect") {
+        if !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::UNKNOWN_EXPECTATION);
+        }
+        expected = true;
+    }
+    Ok(expected)
+}
+
+/// One valid Host in 1.1, at most one in 1.0 (RFC 9112 section 3.2). An empty one is allowed.
+///
+/// # Errors
+/// A Host that is missing, repeated, or holds what no authority does.
+pub(super) fn check_host(fields: &[Header<'_>], version: Version) -> Result<(), Refusal> {
+    match single(fields, "host", Refusal::REPEATED_HOST)? {
+        None if version == Version::Http11 => Err(Refusal::MISSING_HOST),
+        None => Ok(()),
+        Some(host) if host.iter().all(|byte| is_of_host(*byte)) => Ok(()),
+        Some(_) => Err(Refusal::INVALID_HOST),
+    }
+}
+
+/// Unreserved, sub-delimiters but the comma (a list is not one host), `%`, and `[:]` for IPv6 and the port.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
+}
+
+fn named<'h>(fields: &'h [Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
+    fields
+        .iter()
+        .filter(move |field| field.name.eq_ignore_ascii_case(name))
+        .map(|field| field.value)
+}
+
+fn single<'h>(
+    fields: &'h [Header<'h>],
+    name: &str,
+    repeated: Refusal,
+) -> Result<Option<&'h [u8]>, Refusal> {
+    let mut values = named(fields, name);
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(repeated),
+        None => Ok(first),
+    }
+}
+
+/// Digits only, and no overflow: `u64::from_str` alone would take `+5`.
+fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}

@@ -1,0 +1,456 @@
+//! The front thread: new connections, idle ones, and heads that are not whole yet.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use super::acceptor::{Accepted, Acceptor};
+use super::connection::{Connection, Fill, READ_SIZE};
+use super::deadlines::{Deadlines, Phase};
+use super::edge::{Edge, Return, shut};
+use super::head::Head;
+use super::pool::Job;
+use super::refusal::Refusal;
+use super::response::{Asked, Response};
+use super::{Drained, worker};
+
+/// The waker's token. Listeners count down from below it, connections up from zero.
+pub(super) const WAKER: Token = Token(usize::MAX);
+/// Connections accepted, and reads of one connection, before the others have their turn.
+const ACCEPTS_A_TURN: usize = 64;
+const READS_A_TURN: usize = 16;
+/// What is taken from a client that sends on after an answer that closes, so that it can come to read the answer: a
+/// body with some images. It costs a copy into one buffer.
+const MAX_DISCARDED: usize = 8 * 1024 * 1024;
+const MAX_CLOSING: Duration = Duration::from_secs(2);
+/// A new connection is not pushed out by the next one before it had this long to send something.
+const FRESH_GRACE: Duration = Duration::from_secs(1);
+/// How long handlers may take, after the shutdown timeout has cut their clients off, to notice and log it.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// A connection that the front waits on.
+struct Parked {
+    connection: Connection,
+    wait: Wait,
+}
+
+#[derive(Clone, Copy)]
+struct Wait {
+    phase: Phase,
+    deadline: Instant,
+    /// Whether the poll watches the socket.
+    registered: bool,
+    /// Bytes thrown away while closing.
+    discarded: usize,
+}
+
+/// The state of the front. Connections move between `parked` here and the workers, which `busy` knows by their sockets.
+pub(super) struct Front {
+    poll: Poll,
+    edge: Arc<Edge>,
+    acceptor: Acceptor,
+    parked: HashMap<usize, Parked>,
+    busy: HashMap<usize, Arc<TcpStream>>,
+    deadlines: Deadlines,
+    /// Connections with more to read, whose turn was over: the poll reports only what is new.
+    again: BTreeSet<usize>,
+    scratch: Vec<u8>,
+    next_id: usize,
+    /// When a graceful stop ends; `None` before it began.
+    stop_by: Option<Instant>,
+}
+
+impl Front {
+    pub fn new(poll: Poll, edge: Arc<Edge>, acceptor: Acceptor) -> io::Result<Self> {
+        for (index, listener) in acceptor.listeners().enumerate() {
+            let token = Token(WAKER.0 - 1 - index);
+            let descriptor = listener.as_raw_fd();
+            poll.registry()
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        }
+        Ok(Self {
+            poll,
+            edge,
+            acceptor,
+            parked: HashMap::new(),
+            busy: HashMap::new(),
+            deadlines: Deadlines::default(),
+            again: BTreeSet::new(),
+            scratch: Vec::with_capacity(READ_SIZE),
+            next_id: 0,
+            stop_by: None,
+        })
+    }
+
+    /// Serves until stopped.
+    ///
+    /// # Errors
+    /// Those of `poll`, none of which is expected.
+    pub fn run(mut self) -> io::Result<Drained> {
+        let mut events = Events::with_capacity(256);
+        loop {
+            let now = Instant::now();
+            let timeout = self
+                .wake_at(now)
+                .map(|at| at.saturating_duration_since(now));
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let now = Instant::now();
+            for event in &events {
+                let Token(token) = event.token();
+                if token > usize::MAX / 2 {
+                    // The waker's own number is out of range there, and means nothing but to wake.
+                    self.acceptor.ready((WAKER.0 - 1).wrapping_sub(token));
+                } else {
+                    self.look_at(token, now);
+                }
+            }
+            for id in std::mem::take(&mut self.again) {
+                self.look_at(id, now);
+            }
+            self.accept(now);
+            self.take_returns(now);
+            while let Some(id) = self.deadlines.expired(now) {
+                self.expire(id, now);
+            }
+            if self.edge.is_stopping()
+                && let Some(drained) = self.drain(now)
+            {
+                return Ok(drained);
+            }
+        }
+    }
+
+    fn wake_at(&self, now: Instant) -> Option<Instant> {
+        if !self.again.is_empty() {
+            return Some(now);
+        }
+        let times = [self.deadlines.next(), self.acceptor.due(now), self.stop_by];
+        times.into_iter().flatten().min()
+    }
+
+    /// Something may have arrived on a connection.
+    fn look_at(&mut self, id: usize, now: Instant) {
+        // It may be gone, or with a worker: the report was made before.
+        let Some((connection, wait)) = self.unpark(id) else {
+            return;
+        };
+        match wait.phase {
+            Phase::Closing => self.discard(connection, wait),
+            Phase::Fresh | Phase::Idle | Phase::Head => self.advance(connection, wait, now),
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS_A_TURN {
+            match self.acceptor.accept(now) {
+                Accepted::New(socket, peer) => {
+                    let connection = Connection::new(self.next_id, socket, peer);
+                    self.next_id += 1;
+                    self.admit(connection, now);
+                }
+                Accepted::Lost => {}
+                Accepted::None => return,
+                Accepted::Exhausted => {
+                    if !self.evict(now) {
+                        return self.acceptor.turn_away(now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, connection: Connection, now: Instant) {
+        let wait = Wait {
+            phase: Phase::Fresh,
+            deadline: now + self.edge.limits.head_timeout,
+            registered: false,
+            discarded: 0,
+        };
+        let held = self.parked.len() + self.busy.len();
+        if held >= self.edge.limits.max_connections && !self.evict(now) {
+            // Not even a closing phase for it: that would be one more connection.
+            let asked = Asked::unknown();
+            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.response(), false));
+            return;
+        }
+        // Mostly the request is here already; then the poll never needs to hear of the connection.
+        self.advance(connection, wait, now);
+    }
+
+    /// Closes the connection that will be missed the least. `false`: all are in use.
+    fn evict(&mut self, now: Instant) -> bool {
+        let fresh_since = now + self.edge.limits.head_timeout.saturating_sub(FRESH_GRACE);
+        let unused = self
+            .deadlines
+            .oldest(Phase::Closing)
+            .or_else(|| self.deadlines.oldest(Phase::Idle));
+        let fresh = self
+            .deadlines
+            .oldest(Phase::Fresh)
+            .filter(|(deadline, _)| *deadline <= fresh_since);
+        let evicted = unused.or(fresh).and_then(|(_, id)| self.unpark(id));
+        evicted
+            .map(|(connection, wait)| self.close(connection, wait))
+            .is_some()
+    }
+
+    /// Takes the connection as far as what has arrived allows: to a worker, to its end, or back to waiting.
+    fn advance(&mut self, mut connection: Connection, mut wait: Wait, now: Instant) {
+        for _ in 0..READS_A_TURN {
+            match connection.next_head(&self.edge.limits) {
+                Err(refusal) => return self.refuse(connection, wait, refusal, now),
+                Ok(Some(head)) => match self.edge.instant(&head) {
+                    None => return self.dispatch(connection, wait, head, now),
+                    Some(response) => {
+                        let keep_alive = head.keep_alive && !self.edge.is_stopping();
+                        if !keep_alive {
+                            let bytes = Asked::by(&head).encode(&response, false);
+                            return self.part(connection, wait, &bytes, now);
+                        }
+                        // A client that has left megabytes of answers unread while it asks for more is not waited for.
+                        if !connection.write_now(&Asked::by(&head).encode(&response, true)) {
+                            return self.close(connection, wait);
+                        }
+                        self.idle(&mut wait, now);
+                        continue;
+                    }
+                },
+                Ok(None) if connection.buffer.is_empty() => {}
+                Ok(None) if wait.phase != Phase::Head => {
+                    wait.phase = Phase::Head;
+                    wait.deadline = now + self.edge.limits.head_timeout;
+                }
+                Ok(None) => {}
+            }
+            match connection.fill_through(&mut self.scratch) {
+                Fill::Bytes => {}
+                Fill::Blocked => return self.park(connection, wait),
+                Fill::End if connection.buffer.is_empty() => return self.close(connection, wait),
+                Fill::End => return self.refuse(connection, wait, Refusal::ENDS_IN_HEAD, now),
+                Fill::Broken => return self.close(connection, wait),
+            }
+        }
+        self.again.insert(connection.id);
+        self.park(connection, wait);
+    }
+
+    fn idle(&self, wait: &mut Wait, now: Instant) {
+        wait.phase = Phase::Idle;
+        wait.deadline = now + self.edge.limits.keep_alive;
+    }
+
+    /// Gives the connection to a worker, or answers that there is none.
+    fn dispatch(&mut self, connection: Connection, mut wait: Wait, head: Head, now: Instant) {
+        self.unregister(&connection, &mut wait);
+        let (id, socket) = (connection.id, Arc::clone(&connection.socket));
+        self.busy.insert(id, socket);
+        let job = Job {
+            connection,
+            head,
+            received: now,
+        };
+        let edge = &self.edge;
+        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge)) {
+            self.busy.remove(&id);
+            self.overload(job, wait, now);
+        }
+    }
+
+    fn overload(&mut self, job: Job, mut wait: Wait, now: Instant) {
+        let Job {
+            connection, head, ..
+        } = job;
+        let response: Response = Refusal::OVERLOADED.response();
+        let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
+        let bytes = Asked::by(&head).encode(&response, keep_alive);
+        if !keep_alive {
+            return self.part(connection, wait, &bytes, now);
+        }
+        if !connection.write_now(&bytes) {
+            return self.close(connection, wait);
+        }
+        self.idle(&mut wait, now);
+        // What is pipelined behind it has its turn after the others.
+        self.again.insert(connection.id);
+        self.park(connection, wait);
+    }
+
+    fn refuse(&mut self, connection: Connection, wait: Wait, refusal: Refusal, now: Instant) {
+        log::debug!(
+            "refused {}: {} {}",
+            connection.peer,
+            refusal.code.status(),
+            refusal.message
+        );
+        let bytes = Asked::unknown().encode(&refusal.response(), false);
+        self.part(connection, wait, &bytes, now);
+    }
+
+    /// Sends the last answer of a connection.
+    fn part(&mut self, connection: Connection, wait: Wait, bytes: &[u8], now: Instant) {
+        if connection.write_now(bytes) {
+            self.begin_closing(connection, wait, now);
+        } else {
+            self.close(connection, wait);
+        }
+    }
+
+    /// Ends our side and waits a little for the client's: closing a socket with unread bytes sends a reset, and the
+    /// client's system may throw the answer away before it is read (RFC 9112 section 9.6).
+    fn begin_closing(&mut self, mut connection: Connection, mut wait: Wait, now: Instant) {
+        connection.buffer = Vec::new();
+        if connection
+            .socket
+            .shutdown(std::net::Shutdown::Write)
+            .is_err()
+        {
+            return self.close(connection, wait);
+        }
+        wait.phase = Phase::Closing;
+        wait.deadline = now + MAX_CLOSING;
+        self.discard(connection, wait);
+    }
+
+    fn discard(&mut self, mut connection: Connection, mut wait: Wait) {
+        for _ in 0..READS_A_TURN {
+            let filled = connection.fill_through(&mut self.scratch);
+            wait.discarded += connection.buffer.len();
+            connection.buffer.clear();
+            match filled {
+                Fill::Bytes if wait.discarded <= MAX_DISCARDED => {}
+                Fill::Blocked => return self.park(connection, wait),
+                Fill::Bytes | Fill::End | Fill::Broken => return self.close(connection, wait),
+            }
+        }
+        self.again.insert(connection.id);
+        self.park(connection, wait);
+    }
+
+    fn take_returns(&mut self, now: Instant) {
+        for returned in self.edge.returns.take() {
+            self.busy.remove(&returned.id());
+            let mut wait = Wait {
+                phase: Phase::Idle,
+                deadline: now,
+                registered: false,
+                discarded: 0,
+            };
+            match returned {
+                Return::Keep(connection) => {
+                    self.idle(&mut wait, now);
+                    self.advance(connection, wait, now);
+                }
+                Return::Discard(connection) => self.begin_closing(connection, wait, now),
+                Return::Ended(_) => {}
+            }
+        }
+    }
+
+    fn expire(&mut self, id: usize, now: Instant) {
+        let Some((connection, wait)) = self.unpark(id) else {
+            return;
+        };
+        match wait.phase {
+            Phase::Head => self.refuse(connection, wait, Refusal::HEAD_TIMEOUT, now),
+            Phase::Fresh | Phase::Idle | Phase::Closing => self.close(connection, wait),
+        }
+    }
+
+    /// One step of a graceful stop. `Some`: it is over.
+    fn drain(&mut self, now: Instant) -> Option<Drained> {
+        let stop_by = match self.stop_by {
+            Some(stop_by) => stop_by,
+            None => {
+                // Who is in the queue has connected before the stop, and is served.
+                self.accept(now);
+                self.acceptor.close();
+                let stop_by = now + self.edge.limits.shutdown_timeout;
+                self.stop_by = Some(stop_by);
+                stop_by
+            }
+        };
+        for phase in [Phase::Fresh, Phase::Idle] {
+            while let Some((connection, wait)) = self
+                .deadlines
+                .oldest(phase)
+                .and_then(|(_, id)| self.unpark(id))
+            {
+                self.close(connection, wait);
+            }
+        }
+        if self.busy.is_empty() && self.parked.is_empty() {
+            self.edge.pool.close();
+            return Some(Drained { unfinished: 0 });
+        }
+        if now < stop_by {
+            return None;
+        }
+        let unfinished = self.busy.len();
+        self.busy.values().for_each(|socket| shut(socket));
+        self.edge.pool.close();
+        self.await_last_words();
+        Some(Drained { unfinished })
+    }
+
+    fn await_last_words(&mut self) {
+        let until = Instant::now() + LAST_WORDS;
+        let mut events = Events::with_capacity(8);
+        while !self.busy.is_empty() && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.poll.poll(&mut events, Some(left)).is_err() {
+                return;
+            }
+            for returned in self.edge.returns.take() {
+                self.busy.remove(&returned.id());
+            }
+        }
+    }
+
+    fn park(&mut self, mut connection: Connection, mut wait: Wait) {
+        connection.rest();
+        let id = connection.id;
+        if !wait.registered {
+            let descriptor = connection.descriptor();
+            // Edge-triggered, but what is there already is reported after registering (epoll(7)): nothing is missed.
+            let mut source = SourceFd(&descriptor);
+            if let Err(error) =
+                self.poll
+                    .registry()
+                    .register(&mut source, Token(id), Interest::READABLE)
+            {
+                log::debug!("cannot watch a connection: {error}");
+                return;
+            }
+            wait.registered = true;
+        }
+        self.deadlines.insert(wait.phase, wait.deadline, id);
+        self.parked.insert(id, Parked { connection, wait });
+    }
+
+    fn unpark(&mut self, id: usize) -> Option<(Connection, Wait)> {
+        let Parked { connection, wait } = self.parked.remove(&id)?;
+        self.deadlines.remove(wait.phase, wait.deadline, id);
+        Some((connection, wait))
+    }
+
+    fn close(&self, connection: Connection, mut wait: Wait) {
+        self.unregister(&connection, &mut wait);
+    }
+
+    fn unregister(&self, connection: &Connection, wait: &mut Wait) {
+        if std::mem::take(&mut wait.registered) {
+            let descriptor = connection.descriptor();
+            // It fails only for a descriptor that is not watched, which is what is wanted.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&descriptor));
+        }
+    }
+}

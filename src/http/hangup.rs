@@ -1,0 +1,56 @@
+//! Telling whether a client is still there.
+
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Watches a client while its answer is in the making.
+///
+/// A FIN that arrives during the wait means gone, as in nginx and Go. One that was there when the watch began is that of
+/// a client that half-closes after its request and still reads; then only a reset means gone.
+///
+/// Whoever waits for something else polls this descriptor beside its own, for [`PollFlags::RDHUP`] if
+/// [`Self::watches_fin`], else for nothing (errors are always reported), and asks [`Self::is_gone`] when it wakes.
+#[derive(Clone, Debug)]
+pub struct Hangup {
+    socket: Arc<TcpStream>,
+    watches_fin: bool,
+}
+
+impl Hangup {
+    pub(super) fn of(socket: &Arc<TcpStream>) -> Self {
+        Self {
+            socket: Arc::clone(socket),
+            watches_fin: !events(socket).contains(PollFlags::RDHUP),
+        }
+    }
+
+    /// Whether a FIN means that the client has gone.
+    pub fn watches_fin(&self) -> bool {
+        self.watches_fin
+    }
+
+    /// Whether the client has gone. Does not block.
+    pub fn is_gone(&self) -> bool {
+        let events = events(&self.socket);
+        events.intersects(PollFlags::ERR | PollFlags::HUP)
+            || (self.watches_fin && events.contains(PollFlags::RDHUP))
+    }
+}
+
+impl AsFd for Hangup {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn events(socket: &TcpStream) -> PollFlags {
+    let mut watched = [PollFd::new(socket, PollFlags::RDHUP)];
+    match poll(&mut watched, Some(&Timespec::default())) {
+        Ok(_) => watched.first().map_or(PollFlags::empty(), PollFd::revents),
+        // Nothing is known, so nobody is given up. A later look tells.
+        Err(_) => PollFlags::empty(),
+    }
+}

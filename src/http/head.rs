@@ -1,0 +1,225 @@
+//! The head of a request: request line and fields.
+
+use std::fmt;
+use std::ops::Range;
+
+use httparse::{EMPTY_HEADER, Header, Request};
+
+use crate::config;
+
+use super::framing::{self, Framing};
+use super::refusal::Refusal;
+use super::{request_id, strict};
+
+/// A version of HTTP that this server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Http10,
+    Http11,
+}
+
+/// A valid request head. `Debug` shows no field: they hold keys.
+pub struct Head {
+    method: String,
+    path: String,
+    query: Option<String>,
+    version: Version,
+    fields: Fields,
+    request_id: String,
+    pub(super) framing: Framing,
+    pub(super) keep_alive: bool,
+    pub(super) expects_continue: bool,
+}
+
+impl Head {
+    /// As it was sent: `GET`. Methods are case-sensitive.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The target without its query, not percent-decoded; it starts with `/`, or is `*` in `OPTIONS *`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What follows the first `?` of the target, not decoded.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The client's `X-Request-Id` where it is harmless, else a new one.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The first value of this name (in any case), without the white space around it; `None` also where it is not UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self
+            .fields()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// All fields in their order, names as they were sent.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter()
+    }
+
+    /// Whether a body follows this head.
+    pub fn has_body(&self) -> bool {
+        self.framing != Framing::Empty
+    }
+
+    pub(super) fn is_head_request(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    /// Parses a whole head, from the request line to the blank line that ends it.
+    ///
+    /// # Errors
+    /// Whatever is malformed, ambiguous or over a limit: strictly, see the module's documentation.
+    pub(super) fn parse(head: &[u8], limits: &config::Server) -> Result<Self, Refusal> {
+        let count = strict::count_fields(head)?;
+        if count > limits.max_fields {
+            return Err(Refusal::TOO_MANY_FIELDS);
+        }
+        let mut fields = vec![EMPTY_HEADER; count];
+        let mut request = Request::new(&mut fields);
+        let parsed = request.parse(head).map_err(|error| refusal(error, head))?;
+        let (Some(method), Some(target), Some(minor)) =
+            (request.method, request.path, request.version)
+        else {
+            return Err(Refusal::INVALID_REQUEST_LINE);
+        };
+        // Both readers must agree on where the head ends, or one of them sees another request.
+        if parsed.is_partial() || parsed.unwrap() != head.len() {
+            return Err(Refusal::INVALID_REQUEST_LINE);
+        }
+        let version = if minor == 0 {
+            Version::Http10
+        } else {
+            Version::Http11
+        };
+        if target.len() > limits.max_target {
+            return Err(Refusal::TARGET_TOO_LONG);
+        }
+        let (path, query) = origin_form(method, target)?;
+        let fields = &*request.headers;
+        framing::check_host(fields, version)?;
+        Ok(Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+            version,
+            framing: framing::of_body(fields, version)?,
+            keep_alive: framing::keeps_alive(fields, version),
+            expects_continue: framing::expects_continue(fields, version)?,
+            request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
+            fields: Fields::copy(fields),
+        })
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.method, self.path, self.request_id)
+    }
+}
+
+/// The fields in one allocation, however many they are.
+struct Fields {
+    text: Vec<u8>,
+    places: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Fields {
+    fn copy(fields: &[Header<'_>]) -> Self {
+        let size = fields
+            .iter()
+            .map(|field| field.name.len() + field.value.len());
+        let mut text = Vec::with_capacity(size.sum());
+        let mut put = |bytes: &[u8]| {
+            let start = text.len();
+            text.extend_from_slice(bytes);
+            start..text.len()
+        };
+        let places = fields
+            .iter()
+            .map(|field| (put(field.name.as_bytes()), put(field.value)));
+        Self {
+            places: places.collect(),
+            text,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.places.iter().filter_map(|(name, value)| {
+            let name = std::str::from_utf8(self.text.get(name.clone())?).ok()?;
+            Some((name, self.text.get(value.clone())?))
+        })
+    }
+}
+
+fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
+    let mut values = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("x-request-id"));
+    request_id::adopt(values.next()?.value)
+}
+
+/// Path and query of the target's forms (RFC 9112 section 3.2). The authority of the absolute form would replace Host,
+/// which nothing here looks at.
+fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Refusal> {
+    if method == "CONNECT" {
+        return Err(Refusal::CONNECT);
+    }
+    if target == "*" && method == "OPTIONS" {
+        return Ok((target, None));
+    }
+    let target = match absolute(target) {
+        Some(behind_authority) if behind_authority.is_empty() => "/",
+        // `http://host?query` has an empty path, which is `/`.
+        Some(behind_authority) if behind_authority.starts_with('?') => {
+            return Ok(("/", behind_authority.get(1..)));
+        }
+        Some(behind_authority) => behind_authority,
+        None => target,
+    };
+    if !target.starts_with('/') {
+        return Err(Refusal::INVALID_TARGET);
+    }
+    Ok(match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    })
+}
+
+/// What follows the authority of `http://authority/path`.
+fn absolute(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    rest.get(end..)
+}
+
+fn refusal(error: httparse::Error, head: &[u8]) -> Refusal {
+    match error {
+        httparse::Error::Version if names_a_version(head) => Refusal::UNKNOWN_VERSION,
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => Refusal::INVALID_FIELD,
+        httparse::Error::TooManyHeaders => Refusal::TOO_MANY_FIELDS,
+        _ => Refusal::INVALID_REQUEST_LINE,
+    }
+}
+
+/// Whether the request line ends with `HTTP/` digit `.` digit, as that of the HTTP/2 preface does.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    matches!(last.strip_prefix(b"HTTP/"), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
+}

@@ -1,0 +1,216 @@
+//! The worker threads and the queue between the front and them.
+//!
+//! A worker is *idle* (parked on a stack; the last to come is the first to be called, so that spare ones grow old and
+//! leave), *called* (on its way to a job that waits for it), *busy*, or *lingering*: it has answered and waits a moment
+//! for the next request on the same connection. A lingering worker is free. When a job finds nobody idle and no thread
+//! can be added, an eventfd, which lingering workers poll beside their connection, calls one of them at once.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::connection::Connection;
+use super::head::Head;
+
+/// How long a worker stays without work.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// A request on its way to a worker.
+pub(super) struct Job {
+    pub connection: Connection,
+    pub head: Head,
+    pub received: Instant,
+}
+
+/// What a worker was doing when it asks for its next job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occupation {
+    Called,
+    Busy,
+    Lingering,
+}
+
+pub(super) struct Pool {
+    max: usize,
+    state: Mutex<State>,
+    /// Readable while a lingering worker is wanted.
+    wanted: OwnedFd,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    idle: Vec<Thread>,
+    called: usize,
+    lingering: usize,
+    alive: usize,
+    wanting: bool,
+    closed: bool,
+}
+
+impl State {
+    /// Jobs for which no called worker is coming.
+    fn unclaimed(&self) -> usize {
+        self.queue.len().saturating_sub(self.called)
+    }
+
+    fn busy(&self) -> usize {
+        self.alive
+            .saturating_sub(self.idle.len() + self.called + self.lingering)
+    }
+}
+
+impl Pool {
+    /// Of at most `max` workers, and so many requests at once.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new(max: usize) -> io::Result<Self> {
+        Ok(Self {
+            max: max.max(1),
+            state: Mutex::default(),
+            wanted: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
+        })
+    }
+
+    /// Hands a job over; `spawn` starts one more worker, which asks for its job [`Occupation::Called`].
+    ///
+    /// # Errors
+    /// The job, when as many are worked on as may be, or there is no worker and none can be started.
+    #[allow(clippy::result_large_err)] // The job goes back to where it came from, once in an overload.
+    pub fn submit(&self, job: Job, spawn: impl FnOnce() -> io::Result<()>) -> Result<(), Job> {
+        let mut state = self.lock();
+        if state.closed || state.busy() + state.queue.len() >= self.max {
+            return Err(job);
+        }
+        state.queue.push_back(job);
+        if let Some(worker) = state.idle.pop() {
+            state.called += 1;
+            drop(state);
+            worker.unpark();
+            return Ok(());
+        }
+        if state.alive < self.max {
+            // Started under the lock: thread creation is short, and the counts stay true.
+            match spawn() {
+                Ok(()) => {
+                    state.alive += 1;
+                    state.called += 1;
+                    return Ok(());
+                }
+                Err(error) => log::warn!("no thread for another worker: {error}"),
+            }
+            if state.alive == 0 {
+                return state.queue.pop_back().map_or(Ok(()), Err);
+            }
+        }
+        // Either one lingers, or all are busy and the first to finish takes it.
+        if state.lingering > 0 && !mem::replace(&mut state.wanting, true) {
+            let _ = rustix::io::write(&self.wanted, &1u64.to_ne_bytes());
+        }
+        Ok(())
+    }
+
+    /// Waits for the next job. `None`: the worker shall leave.
+    pub fn next(&self, from: Occupation) -> Option<Job> {
+        let mut state = self.lock();
+        match from {
+            Occupation::Called => state.called = state.called.saturating_sub(1),
+            Occupation::Lingering => state.lingering = state.lingering.saturating_sub(1),
+            Occupation::Busy => {}
+        }
+        loop {
+            if let Some(job) = self.take(&mut state) {
+                return Some(job);
+            }
+            if state.closed {
+                return Self::leave(&mut state);
+            }
+            let me = thread::current();
+            let until = Instant::now() + IDLE;
+            state.idle.push(me.clone());
+            loop {
+                drop(state);
+                thread::park_timeout(until.saturating_duration_since(Instant::now()));
+                state = self.lock();
+                match state.idle.iter().position(|idle| idle.id() == me.id()) {
+                    None => {
+                        state.called = state.called.saturating_sub(1);
+                        break;
+                    }
+                    Some(place) if state.closed || Instant::now() >= until => {
+                        state.idle.remove(place);
+                        return Self::leave(&mut state);
+                    }
+                    // Somebody else's unpark: the handler may use the same means.
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    /// A busy worker begins to linger, unless there is a job, which it then has to do.
+    pub fn begin_linger(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let job = self.take(&mut state);
+        if job.is_none() {
+            state.lingering += 1;
+        }
+        job
+    }
+
+    /// A lingering worker asks whether it is wanted for another job; with it, it lingers no more.
+    pub fn wanted_elsewhere(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let job = self.take(&mut state)?;
+        state.lingering = state.lingering.saturating_sub(1);
+        Some(job)
+    }
+
+    /// A lingering worker has the next request on its connection and wants to go on with it, unless there is a job:
+    /// that came first.
+    pub fn resume(&self) -> Option<Job> {
+        let mut state = self.lock();
+        state.lingering = state.lingering.saturating_sub(1);
+        self.take(&mut state)
+    }
+
+    /// Lets all workers leave as soon as they have nothing to do.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for worker in &state.idle {
+            worker.unpark();
+        }
+    }
+
+    /// Readable while a lingering worker is wanted.
+    pub fn wanted(&self) -> BorrowedFd<'_> {
+        self.wanted.as_fd()
+    }
+
+    fn take(&self, state: &mut State) -> Option<Job> {
+        if state.unclaimed() == 0 {
+            return None;
+        }
+        let job = state.queue.pop_front();
+        if state.unclaimed() == 0 && mem::take(&mut state.wanting) {
+            let _ = rustix::io::read(&self.wanted, &mut [0u8; 8]);
+        }
+        job
+    }
+
+    fn leave(state: &mut State) -> Option<Job> {
+        state.alive = state.alive.saturating_sub(1);
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

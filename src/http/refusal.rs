@@ -1,0 +1,96 @@
+//! Why a request is turned away before any handler sees it.
+
+use crate::openai::error::Code;
+
+use super::response::Response;
+
+/// A request that the edge itself answers. Its connection closes: where the next request starts is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub code: Code,
+    pub message: &'static str,
+}
+
+impl Refusal {
+    pub const INVALID_REQUEST_LINE: Self =
+        Self::invalid("The request line is not one of HTTP/1.1.");
+    pub const INVALID_TARGET: Self = Self::invalid("The request target is not valid.");
+    pub const BARE_LINE_END: Self = Self::invalid("A line of the head does not end with CRLF.");
+    pub const NUL: Self = Self::invalid("The head holds a NUL byte.");
+    pub const FOLDED_FIELD: Self = Self::invalid("A header field is folded over two lines.");
+    pub const SPACE_BEFORE_COLON: Self =
+        Self::invalid("A header field has a space before its colon.");
+    pub const INVALID_FIELD: Self = Self::invalid("A header field holds an invalid character.");
+    pub const MISSING_HOST: Self = Self::invalid("The Host header field is missing.");
+    pub const REPEATED_HOST: Self = Self::invalid("The Host header field is repeated.");
+    pub const INVALID_HOST: Self = Self::invalid("The Host header field is not valid.");
+    pub const REPEATED_LENGTH: Self = Self::invalid("The Content-Length header field is repeated.");
+    pub const INVALID_LENGTH: Self =
+        Self::invalid("The Content-Length header field is not a number.");
+    pub const TWO_LENGTHS: Self =
+        Self::invalid("Content-Length and Transfer-Encoding exclude each other.");
+    pub const REPEATED_CODING: Self =
+        Self::invalid("The Transfer-Encoding header field is repeated.");
+    pub const CODING_IN_1_0: Self = Self::invalid("HTTP/1.0 has no Transfer-Encoding.");
+    pub const ENDS_IN_HEAD: Self = Self::invalid("The request ends within its head.");
+    pub const UNKNOWN_CODING: Self = Self {
+        code: Code::NotImplemented,
+        message: "The only transfer coding supported is `chunked`.",
+    };
+    pub const CONNECT: Self = Self {
+        code: Code::NotImplemented,
+        message: "CONNECT is not supported: this is no proxy.",
+    };
+    pub const UNKNOWN_VERSION: Self = Self {
+        code: Code::VersionNotSupported,
+        message: "The HTTP versions supported are 1.0 and 1.1.",
+    };
+    pub const UNKNOWN_EXPECTATION: Self = Self {
+        code: Code::ExpectationFailed,
+        message: "The only expectation supported is `100-continue`.",
+    };
+    pub const TARGET_TOO_LONG: Self = Self {
+        code: Code::TargetTooLong,
+        message: "The request target is too long.",
+    };
+    pub const HEAD_TOO_LARGE: Self = Self {
+        code: Code::HeadTooLarge,
+        message: "The request head is too large.",
+    };
+    pub const TOO_MANY_FIELDS: Self = Self {
+        code: Code::HeadTooLarge,
+        message: "The request has too many header fields.",
+    };
+    pub const HEAD_TIMEOUT: Self = Self {
+        code: Code::RequestTimeout,
+        message: "The request head took too long to arrive.",
+    };
+    pub const OVERLOADED: Self = Self {
+        code: Code::Overloaded,
+        message: "Too many requests at once; try again in a moment.",
+    };
+    pub const TOO_MANY_CONNECTIONS: Self = Self {
+        code: Code::Overloaded,
+        message: "Too many connections; try again in a moment.",
+    };
+    pub const PANIC: Self = Self {
+        code: Code::Internal,
+        message: "The gateway failed to answer this request. The request id finds the reason in its log.",
+    };
+
+    const fn invalid(message: &'static str) -> Self {
+        Self {
+            code: Code::InvalidRequest,
+            message,
+        }
+    }
+
+    /// The answer, OpenAI-shaped. Overload is over soon: it says when to come back.
+    pub fn response(self) -> Response {
+        let response = Response::error(self.code, self.message);
+        match self.code {
+            Code::Overloaded => response.with("Retry-After", "1"),
+            _ => response,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Request ids: the client's if it is harmless, else a new one.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The longest id taken over from a client, in bytes.
+const LONGEST: usize = 128;
+
+/// The client's id, if it is 1 to 128 ASCII letters, digits and `._:/+=@-`: those of UUIDs, ULIDs, base64 and trace
+/// headers. They cannot end a header field or a log line, nor be mistaken for markup.
+pub(super) fn adopt(proposed: &[u8]) -> Option<String> {
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(byte);
+    let sane = (1..=LONGEST).contains(&proposed.len()) && proposed.iter().all(harmless);
+    sane.then(|| String::from_utf8_lossy(proposed).into_owned())
+}
+
+/// A new id, unique in this process and, with overwhelming probability, among all.
+pub(super) fn fresh() -> String {
+    static PROCESS: OnceLock<u64> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // The standard library seeds its hash maps from the system's random numbers: 64 bits without another dependency.
+    let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("req-{process:016x}-{number:x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_ids_are_reflected() {
+        let longest = "a".repeat(128);
+        for sane in ["x", "0190b2c4-7c1e-7d5b", "a:b/c+d=@e._f", &longest] {
+            assert_eq!(adopt(sane.as_bytes()).as_deref(), Some(sane));
+        }
+        let too_long = "a".repeat(129);
+        for wild in ["", "a b", "a\r\nb", "a\"b", "<b>", "a,b", "é", &too_long] {
+            assert_eq!(adopt(wild.as_bytes()), None, "{wild:?}");
+        }
+    }
+
+    #[test]
+    fn new_ids_differ() {
+        assert_ne!(fresh(), fresh());
+    }
+}

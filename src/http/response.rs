@@ -1,0 +1,260 @@
+//! Answers, and how their heads are written.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::openai::error::{Code, ErrorBody};
+
+use super::head::{Head, Version};
+use super::request_id;
+use super::strict::is_token;
+
+/// Fields that the edge writes itself. A second one from a handler would make the framing ambiguous.
+const OWN_FIELDS: [&str; 6] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "transfer-encoding",
+    "x-request-id",
+];
+
+/// Status and fields of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    pub status: u16,
+    pub content_type: Cow<'static, str>,
+    /// Further fields. Control characters in a value become spaces, so that a reflected value cannot split the answer;
+    /// fields that the edge writes itself, and names that are no token, are left out.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+}
+
+impl ResponseHead {
+    pub fn new(status: u16, content_type: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            content_type: content_type.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub head: ResponseHead,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn new(head: ResponseHead, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            head,
+            body: body.into(),
+        }
+    }
+
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(ResponseHead::new(status, "application/json"), body)
+    }
+
+    /// An OpenAI-shaped error with the code's usual status.
+    pub fn error(code: Code, message: &str) -> Self {
+        Self::json(code.status(), ErrorBody::new(code, message).to_json())
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.head = self.head.with(name, value);
+        self
+    }
+}
+
+/// How the end of an answer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyEnd {
+    Length(usize),
+    Chunked,
+    /// By the end of the connection: a stream to an HTTP/1.0 client.
+    Close,
+}
+
+/// What of the request its answer depends on.
+pub(super) struct Asked<'r> {
+    request_id: Cow<'r, str>,
+    version: Version,
+    /// A HEAD request: the fields of the answer, without its body.
+    head_only: bool,
+}
+
+impl<'r> Asked<'r> {
+    pub fn by(head: &'r Head) -> Self {
+        Self {
+            request_id: Cow::Borrowed(head.request_id()),
+            version: head.version(),
+            head_only: head.is_head_request(),
+        }
+    }
+
+    /// By a request whose head could not be read.
+    pub fn unknown() -> Self {
+        Self {
+            request_id: Cow::Owned(request_id::fresh()),
+            version: Version::Http11,
+            head_only: false,
+        }
+    }
+
+    /// Whether an answer of this status to this request carries a body (RFC 9110 section 6.4.1).
+    pub fn wants_body(&self, status: u16) -> bool {
+        !self.head_only && !matches!(status, 100..=199 | 204 | 304)
+    }
+
+    /// Head and body in one piece, to be sent at once.
+    pub fn encode(&self, response: &Response, keep_alive: bool) -> Vec<u8> {
+        let mut bytes = self.encode_head(
+            &response.head,
+            BodyEnd::Length(response.body.len()),
+            keep_alive,
+        );
+        if self.wants_body(response.head.status) {
+            bytes.extend_from_slice(&response.body);
+        }
+        bytes
+    }
+
+    /// The status line and the fields. The version is ours, not the client's (RFC 9112 section 2.3).
+    pub fn encode_head(&self, head: &ResponseHead, end: BodyEnd, keep_alive: bool) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512);
+        let status = head.status.clamp(100, 999);
+        bytes.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+        field(&mut bytes, "Content-Type", &head.content_type);
+        match end {
+            BodyEnd::Length(_) if matches!(status, 100..=199 | 204) => {}
+            BodyEnd::Length(length) => field(&mut bytes, "Content-Length", &length.to_string()),
+            BodyEnd::Chunked => field(&mut bytes, "Transfer-Encoding", "chunked"),
+            BodyEnd::Close => {}
+        }
+        field(&mut bytes, "X-Request-Id", &self.request_id);
+        put_date(&mut bytes);
+        match (self.version, keep_alive && end != BodyEnd::Close) {
+            (Version::Http11, true) => {}
+            (Version::Http10, true) => field(&mut bytes, "Connection", "keep-alive"),
+            (_, false) => field(&mut bytes, "Connection", "close"),
+        }
+        for (name, value) in &head.headers {
+            if is_free(name) {
+                field(&mut bytes, name, value);
+            }
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes
+    }
+}
+
+fn is_free(name: &str) -> bool {
+    let own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+    !own && !name.is_empty() && name.bytes().all(is_token)
+}
+
+fn field(bytes: &mut Vec<u8>, name: &str, value: &str) {
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(b": ");
+    bytes.extend(
+        value
+            .bytes()
+            .map(|byte| if byte.is_ascii_control() { b' ' } else { byte }),
+    );
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// The `Date` field. Its text changes once a second, so each thread keeps the last one.
+fn put_date(bytes: &mut Vec<u8>) {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = SystemTime::now();
+    let second = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    LAST.with_borrow_mut(|(last, text)| {
+        if *last != second || text.is_empty() {
+            *text = httpdate::fmt_http_date(now);
+            *last = second;
+        }
+        field(bytes, "Date", text);
+    });
+}
+
+/// The reason phrases of the statuses in use; it may be empty (RFC 9112 section 4).
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(response: &Response) -> String {
+        String::from_utf8(Asked::unknown().encode(response, true)).unwrap()
+    }
+
+    #[test]
+    fn a_reflected_value_cannot_split_the_answer() {
+        let response = Response::json(200, "{}").with("X-Routed-Via", "a\r\nSet-Cookie: b\0\x7f/é");
+        let text = encoded(&response);
+        assert!(
+            text.contains("X-Routed-Via: a  Set-Cookie: b  /é\r\n"),
+            "{text}"
+        );
+        assert!(!text.contains("\nSet-Cookie"), "{text}");
+    }
+
+    #[test]
+    fn a_handler_cannot_contradict_the_framing() {
+        let response = Response::json(200, "{}")
+            .with("Content-Length", "9")
+            .with("transfer-encoding", "chunked")
+            .with("X-Request-ID", "x")
+            .with("no token", "x")
+            .with("", "x")
+            .with("Allow", "GET");
+        let text = encoded(&response);
+        for absent in ["Length: 9", "chunked", ": x\r\n", "no token"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
+        assert!(
+            text.contains("Content-Length: 2\r\n") && text.contains("Allow: GET\r\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\r\n\r\n{}"), "{text}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Answers that are sent as they come into being.
+
+use std::fmt;
+use std::io::IoSlice;
+
+use super::exchange::Delivery;
+use super::head::Version;
+use super::response::{Asked, BodyEnd, ResponseHead};
+use super::turn::{Answer, Turn};
+
+/// The client does not take any more of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client has gone")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// An answer in the making. Dropped without [`Stream::finish`], it is cut: the connection ends without the last chunk
+/// (to HTTP/1.0 clients, with a reset), and the client knows that something is missing. Dropped before the first write,
+/// it is answered 500.
+pub struct Stream<'t> {
+    turn: &'t mut Turn,
+    /// The head, until it is sent.
+    unsent: Vec<u8>,
+    end: BodyEnd,
+    wants_body: bool,
+    delivery: Delivery,
+    gone: bool,
+}
+
+impl<'t> Stream<'t> {
+    pub(super) fn begin(turn: &'t mut Turn, head: ResponseHead) -> Self {
+        let end = match turn.head.version() {
+            Version::Http11 => BodyEnd::Chunked,
+            Version::Http10 => BodyEnd::Close,
+        };
+        let keep_alive = turn.decide_keep_alive(end);
+        // Events are worth nothing in a cache; nginx in front would hold them back without the second field.
+        let head = head
+            .with("Cache-Control", "no-cache")
+            .with("X-Accel-Buffering", "no");
+        let asked = Asked::by(&turn.head);
+        let unsent = asked.encode_head(&head, end, keep_alive);
+        let wants_body = asked.wants_body(head.status);
+        Self {
+            turn,
+            unsent,
+            end,
+            wants_body,
+            delivery: Delivery {
+                status: head.status,
+                complete: false,
+                bytes: 0,
+            },
+            gone: false,
+        }
+    }
+
+    /// Sends the bytes at once, as one chunk. Waits at most `write_timeout` without progress. Without bytes, only the
+    /// head is sent, if it was not yet.
+    ///
+    /// # Errors
+    /// The client has gone, or took nothing for too long; nothing more can be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        let bytes = if self.wants_body { bytes } else { &[] };
+        let size = format!("{:x}\r\n", bytes.len());
+        let (before, after) = match self.end {
+            BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
+            _ => ("", ""),
+        };
+        self.put(&[before.as_bytes(), bytes, after.as_bytes()])?;
+        self.delivery.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Ends the answer whole.
+    pub fn finish(mut self) -> Delivery {
+        let last: &[u8] = match self.end {
+            BodyEnd::Chunked if self.wants_body => b"0\r\n\r\n",
+            _ => b"",
+        };
+        self.delivery.complete = self.put(&[last]).is_ok();
+        if self.delivery.complete {
+            self.turn.answer = Answer::Whole;
+        }
+        self.delivery
+    }
+
+    /// Ends the answer cut, as dropping it does, and tells how much was sent.
+    pub fn cut(self) -> Delivery {
+        self.delivery
+    }
+
+    fn put(&mut self, parts: &[&[u8]]) -> Result<(), Gone> {
+        if self.gone {
+            return Err(Gone);
+        }
+        self.turn.answer = Answer::Begun(self.end);
+        let head = std::mem::take(&mut self.unsent);
+        let mut slices = [
+            IoSlice::new(&head),
+            IoSlice::new(&[]),
+            IoSlice::new(&[]),
+            IoSlice::new(&[]),
+        ];
+        for (slice, part) in slices.iter_mut().skip(1).zip(parts) {
+            *slice = IoSlice::new(part);
+        }
+        let timeout = self.turn.write_timeout();
+        let (_, whole) = self.turn.connection.write_all(&mut slices, timeout);
+        self.gone = !whole;
+        if whole { Ok(()) } else { Err(Gone) }
+    }
+}

@@ -1,0 +1,127 @@
+//! Finding the end of a head, and the checks on its raw bytes.
+//!
+//! `httparse` takes a bare LF for a line end (RFC 9112 section 2.2 allows a recipient to), proxies in front of us may
+//! not: where two readers see different lines, a request can be smuggled. So lines end with CRLF here, or not at all.
+
+use super::refusal::Refusal;
+
+/// How many bytes of blank lines stand at the start. A server should skip those before a request line (RFC 9112
+/// section 2.2: some old clients send one after a body).
+pub(super) fn blank_lines(buffer: &[u8]) -> usize {
+    let lines = buffer.chunks(2).take_while(|line| *line == b"\r\n");
+    lines.count() * 2
+}
+
+/// The length of the head at the start of `buffer`, with the blank line that ends it; `None` while it is not whole.
+///
+/// `scanned` is how many bytes an earlier call has seen without finding the end, so that a head that arrives byte by
+/// byte is looked at once and not once a byte.
+///
+/// # Errors
+/// Bytes that no continuation can turn into a head.
+pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
+    if let Some(first) = buffer.first()
+        && !is_token(*first)
+        && *first != b'\r'
+    {
+        return Err(Refusal::INVALID_REQUEST_LINE);
+    }
+    let mut from = scanned;
+    while let Some(ahead) = buffer.get(from..)
+        && let Some(distance) = ahead.iter().position(|byte| *byte == b'\n')
+    {
+        let line_feed = from + distance;
+        let before = buffer.get(..line_feed).unwrap_or_default();
+        if !before.ends_with(b"\r") {
+            return Err(Refusal::BARE_LINE_END);
+        }
+        if before.ends_with(b"\r\n\r") {
+            return Ok(Some(line_feed + 1));
+        }
+        from = line_feed + 1;
+    }
+    Ok(None)
+}
+
+/// Checks a whole head for what `httparse` would accept or name wrongly, and counts its fields.
+///
+/// # Errors
+/// NUL, CR without LF, folded lines, and spaces before a colon.
+pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
+    if head.contains(&0) {
+        return Err(Refusal::NUL);
+    }
+    let mut fields = 0;
+    for (index, line) in head.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.contains(&b'\r') {
+            return Err(Refusal::BARE_LINE_END);
+        }
+        if index == 0 || line.is_empty() {
+            continue;
+        }
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            return Err(Refusal::FOLDED_FIELD);
+        }
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        if name.ends_with(b" ") || name.ends_with(b"\t") {
+            return Err(Refusal::SPACE_BEFORE_COLON);
+        }
+        fields += 1;
+    }
+    Ok(fields)
+}
+
+/// A `tchar` of RFC 9110 section 5.6.2.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_head_is_found_wherever_the_packets_split() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next";
+        let whole = bytes.len() - b"GET /next".len();
+        for split in 0..bytes.len() {
+            let first = head_length(&bytes[..split], 0).unwrap();
+            if split < whole {
+                assert_eq!(first, None, "{split}");
+                assert_eq!(head_length(bytes, split).unwrap(), Some(whole), "{split}");
+            } else {
+                assert_eq!(first, Some(whole), "{split}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_become_a_head_is_refused_before_it_ends() {
+        for bytes in [
+            &b"GET / HTTP/1.1\n"[..],
+            b"GET / HTTP/1.1\r\nHost: a\n",
+            b"\x16\x03\x01\x02\x00\x01",
+            b"\nGET / HTTP/1.1\r\n",
+            b" GET / HTTP/1.1\r\n",
+            b"{\"model\"",
+        ] {
+            assert!(head_length(bytes, 0).is_err(), "{:?}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn blank_lines_before_a_request_are_counted_whole() {
+        let cases: [(&[u8], usize); 6] = [
+            (b"", 0),
+            (b"\r", 0),
+            (b"\r\n", 2),
+            (b"\r\n\r\nGET", 4),
+            (b"\r\n\rGET", 2),
+            (b"GET\r\n", 0),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(blank_lines(bytes), expected, "{:?}", bytes.escape_ascii());
+        }
+    }
+}

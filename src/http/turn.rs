@@ -1,0 +1,120 @@
+//! One request and its answer, while a worker has the connection.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::net::connect_unspec;
+
+use super::body::Body;
+use super::connection::Connection;
+use super::edge::Edge;
+use super::head::Head;
+use super::refusal::Refusal;
+use super::response::{Asked, BodyEnd, Response};
+
+/// How far the answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    None,
+    /// Begun and not ended: a stream, or an answer that the client did not take.
+    Begun(BodyEnd),
+    Whole,
+}
+
+/// What becomes of the connection after the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The next request may come.
+    Keep,
+    /// All was said and read.
+    Close,
+    /// The client may still be sending what nobody will read. Closing now would make its system throw the answer
+    /// away with a reset (RFC 9112 section 9.6).
+    Discard,
+}
+
+/// The state of an exchange. It is the worker's, so that it outlives a handler that panics.
+pub(super) struct Turn {
+    pub connection: Connection,
+    pub head: Head,
+    pub received: Instant,
+    pub edge: Arc<Edge>,
+    pub body: Body,
+    pub answer: Answer,
+    /// Decided when the answer's head is written, which announces it.
+    keep_alive: bool,
+}
+
+impl Turn {
+    pub fn new(connection: Connection, head: Head, received: Instant, edge: Arc<Edge>) -> Self {
+        Self {
+            body: Body::announced(&head),
+            connection,
+            head,
+            received,
+            edge,
+            answer: Answer::None,
+            keep_alive: false,
+        }
+    }
+
+    pub fn write_timeout(&self) -> Duration {
+        self.edge.limits.write_timeout
+    }
+
+    /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
+    /// already, and never waited for.
+    pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
+        self.keep_alive = self.head.keep_alive
+            && end != BodyEnd::Close
+            && !self.edge.is_stopping()
+            && self.body.skip(&mut self.connection);
+        self.keep_alive
+    }
+
+    /// Sends a whole answer. Returns how many bytes of its body were sent, and whether all of it was.
+    pub fn send(&mut self, response: &Response) -> (u64, bool) {
+        let end = BodyEnd::Length(response.body.len());
+        let keep_alive = self.decide_keep_alive(end);
+        let asked = Asked::by(&self.head);
+        let head = asked.encode_head(&response.head, end, keep_alive);
+        let body = if asked.wants_body(response.head.status) {
+            response.body.as_slice()
+        } else {
+            &[]
+        };
+        let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
+        let (written, whole) = self.connection.write_all(&mut slices, self.write_timeout());
+        self.answer = if whole {
+            Answer::Whole
+        } else {
+            Answer::Begun(end)
+        };
+        (written.saturating_sub(head.len()) as u64, whole)
+    }
+
+    /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
+    pub fn end(mut self) -> (Connection, Ending) {
+        if self.answer == Answer::None {
+            self.send(&Refusal::PANIC.response());
+        }
+        let ending = match self.answer {
+            Answer::Whole if self.keep_alive => Ending::Keep,
+            Answer::Whole if self.body.is_read() && self.connection.buffer.is_empty() => {
+                Ending::Close
+            }
+            Answer::Whole => Ending::Discard,
+            Answer::Begun(end) => {
+                // To a client that reads until the end of the connection, a FIN would say that all is well. This sends
+                // a reset at once, whoever else still holds the socket (connect(2): AF_UNSPEC dissolves).
+                if end == BodyEnd::Close {
+                    let _ = connect_unspec(&*self.connection.socket);
+                }
+                Ending::Close
+            }
+            Answer::None => Ending::Close,
+        };
+        (self.connection, ending)
+    }
+}
