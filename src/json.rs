@@ -153,6 +153,11 @@ impl<'a> Object<'a> {
         was_there
     }
 
+    /// The text this is a view on.
+    pub fn source(&self) -> &'a str {
+        self.source
+    }
+
     /// Whether [`Object::to_json`] differs from the source.
     pub fn is_edited(&self) -> bool {
         !self.edits.is_empty() || !self.appended.is_empty()

@@ -24,6 +24,20 @@ impl Secret {
         &self.0
     }
 
+    /// Enough to tell one key from another: the mask, and of a long key its last four characters.
+    pub fn hint(&self) -> String {
+        const LONG: usize = 20;
+        let tail = self
+            .0
+            .len()
+            .checked_sub(4)
+            .and_then(|start| self.0.get(start..));
+        match tail {
+            Some(tail) if self.0.len() >= LONG => format!("{MASK}{tail}"),
+            _ => MASK.to_owned(),
+        }
+    }
+
     /// Compares without telling by its duration how many leading bytes agree. The length is not hidden.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(candidate).into()
@@ -73,6 +87,13 @@ mod tests {
     #[test]
     fn a_secret_does_not_print_itself() {
         assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "***");
+    }
+
+    #[test]
+    fn a_hint_gives_little_of_a_long_key_and_nothing_of_a_short_one() {
+        assert_eq!(Secret::new("sk-0123456789abcdefgh").hint(), "***efgh");
+        assert_eq!(Secret::new("sk-12345678").hint(), "***");
+        assert_eq!(Secret::new("").hint(), "***");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -37,6 +38,26 @@ impl Hangup {
         let events = events(&self.socket);
         events.intersects(PollFlags::ERR | PollFlags::HUP)
             || (self.watches_fin && events.contains(PollFlags::RDHUP))
+    }
+
+    /// Waits until the client has gone, which is true, or until the deadline.
+    pub fn goes_before(&self, deadline: Instant) -> bool {
+        let watched = if self.watches_fin {
+            PollFlags::RDHUP
+        } else {
+            PollFlags::empty()
+        };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).unwrap_or_default();
+            let _ = poll(&mut [PollFd::new(&self.socket, watched)], Some(&timeout));
+            if self.is_gone() {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
     }
 }
 

@@ -90,6 +90,11 @@ impl Walk {
         &self.reports
     }
 
+    /// The same, when the walk is over.
+    pub fn into_reports(self) -> Vec<StepReport> {
+        self.reports
+    }
+
     /// The next move. Not to be asked while an attempt is out.
     pub fn next(&mut self, ledger: &mut Ledger, now: Instant) -> Move {
         if let Some(verdict) = &self.verdict {

@@ -1,0 +1,143 @@
+//! `ai-gateway explain ROUTE`: a route as the gateway sees it, for a person.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::adapt;
+use crate::config::{Route, Step};
+
+/// What the running gateway says of its routes (`GET /v1/diagnostics/routes`); only what is shown is read.
+#[derive(Debug, Default, Deserialize)]
+pub struct Running {
+    routes: Vec<RunningRoute>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunningRoute {
+    name: String,
+    steps: Vec<RunningStep>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunningStep {
+    provider: String,
+    model: String,
+    usable: bool,
+    cooling: Vec<Cooling>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cooling {
+    scope: String,
+    key_index: Option<usize>,
+    class: String,
+    stated: bool,
+    remaining_ms: u64,
+}
+
+/// The route's steps with their effective settings and, of a running gateway, what is cooling.
+pub fn explain(route: &Route, running: Result<&Running, &str>) -> String {
+    let mut text = format!("route {}\n", route.name);
+    // Writing into a String cannot fail.
+    let _ = match route.timeout {
+        Some(timeout) => writeln!(
+            text,
+            "  all steps together: {timeout:?} up to the first content"
+        ),
+        None => writeln!(text, "  all steps together: no limit"),
+    };
+    let steps = running
+        .ok()
+        .and_then(|running| steps_of(running, &route.name));
+    for (index, step) in route.steps.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "\n{}. {}/{}",
+            index + 1,
+            step.provider.name,
+            step.model
+        );
+        explain_step(&mut text, step);
+        let now = steps.and_then(|steps| steps.get(index));
+        if let Some(now) = now.filter(|now| now.is(step)) {
+            explain_now(&mut text, now);
+        }
+    }
+    let _ = match (running, steps) {
+        (Err(reason), _) => writeln!(text, "\nWhat is cooling is not known: {reason}"),
+        (Ok(_), None) => writeln!(
+            text,
+            "\nThe running gateway has no such route: it runs with another configuration."
+        ),
+        (Ok(_), Some(_)) => Ok(()),
+    };
+    text
+}
+
+fn steps_of<'a>(running: &'a Running, name: &str) -> Option<&'a Vec<RunningStep>> {
+    let route = running.routes.iter().find(|route| route.name == name)?;
+    Some(&route.steps)
+}
+
+impl RunningStep {
+    /// Whether the running gateway has the same step here.
+    fn is(&self, step: &Step) -> bool {
+        self.provider == step.provider.name && self.model == step.model
+    }
+}
+
+fn explain_step(text: &mut String, step: &Step) {
+    let _ = writeln!(text, "   {}", step.provider.base_url);
+    let _ = writeln!(
+        text,
+        "   timeout {:?}, in streams up to the first content, then {:?} between two reads",
+        step.timeout, step.stall_timeout
+    );
+    let _ = match step.cooldown {
+        None => writeln!(text, "   cooldown as the provider says, else guessed"),
+        Some(Duration::ZERO) => writeln!(text, "   cooldown only as the provider says"),
+        Some(base) => writeln!(
+            text,
+            "   cooldown as the provider says, else from {base:?} on"
+        ),
+    };
+    if step.retries > 0 {
+        let _ = writeln!(text, "   retries {}", step.retries);
+    }
+    let adapters = adapt::names(step);
+    if !adapters.is_empty() {
+        let _ = writeln!(text, "   adapters {}", adapters.join(", "));
+    }
+    let keys: Vec<String> = step.provider.keys.iter().map(|key| key.hint()).collect();
+    let _ = match keys.as_slice() {
+        [] => writeln!(text, "   no key"),
+        keys => writeln!(text, "   keys {}", keys.join(", ")),
+    };
+}
+
+fn explain_now(text: &mut String, step: &RunningStep) {
+    let _ = writeln!(
+        text,
+        "   now {}",
+        if step.usable { "usable" } else { "skipped" }
+    );
+    for cooling in &step.cooling {
+        let key = cooling
+            .key_index
+            .map(|index| format!(" {}", index + 1))
+            .unwrap_or_default();
+        let whose = if cooling.stated {
+            "as the provider said"
+        } else {
+            "a guess"
+        };
+        let left = Duration::from_millis(cooling.remaining_ms);
+        let _ = writeln!(
+            text,
+            "   cooling: {}{key}, {}, {left:?} left ({whose})",
+            cooling.scope, cooling.class
+        );
+    }
+}

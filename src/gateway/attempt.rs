@@ -1,0 +1,224 @@
+//! One attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use crate::adapt;
+use crate::config::Step;
+use crate::openai::answer::{Answer, Flaw, Usage};
+use crate::openai::assemble::Assembler;
+use crate::openai::chunk::DONE;
+use crate::openai::provider_error::{ProviderError, error_of};
+use crate::openai::request::ChatRequest;
+use crate::openai::unfold::unfold;
+use crate::routing::reset::told;
+use crate::routing::{Class, Failure, Observed, Told, classify};
+use crate::secret::Secret;
+use crate::upstream::{CallError, Client, Hangup, Response};
+
+use super::events::{Events, data_of};
+use super::prelude::{Opened, open};
+use super::provider_call::ProviderCall;
+
+/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// What is tried.
+pub struct Call<'a> {
+    pub step: &'a Step,
+    pub key: Option<&'a Secret>,
+    pub request: &'a ChatRequest<'a>,
+    pub deadline: Instant,
+    pub hangup: &'a Arc<dyn Hangup>,
+}
+
+/// What a successful attempt gives, and what the provider told about its limits on the way.
+pub struct Success {
+    pub reached: Reached,
+    pub told: Told,
+}
+
+/// An answer the client can have.
+pub enum Reached {
+    /// A whole `chat.completion` object.
+    Whole { text: String, usage: Option<Usage> },
+    /// A stream whose first content has arrived.
+    Stream(Box<Opened>),
+}
+
+impl Call<'_> {
+    /// # Errors
+    /// The class and the provider's own message; keys in it are not masked yet.
+    pub fn make(&self, client: &Client, max_answer: usize) -> Result<Success, Failure> {
+        let body = adapt::adapt(self.request, self.step);
+        let streamed = self.request.stream();
+        let call = ProviderCall {
+            provider: &self.step.provider,
+            key: self.key,
+            path: "/chat/completions",
+            accept: if streamed {
+                "text/event-stream, application/json"
+            } else {
+                "application/json"
+            },
+            body: Some(&body),
+            deadline: self.deadline,
+            hangup: Some(self.hangup),
+        };
+        let response = call.send(client).map_err(|error| failure_of(&error))?;
+        drop(body);
+        if !(200..300).contains(&response.status) {
+            return Err(self.refusal(response));
+        }
+        let told = told(&|name| response.header(name), SystemTime::now());
+        if let Some(encoding) = response.header("content-encoding")
+            && !encoding.eq_ignore_ascii_case("identity")
+        {
+            let message = format!(
+                "the answer came with Content-Encoding {encoding:?}, which was not asked for"
+            );
+            return Err(bad_response(&response, &message));
+        }
+        let reached = if streamed {
+            self.stream(response, max_answer)?
+        } else {
+            self.whole(response, max_answer)?
+        };
+        Ok(Success { reached, told })
+    }
+
+    /// A plain answer; one that comes as a stream all the same is put together.
+    fn whole(&self, response: Response, max_answer: usize) -> Result<Reached, Failure> {
+        let status = response.status;
+        let is_stream = is_event_stream(&response);
+        let body = self.read_all(response, max_answer)?;
+        let text = if is_stream || body.starts_with("data:") {
+            assemble(&body).map_err(|flaw| failure_of_flaw(status, flaw))?
+        } else {
+            body
+        };
+        let Answer { usage } =
+            Answer::inspect(&text).map_err(|flaw| failure_of_flaw(status, flaw))?;
+        Ok(Reached::Whole { text, usage })
+    }
+
+    /// A stream up to its first content; a plain answer is turned into one.
+    fn stream(&self, response: Response, max_answer: usize) -> Result<Reached, Failure> {
+        let status = response.status;
+        let events = if is_event_stream(&response) {
+            Events::live(response.body)
+        } else {
+            let body = self.read_all(response, max_answer)?;
+            if body.starts_with("data:") {
+                Events::of_text(&body)
+            } else {
+                Answer::inspect(&body).map_err(|flaw| failure_of_flaw(status, flaw))?;
+                let chunks = unfold(&body).map_err(|flaw| failure_of_flaw(status, flaw))?;
+                Events::ready(chunks.iter().map(String::as_str).chain([DONE]))
+            }
+        };
+        open(events, self.deadline).map(|opened| Reached::Stream(Box::new(opened)))
+    }
+
+    fn read_all(&self, response: Response, max_answer: usize) -> Result<String, Failure> {
+        let body = response
+            .body
+            .read_to_end(max_answer, self.deadline)
+            .map_err(|error| failure_of(&error))?;
+        String::from_utf8(body)
+            .map_err(|_| Failure::new(Class::BadResponse, "the answer is not UTF-8"))
+    }
+
+    /// A status that is no success, with what the provider says about it.
+    fn refusal(&self, response: Response) -> Failure {
+        let status = response.status;
+        let headers: Vec<(String, String)> = response
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        // The status says enough when the body does not arrive; but a client that left is a client that left.
+        let body = match response.body.read_to_end(LONGEST_REFUSAL, self.deadline) {
+            Ok(body) => body,
+            Err(CallError::Cancelled) => return failure_of(&CallError::Cancelled),
+            Err(_) => Vec::new(),
+        };
+        let text = String::from_utf8_lossy(&body);
+        let said = error_of(&text).unwrap_or_else(|| ProviderError {
+            message: text.trim().to_owned(),
+            ..ProviderError::default()
+        });
+        let find = |name: &str| {
+            let found = headers
+                .iter()
+                .find(|(given, _)| given.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str())
+        };
+        observe(status, &find, &said)
+    }
+}
+
+fn observe<'a>(
+    status: u16,
+    headers: &'a dyn Fn(&str) -> Option<&'a str>,
+    said: &'a ProviderError,
+) -> Failure {
+    let observed = Observed {
+        status,
+        headers,
+        code: said.code.as_deref(),
+        kind: said.kind.as_deref(),
+        message: &said.message,
+    };
+    classify(&observed, SystemTime::now())
+}
+
+/// The failure that a provider's error object inside a 200 means.
+pub fn failure_of_error(status: u16, said: &ProviderError) -> Failure {
+    observe(status, &|_| None, said)
+}
+
+/// The failure behind a call that gave no answer.
+pub fn failure_of(error: &CallError) -> Failure {
+    let class = match error {
+        CallError::Cancelled => Class::Cancelled,
+        CallError::Unreachable(_) => Class::Unreachable,
+        CallError::Timeout(_) => Class::Timeout,
+        CallError::BadResponse(_) => Class::BadResponse,
+    };
+    Failure::new(class, &error.to_string())
+}
+
+fn bad_response(response: &Response, message: &str) -> Failure {
+    Failure {
+        status: Some(response.status),
+        ..Failure::new(Class::BadResponse, message)
+    }
+}
+
+/// The failure behind an answer that looks fine and is not.
+pub fn failure_of_flaw(status: u16, flaw: Flaw) -> Failure {
+    let class = match &flaw {
+        Flaw::ErrorObject(said) => return failure_of_error(status, said),
+        Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) => Class::BadResponse,
+        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
+    };
+    Failure {
+        status: Some(status),
+        ..Failure::new(class, &flaw.to_string())
+    }
+}
+
+fn is_event_stream(response: &Response) -> bool {
+    response.header("content-type").is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
+fn assemble(body: &str) -> Result<String, Flaw> {
+    let mut assembler = Assembler::new();
+    for data in data_of(body) {
+        assembler.push(&data)?;
+    }
+    assembler.finish()
+}

@@ -1,0 +1,173 @@
+//! `POST /v1/chat/completions`: from the body to the answer of the first step that can.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::config::{self, ResponseModel, Route};
+use crate::http::{Exchange, Response, ResponseHead};
+use crate::openai::answer::rewrite;
+use crate::openai::error::Code;
+use crate::openai::request::ChatRequest;
+use crate::routing::{Answered, Class, StepReport, Verdict};
+
+use super::attempt::Reached;
+use super::excerpt::excerpt;
+use super::journal::{CLIENT_GONE, Journal, milliseconds};
+use super::relay::{Marks, Relayed, relay};
+use super::walk::{self, Ended};
+use super::{Gateway, auth, reply, summary};
+
+/// Answers one request for a chat completion.
+pub fn complete(
+    gateway: &Gateway,
+    mut exchange: Exchange<'_>,
+    mut journal: Journal,
+    client: &config::Client,
+) {
+    let body = match exchange.read_body() {
+        Ok(body) => body,
+        Err(error) => {
+            let limit = gateway.config.server.max_body;
+            return reply::refuse_body(exchange, journal, error, limit);
+        }
+    };
+    let request = match ChatRequest::parse(&body) {
+        Ok(request) => request,
+        Err(error) => {
+            return reply::refuse_member(
+                exchange,
+                journal,
+                error.code(),
+                &error.to_string(),
+                error.param(),
+            );
+        }
+    };
+    journal.asks_for(request.model(), request.stream());
+    log_excerpt("request body", &journal, gateway, request.object().source());
+    let route = gateway.config.route(request.model());
+    let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
+        return reply::refuse_route(exchange, journal, request.model());
+    };
+    let client_socket = exchange.hangup();
+    match walk::walk(gateway, route, &request, &client_socket, &journal) {
+        Ended::ClientGone { reports } => {
+            journal.walked(summary::tried(&reports), 0, None);
+            journal.failed(Class::Cancelled.label());
+            journal.end(CLIENT_GONE);
+        }
+        Ended::Exhausted { verdict, reports } => {
+            exhausted(gateway, exchange, journal, route, &verdict, &reports)
+        }
+        Ended::Served { reached, answered } => {
+            serve(gateway, exchange, journal, route, reached, answered)
+        }
+    }
+}
+
+fn serve(
+    gateway: &Gateway,
+    exchange: Exchange<'_>,
+    mut journal: Journal,
+    route: &Route,
+    reached: Reached,
+    answered: Answered,
+) {
+    let Some(step) = route.steps.get(answered.step_index()) else {
+        return reply::refuse(
+            exchange,
+            journal,
+            Code::Internal,
+            "the walk ended on a step that is not there",
+        );
+    };
+    let via = format!("{}/{}", step.provider.name, step.model);
+    let fallbacks = answered.fallbacks();
+    journal.walked(summary::tried(answered.reports()), fallbacks, Some(&via));
+    let routing_summary = summary::summary(&route.name, answered.reports(), &gateway.redactor);
+    let marks = Marks {
+        model: match gateway.config.response_model {
+            ResponseModel::Route => Some(&route.name),
+            ResponseModel::Upstream => None,
+        },
+        routing_summary: &routing_summary,
+    };
+    let marked = |head: ResponseHead| {
+        head.with("X-Routed-Via", via.as_str())
+            .with("X-Fallback-Count", fallbacks.to_string())
+    };
+    match reached {
+        Reached::Whole { text, usage } => {
+            journal.used(usage);
+            log_excerpt("answer body", &journal, gateway, &text);
+            let body = rewrite(&text, marks.model, marks.routing_summary);
+            let head = marked(ResponseHead::new(200, "application/json"));
+            reply::finish(exchange, journal, Response::new(head, body));
+        }
+        Reached::Stream(opened) => {
+            let stream = exchange.stream(marked(ResponseHead::new(200, "text/event-stream")));
+            let relayed = relay(
+                *opened,
+                stream,
+                &marks,
+                step.stall_timeout,
+                &gateway.redactor,
+            );
+            end_stream(gateway, journal, relayed, answered);
+        }
+    }
+}
+
+/// A stream that broke after the commit point has been answered with 200; the log and the ledger know better.
+fn end_stream(gateway: &Gateway, mut journal: Journal, relayed: Relayed, mut answered: Answered) {
+    journal.used(relayed.usage);
+    let mut status = 200;
+    if let Some(failure) = relayed.failure {
+        journal.failed(failure.class.label());
+        if failure.class == Class::Cancelled {
+            status = CLIENT_GONE;
+        }
+        answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());
+        gateway.memory.changed();
+    }
+    journal.end(status);
+}
+
+/// Every step failed: the status tells whether to retry, the details why.
+fn exhausted(
+    gateway: &Gateway,
+    exchange: Exchange<'_>,
+    mut journal: Journal,
+    route: &Arc<Route>,
+    verdict: &Verdict,
+    reports: &[StepReport],
+) {
+    let fallbacks = route.steps.len().saturating_sub(1);
+    journal.walked(summary::tried(reports), fallbacks, None);
+    journal.failed(verdict.code.label());
+    let routing_summary = summary::summary(&route.name, reports, &gateway.redactor);
+    let message = gateway.redactor.redact(&verdict.message);
+    let body = summary::error_body(verdict, &message, &routing_summary);
+    let mut response =
+        Response::json(verdict.status, body).with("X-Fallback-Count", fallbacks.to_string());
+    if let Some(after) = verdict.retry_after {
+        response = response
+            .with("Retry-After", whole_seconds(after).to_string())
+            .with("Retry-After-Ms", milliseconds(after).to_string());
+    }
+    reply::finish(exchange, journal, response);
+}
+
+/// Rounded up: a client that comes back exactly then must not come too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
+    if log::log_enabled!(Level::Debug) {
+        let body = gateway.redactor.redact(&excerpt(body));
+        log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");
+    }
+}

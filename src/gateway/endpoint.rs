@@ -1,0 +1,115 @@
+//! Which endpoint a path names. Base URLs are pasted in every form, so `/v1` may be absent or doubled, and slashes may
+//! be doubled or trailing.
+
+use percent_encoding::percent_decode_str;
+
+/// Something a client can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Health,
+    UpstreamModels,
+    RouteDiagnostics,
+    Models,
+    /// One route, by its decoded name.
+    Model(String),
+    ChatCompletions,
+}
+
+impl Endpoint {
+    /// The endpoint of a raw path, if there is one.
+    pub fn of(path: &str) -> Option<Self> {
+        let mut segments = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .peekable();
+        while segments.next_if_eq(&"v1").is_some() {}
+        let segments: Vec<&str> = segments.collect();
+        match segments.as_slice() {
+            ["health"] => Some(Self::Health),
+            ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
+            ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
+            ["models"] => Some(Self::Models),
+            ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
+            ["chat", "completions"] => Some(Self::ChatCompletions),
+            _ => None,
+        }
+    }
+
+    /// The methods it answers, as `Allow` lists them.
+    pub fn allow(&self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "POST, OPTIONS",
+            Self::Health
+            | Self::UpstreamModels
+            | Self::RouteDiagnostics
+            | Self::Models
+            | Self::Model(_) => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    pub fn allows(&self, method: &str) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method)
+    }
+
+    /// Whether it is answered without a key.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Health | Self::UpstreamModels => true,
+            Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
+        }
+    }
+}
+
+/// Names come percent-encoded (`dynamic%2Fn8n`) and, from less careful clients, with bare slashes.
+fn decoded(segments: &[&str]) -> Option<String> {
+    let name = segments.join("/");
+    Some(percent_decode_str(&name).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_may_be_pasted_in_any_form() {
+        for (path, endpoint) in [
+            ("/health", Some(Endpoint::Health)),
+            ("/health/", Some(Endpoint::Health)),
+            ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
+            ("/chat/completions", Some(Endpoint::ChatCompletions)),
+            ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),
+            ("/v1/v1/chat/completions", Some(Endpoint::ChatCompletions)),
+            ("//v1/models", Some(Endpoint::Models)),
+            ("/v1/models/", Some(Endpoint::Models)),
+            (
+                "/v1/models/dynamic%2Fn8n",
+                Some(Endpoint::Model("dynamic/n8n".into())),
+            ),
+            (
+                "/models/dynamic/n8n",
+                Some(Endpoint::Model("dynamic/n8n".into())),
+            ),
+            ("/v1/models/%FF", None),
+            (
+                "/v1/diagnostics/upstream-models",
+                Some(Endpoint::UpstreamModels),
+            ),
+            ("/v1/diagnostics", None),
+            ("/v2/models", None),
+            ("/", None),
+            ("", None),
+            ("/v1", None),
+            ("/Health", None),
+        ] {
+            assert_eq!(Endpoint::of(path), endpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_allow_header_and_the_check_agree() {
+        assert!(Endpoint::ChatCompletions.allows("POST"));
+        assert!(!Endpoint::ChatCompletions.allows("GET"));
+        assert!(Endpoint::Models.allows("HEAD"));
+        assert!(!Endpoint::Models.allows("post"));
+    }
+}

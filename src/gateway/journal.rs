@@ -1,0 +1,148 @@
+//! What the log says of a request: one line when it ends, one per failed attempt.
+
+use std::time::{Duration, Instant};
+
+use crate::http::Exchange;
+use crate::openai::chunk::Usage;
+
+/// Status in the log for a client that went away (nginx's number); it is never sent.
+pub const CLIENT_GONE: u16 = 499;
+
+/// Bytes of a path or a route name in the log.
+const LONGEST_NAME: usize = 200;
+
+/// What is known of a request so far.
+pub struct Journal {
+    request_id: String,
+    method: String,
+    path: String,
+    client: Option<String>,
+    started: Instant,
+    route: Option<String>,
+    stream: bool,
+    steps: usize,
+    fallbacks: usize,
+    served_by: Option<String>,
+    usage: Option<Usage>,
+    error: Option<&'static str>,
+}
+
+/// An attempt that failed.
+pub struct FailedAttempt<'a> {
+    pub step: usize,
+    pub provider: &'a str,
+    pub model: &'a str,
+    pub class: &'static str,
+    pub status: Option<u16>,
+    /// Masked already.
+    pub error: &'a str,
+    pub duration: Duration,
+    /// Whoever runs the gateway has to act: a key is refused.
+    pub needs_operator: bool,
+}
+
+impl Journal {
+    pub fn open(exchange: &Exchange<'_>) -> Self {
+        let head = exchange.head();
+        Self {
+            request_id: exchange.request_id().to_owned(),
+            method: head.method().to_owned(),
+            path: cut(head.path(), LONGEST_NAME).to_owned(),
+            client: None,
+            started: exchange.received(),
+            route: None,
+            stream: false,
+            steps: 0,
+            fallbacks: 0,
+            served_by: None,
+            usage: None,
+            error: None,
+        }
+    }
+
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub fn client(&mut self, name: &str) {
+        self.client = Some(name.to_owned());
+    }
+
+    pub fn asks_for(&mut self, route: &str, stream: bool) {
+        self.route = Some(cut(route, LONGEST_NAME).to_owned());
+        self.stream = stream;
+    }
+
+    pub fn walked(&mut self, steps: usize, fallbacks: usize, served_by: Option<&str>) {
+        self.steps = steps;
+        self.fallbacks = fallbacks;
+        self.served_by = served_by.map(str::to_owned);
+    }
+
+    pub fn used(&mut self, usage: Option<Usage>) {
+        self.usage = usage;
+    }
+
+    /// The code or class of what went wrong.
+    pub fn failed(&mut self, error: &'static str) {
+        self.error = Some(error);
+    }
+
+    pub fn attempt_failed(&self, attempt: &FailedAttempt<'_>) {
+        let level = if attempt.needs_operator {
+            log::Level::Error
+        } else {
+            log::Level::Info
+        };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = attempt.step,
+            provider = attempt.provider,
+            model = attempt.model,
+            class = attempt.class,
+            status = attempt.status,
+            error = attempt.error,
+            duration_ms = milliseconds(attempt.duration);
+            "attempt failed"
+        );
+    }
+
+    /// The request's own line. Statuses the client cannot help are warnings.
+    pub fn end(self, status: u16) {
+        let level = if status >= 500 {
+            log::Level::Warn
+        } else {
+            log::Level::Info
+        };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            client = self.client.as_deref(),
+            method = self.method.as_str(),
+            path = self.path.as_str(),
+            route = self.route.as_deref(),
+            stream = self.stream,
+            status = status,
+            duration_ms = milliseconds(self.started.elapsed()),
+            steps = self.steps,
+            fallbacks = self.fallbacks,
+            served_by = self.served_by.as_deref(),
+            prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens),
+            completion_tokens = self.usage.and_then(|usage| usage.completion_tokens),
+            error = self.error;
+            "request"
+        );
+    }
+}
+
+/// Whole milliseconds.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The longest beginning within the bound that is whole characters.
+pub fn cut(text: &str, bound: usize) -> &str {
+    text.get(..text.floor_char_boundary(bound)).unwrap_or(text)
+}

@@ -1,0 +1,83 @@
+//! What the gateway remembers of its providers: the cooldown ledger, and its copy on disk.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use crate::config::Config;
+use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
+use crate::state_file::{self, StateWriter};
+
+/// The ledger that all requests share.
+pub struct Memory {
+    ledger: Arc<Mutex<Ledger>>,
+    /// Taken out when the gateway closes.
+    writer: Mutex<Option<StateWriter>>,
+}
+
+impl Memory {
+    /// Begins with what the state file holds, if there is one. A damaged one costs what it held, not the service.
+    ///
+    /// # Errors
+    /// When the thread that writes the file cannot be started.
+    pub fn open(config: &Arc<Config>) -> std::io::Result<Self> {
+        let ledger = Arc::new(Mutex::new(restored(config)));
+        let writer = match &config.state_file {
+            None => None,
+            Some(path) => {
+                let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
+                let snapshot = move || {
+                    let (now, wall) = (Instant::now(), SystemTime::now());
+                    Snapshot::take(&lock(&ledger), &config, now, wall, random()).to_json()
+                };
+                Some(StateWriter::start(path.clone(), snapshot)?)
+            }
+        };
+        Ok(Self {
+            ledger,
+            writer: Mutex::new(writer),
+        })
+    }
+
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    /// The ledger has changed; the file follows within a second or so.
+    pub fn changed(&self) {
+        if let Some(writer) = &*lock(&self.writer) {
+            writer.mark_dirty();
+        }
+    }
+
+    /// Writes what is not written yet.
+    pub fn close(&self) {
+        drop(lock(&self.writer).take());
+    }
+}
+
+fn restored(config: &Config) -> Ledger {
+    let fresh = || Ledger::new(&config.providers);
+    let Some(path) = &config.state_file else {
+        return fresh();
+    };
+    let read = state_file::read(path, MAX_SNAPSHOT as u64).map_err(|error| error.to_string());
+    let snapshot = read.and_then(|text| text.as_deref().map(Snapshot::parse).transpose());
+    match snapshot {
+        Ok(Some(snapshot)) => snapshot.restore(config, Instant::now(), SystemTime::now()),
+        Ok(None) => fresh(),
+        Err(error) => {
+            log::warn!(path:% = path.display(), error = error.as_str(); "the state file is ignored");
+            fresh()
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number that nobody can foresee: std seeds every `RandomState` anew.
+pub fn random() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}

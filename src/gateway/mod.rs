@@ -1,0 +1,189 @@
+//! What each endpoint does.
+//!
+//! A request comes in as an [`Exchange`] on a worker thread, is authenticated before its body is read, and leaves with
+//! one line in the log. Chat completions go through `chat` (what is asked), `walk` (which step next), `attempt` (one
+//! call to one provider), and for streams `prelude` (held back until content) and `relay` (after the commit point).
+
+mod attempt;
+mod auth;
+mod chat;
+mod endpoint;
+mod events;
+mod excerpt;
+mod journal;
+mod memory;
+mod prelude;
+mod provider_call;
+mod relay;
+mod reply;
+mod route_diagnostics;
+mod summary;
+mod upstream_models;
+mod walk;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::config::{self, Config};
+use crate::http::{Exchange, Handler, Head, Response, ResponseHead};
+use crate::openai::error::Code;
+use crate::openai::model_list;
+use crate::secret::Redactor;
+use crate::upstream::{Client, Settings};
+
+use endpoint::Endpoint;
+use journal::Journal;
+use memory::Memory;
+use upstream_models::SharedProbe;
+
+/// The gateway behind the edge.
+pub struct Gateway {
+    config: Arc<Config>,
+    client: Client,
+    memory: Memory,
+    redactor: Redactor,
+    probe: SharedProbe,
+    /// Seconds since 1970, the `created` of every listed model.
+    started: u64,
+}
+
+impl Gateway {
+    /// # Errors
+    /// When the upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
+    pub fn new(config: Config) -> Result<Self, String> {
+        let config = Arc::new(config);
+        let client = Client::new(Self::upstream_settings(&config))?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        Ok(Self {
+            client,
+            memory: Memory::open(&config).map_err(|error| error.to_string())?,
+            redactor: config.redactor(),
+            probe: SharedProbe::default(),
+            started: since_1970.map_or(0, |duration| duration.as_secs()),
+            config,
+        })
+    }
+
+    /// How the client that calls providers is set up for a configuration.
+    pub fn upstream_settings(config: &Config) -> Settings {
+        Settings {
+            connect_timeout: config.server.connect_timeout,
+            ca_file: config.ca_file.clone(),
+            proxy: config.proxy.clone(),
+            ..Settings::default()
+        }
+    }
+
+    /// Closes the connections to the providers and writes down what has to survive.
+    pub fn close(&self) {
+        self.client.shutdown();
+        self.memory.close();
+    }
+
+    /// The client whose key the request holds.
+    fn client_of(&self, head: &Head) -> Option<&config::Client> {
+        auth::client(
+            &self.config,
+            head.header("x-api-key"),
+            head.header("authorization"),
+        )
+    }
+
+    fn answer(&self, exchange: Exchange<'_>, mut journal: Journal) {
+        let endpoint = Endpoint::of(exchange.head().path());
+        let open = endpoint.as_ref().is_some_and(Endpoint::is_open);
+        let client = self.client_of(exchange.head());
+        if let Some(client) = client {
+            journal.client(&client.name);
+        } else if !open {
+            return reply::refuse(
+                exchange,
+                journal,
+                Code::Unauthorized,
+                "a key is needed in X-Api-Key or Authorization: Bearer",
+            );
+        }
+        let Some(endpoint) = endpoint else {
+            return reply::refuse(
+                exchange,
+                journal,
+                Code::NotFound,
+                "there is nothing at this path",
+            );
+        };
+        let method = exchange.head().method();
+        if method == "OPTIONS" {
+            let response = Response::new(ResponseHead::new(204, "text/plain"), Vec::new())
+                .with("Allow", endpoint.allow());
+            return reply::finish(exchange, journal, response);
+        }
+        if !endpoint.allows(method) {
+            return reply::refuse_method(exchange, journal, endpoint.allow());
+        }
+        match (endpoint, client) {
+            (Endpoint::Health, _) => reply::finish(exchange, journal, health()),
+            (Endpoint::UpstreamModels, _) => self.upstream_models(exchange, journal),
+            (Endpoint::Models, Some(client)) => {
+                let names = self.visible_routes(client).map(|route| route.name.as_str());
+                let body = model_list::models(names, self.started);
+                reply::finish(exchange, journal, Response::json(200, body));
+            }
+            (Endpoint::Model(name), Some(client)) => self.model(exchange, journal, client, &name),
+            (Endpoint::ChatCompletions, Some(client)) => {
+                chat::complete(self, exchange, journal, client)
+            }
+            (Endpoint::RouteDiagnostics, Some(client)) => {
+                let routes = self.visible_routes(client);
+                let body = route_diagnostics::report(routes, &self.memory.ledger(), Instant::now());
+                reply::finish(exchange, journal, Response::json(200, body));
+            }
+            (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
+        }
+    }
+
+    fn visible_routes<'a>(
+        &'a self,
+        client: &'a config::Client,
+    ) -> impl Iterator<Item = &'a config::Route> {
+        let routes = self.config.routes.iter().map(AsRef::as_ref);
+        routes.filter(|route| auth::may_use(client, route))
+    }
+
+    fn model(&self, exchange: Exchange<'_>, journal: Journal, client: &config::Client, name: &str) {
+        match self.visible_routes(client).find(|route| route.name == name) {
+            Some(route) => {
+                let body = model_list::model(&route.name, self.started);
+                reply::finish(exchange, journal, Response::json(200, body));
+            }
+            None => reply::refuse_route(exchange, journal, name),
+        }
+    }
+
+    fn upstream_models(&self, exchange: Exchange<'_>, journal: Journal) {
+        let probe = || upstream_models::probe(&self.config.providers, &self.client, &self.redactor);
+        let Some(report) = self.probe.report(probe) else {
+            return reply::refuse_overload(exchange, journal);
+        };
+        let status = if report.ok { 200 } else { 503 };
+        // Strings and numbers always serialize; the empty object is for the type checker.
+        let body = serde_json::to_vec(&*report).unwrap_or_else(|_| b"{}".to_vec());
+        reply::finish(exchange, journal, Response::json(status, body));
+    }
+}
+
+impl Handler for Gateway {
+    fn handle(&self, exchange: Exchange<'_>) {
+        let journal = Journal::open(&exchange);
+        self.answer(exchange, journal);
+    }
+
+    /// Health is answered by the front thread, so that a busy gateway still says it is well.
+    fn instant(&self, head: &Head) -> Option<Response> {
+        let asks = Endpoint::of(head.path()) == Some(Endpoint::Health);
+        (asks && matches!(head.method(), "GET" | "HEAD")).then(health)
+    }
+}
+
+fn health() -> Response {
+    Response::json(200, br#"{"status":"healthy"}"#.to_vec())
+}

@@ -1,0 +1,88 @@
+//! A stream before its commit point: everything is held back until the first content, so that a stream that begins and
+//! then fails can still be replaced by the next step's.
+
+use std::time::Instant;
+
+use crate::openai::chunk::{Chunk, ChunkKind};
+use crate::routing::{Class, Failure};
+use crate::sse::{Event, Item};
+
+use super::attempt::{failure_of, failure_of_error};
+use super::events::Events;
+
+/// Events held back. Further ones without content are dropped: some providers send an empty delta for every hidden
+/// reasoning token, and neither memory nor the right to fail over is given up for those.
+const MOST_HELD: usize = 64;
+
+/// Bytes of events held back.
+const MOST_HELD_BYTES: usize = 256 * 1024;
+
+/// A stream whose first content has arrived.
+pub struct Opened {
+    /// What was held back, with the first content last.
+    pub held: Vec<Event>,
+    pub events: Events,
+}
+
+/// Reads up to the first content.
+///
+/// # Errors
+/// The failure that lets the next step try: nothing has been sent yet.
+pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
+    let mut held = Held::default();
+    loop {
+        while let Some(item) = events
+            .next_here()
+            .map_err(|error| Failure::new(Class::BadResponse, &error.to_string()))?
+        {
+            // Comments say that the provider is at work; the client is not told, as it may yet be another one.
+            let Item::Event(event) = item else { continue };
+            let chunk = Chunk::inspect(&event.data);
+            match chunk.kind {
+                ChunkKind::Content => {
+                    held.events.push(event);
+                    return Ok(Opened {
+                        held: held.events,
+                        events,
+                    });
+                }
+                ChunkKind::Prelude => held.hold(event),
+                ChunkKind::Done => return Err(nothing_said()),
+                ChunkKind::Error(said) => return Err(failure_of_error(200, &said)),
+                ChunkKind::NotJson(_) => {
+                    return Err(Failure::new(
+                        Class::BadResponse,
+                        "an event of the stream is not JSON",
+                    ));
+                }
+            }
+        }
+        if !events.wait(deadline).map_err(|error| failure_of(&error))? {
+            return Err(if held.events.is_empty() {
+                Failure::new(Class::BadResponse, "the stream ended without an event")
+            } else {
+                nothing_said()
+            });
+        }
+    }
+}
+
+fn nothing_said() -> Failure {
+    Failure::new(Class::EmptyAnswer, "the stream ended without content")
+}
+
+#[derive(Default)]
+struct Held {
+    events: Vec<Event>,
+    bytes: usize,
+}
+
+impl Held {
+    fn hold(&mut self, event: Event) {
+        let bytes = self.bytes.saturating_add(event.data.len());
+        if self.events.len() < MOST_HELD && bytes <= MOST_HELD_BYTES {
+            self.bytes = bytes;
+            self.events.push(event);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! One HTTP call to a provider: its address, its key, its headers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::Provider;
+use crate::secret::Secret;
+use crate::upstream::{Call, CallError, Client, Hangup, Method, Response};
+
+/// What is asked of a provider.
+pub struct ProviderCall<'a> {
+    pub provider: &'a Provider,
+    pub key: Option<&'a Secret>,
+    /// Behind the provider's base URL, with its slash.
+    pub path: &'a str,
+    pub accept: &'a str,
+    /// A JSON body makes it a POST.
+    pub body: Option<&'a [u8]>,
+    /// For everything up to the head of the answer.
+    pub deadline: Instant,
+    pub hangup: Option<&'a Arc<dyn Hangup>>,
+}
+
+impl ProviderCall<'_> {
+    /// # Errors
+    /// Whatever kept the head of an answer from arriving.
+    pub fn send(&self, client: &Client) -> Result<Response, CallError> {
+        let url = format!("{}{}", self.provider.base_url, self.path);
+        let bearer = self.key.map(|key| format!("Bearer {}", key.expose()));
+        let mut headers = vec![("Accept", self.accept)];
+        if self.body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        if let Some(bearer) = &bearer {
+            headers.push(("Authorization", bearer));
+        }
+        // The file has the last word, also over the headers above.
+        for (name, value) in &self.provider.headers {
+            headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+            headers.push((name, value.expose()));
+        }
+        client.call(Call {
+            method: if self.body.is_some() {
+                Method::Post
+            } else {
+                Method::Get
+            },
+            url: &url,
+            headers: &headers,
+            body: self.body,
+            deadline: self.deadline,
+            hangup: self.hangup,
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! A stream after its commit point: events go to the client as they arrive, and whatever goes wrong is said at the end.
+
+use std::time::{Duration, Instant};
+
+use crate::http::{Gone, Stream};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Usage, rewrite};
+use crate::openai::error::{ErrorBody, type_of};
+use crate::routing::{Class, Failure};
+use crate::secret::Redactor;
+use crate::sse::{Event, Item, encode};
+
+use super::attempt::{failure_of, failure_of_error};
+use super::events::Events;
+use super::prelude::Opened;
+
+/// How long the end of an answer may take after its `[DONE]`, for the connection's sake: it can be used again only when
+/// it was read to the end, and that usually came with the last event.
+const TAIL: Duration = Duration::from_millis(100);
+
+/// What is put into a stream.
+pub struct Marks<'a> {
+    /// The `model` of every chunk; `None` keeps the provider's.
+    pub model: Option<&'a str>,
+    /// Goes into the first event, as raw JSON.
+    pub routing_summary: &'a str,
+}
+
+/// How a stream ended.
+pub struct Relayed {
+    pub usage: Option<Usage>,
+    /// What went wrong after the commit point, if the client was told so, or is gone (`Class::Cancelled`).
+    pub failure: Option<Failure>,
+}
+
+/// Relays an opened stream to its end. `stall` bounds every wait for the provider.
+pub fn relay(
+    opened: Opened,
+    stream: Stream<'_>,
+    marks: &Marks<'_>,
+    stall: Duration,
+    redactor: &Redactor,
+) -> Relayed {
+    let Opened { held, mut events } = opened;
+    let mut relay = Relay {
+        stream,
+        marks,
+        first: true,
+        finished: false,
+        usage: None,
+        out: Vec::new(),
+    };
+    let failure = relay.run(held, &mut events, stall).err();
+    let Relay {
+        mut stream, usage, ..
+    } = relay;
+    match &failure {
+        None => {
+            stream.finish();
+            read_tail(&mut events);
+        }
+        Some(failure) if failure.class == Class::Cancelled => {}
+        Some(failure) => {
+            let mut out = Vec::new();
+            encode(&mut out, &error_event(failure, redactor));
+            if stream.write(&out).is_ok() {
+                stream.finish();
+            }
+        }
+    }
+    Relayed { usage, failure }
+}
+
+struct Relay<'a, 'c> {
+    stream: Stream<'c>,
+    marks: &'a Marks<'a>,
+    /// No event has been sent yet.
+    first: bool,
+    /// A `finish_reason` has been seen: an end without `[DONE]` is complete.
+    finished: bool,
+    usage: Option<Usage>,
+    /// Events of one read, written at once.
+    out: Vec<u8>,
+}
+
+/// Whether more is to come.
+#[derive(PartialEq, Eq)]
+enum Next {
+    More,
+    Done,
+}
+
+impl Relay<'_, '_> {
+    fn run(
+        &mut self,
+        held: Vec<Event>,
+        events: &mut Events,
+        stall: Duration,
+    ) -> Result<(), Failure> {
+        for event in held {
+            self.take(event)?;
+        }
+        loop {
+            let next = self.take_here(events);
+            // What came before a failure is the client's.
+            self.flush()?;
+            if next? == Next::Done {
+                return Ok(());
+            }
+            if !events
+                .wait(Instant::now() + stall)
+                .map_err(|error| failure_of(&error))?
+            {
+                return self.end();
+            }
+        }
+    }
+
+    fn take_here(&mut self, events: &mut Events) -> Result<Next, Failure> {
+        loop {
+            let item = events
+                .next_here()
+                .map_err(|error| Failure::new(Class::BadResponse, &error.to_string()))?;
+            match item {
+                None => return Ok(Next::More),
+                Some(Item::Comment(_)) => self.out.extend_from_slice(b":\n\n"),
+                Some(Item::Event(event)) => {
+                    if self.take(event)? == Next::Done {
+                        return Ok(Next::Done);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<Next, Failure> {
+        let chunk = Chunk::inspect(&event.data);
+        self.finished |= chunk.finished;
+        self.usage = chunk.usage.or(self.usage);
+        match chunk.kind {
+            ChunkKind::Content | ChunkKind::Prelude => {
+                let summary = std::mem::take(&mut self.first).then_some(self.marks.routing_summary);
+                encode(
+                    &mut self.out,
+                    &rewrite(&event.data, self.marks.model, summary),
+                );
+                Ok(Next::More)
+            }
+            ChunkKind::Done => {
+                encode(&mut self.out, DONE);
+                Ok(Next::Done)
+            }
+            ChunkKind::Error(said) => Err(failure_of_error(200, &said)),
+            ChunkKind::NotJson(_) => Err(Failure::new(
+                Class::BadResponse,
+                "an event of the stream is not JSON",
+            )),
+        }
+    }
+
+    /// The provider closed without `[DONE]`: complete only if it said why it stopped.
+    fn end(&mut self) -> Result<(), Failure> {
+        if !self.finished {
+            return Err(Failure::new(
+                Class::BadResponse,
+                "the stream was cut before its end",
+            ));
+        }
+        encode(&mut self.out, DONE);
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = self.stream.write(&self.out);
+        self.out.clear();
+        written.map_err(|Gone| Failure::new(Class::Cancelled, "the client is gone"))
+    }
+}
+
+/// Reads what follows `[DONE]`, so that the connection can be used again.
+fn read_tail(events: &mut Events) {
+    let deadline = Instant::now() + TAIL;
+    while let Ok(true) = events.wait(deadline) {
+        while let Ok(Some(_)) = events.next_here() {}
+    }
+}
+
+fn error_event(failure: &Failure, redactor: &Redactor) -> String {
+    let message = redactor.redact(&format!("the stream broke: {}", failure.message));
+    let body = ErrorBody {
+        message: &message,
+        kind: type_of(502),
+        param: None,
+        code: failure.class.label(),
+        details: None,
+    };
+    String::from_utf8(body.to_json()).unwrap_or_default()
+}

@@ -1,0 +1,105 @@
+//! Answers that are whole at once, and refusals.
+
+use crate::http::{BodyError, Exchange, Response};
+use crate::openai::error::{Code, ErrorBody};
+
+use super::journal::{CLIENT_GONE, Journal, cut};
+
+/// Sends a response and ends the request's line in the log.
+pub fn finish(exchange: Exchange<'_>, journal: Journal, response: Response) {
+    let delivery = exchange.send(response);
+    journal.end(if delivery.complete {
+        delivery.status
+    } else {
+        CLIENT_GONE
+    });
+}
+
+/// An error of the gateway's own.
+pub fn refuse(exchange: Exchange<'_>, journal: Journal, code: Code, message: &str) {
+    refuse_with(exchange, journal, code, &ErrorBody::new(code, message));
+}
+
+/// An error about one member of the request.
+pub fn refuse_member(
+    exchange: Exchange<'_>,
+    journal: Journal,
+    code: Code,
+    message: &str,
+    param: Option<&str>,
+) {
+    refuse_with(
+        exchange,
+        journal,
+        code,
+        &ErrorBody {
+            param,
+            ..ErrorBody::new(code, message)
+        },
+    );
+}
+
+pub fn refuse_route(exchange: Exchange<'_>, journal: Journal, name: &str) {
+    let message = format!(
+        "there is no route {:?}; GET /v1/models lists the routes",
+        cut(name, 200)
+    );
+    refuse_member(
+        exchange,
+        journal,
+        Code::RouteNotFound,
+        &message,
+        Some("model"),
+    );
+}
+
+pub fn refuse_method(exchange: Exchange<'_>, mut journal: Journal, allow: &'static str) {
+    let code = Code::MethodNotAllowed;
+    journal.failed(code.label());
+    let message = format!("this path takes {allow}");
+    let body = ErrorBody::new(code, &message).to_json();
+    finish(
+        exchange,
+        journal,
+        Response::json(code.status(), body).with("Allow", allow),
+    );
+}
+
+pub fn refuse_overload(exchange: Exchange<'_>, mut journal: Journal) {
+    let code = Code::Overloaded;
+    journal.failed(code.label());
+    let body = ErrorBody::new(
+        code,
+        "too many requests wait for this; try again in a second",
+    )
+    .to_json();
+    finish(
+        exchange,
+        journal,
+        Response::json(code.status(), body).with("Retry-After", "1"),
+    );
+}
+
+/// The answer to a body that could not be read whole.
+pub fn refuse_body(exchange: Exchange<'_>, journal: Journal, error: BodyError, limit: usize) {
+    match error {
+        BodyError::TooLarge => {
+            let message = format!("the body is larger than {limit} bytes");
+            refuse(exchange, journal, Code::BodyTooLarge, &message);
+        }
+        BodyError::TimedOut => refuse(
+            exchange,
+            journal,
+            Code::RequestTimeout,
+            "the body did not arrive in time",
+        ),
+        BodyError::Malformed(reason) => refuse(exchange, journal, Code::InvalidRequest, reason),
+        BodyError::Gone => journal.end(CLIENT_GONE),
+    }
+}
+
+fn refuse_with(exchange: Exchange<'_>, mut journal: Journal, code: Code, body: &ErrorBody<'_>) {
+    journal.failed(code.label());
+    let response = Response::json(code.status(), body.to_json());
+    finish(exchange, journal, response);
+}

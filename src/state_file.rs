@@ -1,0 +1,200 @@
+//! The state file: what the gateway remembers over a restart. Reads are bounded, writes are atomic and happen at most
+//! once a second on a thread of their own, so that no request ever waits for a disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The least time between two writes.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Reads a state file of at most `limit` bytes; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(io::Error::other(
+            "the file is larger than any this gateway writes",
+        ));
+    }
+    Ok(Some(text))
+}
+
+/// Writes the state from time to time, and once more when it is dropped.
+pub struct StateWriter {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    flags: Mutex<Flags>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Flags {
+    dirty: bool,
+    closing: bool,
+}
+
+impl StateWriter {
+    /// `snapshot` gives the text to write; it is called on the writer's thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(
+        path: PathBuf,
+        snapshot: impl Fn() -> String + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            flags: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("state".to_owned())
+            .stack_size(128 * 1024)
+            .spawn(move || for_thread.write_when_dirty(&path, &snapshot))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Something has changed that is worth keeping.
+    pub fn mark_dirty(&self) {
+        let mut flags = self.shared.flags();
+        if !flags.dirty {
+            flags.dirty = true;
+            self.shared.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for StateWriter {
+    fn drop(&mut self) {
+        self.shared.flags().closing = true;
+        self.shared.changed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn flags(&self) -> MutexGuard<'_, Flags> {
+        self.flags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_when_dirty(&self, path: &Path, snapshot: &dyn Fn() -> String) {
+        let mut failing = false;
+        loop {
+            let idle = |flags: &mut Flags| !flags.dirty && !flags.closing;
+            let mut flags = self
+                .changed
+                .wait_while(self.flags(), idle)
+                .unwrap_or_else(PoisonError::into_inner);
+            let last = flags.closing;
+            let dirty = std::mem::take(&mut flags.dirty);
+            drop(flags);
+            if dirty {
+                let written = write_atomically(path, &snapshot());
+                report(path, written, &mut failing);
+            }
+            if last {
+                return;
+            }
+            // A change in the meantime waits; only the end of the gateway does not.
+            let flags = self.flags();
+            let _ = self
+                .changed
+                .wait_timeout_while(flags, PACE, |flags| !flags.closing);
+        }
+    }
+}
+
+/// Once per change of state: a full disk must not fill the log as well.
+fn report(path: &Path, written: io::Result<()>, failing: &mut bool) {
+    match written {
+        Err(error) if !*failing => {
+            *failing = true;
+            log::warn!(path:% = path.display(), error:% = error; "the state file cannot be written");
+        }
+        Ok(()) if *failing => {
+            *failing = false;
+            log::info!(path:% = path.display(); "the state file can be written again");
+        }
+        Err(_) | Ok(()) => {}
+    }
+}
+
+/// A reader, or a crash, sees the old file or the new one, never a part.
+fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder =
+            std::env::temp_dir().join(format!("ai-gateway-state-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn what_was_marked_is_written_at_the_latest_at_the_end() {
+        let folder = folder("end");
+        let path = folder.join("state.json");
+        let writer = StateWriter::start(path.clone(), || "{\"a\":1}".to_owned()).unwrap();
+        writer.mark_dirty();
+        drop(writer);
+        assert_eq!(read(&path, 100).unwrap().as_deref(), Some("{\"a\":1}"));
+        assert!(!folder.join("state.json.new").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_when_nothing_changed() {
+        let folder = folder("clean");
+        let path = folder.join("state.json");
+        drop(StateWriter::start(path.clone(), String::new).unwrap());
+        assert_eq!(read(&path, 100).unwrap(), None);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_state_is_not_swallowed() {
+        let folder = folder("large");
+        let path = folder.join("state.json");
+        fs::write(&path, "x".repeat(101)).unwrap();
+        assert!(read(&path, 100).is_err());
+        assert_eq!(read(&path, 101).unwrap().unwrap().len(), 101);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
