@@ -21,6 +21,10 @@ use super::substitute;
 const MOST_NODES: usize = 500_000;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
+/// Every open bracket makes the scanner of libyaml slower for all that follows, long before `serde_yaml` refuses more than
+/// 128 levels. Brackets in comments and quotes count too, which no real file has this many of.
+const MOST_OPEN_BRACKETS: usize = 1_000;
+
 /// The entries at the top of a document.
 pub(super) type Entries = Vec<Entry>;
 
@@ -52,6 +56,12 @@ pub(super) enum Kind {
 ///
 /// One problem, with its line where the parser tells it.
 pub(super) fn parse(text: &str) -> Result<Entries, Errors> {
+    if let Some(line) = line_of_bracket_flood(text) {
+        return Err(problem(
+            Some(line),
+            "brackets are nested too deeply".to_owned(),
+        ));
+    }
     let counter = Counter::new(None);
     let mut root = Read { counter: &counter }
         .deserialize(serde_yaml::Deserializer::from_str(text))
@@ -74,6 +84,22 @@ pub(super) fn line_of(text: &str, id: usize) -> Option<usize> {
     let counter = Counter::new(Some(id));
     let outcome = Read { counter: &counter }.deserialize(serde_yaml::Deserializer::from_str(text));
     outcome.err()?.location().map(|location| location.line())
+}
+
+fn line_of_bracket_flood(text: &str) -> Option<usize> {
+    let (mut open, mut line) = (0_usize, 1);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            b'\n' => line += 1,
+            _ => {}
+        }
+        if open > MOST_OPEN_BRACKETS {
+            return Some(line);
+        }
+    }
+    None
 }
 
 fn syntax_error(text: &str, error: &serde_yaml::Error) -> Errors {

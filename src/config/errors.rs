@@ -78,7 +78,7 @@ pub enum LoadError {
         file: PathBuf,
         error: io::Error,
     },
-    /// More than [`super::load`] reads.
+    /// More than [`load`](super::load()) reads.
     TooLarge {
         file: PathBuf,
     },

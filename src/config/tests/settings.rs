@@ -2,7 +2,7 @@
 
 use super::{MINIMAL, refuse};
 
-/// What is appended to [`MINIMAL`] (its lines begin at 6), and the whole message.
+/// What is appended to [`MINIMAL`], from line 6 on, and the whole message.
 #[test]
 fn a_wrong_setting_is_named_with_its_line() {
     let cases = [
@@ -111,6 +111,8 @@ fn a_wrong_setting_is_named_with_its_line() {
             "6: route: unknown key, did you mean \"routes\"?",
         ),
         ("colour: red", "6: colour: unknown key"),
+        // The line of the key, also when its value begins on the next line.
+        ("colour:\n  deep: red", "6: colour: unknown key"),
         ("${KEY}: red", "6: ${KEY}: unknown key"),
         (
             "ca_file: ${KEY",

@@ -74,9 +74,25 @@ fn what_a_mapping_says_itself_goes_before_what_it_merges() {
     );
     // The other name of a setting overrides a merged one, too.
     assert_eq!(
+        step("{<<: {step_timeout: 1s, provider: p, model: one}, timeout: 9s}"),
+        (9, "one".to_owned(), 0)
+    );
+    assert_eq!(
         step("{<<: *one, step_timeout: 9s}"),
         (9, "one".to_owned(), 0)
     );
+}
+
+#[test]
+fn merged_headers_are_overridden_one_by_one() {
+    let text = MINIMAL.replace("v1}", "v1, headers: {<<: {X-A: a, X-B: b}, X-A: mine}}");
+    let config = accept(&text);
+    let headers: Vec<_> = config.providers[0]
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    assert_eq!(headers, [("X-A", "mine"), ("X-B", "b")]);
 }
 
 #[test]
@@ -130,7 +146,11 @@ fn a_hostile_file_is_refused_instead_of_filling_the_memory() {
             format!("x-0: &l [{items}]\nx-1: [{mentions}]\n"),
             "too large once its aliases are followed",
         ),
-        (format!("x-0: {}\n", "[".repeat(5_000)), ""),
+        (
+            format!("x-0: {}\n", "[".repeat(1 << 20)),
+            ":1: brackets are nested too deeply",
+        ),
+        (format!("{}\n", "- ".repeat(1_000)), "recursion limit"),
         (
             format!("x-0: {}1{}\n", "[".repeat(500), "]".repeat(500)),
             "recursion limit",
