@@ -145,16 +145,12 @@ impl Decoder {
         }
     }
 
-    /// Moves the unread bytes to the front only when they are fewer than those dropped, so that moving stays linear.
+    /// When all items were taken out, the unread bytes came with the last push: moving them to the front stays linear.
     fn drop_read_bytes(&mut self) {
-        let unread = self.buffer.len() - self.read;
-        if unread > self.read {
-            return;
-        }
         self.buffer.drain(..self.read);
         self.searched -= self.read;
         self.read = 0;
-        if unread == 0 && self.buffer.capacity() > KEPT_CAPACITY {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_CAPACITY {
             self.buffer = Vec::new();
         }
     }

@@ -104,16 +104,16 @@ fn count_messages(object: &Object<'_>) -> Result<usize, RequestError> {
     let messages = required(object, "messages")?;
     let mut count = 0;
     let mut problem = None;
-    let is_array = raw::each_item(messages, &mut |message| {
+    // What is no array has no items.
+    let _ = raw::each_item(messages, &mut |message| {
         if problem.is_none() {
             problem = message_problem(message, count);
         }
         count += 1;
-    })
-    .is_ok();
+    });
     match problem {
         Some(problem) => Err(problem),
-        None if is_array && count > 0 => Ok(count),
+        None if count > 0 => Ok(count),
         None => Err(invalid("messages", "an array that is not empty")),
     }
 }

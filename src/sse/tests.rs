@@ -53,6 +53,11 @@ fn every_spelling_of_the_standard_is_understood() {
         ("data:a\n\n", vec![event(None, "a")]),
         ("data:  a\n\n", vec![event(None, " a")]),
         ("data: a\ndata:\ndata: b\n\n", vec![event(None, "a\n\nb")]),
+        // One CRLF ends one line, not a line and the event.
+        (
+            "event: x\r\ndata: a\r\ndata: b\r\n\r\n",
+            vec![event(Some("x"), "a\nb")],
+        ),
         ("data\n\n", vec![event(None, "")]),
         ("data:\n\n", vec![event(None, "")]),
         ("data: a: b\n\n", vec![event(None, "a: b")]),
