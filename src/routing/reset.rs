@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::span::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
 
 /// Looks up a response header by its lower-case name.
-pub type Headers<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
+pub type Headers<'h> = dyn Fn(&str) -> Option<&'h str> + 'h;
 
 /// What a successful answer tells of the provider's limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
