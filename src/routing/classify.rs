@@ -9,10 +9,10 @@ use super::reset::{Headers, rate_limit_end, retry_after};
 pub const MAX_MESSAGE: usize = 2 * 1024;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
-pub struct Observed<'a> {
+pub struct Observed<'a, 'h> {
     pub status: u16,
     /// Looks up a response header by its lower-case name.
-    pub headers: &'a Headers<'a>,
+    pub headers: &'a Headers<'h>,
     /// `error.code`, a number as its digits.
     pub code: Option<&'a str>,
     /// `error.type`, or Google's `error.status`.
@@ -48,7 +48,7 @@ impl Failure {
 }
 
 /// Reads a refusal. `now` is the wall clock, for headers that name a point in time.
-pub fn classify(observed: &Observed<'_>, now: SystemTime) -> Failure {
+pub fn classify(observed: &Observed<'_, '_>, now: SystemTime) -> Failure {
     let class = class_of(observed, now);
     let stated = match class.cooldown() {
         Some(cooldown) if cooldown.heeds_stated => stated(class, observed, now),
@@ -65,7 +65,7 @@ pub fn classify(observed: &Observed<'_>, now: SystemTime) -> Failure {
 
 const MAX_CODE: usize = 128;
 
-fn stated(class: Class, observed: &Observed<'_>, now: SystemTime) -> Option<Duration> {
+fn stated(class: Class, observed: &Observed<'_, '_>, now: SystemTime) -> Option<Duration> {
     if class == Class::RateLimited {
         return rate_limit_end(observed.headers, observed.message, now);
     }
@@ -74,7 +74,7 @@ fn stated(class: Class, observed: &Observed<'_>, now: SystemTime) -> Option<Dura
 }
 
 /// Codes in the body are more exact than the status, which proxies and compatibility layers get wrong.
-fn class_of(observed: &Observed<'_>, now: SystemTime) -> Class {
+fn class_of(observed: &Observed<'_, '_>, now: SystemTime) -> Class {
     let status = effective_status(observed);
     // Groq refuses an oversized request with 413 and `rate_limit_exceeded`: no wait will make it fit.
     if status == 413 {
@@ -84,7 +84,7 @@ fn class_of(observed: &Observed<'_>, now: SystemTime) -> Class {
 }
 
 /// OpenRouter sends `{"error":{"code":429}}` inside a 200; others set `code` to a status as well.
-fn effective_status(observed: &Observed<'_>) -> u16 {
+fn effective_status(observed: &Observed<'_, '_>) -> u16 {
     if !(200..300).contains(&observed.status) {
         return observed.status;
     }
@@ -110,7 +110,7 @@ fn class_of_status(status: u16) -> Class {
     }
 }
 
-fn class_of_words(observed: &Observed<'_>, status: u16, now: SystemTime) -> Option<Class> {
+fn class_of_words(observed: &Observed<'_, '_>, status: u16, now: SystemTime) -> Option<Class> {
     let code = observed.code.unwrap_or_default().to_ascii_lowercase();
     let kind = observed.kind.unwrap_or_default().to_ascii_lowercase();
     let message = observed.message.to_ascii_lowercase();

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::span::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
 
 /// Looks up a response header by its lower-case name.
-pub type Headers<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
+pub type Headers<'h> = dyn Fn(&str) -> Option<&'h str> + 'h;
 
 /// What a successful answer tells of the provider's limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,30 +103,47 @@ struct Window {
     reset: Option<Duration>,
 }
 
+/// The headers of one window.
+struct Names {
+    counts_requests: bool,
+    remaining: &'static str,
+    limit: &'static str,
+    reset: &'static str,
+}
+
+macro_rules! names {
+    ($($suffix:literal $counts_requests:literal),* $(,)?) => {
+        [$(Names {
+            counts_requests: $counts_requests,
+            remaining: concat!("x-ratelimit-remaining", $suffix),
+            limit: concat!("x-ratelimit-limit", $suffix),
+            reset: concat!("x-ratelimit-reset", $suffix),
+        }),*]
+    };
+}
+
 /// OpenAI, Groq: `-requests`, `-tokens`; OpenRouter: no suffix; Cerebras: one for each length.
-const SUFFIXES: [(&str, bool); 9] = [
-    ("", true),
-    ("-requests", true),
-    ("-requests-minute", true),
-    ("-requests-hour", true),
-    ("-requests-day", true),
-    ("-tokens", false),
-    ("-tokens-minute", false),
-    ("-tokens-hour", false),
-    ("-tokens-day", false),
+const NAMES: [Names; 9] = names![
+    "" true,
+    "-requests" true,
+    "-requests-minute" true,
+    "-requests-hour" true,
+    "-requests-day" true,
+    "-tokens" false,
+    "-tokens-minute" false,
+    "-tokens-hour" false,
+    "-tokens-day" false,
 ];
 
 fn windows(headers: &Headers<'_>, now: SystemTime) -> Vec<Window> {
-    let window = |&(suffix, counts_requests): &(&str, bool)| {
-        let field = |name: &str| headers(&format!("x-ratelimit-{name}{suffix}")).map(str::trim);
-        Window {
-            counts_requests,
-            remaining: field("remaining").and_then(parse_count),
-            limit: field("limit").and_then(parse_count),
-            reset: field("reset").and_then(|value| parse_reset(value, now)),
-        }
+    let field = |name: &str| headers(name).map(str::trim);
+    let window = |names: &Names| Window {
+        counts_requests: names.counts_requests,
+        remaining: field(names.remaining).and_then(parse_count),
+        limit: field(names.limit).and_then(parse_count),
+        reset: field(names.reset).and_then(|value| parse_reset(value, now)),
     };
-    SUFFIXES
+    NAMES
         .iter()
         .map(window)
         .filter(|window| window.remaining.is_some() || window.reset.is_some())

@@ -1,1 +1,12 @@
+//! Tests of the failover core; each file has the name of what it tests.
 
+mod classify;
+mod ledger;
+mod properties;
+mod reset;
+mod retries;
+mod setup;
+mod simulation;
+mod state;
+mod verdict;
+mod walk;

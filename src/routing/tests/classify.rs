@@ -1,0 +1,250 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::setup::lookup;
+use crate::routing::classify::MAX_MESSAGE;
+use crate::routing::{Class, Failure, NextMove, Observed, classify};
+
+fn read(status: u16, code: &str, kind: &str, message: &str, fields: &[(&str, &str)]) -> Failure {
+    let headers = lookup(fields);
+    let observed = Observed {
+        status,
+        headers: &headers,
+        code: (!code.is_empty()).then_some(code),
+        kind: (!kind.is_empty()).then_some(kind),
+        message,
+    };
+    classify(&observed, UNIX_EPOCH + Duration::from_secs(1_790_000_000))
+}
+
+#[test]
+fn every_status_has_the_class_of_the_table() {
+    let table: &[(Class, &[u16])] = &[
+        (
+            Class::ServerError,
+            &[500, 502, 503, 504, 520, 525, 529, 501, 530, 599],
+        ),
+        (Class::RateLimited, &[429]),
+        (Class::QuotaExhausted, &[402]),
+        (Class::Unauthorized, &[401, 403]),
+        (Class::ModelNotFound, &[404, 410]),
+        (
+            Class::Rejected,
+            &[400, 405, 406, 409, 415, 418, 422, 451, 499],
+        ),
+        (Class::TooLarge, &[413]),
+        (Class::Transient, &[408, 425]),
+        (
+            Class::BadResponse,
+            &[101, 300, 301, 302, 304, 307, 308, 0, 600, 999],
+        ),
+    ];
+    for (class, statuses) in table {
+        for status in *statuses {
+            assert_eq!(read(*status, "", "", "", &[]).class, *class, "{status}");
+        }
+    }
+}
+
+#[test]
+fn codes_in_bodies_are_more_exact_than_the_status() {
+    for (status, code, kind, message, class) in [
+        (
+            429,
+            "insufficient_quota",
+            "insufficient_quota",
+            "You exceeded your current quota",
+            Class::QuotaExhausted,
+        ),
+        (403, "billing_not_active", "", "", Class::QuotaExhausted),
+        (
+            429,
+            "billing_hard_limit_reached",
+            "",
+            "",
+            Class::QuotaExhausted,
+        ),
+        (500, "insufficient_quota", "", "", Class::QuotaExhausted),
+        (200, "insufficient_quota", "", "", Class::QuotaExhausted),
+        (403, "quota_exceeded", "", "", Class::QuotaExhausted),
+        (429, "quota_exceeded", "", "", Class::QuotaExhausted),
+        (
+            429,
+            "request_quota_exceeded",
+            "too_many_requests_error",
+            "Requests per minute limit exceeded",
+            Class::RateLimited,
+        ),
+        (
+            429,
+            "token_quota_exceeded",
+            "",
+            "try again in 4s",
+            Class::RateLimited,
+        ),
+        (
+            429,
+            "rate_limit_exceeded",
+            "tokens",
+            "Rate limit reached",
+            Class::RateLimited,
+        ),
+        (
+            413,
+            "rate_limit_exceeded",
+            "tokens",
+            "Request too large for model",
+            Class::TooLarge,
+        ),
+        (
+            429,
+            "429",
+            "RESOURCE_EXHAUSTED",
+            "You exceeded your current quota, please check your plan and billing details",
+            Class::RateLimited,
+        ),
+        (
+            400,
+            "context_length_exceeded",
+            "invalid_request_error",
+            "",
+            Class::TooLarge,
+        ),
+        (400, "string_above_max_length", "", "", Class::TooLarge),
+        (
+            400,
+            "",
+            "invalid_request_error",
+            "This model's maximum context length is 8192 tokens",
+            Class::TooLarge,
+        ),
+        (400, "model_not_found", "", "", Class::ModelNotFound),
+        (
+            403,
+            "model_not_found",
+            "",
+            "Project has no access to model",
+            Class::ModelNotFound,
+        ),
+        (
+            503,
+            "model_not_found",
+            "",
+            "no available channel",
+            Class::ModelNotFound,
+        ),
+        (400, "model_decommissioned", "", "", Class::ModelNotFound),
+        (
+            400,
+            "400",
+            "",
+            "foo/bar is not a valid model ID",
+            Class::ModelNotFound,
+        ),
+        (
+            400,
+            "400",
+            "INVALID_ARGUMENT",
+            "API key not valid. Please pass a valid API key.",
+            Class::Unauthorized,
+        ),
+        (400, "invalid_api_key", "", "", Class::Unauthorized),
+        (403, "403", "", "Your input was flagged", Class::Rejected),
+        (403, "content_policy_violation", "", "", Class::Rejected),
+        (403, "", "", "Country not supported", Class::Unauthorized),
+        (503, "rate_limit_exceeded", "", "", Class::ServerError),
+        (
+            529,
+            "",
+            "overloaded_error",
+            "Overloaded",
+            Class::ServerError,
+        ),
+        (200, "429", "", "Rate limited upstream", Class::RateLimited),
+        (200, "400", "", "bad parameter", Class::Rejected),
+        (200, "402", "", "", Class::QuotaExhausted),
+        (200, "502", "", "provider down", Class::ServerError),
+        (200, "413", "", "", Class::TooLarge),
+        (200, "", "overloaded_error", "", Class::ServerError),
+        (200, "", "rate_limit_error", "", Class::RateLimited),
+        (200, "", "authentication_error", "", Class::Unauthorized),
+        (200, "", "invalid_request_error", "", Class::Rejected),
+        (200, "", "", "something broke", Class::ServerError),
+        (200, "17", "", "", Class::ServerError),
+        (200, "99999999", "", "", Class::ServerError),
+    ] {
+        let failure = read(status, code, kind, message, &[]);
+        assert_eq!(failure.class, class, "{status} {code} {kind} {message}");
+        assert_eq!(failure.status, Some(status));
+    }
+}
+
+#[test]
+fn the_stated_wait_comes_only_from_what_speaks_of_it() {
+    let minute = [
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "42s"),
+    ];
+    let after = [("retry-after", "7")];
+    for (status, code, message, fields, seconds) in [
+        (429, "", "", &after[..], Some(7)),
+        (429, "", "", &minute[..], Some(42)),
+        (429, "", "try again in 2s", &[][..], Some(2)),
+        (503, "", "", &after[..], Some(7)),
+        // The windows of the rate limit say nothing of an outage or of a bill.
+        (503, "", "", &minute[..], None),
+        (429, "insufficient_quota", "", &minute[..], None),
+        (402, "", "", &after[..], Some(7)),
+        // A bad key and a bad request do not get better by waiting.
+        (401, "", "", &after[..], None),
+        (400, "", "", &after[..], None),
+        (408, "", "", &after[..], None),
+    ] {
+        let failure = read(status, code, "", message, fields);
+        assert_eq!(
+            failure.stated,
+            seconds.map(Duration::from_secs),
+            "{status} {code} {message}"
+        );
+    }
+}
+
+#[test]
+fn a_daily_limit_that_tells_its_end_is_a_rate_limit_until_then() {
+    let message =
+        "Rate limit reached on tokens per day (TPD): Limit 100000. Please try again in 7m12.5s.";
+    let failure = read(429, "rate_limit_exceeded", "tokens", message, &[]);
+    assert_eq!(failure.class, Class::RateLimited);
+    assert_eq!(failure.stated, Some(Duration::from_millis(432_500)));
+}
+
+#[test]
+fn a_huge_message_is_cut_at_a_character() {
+    let failure = read(400, "", "", &"ä".repeat(MAX_MESSAGE), &[]);
+    assert_eq!(failure.message.len(), MAX_MESSAGE);
+    let failure = read(400, "", "", &format!("x{}", "ä".repeat(MAX_MESSAGE)), &[]);
+    assert_eq!(failure.message.len(), MAX_MESSAGE - 1);
+}
+
+#[test]
+fn labels_are_stable_and_tell_the_classes_apart() {
+    let labels: Vec<&str> = Class::ALL.iter().map(|class| class.label()).collect();
+    let expected = "cancelled unreachable timeout server_error rate_limited quota_exhausted unauthorized \
+                    model_not_found rejected too_large transient bad_response empty_answer";
+    assert_eq!(labels.join(" "), expected);
+    for class in Class::ALL {
+        assert_eq!(Class::from_label(class.label()), Some(class));
+    }
+    assert_eq!(Class::from_label("Timeout"), None);
+}
+
+#[test]
+fn only_limits_of_a_key_ask_for_the_next_key() {
+    for class in Class::ALL {
+        let expected = match class.label() {
+            "cancelled" => NextMove::Stop,
+            "rate_limited" | "quota_exhausted" | "unauthorized" => NextMove::NextKey,
+            _ => NextMove::NextStep,
+        };
+        assert_eq!(class.next_move(), expected, "{}", class.label());
+    }
+}

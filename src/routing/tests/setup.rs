@@ -1,0 +1,184 @@
+//! Configurations and virtual time for the tests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{Config, Provider, ResponseModel, Route, Server, Step};
+use crate::routing::{
+    Answered, Attempt, Class, Failure, Ledger, Move, StepReport, Told, Verdict, Walk,
+};
+use crate::secret::Secret;
+
+pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
+    Arc::new(Provider {
+        index,
+        name: name.to_owned(),
+        keys: keys.iter().copied().map(Secret::new).collect(),
+        base_url: format!("https://{name}.example/v1"),
+        strict_json_schema: false,
+        headers: Vec::new(),
+        private: false,
+    })
+}
+
+pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
+    Step {
+        provider: Arc::clone(provider),
+        model: model.to_owned(),
+        timeout: Duration::from_secs(30),
+        stall_timeout: Duration::from_secs(30),
+        cooldown: None,
+        retries: 0,
+        conflict_resolution: None,
+        thinking: None,
+    }
+}
+
+pub fn route(steps: Vec<Step>) -> Arc<Route> {
+    Arc::new(Route {
+        name: "main".to_owned(),
+        timeout: None,
+        steps,
+    })
+}
+
+pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
+    Config {
+        listen: Vec::new(),
+        clients: Vec::new(),
+        response_model: ResponseModel::Route,
+        server: Server::default(),
+        ca_file: None,
+        proxy: None,
+        state_file: None,
+        providers,
+        routes,
+    }
+}
+
+/// A route of single-key providers `p0`, `p1`, ... with the model `m`, and a ledger for it.
+pub fn chain(length: usize) -> (Arc<Route>, World) {
+    chain_of(&vec![1; length], |_| {})
+}
+
+/// A route of providers with so many keys each.
+pub fn chain_of(keys: &[usize], adjust: impl Fn(&mut Step)) -> (Arc<Route>, World) {
+    let providers: Vec<_> = keys
+        .iter()
+        .enumerate()
+        .map(|(index, count)| {
+            let keys: Vec<String> = (0..*count).map(|key| format!("sk-{index}-{key}")).collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            provider(index, &format!("p{index}"), &keys)
+        })
+        .collect();
+    let steps = providers.iter().map(|provider| {
+        let mut step = step(provider, "m");
+        adjust(&mut step);
+        step
+    });
+    (route(steps.collect()), World::new(&providers))
+}
+
+/// A ledger and a clock.
+pub struct World {
+    pub ledger: Ledger,
+    pub now: Instant,
+}
+
+impl World {
+    pub fn new(providers: &[Arc<Provider>]) -> Self {
+        Self {
+            ledger: Ledger::new(providers),
+            now: Instant::now(),
+        }
+    }
+
+    pub fn pass(&mut self, milliseconds: u64) {
+        self.now += Duration::from_millis(milliseconds);
+    }
+
+    pub fn walk(&self, route: &Arc<Route>) -> Walk {
+        Walk::new(Arc::clone(route), self.now)
+    }
+
+    /// The attempt that comes next; there must be one.
+    pub fn attempt(&mut self, walk: &mut Walk) -> Attempt {
+        match walk.next(&mut self.ledger, self.now) {
+            Move::Try(attempt) => attempt,
+            other => panic!("an attempt was due, not {other:?}"),
+        }
+    }
+
+    /// The end of the walk; it must have come.
+    pub fn verdict(&mut self, walk: &mut Walk) -> Verdict {
+        match walk.next(&mut self.ledger, self.now) {
+            Move::Finished(verdict) => verdict,
+            other => panic!("the end was due, not {other:?}"),
+        }
+    }
+
+    pub fn fail(&mut self, walk: &mut Walk, attempt: Attempt, failure: Failure) {
+        walk.failed(&mut self.ledger, attempt, failure, self.now, 0);
+    }
+
+    pub fn succeed(&mut self, walk: Walk, attempt: Attempt, told: &Told) -> Answered {
+        walk.succeeded(&mut self.ledger, attempt, told, self.now)
+    }
+
+    /// A whole request during which every call to a step listed fails so, and any other is answered at once.
+    pub fn request(
+        &mut self,
+        route: &Arc<Route>,
+        failures: &[(usize, Failure)],
+    ) -> Result<Vec<StepReport>, Verdict> {
+        let mut walk = self.walk(route);
+        loop {
+            let attempt = match walk.next(&mut self.ledger, self.now) {
+                Move::Try(attempt) => attempt,
+                Move::Pause { until } => {
+                    self.now = until;
+                    continue;
+                }
+                Move::Finished(verdict) => return Err(verdict),
+            };
+            match failures
+                .iter()
+                .find(|(index, _)| *index == attempt.step_index)
+            {
+                Some((_, failure)) => self.fail(&mut walk, attempt, failure.clone()),
+                None => {
+                    let answered = self.succeed(walk, attempt, &Told::default());
+                    return Ok(answered.reports().to_vec());
+                }
+            }
+        }
+    }
+
+    /// Which step answers a request when all are well.
+    pub fn served_by(&mut self, route: &Arc<Route>) -> Option<usize> {
+        let reports = self.request(route, &[]).ok()?;
+        reports.last().map(|report| report.step_index)
+    }
+}
+
+pub fn failure(class: Class) -> Failure {
+    Failure::new(class, "no")
+}
+
+pub fn stated(class: Class, seconds: u64) -> Failure {
+    Failure {
+        stated: Some(Duration::from_secs(seconds)),
+        ..failure(class)
+    }
+}
+
+/// Header lookup over a list.
+pub fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
+    |name| {
+        fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| *value)
+    }
+}
