@@ -146,7 +146,7 @@ mod tests {
             }
             total += taken;
         }
-        assert_eq!(total, INPUT_MAX);
+        assert!((64 * 1024..128 * 1024).contains(&total), "{total}");
         buffers.input_consume(1);
         assert_eq!(receive(&mut buffers, b"bb"), 1);
     }

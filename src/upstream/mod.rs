@@ -2,9 +2,9 @@
 //! client is gone.
 //!
 //! ureq does the protocol (its sans-I/O core is ureq-proto) and keeps the pool; everything that touches a socket, a
-//! name or a certificate is our own: [`socket`] (one `poll` on the provider and the client), [`connect`], [`tls`] and
-//! [`resolver`]. Pooled connections outlive calls, so what they need to know of the call that uses them stands in a
-//! thread-local while it runs, see [`in_progress`]. It follows that a call and each read of its body happen on the
+//! name or a certificate is our own: `socket` (one `poll` on the provider and the client), `connect`, `tls` and
+//! `resolver`. Pooled connections outlive calls, so what they need to know of the call that uses them stands in a
+//! thread-local while it runs, see `in_progress`. It follows that a call and each read of its body happen on the
 //! thread that asked for them, which is what the blocking workers do anyway.
 //!
 //! What this room promises:

@@ -5,6 +5,7 @@ mod exchange;
 mod failures;
 mod names;
 mod pool;
+mod proxy;
 mod tls;
 
 use std::io::{Read, Write};

@@ -1,0 +1,75 @@
+//! A proxy on the way.
+
+use super::*;
+use crate::upstream::Phase;
+
+fn client_through(proxy: &Provider) -> Client {
+    let settings = Settings {
+        proxy: Some(format!("http://user:pass12345678@{}", proxy.address)),
+        connect_timeout: Duration::from_millis(200),
+        ..Settings::default()
+    };
+    Client::new(settings).unwrap()
+}
+
+#[test]
+fn a_proxy_is_asked_to_connect() {
+    let provider = Provider::saying(ok("through"));
+    let (sent, received) = recorder();
+    let proxy = Provider::new(move |mut near, _| {
+        let wish = request(&mut near).unwrap();
+        let text = String::from_utf8(wish.clone()).unwrap();
+        let target = text.split(' ').nth(1).unwrap().to_owned();
+        sent.send(wish).unwrap();
+        let mut far = TcpStream::connect(target).unwrap();
+        near.write_all(b"HTTP/1.1 200 Established\r\n\r\n").unwrap();
+        far.write_all(&request(&mut near).unwrap()).unwrap();
+        std::io::copy(&mut far, &mut near).unwrap();
+    });
+    let response = client_through(&proxy)
+        .call(get(&provider.url(), soon()))
+        .unwrap();
+    assert!(!response.reused);
+    assert_eq!(text(response).unwrap(), "through");
+    let wish = String::from_utf8(received.recv().unwrap()).unwrap();
+    assert!(
+        wish.starts_with(&format!("CONNECT {} HTTP/1.1", provider.address)),
+        "{wish}"
+    );
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_at_the_start() {
+    for proxy in ["socks5://127.0.0.1:1", "", "http://"] {
+        let settings = Settings {
+            proxy: Some(proxy.to_owned()),
+            ..Settings::default()
+        };
+        assert!(Client::new(settings).is_err(), "{proxy}");
+    }
+}
+
+/// What a proxy says before the connection stands is no answer of the provider, and its time is the connection's.
+#[test]
+fn a_proxy_that_does_not_connect_is_no_provider() {
+    let url = "http://127.0.0.1:1/";
+    for said in [
+        "",
+        "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "HTTP/1.1 2",
+    ] {
+        let proxy = Provider::saying(said);
+        let error = client_through(&proxy).call(get(url, soon())).unwrap_err();
+        assert!(
+            matches!(error, CallError::Unreachable(_)),
+            "{said:?}: {error}"
+        );
+        assert!(!error.to_string().contains("pass12345678"), "{error}");
+    }
+    let silent = Provider::new(|mut stream, _| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let error = client_through(&silent).call(get(url, soon())).unwrap_err();
+    assert_eq!(error, CallError::Timeout(Phase::Connect));
+}
