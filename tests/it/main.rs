@@ -11,4 +11,5 @@
     clippy::indexing_slicing
 )]
 
+mod bad_input;
 mod support;

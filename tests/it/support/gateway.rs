@@ -225,20 +225,36 @@ pub fn chat(body: &str) -> Vec<u8> {
 
 /// A well-formed request with the client's key and a Content-Length.
 pub fn request(method: &str, path: &str, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let key = format!("Bearer {CLIENT_KEY}");
-    let mut fields = fields.to_vec();
-    fields.push(("Authorization", &key));
-    anonymous(method, path, &fields, body)
+    anonymous(method, path, &with_key(fields), body)
 }
 
 /// A well-formed request with no key but one among these fields.
 pub fn anonymous(method: &str, path: &str, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let length = body.len().to_string();
+    let mut fields = fields.to_vec();
+    if !body.is_empty() || method == "POST" {
+        fields.push(("Content-Length", &length));
+    }
+    let mut request = anonymous_head(method, path, &fields);
+    request.extend_from_slice(body.as_bytes());
+    request
+}
+
+/// A head with the client's key and these fields only.
+pub fn head(method: &str, path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    anonymous_head(method, path, &with_key(fields))
+}
+
+fn anonymous_head(method: &str, path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: gateway.test\r\n");
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if !body.is_empty() || method == "POST" {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    format!("{head}\r\n{body}").into_bytes()
+    (head + "\r\n").into_bytes()
+}
+
+fn with_key<'a>(fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = fields.to_vec();
+    fields.push(("X-Api-Key", CLIENT_KEY));
+    fields
 }
