@@ -12,4 +12,7 @@
 )]
 
 mod bad_input;
+mod edge;
+mod endpoints;
+mod passthrough;
 mod support;
