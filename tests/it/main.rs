@@ -12,7 +12,9 @@
 )]
 
 mod bad_input;
+mod chat;
 mod edge;
 mod endpoints;
 mod passthrough;
+mod stream;
 mod support;

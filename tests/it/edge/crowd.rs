@@ -35,7 +35,7 @@ fn health_latency(gateway: &Gateway) -> Duration {
 #[test]
 fn a_burst_of_50_connections_gets_50_answers() {
     let go = Signal::new();
-    let upstream = Upstream::always(Script::default().await_signal(&go).send(answer()));
+    let upstream = Upstream::always(answer().after_signal(&go));
     let gateway = config(&upstream).start();
     let mut connections: Vec<Connection> = (0..50).map(|_| gateway.connect()).collect();
     for connection in &mut connections {
@@ -49,13 +49,8 @@ fn a_burst_of_50_connections_gets_50_answers() {
     }
 }
 
-fn answer() -> Vec<u8> {
-    let body = openai::answer("fine");
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+fn answer() -> Script {
+    Script::json(200, &openai::answer("fine"))
 }
 
 #[test]
@@ -91,7 +86,7 @@ fn half_heads_do_not_keep_others_from_their_answers() {
 #[test]
 fn above_the_limit_clients_are_sent_away_and_monitors_are_not() {
     let go = Signal::new();
-    let upstream = Upstream::always(Script::default().await_signal(&go).send(answer()));
+    let upstream = Upstream::always(answer().after_signal(&go));
     let gateway = config(&upstream)
         .server("max_concurrent_requests: 2")
         .start();

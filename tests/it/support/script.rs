@@ -138,6 +138,18 @@ impl Script {
         self.then(Action::Reset)
     }
 
+    /// A while before all that was scripted.
+    pub fn after(mut self, duration: Duration) -> Self {
+        self.actions.insert(0, Action::Pause(duration));
+        self
+    }
+
+    /// The signal before all that was scripted.
+    pub fn after_signal(mut self, signal: &Signal) -> Self {
+        self.actions.insert(0, Action::Await(signal.clone()));
+        self
+    }
+
     /// What was scripted up to its n-th byte, then a FIN.
     pub fn cut_after(self, bytes: usize) -> Self {
         self.truncated(bytes).close()
