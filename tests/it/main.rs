@@ -15,6 +15,7 @@ mod bad_input;
 mod chat;
 mod edge;
 mod endpoints;
+mod faults;
 mod passthrough;
 mod stream;
 mod support;

@@ -185,8 +185,13 @@ impl Gateway {
         found.unwrap_or_else(|| panic!("no such line in\n{}", self.output.text()))
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The most memory it has held at once, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("a running process");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
+        kilobytes.expect("a peak") * 1024
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -40,6 +40,17 @@ impl Request {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
+
+    /// What a provider without fault answers to it.
+    pub fn answer(&self, text: &str) -> Script {
+        if self.head.first_line.starts_with("GET ") {
+            Script::json(200, &openai::models(&["model-a"]))
+        } else if self.json()["stream"] == true {
+            Script::events(openai::events(&[text]))
+        } else {
+            Script::json(200, &openai::answer(text))
+        }
+    }
 }
 
 type Answers = Box<dyn Fn(&Request) -> Script + Send + Sync>;
@@ -69,15 +80,13 @@ impl Upstream {
     /// Answers well: this text to plain and streamed requests, one model to `GET /models`.
     pub fn saying(text: &str) -> Self {
         let text = text.to_owned();
-        Self::answering(move |request| {
-            if request.head.first_line.starts_with("GET ") {
-                Script::json(200, &openai::models(&["model-a"]))
-            } else if request.json()["stream"] == true {
-                Script::events(openai::events(&[&text]))
-            } else {
-                Script::json(200, &openai::answer(&text))
-            }
-        })
+        Self::answering(move |request| request.answer(&text))
+    }
+
+    /// The same after a while.
+    pub fn saying_late(text: &str, after: Duration) -> Self {
+        let text = text.to_owned();
+        Self::answering(move |request| request.answer(&text).after(after))
     }
 
     /// Does the same with every request.
