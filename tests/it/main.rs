@@ -13,9 +13,12 @@
 
 mod bad_input;
 mod chat;
+mod cooldowns;
+mod diagnostics;
 mod edge;
 mod endpoints;
 mod faults;
+mod keys;
 mod passthrough;
 mod stream;
 mod support;
