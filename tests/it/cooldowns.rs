@@ -212,7 +212,7 @@ fn retries_are_not_for_rejections() {
 fn deadlines_survive_a_restart() {
     let a = Upstream::always(limited(&[("Retry-After", "600")]));
     let b = Upstream::saying("from b");
-    let folder = crate::support::gateway::Folder::new();
+    let folder = crate::support::process::Folder::new();
     let state = folder.path().join("state.json");
     let config = two_steps(&a, &b).with(&format!("state_file: {}", state.display()));
     let mut gateway = config.start();

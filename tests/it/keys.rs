@@ -8,7 +8,7 @@ use crate::support::{Config, Script, Upstream, openai};
 
 const KEYS: &str = "api_keys: [first-key-1234, second-key-1234, third-key-1234]";
 
-/// The last nine letters of `first-key-1234` and its kind are alike; what stands before them names the key.
+/// `first` for `first-key-1234`.
 fn key_of(request: &crate::support::upstream::Request) -> String {
     let field = request.head.get("authorization").unwrap_or_default();
     let key = field.strip_prefix("Bearer ").unwrap_or_default();

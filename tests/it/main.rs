@@ -19,6 +19,8 @@ mod edge;
 mod endpoints;
 mod faults;
 mod keys;
+mod logs;
 mod passthrough;
+mod secrets;
 mod stream;
 mod support;

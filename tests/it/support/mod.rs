@@ -5,6 +5,7 @@ pub mod config;
 pub mod gateway;
 pub mod mock;
 pub mod openai;
+pub mod process;
 pub mod script;
 pub mod signal;
 pub mod upstream;
