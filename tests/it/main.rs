@@ -13,12 +13,14 @@
 
 mod bad_input;
 mod chat;
+mod cli;
 mod cooldowns;
 mod diagnostics;
 mod edge;
 mod endpoints;
 mod faults;
 mod keys;
+mod layers;
 mod logs;
 mod passthrough;
 mod secrets;

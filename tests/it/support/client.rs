@@ -103,11 +103,6 @@ impl Connection {
     pub fn half_close(&mut self) {
         self.input.source().shutdown(Shutdown::Write).unwrap();
     }
-
-    pub fn set_patience(&mut self, limit: Duration) {
-        let stream = self.input.source();
-        stream.set_read_timeout(Some(limit)).unwrap();
-    }
 }
 
 /// How a body ended.
@@ -129,10 +124,9 @@ pub struct Stream<'a> {
     pending: Vec<u8>,
 }
 
-/// An event of a stream and when its last byte arrived.
+/// An event of a stream.
 pub struct Event {
     pub data: String,
-    pub at: Instant,
 }
 
 impl Event {
@@ -166,8 +160,7 @@ impl Stream<'_> {
     pub fn event(&mut self) -> Option<Event> {
         loop {
             if let Some(data) = take_event(&mut self.pending) {
-                let at = Instant::now();
-                return Some(Event { data, at });
+                return Some(Event { data });
             }
             let piece = self.piece()?;
             self.pending.extend_from_slice(&piece);

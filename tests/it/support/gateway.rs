@@ -16,8 +16,8 @@ use super::{Connection, Response, openai};
 pub struct Gateway {
     pub address: SocketAddr,
     pub output: Output,
-    pub folder: Folder,
     child: Child,
+    _folder: Folder,
 }
 
 impl Gateway {
@@ -50,8 +50,8 @@ impl Gateway {
         Self {
             address,
             output,
-            folder,
             child,
+            _folder: folder,
         }
     }
 

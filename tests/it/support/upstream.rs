@@ -26,8 +26,6 @@ pub struct Request {
     pub body: Vec<u8>,
     /// When its last byte was read.
     pub at: Instant,
-    /// Counted from zero in the order of acceptance.
-    pub connection: usize,
     /// When the gateway closed the connection before the script was through.
     pub abandoned: Option<Instant>,
 }
@@ -189,12 +187,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let connection = {
+        {
             let mut state = shared.state.lock().unwrap();
             state.accepted += 1;
             state.connections.extend(stream.try_clone());
-            state.accepted - 1
-        };
+        }
         shared.changed.notify_all();
         if shared.resets_on_accept {
             reset(&stream, shared);
@@ -205,7 +202,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             drop(stream.set_nodelay(true));
             let mut input = Input::new(stream);
             // An error means that the gateway went away between two requests.
-            while let Ok(Some(request)) = read_request(&mut input, connection) {
+            while let Ok(Some(request)) = read_request(&mut input) {
                 match answer(&mut input, &shared, request) {
                     Next::Action => {}
                     Next::Close => break,
@@ -217,7 +214,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn read_request(input: &mut Input<impl Read>, connection: usize) -> io::Result<Option<Request>> {
+fn read_request(input: &mut Input<impl Read>) -> io::Result<Option<Request>> {
     let Some(head) = input.head()? else {
         return Ok(None);
     };
@@ -230,7 +227,6 @@ fn read_request(input: &mut Input<impl Read>, connection: usize) -> io::Result<O
         head,
         body,
         at: Instant::now(),
-        connection,
         abandoned: None,
     }))
 }
