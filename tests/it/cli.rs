@@ -1,0 +1,303 @@
+//! The commands: what they print and how they end, which is all a script or a service manager sees.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::support::client::Connection;
+use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::process::{Ended, Folder, Output, command, run};
+use crate::support::{Config, Script, Step, Upstream, openai};
+
+/// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
+const BAD_CONFIGURATION: Option<i32> = Some(78);
+
+fn in_folder(folder: &Folder, arguments: &[&str]) -> Ended {
+    run(command().args(arguments).current_dir(folder.path()))
+}
+
+fn good() -> Config {
+    Config::new()
+        .provider("a", "http://127.0.0.1:1/v1")
+        .provider("b", "https://b.example/v1")
+        .route("dynamic/n8n", [("a", "model-a"), ("b", "model-b")])
+        .route("second", [Step::new("b", "model-c").with("timeout: 20s")])
+}
+
+#[test]
+fn check_prints_the_routes() {
+    let folder = Folder::new();
+    folder.file("config.yaml", &good().text());
+    let ended = in_folder(&folder, &["check"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for word in ["dynamic/n8n", "second", "model-a", "model-c"] {
+        assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
+    }
+}
+
+/// Mending one error only to be told the next one is no way to treat a newcomer.
+#[test]
+fn check_lists_all_errors_with_their_lines() {
+    let text = "\
+api_key: client-key-123456
+defualt_timeout: 30s
+providers:
+  - name: cerebras
+    base_url: https://api.cerebras.ai/v1
+  - name: local
+    base_url: ftp://127.0.0.1/v1
+routes:
+  - name: r
+    steps:
+      - provider: cerebas
+        model: m
+        timeout: 30
+  - name: r
+    steps: []
+";
+    let folder = Folder::new();
+    folder.file("bad.yaml", text);
+    for arguments in [
+        &["check", "--config", "bad.yaml"][..],
+        &["--config", "bad.yaml"],
+    ] {
+        let ended = in_folder(&folder, arguments);
+        assert_eq!(ended.code, BAD_CONFIGURATION, "{}", ended.stderr);
+        let printed = ended.stdout + &ended.stderr;
+        for (line, words) in [
+            (2, &["defualt_timeout", "default_timeout"][..]),
+            (7, &["providers[1].base_url"]),
+            (11, &["routes[0].steps[0].provider", "cerebras"]),
+            (13, &["routes[0].steps[0].timeout"]),
+            (14, &["routes[1].name"]),
+            (15, &["routes[1].steps"]),
+        ] {
+            let place = format!("bad.yaml:{line}");
+            let told = printed
+                .lines()
+                .find(|told| told.contains(&format!("{place}:")));
+            let told = told.unwrap_or_else(|| panic!("nothing about line {line}:\n{printed}"));
+            assert!(words.iter().all(|word| told.contains(word)), "{told}");
+        }
+    }
+}
+
+/// All missing variables in one message, sorted, as the Go gateway did it.
+#[test]
+fn missing_variables_are_named_together() {
+    let text = good()
+        .text()
+        .replace(&provider_key("a"), "${ZEBRA_KEY}")
+        .replace(&provider_key("b"), "${APPLE_KEY}");
+    let folder = Folder::new();
+    folder.file("config.yaml", &text);
+    let ended = in_folder(&folder, &["check"]);
+    assert_eq!(ended.code, BAD_CONFIGURATION);
+    let printed = ended.stdout + &ended.stderr;
+    let told = printed
+        .lines()
+        .find(|line| line.contains("ZEBRA_KEY"))
+        .expect("the name");
+    assert!(
+        told.find("APPLE_KEY")
+            .is_some_and(|at| at < told.find("ZEBRA_KEY").unwrap()),
+        "{told}"
+    );
+    let ended = run(command()
+        .arg("check")
+        .current_dir(folder.path())
+        .env("ZEBRA_KEY", "z: #")
+        .env("APPLE_KEY", ""));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn without_a_configuration_the_places_are_named() {
+    if Path::new("/etc/ai-gateway/config.yaml").exists() {
+        return;
+    }
+    let ended = in_folder(&Folder::new(), &[]);
+    assert_eq!(ended.code, BAD_CONFIGURATION, "{}", ended.stderr);
+    let printed = ended.stdout + &ended.stderr;
+    for place in ["config.yaml", "/etc/ai-gateway/config.yaml", "--config"] {
+        assert!(printed.contains(place), "{place}: {printed}");
+    }
+    let ended = in_folder(&Folder::new(), &["--config", "nowhere.yaml"]);
+    assert_eq!(ended.code, BAD_CONFIGURATION);
+    assert!(ended.stderr.contains("nowhere.yaml"), "{}", ended.stderr);
+}
+
+/// What is copied from the repository must work.
+#[test]
+fn the_example_is_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = fs::read_to_string(root.join(".env.example")).expect(".env.example");
+    let variables = example
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='));
+    let folder = Folder::new();
+    fs::copy(
+        root.join("config.yaml.example"),
+        folder.path().join("config.yaml"),
+    )
+    .expect("config.yaml.example");
+    let ended = run(command()
+        .arg("check")
+        .current_dir(folder.path())
+        .envs(variables));
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn version_and_help() {
+    let folder = Folder::new();
+    let version = in_folder(&folder, &["--version"]);
+    assert_eq!(
+        (version.code, version.stdout.trim()),
+        (Some(0), concat!("ai-gateway ", env!("CARGO_PKG_VERSION")))
+    );
+    let help = in_folder(&folder, &["--help"]);
+    assert_eq!(help.code, Some(0));
+    for word in ["check", "demo", "healthcheck", "explain", "--config"] {
+        assert!(help.stdout.contains(word), "{word}: {}", help.stdout);
+    }
+}
+
+#[test]
+fn unknown_arguments_are_refused() {
+    for arguments in [
+        &["serve-me"][..],
+        &["--confg", "x"],
+        &["--config"],
+        &["demo", "--port", "many"],
+        &["check", "extra"],
+    ] {
+        let ended = in_folder(&Folder::new(), arguments);
+        assert!(ended.code.is_some_and(|code| code != 0), "{arguments:?}");
+        assert!(
+            !ended.stderr.is_empty() && !ended.stderr.contains("panicked"),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+/// For images without a shell: the container asks itself.
+#[test]
+fn healthcheck_tells_whether_it_runs() {
+    let upstream = Upstream::saying("fine");
+    let mut gateway = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let folder = Folder::new();
+    let listen = format!("listen: {}", gateway.address);
+    folder.file(
+        "config.yaml",
+        &good().text().replace("listen: 127.0.0.1:0", &listen),
+    );
+    let ended = in_folder(&folder, &["healthcheck"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    gateway.signal(rustix::process::Signal::TERM);
+    gateway.wait();
+    let ended = in_folder(&folder, &["healthcheck"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+}
+
+/// The first thing a newcomer runs: no configuration, no key, no network.
+#[test]
+fn the_demo_shows_a_fallback_and_ends() {
+    let ended = in_folder(&Folder::new(), &["demo", "--port", "0", "--once"]);
+    let printed = ended.stdout;
+    assert_eq!(ended.code, Some(0), "{printed}{}", ended.stderr);
+    assert!(
+        printed.matches("routing_summary").count() >= 2,
+        "plain and streamed:\n{printed}"
+    );
+    for word in ["curl", "429", "data: ", "[DONE]"] {
+        assert!(printed.contains(word), "{word}:\n{printed}");
+    }
+}
+
+/// The `curl` line it prints is pasted into another terminal.
+#[test]
+fn the_demo_keeps_serving() {
+    let folder = Folder::new();
+    let mut child = command()
+        .args(["demo", "--port", "0"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let output = Output::default();
+    output.collect(child.stdout.take().unwrap());
+    output.collect(child.stderr.take().unwrap());
+    let found = output.wait_for(|line| {
+        let rest = line.split_once("curl")?.1.split_once("http://")?.1;
+        rest.split('/')
+            .next()?
+            .replace("localhost", "127.0.0.1")
+            .parse()
+            .ok()
+    });
+    let healthy = found.map(|address| {
+        let mut connection = Connection::open(address);
+        connection.send("GET /health HTTP/1.1\r\nHost: g\r\n\r\n");
+        connection.response().status
+    });
+    drop(child.kill());
+    drop(child.wait());
+    assert_eq!(healthy, Some(200), "{}", output.text());
+}
+
+/// Before blaming a provider one wants to see what the gateway would do, and what it is doing.
+#[test]
+fn explain_prints_the_steps_in_order() {
+    let folder = Folder::new();
+    folder.file("config.yaml", &good().text());
+    let ended = in_folder(&folder, &["explain", "dynamic/n8n"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let at = |word: &str| {
+        ended
+            .stdout
+            .find(word)
+            .unwrap_or_else(|| panic!("{word}: {}", ended.stdout))
+    };
+    assert!(at("model-a") < at("model-b"));
+    assert!(
+        !ended.stdout.contains(&provider_key("a")),
+        "{}",
+        ended.stdout
+    );
+    let ended = in_folder(&folder, &["explain", "dynamic/n9n"]);
+    assert!(ended.code.is_some_and(|code| code != 0));
+    assert!((ended.stdout + &ended.stderr).contains("dynamic/n9n"));
+}
+
+#[test]
+fn explain_asks_the_running_gateway_what_is_cooling() {
+    let a = Upstream::always(Script::body(
+        429,
+        &[("Retry-After", "600")],
+        openai::error("no", "x"),
+    ));
+    let b = Upstream::saying("from b");
+    let config = Config::new()
+        .provider("a", &a)
+        .provider("b", &b)
+        .route("r", [("a", "model-a"), ("b", "model-b")]);
+    let gateway = config.start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let folder = Folder::new();
+    let listen = format!("listen: {}", gateway.address);
+    folder.file(
+        "config.yaml",
+        &config.text().replace("listen: 127.0.0.1:0", &listen),
+    );
+    let ended = in_folder(&folder, &["explain", "r"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("rate_limited"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains(CLIENT_KEY), "{}", ended.stdout);
+}

@@ -1,0 +1,15 @@
+//! Connections: how many, how long, how they are shared and how they end.
+
+mod crowd;
+mod keep_alive;
+mod request;
+mod stop;
+
+use crate::support::{Config, Upstream};
+
+/// A configuration with one route `r`.
+fn config(upstream: &Upstream) -> Config {
+    Config::new()
+        .provider("a", upstream)
+        .route("r", [("a", "model-a")])
+}

@@ -1,0 +1,249 @@
+//! What there is besides chat completions, and how its address may be spelled.
+
+use serde_json::Value;
+
+use crate::support::gateway::{anonymous, request};
+use crate::support::{ClosedPort, Config, Gateway, Upstream, openai};
+
+struct Setting {
+    gateway: Gateway,
+    upstream: Upstream,
+}
+
+fn setting() -> Setting {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &upstream)
+        .route("dynamic/n8n", [("a", "model-a")])
+        .route("r", [("a", "model-a")])
+        .start();
+    Setting { gateway, upstream }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let data = list["data"].as_array().expect("data");
+    data.iter()
+        .filter_map(|model| model["id"].as_str())
+        .collect()
+}
+
+/// Uptime monitors have no key.
+#[test]
+fn health_is_open() {
+    let Setting { gateway, .. } = setting();
+    let response = gateway.exchange(anonymous("GET", "/health", &[], ""));
+    assert_eq!(
+        (response.status, response.text().as_str()),
+        (200, r#"{"status":"healthy"}"#)
+    );
+    assert_eq!(response.header("content-type"), Some("application/json"));
+}
+
+/// n8n and Home Assistant fill their drop-down from this list.
+#[test]
+fn models_lists_the_routes_in_the_order_of_the_file() {
+    let Setting { gateway, .. } = setting();
+    let response = gateway.get("/v1/models");
+    assert_eq!(response.status, 200, "{response}");
+    let list = response.json();
+    assert_eq!(list["object"], "list");
+    assert_eq!(names(&list), ["dynamic/n8n", "r"]);
+    for model in list["data"].as_array().unwrap() {
+        assert_eq!(model["object"], "model", "{model}");
+        assert!(
+            model["created"].is_u64() && model["owned_by"].is_string(),
+            "{model}"
+        );
+    }
+}
+
+/// The SDK percent-encodes the slash of a name; curl users do not.
+#[test]
+fn a_model_by_its_name_in_either_spelling() {
+    let Setting { gateway, .. } = setting();
+    for path in [
+        "/v1/models/dynamic%2Fn8n",
+        "/v1/models/dynamic%2fn8n",
+        "/v1/models/dynamic/n8n",
+    ] {
+        let response = gateway.get(path);
+        assert_eq!(response.status, 200, "{path}: {response}");
+        let model = response.json();
+        assert_eq!(
+            (model["id"].as_str(), model["object"].as_str()),
+            (Some("dynamic/n8n"), Some("model"))
+        );
+    }
+    let response = gateway.get("/v1/models/nobody");
+    assert_eq!(response.status, 404, "{response}");
+    assert!(
+        response.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nobody")
+    );
+}
+
+/// Base URLs are pasted in every form: with and without `/v1`, with a slash too many.
+#[test]
+fn paths_in_every_form_they_are_pasted() {
+    let Setting { gateway, upstream } = setting();
+    for path in [
+        "/v1/models",
+        "/models",
+        "/v1/models/",
+        "/models/",
+        "/v1//models",
+        "//v1/models",
+        "/v1/models?limit=5",
+    ] {
+        let response = gateway.get(path);
+        assert_eq!(response.status, 200, "{path}: {response}");
+        assert_eq!(names(&response.json()).len(), 2, "{path}");
+    }
+    let body = openai::request("r", false);
+    let paths = [
+        "/v1/chat/completions",
+        "/chat/completions",
+        "/v1/chat/completions/",
+        "/v1//chat/completions",
+        "//chat/completions",
+    ];
+    for path in paths {
+        let response = gateway.exchange(request("POST", path, &[], &body));
+        assert_eq!(response.status, 200, "{path}: {response}");
+    }
+    assert_eq!(upstream.requests().len(), paths.len());
+    for path in ["/health/", "//health", "/health?probe=1"] {
+        assert_eq!(gateway.get(path).status, 200, "{path}");
+    }
+    for path in ["/v2/models", "/v1/v1/models", "/v1", "/modelsx"] {
+        let response = gateway.get(path);
+        assert_eq!(
+            (response.status, response.json()["error"]["code"].as_str()),
+            (404, Some("NOT_FOUND")),
+            "{path}"
+        );
+    }
+}
+
+/// The body alone decides: clients send `Accept: application/json` on streams, and forms' content types with JSON.
+#[test]
+fn fields_do_not_overrule_the_body() {
+    let Setting { gateway, .. } = setting();
+    for fields in [
+        &[
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Accept", "text/plain"),
+        ][..],
+        &[
+            ("Content-Type", "text/plain; charset=latin1"),
+            ("Accept", "application/json"),
+        ],
+        &[],
+    ] {
+        for stream in [false, true] {
+            let body = openai::request("r", stream);
+            let response = gateway.exchange(request("POST", "/v1/chat/completions", fields, &body));
+            assert_eq!(response.status, 200, "{response}");
+            let kind = response.header("content-type").unwrap_or_default();
+            let wanted = if stream {
+                "text/event-stream"
+            } else {
+                "application/json"
+            };
+            assert!(kind.starts_with(wanted), "{response}");
+        }
+    }
+}
+
+/// What served an answer can be seen without reading its body, streams included.
+#[test]
+fn routed_answers_tell_where_they_come_from() {
+    let port = ClosedPort::new();
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("dead", &port)
+        .provider("a", &upstream)
+        .route("first", [("a", "model-a")])
+        .route("second", [("dead", "m"), ("a", "vendor/model-b:free")])
+        .start();
+    for stream in [false, true] {
+        let response = gateway.ask("first", stream);
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("a/model-a"),
+            "{response}"
+        );
+        assert_eq!(response.header("x-fallback-count"), Some("0"), "{response}");
+        let response = gateway.ask("second", stream);
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("a/vendor/model-b:free"),
+            "{response}"
+        );
+        assert_eq!(response.header("x-fallback-count"), Some("1"), "{response}");
+    }
+}
+
+/// The id is on every answer, so that a user can name the failed request.
+#[test]
+fn every_answer_has_a_request_id_and_a_date() {
+    let Setting { gateway, .. } = setting();
+    let mut seen = Vec::new();
+    for response in [
+        gateway.get("/health"),
+        gateway.get("/v1/models"),
+        gateway.get("/nowhere"),
+        gateway.exchange(anonymous("GET", "/v1/models", &[], "")),
+        gateway.exchange("nonsense\r\n\r\n"),
+        gateway.ask("r", false),
+        gateway.ask("r", true),
+        gateway.ask("nobody", true),
+    ] {
+        let id = response
+            .header("x-request-id")
+            .unwrap_or_default()
+            .to_owned();
+        assert!(!id.is_empty() && !seen.contains(&id), "{response}");
+        let date = response.header("date").unwrap_or_default();
+        assert!(httpdate::parse_http_date(date).is_ok(), "{response}");
+        seen.push(id);
+    }
+}
+
+/// Several clients: each with its key, its routes, and nothing of the others'.
+#[test]
+fn a_client_sees_its_own_routes_only() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .with("api_keys:")
+        .with("  - {name: home, key: home-key-123456, routes: [r]}")
+        .with("  - {name: work, key: work-key-123456}")
+        .provider("a", &upstream)
+        .route("r", [("a", "model-a")])
+        .route("s", [("a", "model-a")])
+        .start();
+    let ask = |key: &str, route: &str| {
+        let fields = [("X-Api-Key", key)];
+        let body = openai::request(route, false);
+        gateway
+            .exchange(anonymous("POST", "/v1/chat/completions", &fields, &body))
+            .status
+    };
+    let listed = |key: &str| {
+        let response = gateway.exchange(anonymous("GET", "/v1/models", &[("X-Api-Key", key)], ""));
+        names(&response.json()).join(" ")
+    };
+    assert_eq!(
+        [ask("home-key-123456", "r"), ask("home-key-123456", "s")],
+        [200, 404]
+    );
+    assert_eq!(
+        [ask("work-key-123456", "r"), ask("work-key-123456", "s")],
+        [200, 200]
+    );
+    assert_eq!(ask("nobodys-key-1234", "r"), 401);
+    assert_eq!(listed("home-key-123456"), "r");
+    assert_eq!(listed("work-key-123456"), "r s");
+}

@@ -1,0 +1,128 @@
+//! When all fail the status tells the client whether to come back, and when. Never 500, which says nothing.
+
+use super::*;
+
+/// One provider's way to fail.
+enum Way {
+    Dead,
+    Silent,
+    Says(u16),
+    SaysCode(u16, &'static str),
+}
+
+use Way::{Dead, Says, SaysCode, Silent};
+
+/// All steps fail in these ways, in this order; plain and streamed end alike.
+fn ends_in(ways: &[Way], status: u16) -> Response {
+    let port = ClosedPort::new();
+    let upstreams: Vec<Option<Upstream>> = ways
+        .iter()
+        .map(|way| match way {
+            Dead => None,
+            Silent => Some(Upstream::always(Script::default().silence())),
+            Says(status) => Some(saying(*status, "some_code")),
+            SaysCode(status, code) => Some(saying(*status, code)),
+        })
+        .collect();
+    let config = || {
+        let mut config = Config::new().with("default_timeout: 200ms");
+        for (number, upstream) in upstreams.iter().enumerate() {
+            let name = format!("p{number}");
+            config = match upstream {
+                Some(upstream) => config.provider(&name, upstream),
+                None => config.provider(&name, &port),
+            };
+        }
+        let steps = (0..ways.len()).map(|number| Step::new(&format!("p{number}"), "m"));
+        config.route("r", steps).start()
+    };
+    let streamed = config().ask("r", true);
+    let plain = config().ask("r", false);
+    for response in [&streamed, &plain] {
+        assert_eq!(response.status, status, "{response}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/json"),
+            "{response}"
+        );
+        let error = &response.json()["error"];
+        let code = if status == 504 {
+            "ROUTE_TIMEOUT"
+        } else {
+            "ROUTE_EXECUTION_FAILED"
+        };
+        assert_eq!(error["code"], code, "{response}");
+        assert_eq!(response.steps().len(), ways.len(), "{response}");
+        let waits = response.header("retry-after").is_some();
+        assert_eq!(waits, status == 429, "{response}");
+    }
+    plain
+}
+
+fn saying(status: u16, code: &str) -> Upstream {
+    Upstream::always(Script::json(
+        status,
+        &openai::error("the provider's own words", code),
+    ))
+}
+
+macro_rules! final_statuses {
+    ($($name:ident: [$($way:expr),*] => $status:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            ends_in(&[$($way),*], $status);
+        }
+    )*};
+}
+
+final_statuses! {
+    all_rate_limited: [Says(429), Says(429)] => 429;
+    rate_limit_and_quota: [Says(429), Says(402)] => 429;
+    all_out_of_time: [Silent, Silent] => 504;
+    all_too_large: [Says(413), SaysCode(400, "context_length_exceeded")] => 413;
+    all_rejected: [Says(400), Says(422)] => 400;
+    all_without_the_model: [Says(404), SaysCode(400, "model_not_found")] => 404;
+    all_dead: [Dead, Dead] => 502;
+    all_broken: [Says(500), Says(503)] => 502;
+    all_unauthorized: [Says(401), Says(403)] => 502;
+    rejected_and_broken: [Says(400), Says(500)] => 502;
+    rate_limited_and_broken: [Says(429), Says(500)] => 502;
+    dead_does_not_mask_a_rejection: [Dead, Says(400)] => 400;
+    dead_does_not_mask_a_rate_limit: [Dead, Says(429)] => 429;
+    silence_does_not_mask_a_rejection: [Silent, Says(400)] => 400;
+    silence_does_not_mask_what_is_too_large: [Says(413), Silent] => 413;
+    dead_and_silent: [Dead, Silent] => 502;
+}
+
+/// A client can only mend its request if it hears what is wrong with it.
+#[test]
+fn a_rejection_arrives_in_the_providers_own_words() {
+    let response = ends_in(&[Says(400)], 400);
+    let message = response.json()["error"]["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .unwrap()
+            .contains("the provider's own words"),
+        "{response}"
+    );
+    assert_eq!(response.json()["error"]["type"], "invalid_request_error");
+}
+
+/// An error page of a megabyte is not what the client wants to see of each step.
+#[test]
+fn a_providers_words_are_bounded() {
+    let a = Upstream::always(Script::json(503, &openai::error(&"é".repeat(500_000), "x")));
+    let gateway = Config::new()
+        .provider("a", &a)
+        .route("r", [("a", "m")])
+        .start();
+    let response = gateway.ask("r", false);
+    assert_eq!(response.status, 502, "{}", response.status);
+    assert!(
+        response.body.len() < 8 * 1024,
+        "{} bytes",
+        response.body.len()
+    );
+    assert!(response.text().contains("ééé"));
+}

@@ -1,0 +1,245 @@
+//! The architecture as a test: imports point downwards only, and the lower layers stay free of input, output and clocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The map of `lib.rs`.
+const LAYERS: &[(u8, &[&str])] = &[
+    (0, &["json", "openai", "secret", "sse"]),
+    (1, &["config"]),
+    (2, &["adapt", "routing"]),
+    (3, &["http", "telemetry", "upstream"]),
+    (4, &["gateway"]),
+    (5, &["app", "cli", "demo", "main"]),
+];
+
+/// What the layers 0 and 2 must not do, as it shows in their text.
+const IMPURE: &[&str] = &[
+    "Instant::now(",
+    "SystemTime::now(",
+    "log::",
+    "println!(",
+    "std::fs",
+    "std::env",
+    "std::thread",
+    "TcpStream",
+];
+
+struct Source {
+    /// Below `src/`.
+    path: String,
+    /// Without comments and tests.
+    text: String,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        // A test module stands at the end of its file; tests may reach wherever they need to.
+        let code = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        Self {
+            path: path.to_owned(),
+            text: lines.collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    /// `config` for both `config.rs` and `config/mod.rs`.
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    fn is_test(&self) -> bool {
+        let mut parts = self.path.split('/');
+        parts.any(|part| {
+            matches!(
+                part,
+                "tests" | "tests.rs" | "simulation.rs" | "simulation" | "testing.rs"
+            )
+        })
+    }
+
+    /// The rooms this file names: `crate::config::...` and each of `crate::{config, sse}`.
+    fn imports(&self) -> BTreeSet<String> {
+        let name = |text: &str| -> String {
+            text.chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect()
+        };
+        let mut rooms = BTreeSet::new();
+        for rest in self.text.split("crate::").skip(1) {
+            match rest.strip_prefix('{') {
+                Some(list) => {
+                    rooms.extend(members(list).into_iter().map(|member| name(member.trim())))
+                }
+                None => drop(rooms.insert(name(rest))),
+            }
+        }
+        rooms
+    }
+}
+
+/// The members of a `{...}` list whose opening brace is gone, nested lists uncut.
+fn members(list: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut members) = (0, 0, Vec::new());
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                members.push(&list[start..at]);
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                members.push(&list[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    members.retain(|member| !member.trim().is_empty());
+    members
+}
+
+fn layer(room: &str) -> Option<u8> {
+    LAYERS
+        .iter()
+        .find(|(_, rooms)| rooms.contains(&room))
+        .map(|(layer, _)| *layer)
+}
+
+fn violations(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut graph: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for source in sources
+        .iter()
+        .filter(|source| source.path != "lib.rs" && !source.is_test())
+    {
+        let (path, room) = (&source.path, source.room());
+        let Some(from) = layer(room) else {
+            found.push(format!("{path}: {room} is not on the map"));
+            continue;
+        };
+        for import in source.imports().into_iter().filter(|import| import != room) {
+            match layer(&import) {
+                None => found.push(format!(
+                    "{path}: names crate::{import}, which is not on the map"
+                )),
+                Some(to) if to > from => found.push(format!(
+                    "{path}: layer {from} imports {import} of layer {to}"
+                )),
+                Some(3) if from == 3 => found.push(format!("{path}: {room} knows of {import}")),
+                Some(_) => drop(graph.entry(room).or_default().insert(import)),
+            }
+        }
+        let impure = IMPURE
+            .iter()
+            .filter(|word| matches!(from, 0 | 2) && source.text.contains(**word));
+        found.extend(impure.map(|word| format!("{path}: layer {from} says {word}")));
+        if from == 4 && (source.text.contains("ureq") || source.text.contains("TcpStream")) {
+            found.push(format!("{path}: names ureq or a socket"));
+        }
+    }
+    found.extend(
+        graph
+            .keys()
+            .filter(|room| reaches(&graph, room, room))
+            .map(|room| format!("{room} imports itself in a circle")),
+    );
+    found
+}
+
+fn reaches(graph: &BTreeMap<&str, BTreeSet<String>>, from: &str, to: &str) -> bool {
+    let (mut open, mut seen) = (vec![from], BTreeSet::new());
+    while let Some(room) = open.pop() {
+        for import in graph.get(room).into_iter().flatten() {
+            if import == to {
+                return true;
+            }
+            if seen.insert(import) {
+                open.push(import);
+            }
+        }
+    }
+    false
+}
+
+fn collect(folder: &Path, root: &Path, sources: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, root, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let below = path
+                .strip_prefix(root)
+                .expect("below src")
+                .to_string_lossy()
+                .into_owned();
+            let text = fs::read_to_string(&path).expect("a source file");
+            sources.push(Source::new(&below, &text));
+        }
+    }
+}
+
+#[test]
+fn imports_point_downwards_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    collect(&root, &root, &mut sources);
+    assert!(sources.len() > 5, "where is the source?");
+    let found = violations(&sources);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A scanner that finds nothing would let everything pass.
+#[test]
+fn the_scanner_sees_each_kind_of_violation() {
+    for (path, text, expected) in [
+        (
+            "sse.rs",
+            "use crate::config::Config;",
+            "layer 0 imports config of layer 1",
+        ),
+        (
+            "routing/walk.rs",
+            "use crate::{config::{Step, Route}, gateway};",
+            "layer 2 imports gateway of layer 4",
+        ),
+        (
+            "upstream/client.rs",
+            "fn f(x: crate::http::Head) {}",
+            "upstream knows of http",
+        ),
+        (
+            "routing/ledger.rs",
+            "let now = Instant::now();",
+            "says Instant::now(",
+        ),
+        (
+            "gateway/chat.rs",
+            "use std::net::TcpStream;",
+            "names ureq or a socket",
+        ),
+        ("misc.rs", "", "misc is not on the map"),
+    ] {
+        let found = violations(&[Source::new(path, text)]);
+        assert_eq!(found.len(), 1, "{path}: {found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+    let circle = [
+        Source::new("adapt/mod.rs", "use crate::routing::X;"),
+        Source::new("routing/mod.rs", "use crate::adapt::Y;"),
+    ];
+    assert_eq!(violations(&circle).len(), 2);
+    let fine = Source::new(
+        "routing/walk.rs",
+        "use crate::config::Step;\n// crate::gateway\n#[cfg(test)]\nmod tests { use crate::http; }",
+    );
+    assert_eq!(violations(&[fine]), Vec::<String>::new());
+}

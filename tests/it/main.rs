@@ -1,0 +1,28 @@
+//! What the gateway does, seen from outside: the built binary between a raw client and scripted upstreams, on loopback.
+//!
+//! Every test starts a gateway of its own on a port the kernel chooses, so they run in parallel and in any order.
+//! They wait for events, not for time; the timeouts they configure are short because they wait for those to pass.
+
+// A panic is how a test fails. Clippy's own exception for tests covers the test functions, not the functions they call.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod bad_input;
+mod chat;
+mod cli;
+mod cooldowns;
+mod diagnostics;
+mod edge;
+mod endpoints;
+mod faults;
+mod keys;
+mod layers;
+mod logs;
+mod passthrough;
+mod secrets;
+mod stream;
+mod support;

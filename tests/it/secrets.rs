@@ -1,0 +1,152 @@
+//! No key, ever: neither in what the gateway prints at its most talkative, nor in any answer, however hard others try.
+
+use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::gateway::{anonymous, request};
+use crate::support::process::{Folder, command, run};
+use crate::support::{Config, Script, Upstream, openai};
+
+const ENVIRONMENT_KEY: &str = "environment-key-77aa0: #x";
+const HEADER_KEY: &str = "header-key-5d5d5d5d";
+const SECOND_CLIENT_KEY: &str = "second-client-key-31337";
+
+fn keys() -> Vec<String> {
+    let mut keys: Vec<String> = ["echo", "html", "stream"].map(provider_key).to_vec();
+    keys.extend([CLIENT_KEY, SECOND_CLIENT_KEY, ENVIRONMENT_KEY, HEADER_KEY].map(str::to_owned));
+    keys
+}
+
+/// A provider that repeats the key it was sent, as real ones do, with this script made of it.
+fn repeating(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Upstream {
+    Upstream::answering(move |request| {
+        let everything = String::from_utf8_lossy(&request.head.raw).into_owned();
+        let told = everything.replace(['\r', '\n'], " ");
+        script(&told)
+    })
+}
+
+fn config(level: &str, upstreams: &[Upstream; 4]) -> Config {
+    let [echo, html, stream, environment] = upstreams;
+    Config::new()
+        .environment("LOG_LEVEL", level)
+        .environment("PROVIDER_KEY", ENVIRONMENT_KEY)
+        .environment("HEADER_KEY", HEADER_KEY)
+        .with("api_keys:")
+        .with(&format!("  - {{name: one, key: {CLIENT_KEY}}}"))
+        .with(&format!("  - {{name: two, key: {SECOND_CLIENT_KEY}}}"))
+        .provider("echo", echo)
+        .provider("html", html)
+        .provider("stream", stream)
+        .provider_with(
+            "environment",
+            environment,
+            &[
+                "api_key: ${PROVIDER_KEY}",
+                "headers: {X-Extra: \"${HEADER_KEY}\"}",
+            ],
+        )
+        .route("all", [("echo", "m"), ("html", "m"), ("environment", "m")])
+        .route("echo", [("echo", "m")])
+        .route("environment", [("environment", "m")])
+        .route("broken", [("stream", "m")])
+}
+
+#[test]
+fn no_key_in_any_output_or_answer() {
+    for level in ["debug", "trace"] {
+        let upstreams = [
+            repeating(|told| {
+                Script::json(
+                    401,
+                    &openai::error(&format!("Incorrect API key: {told}"), "invalid_api_key"),
+                )
+            }),
+            repeating(|told| {
+                Script::body(
+                    502,
+                    &[("Content-Type", "text/html"), ("X-Told", told)],
+                    format!("<html>{told}"),
+                )
+            }),
+            repeating(|told| {
+                let error = openai::error(told, "x");
+                Script::stream()
+                    .event(&openai::text("one"))
+                    .event(&error)
+                    .last_chunk()
+            }),
+            repeating(|told| Script::body(302, &[("Location", "http://127.0.0.1:1/?key")], told)),
+        ];
+        let gateway = config(level, &upstreams).start();
+        let mut answers = String::new();
+        for route in ["all", "echo", "environment", "broken", "nobody"] {
+            for stream in [false, true] {
+                answers.push_str(&gateway.ask(route, stream).to_string());
+            }
+        }
+        for bytes in [
+            anonymous("GET", "/v1/diagnostics/upstream-models", &[], ""),
+            anonymous("GET", "/v1/models", &[("X-Api-Key", SECOND_CLIENT_KEY)], ""),
+            request("GET", "/v1/diagnostics/routes", &[], ""),
+            request("GET", &format!("/v1/nowhere?api_key={CLIENT_KEY}"), &[], ""),
+            request("POST", "/v1/chat/completions", &[], "{"),
+            format!("GET /v1/models HTTP/1.1\r\nHost: g\r\nX-Api-Key: {CLIENT_KEY}\r\nbroken line\r\n\r\n").into_bytes(),
+        ] {
+            answers.push_str(&gateway.exchange(bytes).to_string());
+        }
+        gateway.wait_for_log(|line| line["msg"] == "request");
+        let printed = gateway.output.text();
+        assert!(
+            printed.lines().count() > 10,
+            "nothing was logged:\n{printed}"
+        );
+        assert!(
+            answers.contains("Incorrect API key"),
+            "the provider's words are gone: {answers}"
+        );
+        for key in keys() {
+            assert!(!answers.contains(&key), "{key} in an answer:\n{answers}");
+            assert!(!printed.contains(&key), "{key} in the output:\n{printed}");
+        }
+        for upstream in &upstreams {
+            for request in upstream.requests() {
+                let head = String::from_utf8_lossy(&request.head.raw).into_owned();
+                assert!(
+                    !head.contains(CLIENT_KEY),
+                    "the client's key at a provider: {head}"
+                );
+            }
+        }
+    }
+}
+
+/// The commands read the same file.
+#[test]
+fn no_key_from_the_commands() {
+    let upstreams = std::array::from_fn(|_| Upstream::saying("fine"));
+    let folder = Folder::new();
+    let good = folder.file("good.yaml", &config("debug", &upstreams).text());
+    let bad = config("debug", &upstreams)
+        .text()
+        .replace("base_url: http", "base_url: nonsense");
+    let bad = folder.file("bad.yaml", &(bad + "surprise: 1\n"));
+    for arguments in [
+        vec!["check", "--config", good.to_str().unwrap()],
+        vec!["check", "--config", bad.to_str().unwrap()],
+        vec!["explain", "all", "--config", good.to_str().unwrap()],
+        vec!["--config", bad.to_str().unwrap()],
+    ] {
+        let ended = run(command()
+            .args(&arguments)
+            .env("PROVIDER_KEY", ENVIRONMENT_KEY)
+            .env("HEADER_KEY", HEADER_KEY)
+            .env("LOG_LEVEL", "trace"));
+        let printed = ended.stdout + &ended.stderr;
+        assert!(!printed.is_empty(), "{arguments:?}");
+        for key in keys() {
+            assert!(
+                !printed.contains(&key),
+                "{key} printed by {arguments:?}:\n{printed}"
+            );
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The two ends of the gateway and the gateway itself, all scriptable.
+
+pub mod client;
+pub mod config;
+pub mod gateway;
+pub mod mock;
+pub mod openai;
+pub mod process;
+pub mod script;
+pub mod signal;
+pub mod upstream;
+pub mod wire;
+
+mod smoke;
+
+pub use client::{Connection, End, Response};
+pub use config::{Config, Step};
+pub use gateway::Gateway;
+pub use script::Script;
+pub use signal::Signal;
+pub use upstream::{ClosedPort, Upstream};
+
+use std::time::Duration;
+
+/// How long an event that must come may take. Only a failing test waits this long.
+pub const PATIENCE: Duration = Duration::from_secs(10);
