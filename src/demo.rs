@@ -225,7 +225,7 @@ fn print_events(answer: &str) {
     let mut summary_of = None;
     while let Some(Ok(item)) = decoder.next_item() {
         if let sse::Item::Event(event) = item {
-            print(&format!("  event: {}\n", event.data));
+            print(&format!("  data: {}\n", event.data));
             summary_of.get_or_insert(event.data);
         }
     }

@@ -96,8 +96,11 @@ fn keys(table: &Table) -> Vec<Secret> {
 /// A key that can stand in a header. White space around it comes from a pasted line or a `.env` file with CRLF.
 fn key(value: &Value, text: &Text) -> Option<Secret> {
     let key = text.content.trim();
-    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        value.report("holds a space or another character that no key has");
+    if !key
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
+        value.report("holds a character that cannot stand in a header");
         return None;
     }
     (!key.is_empty()).then(|| Secret::new(key))

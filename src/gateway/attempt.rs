@@ -7,17 +7,17 @@ use crate::adapt;
 use crate::config::Step;
 use crate::openai::answer::{Answer, Flaw, Usage};
 use crate::openai::assemble::Assembler;
-use crate::openai::chunk::DONE;
+use crate::openai::chunk::{Chunk, ChunkKind, DONE};
 use crate::openai::provider_error::{ProviderError, error_of};
 use crate::openai::request::ChatRequest;
 use crate::openai::unfold::unfold;
 use crate::routing::reset::told;
 use crate::routing::{Class, Failure, Observed, Told, classify};
 use crate::secret::Secret;
-use crate::upstream::{CallError, Client, Hangup, Response};
+use crate::upstream::{Body, CallError, Client, Hangup, Response};
 
 use super::events::{Events, data_of};
-use super::prelude::{Opened, open};
+use super::prelude::{Opened, cut, open};
 use super::provider_call::ProviderCall;
 
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
@@ -93,7 +93,7 @@ impl Call<'_> {
         let is_stream = is_event_stream(&response);
         let body = self.read_all(response, max_answer)?;
         let text = if is_stream || body.starts_with("data:") {
-            assemble(&body).map_err(|flaw| failure_of_flaw(status, flaw))?
+            assemble(status, &body)?
         } else {
             body
         };
@@ -136,11 +136,9 @@ impl Call<'_> {
             .headers()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        // The status says enough when the body does not arrive; but a client that left is a client that left.
-        let body = match response.body.read_to_end(LONGEST_REFUSAL, self.deadline) {
+        let body = match beginning(response.body, self.deadline) {
             Ok(body) => body,
-            Err(CallError::Cancelled) => return failure_of(&CallError::Cancelled),
-            Err(_) => Vec::new(),
+            Err(cancelled) => return failure_of(&cancelled),
         };
         let text = String::from_utf8_lossy(&body);
         let said = error_of(&text).unwrap_or_else(|| ProviderError {
@@ -155,6 +153,22 @@ impl Call<'_> {
         };
         observe(status, &find, &said)
     }
+}
+
+/// What can be had of a refusal's body. Its status says enough when it breaks off, or is too long; but a client that left
+/// is a client that left.
+fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    while bytes.len() < LONGEST_REFUSAL {
+        match body.read(&mut buffer, deadline) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
+            Err(_) => break,
+        }
+    }
+    Ok(bytes)
 }
 
 fn observe<'a>(
@@ -215,10 +229,16 @@ fn is_event_stream(response: &Response) -> bool {
     })
 }
 
-fn assemble(body: &str) -> Result<String, Flaw> {
+/// One object from a stream that is all there.
+fn assemble(status: u16, body: &str) -> Result<String, Failure> {
+    let flawed = |flaw| failure_of_flaw(status, flaw);
     let mut assembler = Assembler::new();
+    let mut complete = false;
     for data in data_of(body) {
-        assembler.push(&data)?;
+        let chunk = Chunk::inspect(&data);
+        complete |= chunk.finished || chunk.kind == ChunkKind::Done;
+        assembler.push(&data).map_err(flawed)?;
     }
-    assembler.finish()
+    let object = assembler.finish().map_err(flawed)?;
+    if complete { Ok(object) } else { Err(cut()) }
 }

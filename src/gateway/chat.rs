@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::config::{self, ResponseModel, Route};
+use crate::config::{self, ResponseModel, Route, Step};
 use crate::http::{Exchange, Response, ResponseHead};
 use crate::openai::answer::rewrite;
 use crate::openai::error::Code;
@@ -115,24 +115,33 @@ fn serve(
                 step.stall_timeout,
                 &gateway.redactor,
             );
-            end_stream(gateway, journal, relayed, answered);
+            end_stream(gateway, journal, step, relayed, answered);
         }
     }
 }
 
 /// A stream that broke after the commit point has been answered with 200; the log and the ledger know better.
-fn end_stream(gateway: &Gateway, mut journal: Journal, relayed: Relayed, mut answered: Answered) {
+fn end_stream(
+    gateway: &Gateway,
+    mut journal: Journal,
+    step: &Step,
+    relayed: Relayed,
+    mut answered: Answered,
+) {
     journal.used(relayed.usage);
-    let mut status = 200;
-    if let Some(failure) = relayed.failure {
-        journal.failed(failure.class.label());
-        if failure.class == Class::Cancelled {
-            status = CLIENT_GONE;
-        }
-        answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());
-        gateway.memory.changed();
+    let Some(failure) = relayed.failure else {
+        return journal.end(200);
+    };
+    journal.failed(failure.class.label());
+    let gone = failure.class == Class::Cancelled;
+    if !gone {
+        let duration = answered.started().elapsed();
+        let index = answered.step_index();
+        journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
     }
-    journal.end(status);
+    answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());
+    gateway.memory.changed();
+    journal.end(if gone { CLIENT_GONE } else { 200 });
 }
 
 /// Every step failed: the status tells whether to retry, the details why.

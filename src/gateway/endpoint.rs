@@ -1,5 +1,5 @@
-//! Which endpoint a path names. Base URLs are pasted in every form, so `/v1` may be absent or doubled, and slashes may
-//! be doubled or trailing.
+//! Which endpoint a path names. Base URLs are pasted in every form, so `/v1` may be absent, and slashes may be
+//! doubled or trailing.
 
 use percent_encoding::percent_decode_str;
 
@@ -22,7 +22,7 @@ impl Endpoint {
             .split('/')
             .filter(|segment| !segment.is_empty())
             .peekable();
-        while segments.next_if_eq(&"v1").is_some() {}
+        let _ = segments.next_if_eq(&"v1");
         let segments: Vec<&str> = segments.collect();
         match segments.as_slice() {
             ["health"] => Some(Self::Health),
@@ -78,7 +78,7 @@ mod tests {
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),
-            ("/v1/v1/chat/completions", Some(Endpoint::ChatCompletions)),
+            ("/v1/v1/chat/completions", None),
             ("//v1/models", Some(Endpoint::Models)),
             ("/v1/models/", Some(Endpoint::Models)),
             (

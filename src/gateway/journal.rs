@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Step;
 use crate::http::Exchange;
 use crate::openai::chunk::Usage;
+use crate::routing::{Class, Failure};
+use crate::secret::Redactor;
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -25,20 +28,6 @@ pub struct Journal {
     served_by: Option<String>,
     usage: Option<Usage>,
     error: Option<&'static str>,
-}
-
-/// An attempt that failed.
-pub struct FailedAttempt<'a> {
-    pub step: usize,
-    pub provider: &'a str,
-    pub model: &'a str,
-    pub class: &'static str,
-    pub status: Option<u16>,
-    /// Masked already.
-    pub error: &'a str,
-    pub duration: Duration,
-    /// Whoever runs the gateway has to act: a key is refused.
-    pub needs_operator: bool,
 }
 
 impl Journal {
@@ -88,23 +77,31 @@ impl Journal {
         self.error = Some(error);
     }
 
-    pub fn attempt_failed(&self, attempt: &FailedAttempt<'_>) {
-        let level = if attempt.needs_operator {
-            log::Level::Error
-        } else {
-            log::Level::Info
+    /// One attempt came to nothing. A refused key needs whoever runs the gateway; other failures are why there are
+    /// several steps.
+    pub fn attempt_failed(
+        &self,
+        step_index: usize,
+        step: &Step,
+        failure: &Failure,
+        duration: Duration,
+        redactor: &Redactor,
+    ) {
+        let level = match failure.class {
+            Class::Unauthorized => log::Level::Error,
+            _ => log::Level::Info,
         };
         log::log!(
             level,
             request_id = self.request_id.as_str(),
             route = self.route.as_deref(),
-            step = attempt.step,
-            provider = attempt.provider,
-            model = attempt.model,
-            class = attempt.class,
-            status = attempt.status,
-            error = attempt.error,
-            duration_ms = milliseconds(attempt.duration);
+            step = step_index,
+            provider = step.provider.name.as_str(),
+            model = step.model.as_str(),
+            class = failure.class.label(),
+            status = failure.status,
+            error = redactor.redact(&failure.message).as_str(),
+            duration_ms = milliseconds(duration);
             "attempt failed"
         );
     }

@@ -161,7 +161,8 @@ impl Gateway {
 
     fn upstream_models(&self, exchange: Exchange<'_>, journal: Journal) {
         let probe = || upstream_models::probe(&self.config.providers, &self.client, &self.redactor);
-        let Some(report) = self.probe.report(probe) else {
+        let most_waiting = self.config.server.max_concurrent_requests / 4;
+        let Some(report) = self.probe.report(most_waiting, probe) else {
             return reply::refuse_overload(exchange, journal);
         };
         let status = if report.ok { 200 } else { 503 };

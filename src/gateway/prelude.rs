@@ -30,6 +30,7 @@ pub struct Opened {
 /// The failure that lets the next step try: nothing has been sent yet.
 pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
     let mut held = Held::default();
+    let mut finished = false;
     loop {
         while let Some(item) = events
             .next_here()
@@ -38,6 +39,7 @@ pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
             // Comments say that the provider is at work; the client is not told, as it may yet be another one.
             let Item::Event(event) = item else { continue };
             let chunk = Chunk::inspect(&event.data);
+            finished |= chunk.finished;
             match chunk.kind {
                 ChunkKind::Content => {
                     held.events.push(event);
@@ -58,17 +60,18 @@ pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
             }
         }
         if !events.wait(deadline).map_err(|error| failure_of(&error))? {
-            return Err(if held.events.is_empty() {
-                Failure::new(Class::BadResponse, "the stream ended without an event")
-            } else {
-                nothing_said()
-            });
+            return Err(if finished { nothing_said() } else { cut() });
         }
     }
 }
 
 fn nothing_said() -> Failure {
     Failure::new(Class::EmptyAnswer, "the stream ended without content")
+}
+
+/// The provider did not say that it was done: what was to come is not known.
+pub fn cut() -> Failure {
+    Failure::new(Class::BadResponse, "the stream was cut before its end")
 }
 
 #[derive(Default)]

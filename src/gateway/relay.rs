@@ -11,11 +11,11 @@ use crate::sse::{Event, Item, encode};
 
 use super::attempt::{failure_of, failure_of_error};
 use super::events::Events;
-use super::prelude::Opened;
+use super::prelude::{Opened, cut};
 
 /// How long the end of an answer may take after its `[DONE]`, for the connection's sake: it can be used again only when
 /// it was read to the end, and that usually came with the last event.
-const TAIL: Duration = Duration::from_millis(100);
+const TAIL: Duration = Duration::from_millis(50);
 
 /// What is put into a stream.
 pub struct Marks<'a> {
@@ -55,8 +55,10 @@ pub fn relay(
     } = relay;
     match &failure {
         None => {
-            stream.finish();
+            // The client has its `[DONE]`. The connection is read to its end first, so that a client's next request
+            // finds it in the pool.
             read_tail(&mut events);
+            stream.finish();
         }
         Some(failure) if failure.class == Class::Cancelled => {}
         Some(failure) => {
@@ -160,10 +162,7 @@ impl Relay<'_, '_> {
     /// The provider closed without `[DONE]`: complete only if it said why it stopped.
     fn end(&mut self) -> Result<(), Failure> {
         if !self.finished {
-            return Err(Failure::new(
-                Class::BadResponse,
-                "the stream was cut before its end",
-            ));
+            return Err(cut());
         }
         encode(&mut self.out, DONE);
         self.flush()

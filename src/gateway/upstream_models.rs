@@ -23,9 +23,6 @@ const FRESH: Duration = Duration::from_secs(10);
 /// How long one provider may take.
 const LIMIT: Duration = Duration::from_secs(25);
 
-/// Requests that may wait for the probe in flight; more are turned away.
-const MOST_WAITING: usize = 8;
-
 /// Providers asked at once.
 const MOST_THREADS: usize = 32;
 
@@ -68,8 +65,13 @@ struct State {
 }
 
 impl SharedProbe {
-    /// A fresh report: the shared one, the one in flight, or one of its own. `None` when too many wait already.
-    pub fn report(&self, probe: impl FnOnce() -> Report) -> Option<Arc<Report>> {
+    /// A fresh report: the shared one, the one in flight, or one of its own. `None` when `most_waiting` requests wait
+    /// for it already: each holds a worker, and nobody had to show a key.
+    pub fn report(
+        &self,
+        most_waiting: usize,
+        probe: impl FnOnce() -> Report,
+    ) -> Option<Arc<Report>> {
         let mut state = self.state();
         loop {
             if let Some((at, report)) = &state.latest
@@ -80,7 +82,7 @@ impl SharedProbe {
             if !state.in_flight {
                 break;
             }
-            if state.waiting >= MOST_WAITING {
+            if state.waiting >= most_waiting {
                 return None;
             }
             state.waiting += 1;

@@ -11,7 +11,7 @@ use crate::upstream::Hangup;
 
 use super::Gateway;
 use super::attempt::{Call, Reached, Success};
-use super::journal::{FailedAttempt, Journal};
+use super::journal::Journal;
 use super::memory::random;
 
 /// How a walk ended.
@@ -73,7 +73,16 @@ pub fn walk(
                 };
             }
             Err(failure) => {
-                log_failure(gateway, route, journal, &attempt, &failure);
+                if let Some(step) = route.steps.get(attempt.step_index) {
+                    let duration = attempt.started.elapsed();
+                    journal.attempt_failed(
+                        attempt.step_index,
+                        step,
+                        &failure,
+                        duration,
+                        &gateway.redactor,
+                    );
+                }
                 let now = Instant::now();
                 walk.failed(
                     &mut gateway.memory.ledger(),
@@ -109,29 +118,6 @@ fn call(
         hangup,
     }
     .make(&gateway.client, gateway.config.server.max_answer)
-}
-
-/// A refused key needs whoever runs the gateway; other failures are why there are several steps.
-fn log_failure(
-    gateway: &Gateway,
-    route: &Route,
-    journal: &Journal,
-    attempt: &Attempt,
-    failure: &Failure,
-) {
-    let Some(step) = route.steps.get(attempt.step_index) else {
-        return;
-    };
-    journal.attempt_failed(&FailedAttempt {
-        step: attempt.step_index,
-        provider: &step.provider.name,
-        model: &step.model,
-        class: failure.class.label(),
-        status: failure.status,
-        error: &gateway.redactor.redact(&failure.message),
-        duration: attempt.started.elapsed(),
-        needs_operator: failure.class == Class::Unauthorized,
-    });
 }
 
 /// The client's socket, as the upstream client watches it.

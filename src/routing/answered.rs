@@ -36,6 +36,11 @@ impl Answered {
         self.attempt.step_index
     }
 
+    /// When the call that answered began.
+    pub fn started(&self) -> Instant {
+        self.attempt.started
+    }
+
     /// How many other steps failed or were skipped before.
     pub fn fallbacks(&self) -> usize {
         let mut others: Vec<usize> = self
