@@ -11,6 +11,9 @@ use rustix::net::{SocketFlags, acceptfrom_with, sockopt};
 /// How long no connection is accepted after the system had no descriptor or memory for one.
 const BACKOFF: Duration = Duration::from_millis(50);
 
+/// Clients turned away before each such pause. The others wait: there may be room for them after it.
+const TURNED_AWAY: usize = 16;
+
 /// What came of looking for a new connection.
 pub(super) enum Accepted {
     New(TcpStream, SocketAddr),
@@ -110,13 +113,14 @@ impl Acceptor {
         }
     }
 
-    /// Nobody's descriptor could be freed: turns one client away, and pauses.
+    /// Nobody's descriptor could be freed: turns some clients away, and pauses.
     pub fn turn_away(&mut self, now: Instant) {
         self.not_before = Some(now + BACKOFF);
         if self.reserve.take().is_some()
             && let Some((listener, _)) = self.listeners.iter().find(|(_, ready)| *ready)
         {
-            drop(listener.accept());
+            let turned_away = (0..TURNED_AWAY).map_while(|_| listener.accept().ok());
+            turned_away.for_each(drop);
         }
         self.reserve = reserve().ok();
     }
