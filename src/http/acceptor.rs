@@ -59,6 +59,14 @@ impl Acceptor {
         }
     }
 
+    /// There may be somebody of whom the poll had no time to tell.
+    pub fn all_ready(&mut self) {
+        self.not_before = None;
+        self.listeners
+            .iter_mut()
+            .for_each(|(_, ready)| *ready = true);
+    }
+
     /// When to look for new connections without being told; `None`: only when told.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.listeners.iter().any(|(_, ready)| *ready);
@@ -92,23 +100,19 @@ impl Acceptor {
                 // There may be another listener.
                 Accepted::Lost
             }
-            // accept(2): errors of the connection itself, to be taken like EAGAIN by trying again.
-            Err(
-                Errno::INTR
-                | Errno::CONNABORTED
-                | Errno::PROTO
-                | Errno::PERM
-                | Errno::NETDOWN
-                | Errno::NETUNREACH
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::NOPROTOOPT
-                | Errno::OPNOTSUPP
-                | Errno::NONET,
-            ) => Accepted::Lost,
+            // accept(2): errors of the connection itself.
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => Accepted::Lost,
             Err(error) => {
                 self.report(error);
-                Accepted::Exhausted
+                if matches!(
+                    error,
+                    Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+                ) {
+                    return Accepted::Exhausted;
+                }
+                // A firewall, or a network that is down: this may be over soon, and must not make the front spin.
+                self.not_before = Some(now + BACKOFF);
+                Accepted::None
             }
         }
     }

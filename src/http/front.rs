@@ -28,6 +28,9 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 const ACCEPTS_A_TURN: usize = 64;
 const READS_A_TURN: usize = 16;
 
+/// What the heads that are not whole may take up together: all connections with a full head each would be 200 MB.
+const MAX_BUFFERED: usize = 16 * 1024 * 1024;
+
 /// A connection that the front waits on.
 struct Parked {
     connection: Connection,
@@ -55,6 +58,8 @@ pub(super) struct Front {
     /// Connections with more to read, whose turn was over: the poll reports only what is new.
     again: BTreeSet<usize>,
     scratch: Vec<u8>,
+    /// Bytes of memory that the heads which are not whole take up.
+    buffered: usize,
     next_id: usize,
     /// When a graceful stop ends; `None` before it began.
     stop_by: Option<Instant>,
@@ -77,6 +82,7 @@ impl Front {
             deadlines: Deadlines::default(),
             again: BTreeSet::new(),
             scratch: Vec::with_capacity(READ_SIZE),
+            buffered: 0,
             next_id: 0,
             stop_by: None,
         })
@@ -112,6 +118,7 @@ impl Front {
             }
             self.accept(now);
             self.take_returns(now);
+            self.bound_heads(now);
             while let Some(id) = self.deadlines.expired(now) {
                 self.expire(id, now);
             }
@@ -298,13 +305,25 @@ impl Front {
             }
             wait.registered = true;
         }
+        self.buffered += connection.buffer.capacity();
         self.deadlines.insert(wait.phase, wait.deadline, id);
         self.parked.insert(id, Parked { connection, wait });
+    }
+
+    /// Keeps the memory of heads that are not whole within its bound, at the cost of the slowest.
+    fn bound_heads(&mut self, now: Instant) {
+        while self.buffered > MAX_BUFFERED
+            && let Some((_, id)) = self.deadlines.oldest(Phase::Head)
+            && let Some((connection, wait)) = self.unpark(id)
+        {
+            self.refuse(connection, wait, Refusal::TOO_MANY_CONNECTIONS, now);
+        }
     }
 
     fn unpark(&mut self, id: usize) -> Option<(Connection, Wait)> {
         let Parked { connection, wait } = self.parked.remove(&id)?;
         self.deadlines.remove(wait.phase, wait.deadline, id);
+        self.buffered = self.buffered.saturating_sub(connection.buffer.capacity());
         Some((connection, wait))
     }
 

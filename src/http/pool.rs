@@ -50,6 +50,8 @@ struct State {
     lingering: usize,
     alive: usize,
     wanting: bool,
+    /// No thread could be started the last time.
+    short: bool,
     closed: bool,
 }
 
@@ -95,25 +97,33 @@ impl Pool {
             worker.unpark();
             return Ok(());
         }
+        let mut shortage = None;
         if state.alive < self.max {
-            // Started under the lock: thread creation is short, and the counts stay true.
+            // Started under the lock: that is short, and the counts stay true.
             match spawn() {
                 Ok(()) => {
                     state.alive += 1;
                     state.called += 1;
+                    state.short = false;
                     return Ok(());
                 }
-                Err(error) => log::warn!("no thread for another worker: {error}"),
-            }
-            if state.alive == 0 {
-                return state.queue.pop_back().map_or(Ok(()), Err);
+                Err(error) => shortage = (!mem::replace(&mut state.short, true)).then_some(error),
             }
         }
+        let refused = if state.alive == 0 {
+            state.queue.pop_back()
+        } else {
+            None
+        };
         // Either one lingers, or all are busy and the first to finish takes it.
         if state.lingering > 0 && !mem::replace(&mut state.wanting, true) {
             let _ = rustix::io::write(&self.wanted, &1u64.to_ne_bytes());
         }
-        Ok(())
+        drop(state);
+        if let Some(error) = shortage {
+            log::warn!("no thread for another worker: {error}");
+        }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Waits for the next job. `None`: the worker shall leave.

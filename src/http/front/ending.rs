@@ -19,6 +19,8 @@ const MAX_DISCARDED: usize = 8 * 1024 * 1024;
 const MAX_CLOSING: Duration = Duration::from_secs(2);
 /// A new connection is not pushed out by the next one before it had this long to send something.
 const FRESH_GRACE: Duration = Duration::from_secs(1);
+/// Turns of accepting when the server stops: as many as the listeners' backlog can hold.
+const LAST_ACCEPTS: usize = 64;
 /// How long handlers may take, after the shutdown timeout has cut their clients off, to notice and log it.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
@@ -117,12 +119,8 @@ impl Front {
         let stop_by = match self.stop_by {
             Some(stop_by) => stop_by,
             None => {
-                // Who is in the queue has connected before the stop, and is served.
-                self.accept(now);
-                self.acceptor.close();
-                let stop_by = now + self.edge.limits.shutdown_timeout;
-                self.stop_by = Some(stop_by);
-                stop_by
+                self.take_last_requests(now);
+                *self.stop_by.insert(now + self.edge.limits.shutdown_timeout)
             }
         };
         for phase in [Phase::Fresh, Phase::Idle] {
@@ -146,6 +144,19 @@ impl Front {
         self.edge.pool.close();
         self.await_last_words();
         Some(Drained { unfinished })
+    }
+
+    /// Who has connected and asked before the stop is served, also if the poll had no time to tell of them yet.
+    fn take_last_requests(&mut self, now: Instant) {
+        self.acceptor.all_ready();
+        for _ in 0..LAST_ACCEPTS {
+            self.accept(now);
+        }
+        self.acceptor.close();
+        let waiting: Vec<usize> = self.parked.keys().copied().collect();
+        for id in waiting {
+            self.look_at(id, now);
+        }
     }
 
     fn await_last_words(&mut self) {

@@ -1,5 +1,7 @@
 //! Which heads are taken, and what the others are told.
 
+use proptest::prelude::*;
+
 use super::{Running, status};
 use crate::config;
 use crate::http::framing::Framing;
@@ -112,6 +114,30 @@ fn fields_that_mean_two_things_are_refused() {
     ] {
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(parse(head.as_bytes()).err(), expected, "{host:?}");
+    }
+}
+
+proptest! {
+    /// Whatever is changed in a valid head, there is an answer to it and no panic; and what is accepted has no byte
+    /// that another reader could take for the end of a line.
+    #[test]
+    fn no_damage_to_a_head_confuses_the_parser(
+        changes in prop::collection::vec((0..90usize, prop::sample::select(b"\r\n\0\t :,;5aZ/?*\x7f\xff".as_slice())), 0..4),
+    ) {
+        let mut head = *b"POST /v1/x?y HTTP/1.1\r\nHost: a:80\r\nContent-Length: 12\r\nX-Long-Name: some value 1234\r\n\r\n";
+        for (place, byte) in changes {
+            if let Some(old) = head.get_mut(place) {
+                *old = byte;
+            }
+        }
+        if let Ok(Some(length)) = head_length(&head, 0) {
+            let parsed = Head::parse(&head[..length], &config::Server::default());
+            if let Ok(parsed) = parsed {
+                for (name, value) in parsed.fields() {
+                    prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{Drained, Running, status};
+use super::{Client, Drained, Running, status};
 
 #[test]
 fn a_handler_that_panics_or_forgets_costs_one_answer() {
@@ -51,6 +51,20 @@ fn a_request_sent_before_the_stop_is_answered() {
         assert_eq!(client.answer().1, "/x -");
         assert_eq!(server.stop(), Drained { unfinished: 0 });
     }
+}
+
+#[test]
+fn a_crowd_that_asked_before_the_stop_is_answered() {
+    let server = Running::start(|limits| limits.max_concurrent_requests = 1000);
+    let mut clients: Vec<Client> = (0..400).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.get("/x");
+    }
+    server.stopper.stop();
+    for client in &mut clients {
+        assert_eq!(client.answer().1, "/x -");
+    }
+    assert_eq!(server.stop(), Drained { unfinished: 0 });
 }
 
 #[test]

@@ -169,3 +169,19 @@ fn connections_that_are_reset_at_once_do_no_harm() {
     assert_eq!(unasked.kind(), ErrorKind::WouldBlock);
     server.assert_alive();
 }
+
+#[test]
+fn half_heads_on_all_connections_do_not_fill_the_memory() {
+    let server = Running::start(|_| {});
+    let half = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(31 << 10));
+    let mut clients: Vec<Client> = (0..800).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send(&half);
+    }
+    // The first to come have had the most time.
+    assert_eq!(status(&clients[0].rest()), 503);
+    let mut last = clients.pop().unwrap();
+    last.send("\r\n\r\n");
+    assert_eq!(status(&last.answer().0), 200);
+    server.assert_alive();
+}
