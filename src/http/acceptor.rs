@@ -11,6 +11,9 @@ use rustix::net::{SocketFlags, acceptfrom_with, sockopt};
 /// How long no connection is accepted after the system had no descriptor or memory for one.
 const BACKOFF: Duration = Duration::from_millis(50);
 
+/// Clients turned away before each such pause. The others wait: there may be room for them after it.
+const TURNED_AWAY: usize = 16;
+
 /// What came of looking for a new connection.
 pub(super) enum Accepted {
     New(TcpStream, SocketAddr),
@@ -56,6 +59,14 @@ impl Acceptor {
         }
     }
 
+    /// There may be somebody of whom the poll had no time to tell.
+    pub fn all_ready(&mut self) {
+        self.not_before = None;
+        self.listeners
+            .iter_mut()
+            .for_each(|(_, ready)| *ready = true);
+    }
+
     /// When to look for new connections without being told; `None`: only when told.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.listeners.iter().any(|(_, ready)| *ready);
@@ -89,34 +100,31 @@ impl Acceptor {
                 // There may be another listener.
                 Accepted::Lost
             }
-            // accept(2): errors of the connection itself, to be taken like EAGAIN by trying again.
-            Err(
-                Errno::INTR
-                | Errno::CONNABORTED
-                | Errno::PROTO
-                | Errno::PERM
-                | Errno::NETDOWN
-                | Errno::NETUNREACH
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::NOPROTOOPT
-                | Errno::OPNOTSUPP
-                | Errno::NONET,
-            ) => Accepted::Lost,
+            // accept(2): errors of the connection itself.
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => Accepted::Lost,
             Err(error) => {
                 self.report(error);
-                Accepted::Exhausted
+                if matches!(
+                    error,
+                    Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+                ) {
+                    return Accepted::Exhausted;
+                }
+                // A firewall, or a network that is down: this may be over soon, and must not make the front spin.
+                self.not_before = Some(now + BACKOFF);
+                Accepted::None
             }
         }
     }
 
-    /// Nobody's descriptor could be freed: turns one client away, and pauses.
+    /// Nobody's descriptor could be freed: turns some clients away, and pauses.
     pub fn turn_away(&mut self, now: Instant) {
         self.not_before = Some(now + BACKOFF);
         if self.reserve.take().is_some()
             && let Some((listener, _)) = self.listeners.iter().find(|(_, ready)| *ready)
         {
-            drop(listener.accept());
+            let turned_away = (0..TURNED_AWAY).map_while(|_| listener.accept().ok());
+            turned_away.for_each(drop);
         }
         self.reserve = reserve().ok();
     }

@@ -1,11 +1,13 @@
 //! The front thread: new connections, idle ones, and heads that are not whole yet.
 
+mod ending;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -13,7 +15,7 @@ use mio::{Events, Interest, Poll, Token};
 use super::acceptor::{Accepted, Acceptor};
 use super::connection::{Connection, Fill, READ_SIZE};
 use super::deadlines::{Deadlines, Phase};
-use super::edge::{Edge, Return, shut};
+use super::edge::{Edge, Return};
 use super::head::Head;
 use super::pool::Job;
 use super::refusal::Refusal;
@@ -25,14 +27,9 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 /// Connections accepted, and reads of one connection, before the others have their turn.
 const ACCEPTS_A_TURN: usize = 64;
 const READS_A_TURN: usize = 16;
-/// What is taken from a client that sends on after an answer that closes, so that it can come to read the answer: a
-/// body with some images. It costs a copy into one buffer.
-const MAX_DISCARDED: usize = 8 * 1024 * 1024;
-const MAX_CLOSING: Duration = Duration::from_secs(2);
-/// A new connection is not pushed out by the next one before it had this long to send something.
-const FRESH_GRACE: Duration = Duration::from_secs(1);
-/// How long handlers may take, after the shutdown timeout has cut their clients off, to notice and log it.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// What the heads that are not whole may take up together: all connections with a full head each would be 200 MB.
+const MAX_BUFFERED: usize = 16 * 1024 * 1024;
 
 /// A connection that the front waits on.
 struct Parked {
@@ -61,6 +58,8 @@ pub(super) struct Front {
     /// Connections with more to read, whose turn was over: the poll reports only what is new.
     again: BTreeSet<usize>,
     scratch: Vec<u8>,
+    /// Bytes of memory that the heads which are not whole take up.
+    buffered: usize,
     next_id: usize,
     /// When a graceful stop ends; `None` before it began.
     stop_by: Option<Instant>,
@@ -83,6 +82,7 @@ impl Front {
             deadlines: Deadlines::default(),
             again: BTreeSet::new(),
             scratch: Vec::with_capacity(READ_SIZE),
+            buffered: 0,
             next_id: 0,
             stop_by: None,
         })
@@ -118,6 +118,7 @@ impl Front {
             }
             self.accept(now);
             self.take_returns(now);
+            self.bound_heads(now);
             while let Some(id) = self.deadlines.expired(now) {
                 self.expire(id, now);
             }
@@ -184,23 +185,6 @@ impl Front {
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
         self.advance(connection, wait, now);
-    }
-
-    /// Closes the connection that will be missed the least. `false`: all are in use.
-    fn evict(&mut self, now: Instant) -> bool {
-        let fresh_since = now + self.edge.limits.head_timeout.saturating_sub(FRESH_GRACE);
-        let unused = self
-            .deadlines
-            .oldest(Phase::Closing)
-            .or_else(|| self.deadlines.oldest(Phase::Idle));
-        let fresh = self
-            .deadlines
-            .oldest(Phase::Fresh)
-            .filter(|(deadline, _)| *deadline <= fresh_since);
-        let evicted = unused.or(fresh).and_then(|(_, id)| self.unpark(id));
-        evicted
-            .map(|(connection, wait)| self.close(connection, wait))
-            .is_some()
     }
 
     /// Takes the connection as far as what has arrived allows: to a worker, to its end, or back to waiting.
@@ -284,57 +268,6 @@ impl Front {
         self.park(connection, wait);
     }
 
-    fn refuse(&mut self, connection: Connection, wait: Wait, refusal: Refusal, now: Instant) {
-        log::debug!(
-            "refused {}: {} {}",
-            connection.peer,
-            refusal.code.status(),
-            refusal.message
-        );
-        let bytes = Asked::unknown().encode(&refusal.response(), false);
-        self.part(connection, wait, &bytes, now);
-    }
-
-    /// Sends the last answer of a connection.
-    fn part(&mut self, connection: Connection, wait: Wait, bytes: &[u8], now: Instant) {
-        if connection.write_now(bytes) {
-            self.begin_closing(connection, wait, now);
-        } else {
-            self.close(connection, wait);
-        }
-    }
-
-    /// Ends our side and waits a little for the client's: closing a socket with unread bytes sends a reset, and the
-    /// client's system may throw the answer away before it is read (RFC 9112 section 9.6).
-    fn begin_closing(&mut self, mut connection: Connection, mut wait: Wait, now: Instant) {
-        connection.buffer = Vec::new();
-        if connection
-            .socket
-            .shutdown(std::net::Shutdown::Write)
-            .is_err()
-        {
-            return self.close(connection, wait);
-        }
-        wait.phase = Phase::Closing;
-        wait.deadline = now + MAX_CLOSING;
-        self.discard(connection, wait);
-    }
-
-    fn discard(&mut self, mut connection: Connection, mut wait: Wait) {
-        for _ in 0..READS_A_TURN {
-            let filled = connection.fill_through(&mut self.scratch);
-            wait.discarded += connection.buffer.len();
-            connection.buffer.clear();
-            match filled {
-                Fill::Bytes if wait.discarded <= MAX_DISCARDED => {}
-                Fill::Blocked => return self.park(connection, wait),
-                Fill::Bytes | Fill::End | Fill::Broken => return self.close(connection, wait),
-            }
-        }
-        self.again.insert(connection.id);
-        self.park(connection, wait);
-    }
-
     fn take_returns(&mut self, now: Instant) {
         for returned in self.edge.returns.take() {
             self.busy.remove(&returned.id());
@@ -351,66 +284,6 @@ impl Front {
                 }
                 Return::Discard(connection) => self.begin_closing(connection, wait, now),
                 Return::Ended(_) => {}
-            }
-        }
-    }
-
-    fn expire(&mut self, id: usize, now: Instant) {
-        let Some((connection, wait)) = self.unpark(id) else {
-            return;
-        };
-        match wait.phase {
-            Phase::Head => self.refuse(connection, wait, Refusal::HEAD_TIMEOUT, now),
-            Phase::Fresh | Phase::Idle | Phase::Closing => self.close(connection, wait),
-        }
-    }
-
-    /// One step of a graceful stop. `Some`: it is over.
-    fn drain(&mut self, now: Instant) -> Option<Drained> {
-        let stop_by = match self.stop_by {
-            Some(stop_by) => stop_by,
-            None => {
-                // Who is in the queue has connected before the stop, and is served.
-                self.accept(now);
-                self.acceptor.close();
-                let stop_by = now + self.edge.limits.shutdown_timeout;
-                self.stop_by = Some(stop_by);
-                stop_by
-            }
-        };
-        for phase in [Phase::Fresh, Phase::Idle] {
-            while let Some((connection, wait)) = self
-                .deadlines
-                .oldest(phase)
-                .and_then(|(_, id)| self.unpark(id))
-            {
-                self.close(connection, wait);
-            }
-        }
-        if self.busy.is_empty() && self.parked.is_empty() {
-            self.edge.pool.close();
-            return Some(Drained { unfinished: 0 });
-        }
-        if now < stop_by {
-            return None;
-        }
-        let unfinished = self.busy.len();
-        self.busy.values().for_each(|socket| shut(socket));
-        self.edge.pool.close();
-        self.await_last_words();
-        Some(Drained { unfinished })
-    }
-
-    fn await_last_words(&mut self) {
-        let until = Instant::now() + LAST_WORDS;
-        let mut events = Events::with_capacity(8);
-        while !self.busy.is_empty() && Instant::now() < until {
-            let left = until.saturating_duration_since(Instant::now());
-            if self.poll.poll(&mut events, Some(left)).is_err() {
-                return;
-            }
-            for returned in self.edge.returns.take() {
-                self.busy.remove(&returned.id());
             }
         }
     }
@@ -432,13 +305,25 @@ impl Front {
             }
             wait.registered = true;
         }
+        self.buffered += connection.buffer.capacity();
         self.deadlines.insert(wait.phase, wait.deadline, id);
         self.parked.insert(id, Parked { connection, wait });
+    }
+
+    /// Keeps the memory of heads that are not whole within its bound, at the cost of the slowest.
+    fn bound_heads(&mut self, now: Instant) {
+        while self.buffered > MAX_BUFFERED
+            && let Some((_, id)) = self.deadlines.oldest(Phase::Head)
+            && let Some((connection, wait)) = self.unpark(id)
+        {
+            self.refuse(connection, wait, Refusal::TOO_MANY_CONNECTIONS, now);
+        }
     }
 
     fn unpark(&mut self, id: usize) -> Option<(Connection, Wait)> {
         let Parked { connection, wait } = self.parked.remove(&id)?;
         self.deadlines.remove(wait.phase, wait.deadline, id);
+        self.buffered = self.buffered.saturating_sub(connection.buffer.capacity());
         Some((connection, wait))
     }
 

@@ -181,7 +181,7 @@ fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t
         return Ok((target, None));
     }
     let target = match absolute(target) {
-        Some(behind_authority) if behind_authority.is_empty() => "/",
+        Some("") => "/",
         // `http://host?query` has an empty path, which is `/`.
         Some(behind_authority) if behind_authority.starts_with('?') => {
             return Ok(("/", behind_authority.get(1..)));
@@ -217,9 +217,12 @@ fn refusal(error: httparse::Error, head: &[u8]) -> Refusal {
     }
 }
 
-/// Whether the request line ends with `HTTP/` digit `.` digit, as that of the HTTP/2 preface does.
+/// Whether the third and last word of the request line is `HTTP/` digit `.` digit, as in the HTTP/2 preface.
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    matches!(last.strip_prefix(b"HTTP/"), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let (version, more) = (words.next().unwrap_or_default(), words.next());
+    let numbers = version.strip_prefix(b"HTTP/");
+    more.is_none()
+        && matches!(numbers, Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
 }

@@ -1,0 +1,175 @@
+//! How connections end: refused, timed out, pushed out, or with the server.
+
+use std::time::{Duration, Instant};
+
+use mio::Events;
+
+use crate::http::Drained;
+use crate::http::connection::{Connection, Fill};
+use crate::http::deadlines::Phase;
+use crate::http::edge::shut;
+use crate::http::refusal::Refusal;
+use crate::http::response::Asked;
+
+use super::{Front, READS_A_TURN, Wait};
+
+/// What is taken from a client that sends on after an answer that closes, so that it can come to read the answer: a
+/// body with some images. It costs a copy into one buffer.
+const MAX_DISCARDED: usize = 8 * 1024 * 1024;
+const MAX_CLOSING: Duration = Duration::from_secs(2);
+/// A new connection is not pushed out by the next one before it had this long to send something.
+const FRESH_GRACE: Duration = Duration::from_secs(1);
+/// Turns of accepting when the server stops: as many as the listeners' backlog can hold.
+const LAST_ACCEPTS: usize = 64;
+/// How long handlers may take, after the shutdown timeout has cut their clients off, to notice and log it.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+impl Front {
+    pub(super) fn refuse(
+        &mut self,
+        connection: Connection,
+        wait: Wait,
+        refusal: Refusal,
+        now: Instant,
+    ) {
+        log::debug!(
+            "refused {}: {} {}",
+            connection.peer,
+            refusal.code.status(),
+            refusal.message
+        );
+        let bytes = Asked::unknown().encode(&refusal.response(), false);
+        self.part(connection, wait, &bytes, now);
+    }
+
+    /// Sends the last answer of a connection.
+    pub(super) fn part(&mut self, connection: Connection, wait: Wait, bytes: &[u8], now: Instant) {
+        if connection.write_now(bytes) {
+            self.begin_closing(connection, wait, now);
+        } else {
+            self.close(connection, wait);
+        }
+    }
+
+    /// Ends our side and waits a little for the client's: closing a socket with unread bytes sends a reset, and the
+    /// client's system may throw the answer away before it is read (RFC 9112 section 9.6).
+    pub(super) fn begin_closing(
+        &mut self,
+        mut connection: Connection,
+        mut wait: Wait,
+        now: Instant,
+    ) {
+        connection.buffer = Vec::new();
+        if connection
+            .socket
+            .shutdown(std::net::Shutdown::Write)
+            .is_err()
+        {
+            return self.close(connection, wait);
+        }
+        wait.phase = Phase::Closing;
+        wait.deadline = now + MAX_CLOSING;
+        self.discard(connection, wait);
+    }
+
+    pub(super) fn discard(&mut self, mut connection: Connection, mut wait: Wait) {
+        for _ in 0..READS_A_TURN {
+            let filled = connection.fill_through(&mut self.scratch);
+            wait.discarded += connection.buffer.len();
+            connection.buffer.clear();
+            match filled {
+                Fill::Bytes if wait.discarded <= MAX_DISCARDED => {}
+                Fill::Blocked => return self.park(connection, wait),
+                Fill::Bytes | Fill::End | Fill::Broken => return self.close(connection, wait),
+            }
+        }
+        self.again.insert(connection.id);
+        self.park(connection, wait);
+    }
+
+    pub(super) fn expire(&mut self, id: usize, now: Instant) {
+        let Some((connection, wait)) = self.unpark(id) else {
+            return;
+        };
+        match wait.phase {
+            Phase::Head => self.refuse(connection, wait, Refusal::HEAD_TIMEOUT, now),
+            Phase::Fresh | Phase::Idle | Phase::Closing => self.close(connection, wait),
+        }
+    }
+
+    /// Closes the connection that will be missed the least. `false`: all are in use.
+    pub(super) fn evict(&mut self, now: Instant) -> bool {
+        let fresh_since = now + self.edge.limits.head_timeout.saturating_sub(FRESH_GRACE);
+        let unused = self
+            .deadlines
+            .oldest(Phase::Closing)
+            .or_else(|| self.deadlines.oldest(Phase::Idle));
+        let fresh = self
+            .deadlines
+            .oldest(Phase::Fresh)
+            .filter(|(deadline, _)| *deadline <= fresh_since);
+        let evicted = unused.or(fresh).and_then(|(_, id)| self.unpark(id));
+        evicted
+            .map(|(connection, wait)| self.close(connection, wait))
+            .is_some()
+    }
+
+    /// One step of a graceful stop. `Some`: it is over.
+    pub(super) fn drain(&mut self, now: Instant) -> Option<Drained> {
+        let stop_by = match self.stop_by {
+            Some(stop_by) => stop_by,
+            None => {
+                self.take_last_requests(now);
+                *self.stop_by.insert(now + self.edge.limits.shutdown_timeout)
+            }
+        };
+        for phase in [Phase::Fresh, Phase::Idle] {
+            while let Some((connection, wait)) = self
+                .deadlines
+                .oldest(phase)
+                .and_then(|(_, id)| self.unpark(id))
+            {
+                self.close(connection, wait);
+            }
+        }
+        if self.busy.is_empty() && self.parked.is_empty() {
+            self.edge.pool.close();
+            return Some(Drained { unfinished: 0 });
+        }
+        if now < stop_by {
+            return None;
+        }
+        let unfinished = self.busy.len();
+        self.busy.values().for_each(|socket| shut(socket));
+        self.edge.pool.close();
+        self.await_last_words();
+        Some(Drained { unfinished })
+    }
+
+    /// Who has connected and asked before the stop is served, also if the poll had no time to tell of them yet.
+    fn take_last_requests(&mut self, now: Instant) {
+        self.acceptor.all_ready();
+        for _ in 0..LAST_ACCEPTS {
+            self.accept(now);
+        }
+        self.acceptor.close();
+        let waiting: Vec<usize> = self.parked.keys().copied().collect();
+        for id in waiting {
+            self.look_at(id, now);
+        }
+    }
+
+    fn await_last_words(&mut self) {
+        let until = Instant::now() + LAST_WORDS;
+        let mut events = Events::with_capacity(8);
+        while !self.busy.is_empty() && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.poll.poll(&mut events, Some(left)).is_err() {
+                return;
+            }
+            for returned in self.edge.returns.take() {
+                self.busy.remove(&returned.id());
+            }
+        }
+    }
+}

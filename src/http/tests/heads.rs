@@ -1,0 +1,280 @@
+//! Which heads are taken, and what the others are told.
+
+use proptest::prelude::*;
+
+use super::{Running, status};
+use crate::config;
+use crate::http::framing::Framing;
+use crate::http::head::{Head, Version};
+use crate::http::strict::head_length;
+
+/// What becomes of a whole head: parsed, or the status it is refused with.
+fn parse(head: &[u8]) -> Result<Head, u16> {
+    let limits = config::Server::default();
+    let length = head_length(head, 0).map_err(|refusal| refusal.code.status())?;
+    let head = &head[..length.expect("a whole head")];
+    Head::parse(head, &limits).map_err(|refusal| refusal.code.status())
+}
+
+fn request(fields: &str) -> Vec<u8> {
+    format!("POST /v1/x HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn request_lines_that_mean_two_things_are_refused() {
+    for (line, expected) in [
+        ("GET / HTTP/1.1\r\nX: 1", 400),
+        ("GET  / HTTP/1.1\r\nHost: a", 400),
+        ("GET /  HTTP/1.1\r\nHost: a", 400),
+        ("GET /a b HTTP/1.1\r\nHost: a", 400),
+        ("GET /\tHTTP/1.1\r\nHost: a", 400),
+        ("GET / HTTP/1.1 \r\nHost: a", 400),
+        ("GET /\r\nHost: a", 400),
+        ("GET / FTP/1.1\r\nHost: a", 400),
+        ("GET / http/1.1\r\nHost: a", 400),
+        ("GET / HTTP/1\r\nHost: a", 400),
+        ("GET / HTTP/1.2\r\nHost: a", 505),
+        ("GET / HTTP/0.9\r\nHost: a", 505),
+        ("GET / HTTP/2.0\r\nHost: a", 505),
+        ("PRI * HTTP/2.0", 505),
+        ("GET * HTTP/1.1\r\nHost: a", 400),
+        ("GET v1/models HTTP/1.1\r\nHost: a", 400),
+        ("GET a:80 HTTP/1.1\r\nHost: a", 400),
+        ("GET ftp://a/ HTTP/1.1\r\nHost: a", 400),
+        ("CONNECT a:443 HTTP/1.1\r\nHost: a", 501),
+        ("G(T / HTTP/1.1\r\nHost: a", 400),
+        ("GET /\x7f HTTP/1.1\r\nHost: a", 400),
+        ("GET /\0 HTTP/1.1\r\nHost: a", 400),
+        ("GET /\r HTTP/1.1\r\nHost: a", 400),
+    ] {
+        let head = format!("{line}\r\n\r\n");
+        assert_eq!(parse(head.as_bytes()).err(), Some(expected), "{line:?}");
+    }
+}
+
+#[test]
+fn fields_that_mean_two_things_are_refused() {
+    for (fields, expected) in [
+        ("Host: b", 400),
+        ("Content-Length: 5\r\nContent-Length: 5", 400),
+        ("Content-Length: 5\r\ncontent-length: 6", 400),
+        ("Content-Length: 5, 5", 400),
+        ("Content-Length: +5", 400),
+        ("Content-Length: -1", 400),
+        ("Content-Length: abc", 400),
+        ("Content-Length: 0x5", 400),
+        ("Content-Length: 5 5", 400),
+        ("Content-Length: 5.", 400),
+        ("Content-Length:", 400),
+        ("Content-Length: 18446744073709551616", 400),
+        ("Content-Length: 100000000000000000000", 400),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 0", 400),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            400,
+        ),
+        ("Transfer-Encoding: chunked, chunked", 501),
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: identity", 501),
+        ("Transfer-Encoding: xchunked", 501),
+        ("Transfer-Encoding: \"chunked\"", 501),
+        ("Transfer-Encoding:", 501),
+        ("Transfer-Encoding: \x0bchunked", 400),
+        ("Transfer-Encoding : chunked", 400),
+        ("Content-Length\t: 5", 400),
+        ("X: a\r\n b", 400),
+        ("X: a\r\n\tb", 400),
+        ("X: a\rb", 400),
+        ("X: a\nY: b", 400),
+        ("X: a\0b", 400),
+        ("X: a\x01b", 400),
+        ("X\0: a", 400),
+        ("X Y: a", 400),
+        ("X", 400),
+        (": a", 400),
+        ("Expect: 200-ok", 417),
+        ("Expect: 100-continue\r\nExpect: x", 417),
+    ] {
+        assert_eq!(parse(&request(fields)).err(), Some(expected), "{fields:?}");
+    }
+    for first in [" Folded: x", "\tFolded: x"] {
+        let head = format!("GET / HTTP/1.1\r\n{first}\r\nHost: a\r\n\r\n");
+        assert_eq!(parse(head.as_bytes()).err(), Some(400), "{first:?}");
+    }
+    for (host, expected) in [
+        ("a b", Some(400)),
+        ("a,b", Some(400)),
+        ("a/b", Some(400)),
+        ("user@a", Some(400)),
+        ("é", Some(400)),
+        ("", None),
+        ("a:8080", None),
+        ("[::1]:8080", None),
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(parse(head.as_bytes()).err(), expected, "{host:?}");
+    }
+}
+
+proptest! {
+    /// Whatever is changed in a valid head, there is an answer to it and no panic; and what is accepted has no byte
+    /// that another reader could take for the end of a line.
+    #[test]
+    fn no_damage_to_a_head_confuses_the_parser(
+        changes in prop::collection::vec((0..90usize, prop::sample::select(b"\r\n\0\t :,;5aZ/?*\x7f\xff".as_slice())), 0..4),
+    ) {
+        let mut head = *b"POST /v1/x?y HTTP/1.1\r\nHost: a:80\r\nContent-Length: 12\r\nX-Long-Name: some value 1234\r\n\r\n";
+        for (place, byte) in changes {
+            if let Some(old) = head.get_mut(place) {
+                *old = byte;
+            }
+        }
+        if let Ok(Some(length)) = head_length(&head, 0) {
+            let parsed = Head::parse(&head[..length], &config::Server::default());
+            if let Ok(parsed) = parsed {
+                for (name, value) in parsed.fields() {
+                    prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_1_0_request_has_its_own_rules() {
+    let parse = |fields: &str| parse(format!("GET / HTTP/1.0\r\n{fields}\r\n").as_bytes());
+    let plain = parse("").unwrap();
+    assert_eq!(
+        (plain.version(), plain.keep_alive),
+        (Version::Http10, false)
+    );
+    assert!(parse("Connection: Keep-Alive\r\n").unwrap().keep_alive);
+    assert!(
+        !parse("Connection: keep-alive, close\r\n")
+            .unwrap()
+            .keep_alive
+    );
+    assert!(!parse("Expect: 100-continue\r\n").unwrap().expects_continue);
+    assert_eq!(parse("Transfer-Encoding: chunked\r\n").err(), Some(400));
+    assert_eq!(parse("Host: a\r\nHost: b\r\n").err(), Some(400));
+}
+
+#[test]
+fn what_a_head_says_is_understood() {
+    let head = parse(
+        b"POST /v1/models/a%2Fb?x=1?2 HTTP/1.1\r\nhost: a\r\nX-Api-Key: \t k \t\r\nx-latin: \xe9\r\n\
+          X-Request-Id: abc-1\r\nTransfer-Encoding: Chunked\r\nConnection: x, Close\r\nexpect: 100-Continue\r\n\r\n",
+    )
+    .unwrap();
+    assert_eq!(
+        (head.method(), head.path(), head.query()),
+        ("POST", "/v1/models/a%2Fb", Some("x=1?2"))
+    );
+    assert_eq!(head.header("x-api-key"), Some("k"));
+    assert_eq!(head.header("X-Latin"), None);
+    assert_eq!(head.fields().nth(2), Some(("x-latin", &b"\xe9"[..])));
+    assert_eq!(head.request_id(), "abc-1");
+    assert_eq!(head.framing, Framing::Chunked);
+    assert!(head.expects_continue && !head.keep_alive && head.has_body());
+
+    let head = parse(&request("Content-Length: 007\r\nX-Request-Id: a b")).unwrap();
+    assert_eq!(head.framing, Framing::Length(7));
+    assert_ne!(head.request_id(), "a b");
+    assert!(head.keep_alive && !head.expects_continue);
+    assert!(!parse(&request("Content-Length: 0")).unwrap().has_body());
+}
+
+#[test]
+fn the_forms_of_a_target_come_to_one_path() {
+    for (target, path, query) in [
+        ("/", "/", None),
+        ("//v1/models/?", "//v1/models/", Some("")),
+        ("http://a:80/v1/x?y", "/v1/x", Some("y")),
+        ("HTTPS://a", "/", None),
+        ("http://a?y", "/", Some("y")),
+        ("/x?u=http://b/", "/x", Some("u=http://b/")),
+    ] {
+        let head = parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+        assert_eq!((head.path(), head.query()), (path, query), "{target}");
+    }
+    let head = parse(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(head.path(), "*");
+}
+
+#[test]
+fn a_head_over_a_limit_is_told_which() {
+    let server = Running::start(|_| {});
+    let fields = |count: usize| "X: 1\r\n".repeat(count - 1);
+    let long = |length: usize| "x".repeat(length);
+    for (name, head, expected) in [
+        (
+            "100 fields",
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(100)),
+            200,
+        ),
+        (
+            "101 fields",
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(101)),
+            431,
+        ),
+        (
+            "a head of 33 KiB",
+            format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(33 << 10)),
+            431,
+        ),
+        (
+            "a head without end",
+            format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", long(64 << 10)),
+            431,
+        ),
+        (
+            "a target of 8 KiB",
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long((8 << 10) - 1)),
+            200,
+        ),
+        (
+            "a longer one",
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(8 << 10)),
+            414,
+        ),
+        (
+            "a target without end",
+            format!("GET /{}", long(64 << 10)),
+            414,
+        ),
+    ] {
+        let mut client = server.connect();
+        client.send(head);
+        client.end();
+        assert_eq!(status(&client.rest()), expected, "{name}");
+    }
+    server.assert_alive();
+}
+
+#[test]
+fn a_refused_request_gets_an_error_body_and_its_connection_closes() {
+    let server = Running::start(|_| {});
+    for (bytes, expected, code) in [
+        (&b"\x16\x03\x01\x02\x00"[..], 400, "INVALID_REQUEST"),
+        (b"GET / HTTP/1.1\n", 400, "INVALID_REQUEST"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "INVALID_REQUEST"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "VERSION_NOT_SUPPORTED"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            "INVALID_REQUEST",
+        ),
+    ] {
+        let answer = server.say(bytes);
+        assert_eq!(status(&answer), expected, "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        for field in ["Connection: close", "X-Request-Id: req-", "Date: ", "Content-Type: application/json"] {
+            assert!(head.contains(field), "{field} in {head}");
+        }
+        let body: serde_json::Value = serde_json::from_str(body).expect("one answer and nothing behind it");
+        assert_eq!(body["error"]["code"], code);
+        assert!(!body["error"]["message"].as_str().unwrap().is_empty());
+    }
+    server.assert_alive();
+}
