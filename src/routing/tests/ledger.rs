@@ -176,7 +176,7 @@ fn a_probe_that_is_lost_or_cancelled_or_tells_nothing_lets_the_next_one_probe() 
             "cancelled" => prober.cancelled(&mut world.ledger, Some(probe), world.now),
             "rejected" => world.fail(&mut prober, probe, failure(Class::Rejected)),
             _ => {
-                drop(probe);
+                // Its worker died: neither the attempt nor the walk is heard of again.
                 assert_eq!(world.served_by(&route), Some(1), "{end}");
                 world.pass(30_000);
             }
