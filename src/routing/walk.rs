@@ -289,7 +289,7 @@ impl Walk {
             return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
         };
         let target = Target::new(step, last.key);
-        ledger.release(target, &last.ticket);
+        // It takes over the probe that the last attempt has kept through the pause.
         let ticket = ledger.begin(target, now, last.deadline);
         Move::Try(Attempt {
             started: now,

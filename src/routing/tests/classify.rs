@@ -95,6 +95,7 @@ fn codes_in_bodies_are_more_exact_than_the_status() {
             "Request too large for model",
             Class::TooLarge,
         ),
+        (413, "token_quota_exceeded", "", "", Class::TooLarge),
         (
             429,
             "429",

@@ -176,7 +176,7 @@ fn a_probe_that_is_lost_or_cancelled_or_tells_nothing_lets_the_next_one_probe() 
             "cancelled" => prober.cancelled(&mut world.ledger, Some(probe), world.now),
             "rejected" => world.fail(&mut prober, probe, failure(Class::Rejected)),
             _ => {
-                drop(probe);
+                // Its worker died: neither the attempt nor the walk is heard of again.
                 assert_eq!(world.served_by(&route), Some(1), "{end}");
                 world.pass(30_000);
             }
@@ -276,10 +276,32 @@ fn answers_that_overtake_each_other_do_not_restore_a_budget() {
         ..Told::default()
     };
     world.succeed(second, late, &told(1));
-    world.succeed(first, early, &told(2));
+    world.succeed(first, early, &told(5));
     assert_eq!(world.served_by(&route), Some(0));
     let mut next = world.walk(&route);
     assert_eq!(world.attempt(&mut next).step_index, 1);
+}
+
+#[test]
+fn a_refusal_overrules_what_was_told_to_be_left() {
+    let (route, mut world) = chain(2);
+    let mut walk = world.walk(&route);
+    let attempt = world.attempt(&mut walk);
+    let told = Told {
+        remaining: Some(1),
+        resets_in: Some(Duration::from_secs(60)),
+        ..Told::default()
+    };
+    world.succeed(walk, attempt, &told);
+    world
+        .request(&route, &[(0, stated(Class::RateLimited, 5))])
+        .unwrap();
+    world.pass(5_000);
+    assert_eq!(
+        world.served_by(&route),
+        Some(0),
+        "as the provider said last"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod classify;
 mod ledger;
 mod properties;
+mod quota;
 mod reset;
 mod retries;
 mod setup;

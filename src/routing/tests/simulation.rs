@@ -7,91 +7,14 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
 use crate::routing::reset::{Headers, told};
 use crate::routing::{Attempt, Ledger, Move, Observed, Verdict, Walk, classify};
 
-/// Virtual time in milliseconds.
-type Ms = u64;
-
-const MINUTE: Ms = 60_000;
-const HOUR: Ms = 60 * MINUTE;
-const DAY: Ms = 24 * HOUR;
 const ANSWER_TAKES: Ms = 900;
 const REFUSAL_TAKES: Ms = 10;
-
-/// Which headers the providers send.
-#[derive(Clone, Copy, PartialEq)]
-enum Tells {
-    Nothing,
-    RetryAfter,
-    Remaining,
-}
-
-struct Quota {
-    per_minute: u64,
-    per_day: u64,
-    /// Where in the minute the windows begin.
-    phase: Ms,
-    minute: Ms,
-    in_minute: u64,
-    in_day: u64,
-}
-
-impl Quota {
-    fn new(per_minute: u64, per_day: u64, phase: Ms) -> Self {
-        Self {
-            per_minute,
-            per_day,
-            phase,
-            minute: 0,
-            in_minute: 0,
-            in_day: 0,
-        }
-    }
-
-    /// Takes a call or refuses it, and says with which headers.
-    fn call(&mut self, at: Ms, tells: Tells) -> (bool, Vec<(String, String)>) {
-        let minute = (at + self.phase) / MINUTE;
-        if minute != self.minute {
-            (self.minute, self.in_minute) = (minute, 0);
-        }
-        let taken = self.in_minute < self.per_minute && self.in_day < self.per_day;
-        if taken {
-            self.in_minute += 1;
-            self.in_day += 1;
-        }
-        let minute_ends = (minute + 1) * MINUTE - self.phase - at;
-        let ends = if self.in_day >= self.per_day {
-            DAY - at
-        } else {
-            minute_ends
-        };
-        let fields = match tells {
-            Tells::RetryAfter if !taken => vec![("retry-after", ends.div_ceil(1000).to_string())],
-            Tells::Nothing | Tells::RetryAfter => vec![],
-            Tells::Remaining => vec![
-                ("x-ratelimit-limit-requests", self.per_minute.to_string()),
-                (
-                    "x-ratelimit-remaining-requests",
-                    (self.per_minute - self.in_minute).to_string(),
-                ),
-                ("x-ratelimit-reset-requests", format!("{minute_ends}ms")),
-                ("x-ratelimit-limit-requests-day", self.per_day.to_string()),
-                (
-                    "x-ratelimit-remaining-requests-day",
-                    (self.per_day - self.in_day).to_string(),
-                ),
-                ("x-ratelimit-reset-requests-day", format!("{}ms", DAY - at)),
-            ],
-        };
-        let owned = fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value));
-        (taken, owned.collect())
-    }
-}
 
 enum End {
     Answered { request: usize, step: usize },
@@ -320,15 +243,18 @@ fn a_day_without_any_header_answers_everything_and_wastes_little() {
 
 #[test]
 fn bursts_do_not_overshoot_where_remaining_is_told() {
-    // Two a minute: no window of any provider meets more than four, and three of the providers hold 200 calls.
+    // Two a minute: no window of any provider meets more than four, and three of the providers hold 200 calls. The
+    // first one holds fewer than a burst, so each one has to be split.
+    let mut quotas = four();
+    quotas[0] = Quota::new(30, 15_000, 7_000);
     let mut random = Random(42);
-    let bursts = (0..DAY / MINUTE).flat_map(|minute| {
+    let bursts = (0..8 * HOUR / MINUTE).flat_map(|minute| {
         let mut times = [0; 2].map(|_| minute * MINUTE + random.below(MINUTE));
         times.sort_unstable();
         times
     });
     let arrivals: Vec<Ms> = bursts.flat_map(|at| [at; 40]).collect();
-    let mut day = Simulation::new(four(), Tells::Remaining);
+    let mut day = Simulation::new(quotas, Tells::Remaining);
     day.run(&arrivals);
     assert_eq!(day.answered(), arrivals.len());
     assert!(day.wasted_share() <= 0.02, "{}", day.wasted_share());

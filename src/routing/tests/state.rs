@@ -31,7 +31,10 @@ fn troubled(config: &Config) -> World {
     world
 }
 
-fn cooling(world: &World) -> Vec<(usize, Option<usize>, Option<String>, bool, u64)> {
+/// Provider, key, model, whether it is stated, and the seconds left.
+type Seen = (usize, Option<usize>, Option<String>, bool, u64);
+
+fn cooling(world: &World) -> Vec<Seen> {
     let entries = world.ledger.cooling(world.now);
     let entry = |entry: crate::routing::Entry<'_>| {
         let left = entry.cooling.until - world.now;

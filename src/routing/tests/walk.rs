@@ -55,6 +55,18 @@ fn the_next_key_comes_before_the_next_step() {
 }
 
 #[test]
+fn a_failure_that_no_key_changes_leaves_the_other_keys_alone() {
+    for class in [Class::Rejected, Class::ServerError, Class::Timeout] {
+        let (route, mut world) = chain_of(&[3], |_| {});
+        let mut walk = world.walk(&route);
+        let attempt = world.attempt(&mut walk);
+        world.fail(&mut walk, attempt, failure(class));
+        world.verdict(&mut walk);
+        assert_eq!(walk.reports().len(), 1, "{class:?}");
+    }
+}
+
+#[test]
 fn a_limited_key_is_passed_over_and_the_other_serves() {
     let (route, mut world) = chain_of(&[2, 1], |_| {});
     let mut walk = world.walk(&route);
