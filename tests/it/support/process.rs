@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use super::PATIENCE;
 
 /// The binary under test without the environment of whoever runs the tests: proxy variables, for one.
+/// `AI_GATEWAY_BINARY` names another build to try, such as the release one.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-gateway"));
+    let other = std::env::var_os("AI_GATEWAY_BINARY");
+    let binary = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_ai-gateway").into());
+    let mut command = Command::new(binary);
     command.env_clear();
     command
 }

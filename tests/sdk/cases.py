@@ -1,0 +1,168 @@
+"""What users of the openai package get from the gateway. Run by run.sh with the path of the binary."""
+
+import importlib.metadata
+import sys
+import unittest
+
+import openai
+
+from gateway import KEY, Gateway
+from provider import Provider
+
+HELLO = [{"role": "user", "content": "Hello?"}]
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.provider = Provider()
+        cls.gateway = Gateway(sys.argv[1], cls.provider.url)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.stop()
+        cls.provider.shutdown()
+        cls.provider.server_close()
+
+    def setUp(self):
+        self.client = self.client_with(KEY)
+        self.provider.requests.clear()
+
+    def client_with(self, key):
+        client = openai.OpenAI(base_url=self.gateway.url, api_key=key, max_retries=0, timeout=10)
+        self.addCleanup(client.close)
+        return client
+
+    def ask(self, model="dynamic/n8n", messages=HELLO, **more):
+        return self.client.chat.completions.create(model=model, messages=messages, **more)
+
+    def read(self, stream):
+        return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+class Answers(Case):
+    def test_plain(self):
+        answer = self.ask()
+        self.assertEqual(answer.choices[0].message.content, "Hello")
+        self.assertEqual(answer.model, "dynamic/n8n")
+        self.assertEqual(answer.usage.total_tokens, 8)
+        self.assertEqual(answer.model_extra["routing_summary"]["route_name"], "dynamic/n8n")
+
+    def test_streamed(self):
+        chunks = list(self.ask(stream=True))
+        self.assertEqual(self.read(chunks), "Hello")
+        self.assertEqual(chunks[-1].choices[0].finish_reason, "stop")
+        self.assertTrue(chunks[0].model_extra["routing_summary"]["steps"][0]["success"])
+
+    def test_a_fallback(self):
+        answer = self.ask("fallback")
+        self.assertEqual(answer.choices[0].message.content, "Hello")
+        steps = answer.model_extra["routing_summary"]["steps"]
+        self.assertEqual([step["success"] for step in steps], [False, True])
+
+    def test_a_fallback_stream(self):
+        self.assertEqual(self.read(self.ask("fallback", stream=True)), "Hello")
+        self.assertEqual([request["model"] for request in self.provider.requests], ["down", "good"])
+
+    def test_tool_calls(self):
+        answer = self.ask(tools=TOOLS)
+        call = answer.choices[0].message.tool_calls[0]
+        self.assertEqual((call.function.name, call.function.arguments), ("weather", '{"city":"Oslo"}'))
+
+    def test_tool_calls_streamed(self):
+        arguments = ""
+        for chunk in self.ask(tools=TOOLS, stream=True):
+            for call in chunk.choices[0].delta.tool_calls or []:
+                arguments += call.function.arguments or ""
+        self.assertEqual(arguments, '{"city":"Oslo"}')
+
+    def test_a_history_whose_assistant_said_nothing_but_a_call(self):
+        call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+        for content in [{"content": None}, {"content": ""}, {}]:
+            with self.subTest(content=content):
+                self.provider.requests.clear()
+                assistant = {"role": "assistant", "tool_calls": [call], **content}
+                messages = [*HELLO, assistant, result]
+                self.assertEqual(self.ask(messages=messages).choices[0].message.content, "Hello")
+                self.assertEqual(self.provider.requests[0]["messages"], messages)
+
+    def test_the_request_id(self):
+        raw = self.client.chat.completions.with_raw_response.create(
+            model="dynamic/n8n", messages=HELLO, extra_headers={"X-Request-Id": "my-own-id"}
+        )
+        self.assertEqual(raw.headers["x-request-id"], "my-own-id")
+        self.assertEqual(raw.headers["x-routed-via"], "local/good")
+        self.assertEqual(raw.parse()._request_id, "my-own-id")
+
+
+class Models(Case):
+    def test_list(self):
+        names = [model.id for model in self.client.models.list()]
+        self.assertEqual(names[0], "dynamic/n8n")
+        self.assertIn("fallback", names)
+
+    def test_retrieve_a_name_with_a_slash(self):
+        self.assertEqual(self.client.models.retrieve("dynamic/n8n").id, "dynamic/n8n")
+
+    def test_retrieve_an_unknown_one(self):
+        with self.assertRaises(openai.NotFoundError):
+            self.client.models.retrieve("nobody")
+
+
+class Errors(Case):
+    def raises(self, kind, status, model, **more):
+        for stream in [False, True]:
+            with self.subTest(stream=stream):
+                with self.assertRaises(kind) as caught:
+                    self.ask(model, stream=stream, **more)
+                self.assertEqual(caught.exception.status_code, status)
+                self.assertTrue(caught.exception.request_id)
+        return caught.exception
+
+    def test_a_wrong_key(self):
+        self.client = self.client_with("wrong-key-123456")
+        error = self.raises(openai.AuthenticationError, 401, "dynamic/n8n")
+        self.assertEqual((error.code, error.type), ("UNAUTHORIZED", "authentication_error"))
+
+    def test_an_unknown_model(self):
+        self.assertEqual(self.raises(openai.NotFoundError, 404, "nobody").code, "ROUTE_NOT_FOUND")
+
+    def test_no_messages(self):
+        error = self.raises(openai.BadRequestError, 400, "dynamic/n8n", messages=[])
+        self.assertEqual((error.code, error.param), ("VALIDATION_FAILED", "messages"))
+
+    def test_a_request_that_the_provider_rejects(self):
+        error = self.raises(openai.BadRequestError, 400, "rejecting")
+        self.assertIn("temperature is too high", str(error))
+
+    def test_a_rate_limit(self):
+        error = self.raises(openai.RateLimitError, 429, "limited")
+        self.assertIn(int(error.response.headers["retry-after"]), range(10, 18))
+
+    def test_a_provider_that_is_down(self):
+        error = self.raises(openai.InternalServerError, 502, "down")
+        self.assertIn("overheated", str(error.body))
+
+    def test_a_provider_that_is_silent(self):
+        self.raises(openai.InternalServerError, 504, "silent")
+
+    def test_a_broken_stream(self):
+        """`except openai.APIError` must catch it: a bare cut raises a transport error, which it misses."""
+        said = ""
+        with self.assertRaises(openai.APIError) as caught:
+            for chunk in self.ask("breaking", stream=True):
+                said += chunk.choices[0].delta.content or ""
+        self.assertEqual(said, "Hel")
+        self.assertNotIsInstance(caught.exception, openai.APIConnectionError)
+        self.assertTrue(caught.exception.message)
+
+
+if __name__ == "__main__":
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=0).run(suite)
+    failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
+    version = importlib.metadata.version("openai")
+    print(f"openai {version}: {result.testsRun - failed} passed, {failed} failed")
+    sys.exit(bool(failed) or not result.testsRun)

@@ -1,0 +1,50 @@
+"""The binary under test as a child process."""
+
+import json
+import subprocess
+import tempfile
+
+KEY = "sdk-client-key-1234"
+
+CONFIG = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+providers:
+  - {{name: local, base_url: "{url}", api_key: sdk-provider-key-1234}}
+routes:
+  - {{name: dynamic/n8n, steps: [{{provider: local, model: good}}]}}
+  - {{name: limited, steps: [{{provider: local, model: limited}}]}}
+  - {{name: rejecting, steps: [{{provider: local, model: rejecting}}]}}
+  - {{name: down, steps: [{{provider: local, model: down}}]}}
+  - {{name: silent, steps: [{{provider: local, model: silent, timeout: 300ms}}]}}
+  - {{name: breaking, steps: [{{provider: local, model: breaking}}]}}
+  - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
+"""
+
+
+class Gateway:
+    def __init__(self, binary, provider_url):
+        self.folder = tempfile.TemporaryDirectory()
+        path = f"{self.folder.name}/config.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(key=KEY, url=provider_url))
+        self.log = open(f"{self.folder.name}/log", "w+", encoding="utf-8")
+        command = [binary, "--config", path]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env={}, text=True)
+        self.url = f"http://{self._address()}/v1"
+
+    def _address(self):
+        for line in self.process.stdout:
+            entry = json.loads(line)
+            if entry.get("msg") == "listening":
+                return entry["address"]
+        self.log.seek(0)
+        raise SystemExit(f"the gateway did not start: {self.log.read()}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.stdout.close()
+        self.process.wait()
+        self.log.close()
+        self.folder.cleanup()
