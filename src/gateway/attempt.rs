@@ -5,19 +5,20 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::config::Step;
-use crate::openai::answer::{Answer, Flaw, Usage};
+use crate::openai::answer::{Answer, Usage};
 use crate::openai::assemble::Assembler;
 use crate::openai::chunk::{Chunk, ChunkKind, DONE};
 use crate::openai::provider_error::{ProviderError, error_of};
 use crate::openai::request::ChatRequest;
 use crate::openai::unfold::unfold;
 use crate::routing::reset::told;
-use crate::routing::{Class, Failure, Observed, Told, classify};
+use crate::routing::{Class, Failure, Told};
 use crate::secret::Secret;
 use crate::upstream::{Body, CallError, Client, Hangup, Response};
 
 use super::events::{Events, data_of};
-use super::prelude::{Opened, cut, open};
+use super::failure::{cut, failure_of, failure_of_flaw, observe};
+use super::prelude::{Opened, open};
 use super::provider_call::ProviderCall;
 
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
@@ -171,54 +172,10 @@ fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
     Ok(bytes)
 }
 
-fn observe<'a>(
-    status: u16,
-    headers: &'a dyn Fn(&str) -> Option<&'a str>,
-    said: &'a ProviderError,
-) -> Failure {
-    let observed = Observed {
-        status,
-        headers,
-        code: said.code.as_deref(),
-        kind: said.kind.as_deref(),
-        message: &said.message,
-    };
-    classify(&observed, SystemTime::now())
-}
-
-/// The failure that a provider's error object inside a 200 means.
-pub fn failure_of_error(status: u16, said: &ProviderError) -> Failure {
-    observe(status, &|_| None, said)
-}
-
-/// The failure behind a call that gave no answer.
-pub fn failure_of(error: &CallError) -> Failure {
-    let class = match error {
-        CallError::Cancelled => Class::Cancelled,
-        CallError::Unreachable(_) => Class::Unreachable,
-        CallError::Timeout(_) => Class::Timeout,
-        CallError::BadResponse(_) => Class::BadResponse,
-    };
-    Failure::new(class, &error.to_string())
-}
-
 fn bad_response(response: &Response, message: &str) -> Failure {
     Failure {
         status: Some(response.status),
         ..Failure::new(Class::BadResponse, message)
-    }
-}
-
-/// The failure behind an answer that looks fine and is not.
-pub fn failure_of_flaw(status: u16, flaw: Flaw) -> Failure {
-    let class = match &flaw {
-        Flaw::ErrorObject(said) => return failure_of_error(status, said),
-        Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) => Class::BadResponse,
-        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
-    };
-    Failure {
-        status: Some(status),
-        ..Failure::new(class, &flaw.to_string())
     }
 }
 

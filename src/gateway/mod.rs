@@ -10,6 +10,7 @@ mod chat;
 mod endpoint;
 mod events;
 mod excerpt;
+mod failure;
 mod journal;
 mod memory;
 mod prelude;

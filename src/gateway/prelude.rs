@@ -7,8 +7,8 @@ use crate::openai::chunk::{Chunk, ChunkKind};
 use crate::routing::{Class, Failure};
 use crate::sse::{Event, Item};
 
-use super::attempt::{failure_of, failure_of_error};
 use super::events::Events;
+use super::failure::{cut, failure_of, failure_of_error};
 
 /// Events held back. Further ones without content are dropped: some providers send an empty delta for every hidden
 /// reasoning token, and neither memory nor the right to fail over is given up for those.
@@ -67,11 +67,6 @@ pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
 
 fn nothing_said() -> Failure {
     Failure::new(Class::EmptyAnswer, "the stream ended without content")
-}
-
-/// The provider did not say that it was done: what was to come is not known.
-pub fn cut() -> Failure {
-    Failure::new(Class::BadResponse, "the stream was cut before its end")
 }
 
 #[derive(Default)]

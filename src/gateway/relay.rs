@@ -9,9 +9,9 @@ use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode};
 
-use super::attempt::{failure_of, failure_of_error};
 use super::events::Events;
-use super::prelude::{Opened, cut};
+use super::failure::{cut, failure_of, failure_of_error};
+use super::prelude::Opened;
 
 /// How long the end of an answer may take after its `[DONE]`, for the connection's sake: it can be used again only when
 /// it was read to the end, and that usually came with the last event.

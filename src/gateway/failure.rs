@@ -1,0 +1,58 @@
+//! From what went wrong with a provider to the failure that `routing` knows.
+
+use std::time::SystemTime;
+
+use crate::openai::answer::Flaw;
+use crate::openai::provider_error::ProviderError;
+use crate::routing::{Class, Failure, Observed, classify};
+use crate::upstream::CallError;
+
+/// The failure that a refusal means, by its status, headers and words.
+pub fn observe<'a>(
+    status: u16,
+    headers: &'a dyn Fn(&str) -> Option<&'a str>,
+    said: &'a ProviderError,
+) -> Failure {
+    let observed = Observed {
+        status,
+        headers,
+        code: said.code.as_deref(),
+        kind: said.kind.as_deref(),
+        message: &said.message,
+    };
+    classify(&observed, SystemTime::now())
+}
+
+/// The failure that a provider's error object inside a 200 means.
+pub fn failure_of_error(status: u16, said: &ProviderError) -> Failure {
+    observe(status, &|_| None, said)
+}
+
+/// The failure behind a call that gave no answer.
+pub fn failure_of(error: &CallError) -> Failure {
+    let class = match error {
+        CallError::Cancelled => Class::Cancelled,
+        CallError::Unreachable(_) => Class::Unreachable,
+        CallError::Timeout(_) => Class::Timeout,
+        CallError::BadResponse(_) => Class::BadResponse,
+    };
+    Failure::new(class, &error.to_string())
+}
+
+/// The failure behind an answer that looks fine and is not.
+pub fn failure_of_flaw(status: u16, flaw: Flaw) -> Failure {
+    let class = match &flaw {
+        Flaw::ErrorObject(said) => return failure_of_error(status, said),
+        Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) => Class::BadResponse,
+        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
+    };
+    Failure {
+        status: Some(status),
+        ..Failure::new(class, &flaw.to_string())
+    }
+}
+
+/// The provider did not say that it was done: what was to come is not known.
+pub fn cut() -> Failure {
+    Failure::new(Class::BadResponse, "the stream was cut before its end")
+}
