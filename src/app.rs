@@ -165,7 +165,7 @@ fn ask_running(
             hangup: None,
         })
         .map_err(|error| format!("{url}: {error}"))?;
-    let status = response.status;
+    let status = response.head.status;
     let body = response
         .body
         .read_to_end(config.server.max_answer, deadline)

@@ -188,7 +188,7 @@ fn ask(
         hangup: None,
     })?;
     print(&format!("  {}\n", head_line(&response)));
-    let status = response.status;
+    let status = response.head.status;
     let answer = response.body.read_to_end(LONGEST_ANSWER, deadline)?;
     let answer = String::from_utf8(answer)?;
     if status != 200 {
@@ -204,10 +204,10 @@ fn ask(
 }
 
 fn head_line(response: &Response) -> String {
-    let header = |name| response.header(name).unwrap_or("-").to_owned();
+    let header = |name| response.head.header(name).unwrap_or("-").to_owned();
     format!(
         "{}, X-Routed-Via: {}, X-Fallback-Count: {}, X-Request-Id: {}",
-        response.status,
+        response.head.status,
         header("x-routed-via"),
         header("x-fallback-count"),
         header("x-request-id"),

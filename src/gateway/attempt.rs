@@ -14,10 +14,10 @@ use crate::openai::unfold::unfold;
 use crate::routing::reset::told;
 use crate::routing::{Class, Failure, Told};
 use crate::secret::Secret;
-use crate::upstream::{Body, CallError, Client, Hangup, Response};
+use crate::upstream::{Body, CallError, Client, Hangup, Head, Response};
 
 use super::events::{Events, data_of};
-use super::failure::{cut, failure_of, failure_of_flaw, observe};
+use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
 use super::prelude::{Opened, open};
 use super::provider_call::ProviderCall;
 
@@ -66,64 +66,62 @@ impl Call<'_> {
             deadline: self.deadline,
             hangup: Some(self.hangup),
         };
-        let response = call.send(client).map_err(|error| failure_of(&error))?;
-        drop(body);
-        if !(200..300).contains(&response.status) {
-            return Err(self.refusal(response));
+        let Response { head, body } = call.send(client).map_err(|error| failure_of(&error))?;
+        if !(200..300).contains(&head.status) {
+            return Err(self.refusal(&head, body));
         }
-        let told = told(&|name| response.header(name), SystemTime::now());
-        if let Some(encoding) = response.header("content-encoding")
+        if let Some(encoding) = head.header("content-encoding")
             && !encoding.eq_ignore_ascii_case("identity")
         {
             let message = format!(
                 "the answer came with Content-Encoding {encoding:?}, which was not asked for"
             );
-            return Err(bad_response(&response, &message));
+            return Err(Failure {
+                status: Some(head.status),
+                ..Failure::new(Class::BadResponse, &message)
+            });
         }
         let reached = if streamed {
-            self.stream(response, max_answer)?
+            self.stream(&head, body, max_answer)?
         } else {
-            self.whole(response, max_answer)?
+            self.whole(&head, body, max_answer)?
         };
+        let told = told(&|name| head.header(name), SystemTime::now());
         Ok(Success { reached, told })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.
-    fn whole(&self, response: Response, max_answer: usize) -> Result<Reached, Failure> {
-        let status = response.status;
-        let is_stream = is_event_stream(&response);
-        let body = self.read_all(response, max_answer)?;
-        let text = if is_stream || body.starts_with("data:") {
-            assemble(status, &body)?
+    fn whole(&self, head: &Head, body: Body, max_answer: usize) -> Result<Reached, Failure> {
+        let body = self.read_all(body, max_answer)?;
+        let text = if is_event_stream(head) || body.starts_with("data:") {
+            assemble(head, &body)?
         } else {
             body
         };
         let Answer { usage } =
-            Answer::inspect(&text).map_err(|flaw| failure_of_flaw(status, flaw))?;
+            Answer::inspect(&text).map_err(|flaw| failure_of_flaw(head, flaw))?;
         Ok(Reached::Whole { text, usage })
     }
 
     /// A stream up to its first content; a plain answer is turned into one.
-    fn stream(&self, response: Response, max_answer: usize) -> Result<Reached, Failure> {
-        let status = response.status;
-        let events = if is_event_stream(&response) {
-            Events::live(response.body)
+    fn stream(&self, head: &Head, body: Body, max_answer: usize) -> Result<Reached, Failure> {
+        let events = if is_event_stream(head) {
+            Events::live(body)
         } else {
-            let body = self.read_all(response, max_answer)?;
+            let body = self.read_all(body, max_answer)?;
             if body.starts_with("data:") {
                 Events::of_text(&body)
             } else {
-                Answer::inspect(&body).map_err(|flaw| failure_of_flaw(status, flaw))?;
-                let chunks = unfold(&body).map_err(|flaw| failure_of_flaw(status, flaw))?;
+                Answer::inspect(&body).map_err(|flaw| failure_of_flaw(head, flaw))?;
+                let chunks = unfold(&body).map_err(|flaw| failure_of_flaw(head, flaw))?;
                 Events::ready(chunks.iter().map(String::as_str).chain([DONE]))
             }
         };
-        open(events, self.deadline).map(|opened| Reached::Stream(Box::new(opened)))
+        open(head, events, self.deadline).map(|opened| Reached::Stream(Box::new(opened)))
     }
 
-    fn read_all(&self, response: Response, max_answer: usize) -> Result<String, Failure> {
-        let body = response
-            .body
+    fn read_all(&self, body: Body, max_answer: usize) -> Result<String, Failure> {
+        let body = body
             .read_to_end(max_answer, self.deadline)
             .map_err(|error| failure_of(&error))?;
         String::from_utf8(body)
@@ -131,13 +129,8 @@ impl Call<'_> {
     }
 
     /// A status that is no success, with what the provider says about it.
-    fn refusal(&self, response: Response) -> Failure {
-        let status = response.status;
-        let headers: Vec<(String, String)> = response
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        let body = match beginning(response.body, self.deadline) {
+    fn refusal(&self, head: &Head, body: Body) -> Failure {
+        let body = match beginning(body, self.deadline) {
             Ok(body) => body,
             Err(cancelled) => return failure_of(&cancelled),
         };
@@ -146,13 +139,7 @@ impl Call<'_> {
             message: text.trim().to_owned(),
             ..ProviderError::default()
         });
-        let find = |name: &str| {
-            let found = headers
-                .iter()
-                .find(|(given, _)| given.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.as_str())
-        };
-        observe(status, &find, &said)
+        failure_of_error(head, &said)
     }
 }
 
@@ -172,23 +159,16 @@ fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
     Ok(bytes)
 }
 
-fn bad_response(response: &Response, message: &str) -> Failure {
-    Failure {
-        status: Some(response.status),
-        ..Failure::new(Class::BadResponse, message)
-    }
-}
-
-fn is_event_stream(response: &Response) -> bool {
-    response.header("content-type").is_some_and(|kind| {
+fn is_event_stream(head: &Head) -> bool {
+    head.header("content-type").is_some_and(|kind| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         kind.eq_ignore_ascii_case("text/event-stream")
     })
 }
 
 /// One object from a stream that is all there.
-fn assemble(status: u16, body: &str) -> Result<String, Failure> {
-    let flawed = |flaw| failure_of_flaw(status, flaw);
+fn assemble(head: &Head, body: &str) -> Result<String, Failure> {
+    let flawed = |flaw| failure_of_flaw(head, flaw);
     let mut assembler = Assembler::new();
     let mut complete = false;
     for data in data_of(body) {

@@ -4,28 +4,18 @@ use std::time::SystemTime;
 
 use crate::openai::answer::Flaw;
 use crate::openai::provider_error::ProviderError;
+use crate::routing::reset::Headers;
 use crate::routing::{Class, Failure, Observed, classify};
-use crate::upstream::CallError;
+use crate::upstream::{CallError, Head};
 
-/// The failure that a refusal means, by its status, headers and words.
-pub fn observe<'a>(
-    status: u16,
-    headers: &'a dyn Fn(&str) -> Option<&'a str>,
-    said: &'a ProviderError,
-) -> Failure {
-    let observed = Observed {
-        status,
-        headers,
-        code: said.code.as_deref(),
-        kind: said.kind.as_deref(),
-        message: &said.message,
-    };
-    classify(&observed, SystemTime::now())
+/// The failure that a provider's own words mean, below an error status or inside a 200.
+pub fn failure_of_error(head: &Head, said: &ProviderError) -> Failure {
+    classify_words(head.status, &|name| head.header(name), said)
 }
 
-/// The failure that a provider's error object inside a 200 means.
-pub fn failure_of_error(status: u16, said: &ProviderError) -> Failure {
-    observe(status, &|_| None, said)
+/// The same for an error inside a stream under way, whose head has been forgotten.
+pub fn failure_of_late_error(said: &ProviderError) -> Failure {
+    classify_words(200, &|_| None, said)
 }
 
 /// The failure behind a call that gave no answer.
@@ -40,14 +30,14 @@ pub fn failure_of(error: &CallError) -> Failure {
 }
 
 /// The failure behind an answer that looks fine and is not.
-pub fn failure_of_flaw(status: u16, flaw: Flaw) -> Failure {
+pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
     let class = match &flaw {
-        Flaw::ErrorObject(said) => return failure_of_error(status, said),
+        Flaw::ErrorObject(said) => return failure_of_error(head, said),
         Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) => Class::BadResponse,
         Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
     };
     Failure {
-        status: Some(status),
+        status: Some(head.status),
         ..Failure::new(class, &flaw.to_string())
     }
 }
@@ -55,4 +45,15 @@ pub fn failure_of_flaw(status: u16, flaw: Flaw) -> Failure {
 /// The provider did not say that it was done: what was to come is not known.
 pub fn cut() -> Failure {
     Failure::new(Class::BadResponse, "the stream was cut before its end")
+}
+
+fn classify_words(status: u16, headers: &Headers<'_>, said: &ProviderError) -> Failure {
+    let observed = Observed {
+        status,
+        headers,
+        code: said.code.as_deref(),
+        kind: said.kind.as_deref(),
+        message: &said.message,
+    };
+    classify(&observed, SystemTime::now())
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::openai::chunk::{Chunk, ChunkKind};
 use crate::routing::{Class, Failure};
 use crate::sse::{Event, Item};
+use crate::upstream::Head;
 
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_error};
@@ -28,7 +29,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// The failure that lets the next step try: nothing has been sent yet.
-pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
+pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
     let mut held = Held::default();
     let mut finished = false;
     loop {
@@ -50,7 +51,7 @@ pub fn open(mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
                 }
                 ChunkKind::Prelude => held.hold(event),
                 ChunkKind::Done => return Err(nothing_said()),
-                ChunkKind::Error(said) => return Err(failure_of_error(200, &said)),
+                ChunkKind::Error(said) => return Err(failure_of_error(head, &said)),
                 ChunkKind::NotJson(_) => {
                     return Err(Failure::new(
                         Class::BadResponse,

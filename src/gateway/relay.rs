@@ -10,7 +10,7 @@ use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode};
 
 use super::events::Events;
-use super::failure::{cut, failure_of, failure_of_error};
+use super::failure::{cut, failure_of, failure_of_late_error};
 use super::prelude::Opened;
 
 /// How long the end of an answer may take after its `[DONE]`, for the connection's sake: it can be used again only when
@@ -151,7 +151,7 @@ impl Relay<'_, '_> {
                 encode(&mut self.out, DONE);
                 Ok(Next::Done)
             }
-            ChunkKind::Error(said) => Err(failure_of_error(200, &said)),
+            ChunkKind::Error(said) => Err(failure_of_late_error(&said)),
             ChunkKind::NotJson(_) => Err(Failure::new(
                 Class::BadResponse,
                 "an event of the stream is not JSON",

@@ -168,7 +168,7 @@ fn list_models(
         hangup: None,
     };
     let response = call.send(client).map_err(|error| error.to_string())?;
-    let status = response.status;
+    let status = response.head.status;
     let body = match response.body.read_to_end(LONGEST_LIST, deadline) {
         Ok(body) => body,
         Err(error) => return Ok((status, Err(error.to_string()))),

@@ -34,10 +34,16 @@ pub enum Method {
 /// An answer whose head is complete.
 #[derive(Debug)]
 pub struct Response {
+    pub head: Head,
+    pub body: Body,
+}
+
+/// What stands before an answer's body.
+#[derive(Debug)]
+pub struct Head {
     pub status: u16,
     headers: HeaderMap,
-    pub body: Body,
-    /// It came over a connection that had served another call before.
+    /// The answer came over a connection that had served another call before.
     pub reused: bool,
 }
 
@@ -49,13 +55,17 @@ impl Response {
     ) -> Self {
         let (head, body) = answer.into_parts();
         Self {
-            status: head.status.as_u16(),
-            headers: head.headers,
+            head: Head {
+                status: head.status.as_u16(),
+                headers: head.headers,
+                reused,
+            },
             body: Body::new(body, hangup),
-            reused,
         }
     }
+}
 
+impl Head {
     /// The first value of this header, in any case; none if it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

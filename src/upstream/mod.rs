@@ -30,7 +30,7 @@ mod tls;
 mod tests;
 
 pub use body::Body;
-pub use call::{Call, Method, Response};
+pub use call::{Call, Head, Method, Response};
 pub use client::{Client, Settings};
 pub use error::{CallError, Phase};
 pub use in_progress::Hangup;

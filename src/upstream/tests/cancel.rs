@@ -53,7 +53,7 @@ fn a_client_that_leaves_ends_the_call_and_its_connection() {
                     hangup: Some(&near),
                     ..post(&url, b"{}")
                 };
-                client().call(call).map(|response| response.status)
+                client().call(call).map(|response| response.head.status)
             });
             arrivals.recv().unwrap();
             let left = Instant::now();
@@ -129,7 +129,7 @@ fn a_client_that_leaves_during_the_lookup_ends_the_call() {
                 hangup: Some(&near),
                 ..get("http://api.example.com/", soon())
             };
-            client.call(call).map(|response| response.status)
+            client.call(call).map(|response| response.head.status)
         });
         questions.recv().unwrap();
         let left = Instant::now();

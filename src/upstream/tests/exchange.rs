@@ -25,10 +25,10 @@ fn a_post_arrives_byte_for_byte_and_in_one_piece() {
         ..post(&url, b"{\"model\":\"m\"}")
     };
     let response = client().call(call).unwrap();
-    assert_eq!((response.status, response.reused), (200, false));
-    assert_eq!(response.header("CONTENT-length"), Some("5"));
+    assert_eq!((response.head.status, response.head.reused), (200, false));
+    assert_eq!(response.head.header("CONTENT-length"), Some("5"));
     assert_eq!(
-        response.headers().collect::<Vec<_>>(),
+        response.head.headers().collect::<Vec<_>>(),
         [("content-length", "5")]
     );
     assert_eq!(text(response).unwrap(), "hello");
@@ -61,7 +61,11 @@ fn a_large_request_arrives_whole() {
     });
     let body: Vec<u8> = (0..5_000_000u32).map(|n| (n % 251) as u8).collect();
     assert_eq!(
-        client().call(post(&provider.url(), &body)).unwrap().status,
+        client()
+            .call(post(&provider.url(), &body))
+            .unwrap()
+            .head
+            .status,
         200
     );
     assert!(received.recv().unwrap().ends_with(&body));
@@ -113,9 +117,9 @@ fn every_status_comes_back_with_its_headers_and_body() {
     ] {
         let provider = Provider::saying(answer);
         let response = client().call(post(&provider.url(), b"{}")).unwrap();
-        assert_eq!(response.status, status, "{answer:?}");
+        assert_eq!(response.head.status, status, "{answer:?}");
         if answer.contains("gzip") {
-            assert_eq!(response.header("content-encoding"), Some("gzip"));
+            assert_eq!(response.head.header("content-encoding"), Some("gzip"));
         }
         assert_eq!(text(response).unwrap(), body, "{answer:?}");
         assert_eq!(provider.connections(), 1, "{answer:?}");
@@ -180,7 +184,7 @@ fn an_answer_before_the_request_was_read_is_heard() {
     });
     let body = vec![b'x'; 20_000_000];
     let response = client().call(post(&keeps_open.url(), &body)).unwrap();
-    assert_eq!(response.status, 413);
+    assert_eq!(response.head.status, 413);
     assert_eq!(text(response).unwrap(), "big");
     drop(done);
 }

@@ -12,7 +12,7 @@ fn keeps_alive(mut stream: TcpStream, _: usize) {
 fn twice(client: &Client, provider: &Provider) -> [Result<(bool, String), CallError>; 2] {
     [(); 2].map(|()| {
         let response = client.call(post(&provider.url(), b"{}"))?;
-        Ok((response.reused, text(response)?))
+        Ok((response.head.reused, text(response)?))
     })
 }
 
@@ -72,7 +72,10 @@ fn the_replacement_is_a_fresh_connection() {
     assert_eq!(call(), "");
     assert_eq!(provider.connections(), 3);
     let response = client.call(post(&provider.url(), b"{}")).unwrap();
-    assert!(response.reused, "the fresh connection went into the pool");
+    assert!(
+        response.head.reused,
+        "the fresh connection went into the pool"
+    );
 }
 
 /// Some servers say 408 before they close an idle connection; it is no answer to the request that comes next.

@@ -29,7 +29,7 @@ fn a_proxy_is_asked_to_connect() {
     let response = client_through(&proxy)
         .call(get(&provider.url(), soon()))
         .unwrap();
-    assert!(!response.reused);
+    assert!(!response.head.reused);
     assert_eq!(text(response).unwrap(), "through");
     let wish = String::from_utf8(received.recv().unwrap()).unwrap();
     assert!(

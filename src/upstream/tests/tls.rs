@@ -73,7 +73,7 @@ fn a_private_ca_is_trusted_when_it_is_named() {
         let response = client
             .call(post(&secure(&provider), &vec![b'x'; size]))
             .unwrap();
-        assert_eq!(response.reused, reused);
+        assert_eq!(response.head.reused, reused);
         let body = response.body.read_to_end(2_000_000, soon()).unwrap();
         assert!(body.len() > size);
     }
@@ -175,7 +175,7 @@ fn a_pooled_connection_that_says_goodbye_is_replaced() {
     let client = trusting();
     for _ in 0..2 {
         let response = client.call(post(&secure(&provider), b"{}")).unwrap();
-        assert!(!response.reused);
+        assert!(!response.head.reused);
         assert_eq!(text(response).unwrap(), "again");
     }
     assert_eq!(provider.connections(), 2);
@@ -193,7 +193,7 @@ fn a_long_head_is_an_answer_under_tls_too() {
         session.flush().unwrap();
     });
     let response = trusting().call(get(&secure(&provider), soon())).unwrap();
-    assert_eq!(response.header("a").map(str::len), Some(60_000));
+    assert_eq!(response.head.header("a").map(str::len), Some(60_000));
     assert_eq!(text(response).unwrap(), "ok");
 }
 
