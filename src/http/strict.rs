@@ -124,4 +124,22 @@ mod tests {
             assert_eq!(blank_lines(bytes), expected, "{:?}", bytes.escape_ascii());
         }
     }
+
+    #[test]
+    fn a_client_is_told_what_is_wrong_with_its_fields() {
+        for (fields, expected) in [
+            ("Host: a\r\nX: :b\r\n", Ok(2)),
+            ("", Ok(0)),
+            ("X: a\r\n b\r\n", Err(Refusal::FOLDED_FIELD)),
+            ("\tX: a\r\n", Err(Refusal::FOLDED_FIELD)),
+            ("X : a\r\n", Err(Refusal::SPACE_BEFORE_COLON)),
+            ("X\t: a\r\n", Err(Refusal::SPACE_BEFORE_COLON)),
+            ("X: a\rb\r\n", Err(Refusal::BARE_LINE_END)),
+            ("X: a\r\r\n", Err(Refusal::BARE_LINE_END)),
+            ("X: a\0\r\n", Err(Refusal::NUL)),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\n{fields}\r\n");
+            assert_eq!(count_fields(head.as_bytes()), expected, "{fields:?}");
+        }
+    }
 }
