@@ -1,11 +1,13 @@
 //! A provider that has just said no is not asked again until its time is over; what that costs and saves.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::support::client::Response;
-use crate::support::{Config, Gateway, PATIENCE, Script, Step, Upstream, openai};
+use crate::support::gateway::chat;
+use crate::support::{Config, Gateway, PATIENCE, Script, Signal, Step, Upstream, openai};
 
 fn limited(fields: &[(&str, &str)]) -> Script {
     Script::body(
@@ -147,9 +149,58 @@ fn back_to_the_first_step_when_its_time_is_over() {
 fn wait_for(gateway: &Gateway, place: &str, begun: Instant) -> Duration {
     while via(&gateway.ask("r", false)) != place {
         assert!(begun.elapsed() < PATIENCE, "never back at {place}");
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     begun.elapsed()
+}
+
+/// One request finds out whether a provider is back; a crowd that tries it at the same time would be refused together.
+#[test]
+fn one_request_probes_when_the_time_is_over() {
+    let go = Signal::new();
+    let a = Upstream::saying_after("from a", &go);
+    let b = Upstream::saying("from b");
+    a.then(limited(&[("Retry-After", "1")]));
+    let gateway = two_steps(&a, &b).start();
+    assert_eq!(via(&gateway.ask("r", false)), "b/model-b");
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| wait_for(&gateway, "a/model-a", Instant::now()));
+        a.wait_for_requests(2);
+        for _ in 0..5 {
+            assert_eq!(via(&gateway.ask("r", false)), "b/model-b");
+        }
+        go.give();
+        asking.join().unwrap();
+    });
+    assert_eq!(a.requests().len(), 2);
+    assert_eq!(via(&gateway.ask("r", false)), "a/model-a");
+}
+
+/// Two calls are left and five clients come at once: the provider would refuse three of them.
+#[test]
+fn a_burst_does_not_overshoot_what_is_left() {
+    let go = Signal::new();
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("x-ratelimit-remaining-requests", "2"),
+        ("x-ratelimit-reset-requests", "30s"),
+    ];
+    let told = Script::body(200, &fields, openai::answer("from a"));
+    let a = Upstream::saying_after("from a", &go);
+    a.then(told);
+    let b = Upstream::saying("from b");
+    let gateway = two_steps(&a, &b).start();
+    assert_eq!(via(&gateway.ask("r", false)), "a/model-a");
+    let mut connections: Vec<_> = (0..5).map(|_| gateway.connect()).collect();
+    for connection in &mut connections {
+        connection.send(chat(&openai::request("r", false)));
+    }
+    b.wait_for_requests(3);
+    go.give();
+    for connection in &mut connections {
+        assert_eq!(connection.response().status, 200);
+    }
+    assert_eq!((a.requests().len(), b.requests().len()), (3, 3));
 }
 
 /// The last answer said that it was the last: the next call would be wasted.

@@ -122,8 +122,7 @@ fn in_parallel() {
 #[test]
 fn twenty_calls_are_one_probe() {
     let go = Signal::new();
-    let waiting = go.clone();
-    let a = Upstream::answering(move |request| request.answer("fine").after_signal(&waiting));
+    let a = Upstream::saying_after("fine", &go);
     let b = Upstream::saying("fine");
     let gateway = Config::new()
         .provider("a", &a)
@@ -169,6 +168,32 @@ fn chat_goes_on_beside_it() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+/// What is cooling says which providers there are and how they do: that is for those with a key.
+#[test]
+fn routes_and_what_cools_in_them() {
+    let a = Upstream::always(Script::body(
+        429,
+        &[("Retry-After", "60")],
+        openai::error("no", "x"),
+    ));
+    let b = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &a)
+        .provider("b", &b)
+        .route("r", [("a", "model-a"), ("b", "model-b")])
+        .start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let stranger = gateway.exchange(anonymous("GET", "/v1/diagnostics/routes", &[], ""));
+    assert_eq!(stranger.status, 401, "{stranger}");
+    let response = gateway.get("/v1/diagnostics/routes");
+    assert_eq!(response.status, 200, "{response}");
+    let text = response.text();
+    for part in ["rate_limited", "model-a", "model-b"] {
+        assert!(text.contains(part), "{part}: {response}");
+    }
+    assert_eq!(text.matches("rate_limited").count(), 1, "{response}");
 }
 
 #[test]

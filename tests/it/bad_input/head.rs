@@ -37,7 +37,7 @@ refusals! { refused_and_closed;
     a_head_over_32_kib: get(&format!("X-A: {}\r\n", "a".repeat(33 * 1024))) => 431 "HEAD_TOO_LARGE";
     two_hundred_fields: get(&"X-A: 1\r\n".repeat(200)) => 431 "HEAD_TOO_LARGE";
     a_target_over_8_kib: line(&format!("GET /{} HTTP/1.1", "a".repeat(9 * 1024))) => 414 "TARGET_TOO_LONG";
-    an_endless_first_line: "A".repeat(64 * 1024) => 431 "";
+    an_endless_first_line: "A".repeat(64 * 1024) => 414 "TARGET_TOO_LONG";
 }
 
 /// RFC 9110 section 10.1.1: nothing but `100-continue` is known, and waiting for it would hang the client.

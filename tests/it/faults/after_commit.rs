@@ -3,10 +3,12 @@
 
 use super::*;
 
+/// The pause lets the content through before a fault that would be read together with it and prevent the commit.
 fn begun() -> Script {
     Script::stream()
         .event(&openai::role())
         .event(&openai::text("one"))
+        .pause(Duration::from_millis(50))
 }
 
 fn breaks_off(script: Script) -> Response {
@@ -52,8 +54,12 @@ fn breaks_off(script: Script) -> Response {
     assert_eq!(said, "one", "{response}");
     assert_eq!(b.requests().len(), 0, "a second answer was begun");
     assert!(response.took < Duration::from_millis(800), "{response}");
-    let line = gateway.wait_for_log(|line| line["msg"] == "attempt failed");
-    assert_eq!(line["provider"], "a", "{line}");
+    let line = gateway.wait_for_log(|line| line["msg"] == "request");
+    assert_eq!(line["served_by"], "a/model-a", "{line}");
+    assert!(
+        line["error"].is_string(),
+        "it passes for a whole answer: {line}"
+    );
     response
 }
 
@@ -103,8 +109,7 @@ fn the_error_says_what_the_provider_said() {
 fn reset_without_framing() {
     let events = format!("data: {}\n\n", openai::text("one"));
     let head = Script::head(200, &[("Content-Type", "text/event-stream")]);
-    // The pause lets the first event through before the RST overtakes it.
-    breaks_off(head.send(events).pause(Duration::from_millis(100)).reset());
+    breaks_off(head.send(events).pause(Duration::from_millis(50)).reset());
 }
 
 /// A client must not be told to come back for a stream that merely ended: the next one works.

@@ -128,8 +128,7 @@ fn is_answer_of_b(response: &Response, stream: bool) {
 /// Does one thing when a plain answer is asked for and another one for a stream.
 fn either(plain: Script, streamed: Script) -> Upstream {
     Upstream::answering(move |request| {
-        let stream = request.json()["stream"] == true;
-        if stream {
+        if request.asks_for_a_stream() {
             streamed.clone()
         } else {
             plain.clone()

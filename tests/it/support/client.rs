@@ -182,18 +182,22 @@ fn status_of(head: &Head) -> u16 {
         .unwrap_or_else(|| panic!("a status line, not {:?}", head.first_line))
 }
 
-/// The gateway writes `data:` lines that end with LF; anything else in its streams is a mistake.
+/// The gateway writes `data:` lines and comments that end with LF; anything else in its streams is a mistake.
 fn take_event(pending: &mut Vec<u8>) -> Option<String> {
-    let end = pending.windows(2).position(|two| two == b"\n\n")?;
-    let event: Vec<u8> = pending.drain(..end + 2).collect();
-    let event = String::from_utf8(event).expect("UTF-8 in a stream");
-    let lines: Vec<&str> = event
-        .trim_end()
-        .lines()
-        .filter(|line| !line.starts_with(':'))
-        .map(|line| line.strip_prefix("data: ").expect("a data line"))
-        .collect();
-    Some(lines.join("\n"))
+    loop {
+        let end = pending.windows(2).position(|two| two == b"\n\n")?;
+        let event: Vec<u8> = pending.drain(..end + 2).collect();
+        let event = String::from_utf8(event).expect("UTF-8 in a stream");
+        let lines: Vec<&str> = event
+            .trim_end()
+            .lines()
+            .filter(|line| !line.starts_with(':'))
+            .map(|line| line.strip_prefix("data: ").expect("a data line"))
+            .collect();
+        if !lines.is_empty() {
+            return Some(lines.join("\n"));
+        }
+    }
 }
 
 /// A whole answer.

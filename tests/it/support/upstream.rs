@@ -39,11 +39,16 @@ impl Request {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 
+    /// Without parsing: some tests send what no parser here takes.
+    pub fn asks_for_a_stream(&self) -> bool {
+        self.text().contains(r#""stream":true"#)
+    }
+
     /// What a provider without fault answers to it.
     pub fn answer(&self, text: &str) -> Script {
         if self.head.first_line.starts_with("GET ") {
             Script::json(200, &openai::models(&["model-a"]))
-        } else if self.json()["stream"] == true {
+        } else if self.asks_for_a_stream() {
             Script::events(openai::events(&[text]))
         } else {
             Script::json(200, &openai::answer(text))
@@ -85,6 +90,12 @@ impl Upstream {
     pub fn saying_late(text: &str, after: Duration) -> Self {
         let text = text.to_owned();
         Self::answering(move |request| request.answer(&text).after(after))
+    }
+
+    /// The same when the signal is given.
+    pub fn saying_after(text: &str, signal: &Signal) -> Self {
+        let (text, signal) = (text.to_owned(), signal.clone());
+        Self::answering(move |request| request.answer(&text).after_signal(&signal))
     }
 
     /// Does the same with every request.
