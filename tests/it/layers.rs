@@ -9,9 +9,9 @@ const LAYERS: &[(u8, &[&str])] = &[
     (0, &["json", "openai", "secret", "sse"]),
     (1, &["config"]),
     (2, &["adapt", "routing"]),
-    (3, &["http", "telemetry", "upstream"]),
+    (3, &["http", "state_file", "telemetry", "upstream"]),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "main"]),
+    (5, &["app", "cli", "demo", "explain", "main"]),
 ];
 
 /// What the layers 0 and 2 must not do, as it shows in their text.

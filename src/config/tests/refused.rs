@@ -95,7 +95,7 @@ api_key: ${MISSING_C}
 providers:
   - name: p
     base_url: ${MISSING_A}/${MISSING_B}
-    api_key: ${KEY}
+    api_key: kéy
     nmae: x
 port: http
 ";
@@ -104,7 +104,7 @@ port: http
         "config.yaml: missing environment variables: MISSING_A, MISSING_B, MISSING_C\n\
          config.yaml:4: routes[0].steps[0].provider: unknown provider \"q\"\n\
          config.yaml:4: routes[0].steps[0].timeout: \"3\" has no unit: write `3s` for seconds\n\
-         config.yaml:9: providers[0].api_key: holds a space or another character that no key has\n\
+         config.yaml:9: providers[0].api_key: holds a character that cannot stand in a header\n\
          config.yaml:10: providers[0].nmae: unknown key, did you mean \"name\"?\n\
          config.yaml:11: port: \"http\" is no port from 1 to 65535"
     );
@@ -150,7 +150,7 @@ fn secrets_do_not_appear_wherever_they_are_put() {
         }
     }
     // Written into the file itself, too, where the setting is a secret.
-    let literal = "sk-literal key";
+    let literal = "sk-literalékey";
     for text in [
         MINIMAL.replace("v1}", &format!("v1, api_key: {literal}}}")),
         MINIMAL.replace("v1}", &format!("v1, headers: {{te: {literal}}}}}")),

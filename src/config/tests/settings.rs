@@ -196,13 +196,13 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         ),
         (
             provider,
-            "{name: p, base_url: http://p, api_key: a b}",
-            "3: providers[0].api_key: holds a space or another character that no key has",
+            "{name: p, base_url: http://p, api_key: aéb}",
+            "3: providers[0].api_key: holds a character that cannot stand in a header",
         ),
         (
             provider,
             "{name: p, base_url: http://p, api_keys: [ok, “x”]}",
-            "3: providers[0].api_keys[1]: holds a space or another character that no key has",
+            "3: providers[0].api_keys[1]: holds a character that cannot stand in a header",
         ),
         (
             provider,
