@@ -55,7 +55,8 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     let config = configuration(address, first.address, second.address)?;
     let gateway = start_server(server, Arc::new(Gateway::new(config.clone())?))?;
     if !once {
-        app::stop_on_signal(gateway.stopper.clone())?;
+        let stopper = gateway.stopper.clone();
+        app::on_stop(move || stopper.stop())?;
     }
 
     let client = Client::new(Gateway::upstream_settings(&config))?;

@@ -7,6 +7,10 @@ use percent_encoding::percent_decode_str;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
+    /// The process serves connections.
+    Live,
+    /// It takes new requests: not while it stops, and not while it is full.
+    Ready,
     UpstreamModels,
     RouteDiagnostics,
     Models,
@@ -26,6 +30,8 @@ impl Endpoint {
         let segments: Vec<&str> = segments.collect();
         match segments.as_slice() {
             ["health"] => Some(Self::Health),
+            ["livez"] => Some(Self::Live),
+            ["readyz"] => Some(Self::Ready),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
             ["models"] => Some(Self::Models),
@@ -40,6 +46,8 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "POST, OPTIONS",
             Self::Health
+            | Self::Live
+            | Self::Ready
             | Self::UpstreamModels
             | Self::RouteDiagnostics
             | Self::Models
@@ -54,7 +62,7 @@ impl Endpoint {
     /// Whether it is answered without a key.
     pub fn is_open(&self) -> bool {
         match self {
-            Self::Health | Self::UpstreamModels => true,
+            Self::Health | Self::Live | Self::Ready | Self::UpstreamModels => true,
             Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
         }
     }
@@ -75,6 +83,8 @@ mod tests {
         for (path, endpoint) in [
             ("/health", Some(Endpoint::Health)),
             ("/health/", Some(Endpoint::Health)),
+            ("/livez", Some(Endpoint::Live)),
+            ("/readyz", Some(Endpoint::Ready)),
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),

@@ -24,5 +24,6 @@ mod layers;
 mod logs;
 mod passthrough;
 mod secrets;
+mod service;
 mod stream;
 mod support;

@@ -1,0 +1,102 @@
+//! Another configuration for the gateway that runs.
+
+use std::path::Path;
+
+use crate::config::{self, Config, Server};
+use crate::gateway::Current;
+use crate::service_manager::Notifier;
+
+/// Lines of one refusal in the log; a file that is wrong in more places is another kind of file.
+const MOST_LINES: usize = 100;
+
+/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was; the
+/// log and the service manager are told.
+pub fn reload(path: &Path, current: &Current, notifier: Option<&Notifier>) {
+    if let Some(notifier) = notifier {
+        notifier.reloading();
+    }
+    let status = match config::load(path) {
+        Ok(config) => take_over(path, current, config),
+        Err(error) => {
+            let text = error.to_string();
+            let lines = text.lines().count();
+            for line in text.lines().take(MOST_LINES) {
+                log::error!(error = line; "the new configuration is refused");
+            }
+            format!("{lines} errors in the new configuration, still with the old one")
+        }
+    };
+    if let Some(notifier) = notifier {
+        notifier.ready(&status);
+    }
+}
+
+fn take_over(path: &Path, current: &Current, config: Config) -> String {
+    let old = current.config();
+    let late = needs_restart(&old, &config);
+    match current.reload(config) {
+        Ok(()) => {
+            log::info!(config:% = path.display(); "reloaded");
+            if !late.is_empty() {
+                log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");
+            }
+            current.status()
+        }
+        Err(error) => {
+            log::error!(error = error.as_str(); "the new configuration is refused");
+            format!("the new configuration failed, still with the old one: {error}")
+        }
+    }
+}
+
+/// The settings that differ and belong to the server that is already listening.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let edge = |server: &Server| Server {
+        // These two are the gateway's.
+        max_answer: 0,
+        connect_timeout: Default::default(),
+        ..server.clone()
+    };
+    let mut late = Vec::new();
+    if old.listen != new.listen {
+        late.push("listen (or port)");
+    }
+    if edge(&old.server) != edge(&new.server) {
+        late.push("server");
+    }
+    late
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Config {
+        let rest = "api_key: some-client-key\nproviders: [{name: a, base_url: 'http://localhost:1/v1'}]\n\
+                    routes: [{name: r, steps: [{provider: a, model: m}]}]\n";
+        config::parse(
+            &format!("{text}\n{rest}"),
+            &std::collections::BTreeMap::new(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_the_listening_server_cannot_change_is_named() {
+        let old = parsed("listen: 127.0.0.1:8080");
+        for (text, late) in [
+            ("listen: 127.0.0.1:8080", &[][..]),
+            ("listen: 127.0.0.1:8081", &["listen (or port)"][..]),
+            (
+                "listen: 127.0.0.1:8080\nserver: {max_body: 1MiB}",
+                &["server"],
+            ),
+            (
+                "listen: 127.0.0.1:8080\nserver: {max_answer: 1MiB, connect_timeout: 1s}",
+                &[],
+            ),
+        ] {
+            assert_eq!(needs_restart(&old, &parsed(text)), late, "{text}");
+        }
+    }
+}
