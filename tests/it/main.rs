@@ -18,6 +18,7 @@ mod cooldowns;
 mod diagnostics;
 mod edge;
 mod endpoints;
+mod environment_file;
 mod faults;
 mod keys;
 mod layers;
