@@ -78,7 +78,9 @@ keep_previous() {
     rm -rf "$previous"
     mkdir -p "$previous"
     for file in "${replaced[@]}"; do
-        [ ! -e "$file" ] || cp -a --parents "$file" "$previous/"
+        [ -e "$file" ] || continue
+        folder_for "$previous$file"
+        cp -a "$file" "$previous$file"
     done
 }
 

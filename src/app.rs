@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::gateway::{Current, Gateway};
 use crate::http::{self, Stopper};
-use crate::service_manager::{self, Notifier, PidFile};
+use crate::service_manager::{self, Notifier, RunFile};
 use crate::telemetry::{self, Format, Levels};
 
 pub use running::{explain, healthcheck, reload};
@@ -63,10 +63,6 @@ fn serve_until_stopped(
     let current = Arc::new(Current::new(gateway));
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
-    let pid_file = PidFile::write();
-    if let Err(error) = &pid_file {
-        log::warn!(error:% = error; "no pid file: `ai-gateway reload` will not find this process");
-    }
     let addresses = server.local_addrs();
     for address in &addresses {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
@@ -103,26 +99,44 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Fail
     Ok(server)
 }
 
+/// A reload on SIGHUP, the end on SIGTERM or SIGINT; whoever watches over us is told.
 fn heed_signals(
     path: &Path,
     current: &Arc<Current>,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
-) -> io::Result<()> {
+) -> Result<(), Failure> {
+    let run_file = RunFile::create().unwrap_or_else(|error| {
+        log::warn!(error:% = error; "no pid file: `ai-gateway reload` will not find this process");
+        None
+    });
     let (path, reloaded, stopped) = (path.to_owned(), Arc::clone(current), Arc::clone(current));
     let told = notifier.clone();
-    signals::on_reload_and_stop(
-        move || reload::reload(&path, &reloaded, told.as_deref()),
-        move || {
-            stopped.announce_stop();
-            if let Some(notifier) = notifier {
-                notifier.stopping("finishing the requests in flight");
-            }
-            // Whoever balances load reads `/readyz` in this time; all is served as before.
-            std::thread::sleep(stopped.config().server.shutdown_delay);
-            stopper.stop();
-        },
-    )
+    let reload = move || {
+        told.iter().for_each(|notifier| notifier.reloading());
+        let problem = reload::reload(&path, &reloaded).err();
+        if let Some(Err(error)) = run_file
+            .as_ref()
+            .map(|file| file.reloaded(problem.as_deref()))
+        {
+            log::warn!(error:% = error; "the pid file cannot be written");
+        }
+        let status = problem.map_or_else(
+            || reloaded.status(),
+            |problem| format!("new configuration refused, still with the old one: {problem}"),
+        );
+        told.iter().for_each(|notifier| notifier.ready(&status));
+    };
+    let stop = move || {
+        stopped.announce_stop();
+        if let Some(notifier) = notifier {
+            notifier.stopping("finishing the requests in flight");
+        }
+        // Whoever balances load reads `/readyz` in this time; all is served as before.
+        std::thread::sleep(stopped.config().server.shutdown_delay);
+        stopper.stop();
+    };
+    Ok(signals::on_reload_and_stop(reload, stop)?)
 }
 
 /// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say.

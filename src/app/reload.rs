@@ -4,49 +4,35 @@ use std::path::Path;
 
 use crate::config::{self, Config, Server};
 use crate::gateway::Current;
-use crate::service_manager::Notifier;
 
-/// Lines of one refusal in the log; a file that is wrong in more places is another kind of file.
+/// Lines of one refusal; a file that is wrong in more places is another kind of file.
 const MOST_LINES: usize = 100;
 
-/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was; the
-/// log and the service manager are told.
-pub fn reload(path: &Path, current: &Current, notifier: Option<&Notifier>) {
-    if let Some(notifier) = notifier {
-        notifier.reloading();
-    }
-    let status = match config::load(path) {
-        Ok(config) => take_over(path, current, config),
-        Err(error) => {
-            let text = error.to_string();
-            let lines = text.lines().count();
-            for line in text.lines().take(MOST_LINES) {
-                log::error!(error = line; "the new configuration is refused");
-            }
-            format!("{lines} errors in the new configuration, still with the old one")
+/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. The log
+/// is told.
+///
+/// # Errors
+/// What is wrong with it, a line each.
+pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
+    let loaded = config::load(path).map_err(|error| error.to_string());
+    let taken = loaded.and_then(|config| take_over(path, current, config));
+    taken.map_err(|problem| {
+        let lines: Vec<&str> = problem.lines().take(MOST_LINES).collect();
+        for line in &lines {
+            log::error!(error = line; "the new configuration is refused");
         }
-    };
-    if let Some(notifier) = notifier {
-        notifier.ready(&status);
-    }
+        lines.join("\n")
+    })
 }
 
-fn take_over(path: &Path, current: &Current, config: Config) -> String {
-    let old = current.config();
-    let late = needs_restart(&old, &config);
-    match current.reload(config) {
-        Ok(()) => {
-            log::info!(config:% = path.display(); "reloaded");
-            if !late.is_empty() {
-                log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");
-            }
-            current.status()
-        }
-        Err(error) => {
-            log::error!(error = error.as_str(); "the new configuration is refused");
-            format!("the new configuration failed, still with the old one: {error}")
-        }
+fn take_over(path: &Path, current: &Current, config: Config) -> Result<(), String> {
+    let late = needs_restart(&current.config(), &config);
+    current.reload(config)?;
+    log::info!(config:% = path.display(); "reloaded");
+    if !late.is_empty() {
+        log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");
     }
+    Ok(())
 }
 
 /// The settings that differ and belong to the server that is already listening.

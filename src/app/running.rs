@@ -8,21 +8,44 @@ use rustix::process::{Signal, kill_process};
 use crate::config::Config;
 use crate::explain;
 use crate::gateway::Gateway;
-use crate::service_manager;
+use crate::service_manager::Running;
 use crate::upstream::{self, Call, Client, Method};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Tells the gateway that runs to read its configuration again.
+/// How long a gateway may take to read its configuration: a `${file:...}` may be on a slow disk.
+const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Has the gateway that runs read its configuration again, and waits for what comes of it where that is told.
 ///
 /// # Errors
-/// It is not found, or not ours to signal.
+/// It is not found, not ours to signal, or did not take the configuration: with all that is wrong in it.
 pub fn reload() -> Result<String, String> {
-    let pid = service_manager::running()?;
+    let running = Running::find()?;
+    let pid = running.pid;
+    let before = running.reloads();
     kill_process(pid, Signal::HUP).map_err(|error| format!("process {pid}: {error}"))?;
-    Ok(format!(
-        "process {pid} reads its configuration again; its log says whether it was taken over\n"
+    let Some((before, _)) = before else {
+        return Ok(format!(
+            "process {pid} reads its configuration again; its log says whether it was taken over\n"
+        ));
+    };
+    let deadline = Instant::now() + RELOAD_LIMIT;
+    while Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+        match running.reloads() {
+            Some((number, None)) if number > before => {
+                return Ok(format!("process {pid} has taken the configuration over\n"));
+            }
+            Some((number, Some(problem))) if number > before => {
+                return Err(format!("refused, the old configuration stays:\n{problem}"));
+            }
+            _ => {}
+        }
+    }
+    Err(format!(
+        "process {pid} has not said within {RELOAD_LIMIT:?} what came of it; its log may"
     ))
 }
 
@@ -52,7 +75,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
             .collect();
         format!("there is no route {name:?}; there are {}", names.join(", "))
     })?;
-    let running = running_state(config);
+    let running = state_of_running(config);
     Ok(explain::explain(
         route,
         running.as_ref().map_err(String::as_str),
@@ -60,7 +83,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
 }
 
 /// What the running gateway tells a client that may see all routes, else the first client.
-fn running_state(config: &Config) -> Result<explain::Running, String> {
+fn state_of_running(config: &Config) -> Result<explain::Running, String> {
     let client = config.clients.iter().find(|client| client.routes.is_none());
     let client = client.or(config.clients.first()).ok_or("no client key")?;
     let headers = [("X-Api-Key", client.key.expose())];

@@ -2,11 +2,11 @@
 //! where no service manager asks for it.
 
 mod notify;
-mod pid_file;
+mod run_file;
 mod sockets;
 
 pub use notify::Notifier;
-pub use pid_file::{PidFile, running};
+pub use run_file::{RunFile, Running};
 pub use sockets::{inherited_count, listeners};
 
 /// The first inherited descriptor (`SD_LISTEN_FDS_START` of sd_listen_fds(3)).

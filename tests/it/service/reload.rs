@@ -4,7 +4,7 @@ use rustix::process::Signal as Kill;
 
 use super::config;
 use crate::support::gateway::chat;
-use crate::support::process::{command, run};
+use crate::support::process::{Folder, command, run};
 use crate::support::{Config, Gateway, Script, Signal, Upstream, openai};
 
 fn reload(gateway: &Gateway, config: &str, outcome: &str) {
@@ -135,17 +135,29 @@ fn the_command_finds_the_process_that_systemd_names() {
     assert_eq!(gateway.ask("s", false).status, 200);
 }
 
+/// Whoever asks for a reload hears what came of it, not only that it was asked for.
 #[test]
-fn the_command_finds_the_process_by_its_file() {
+fn the_command_finds_the_process_by_its_file_and_says_what_came_of_it() {
     let upstream = Upstream::saying("fine");
-    let folder = crate::support::process::Folder::new();
+    let folder = Folder::new();
     let directory = folder.path().to_string_lossy().into_owned();
     let mut gateway = config(&upstream)
         .environment("RUNTIME_DIRECTORY", &directory)
         .start();
     let reload = || run(command().arg("reload").env("RUNTIME_DIRECTORY", &directory));
+    gateway.rewrite(&config(&upstream).route("s", [("a", "m")]).text());
+    let ended = reload();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(gateway.ask("s", false).status, 200, "it has waited");
+    gateway.rewrite(&config(&upstream).with("one: 1").with("two: 2").text());
+    let ended = reload();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for word in ["old configuration stays", "one: ", "two: "] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    gateway.rewrite(&config(&upstream).text());
     assert_eq!(reload().code, Some(0));
-    gateway.wait_for_log(|line| line["msg"] == "reloaded");
+
     gateway.signal(Kill::TERM);
     assert_eq!(gateway.wait(), Some(0));
     let ended = reload();
