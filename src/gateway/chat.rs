@@ -176,7 +176,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
-        let body = gateway.redactor.redact(&excerpt(body));
+        let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");
     }
 }
