@@ -12,7 +12,7 @@ use crate::config;
 use super::Handler;
 use super::connection::Connection;
 use super::head::Head;
-use super::pool::Pool;
+use super::pool::{Job, Pool};
 use super::refusal::Refusal;
 use super::response::Response;
 use super::worker::bounded;
@@ -79,6 +79,8 @@ pub(super) enum Return {
     Keep(Connection),
     /// To be closed once the client has stopped sending.
     Discard(Connection),
+    /// There is no worker for this one after all.
+    Refused(Job),
     /// The connection of this id has ended.
     Ended(usize),
 }
@@ -87,6 +89,7 @@ impl Return {
     pub fn id(&self) -> usize {
         match self {
             Self::Keep(connection) | Self::Discard(connection) => connection.id,
+            Self::Refused(job) => job.connection.id,
             Self::Ended(id) => *id,
         }
     }
@@ -108,6 +111,10 @@ impl Returns {
 
     pub fn take(&self) -> Vec<Return> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn refuse(&self, job: Job) {
+        self.put(Return::Refused(job));
     }
 
     fn put(&self, returned: Return) {

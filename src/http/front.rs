@@ -283,6 +283,7 @@ impl Front {
                     self.advance(connection, wait, now);
                 }
                 Return::Discard(connection) => self.begin_closing(connection, wait, now),
+                Return::Refused(job) => self.overload(job, wait, now),
                 Return::Ended(_) => {}
             }
         }

@@ -32,6 +32,7 @@ mod connection;
 mod deadlines;
 mod edge;
 mod exchange;
+mod finishing;
 mod framing;
 mod front;
 mod hangup;

@@ -9,6 +9,7 @@ use rustix::net::connect_unspec;
 use super::body::Body;
 use super::connection::Connection;
 use super::edge::Edge;
+use super::finishing::Finishing;
 use super::head::Head;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
@@ -44,6 +45,7 @@ pub(super) struct Turn {
     pub answer: Answer,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
+    finishing: Finishing,
 }
 
 impl Turn {
@@ -53,13 +55,31 @@ impl Turn {
             connection,
             head,
             received,
+            finishing: edge.pool.finishing(),
             edge,
             answer: Answer::None,
             keep_alive: false,
         }
     }
 
-    pub fn write_timeout(&self) -> Duration {
+    /// Writes a part of the answer. Returns how many bytes were written, and whether all were.
+    pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        self.connection.write_all(slices, self.write_timeout())
+    }
+
+    /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
+    pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        let (timeout, edge, finishing) = (self.write_timeout(), &self.edge, &mut self.finishing);
+        self.connection.write_last(slices, timeout, |may_be_last| {
+            if may_be_last {
+                finishing.raise();
+            } else if let Some(job) = edge.pool.stall(finishing) {
+                edge.returns.refuse(job);
+            }
+        })
+    }
+
+    fn write_timeout(&self) -> Duration {
         self.edge.limits.write_timeout
     }
 
@@ -85,7 +105,7 @@ impl Turn {
             &[]
         };
         let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
-        let (written, whole) = self.connection.write_all(&mut slices, self.write_timeout());
+        let (written, whole) = self.write_end(&mut slices);
         self.answer = if whole {
             Answer::Whole
         } else {
@@ -95,7 +115,7 @@ impl Turn {
     }
 
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Connection, Ending) {
+    pub fn end(mut self) -> (Connection, Ending, Finishing) {
         if self.answer == Answer::None {
             self.send(&Refusal::PANIC.response());
         }
@@ -115,6 +135,6 @@ impl Turn {
             }
             Answer::None => Ending::Close,
         };
-        (self.connection, ending)
+        (self.connection, ending, self.finishing)
     }
 }

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::connection::{Connection, Fill, poll_until};
 use super::edge::{Edge, Lease};
 use super::exchange::Exchange;
+use super::finishing::Finishing;
 use super::head::Head;
 use super::pool::{Job, Occupation};
 use super::turn::{Ending, Turn};
@@ -45,7 +46,7 @@ fn work(edge: &Arc<Edge>) {
             Ok(Then::Rest(from)) => edge.pool.next(from),
             Err(panic) => {
                 log::error!("a worker panicked: {}", bounded(&*panic));
-                edge.pool.next(Occupation::Busy)
+                edge.pool.next(Occupation::Busy(edge.pool.finishing()))
             }
         };
     }
@@ -67,17 +68,17 @@ fn serve(edge: &Arc<Edge>, job: Job) -> Then {
         mut received,
     } = job;
     loop {
-        let (answered, ending) = answer(edge, connection, head, received);
+        let (answered, ending, finishing) = answer(edge, connection, head, received);
         connection = answered;
         match ending {
             Ending::Keep => {}
-            Ending::Close => return Then::Rest(Occupation::Busy),
+            Ending::Close => return Then::Rest(Occupation::Busy(finishing)),
             Ending::Discard => {
                 lease.discard(connection);
-                return Then::Rest(Occupation::Busy);
+                return Then::Rest(Occupation::Busy(finishing));
             }
         }
-        match linger(edge, &mut connection) {
+        match linger(edge, &mut connection, finishing) {
             Lingered::Next(next) => (head, received) = (next, Instant::now()),
             Lingered::Leave(then) => {
                 lease.keep(connection);
@@ -92,7 +93,7 @@ fn answer(
     connection: Connection,
     head: Head,
     received: Instant,
-) -> (Connection, Ending) {
+) -> (Connection, Ending, Finishing) {
     let mut turn = Turn::new(connection, head, received, Arc::clone(edge));
     if let Some(response) = edge.instant(&turn.head) {
         turn.send(&response);
@@ -119,31 +120,31 @@ enum Lingered {
 
 /// Waits a moment for the next request on the connection, while no other one waits for a worker. Whatever else comes
 /// (half a head, a bad one, the end) is left to the front, which is there for it.
-fn linger(edge: &Edge, connection: &mut Connection) -> Lingered {
-    if let Some(job) = edge.pool.begin_linger() {
+fn linger(edge: &Edge, connection: &mut Connection, finishing: Finishing) -> Lingered {
+    if let Some(job) = edge.pool.begin_linger(finishing) {
         return Lingered::Leave(Then::Do(job));
     }
-    let rest = Lingered::Leave(Then::Rest(Occupation::Lingering));
+    let rest = || Lingered::Leave(Then::Rest(Occupation::Lingering));
     let until = Instant::now() + LINGER;
     loop {
         match connection.scan(&edge.limits) {
             Ok(Some(_)) => break,
             Ok(None) if connection.buffer.is_empty() => {}
-            Ok(None) | Err(_) => return rest,
+            Ok(None) | Err(_) => return rest(),
         }
         let mut watched = [
             PollFd::new(&*connection.socket, PollFlags::IN),
             PollFd::from_borrowed_fd(edge.pool.wanted(), PollFlags::IN),
         ];
         if !poll_until(&mut watched, until).unwrap_or(false) {
-            return rest;
+            return rest();
         }
         let [client, wanted] = watched.map(|watched| !watched.revents().is_empty());
         if wanted && let Some(job) = edge.pool.wanted_elsewhere() {
             return Lingered::Leave(Then::Do(job));
         }
         if client && connection.fill() != Fill::Bytes {
-            return rest;
+            return rest();
         }
     }
     if let Some(job) = edge.pool.resume() {
@@ -151,7 +152,10 @@ fn linger(edge: &Edge, connection: &mut Connection) -> Lingered {
     }
     match connection.next_head(&edge.limits) {
         Ok(Some(head)) => Lingered::Next(head),
-        Ok(None) | Err(_) => Lingered::Leave(Then::Rest(Occupation::Busy)),
+        Ok(None) | Err(_) => {
+            let busy = Occupation::Busy(edge.pool.finishing());
+            Lingered::Leave(Then::Rest(busy))
+        }
     }
 }
 
