@@ -31,6 +31,8 @@ impl Refusal {
         Self::invalid("Content-Length and Transfer-Encoding exclude each other.");
     pub const REPEATED_CODING: Self =
         Self::invalid("The Transfer-Encoding header field is repeated.");
+    pub const CHUNKED_NOT_LAST: Self =
+        Self::invalid("The transfer coding `chunked` stands last, and once.");
     pub const CODING_IN_1_0: Self = Self::invalid("HTTP/1.0 has no Transfer-Encoding.");
     pub const ENDS_IN_HEAD: Self = Self::invalid("The request ends within its head.");
     pub const UNKNOWN_CODING: Self = Self {
