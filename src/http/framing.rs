@@ -2,8 +2,8 @@
 
 use httparse::Header;
 
-use super::head::Version;
 use super::refusal::Refusal;
+use super::version::Version;
 
 /// How the end of a request body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

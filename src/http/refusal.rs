@@ -2,8 +2,6 @@
 
 use crate::openai::error::Code;
 
-use super::response::Response;
-
 /// A request that the edge itself answers. Its connection closes: where the next request starts is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -84,15 +82,6 @@ impl Refusal {
         Self {
             code: Code::InvalidRequest,
             message,
-        }
-    }
-
-    /// The answer, OpenAI-shaped. Overload is over soon: it says when to come back.
-    pub fn response(self) -> Response {
-        let response = Response::error(self.code, self.message);
-        match self.code {
-            Code::Overloaded => response.with("Retry-After", "1"),
-            _ => response,
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::IoSlice;
 
-use super::exchange::Delivery;
-use super::head::Version;
+use super::delivery::Delivery;
 use super::response::{Asked, BodyEnd, ResponseHead};
 use super::turn::{Answer, Turn};
+use super::version::Version;
 
 /// The client does not take any more of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

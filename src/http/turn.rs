@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::connect_unspec;
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::connection::Connection;
 use super::edge::Edge;
 use super::finishing::Finishing;
@@ -40,8 +40,8 @@ pub(super) struct Turn {
     pub connection: Connection,
     pub head: Head,
     pub received: Instant,
-    pub edge: Arc<Edge>,
-    pub body: Body,
+    edge: Arc<Edge>,
+    body: Body,
     pub answer: Answer,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
@@ -83,6 +83,15 @@ impl Turn {
         self.edge.limits.write_timeout
     }
 
+    /// # Errors
+    /// See [`Body::read`].
+    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+        let expects_continue = self.head.expects_continue;
+        let limits = &self.edge.limits;
+        self.body
+            .read(&mut self.connection, expects_continue, limits)
+    }
+
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
     /// already, and never waited for.
     pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
@@ -117,7 +126,7 @@ impl Turn {
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
     pub fn end(mut self) -> (Connection, Ending, Finishing) {
         if self.answer == Answer::None {
-            self.send(&Refusal::PANIC.response());
+            self.send(&Refusal::PANIC.into());
         }
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
