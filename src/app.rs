@@ -121,6 +121,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     let running = running_state(config);
     Ok(explain::explain(
         route,
+        config.server.connect_timeout,
         running.as_ref().map_err(String::as_str),
     ))
 }
