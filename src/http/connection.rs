@@ -160,7 +160,18 @@ impl Connection {
     /// Writes all, in one call where the socket takes it. Returns how many bytes were written, and whether all were.
     ///
     /// `stall` bounds each wait for room, not their sum: a slow client is served, one that takes nothing is not.
-    pub fn write_all(&self, mut slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
+    pub fn write_all(&self, slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
+        self.write_last(slices, stall, |_| {})
+    }
+
+    /// As [`Self::write_all`], and says before each call that it may be the last, and after it, with `false`, that it was
+    /// not: the client has to make room first.
+    pub fn write_last(
+        &self,
+        mut slices: &mut [IoSlice<'_>],
+        stall: Duration,
+        mut may_be_last: impl FnMut(bool),
+    ) -> (usize, bool) {
         let mut written = 0;
         loop {
             // Also skips slices that are empty, for which nothing would ever be written.
@@ -168,6 +179,7 @@ impl Connection {
             if slices.is_empty() {
                 return (written, true);
             }
+            may_be_last(true);
             match (&*self.socket).write_vectored(slices) {
                 Ok(0) => return (written, false),
                 Ok(count) => {
@@ -176,6 +188,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    may_be_last(false);
                     let room = self.wait(PollFlags::OUT, Instant::now() + stall);
                     if !room.unwrap_or(false) {
                         return (written, false);

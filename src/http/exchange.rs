@@ -3,22 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::body::{self, BodyError};
+use super::body::BodyError;
+use super::delivery::Delivery;
 use super::hangup::Hangup;
 use super::head::Head;
 use super::response::{Response, ResponseHead};
 use super::stream::Stream;
 use super::turn::Turn;
-
-/// What came of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    pub status: u16,
-    /// Whether the client's system took all of it.
-    pub complete: bool,
-    /// Bytes of the body, without framing.
-    pub bytes: u64,
-}
 
 /// A request with a whole head, to be answered once. Dropped without an answer, it is answered 500.
 pub struct Exchange<'t> {
@@ -55,7 +46,7 @@ impl<'t> Exchange<'t> {
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
-        body::read(self.turn)
+        self.turn.read_body()
     }
 
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].

@@ -15,11 +15,13 @@ use mio::{Events, Interest, Poll, Token};
 use super::acceptor::{Accepted, Acceptor};
 use super::connection::{Connection, Fill, READ_SIZE};
 use super::deadlines::{Deadlines, Phase};
-use super::edge::{Edge, Return};
+use super::edge::Edge;
+use super::handler::Contained;
 use super::head::Head;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{Asked, Response};
+use super::returns::Return;
 use super::{Drained, worker};
 
 /// The waker's token. Listeners count down from below it, connections up from zero.
@@ -51,6 +53,7 @@ struct Wait {
 pub(super) struct Front {
     poll: Poll,
     edge: Arc<Edge>,
+    handler: Contained,
     acceptor: Acceptor,
     parked: HashMap<usize, Parked>,
     busy: HashMap<usize, Arc<TcpStream>>,
@@ -66,7 +69,12 @@ pub(super) struct Front {
 }
 
 impl Front {
-    pub fn new(poll: Poll, edge: Arc<Edge>, acceptor: Acceptor) -> io::Result<Self> {
+    pub fn new(
+        poll: Poll,
+        edge: Arc<Edge>,
+        handler: Contained,
+        acceptor: Acceptor,
+    ) -> io::Result<Self> {
         for (index, listener) in acceptor.listeners().enumerate() {
             let token = Token(WAKER.0 - 1 - index);
             let descriptor = listener.as_raw_fd();
@@ -76,6 +84,7 @@ impl Front {
         Ok(Self {
             poll,
             edge,
+            handler,
             acceptor,
             parked: HashMap::new(),
             busy: HashMap::new(),
@@ -180,7 +189,7 @@ impl Front {
         if held >= self.edge.limits.max_connections && !self.evict(now) {
             // Not even a closing phase for it: that would be one more connection.
             let asked = Asked::unknown();
-            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.response(), false));
+            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
             return;
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
@@ -192,7 +201,7 @@ impl Front {
         for _ in 0..READS_A_TURN {
             match connection.next_head(&self.edge.limits) {
                 Err(refusal) => return self.refuse(connection, wait, refusal, now),
-                Ok(Some(head)) => match self.edge.instant(&head) {
+                Ok(Some(head)) => match self.handler.instant(&head) {
                     None => return self.dispatch(connection, wait, head, now),
                     Some(response) => {
                         let keep_alive = head.keep_alive && !self.edge.is_stopping();
@@ -242,8 +251,8 @@ impl Front {
             head,
             received: now,
         };
-        let edge = &self.edge;
-        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge)) {
+        let (edge, handler) = (&self.edge, &self.handler);
+        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge, handler)) {
             self.busy.remove(&id);
             self.overload(job, wait, now);
         }
@@ -253,7 +262,7 @@ impl Front {
         let Job {
             connection, head, ..
         } = job;
-        let response: Response = Refusal::OVERLOADED.response();
+        let response: Response = Refusal::OVERLOADED.into();
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
         let bytes = Asked::by(&head).encode(&response, keep_alive);
         if !keep_alive {
@@ -283,6 +292,7 @@ impl Front {
                     self.advance(connection, wait, now);
                 }
                 Return::Discard(connection) => self.begin_closing(connection, wait, now),
+                Return::Refused(job) => self.overload(job, wait, now),
                 Return::Ended(_) => {}
             }
         }

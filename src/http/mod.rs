@@ -30,10 +30,13 @@ mod body;
 mod chunked;
 mod connection;
 mod deadlines;
+mod delivery;
 mod edge;
 mod exchange;
+mod finishing;
 mod framing;
 mod front;
+mod handler;
 mod hangup;
 mod head;
 mod listener;
@@ -41,9 +44,12 @@ mod pool;
 mod refusal;
 mod request_id;
 mod response;
+mod returns;
+mod stop;
 mod stream;
 mod strict;
 mod turn;
+mod version;
 mod worker;
 
 #[cfg(test)]
@@ -59,28 +65,22 @@ use mio::{Poll, Waker};
 use crate::config;
 
 pub use body::BodyError;
-pub use exchange::{Delivery, Exchange};
+pub use delivery::Delivery;
+pub use exchange::Exchange;
+pub use handler::Handler;
 pub use hangup::Hangup;
-pub use head::{Head, Version};
+pub use head::Head;
 pub use response::{Response, ResponseHead};
 pub use stream::{Gone, Stream};
+pub use version::Version;
 
 use acceptor::Acceptor;
-use edge::{Edge, Returns, StopSign};
+use edge::Edge;
 use front::Front;
+use handler::Contained;
 use pool::Pool;
-
-/// Answers requests.
-pub trait Handler: Send + Sync + 'static {
-    /// Answers one request, on a worker thread with a stack of 256 KiB. May block. A panic is answered 500.
-    fn handle(&self, exchange: Exchange<'_>);
-
-    /// Answers a request without a body at once, also when all workers are busy. It runs on the front thread, which
-    /// serves everybody: it must not block. `None` leaves the request to [`Self::handle`].
-    fn instant(&self, _head: &Head) -> Option<Response> {
-        None
-    }
-}
+use returns::Returns;
+use stop::StopSign;
 
 /// A server that listens and does not serve yet.
 pub struct Server {
@@ -133,11 +133,12 @@ impl Server {
         let edge = Edge {
             pool: Pool::new(self.limits.max_concurrent_requests)?,
             limits: self.limits,
-            handler,
             returns: Returns::new(self.waker),
             stop: self.stop,
         };
-        Front::new(self.poll, Arc::new(edge), Acceptor::new(self.listeners))?.run()
+        let handler = Contained::new(handler);
+        let acceptor = Acceptor::new(self.listeners);
+        Front::new(self.poll, Arc::new(edge), handler, acceptor)?.run()
     }
 }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::net::connect_unspec;
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::connection::Connection;
 use super::edge::Edge;
+use super::finishing::Finishing;
 use super::head::Head;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
@@ -39,11 +40,12 @@ pub(super) struct Turn {
     pub connection: Connection,
     pub head: Head,
     pub received: Instant,
-    pub edge: Arc<Edge>,
-    pub body: Body,
+    edge: Arc<Edge>,
+    body: Body,
     pub answer: Answer,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
+    finishing: Finishing,
 }
 
 impl Turn {
@@ -53,14 +55,41 @@ impl Turn {
             connection,
             head,
             received,
+            finishing: edge.pool.finishing(),
             edge,
             answer: Answer::None,
             keep_alive: false,
         }
     }
 
-    pub fn write_timeout(&self) -> Duration {
+    /// Writes a part of the answer. Returns how many bytes were written, and whether all were.
+    pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        self.connection.write_all(slices, self.write_timeout())
+    }
+
+    /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
+    pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        let (timeout, edge, finishing) = (self.write_timeout(), &self.edge, &mut self.finishing);
+        self.connection.write_last(slices, timeout, |may_be_last| {
+            if may_be_last {
+                finishing.raise();
+            } else if let Some(job) = edge.pool.stall(finishing) {
+                edge.returns.refuse(job);
+            }
+        })
+    }
+
+    fn write_timeout(&self) -> Duration {
         self.edge.limits.write_timeout
+    }
+
+    /// # Errors
+    /// See [`Body::read`].
+    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+        let expects_continue = self.head.expects_continue;
+        let limits = &self.edge.limits;
+        self.body
+            .read(&mut self.connection, expects_continue, limits)
     }
 
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
@@ -85,7 +114,7 @@ impl Turn {
             &[]
         };
         let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
-        let (written, whole) = self.connection.write_all(&mut slices, self.write_timeout());
+        let (written, whole) = self.write_end(&mut slices);
         self.answer = if whole {
             Answer::Whole
         } else {
@@ -95,9 +124,9 @@ impl Turn {
     }
 
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Connection, Ending) {
+    pub fn end(mut self) -> (Connection, Ending, Finishing) {
         if self.answer == Answer::None {
-            self.send(&Refusal::PANIC.response());
+            self.send(&Refusal::PANIC.into());
         }
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
@@ -115,6 +144,6 @@ impl Turn {
             }
             Answer::None => Ending::Close,
         };
-        (self.connection, ending)
+        (self.connection, ending, self.finishing)
     }
 }

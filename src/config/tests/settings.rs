@@ -95,6 +95,14 @@ fn a_wrong_setting_is_named_with_its_line() {
             "7: server.max_fields: \"0\" is not between 1 and 10000",
         ),
         (
+            "server:\n  max_connections: 0",
+            "7: server.max_connections: \"0\" is not between 1 and 1000000",
+        ),
+        (
+            "server:\n  max_concurrent_requests: 0",
+            "7: server.max_concurrent_requests: \"0\" is not between 1 and 100000",
+        ),
+        (
             "server:\n  max_fields: 1.5",
             "7: server.max_fields: \"1.5\" is no whole number",
         ),

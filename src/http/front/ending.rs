@@ -1,5 +1,6 @@
 //! How connections end: refused, timed out, pushed out, or with the server.
 
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::Events;
@@ -7,7 +8,6 @@ use mio::Events;
 use crate::http::Drained;
 use crate::http::connection::{Connection, Fill};
 use crate::http::deadlines::Phase;
-use crate::http::edge::shut;
 use crate::http::refusal::Refusal;
 use crate::http::response::Asked;
 
@@ -38,7 +38,7 @@ impl Front {
             refusal.code.status(),
             refusal.message
         );
-        let bytes = Asked::unknown().encode(&refusal.response(), false);
+        let bytes = Asked::unknown().encode(&refusal.into(), false);
         self.part(connection, wait, &bytes, now);
     }
 
@@ -60,11 +60,7 @@ impl Front {
         now: Instant,
     ) {
         connection.buffer = Vec::new();
-        if connection
-            .socket
-            .shutdown(std::net::Shutdown::Write)
-            .is_err()
-        {
+        if connection.socket.shutdown(Shutdown::Write).is_err() {
             return self.close(connection, wait);
         }
         wait.phase = Phase::Closing;
@@ -140,7 +136,10 @@ impl Front {
             return None;
         }
         let unfinished = self.busy.len();
-        self.busy.values().for_each(|socket| shut(socket));
+        self.busy.values().for_each(|socket| {
+            // Their workers see errors from then on. It fails for those that have ended.
+            let _ = socket.shutdown(Shutdown::Both);
+        });
         self.edge.pool.close();
         self.await_last_words();
         Some(Drained { unfinished })

@@ -99,6 +99,18 @@ impl Handler for Site {
                 exchange.send(Response::json(200, "late"))
             }
             "/large" => exchange.send(Response::json(200, vec![b'x'; 64 << 20])),
+            "/late" => {
+                let delivery = exchange.send(Response::json(200, "early"));
+                self.until(|gate| gate.open);
+                delivery
+            }
+            "/late-stream" => {
+                let mut stream = exchange.stream(ResponseHead::new(200, "text/event-stream"));
+                stream.write(b"data: 1\n\n").unwrap();
+                let delivery = stream.finish();
+                self.until(|gate| gate.open);
+                delivery
+            }
             "/forget" => return,
             "/panic" => panic!("as asked"),
             "/stream" | "/cut" | "/panic-late" | "/empty-stream" => {
