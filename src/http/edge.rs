@@ -20,4 +20,9 @@ impl Edge {
     pub fn is_stopping(&self) -> bool {
         self.stop.is_raised()
     }
+
+    /// Whether the time to finish is over.
+    pub fn is_ending(&self) -> bool {
+        self.stop.is_over()
+    }
 }

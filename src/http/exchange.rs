@@ -49,6 +49,12 @@ impl<'t> Exchange<'t> {
         self.turn.read_body()
     }
 
+    /// Whether the server stops and its time to finish is over. The [`Hangup`] has gone off then, although the client may
+    /// be there: it wants an answer now, and be it that there is none.
+    pub fn is_ending(&self) -> bool {
+        self.turn.is_ending()
+    }
+
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].
     pub fn hangup(&self) -> Hangup {
         Hangup::of(&self.turn.connection.socket)

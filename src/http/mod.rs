@@ -163,6 +163,8 @@ pub struct Stopper(Arc<StopSign>);
 
 impl Stopper {
     /// Begins a graceful stop: no new connections, idle ones close, and requests in flight have `shutdown_timeout` to end.
+    /// In its last tenth, but at most a second, those that have not are asked to end with an error
+    /// ([`Exchange::is_ending`]).
     pub fn stop(&self) {
         self.0.raise();
     }
@@ -171,6 +173,6 @@ impl Stopper {
 /// How a stop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Requests that were cut off because they took longer than `shutdown_timeout`.
+    /// Requests that were ended or cut off because they took longer than `shutdown_timeout`.
     pub unfinished: usize,
 }

@@ -88,8 +88,18 @@ impl Turn {
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
         let expects_continue = self.head.expects_continue;
         let limits = &self.edge.limits;
-        self.body
-            .read(&mut self.connection, expects_continue, limits)
+        let body = self
+            .body
+            .read(&mut self.connection, expects_continue, limits);
+        // Then it was this end that stopped reading.
+        body.map_err(|error| match error {
+            BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
+            error => error,
+        })
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.edge.is_ending()
     }
 
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
