@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config;
 
+use super::places::Places;
 use super::pool::Pool;
 use super::returns::Returns;
 use super::stop::StopSign;
@@ -12,6 +13,7 @@ use super::stop::StopSign;
 pub(super) struct Edge {
     pub limits: config::Server,
     pub pool: Pool,
+    pub places: Places,
     pub returns: Returns,
     pub stop: Arc<StopSign>,
 }

@@ -1,6 +1,6 @@
 //! What a handler sees of a request, and how it answers.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::body::BodyError;
@@ -29,9 +29,9 @@ impl<'t> Exchange<'t> {
         self.turn.head.request_id()
     }
 
-    /// The other end of the connection; IPv4 addresses are shown as such.
-    pub fn peer(&self) -> SocketAddr {
-        self.turn.connection.peer
+    /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
+    pub fn client_address(&self) -> IpAddr {
+        self.turn.client_address()
     }
 
     /// When the head was whole.

@@ -182,7 +182,7 @@ impl Front {
         }
     }
 
-    fn admit(&mut self, connection: Connection, now: Instant) {
+    fn admit(&mut self, mut connection: Connection, now: Instant) {
         let wait = Wait {
             phase: Phase::Fresh,
             deadline: now + self.edge.limits.head_timeout,
@@ -195,6 +195,10 @@ impl Front {
             let asked = Asked::unknown();
             connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
             return;
+        }
+        match self.edge.places.for_connection(connection.peer.ip()) {
+            Ok(place) => connection.place = place,
+            Err(refusal) => return self.refuse(connection, wait, refusal, now),
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
         self.advance(connection, wait, now);

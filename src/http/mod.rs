@@ -34,12 +34,14 @@ mod delivery;
 mod edge;
 mod exchange;
 mod finishing;
+mod forwarded;
 mod framing;
 mod front;
 mod handler;
 mod hangup;
 mod head;
 mod listener;
+mod places;
 mod pool;
 mod refusal;
 mod request_id;
@@ -78,6 +80,7 @@ use acceptor::Acceptor;
 use edge::Edge;
 use front::Front;
 use handler::Contained;
+use places::Places;
 use pool::Pool;
 use returns::Returns;
 use stop::StopSign;
@@ -132,6 +135,7 @@ impl Server {
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
             pool: Pool::new(self.limits.max_concurrent_requests)?,
+            places: Places::new(&self.limits),
             limits: self.limits,
             returns: Returns::new(self.waker),
             stop: self.stop,
