@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{Gone, Stream};
-use crate::openai::chunk::{Chunk, ChunkKind, DONE, Usage, rewrite};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends, Usage, rewrite};
 use crate::openai::error::{Code, ErrorBody, type_of};
 use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
@@ -48,7 +48,7 @@ pub fn relay(
         stream,
         marks,
         first: true,
-        finished: false,
+        ends: Ends::default(),
         usage: None,
         out: Vec::new(),
     };
@@ -93,8 +93,8 @@ struct Relay<'a, 'c> {
     marks: &'a Marks<'a>,
     /// No event has been sent yet.
     first: bool,
-    /// A `finish_reason` has been seen: an end without `[DONE]` is complete.
-    finished: bool,
+    /// Whether an end without `[DONE]` is complete.
+    ends: Ends,
     usage: Option<Usage>,
     /// Events of one read, written at once.
     out: Vec<u8>,
@@ -152,7 +152,7 @@ impl Relay<'_, '_> {
 
     fn take(&mut self, event: Event) -> Result<Next, Failure> {
         let chunk = Chunk::inspect(&event.data);
-        self.finished |= chunk.finished;
+        self.ends.add(chunk.ends);
         self.usage = chunk.usage.or(self.usage);
         match chunk.kind {
             ChunkKind::Content | ChunkKind::Prelude => {
@@ -177,7 +177,7 @@ impl Relay<'_, '_> {
 
     /// The provider closed without `[DONE]`: complete only if it said why it stopped.
     fn end(&mut self) -> Result<(), Failure> {
-        if !self.finished {
+        if !self.ends.are_all_there() {
             return Err(cut());
         }
         encode(&mut self.out, DONE);
