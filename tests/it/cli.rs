@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::client::Connection;
-use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::config::provider_key;
 use crate::support::process::{Ended, Folder, Output, command, run};
-use crate::support::{Config, Script, Step, Upstream, openai};
+use crate::support::{Config, Step, Upstream};
 
 /// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
