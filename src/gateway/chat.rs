@@ -55,6 +55,9 @@ pub fn complete(
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => {
             journal.walked(summary::tried(&reports), 0, None);
+            if exchange.is_ending() {
+                return reply::refuse_as_stopping(exchange, journal);
+            }
             journal.failed(Class::Cancelled.label());
             journal.end(CLIENT_GONE);
         }
@@ -133,8 +136,8 @@ fn end_stream(
         return journal.end(200);
     };
     journal.failed(failure.class.label());
-    let gone = failure.class == Class::Cancelled;
-    if !gone {
+    let gone = failure.class == Class::Cancelled && !relayed.stopped;
+    if failure.class != Class::Cancelled {
         let duration = answered.started().elapsed();
         let index = answered.step_index();
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);

@@ -22,6 +22,8 @@ pub enum BodyError {
     TimedOut,
     /// Not framed as announced, which includes an early end; answer 400. The text is for the client.
     Malformed(&'static str),
+    /// The server stops, and its time to finish is over; answer 503.
+    Stopping,
     /// The connection is broken: nobody is there to answer.
     Gone,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for BodyError {
             Self::TooLarge => "the request body is too large",
             Self::TimedOut => "the request body took too long to arrive",
             Self::Malformed(reason) => reason,
+            Self::Stopping => "the gateway is stopping",
             Self::Gone => "the client has gone",
         })
     }

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::config;
 
 use super::head::Head;
+use super::places::Place;
 use super::refusal::Refusal;
 use super::strict;
 
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     pub buffer: Vec<u8>,
     /// How many bytes of the buffer are known not to hold the end of a head.
     scanned: usize,
+    /// Held as long as the connection.
+    pub place: Option<Place>,
 }
 
 impl Connection {
@@ -55,6 +58,7 @@ impl Connection {
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
+            place: None,
         }
     }
 
@@ -207,6 +211,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // Before the client can know, and come again.
+        self.place = None;
         // Others may still hold the socket to watch it; the client should see the end now. It may have gone already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config;
 
+use super::places::Places;
 use super::pool::Pool;
 use super::returns::Returns;
 use super::stop::StopSign;
@@ -12,6 +13,7 @@ use super::stop::StopSign;
 pub(super) struct Edge {
     pub limits: config::Server,
     pub pool: Pool,
+    pub places: Places,
     pub returns: Returns,
     pub stop: Arc<StopSign>,
 }
@@ -19,5 +21,10 @@ pub(super) struct Edge {
 impl Edge {
     pub fn is_stopping(&self) -> bool {
         self.stop.is_raised()
+    }
+
+    /// Whether the time to finish is over.
+    pub fn is_ending(&self) -> bool {
+        self.stop.is_over()
     }
 }

@@ -1,6 +1,6 @@
 //! What a handler sees of a request, and how it answers.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::body::BodyError;
@@ -29,9 +29,9 @@ impl<'t> Exchange<'t> {
         self.turn.head.request_id()
     }
 
-    /// The other end of the connection; IPv4 addresses are shown as such.
-    pub fn peer(&self) -> SocketAddr {
-        self.turn.connection.peer
+    /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
+    pub fn client_address(&self) -> IpAddr {
+        self.turn.client_address()
     }
 
     /// When the head was whole.
@@ -47,6 +47,12 @@ impl<'t> Exchange<'t> {
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
         self.turn.read_body()
+    }
+
+    /// Whether the server stops and its time to finish is over. The [`Hangup`] has gone off then, although the client may
+    /// be there: it wants an answer now, and be it that there is none.
+    pub fn is_ending(&self) -> bool {
+        self.turn.is_ending()
     }
 
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].

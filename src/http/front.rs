@@ -1,5 +1,6 @@
 //! The front thread: new connections, idle ones, and heads that are not whole yet.
 
+mod drain;
 mod ending;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +24,8 @@ use super::refusal::Refusal;
 use super::response::{Asked, Response};
 use super::returns::Return;
 use super::{Drained, worker};
+
+use drain::Drain;
 
 /// The waker's token. Listeners count down from below it, connections up from zero.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -64,8 +67,8 @@ pub(super) struct Front {
     /// Bytes of memory that the heads which are not whole take up.
     buffered: usize,
     next_id: usize,
-    /// When a graceful stop ends; `None` before it began.
-    stop_by: Option<Instant>,
+    /// How a graceful stop goes; `None` before it began.
+    drain: Option<Drain>,
 }
 
 impl Front {
@@ -93,7 +96,7 @@ impl Front {
             scratch: Vec::with_capacity(READ_SIZE),
             buffered: 0,
             next_id: 0,
-            stop_by: None,
+            drain: None,
         })
     }
 
@@ -143,7 +146,8 @@ impl Front {
         if !self.again.is_empty() {
             return Some(now);
         }
-        let times = [self.deadlines.next(), self.acceptor.due(now), self.stop_by];
+        let drain = self.drain.as_ref().map(|drain| drain.due());
+        let times = [self.deadlines.next(), self.acceptor.due(now), drain];
         times.into_iter().flatten().min()
     }
 
@@ -178,7 +182,7 @@ impl Front {
         }
     }
 
-    fn admit(&mut self, connection: Connection, now: Instant) {
+    fn admit(&mut self, mut connection: Connection, now: Instant) {
         let wait = Wait {
             phase: Phase::Fresh,
             deadline: now + self.edge.limits.head_timeout,
@@ -191,6 +195,10 @@ impl Front {
             let asked = Asked::unknown();
             connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
             return;
+        }
+        match self.edge.places.for_connection(connection.peer.ip()) {
+            Ok(place) => connection.place = place,
+            Err(refusal) => return self.refuse(connection, wait, refusal, now),
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
         self.advance(connection, wait, now);
@@ -245,12 +253,15 @@ impl Front {
     fn dispatch(&mut self, connection: Connection, mut wait: Wait, head: Head, now: Instant) {
         self.unregister(&connection, &mut wait);
         let (id, socket) = (connection.id, Arc::clone(&connection.socket));
-        self.busy.insert(id, socket);
         let job = Job {
             connection,
             head,
             received: now,
         };
+        if self.edge.is_ending() {
+            return self.overload(job, wait, now);
+        }
+        self.busy.insert(id, socket);
         let (edge, handler) = (&self.edge, &self.handler);
         if let Err(job) = edge.pool.submit(job, || worker::spawn(edge, handler)) {
             self.busy.remove(&id);

@@ -34,12 +34,14 @@ mod delivery;
 mod edge;
 mod exchange;
 mod finishing;
+mod forwarded;
 mod framing;
 mod front;
 mod handler;
 mod hangup;
 mod head;
 mod listener;
+mod places;
 mod pool;
 mod refusal;
 mod request_id;
@@ -78,6 +80,7 @@ use acceptor::Acceptor;
 use edge::Edge;
 use front::Front;
 use handler::Contained;
+use places::Places;
 use pool::Pool;
 use returns::Returns;
 use stop::StopSign;
@@ -132,6 +135,7 @@ impl Server {
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
             pool: Pool::new(self.limits.max_concurrent_requests)?,
+            places: Places::new(&self.limits),
             limits: self.limits,
             returns: Returns::new(self.waker),
             stop: self.stop,
@@ -163,6 +167,8 @@ pub struct Stopper(Arc<StopSign>);
 
 impl Stopper {
     /// Begins a graceful stop: no new connections, idle ones close, and requests in flight have `shutdown_timeout` to end.
+    /// In its last tenth, but at most a second, those that have not are asked to end with an error
+    /// ([`Exchange::is_ending`]).
     pub fn stop(&self) {
         self.0.raise();
     }
@@ -171,6 +177,6 @@ impl Stopper {
 /// How a stop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Requests that were cut off because they took longer than `shutdown_timeout`.
+    /// Requests that were ended or cut off because they took longer than `shutdown_timeout`.
     pub unfinished: usize,
 }

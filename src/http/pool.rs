@@ -96,7 +96,7 @@ impl Pool {
     /// Hands a job over; `spawn` starts one more worker, which asks for its job [`Occupation::Called`].
     ///
     /// # Errors
-    /// The job, when as many are worked on as may be, or there is no worker and none can be started.
+    /// The job, when as many are worked on as may be, or no worker is free and none can be started.
     #[allow(clippy::result_large_err)] // The job goes back to where it came from, once in an overload.
     pub fn submit(&self, job: Job, spawn: impl FnOnce() -> io::Result<()>) -> Result<(), Job> {
         let mut state = self.lock();
@@ -124,13 +124,14 @@ impl Pool {
                 Err(error) => shortage = (!mem::replace(&mut state.short, true)).then_some(error),
             }
         }
-        let refused = if state.alive == 0 {
+        // With all threads that can be had at work, the limit is where they are.
+        let refused = if busy + state.queue.len() > state.alive {
             state.queue.pop_back()
         } else {
             None
         };
-        // Either one lingers, or all are busy and the first to finish takes it.
-        if state.lingering > 0 && !mem::replace(&mut state.wanting, true) {
+        // Somebody lingers, or finishes and takes it next.
+        if refused.is_none() && state.lingering > 0 && !mem::replace(&mut state.wanting, true) {
             let _ = rustix::io::write(&self.wanted, &1u64.to_ne_bytes());
         }
         drop(state);
@@ -146,7 +147,7 @@ impl Pool {
         let mut state = self.lock();
         finishing.lower();
         let busy = state.busy(self.finishing.load(Ordering::SeqCst));
-        if busy + state.queue.len() <= self.max {
+        if busy + state.queue.len() <= state.alive {
             return None;
         }
         let job = state.queue.pop_back();

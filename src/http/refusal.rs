@@ -73,6 +73,10 @@ impl Refusal {
         code: Code::Overloaded,
         message: "Too many connections; try again in a moment.",
     };
+    pub const TOO_MANY_OF_ONE_CLIENT: Self = Self {
+        code: Code::Overloaded,
+        message: "Too many connections or requests at once from your address; try again in a moment.",
+    };
     pub const PANIC: Self = Self {
         code: Code::Internal,
         message: "The gateway failed to answer this request. The request id finds the reason in its log.",

@@ -78,6 +78,11 @@ impl<'t> Stream<'t> {
         Ok(())
     }
 
+    /// As [`Exchange::is_ending`](super::Exchange::is_ending).
+    pub fn is_ending(&self) -> bool {
+        self.turn.is_ending()
+    }
+
     /// Ends the answer whole.
     pub fn finish(mut self) -> Delivery {
         let last: &[u8] = match self.end {

@@ -1,6 +1,7 @@
 //! One request and its answer, while a worker has the connection.
 
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use super::connection::Connection;
 use super::edge::Edge;
 use super::finishing::Finishing;
 use super::head::Head;
+use super::places::Place;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
 
@@ -46,6 +48,8 @@ pub(super) struct Turn {
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
     finishing: Finishing,
+    /// The client's, while it waits for this answer.
+    place: Option<Place>,
 }
 
 impl Turn {
@@ -59,6 +63,7 @@ impl Turn {
             edge,
             answer: Answer::None,
             keep_alive: false,
+            place: None,
         }
     }
 
@@ -69,11 +74,16 @@ impl Turn {
 
     /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
     pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
-        let (timeout, edge, finishing) = (self.write_timeout(), &self.edge, &mut self.finishing);
+        let (timeout, edge) = (self.write_timeout(), &self.edge);
+        let (finishing, place) = (&mut self.finishing, &mut self.place);
         self.connection.write_last(slices, timeout, |may_be_last| {
             if may_be_last {
                 finishing.raise();
-            } else if let Some(job) = edge.pool.stall(finishing) {
+                place.as_mut().map(Place::leave);
+                return;
+            }
+            place.as_mut().map(Place::retake);
+            if let Some(job) = edge.pool.stall(finishing) {
                 edge.returns.refuse(job);
             }
         })
@@ -83,13 +93,38 @@ impl Turn {
         self.edge.limits.write_timeout
     }
 
+    /// Takes a place for this request, if its client needs one.
+    ///
+    /// # Errors
+    /// The client has as many as it may.
+    pub fn take_place(&mut self) -> Result<(), Refusal> {
+        let peer = self.connection.peer.ip();
+        self.place = self.edge.places.for_request(peer, &self.head)?;
+        Ok(())
+    }
+
+    pub fn client_address(&self) -> IpAddr {
+        let peer = self.connection.peer.ip();
+        self.edge.places.client_address(peer, &self.head)
+    }
+
     /// # Errors
     /// See [`Body::read`].
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
         let expects_continue = self.head.expects_continue;
         let limits = &self.edge.limits;
-        self.body
-            .read(&mut self.connection, expects_continue, limits)
+        let body = self
+            .body
+            .read(&mut self.connection, expects_continue, limits);
+        // Then it was this end that stopped reading.
+        body.map_err(|error| match error {
+            BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
+            error => error,
+        })
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.edge.is_ending()
     }
 
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here

@@ -93,9 +93,12 @@ fn answer(
     received: Instant,
 ) -> (Connection, Ending, Finishing) {
     let mut turn = Turn::new(connection, head, received, Arc::clone(edge));
-    match handler.instant(&turn.head) {
-        Some(response) => drop(turn.send(&response)),
-        None => handler.handle(Exchange::new(&mut turn)),
+    if let Some(response) = handler.instant(&turn.head) {
+        turn.send(&response);
+    } else if let Err(refusal) = turn.take_place() {
+        turn.send(&refusal.into());
+    } else {
+        handler.handle(Exchange::new(&mut turn));
     }
     turn.end()
 }

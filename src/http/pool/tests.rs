@@ -94,14 +94,22 @@ fn a_job_is_not_taken_from_the_worker_that_was_called_for_it() {
 }
 
 #[test]
-fn without_a_thread_to_be_had_a_job_waits_for_a_worker_or_is_refused_if_there_is_none() {
+fn without_a_thread_to_be_had_a_job_waits_for_a_free_worker_or_is_refused_if_there_is_none() {
     let none = || Err(io::Error::from(io::ErrorKind::WouldBlock));
     let pool = Pool::new(2).unwrap();
     assert_eq!(id(pool.submit(job(1), none).err()), Some(1));
     assert!(submit(&pool, 1));
     assert_eq!(id(pool.next(Occupation::Called)), Some(1));
-    assert!(pool.submit(job(2), none).is_ok());
-    assert_eq!(id(pool.begin_linger(pool.finishing())), Some(2));
+    assert_eq!(id(pool.submit(job(2), none).err()), Some(2));
+    let mut finishing = pool.finishing();
+    finishing.raise();
+    assert!(pool.submit(job(3), none).is_ok());
+    assert_eq!(id(pool.begin_linger(finishing)), Some(3));
+    assert!(pool.begin_linger(pool.finishing()).is_none());
+    assert!(pool.submit(job(4), none).is_ok() && is_wanted(&pool));
+    assert_eq!(id(pool.submit(job(5), none).err()), Some(5));
+    assert_eq!(id(pool.wanted_elsewhere()), Some(4));
+    assert!(submit(&pool, 6), "threads can be had again");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The edge over loopback sockets. Each test has a server of its own on a free port.
 
 mod bodies;
+mod clients;
 mod connections;
 mod descriptors;
 mod heads;
@@ -110,6 +111,10 @@ impl Handler for Site {
                 let delivery = stream.finish();
                 self.until(|gate| gate.open);
                 delivery
+            }
+            "/who" => {
+                let client = exchange.client_address().to_string();
+                exchange.send(Response::json(200, client))
             }
             "/forget" => return,
             "/panic" => panic!("as asked"),
