@@ -26,6 +26,9 @@
 //! fields are checked beside it. A refused request is answered, OpenAI-shaped, and its connection closes.
 
 mod acceptor;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod bare;
 mod body;
 mod chunked;
 mod connection;
