@@ -8,7 +8,8 @@ usage() {
 usage: ./ops.sh COMMAND [ARGUMENT ...]
 
   demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
-  test                       build, and run all tests; what they need is set up under target/
+  test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
+                             target/, and as root on Debian nginx and haproxy are installed
   build                      build the static binary and copy it to ./ai-gateway
   bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
   fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
@@ -56,6 +57,11 @@ cmd_build() {
 
 cmd_test() {
     need_cargo
+    if [ "${1:-}" = --long ]; then
+        shift
+        export AI_GATEWAY_LONG_TESTS=1
+    fi
+    [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
     [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
 }

@@ -24,6 +24,7 @@ mod keys;
 mod layers;
 mod logs;
 mod passthrough;
+mod proxies;
 mod retries;
 mod secrets;
 mod state_file;
