@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . ops/output.sh
 . ops/env.sh
 . ops/build.sh
+. ops/measure.sh
 . ops/remote.sh
 . ops/docker.sh
 
@@ -14,8 +15,11 @@ usage: ./ops.sh COMMAND [ARGUMENT ...]
 
 On this machine
   demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
-  test                       build, and run all tests; what they need is set up under target/
+  test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
+                             target/, and as root on Debian nginx and haproxy are installed
   build [--target aarch64]   build the static binary: ./ai-gateway, or ./ai-gateway-aarch64 for another kind of machine
+  bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
+  fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
   install                    copy ./ai-gateway to /usr/local/bin, nothing else
   install-service            install binary, configuration and systemd units; start with: sudo systemctl start ai-gateway
   uninstall [--purge]        remove binary and units; with --purge the configuration, keys and state, too
@@ -45,6 +49,11 @@ cmd_demo() {
 
 cmd_test() {
     need_cargo
+    if [ "${1:-}" = --long ]; then
+        shift
+        export AI_GATEWAY_LONG_TESTS=1
+    fi
+    [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
     [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
 }
@@ -86,6 +95,8 @@ deploy) cmd_deploy "$@" ;;
 deploy-docker) cmd_deploy_docker "$@" ;;
 logs) cmd_logs "$@" ;;
 status) cmd_status "$@" ;;
+bench) cmd_bench "$@" ;;
+fuzz) cmd_fuzz "$@" ;;
 -h | --help | help) usage ;;
 '')
     usage >&2

@@ -10,7 +10,7 @@ use crate::http::{Exchange, Response, ResponseHead};
 use crate::openai::answer::rewrite;
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
-use crate::routing::{Answered, Class, StepReport, Verdict};
+use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
 
 use super::attempt::Reached;
 use super::excerpt::excerpt;
@@ -55,6 +55,9 @@ pub fn complete(
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => {
             journal.walked(summary::tried(&reports), 0, None);
+            if exchange.is_ending() {
+                return reply::refuse_as_stopping(exchange, journal);
+            }
             journal.failed(Class::Cancelled.label());
             journal.end(CLIENT_GONE);
         }
@@ -133,8 +136,8 @@ fn end_stream(
         return journal.end(200);
     };
     journal.failed(failure.class.label());
-    let gone = failure.class == Class::Cancelled;
-    if !gone {
+    let gone = failure.class == Class::Cancelled && !relayed.stopped;
+    if failure.class != Class::Cancelled {
         let duration = answered.started().elapsed();
         let index = answered.step_index();
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
@@ -153,7 +156,7 @@ fn exhausted(
     verdict: &Verdict,
     reports: &[StepReport],
 ) {
-    let fallbacks = route.steps.len().saturating_sub(1);
+    let fallbacks = fallbacks(reports);
     journal.walked(summary::tried(reports), fallbacks, None);
     journal.failed(verdict.code.label());
     let routing_summary = summary::summary(&route.name, reports, &gateway.redactor);
@@ -176,7 +179,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
-        let body = gateway.redactor.redact(&excerpt(body));
+        let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");
     }
 }
