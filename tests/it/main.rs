@@ -18,6 +18,7 @@ mod cooldowns;
 mod diagnostics;
 mod edge;
 mod endpoints;
+mod exhaustion;
 mod explain;
 mod faults;
 mod keys;

@@ -100,6 +100,28 @@ impl Connection {
         }
     }
 
+    pub fn socket(&self) -> &TcpStream {
+        self.input.source()
+    }
+
+    /// A whole answer, or `None` where the gateway has closed without one.
+    pub fn response_or_reset(&mut self) -> Option<Response> {
+        let mut byte = [0];
+        match self.socket().peek(&mut byte) {
+            Ok(0) => None,
+            Ok(_) => Some(self.response()),
+            Err(error) if timed_out(&error) => panic!("no answer within the time"),
+            Err(_) => None,
+        }
+    }
+
+    /// Waits until the gateway has ended the connection, whatever it said before.
+    pub fn wait_for_reset(&mut self) {
+        let ended = io::copy(self.input.source_mut(), &mut io::sink());
+        let alive = ended.as_ref().is_err_and(timed_out);
+        assert!(!alive, "still open");
+    }
+
     pub fn half_close(&mut self) {
         self.input.source().shutdown(Shutdown::Write).unwrap();
     }
