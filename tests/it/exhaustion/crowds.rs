@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_linger;
-
 use super::{config, connections, health, models, serves};
 use crate::support::gateway::chat;
 use crate::support::process::raise_descriptor_limit;
@@ -69,7 +67,7 @@ fn a_thousand_connections_that_are_reset_leave_nothing_behind() {
                 2 => connection.send(models()),
                 _ => connection.send("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 9\r\n\r\n"),
             }
-            set_socket_linger(connection.socket(), Some(Duration::ZERO)).unwrap();
+            connection.reset();
         }
     });
     serves(&gateway);

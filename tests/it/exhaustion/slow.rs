@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::{config, connections, deaf, serves};
+use super::{config, connections, costs_little, deaf, serves};
 use crate::support::gateway::{chat, head};
 use crate::support::process::has_time;
 use crate::support::{Connection, Script, Upstream, openai};
@@ -55,6 +55,34 @@ fn slow_heads_and_bodies_are_given_up_in_time() {
     if has_time() {
         bytes_drip(12);
     }
+}
+
+/// Who holds no key is answered before the body is read, whatever its length: nothing of it takes up memory or a worker.
+#[test]
+fn bodies_without_a_key_are_never_read() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream)
+        .server("max_concurrent_requests: 1")
+        .start();
+    costs_little(&gateway, || {
+        for framing in [
+            "Content-Length: 30000000",
+            "Transfer-Encoding: chunked",
+            "Content-Length: 30000000\r\nExpect: 100-continue",
+        ] {
+            let mut clients = connections(&gateway, 100);
+            for connection in &mut clients {
+                let sent = format!(
+                    "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nX-Api-Key: wrong\r\n{framing}\r\n\r\n1"
+                );
+                connection.send(sent);
+                let response = connection.response();
+                assert_eq!(response.status, 401, "{response}");
+                assert_eq!(response.header("connection"), Some("close"), "{response}");
+            }
+            serves(&gateway);
+        }
+    });
 }
 
 /// Answers that nobody reads are held for `write_timeout`, not for ever.

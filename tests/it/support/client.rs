@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{set_socket_linger, set_tcp_cork};
 use serde_json::Value;
 
 use super::PATIENCE;
@@ -120,6 +121,18 @@ impl Connection {
         let ended = io::copy(self.input.source_mut(), &mut io::sink());
         let alive = ended.as_ref().is_err_and(timed_out);
         assert!(!alive, "still open");
+    }
+
+    /// Sends what fits into one packet, with the end of this side in the same one: there is no moment between them.
+    pub fn send_and_half_close(&mut self, bytes: impl AsRef<[u8]>) {
+        set_tcp_cork(self.socket(), true).unwrap();
+        self.send(bytes);
+        self.half_close();
+    }
+
+    /// Ends the connection with a RST.
+    pub fn reset(self) {
+        set_socket_linger(self.socket(), Some(Duration::ZERO)).unwrap();
     }
 
     pub fn half_close(&mut self) {
