@@ -15,13 +15,15 @@ use super::head::Head;
 use super::pool::Pool;
 use super::refusal::Refusal;
 use super::response::Response;
+use super::stats::Counts;
 use super::worker::bounded;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
     pub limits: config::Server,
     pub handler: Arc<dyn Handler>,
-    pub pool: Pool,
+    pub pool: Arc<Pool>,
+    pub counts: Arc<Counts>,
     pub returns: Returns,
     pub stop: Arc<StopSign>,
 }

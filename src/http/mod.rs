@@ -41,6 +41,7 @@ mod pool;
 mod refusal;
 mod request_id;
 mod response;
+mod stats;
 mod stream;
 mod strict;
 mod turn;
@@ -63,6 +64,7 @@ pub use exchange::{Delivery, Exchange};
 pub use hangup::Hangup;
 pub use head::{Head, Version};
 pub use response::{Response, ResponseHead};
+pub use stats::{Reading, Stats};
 pub use stream::{Gone, Stream};
 
 use acceptor::Acceptor;
@@ -89,6 +91,7 @@ pub struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
+    stats: Stats,
 }
 
 impl Server {
@@ -106,10 +109,15 @@ impl Server {
         let listeners = listeners.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let stats = Stats {
+            counts: Arc::default(),
+            pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+        };
         Ok(Self {
             listeners,
             limits: countable(limits),
             poll,
+            stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
             waker,
         })
@@ -125,13 +133,19 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    /// What this server is doing, also while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
     /// Serves until stopped. This thread becomes the front.
     ///
     /// # Errors
     /// The system has no descriptor for the server's own use, or its poll fails.
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
-            pool: Pool::new(self.limits.max_concurrent_requests)?,
+            pool: self.stats.pool,
+            counts: self.stats.counts,
             limits: self.limits,
             handler,
             returns: Returns::new(self.waker),

@@ -199,6 +199,12 @@ impl Pool {
         }
     }
 
+    /// Workers that answer a request, and those that wait for one.
+    pub fn workers(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.busy(), state.alive.saturating_sub(state.busy()))
+    }
+
     /// Readable while a lingering worker is wanted.
     pub fn wanted(&self) -> BorrowedFd<'_> {
         self.wanted.as_fd()

@@ -38,6 +38,7 @@ impl Front {
             refusal.code.status(),
             refusal.message
         );
+        self.edge.counts.refused(refusal);
         let bytes = Asked::unknown().encode(&refusal.response(), false);
         self.part(connection, wait, &bytes, now);
     }
