@@ -1,6 +1,7 @@
 //! Where the ledger keeps what it knows: providers, their keys, and the models used with each key.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
@@ -54,9 +55,11 @@ struct KeyLane {
 
 #[derive(Debug, Default)]
 pub(super) struct ModelLane {
-    model: String,
+    pub model: String,
     pub mark: Option<Mark>,
     pub budget: Option<Budget>,
+    /// What the last answer told to be left of tokens, and until when that is believed.
+    pub tokens: Option<(u64, Instant)>,
     /// Calls made so far.
     pub calls: u64,
     /// When the last call was made, on the ledger's count of all calls; zero for never.
@@ -134,6 +137,17 @@ impl Lanes {
             None => Some(&mut key.mark),
             Some(model) => Some(&mut lane_of(&mut key.models, model)?.mark),
         }
+    }
+
+    /// Every model that was called, with its provider and key.
+    pub fn models(&self) -> impl Iterator<Item = (usize, usize, &ModelLane)> {
+        let providers = self.providers.iter().enumerate();
+        providers.flat_map(|(provider, lane)| {
+            let keys = lane.keys.iter().enumerate();
+            keys.flat_map(move |(key, lane)| {
+                lane.models.iter().map(move |model| (provider, key, model))
+            })
+        })
     }
 
     /// Every mark and its place.

@@ -230,6 +230,7 @@ fn an_answer_that_says_nothing_is_left_spares_the_next_call() {
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
         exhausted_for: Some(Duration::from_secs(20)),
+        ..Told::default()
     };
     world.succeed(walk, attempt, &told);
     let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
@@ -254,7 +255,7 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
         remaining: Some(2),
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
-        exhausted_for: None,
+        ..Told::default()
     };
     world.succeed(walk, attempt, &told);
     let mut walks: Vec<_> = (0..4).map(|_| world.walk(&route)).collect();
