@@ -306,6 +306,24 @@ mod tests {
         names.addresses(name, Instant::now() + patience, || Ok(()))
     }
 
+    /// Old addresses keep the service up, and whoever runs it should know that they do.
+    #[test]
+    fn addresses_past_their_age_are_used_and_counted() {
+        let counts = Arc::new(Counts::default());
+        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())), Arc::clone(&counts));
+        let patience = Duration::from_secs(10);
+        assert_eq!(ask(&names, "host", patience).unwrap(), OLD);
+        assert_eq!(counts.read().stale_answers, 0);
+        let aged = Instant::now().checked_sub(2 * FRESH).unwrap();
+        let mut table = names.shared.lock();
+        let known = table.names.get_mut("host").unwrap();
+        known.found_at = aged;
+        known.failure = Some(("DNS is down".to_owned(), Instant::now() + patience));
+        drop(table);
+        assert_eq!(ask(&names, "host", patience).unwrap(), OLD);
+        assert_eq!(counts.read().stale_answers, 1);
+    }
+
     /// Each lookup is a thread that cannot be stopped.
     #[test]
     fn lookups_that_hang_do_not_pile_up() {
