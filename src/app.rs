@@ -38,8 +38,7 @@ pub fn serve(path: &Path, config: Config) -> ExitCode {
 }
 
 fn serve_until_stopped(path: &Path, config: Config) -> Result<(), Box<dyn std::error::Error>> {
-    let server = http::Server::bind(&config.listen, config.server.clone())
-        .map_err(|error| format!("cannot listen on {}: {error}", list(&config.listen)))?;
+    let server = http::Server::bind(&config.listen, config.server.clone())?;
     let gateway = Arc::new(Gateway::new(config, server.stats())?);
     stop_on_signal(server.stopper())?;
     for address in server.local_addrs() {
@@ -122,6 +121,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     let running = running_state(config);
     Ok(explain::explain(
         route,
+        config.server.connect_timeout,
         running.as_ref().map_err(String::as_str),
     ))
 }
@@ -182,11 +182,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-    texts.join(", ")
 }
 
 fn eprintln_quietly(problem: &str) {

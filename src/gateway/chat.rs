@@ -10,7 +10,7 @@ use crate::http::{Exchange, Response, ResponseHead};
 use crate::openai::answer::rewrite;
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
-use crate::routing::{Answered, Class, StepReport, Verdict};
+use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
 
 use super::attempt::Reached;
 use super::excerpt::excerpt;
@@ -56,6 +56,9 @@ pub fn complete(
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => {
             journal.walked(summary::tried(&reports), 0, None);
+            if exchange.is_ending() {
+                return reply::refuse_as_stopping(exchange, journal);
+            }
             journal.failed(Class::Cancelled.label());
             journal.end(CLIENT_GONE);
         }
@@ -139,11 +142,13 @@ fn end_stream(
         return journal.end(200);
     };
     journal.failed(failure.class.label());
-    let gone = failure.class == Class::Cancelled;
-    if gone {
+    let gone = failure.class == Class::Cancelled && !relayed.stopped;
+    if !gone {
+        journal.broke();
+    }
+    if failure.class == Class::Cancelled {
         journal.attempt_cancelled(index, duration);
     } else {
-        journal.broke();
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
     }
     answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());
@@ -160,7 +165,7 @@ fn exhausted(
     verdict: &Verdict,
     reports: &[StepReport],
 ) {
-    let fallbacks = route.steps.len().saturating_sub(1);
+    let fallbacks = fallbacks(reports);
     journal.walked(summary::tried(reports), fallbacks, None);
     journal.failed(verdict.code.label());
     let routing_summary = summary::summary(&route.name, reports, &gateway.redactor);
@@ -183,7 +188,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
-        let body = gateway.redactor.redact(&excerpt(body));
+        let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::{Provider, Step};
 
 use super::budget::Budget;
-use super::mark::Mark;
+use super::mark::{Cooling, Mark};
 
 /// One provider, key and model.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,17 @@ pub(super) struct ModelLane {
     pub calls: u64,
     /// When the last call was made, on the ledger's count of all calls; zero for never.
     pub last_call: u64,
+}
+
+impl ModelLane {
+    pub fn marked(&self, now: Instant) -> Option<Cooling> {
+        self.mark.as_ref()?.cooling(now)
+    }
+
+    /// Whether the calls made so far are all that the provider said were left.
+    pub fn used_up(&self, now: Instant) -> Option<Cooling> {
+        self.budget.as_ref()?.cooling(self.calls, now)
+    }
 }
 
 /// The marks that concern a target, the widest first.
@@ -139,13 +150,21 @@ impl Lanes {
         }
     }
 
-    /// Every model that was called, with its provider and key.
-    pub fn models(&self) -> impl Iterator<Item = (usize, usize, &ModelLane)> {
+    /// Every model that was ever called with a key, and its place.
+    pub fn models(&self) -> impl Iterator<Item = (Place<'_>, &ModelLane)> {
         let providers = self.providers.iter().enumerate();
-        providers.flat_map(|(provider, lane)| {
+        let keys = providers.flat_map(|(provider, lane)| {
             let keys = lane.keys.iter().enumerate();
-            keys.flat_map(move |(key, lane)| {
-                lane.models.iter().map(move |model| (provider, key, model))
+            keys.map(move |(key, lane)| (provider, key, lane))
+        });
+        keys.flat_map(|(provider, key, lane)| {
+            lane.models.iter().map(move |lane| {
+                let place = Place {
+                    provider,
+                    key: Some(key),
+                    model: Some(lane.model.as_str()),
+                };
+                (place, lane)
             })
         })
     }

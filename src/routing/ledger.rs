@@ -65,23 +65,26 @@ impl Ledger {
         }
     }
 
-    /// Everything that is marked and skipped at the moment.
+    /// Everything that is skipped at the moment: what is marked, and what is used up by the provider's own count.
     pub fn cooling(&self, now: Instant) -> impl Iterator<Item = Entry<'_>> {
-        self.lanes.marks().filter_map(move |(place, mark)| {
-            Some(Entry {
-                provider: place.provider,
-                key: place.key,
-                model: place.model,
-                cooling: mark.cooling(now)?,
-            })
+        let marked = self.lanes.marks();
+        let marked = marked.filter_map(move |(place, mark)| Some((place, mark.cooling(now)?)));
+        let models = self.lanes.models();
+        let unmarked = models.filter(move |(_, lane)| lane.marked(now).is_none());
+        let used_up = unmarked.filter_map(move |(place, lane)| Some((place, lane.used_up(now)?)));
+        marked.chain(used_up).map(|(place, cooling)| Entry {
+            provider: place.provider,
+            key: place.key,
+            model: place.model,
+            cooling,
         })
     }
 
     /// What is left where providers tell.
     pub fn quotas(&self, now: Instant) -> impl Iterator<Item = Quota<'_>> {
-        let quotas = self.lanes.models().map(move |(provider, key, lane)| Quota {
-            provider,
-            key,
+        let quotas = self.lanes.models().map(move |(place, lane)| Quota {
+            provider: place.provider,
+            key: place.key.unwrap_or_default(),
             model: &lane.model,
             requests: lane.budget.and_then(|budget| budget.left(lane.calls, now)),
             tokens: lane
@@ -110,7 +113,7 @@ impl Ledger {
             .marks_of(target)
             .filter_map(|mark| mark.cooling(now));
         let model = self.lanes.model(target);
-        let of_budget = model.and_then(|model| model.budget.as_ref()?.cooling(model.calls, now));
+        let of_budget = model.and_then(|model| model.used_up(now));
         of_marks.chain(of_budget).reduce(Cooling::and)
     }
 

@@ -280,6 +280,17 @@ fn limits_of_the_server() {
         (server.keep_alive, server.shutdown_timeout),
         (Duration::from_secs(90), Duration::ZERO)
     );
+    let proxies =
+        with("server: {max_connections_per_ip: 8, trusted_proxies: [10.0.0.0/8, fd00::/8]}").server;
+    assert_eq!(proxies.max_connections_per_ip, Some(8));
+    let trusts = |address: &str| {
+        let address = address.parse().unwrap();
+        proxies
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
+    };
+    assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
     // It lies inside the head.
     assert_eq!(server.max_target, 4096);
     assert_eq!(with("server:").server, super::super::Server::default());

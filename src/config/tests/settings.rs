@@ -107,6 +107,18 @@ fn a_wrong_setting_is_named_with_its_line() {
             "7: server.max_fields: \"0\" is not between 1 and 10000",
         ),
         (
+            "server:\n  trusted_proxies: [10.0.0.1, lan]",
+            "7: server.trusted_proxies[1]: \"lan\" is no address or range such as 127.0.0.1, 10.0.0.0/8 or fd00::/8",
+        ),
+        (
+            "server:\n  max_connections: 0",
+            "7: server.max_connections: \"0\" is not between 1 and 1000000",
+        ),
+        (
+            "server:\n  max_concurrent_requests: 0",
+            "7: server.max_concurrent_requests: \"0\" is not between 1 and 100000",
+        ),
+        (
             "server:\n  max_fields: 1.5",
             "7: server.max_fields: \"1.5\" is no whole number",
         ),

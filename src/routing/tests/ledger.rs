@@ -294,6 +294,10 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
         .map(|walk| world.attempt(walk).step_index)
         .collect();
     assert_eq!(steps, [0, 0, 1, 1]);
+    let used_up: Vec<_> = world.ledger.cooling(world.now).collect();
+    assert_eq!(used_up.len(), 1, "diagnostics say why it is skipped");
+    assert_eq!((used_up[0].provider, used_up[0].model), (0, Some("m")));
+    assert!(used_up[0].cooling.stated);
 }
 
 #[test]

@@ -92,6 +92,10 @@ fn a_cooling_step_is_skipped_and_says_so() {
     assert!(reports[0].skipped && !reports[0].success);
     assert_eq!(reports[0].class, Some(Class::RateLimited));
     assert_eq!(reports[0].retry_after, Some(Duration::from_secs(20)));
+    assert_eq!(
+        reports[0].message.as_deref(),
+        Some("cooling down for 20.0 s after rate_limited")
+    );
     assert_eq!(reports[1].step_index, 1);
 }
 
