@@ -338,6 +338,11 @@ fn a_client_that_leaves_is_counted_as_such() {
     let class = r#"ai_gateway_attempts_total{provider="a",model="m",class="cancelled"}"#;
     assert_eq!(read.value(class), 1.0);
     assert_eq!(read.value("ai_gateway_requests_in_flight"), 0.0);
+    let status = gateway.get("/v1/diagnostics/status").json();
+    let route = &status["routes"][0];
+    for recent in [&route["recent"], &route["steps"][0]["recent"]] {
+        assert_eq!(recent["failed"], 0, "{status}");
+    }
 }
 
 #[test]

@@ -143,3 +143,83 @@ impl Drop for Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::prometheus;
+    use super::*;
+    use crate::config::{self, Config};
+
+    fn config(routes: &str) -> Config {
+        let text = format!(
+            "api_key: k\nproviders:\n  - {{name: p, base_url: http://p/v1}}\nroutes:\n{routes}"
+        );
+        let environment = std::collections::BTreeMap::<String, String>::new();
+        config::parse(&text, &environment).unwrap()
+    }
+
+    fn end(status: u16) -> End {
+        End {
+            status,
+            stream: false,
+            duration: Duration::from_millis(3),
+            fallbacks: 0,
+            broken: false,
+        }
+    }
+
+    /// The edge answers it with 500, which an alert on 500s must see.
+    #[test]
+    fn a_handler_that_panics_is_counted() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}]}\n",
+        )));
+        let mut request = metrics.begin();
+        request.takes("r");
+        assert_eq!(metrics.in_flight(), 1);
+        let panicking = std::thread::spawn(move || {
+            let _request = request;
+            panic!("in a test");
+        });
+        assert!(panicking.join().is_err());
+        assert_eq!(metrics.in_flight(), 0);
+        let text = prometheus::text(&metrics.families());
+        let line = "ai_gateway_requests_total{route=\"r\",status=\"500\",stream=\"false\"} 1\n";
+        assert!(text.contains(line), "{text}");
+    }
+
+    /// A status that nobody thought of must not be lost, nor make a series of its own.
+    #[test]
+    fn an_unforeseen_status_is_counted_all_the_same() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}]}\n",
+        )));
+        for status in [299, 599] {
+            metrics.begin().end(end(status));
+        }
+        let text = prometheus::text(&metrics.families());
+        let line = "ai_gateway_requests_total{route=\"\",status=\"0\",stream=\"false\"} 2\n";
+        assert!(text.contains(line), "{text}");
+    }
+
+    /// The same provider and model in two routes and twice in one: one series, or the whole scrape is refused.
+    #[test]
+    fn a_target_that_stands_in_many_places_is_one_series() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}, {provider: p, model: m, timeout: 1s}]}\n  \
+               - {name: s, steps: [{provider: p, model: m}]}\n",
+        )));
+        for (route, step_index) in [("r", 0), ("r", 1), ("s", 0)] {
+            let mut request = metrics.begin();
+            request.takes(route);
+            request.attempt(step_index, None, Duration::from_millis(1));
+            request.end(end(200));
+        }
+        let text = prometheus::text(&metrics.families());
+        let of = "ai_gateway_attempts_total{provider=\"p\",model=\"m\",class=\"answered\"}";
+        assert_eq!(text.matches(of).count(), 1, "{text}");
+        assert!(text.contains(&format!("{of} 3\n")), "{text}");
+        assert_eq!(metrics.step_lately("r", 1).unwrap().succeeded, 2);
+        assert_eq!(metrics.step_lately("s", 0).unwrap().succeeded, 1);
+    }
+}
