@@ -39,7 +39,7 @@ pub fn serve(path: &Path, config: Config) -> ExitCode {
 
 fn serve_until_stopped(path: &Path, config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let server = http::Server::bind(&config.listen, config.server.clone())?;
-    let gateway = Arc::new(Gateway::new(config)?);
+    let gateway = Arc::new(Gateway::new(config, server.stats())?);
     stop_on_signal(server.stopper())?;
     for address in server.local_addrs() {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");

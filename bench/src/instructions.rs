@@ -12,7 +12,8 @@ use crate::upstream;
 const FEW: u64 = 200;
 const MANY: u64 = 1200;
 
-pub fn measure(binary: &Path) -> io::Result<()> {
+/// `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`.
+pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
     let directory = Directory::new()?;
     let setup = Setup {
         binary,
@@ -21,8 +22,9 @@ pub fn measure(binary: &Path) -> io::Result<()> {
         streams: &[],
         more_routes: 0,
     };
-    let few = instructions(&setup, FEW)?;
-    let many = instructions(&setup, MANY)?;
+    let profiles = profiles.unwrap_or(directory.path());
+    let few = instructions(&setup, profiles, FEW)?;
+    let many = instructions(&setup, profiles, MANY)?;
     // What start and end take is in both.
     let each = many.saturating_sub(few) / (MANY - FEW);
     println!("instructions of one plain request: {each}");
@@ -30,8 +32,8 @@ pub fn measure(binary: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn instructions(setup: &Setup<'_>, requests: u64) -> io::Result<u64> {
-    let file = setup.directory.join(format!("callgrind-{requests}"));
+fn instructions(setup: &Setup<'_>, profiles: &Path, requests: u64) -> io::Result<u64> {
+    let file = profiles.join(format!("callgrind-{requests}"));
     let out = format!("--callgrind-out-file={}", file.display());
     let wrapper = ["valgrind", "--tool=callgrind", &out].map(str::to_owned);
     let gateway = servers::gateway(setup, &wrapper)?;

@@ -25,7 +25,8 @@ const USAGE: &str = "\
 usage: ./ops.sh bench [--quick]       the criteria beside nginx, about 4 minutes, or 1
        ./ops.sh bench --growth        a table of what more connections, routes, bytes and streams cost
        ./ops.sh bench --soak          memory over a million requests and 100,000 connections
-       ./ops.sh bench --instructions  instructions of one plain request, by valgrind
+       ./ops.sh bench --instructions  instructions of one plain request, by valgrind;
+                                      with a directory behind it its profiles are kept there
        ./ops.sh bench --readers       criterion benches of the readers of bytes
 ";
 
@@ -41,7 +42,10 @@ fn main() -> ExitCode {
         Some("--quick") => criteria::measure(&binary, Effort::QUICK),
         Some("--growth") => growth::measure(&binary).map(|()| true),
         Some("--soak") => soak::measure(&binary),
-        Some("--instructions") => instructions::measure(&binary).map(|()| true),
+        Some("--instructions") => {
+            let profiles = arguments.next().map(PathBuf::from);
+            instructions::measure(&binary, profiles.as_deref()).map(|()| true)
+        }
         _ => Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, USAGE)),
     });
     match result {

@@ -3,12 +3,17 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::config::Config;
+
 /// Something a client can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
     UpstreamModels,
     RouteDiagnostics,
+    /// What the status page shows.
+    Status,
+    Metrics,
     Models,
     /// One route, by its decoded name.
     Model(String),
@@ -28,6 +33,8 @@ impl Endpoint {
             ["health"] => Some(Self::Health),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
+            ["diagnostics", "status"] => Some(Self::Status),
+            ["metrics"] => Some(Self::Metrics),
             ["models"] => Some(Self::Models),
             ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
             ["chat", "completions"] => Some(Self::ChatCompletions),
@@ -42,6 +49,8 @@ impl Endpoint {
             Self::Health
             | Self::UpstreamModels
             | Self::RouteDiagnostics
+            | Self::Status
+            | Self::Metrics
             | Self::Models
             | Self::Model(_) => "GET, HEAD, OPTIONS",
         }
@@ -51,11 +60,16 @@ impl Endpoint {
         self.allow().split(", ").any(|allowed| allowed == method)
     }
 
-    /// Whether it is answered without a key.
-    pub fn is_open(&self) -> bool {
+    /// Whether it is answered without a key, in this configuration.
+    pub fn is_open(&self, config: &Config) -> bool {
         match self {
             Self::Health | Self::UpstreamModels => true,
-            Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
+            Self::Metrics => !config.metrics_need_key,
+            Self::RouteDiagnostics
+            | Self::Status
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => false,
         }
     }
 }
@@ -94,6 +108,8 @@ mod tests {
                 "/v1/diagnostics/upstream-models",
                 Some(Endpoint::UpstreamModels),
             ),
+            ("/v1/diagnostics/status", Some(Endpoint::Status)),
+            ("/metrics", Some(Endpoint::Metrics)),
             ("/v1/diagnostics", None),
             ("/v2/models", None),
             ("/", None),

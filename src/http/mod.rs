@@ -51,6 +51,7 @@ mod refusal;
 mod request_id;
 mod response;
 mod returns;
+mod stats;
 mod stop;
 mod stream;
 mod strict;
@@ -77,6 +78,7 @@ pub use handler::Handler;
 pub use hangup::Hangup;
 pub use head::Head;
 pub use response::{Response, ResponseHead};
+pub use stats::{Reading, Stats};
 pub use stream::{Gone, Stream};
 pub use version::Version;
 
@@ -96,6 +98,7 @@ pub struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
+    stats: Stats,
 }
 
 impl Server {
@@ -113,10 +116,15 @@ impl Server {
         let listeners = listeners.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let stats = Stats {
+            counts: Arc::default(),
+            pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+        };
         Ok(Self {
             listeners,
             limits: attainable(limits),
             poll,
+            stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
             waker,
         })
@@ -132,13 +140,19 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    /// What this server is doing, also while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
     /// Serves until stopped. This thread becomes the front.
     ///
     /// # Errors
     /// The system has no descriptor for the server's own use, or its poll fails.
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
-            pool: Pool::new(self.limits.max_concurrent_requests)?,
+            pool: self.stats.pool,
+            counts: self.stats.counts,
             places: Places::new(&self.limits),
             limits: self.limits,
             returns: Returns::new(self.waker),
