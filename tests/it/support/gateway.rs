@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal};
@@ -17,7 +17,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub output: Output,
     child: Child,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -25,12 +25,19 @@ impl Gateway {
     pub fn with(config: &str, environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let file = folder.file("config.yaml", config);
-        let mut child = command()
+        let mut command = command();
+        command
             .arg("--config")
             .arg(file)
             .envs(environment.iter().cloned())
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        Self::running(command, folder)
+    }
+
+    /// Starts this command and waits until it listens.
+    pub fn running(mut command: Command, folder: Folder) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -45,14 +52,23 @@ impl Gateway {
         });
         let Some(address) = address else {
             drop(child.kill());
-            panic!("not listening:\n{config}\n{}", output.text());
+            panic!("{command:?} is not listening:\n{}", output.text());
         };
         Self {
             address,
             output,
             child,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Puts another configuration in the place of the one it was started with; it is told by a signal.
+    pub fn rewrite(&self, config: &str) {
+        self.folder.file("config.yaml", config);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn connect(&self) -> Connection {
