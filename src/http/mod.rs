@@ -34,6 +34,7 @@ mod chunked;
 mod connection;
 mod deadlines;
 mod delivery;
+mod descriptors;
 mod edge;
 mod exchange;
 mod finishing;
@@ -128,7 +129,7 @@ impl Server {
         };
         Ok(Self {
             listeners,
-            limits: countable(limits),
+            limits: attainable(limits),
             poll,
             stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
@@ -170,8 +171,11 @@ impl Server {
     }
 }
 
-/// Durations that can be added to any point in time: to a server, a year is as good as forever.
-fn countable(mut limits: config::Server) -> config::Server {
+/// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
+/// and no more connections than the system allows.
+fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_connections =
+        descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     for duration in [
         &mut limits.head_timeout,

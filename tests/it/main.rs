@@ -19,6 +19,7 @@ mod diagnostics;
 mod edge;
 mod endpoints;
 mod environment_file;
+mod exhaustion;
 mod explain;
 mod faults;
 mod keys;
