@@ -45,7 +45,7 @@ LABEL org.opencontainers.image.title="ai-gateway" \
 COPY --from=build /image/ai-gateway /ai-gateway
 USER 65532:65532
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --start-interval=1s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
     CMD ["/ai-gateway", "healthcheck", "--config", "/etc/ai-gateway/config.yaml"]
 ENTRYPOINT ["/ai-gateway"]
 CMD ["--config", "/etc/ai-gateway/config.yaml"]

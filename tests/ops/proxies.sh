@@ -35,7 +35,7 @@ bad() { failed=$((failed + 1)) && echo "FAILED  $1"; }
 python3 tests/ops/provider.py "$provider" & running+=($!)
 {
     # shellcheck disable=SC2016 # The gateway replaces it.
-    printf 'listen: 127.0.0.1:%s\napi_key: ${GATEWAY_API_KEY}\ndefault_step_cooldown: 0s\ndefault_timeout: 60s\n' "$gateway"
+    printf 'listen: 127.0.0.1:%s\nserver: {trusted_proxies: [127.0.0.1]}\napi_key: ${GATEWAY_API_KEY}\ndefault_step_cooldown: 0s\ndefault_timeout: 60s\n' "$gateway"
     printf 'providers: [{name: local, base_url: "http://127.0.0.1:%s/v1"}]\nroutes:\n' "$provider"
     for model in plain limited '20*0.2' '6*2' '31*20'; do
         printf '  - {name: "%s", steps: [{provider: local, model: "%s"}]}\n' "$model" "$model"

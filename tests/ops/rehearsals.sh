@@ -125,7 +125,19 @@ TEXT
     fi
     check 'and the old one stays' on_machine '! grep unknown services/ai-gateway/config.yaml && ! ls services/ai-gateway/*.new'
     write_config ''
-    on_machine 'rm -f /run/stand-in-check /usr/local/bin/docker'
+    on_machine 'rm -f /run/stand-in-check'
+}
+
+# Somebody who is not root, but may become it.
+rehearse_another_user() {
+    on_machine 'useradd --create-home --shell /bin/bash deployer && cp -r /root/.ssh /home/deployer/ && chown -R deployer /home/deployer/.ssh
+        echo "deployer ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/deployer' || true
+    check 'deploy as another user' env SSH_USER=deployer bash -c "cd '$project' && ./ops.sh deploy --binary '$binary'"
+    check 'deploy-docker as another user' env SSH_USER=deployer bash -c "cd '$project' && ./ops.sh deploy-docker"
+    check 'the container runs as who owns the configuration' on_machine 'cd /home/deployer/services/ai-gateway &&
+        [ "$(stat -c "%a %u:%g" config.yaml)" = "600 $(id -u deployer):$(id -g deployer)" ] &&
+        grep -Fx "RUN_AS=$(id -u deployer):$(id -g deployer)" .env'
+    on_machine 'userdel -r deployer; rm -f /etc/sudoers.d/deployer /usr/local/bin/docker' 2>/dev/null || true
 }
 
 rehearse_reboot() {

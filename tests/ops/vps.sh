@@ -125,6 +125,7 @@ rehearse_failures
 rehearse_reloading
 rehearse_credentials
 rehearse_docker
+rehearse_another_user
 rehearse_reboot
 rehearse_removal
 echo "$passed passed, $failed failed"
