@@ -9,6 +9,10 @@ use crate::config::Config;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
+    /// The process serves connections.
+    Live,
+    /// It takes new requests: not while it stops, and not while it is full.
+    Ready,
     UpstreamModels,
     RouteDiagnostics,
     /// What the status page shows.
@@ -31,6 +35,8 @@ impl Endpoint {
         let segments: Vec<&str> = segments.collect();
         match segments.as_slice() {
             ["health"] => Some(Self::Health),
+            ["livez"] => Some(Self::Live),
+            ["readyz"] => Some(Self::Ready),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
             ["diagnostics", "status"] => Some(Self::Status),
@@ -47,6 +53,8 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "POST, OPTIONS",
             Self::Health
+            | Self::Live
+            | Self::Ready
             | Self::UpstreamModels
             | Self::RouteDiagnostics
             | Self::Status
@@ -63,7 +71,7 @@ impl Endpoint {
     /// Whether it is answered without a key, in this configuration.
     pub fn is_open(&self, config: &Config) -> bool {
         match self {
-            Self::Health | Self::UpstreamModels => true,
+            Self::Health | Self::Live | Self::Ready | Self::UpstreamModels => true,
             Self::Metrics => !config.metrics_need_key,
             Self::RouteDiagnostics
             | Self::Status
@@ -89,6 +97,8 @@ mod tests {
         for (path, endpoint) in [
             ("/health", Some(Endpoint::Health)),
             ("/health/", Some(Endpoint::Health)),
+            ("/livez", Some(Endpoint::Live)),
+            ("/readyz", Some(Endpoint::Ready)),
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),

@@ -113,7 +113,14 @@ impl Server {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })
         });
-        let listeners = listeners.collect::<io::Result<_>>()?;
+        Self::on(listeners.collect::<io::Result<_>>()?, limits)
+    }
+
+    /// Takes sockets that listen already and do not block.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
         let stats = Stats {

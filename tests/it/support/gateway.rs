@@ -17,7 +17,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub output: Output,
     child: Child,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -30,12 +30,18 @@ impl Gateway {
     pub fn by(mut command: Command, config: &str, environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let file = folder.file("config.yaml", config);
-        let mut child = command
+        command
             .arg("--config")
             .arg(file)
             .envs(environment.iter().cloned())
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        Self::running(command, folder)
+    }
+
+    /// Starts this command and waits until it listens.
+    pub fn running(mut command: Command, folder: Folder) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -50,14 +56,23 @@ impl Gateway {
         });
         let Some(address) = address else {
             drop(child.kill());
-            panic!("not listening:\n{config}\n{}", output.text());
+            panic!("{command:?} is not listening:\n{}", output.text());
         };
         Self {
             address,
             output,
             child,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Puts another configuration in the place of the one it was started with; it is told by a signal.
+    pub fn rewrite(&self, config: &str) {
+        self.folder.file("config.yaml", config);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn connect(&self) -> Connection {
