@@ -59,7 +59,7 @@ fn serve_until_stopped(
     inherited: Vec<OwnedFd>,
 ) -> Result<(), Failure> {
     let server = listen(&config, inherited)?;
-    let gateway = Gateway::new(config).map_err(Failure::Configuration)?;
+    let gateway = Gateway::new(config, server.stats()).map_err(Failure::Configuration)?;
     let current = Arc::new(Current::new(gateway));
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
@@ -80,12 +80,7 @@ fn serve_until_stopped(
 fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Failure> {
     let limits = config.server.clone();
     if inherited.is_empty() {
-        return http::Server::bind(&config.listen, limits).map_err(|error| {
-            Failure::Other(format!(
-                "cannot listen on {}: {error}",
-                list(&config.listen)
-            ))
-        });
+        return Ok(http::Server::bind(&config.listen, limits)?);
     }
     let listeners = service_manager::listeners(inherited).map_err(Failure::Configuration)?;
     let server = http::Server::on(listeners, limits)?;

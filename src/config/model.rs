@@ -23,6 +23,10 @@ pub struct Config {
     pub proxy: Option<String>,
     /// Where cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
+    pub metrics_need_key: bool,
+    /// `GET /` shows people a page.
+    pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }

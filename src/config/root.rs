@@ -19,6 +19,11 @@ pub(super) fn config(table: Table) -> Config {
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        metrics_need_key: metrics_need_key(&table),
+        status_page: table
+            .get("status_page")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         providers,
         routes,
     };
@@ -36,6 +41,15 @@ fn response_model(table: &Table) -> ResponseModel {
         .get("response_model")
         .and_then(|value| value.choice(&options))
         .unwrap_or_default()
+}
+
+fn metrics_need_key(root: &Table) -> bool {
+    let Some(table) = root.get("metrics").and_then(|value| value.table()) else {
+        return false;
+    };
+    let needed = table.get("require_key").and_then(|value| value.flag());
+    table.finish(|_| false);
+    needed.unwrap_or(false)
 }
 
 fn path(table: &Table, key: &'static str) -> Option<PathBuf> {

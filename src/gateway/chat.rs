@@ -51,6 +51,7 @@ pub fn complete(
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
         return reply::refuse_route(exchange, journal, request.model());
     };
+    journal.takes(route);
     let client_socket = exchange.hangup();
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => {
@@ -103,13 +104,15 @@ fn serve(
     };
     match reached {
         Reached::Whole { text, usage } => {
-            journal.used(usage);
+            journal.used(answered.step_index(), usage);
+            journal.attempt_answered(answered.step_index(), answered.started().elapsed());
             log_excerpt("answer body", &journal, gateway, &text);
             let body = rewrite(&text, marks.model, marks.routing_summary);
             let head = marked(ResponseHead::new(200, "application/json"));
             reply::finish(exchange, journal, Response::new(head, body));
         }
         Reached::Stream(opened) => {
+            journal.content_began(answered.step_index(), answered.started().elapsed());
             let stream = exchange.stream(marked(ResponseHead::new(200, "text/event-stream")));
             let relayed = relay(
                 *opened,
@@ -131,15 +134,21 @@ fn end_stream(
     relayed: Relayed,
     mut answered: Answered,
 ) {
-    journal.used(relayed.usage);
+    let index = answered.step_index();
+    let duration = answered.started().elapsed();
+    journal.used(index, relayed.usage);
     let Some(failure) = relayed.failure else {
+        journal.attempt_answered(index, duration);
         return journal.end(200);
     };
     journal.failed(failure.class.label());
     let gone = failure.class == Class::Cancelled && !relayed.stopped;
-    if failure.class != Class::Cancelled {
-        let duration = answered.started().elapsed();
-        let index = answered.step_index();
+    if !gone {
+        journal.broke();
+    }
+    if failure.class == Class::Cancelled {
+        journal.attempt_cancelled(index, duration);
+    } else {
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
     }
     answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());

@@ -3,6 +3,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::config::Config;
+
 /// Something a client can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -13,6 +15,9 @@ pub enum Endpoint {
     Ready,
     UpstreamModels,
     RouteDiagnostics,
+    /// What the status page shows.
+    Status,
+    Metrics,
     Models,
     /// One route, by its decoded name.
     Model(String),
@@ -34,6 +39,8 @@ impl Endpoint {
             ["readyz"] => Some(Self::Ready),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
+            ["diagnostics", "status"] => Some(Self::Status),
+            ["metrics"] => Some(Self::Metrics),
             ["models"] => Some(Self::Models),
             ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
             ["chat", "completions"] => Some(Self::ChatCompletions),
@@ -50,6 +57,8 @@ impl Endpoint {
             | Self::Ready
             | Self::UpstreamModels
             | Self::RouteDiagnostics
+            | Self::Status
+            | Self::Metrics
             | Self::Models
             | Self::Model(_) => "GET, HEAD, OPTIONS",
         }
@@ -59,11 +68,16 @@ impl Endpoint {
         self.allow().split(", ").any(|allowed| allowed == method)
     }
 
-    /// Whether it is answered without a key.
-    pub fn is_open(&self) -> bool {
+    /// Whether it is answered without a key, in this configuration.
+    pub fn is_open(&self, config: &Config) -> bool {
         match self {
             Self::Health | Self::Live | Self::Ready | Self::UpstreamModels => true,
-            Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
+            Self::Metrics => !config.metrics_need_key,
+            Self::RouteDiagnostics
+            | Self::Status
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => false,
         }
     }
 }
@@ -104,6 +118,8 @@ mod tests {
                 "/v1/diagnostics/upstream-models",
                 Some(Endpoint::UpstreamModels),
             ),
+            ("/v1/diagnostics/status", Some(Endpoint::Status)),
+            ("/metrics", Some(Endpoint::Metrics)),
             ("/v1/diagnostics", None),
             ("/v2/models", None),
             ("/", None),

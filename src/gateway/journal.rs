@@ -1,12 +1,14 @@
-//! What the log says of a request: one line when it ends, one per failed attempt.
+//! What is known of a request: one line in the log when it ends, one per failed attempt, and the instruments.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Step;
+use crate::config::{Route, Step};
 use crate::http::Exchange;
 use crate::openai::chunk::Usage;
 use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
+use crate::telemetry::metrics::{self, Metrics};
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -28,10 +30,12 @@ pub struct Journal {
     served_by: Option<String>,
     usage: Option<Usage>,
     error: Option<&'static str>,
+    broken: bool,
+    counted: metrics::Request,
 }
 
 impl Journal {
-    pub fn open(exchange: &Exchange<'_>) -> Self {
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>) -> Self {
         let head = exchange.head();
         Self {
             request_id: exchange.request_id().to_owned(),
@@ -46,6 +50,8 @@ impl Journal {
             served_by: None,
             usage: None,
             error: None,
+            broken: false,
+            counted: metrics.begin(),
         }
     }
 
@@ -62,14 +68,45 @@ impl Journal {
         self.stream = stream;
     }
 
+    /// The route is there, and the client may use it.
+    pub fn takes(&mut self, route: &Route) {
+        self.counted.takes(&route.name);
+    }
+
     pub fn walked(&mut self, steps: usize, fallbacks: usize, served_by: Option<&str>) {
         self.steps = steps;
         self.fallbacks = fallbacks;
         self.served_by = served_by.map(str::to_owned);
     }
 
-    pub fn used(&mut self, usage: Option<Usage>) {
+    pub fn used(&mut self, step_index: usize, usage: Option<Usage>) {
         self.usage = usage;
+        if let Some(usage) = usage {
+            self.counted.tokens(step_index, usage);
+        }
+    }
+
+    /// The first content of a stream is there, so long after the call to its provider.
+    pub fn content_began(&self, step_index: usize, of_attempt: Duration) {
+        let of_request = self.started.elapsed();
+        self.counted
+            .first_content(step_index, of_request, of_attempt);
+    }
+
+    /// The answer of an attempt is complete.
+    pub fn attempt_answered(&self, step_index: usize, duration: Duration) {
+        self.counted.attempt(step_index, None, duration);
+    }
+
+    /// The client left during an attempt.
+    pub fn attempt_cancelled(&self, step_index: usize, duration: Duration) {
+        self.counted
+            .attempt(step_index, Some(Class::Cancelled), duration);
+    }
+
+    /// The stream broke after its first content: the status that was sent does not tell how it ended.
+    pub fn broke(&mut self) {
+        self.broken = true;
     }
 
     /// The code or class of what went wrong.
@@ -87,6 +124,8 @@ impl Journal {
         duration: Duration,
         redactor: &Redactor,
     ) {
+        self.counted
+            .attempt(step_index, Some(failure.class), duration);
         let level = match failure.class {
             Class::Unauthorized => log::Level::Error,
             _ => log::Level::Info,
@@ -108,6 +147,7 @@ impl Journal {
 
     /// The request's own line. Statuses the client cannot help are warnings.
     pub fn end(self, status: u16) {
+        let duration = self.started.elapsed();
         let level = if status >= 500 {
             log::Level::Warn
         } else {
@@ -122,7 +162,7 @@ impl Journal {
             route = self.route.as_deref(),
             stream = self.stream,
             status = status,
-            duration_ms = milliseconds(self.started.elapsed()),
+            duration_ms = milliseconds(duration),
             steps = self.steps,
             fallbacks = self.fallbacks,
             served_by = self.served_by.as_deref(),
@@ -131,6 +171,13 @@ impl Journal {
             error = self.error;
             "request"
         );
+        self.counted.end(metrics::End {
+            status,
+            stream: self.stream,
+            duration,
+            fallbacks: self.fallbacks,
+            broken: self.broken,
+        });
     }
 }
 

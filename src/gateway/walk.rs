@@ -67,6 +67,7 @@ pub fn walk(
                 return Ended::Served { reached, answered };
             }
             Err(failure) if failure.class == Class::Cancelled => {
+                journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
                 return Ended::ClientGone {
                     reports: walk.into_reports(),

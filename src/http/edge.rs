@@ -7,12 +7,14 @@ use crate::config;
 use super::places::Places;
 use super::pool::Pool;
 use super::returns::Returns;
+use super::stats::Counts;
 use super::stop::StopSign;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
     pub limits: config::Server,
-    pub pool: Pool,
+    pub pool: Arc<Pool>,
+    pub counts: Arc<Counts>,
     pub places: Places,
     pub returns: Returns,
     pub stop: Arc<StopSign>,

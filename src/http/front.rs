@@ -107,6 +107,9 @@ impl Front {
     pub fn run(mut self) -> io::Result<Drained> {
         let mut events = Events::with_capacity(256);
         loop {
+            self.edge
+                .counts
+                .connections(&self.deadlines, self.busy.len());
             let now = Instant::now();
             let timeout = self
                 .wake_at(now)
@@ -167,6 +170,7 @@ impl Front {
         for _ in 0..ACCEPTS_A_TURN {
             match self.acceptor.accept(now) {
                 Accepted::New(socket, peer) => {
+                    self.edge.counts.accepted();
                     let connection = Connection::new(self.next_id, socket, peer);
                     self.next_id += 1;
                     self.admit(connection, now);
@@ -191,6 +195,7 @@ impl Front {
         };
         let held = self.parked.len() + self.busy.len();
         if held >= self.edge.limits.max_connections && !self.evict(now) {
+            self.edge.counts.refused(Refusal::TOO_MANY_CONNECTIONS);
             // Not even a closing phase for it: that would be one more connection.
             let asked = Asked::unknown();
             connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
@@ -273,6 +278,7 @@ impl Front {
         let Job {
             connection, head, ..
         } = job;
+        self.edge.counts.refused(Refusal::OVERLOADED);
         let response: Response = Refusal::OVERLOADED.into();
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
         let bytes = Asked::by(&head).encode(&response, keep_alive);

@@ -34,6 +34,7 @@ mod chunked;
 mod connection;
 mod deadlines;
 mod delivery;
+mod descriptors;
 mod edge;
 mod exchange;
 mod finishing;
@@ -50,6 +51,7 @@ mod refusal;
 mod request_id;
 mod response;
 mod returns;
+mod stats;
 mod stop;
 mod stream;
 mod strict;
@@ -76,6 +78,7 @@ pub use handler::Handler;
 pub use hangup::Hangup;
 pub use head::Head;
 pub use response::{Response, ResponseHead};
+pub use stats::{Reading, Stats};
 pub use stream::{Gone, Stream};
 pub use version::Version;
 
@@ -95,6 +98,7 @@ pub struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
+    stats: Stats,
 }
 
 impl Server {
@@ -119,10 +123,15 @@ impl Server {
     pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let stats = Stats {
+            counts: Arc::default(),
+            pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+        };
         Ok(Self {
             listeners,
-            limits: countable(limits),
+            limits: attainable(limits),
             poll,
+            stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
             waker,
         })
@@ -138,13 +147,19 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    /// What this server is doing, also while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
     /// Serves until stopped. This thread becomes the front.
     ///
     /// # Errors
     /// The system has no descriptor for the server's own use, or its poll fails.
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
-            pool: Pool::new(self.limits.max_concurrent_requests)?,
+            pool: self.stats.pool,
+            counts: self.stats.counts,
             places: Places::new(&self.limits),
             limits: self.limits,
             returns: Returns::new(self.waker),
@@ -156,8 +171,11 @@ impl Server {
     }
 }
 
-/// Durations that can be added to any point in time: to a server, a year is as good as forever.
-fn countable(mut limits: config::Server) -> config::Server {
+/// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
+/// and no more connections than the system allows.
+fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_connections =
+        descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     for duration in [
         &mut limits.head_timeout,

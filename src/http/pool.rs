@@ -229,6 +229,13 @@ impl Pool {
         }
     }
 
+    /// Workers that answer a request, and those that wait for one.
+    pub fn workers(&self) -> (usize, usize) {
+        let state = self.lock();
+        let busy = state.busy(self.finishing.load(Ordering::SeqCst));
+        (busy, state.alive.saturating_sub(busy))
+    }
+
     /// Readable while a lingering worker is wanted.
     pub fn wanted(&self) -> BorrowedFd<'_> {
         self.wanted.as_fd()

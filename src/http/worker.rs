@@ -96,6 +96,7 @@ fn answer(
     if let Some(response) = handler.instant(&turn.head) {
         turn.send(&response);
     } else if let Err(refusal) = turn.take_place() {
+        edge.counts.refused(refusal);
         turn.send(&refusal.into());
     } else {
         handler.handle(Exchange::new(&mut turn));

@@ -55,9 +55,11 @@ struct KeyLane {
 
 #[derive(Debug, Default)]
 pub(super) struct ModelLane {
-    model: String,
+    pub model: String,
     pub mark: Option<Mark>,
     pub budget: Option<Budget>,
+    /// What the last answer told to be left of tokens, and until when that is believed.
+    pub tokens: Option<(u64, Instant)>,
     /// Calls made so far.
     pub calls: u64,
     /// When the last call was made, on the ledger's count of all calls; zero for never.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
-use super::budget::Budget;
+use super::budget::{Budget, LIFETIME};
 use super::classify::Failure;
 use super::lanes::{Lanes, Place, Target, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
@@ -32,6 +32,20 @@ pub struct Entry<'a> {
     /// `None`: all models.
     pub model: Option<&'a str>,
     pub cooling: Cooling,
+}
+
+/// What a provider has told to be left for one of its keys and a model, as far as it is still true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota<'a> {
+    /// The place in [`crate::config::Config::providers`].
+    pub provider: usize,
+    /// The place among the provider's keys; zero for one without keys.
+    pub key: usize,
+    pub model: &'a str,
+    /// Calls that began since are subtracted.
+    pub requests: Option<u64>,
+    /// As the last answer told.
+    pub tokens: Option<u64>,
 }
 
 /// A call that has begun and not yet told how it ended.
@@ -64,6 +78,20 @@ impl Ledger {
             model: place.model,
             cooling,
         })
+    }
+
+    /// What is left where providers tell.
+    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = Quota<'_>> {
+        let quotas = self.lanes.models().map(move |(place, lane)| Quota {
+            provider: place.provider,
+            key: place.key.unwrap_or_default(),
+            model: &lane.model,
+            requests: lane.budget.and_then(|budget| budget.left(lane.calls, now)),
+            tokens: lane
+                .tokens
+                .and_then(|(left, until)| (until > now).then_some(left)),
+        });
+        quotas.filter(|quota| quota.requests.is_some() || quota.tokens.is_some())
     }
 
     /// Why the step would be skipped now, by the key that is soonest usable; `None` if one is usable.
@@ -150,6 +178,9 @@ impl Ledger {
         };
         let model = slots.model;
         model.budget = Budget::after(model.budget, told, ticket.call, now);
+        if let Some(left) = told.remaining_tokens {
+            model.tokens = Some((left, now + told.tokens_reset_in.unwrap_or(LIFETIME)));
+        }
         if let Some(span) = told.exhausted_for {
             let nothing_left = || Mark::new(Class::RateLimited, 0, now);
             model.mark.get_or_insert_with(nothing_left).state(span, now);

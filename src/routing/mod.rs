@@ -30,7 +30,7 @@ mod tests;
 pub use answered::Answered;
 pub use attempt::Attempt;
 pub use classify::{Failure, Observed, classify};
-pub use ledger::{Entry, Ledger};
+pub use ledger::{Entry, Ledger, Quota};
 pub use mark::Cooling;
 pub use outcome::{Class, Cooldown, Guess, NextMove, Scope};
 pub use report::{StepReport, fallbacks};

@@ -81,6 +81,14 @@ impl Walk {
         }
     }
 
+    /// The step that a request would try first now; `None`: for each there is a provider's word about when to come back.
+    pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
+        let mut walk = Self::new(Arc::clone(route), now);
+        let found = walk.preferred(ledger, now);
+        let (step_index, _) = found.or_else(|| walk.leftover(ledger, now))?;
+        Some(step_index)
+    }
+
     pub fn route(&self) -> &Arc<Route> {
         &self.route
     }

@@ -2,6 +2,7 @@
 
 mod json_sink;
 mod levels;
+pub mod metrics;
 mod text_sink;
 
 use log::SetLoggerError;

@@ -22,6 +22,7 @@ fn the_smallest_file_gets_the_documented_defaults() {
     assert_eq!(config.listen, ["[::]:8080".parse().unwrap()]);
     assert_eq!(config.response_model, ResponseModel::Route);
     assert!(config.ca_file.is_none() && config.proxy.is_none() && config.state_file.is_none());
+    assert!(config.status_page && !config.metrics_need_key);
     let route = &config.routes[0];
     assert_eq!(route.timeout, None);
     let step = &route.steps[0];
@@ -38,6 +39,15 @@ fn the_smallest_file_gets_the_documented_defaults() {
         ),
         (None, 0, None, None)
     );
+}
+
+#[test]
+fn what_strangers_see_can_be_limited() {
+    let config = with("metrics: {require_key: true}\nstatus_page: off");
+    assert!(config.metrics_need_key && !config.status_page);
+    let config = with("metrics: {require_key: false}\nstatus_page: yes");
+    assert!(!config.metrics_need_key && config.status_page);
+    assert!(!with("metrics: {}").metrics_need_key);
 }
 
 #[test]

@@ -79,6 +79,18 @@ fn a_wrong_setting_is_named_with_its_line() {
             "6: proxy: must be of the form http://host:port",
         ),
         (
+            "metrics: true",
+            "6: metrics: must be a mapping of keys to values, not a single value",
+        ),
+        (
+            "metrics: {requires_key: true}",
+            "6: metrics.requires_key: unknown key, did you mean \"require_key\"?",
+        ),
+        (
+            "status_page: maybe",
+            "6: status_page: \"maybe\" is neither true nor false",
+        ),
+        (
             "server: 5",
             "6: server: must be a mapping of keys to values, not a single value",
         ),

@@ -31,6 +31,7 @@ impl Front {
             refusal.code.status(),
             refusal.message
         );
+        self.edge.counts.refused(refusal);
         let bytes = Asked::unknown().encode(&refusal.into(), false);
         self.part(connection, wait, &bytes, now);
     }

@@ -23,9 +23,13 @@ pub struct Gateway {
 impl Gateway {
     /// Starts with this configuration and waits until it listens.
     pub fn with(config: &str, environment: &[(String, String)]) -> Self {
+        Self::by(command(), config, environment)
+    }
+
+    /// The same with this command, which lacks but its arguments.
+    pub fn by(mut command: Command, config: &str, environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let file = folder.file("config.yaml", config);
-        let mut command = command();
         command
             .arg("--config")
             .arg(file)
@@ -112,11 +116,20 @@ impl Gateway {
 
     /// The most memory it has held at once, in bytes.
     pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:") * 1024
+    }
+
+    /// The memory it holds now, in bytes, and the number of its threads.
+    pub fn memory_and_threads(&self) -> (usize, usize) {
+        (self.status("VmRSS:") * 1024, self.status("Threads:"))
+    }
+
+    fn status(&self, name: &str) -> usize {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(path).expect("a running process");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
-        kilobytes.expect("a peak") * 1024
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name}"))
     }
 
     pub fn signal(&self, signal: Signal) {

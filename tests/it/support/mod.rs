@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod config;
+pub mod exposition;
 pub mod gateway;
 pub mod mock;
 pub mod openai;
@@ -15,6 +16,7 @@ mod smoke;
 
 pub use client::{Connection, End, Response};
 pub use config::{Config, Step};
+pub use exposition::Exposition;
 pub use gateway::Gateway;
 pub use script::Script;
 pub use signal::Signal;
