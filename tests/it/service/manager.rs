@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use rustix::process::Signal as Kill;
 
@@ -24,7 +25,9 @@ impl Manager {
 
     /// The next message that has such a line, and all its lines.
     fn wait_for(&self, wanted: &str) -> Vec<String> {
-        loop {
+        // Others may come for ever.
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             let mut message = [0; 4096];
             let length = self.0.recv(&mut message).expect("a message");
             let text = String::from_utf8_lossy(&message[..length]).into_owned();
@@ -33,6 +36,7 @@ impl Manager {
                 return lines;
             }
         }
+        panic!("{wanted} has not come");
     }
 }
 
