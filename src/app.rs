@@ -1,5 +1,7 @@
 //! The composition root: puts the rooms together, and takes them down in order.
 
+mod collector;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -9,13 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use collector::Export;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::Config;
 use crate::explain;
 use crate::gateway::Gateway;
 use crate::http;
-use crate::telemetry::{self, Format, Levels};
+use crate::telemetry::otlp::Otlp;
+use crate::telemetry::{self, Format, Levels, Tracer};
 use crate::upstream::{self, Call, Client, Method};
 
 /// How long `healthcheck` waits.
@@ -23,24 +27,33 @@ const HEALTHCHECK_LIMIT: Duration = Duration::from_secs(3);
 
 /// Serves until a signal ends it.
 pub fn serve(path: &Path, config: Config) -> ExitCode {
-    if let Err(problem) = start_log() {
+    let export = Export::start(&config);
+    if let Err(problem) = start_log(export.otlp.as_ref()) {
         eprintln_quietly(&problem);
         return ExitCode::FAILURE;
     }
-    match serve_until_stopped(path, config) {
+    export.tell();
+    let served = serve_until_stopped(path, config, &export);
+    if let Err(error) = &served {
+        log::error!(error:% = error; "cannot serve");
+    }
+    export.close();
+    log::logger().flush();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!(error:% = error; "cannot serve");
-            log::logger().flush();
-            ExitCode::FAILURE
-        }
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn serve_until_stopped(path: &Path, config: Config) -> Result<(), Box<dyn std::error::Error>> {
+fn serve_until_stopped(
+    path: &Path,
+    config: Config,
+    export: &Export,
+) -> Result<(), Box<dyn std::error::Error>> {
     let server = http::Server::bind(&config.listen, config.server.clone())
         .map_err(|error| format!("cannot listen on {}: {error}", list(&config.listen)))?;
-    let gateway = Arc::new(Gateway::new(config)?);
+    let tracer = Tracer::new(export.otlp.as_ref().and_then(Otlp::tracer));
+    let gateway = Arc::new(Gateway::new(config)?.traced_by(tracer));
     stop_on_signal(server.stopper())?;
     for address in server.local_addrs() {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
@@ -48,15 +61,14 @@ fn serve_until_stopped(path: &Path, config: Config) -> Result<(), Box<dyn std::e
     let drained = server.run(gateway.clone())?;
     gateway.close();
     log::info!(unfinished = drained.unfinished; "stopped");
-    log::logger().flush();
     Ok(())
 }
 
-/// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say.
+/// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say, exported as well if there is something to export it.
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn start_log() -> Result<(), String> {
+pub fn start_log(otlp: Option<&Otlp>) -> Result<(), String> {
     let format = std::env::var("LOG_FORMAT").unwrap_or_default();
     let format = Format::named(&format)
         .ok_or_else(|| format!("LOG_FORMAT is {format:?}; it can be json or text"))?;
@@ -66,7 +78,7 @@ pub fn start_log() -> Result<(), String> {
             "LOG_LEVEL: {directive:?} is no level; they are off, error, warn, info, debug and trace"
         )
     })?;
-    telemetry::start(format, levels).map_err(|error| error.to_string())
+    telemetry::start(format, levels, otlp).map_err(|error| error.to_string())
 }
 
 /// The first SIGTERM or SIGINT drains, a second one ends the process at once.

@@ -38,6 +38,7 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
 pub use load::{find, load};
 pub use model::*;
+pub use url::Endpoint;
 
 /// Reads and validates a configuration.
 ///

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use crate::config::Step;
 use crate::http::Exchange;
 use crate::openai::chunk::Usage;
-use crate::routing::{Class, Failure};
+use crate::routing::{Class, Failure, StepReport};
 use crate::secret::Redactor;
+use crate::telemetry::trace::{Answered, RequestSpan};
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -28,6 +31,9 @@ pub struct Journal {
     served_by: Option<String>,
     usage: Option<Usage>,
     error: Option<&'static str>,
+    /// The level of the request's line, where its status says too little.
+    level: Option<Level>,
+    span: RequestSpan,
 }
 
 impl Journal {
@@ -46,7 +52,18 @@ impl Journal {
             served_by: None,
             usage: None,
             error: None,
+            level: None,
+            span: RequestSpan::none(),
         }
+    }
+
+    /// The request has a span.
+    pub fn traced(&mut self, span: RequestSpan) {
+        self.span = span;
+    }
+
+    pub fn span(&self) -> &RequestSpan {
+        &self.span
     }
 
     pub fn request_id(&self) -> &str {
@@ -88,8 +105,8 @@ impl Journal {
         redactor: &Redactor,
     ) {
         let level = match failure.class {
-            Class::Unauthorized => log::Level::Error,
-            _ => log::Level::Info,
+            Class::Unauthorized => Level::Error,
+            _ => Level::Info,
         };
         log::log!(
             level,
@@ -106,13 +123,54 @@ impl Journal {
         );
     }
 
-    /// The request's own line. Statuses the client cannot help are warnings.
-    pub fn end(self, status: u16) {
-        let level = if status >= 500 {
-            log::Level::Warn
+    /// The attempt that gave the answer. After others have failed that is worth knowing: the failover worked.
+    pub fn attempt_answered(&self, report: &StepReport, fallbacks: usize) {
+        let level = if fallbacks > 0 {
+            Level::Info
         } else {
-            log::Level::Info
+            Level::Debug
         };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            duration_ms = milliseconds(report.duration);
+            "attempt answered"
+        );
+    }
+
+    /// No step answered. What somebody has to mend is an error: keys, bills, names of models. The rest passes.
+    pub fn exhausted(&mut self, reports: &[StepReport]) {
+        let to_mend = [
+            Class::Unauthorized,
+            Class::QuotaExhausted,
+            Class::ModelNotFound,
+        ];
+        let mut classes = reports.iter().filter_map(|report| report.class);
+        self.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+            Level::Error
+        } else {
+            Level::Warn
+        });
+    }
+
+    /// The answer broke off after its status had been sent.
+    pub fn broken(&mut self) {
+        self.level = Some(Level::Warn);
+    }
+
+    /// The request's own line, and the end of its span. A fault of the gateway's own is an error.
+    pub fn end(self, status: u16) {
+        let level = self.level.unwrap_or(match status {
+            500 => Level::Error,
+            501.. => Level::Warn,
+            _ => Level::Info,
+        });
+        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
+        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
         log::log!(
             level,
             request_id = self.request_id.as_str(),
@@ -126,11 +184,22 @@ impl Journal {
             steps = self.steps,
             fallbacks = self.fallbacks,
             served_by = self.served_by.as_deref(),
-            prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens),
-            completion_tokens = self.usage.and_then(|usage| usage.completion_tokens),
+            prompt_tokens = prompt_tokens,
+            completion_tokens = completion_tokens,
             error = self.error;
             "request"
         );
+        self.span.end(&Answered {
+            status,
+            error: self.error,
+            client: self.client.as_deref(),
+            route: self.route.as_deref(),
+            stream: self.stream,
+            fallbacks: self.fallbacks,
+            served_by: self.served_by.as_deref(),
+            input_tokens: prompt_tokens,
+            output_tokens: completion_tokens,
+        });
     }
 }
 

@@ -7,6 +7,7 @@
 mod attempt;
 mod auth;
 mod chat;
+mod content;
 mod endpoint;
 mod events;
 mod excerpt;
@@ -19,6 +20,7 @@ mod relay;
 mod reply;
 mod route_diagnostics;
 mod summary;
+mod trail;
 mod upstream_models;
 mod walk;
 
@@ -30,6 +32,8 @@ use crate::http::{Exchange, Handler, Head, Response, ResponseHead};
 use crate::openai::error::Code;
 use crate::openai::model_list;
 use crate::secret::Redactor;
+use crate::telemetry::Tracer;
+use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
 use endpoint::Endpoint;
@@ -44,6 +48,7 @@ pub struct Gateway {
     memory: Memory,
     redactor: Redactor,
     probe: SharedProbe,
+    tracer: Tracer,
     /// Seconds since 1970, the `created` of every listed model.
     started: u64,
 }
@@ -60,9 +65,16 @@ impl Gateway {
             memory: Memory::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             probe: SharedProbe::default(),
+            tracer: Tracer::default(),
             started: since_1970.map_or(0, |duration| duration.as_secs()),
             config,
         })
+    }
+
+    /// Makes spans of requests and attempts from now on.
+    #[must_use]
+    pub fn traced_by(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// How the client that calls providers is set up for a configuration.
@@ -92,6 +104,9 @@ impl Gateway {
 
     fn answer(&self, exchange: Exchange<'_>, mut journal: Journal) {
         let endpoint = Endpoint::of(exchange.head().path());
+        if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
+            journal.traced(self.span_of(&exchange, endpoint.as_ref()));
+        }
         let open = endpoint.as_ref().is_some_and(Endpoint::is_open);
         let client = self.client_of(exchange.head());
         if let Some(client) = client {
@@ -140,6 +155,20 @@ impl Gateway {
             }
             (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
         }
+    }
+
+    fn span_of(&self, exchange: &Exchange<'_>, endpoint: Option<&Endpoint>) -> RequestSpan {
+        let head = exchange.head();
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            template: endpoint.map(Endpoint::template),
+            peer: exchange.peer().ip(),
+            request_id: exchange.request_id(),
+            header: &|name| head.header(name),
+            age: exchange.received().elapsed(),
+        };
+        self.tracer.request(&asked, self.config.propagate_trace)
     }
 
     fn visible_routes<'a>(

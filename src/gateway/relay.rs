@@ -9,6 +9,7 @@ use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode};
 
+use super::content::Transcript;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_late_error};
 use super::prelude::Opened;
@@ -30,6 +31,8 @@ pub struct Relayed {
     pub usage: Option<Usage>,
     /// What went wrong after the commit point, if the client was told so, or is gone (`Class::Cancelled`).
     pub failure: Option<Failure>,
+    /// As it was given, with what the stream said.
+    pub transcript: Option<Transcript>,
 }
 
 /// Relays an opened stream to its end. `stall` bounds every wait for the provider.
@@ -39,6 +42,7 @@ pub fn relay(
     marks: &Marks<'_>,
     stall: Duration,
     redactor: &Redactor,
+    transcript: Option<Transcript>,
 ) -> Relayed {
     let Opened { held, mut events } = opened;
     let mut relay = Relay {
@@ -47,11 +51,15 @@ pub fn relay(
         first: true,
         finished: false,
         usage: None,
+        transcript,
         out: Vec::new(),
     };
     let failure = relay.run(held, &mut events, stall).err();
     let Relay {
-        mut stream, usage, ..
+        mut stream,
+        usage,
+        transcript,
+        ..
     } = relay;
     match &failure {
         None => {
@@ -69,7 +77,11 @@ pub fn relay(
             }
         }
     }
-    Relayed { usage, failure }
+    Relayed {
+        usage,
+        failure,
+        transcript,
+    }
 }
 
 struct Relay<'a, 'c> {
@@ -80,6 +92,7 @@ struct Relay<'a, 'c> {
     /// A `finish_reason` has been seen: an end without `[DONE]` is complete.
     finished: bool,
     usage: Option<Usage>,
+    transcript: Option<Transcript>,
     /// Events of one read, written at once.
     out: Vec<u8>,
 }
@@ -138,6 +151,9 @@ impl Relay<'_, '_> {
         let chunk = Chunk::inspect(&event.data);
         self.finished |= chunk.finished;
         self.usage = chunk.usage.or(self.usage);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(&event.data);
+        }
         match chunk.kind {
             ChunkKind::Content | ChunkKind::Prelude => {
                 let summary = std::mem::take(&mut self.first).then_some(self.marks.routing_summary);

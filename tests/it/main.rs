@@ -24,5 +24,7 @@ mod layers;
 mod logs;
 mod passthrough;
 mod secrets;
+mod stdout;
 mod stream;
 mod support;
+mod telemetry;

@@ -1,6 +1,7 @@
 //! The two ends of the gateway and the gateway itself, all scriptable.
 
 pub mod client;
+pub mod collector;
 pub mod config;
 pub mod gateway;
 pub mod mock;
@@ -14,6 +15,7 @@ pub mod wire;
 mod smoke;
 
 pub use client::{Connection, End, Response};
+pub use collector::Collector;
 pub use config::{Config, Step};
 pub use gateway::Gateway;
 pub use script::Script;
