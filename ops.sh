@@ -8,8 +8,11 @@ usage() {
 usage: ./ops.sh COMMAND [ARGUMENT ...]
 
   demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
-  test                       build, and run all tests; what they need is set up under target/
+  test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
+                             target/, and as root on Debian nginx and haproxy are installed
   build                      build the static binary and copy it to ./ai-gateway
+  bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
+  fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
 TEXT
 }
 
@@ -54,8 +57,52 @@ cmd_build() {
 
 cmd_test() {
     need_cargo
+    if [ "${1:-}" = --long ]; then
+        shift
+        export AI_GATEWAY_LONG_TESTS=1
+    fi
+    [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
     [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
+}
+
+# Installs a Debian package for a command that is missing.
+need() {
+    command -v "$1" >/dev/null && return
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "$1 is missing: install it (Debian: apt install $2)" 127
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2"; } >&2
+}
+
+cmd_bench() {
+    need_cargo
+    if [ "${1:-}" = --readers ]; then
+        exec cargo bench --locked --manifest-path bench/Cargo.toml --bench readers
+    elif [ "${1:-}" = --instructions ]; then
+        need valgrind valgrind
+    else
+        # The package starts a server of its own at once, on port 80.
+        command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || need nginx nginx-light
+        PATH=$PATH:/usr/sbin
+    fi
+    build_release
+    CARGO_TARGET_DIR=bench/target cargo build --release --locked --manifest-path bench/Cargo.toml >&2
+    exec "$(CARGO_TARGET_DIR=bench/target binary release)-bench" "$(binary release)" "$@"
+}
+
+cmd_fuzz() {
+    need_cargo
+    cargo fuzz --version >/dev/null 2>&1 || die 'cargo-fuzz is missing: cargo install cargo-fuzz' 127
+    cargo +nightly --version >/dev/null 2>&1 ||
+        die 'the nightly toolchain is missing: rustup toolchain install nightly' 127
+    local seconds=${1:-60} target targets dictionary
+    targets=${2:-$(cargo +nightly fuzz list)}
+    for target in $targets; do
+        dictionary=fuzz/dictionaries/$target.dict
+        [ -e "$dictionary" ] || dictionary=
+        mkdir -p "fuzz/corpus/$target"
+        cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+            "-max_total_time=$seconds" -timeout=5 ${dictionary:+"-dict=$dictionary"}
+    done
 }
 
 command=${1:-}
@@ -64,6 +111,8 @@ case $command in
 demo) cmd_demo "$@" ;;
 test) cmd_test "$@" ;;
 build) cmd_build "$@" ;;
+bench) cmd_bench "$@" ;;
+fuzz) cmd_fuzz "$@" ;;
 -h | --help | help) usage ;;
 '')
     usage >&2

@@ -50,10 +50,9 @@ fn serve_until_stopped(
     config: Config,
     export: &Export,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let server = http::Server::bind(&config.listen, config.server.clone())
-        .map_err(|error| format!("cannot listen on {}: {error}", list(&config.listen)))?;
+    let server = http::Server::bind(&config.listen, config.server.clone())?;
     let tracer = Tracer::new(export.otlp.as_ref().and_then(Otlp::tracer));
-    let gateway = Arc::new(Gateway::new(config)?.traced_by(tracer));
+    let gateway = Arc::new(Gateway::new(config, server.stats())?.traced_by(tracer));
     stop_on_signal(server.stopper())?;
     for address in server.local_addrs() {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
@@ -134,6 +133,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     let running = running_state(config);
     Ok(explain::explain(
         route,
+        config.server.connect_timeout,
         running.as_ref().map_err(String::as_str),
     ))
 }
@@ -194,11 +194,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-    texts.join(", ")
 }
 
 fn eprintln_quietly(problem: &str) {

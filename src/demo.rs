@@ -53,7 +53,8 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     let server = listen(port)?;
     let address = *server.local_addrs().first().ok_or("no address")?;
     let config = configuration(address, first.address, second.address)?;
-    let gateway = start_server(server, Arc::new(Gateway::new(config.clone())?))?;
+    let handler = Gateway::new(config.clone(), server.stats())?;
+    let gateway = start_server(server, Arc::new(handler))?;
     if !once {
         app::stop_on_signal(gateway.stopper.clone())?;
     }

@@ -6,6 +6,8 @@ use std::fmt;
 /// A buffer that has grown above this for one large event is given back when it is empty.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Takes bytes in pieces of any size and gives the same items for every split of the same bytes.
 ///
 /// Time and memory are linear in the input: every byte is searched once, and moved a bounded number of times on average.
@@ -78,7 +80,13 @@ impl Decoder {
         loop {
             let Some((from, to)) = self.next_line() else {
                 let unfinished = self.buffer.get(self.read..).unwrap_or_default();
-                let length = strip_bom(unfinished, self.at_start).len() + self.held();
+                // A mark of which only the first bytes are there is no text yet.
+                let text = if self.at_start && BYTE_ORDER_MARK.starts_with(unfinished) {
+                    &[]
+                } else {
+                    strip_bom(unfinished, self.at_start)
+                };
+                let length = text.len() + self.held();
                 return (length > self.max_event_bytes).then(|| Err(self.fail()));
             };
             let line = self.buffer.get(from..to).unwrap_or_default();
@@ -191,7 +199,7 @@ fn take_event(data: &mut Option<Vec<u8>>, name: &mut Option<String>) -> Option<E
 }
 
 fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
-    match line.strip_prefix("\u{feff}".as_bytes()) {
+    match line.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) if at_start => rest,
         _ => line,
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::secret::{Redactor, Secret};
 
+use super::network::Network;
+
 /// A validated configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,6 +27,10 @@ pub struct Config {
     pub proxy: Option<String>,
     /// Where cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
+    pub metrics_need_key: bool,
+    /// `GET /` shows people a page.
+    pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }
@@ -109,6 +115,11 @@ pub struct Server {
     /// Requests worked on at once; above it clients get 503.
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
+    /// Connections of one address, or of one network of IPv6 (64 bits); 503 above it. Behind trusted proxies: requests
+    /// worked on at once. `None` is no limit.
+    pub max_connections_per_ip: Option<usize>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Bytes of request line and fields, 431 above it.
     pub max_head: usize,
     /// Number of fields, 431 above it.
@@ -137,6 +148,8 @@ impl Default for Server {
         Self {
             max_concurrent_requests: 256,
             max_connections: 4096,
+            max_connections_per_ip: None,
+            trusted_proxies: Vec::new(),
             max_head: 32 * 1024,
             max_fields: 100,
             max_target: 8 * 1024,

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::model::Server;
+use super::network::networks;
 use super::reader::Table;
 
 const KIB: usize = 1 << 10;
@@ -33,6 +34,12 @@ pub(super) fn server(root: &Table) -> Server {
         1..=1_000_000,
         &mut server.max_connections,
     );
+    server.max_connections_per_ip = table
+        .get("max_connections_per_ip")
+        .and_then(|value| value.count(&(1..=1_000_000)));
+    if let Some(proxies) = table.get("trusted_proxies") {
+        server.trusted_proxies = networks(&proxies);
+    }
     count(&table, "max_fields", 1..=10_000, &mut server.max_fields);
     size(&table, "max_head", 256..=MIB, &mut server.max_head);
     size(&table, "max_target", 64..=MIB, &mut server.max_target);

@@ -8,7 +8,7 @@ use crate::config::Step;
 use crate::json::raw;
 use crate::openai::answer::{Answer, Usage};
 use crate::openai::assemble::Assembler;
-use crate::openai::chunk::{Chunk, ChunkKind, DONE};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends};
 use crate::openai::provider_error::{ProviderError, error_of};
 use crate::openai::request::ChatRequest;
 use crate::openai::unfold::unfold;
@@ -191,12 +191,17 @@ fn is_event_stream(head: &Head) -> bool {
 fn assemble(head: &Head, body: &str) -> Result<String, Failure> {
     let flawed = |flaw| failure_of_flaw(head, flaw);
     let mut assembler = Assembler::new();
-    let mut complete = false;
+    let (mut ends, mut done) = (Ends::default(), false);
     for data in data_of(body) {
         let chunk = Chunk::inspect(&data);
-        complete |= chunk.finished || chunk.kind == ChunkKind::Done;
+        ends.add(chunk.ends);
+        done |= chunk.kind == ChunkKind::Done;
         assembler.push(&data).map_err(flawed)?;
     }
     let object = assembler.finish().map_err(flawed)?;
-    if complete { Ok(object) } else { Err(cut()) }
+    if done || ends.are_all_there() {
+        Ok(object)
+    } else {
+        Err(cut())
+    }
 }

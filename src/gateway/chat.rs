@@ -10,7 +10,7 @@ use crate::http::{Exchange, Response, ResponseHead};
 use crate::openai::answer::{Usage, rewrite};
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
-use crate::routing::{Answered, Class, StepReport, Verdict};
+use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
 use crate::telemetry::trace::{AttemptSpan, Attribute, current, names};
 
 use super::attempt::Reached;
@@ -53,10 +53,14 @@ pub fn complete(
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
         return reply::refuse_route(exchange, journal, request.model());
     };
+    journal.takes(route);
     let client_socket = exchange.hangup();
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => {
             journal.walked(summary::tried(&reports), 0, None);
+            if exchange.is_ending() {
+                return reply::refuse_as_stopping(exchange, journal);
+            }
             journal.failed(Class::Cancelled.label());
             journal.end(CLIENT_GONE);
         }
@@ -91,7 +95,7 @@ fn serve(
     let fallbacks = answered.fallbacks();
     journal.walked(summary::tried(answered.reports()), fallbacks, Some(&via));
     if let Some(report) = answered.reports().last() {
-        journal.attempt_answered(report, fallbacks);
+        journal.attempt_succeeded(report, fallbacks);
     }
     let routing_summary = summary::summary(&route.name, answered.reports(), &gateway.redactor);
     let marks = Marks {
@@ -107,7 +111,8 @@ fn serve(
     };
     match reached {
         Reached::Whole { text, usage } => {
-            journal.used(usage);
+            journal.used(answered.step_index(), usage);
+            journal.attempt_answered(answered.step_index(), answered.started().elapsed());
             log_excerpt("answer body", &journal, gateway, &text);
             let body = rewrite(&text, marks.model, marks.routing_summary);
             show_answer(gateway, || Some(text));
@@ -123,6 +128,7 @@ fn serve(
                 vec![Attribute::new(names::HELD_EVENTS, held)]
             });
             let transcript = shows_content(gateway).then(Transcript::default);
+            journal.content_began(answered.step_index(), answered.started().elapsed());
             let stream = exchange.stream(marked(ResponseHead::new(200, "text/event-stream")));
             let relayed = relay(
                 *opened,
@@ -146,18 +152,23 @@ fn end_stream(
     mut answered: Answered,
     span: AttemptSpan,
 ) {
-    journal.used(relayed.usage);
+    let index = answered.step_index();
+    let duration = answered.started().elapsed();
+    journal.used(index, relayed.usage);
     show_answer(gateway, || relayed.transcript.and_then(Transcript::answer));
     let Some(failure) = relayed.failure else {
+        journal.attempt_answered(index, duration);
         end_span(span, relayed.usage);
         return journal.end(200);
     };
     journal.failed(failure.class.label());
-    let gone = failure.class == Class::Cancelled;
+    let gone = failure.class == Class::Cancelled && !relayed.stopped;
     if !gone {
-        journal.broken();
-        let duration = answered.started().elapsed();
-        let index = answered.step_index();
+        journal.broke();
+    }
+    if failure.class == Class::Cancelled {
+        journal.attempt_cancelled(index, duration);
+    } else {
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
     }
     let (class, message) = (failure.class, failure.message.clone());
@@ -197,7 +208,7 @@ fn exhausted(
     verdict: &Verdict,
     reports: &[StepReport],
 ) {
-    let fallbacks = route.steps.len().saturating_sub(1);
+    let fallbacks = fallbacks(reports);
     journal.walked(summary::tried(reports), fallbacks, None);
     journal.failed(verdict.code.label());
     journal.exhausted(reports);
@@ -221,7 +232,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
-        let body = gateway.redactor.redact(&excerpt(body));
+        let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");
     }
 }

@@ -3,12 +3,17 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::config::Config;
+
 /// Something a client can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
     UpstreamModels,
     RouteDiagnostics,
+    /// What the status page shows.
+    Status,
+    Metrics,
     Models,
     /// One route, by its decoded name.
     Model(String),
@@ -28,6 +33,8 @@ impl Endpoint {
             ["health"] => Some(Self::Health),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
+            ["diagnostics", "status"] => Some(Self::Status),
+            ["metrics"] => Some(Self::Metrics),
             ["models"] => Some(Self::Models),
             ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
             ["chat", "completions"] => Some(Self::ChatCompletions),
@@ -42,6 +49,8 @@ impl Endpoint {
             Self::Health
             | Self::UpstreamModels
             | Self::RouteDiagnostics
+            | Self::Status
+            | Self::Metrics
             | Self::Models
             | Self::Model(_) => "GET, HEAD, OPTIONS",
         }
@@ -55,18 +64,20 @@ impl Endpoint {
     pub fn template(&self) -> &'static str {
         match self {
             Self::Health => "/health",
+            Self::Metrics => "/metrics",
             Self::UpstreamModels => "/v1/diagnostics/upstream-models",
             Self::RouteDiagnostics => "/v1/diagnostics/routes",
+            Self::Status => "/v1/diagnostics/status",
             Self::Models => "/v1/models",
             Self::Model(_) => "/v1/models/{model}",
             Self::ChatCompletions => "/v1/chat/completions",
         }
     }
 
-    /// Whether requests for it are worth a trace; monitors ask for the others all the time.
+    /// Whether requests for it are worth a trace; monitors and open pages ask for the others all the time.
     pub fn is_traced(&self) -> bool {
         match self {
-            Self::Health => false,
+            Self::Health | Self::Metrics | Self::Status => false,
             Self::UpstreamModels
             | Self::RouteDiagnostics
             | Self::Models
@@ -75,11 +86,16 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is answered without a key.
-    pub fn is_open(&self) -> bool {
+    /// Whether it is answered without a key, in this configuration.
+    pub fn is_open(&self, config: &Config) -> bool {
         match self {
             Self::Health | Self::UpstreamModels => true,
-            Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
+            Self::Metrics => !config.metrics_need_key,
+            Self::RouteDiagnostics
+            | Self::Status
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => false,
         }
     }
 }
@@ -118,6 +134,8 @@ mod tests {
                 "/v1/diagnostics/upstream-models",
                 Some(Endpoint::UpstreamModels),
             ),
+            ("/v1/diagnostics/status", Some(Endpoint::Status)),
+            ("/metrics", Some(Endpoint::Metrics)),
             ("/v1/diagnostics", None),
             ("/v2/models", None),
             ("/", None),

@@ -26,9 +26,11 @@ impl Memory {
             None => None,
             Some(path) => {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
+                // One for the process, so that the same knowledge is the same text and is not written again.
+                let salt = random();
                 let snapshot = move || {
                     let (now, wall) = (Instant::now(), SystemTime::now());
-                    Snapshot::take(&lock(&ledger), &config, now, wall, random()).to_json()
+                    Snapshot::take(&lock(&ledger), &config, now, wall, salt).to_json()
                 };
                 Some(StateWriter::start(path.clone(), snapshot)?)
             }

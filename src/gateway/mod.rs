@@ -14,11 +14,13 @@ mod excerpt;
 mod failure;
 mod journal;
 mod memory;
+mod metrics;
 mod prelude;
 mod provider_call;
 mod relay;
 mod reply;
 mod route_diagnostics;
+mod status;
 mod summary;
 mod trail;
 mod upstream_models;
@@ -28,11 +30,12 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Config};
-use crate::http::{Exchange, Handler, Head, Response, ResponseHead};
+use crate::http::{self, Exchange, Handler, Head, Response, ResponseHead};
 use crate::openai::error::Code;
 use crate::openai::model_list;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
+use crate::telemetry::metrics::{Metrics, prometheus};
 use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
@@ -49,14 +52,19 @@ pub struct Gateway {
     redactor: Redactor,
     probe: SharedProbe,
     tracer: Tracer,
+    metrics: Arc<Metrics>,
+    /// What the server in front of this is doing.
+    edge: http::Stats,
     /// Seconds since 1970, the `created` of every listed model.
     started: u64,
 }
 
 impl Gateway {
+    /// `edge` is a look into the server that this gateway will stand behind.
+    ///
     /// # Errors
     /// When the upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
-    pub fn new(config: Config) -> Result<Self, String> {
+    pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
         let config = Arc::new(config);
         let client = Client::new(Self::upstream_settings(&config))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -66,6 +74,8 @@ impl Gateway {
             redactor: config.redactor(),
             probe: SharedProbe::default(),
             tracer: Tracer::default(),
+            metrics: Arc::new(Metrics::new(&config)),
+            edge,
             started: since_1970.map_or(0, |duration| duration.as_secs()),
             config,
         })
@@ -107,7 +117,9 @@ impl Gateway {
         if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
             journal.traced(self.span_of(&exchange, endpoint.as_ref()));
         }
-        let open = endpoint.as_ref().is_some_and(Endpoint::is_open);
+        let open = endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.is_open(&self.config));
         let client = self.client_of(exchange.head());
         if let Some(client) = client {
             journal.client(&client.name);
@@ -150,8 +162,13 @@ impl Gateway {
             }
             (Endpoint::RouteDiagnostics, Some(client)) => {
                 let routes = self.visible_routes(client);
+                let routes = routes.map(AsRef::as_ref);
                 let body = route_diagnostics::report(routes, &self.memory.ledger(), Instant::now());
                 reply::finish(exchange, journal, Response::json(200, body));
+            }
+            // Answered before, when all is well.
+            (Endpoint::Metrics | Endpoint::Status, Some(_)) => {
+                reply::refuse(exchange, journal, Code::NotFound, "it is turned off")
             }
             (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
         }
@@ -163,7 +180,7 @@ impl Gateway {
             method: head.method(),
             path: head.path(),
             template: endpoint.map(Endpoint::template),
-            peer: exchange.peer().ip(),
+            client: exchange.client_address(),
             request_id: exchange.request_id(),
             header: &|name| head.header(name),
             age: exchange.received().elapsed(),
@@ -174,9 +191,36 @@ impl Gateway {
     fn visible_routes<'a>(
         &'a self,
         client: &'a config::Client,
-    ) -> impl Iterator<Item = &'a config::Route> {
-        let routes = self.config.routes.iter().map(AsRef::as_ref);
+    ) -> impl Iterator<Item = &'a Arc<config::Route>> {
+        let routes = self.config.routes.iter();
         routes.filter(|route| auth::may_use(client, route))
+    }
+
+    /// What monitors and open status pages ask over and over. It is about the gateway and not through it: when all is
+    /// well, it is neither logged nor counted.
+    fn observation(&self, head: &Head) -> Option<Response> {
+        if !matches!(head.method(), "GET" | "HEAD") {
+            return None;
+        }
+        if self.config.status_page && status::wants_page(head) {
+            return Some(status::page());
+        }
+        match Endpoint::of(head.path())? {
+            Endpoint::Metrics => {
+                let may = !self.config.metrics_need_key || self.client_of(head).is_some();
+                may.then(|| self.exposition())
+            }
+            Endpoint::Status if self.config.status_page => {
+                let routes = self.visible_routes(self.client_of(head)?);
+                Some(Response::json(200, status::report(self, routes)))
+            }
+            _ => None,
+        }
+    }
+
+    fn exposition(&self) -> Response {
+        let head = ResponseHead::new(200, prometheus::CONTENT_TYPE);
+        Response::new(head, prometheus::text(&self.families()))
     }
 
     fn model(&self, exchange: Exchange<'_>, journal: Journal, client: &config::Client, name: &str) {
@@ -204,7 +248,11 @@ impl Gateway {
 
 impl Handler for Gateway {
     fn handle(&self, exchange: Exchange<'_>) {
-        let journal = Journal::open(&exchange);
+        if let Some(response) = self.observation(exchange.head()) {
+            exchange.send(response);
+            return;
+        }
+        let journal = Journal::open(&exchange, &self.metrics);
         self.answer(exchange, journal);
     }
 

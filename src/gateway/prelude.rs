@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::openai::chunk::{Chunk, ChunkKind};
+use crate::openai::chunk::{Chunk, ChunkKind, Ends};
 use crate::routing::{Class, Failure};
 use crate::sse::{Event, Item};
 use crate::telemetry::trace::current;
@@ -33,7 +33,7 @@ pub struct Opened {
 /// The failure that lets the next step try: nothing has been sent yet.
 pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
     let mut held = Held::default();
-    let mut finished = false;
+    let mut ends = Ends::default();
     loop {
         while let Some(item) = events
             .next_here()
@@ -42,7 +42,7 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             // Comments say that the provider is at work; the client is not told, as it may yet be another one.
             let Item::Event(event) = item else { continue };
             let chunk = Chunk::inspect(&event.data);
-            finished |= chunk.finished;
+            ends.add(chunk.ends);
             match chunk.kind {
                 ChunkKind::Content => {
                     note_model(&event.data);
@@ -69,7 +69,11 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             }
         }
         if !events.wait(deadline).map_err(|error| failure_of(&error))? {
-            return Err(if finished { nothing_said() } else { cut() });
+            return Err(if ends.are_all_there() {
+                nothing_said()
+            } else {
+                cut()
+            });
         }
     }
 }

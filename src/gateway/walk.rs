@@ -88,6 +88,7 @@ pub fn walk(
                 });
             }
             Err(failure) if failure.class == Class::Cancelled => {
+                journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 span.failed(failure.class.label(), || failure.message);
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
                 return Ended::ClientGone {

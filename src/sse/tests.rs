@@ -144,6 +144,19 @@ fn an_endless_event_is_refused_whatever_it_is_made_of() {
     assert!(!decode(["id: x\n".repeat(1000).as_bytes()], 100).1);
 }
 
+/// Found by fuzzing: at the start, the bytes of a byte order mark that came one by one counted as text.
+#[test]
+fn a_byte_order_mark_in_pieces_is_none_of_the_text() {
+    let stream = "\u{feff}data:a\n\n".as_bytes();
+    let bound = "data:a".len();
+    let whole = decode([stream], bound);
+    assert_eq!(whole, (vec![event(None, "a")], false));
+    assert_eq!(decode(stream.chunks(1), bound), whole);
+    assert_eq!(decode(["\u{feff}".as_bytes()], 1), (vec![], false));
+    assert_eq!(decode("\u{feff}".as_bytes().chunks(1), 1), (vec![], false));
+    assert_eq!(decode(b"\xef\xbbx".chunks(1), 2), (vec![], true));
+}
+
 #[test]
 fn a_large_event_in_tiny_pieces_takes_linear_time() {
     let large = format!("data: {}\n\n", "é".repeat(1024 * 1024));

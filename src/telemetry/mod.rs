@@ -2,6 +2,7 @@
 
 mod json_sink;
 mod levels;
+pub mod metrics;
 pub mod otlp;
 mod text_sink;
 pub mod trace;

@@ -43,7 +43,7 @@ pub struct Asked<'a> {
     pub path: &'a str,
     /// The path with its variable parts named; `None` where nothing is.
     pub template: Option<&'static str>,
-    pub peer: IpAddr,
+    pub client: IpAddr,
     pub request_id: &'a str,
     /// The value of a header, if it is there.
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
@@ -257,7 +257,7 @@ fn attributes_of(asked: &Asked<'_>, known: bool) -> Vec<KeyValue> {
         KeyValue::new(names::HTTP_METHOD, method.to_owned()),
         KeyValue::new(names::URL_PATH, cut(asked.path).to_owned()),
         KeyValue::new(names::URL_SCHEME, "http"),
-        KeyValue::new(names::CLIENT_ADDRESS, asked.peer.to_string()),
+        KeyValue::new(names::CLIENT_ADDRESS, asked.client.to_string()),
         KeyValue::new(names::REQUEST_ID, asked.request_id.to_owned()),
     ];
     let mut put = |name: &'static str, value: Option<&str>| {

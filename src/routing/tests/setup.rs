@@ -53,6 +53,8 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         ca_file: None,
         proxy: None,
         state_file: None,
+        metrics_need_key: false,
+        status_page: true,
         providers,
         routes,
     }

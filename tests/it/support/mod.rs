@@ -3,6 +3,7 @@
 pub mod client;
 pub mod collector;
 pub mod config;
+pub mod exposition;
 pub mod gateway;
 pub mod mock;
 pub mod openai;
@@ -17,6 +18,7 @@ mod smoke;
 pub use client::{Connection, End, Response};
 pub use collector::Collector;
 pub use config::{Config, Step};
+pub use exposition::Exposition;
 pub use gateway::Gateway;
 pub use script::Script;
 pub use signal::Signal;

@@ -82,6 +82,16 @@ impl Output {
         self.0.0.lock().unwrap().all.join("\n")
     }
 
+    /// Waits until both outputs have ended.
+    pub fn wait_for_end(&self) {
+        let lines = self.0.0.lock().unwrap();
+        let ended = self
+            .0
+            .1
+            .wait_timeout_while(lines, PATIENCE, |lines| lines.ended < 2);
+        assert!(!ended.unwrap().1.timed_out(), "its outputs do not end");
+    }
+
     /// Waits for a line this makes something of; `None` when the process ended or the time is over.
     pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;

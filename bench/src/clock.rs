@@ -1,0 +1,11 @@
+//! One clock for the provider's events and their arrival.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Since the first call.
+pub fn nanoseconds() -> u64 {
+    START.elapsed().as_nanos() as u64
+}

@@ -1,0 +1,71 @@
+//! The criteria that the gateway is held to, at equal work with nginx in the same run.
+
+mod memory;
+mod speed;
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::report::{Report, Target};
+use crate::servers::Directory;
+use crate::upstream;
+
+/// How thorough.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub rounds: u32,
+    pub duration: Duration,
+    pub events: u32,
+}
+
+impl Effort {
+    pub const FULL: Self = Self {
+        rounds: 7,
+        duration: Duration::from_secs(3),
+        events: 250,
+    };
+    pub const QUICK: Self = Self {
+        rounds: 3,
+        duration: Duration::from_secs(1),
+        events: 100,
+    };
+}
+
+/// Measures and prints all. Whether everything was met.
+pub fn measure(binary: &Path, effort: Effort) -> io::Result<bool> {
+    let directory = Directory::new()?;
+    let upstream = upstream::start()?;
+    let mut report = Report::default();
+    report.head();
+    speed::measure(binary, directory.path(), upstream, effort, &mut report)?;
+    memory::measure(binary, directory.path(), upstream, &mut report)?;
+    let size = std::fs::metadata(binary)?.len() as f64 / 1e6;
+    report.line(
+        "size of the binary",
+        size,
+        " MB",
+        Target::AtMost(4.0),
+        "10^6 bytes",
+    );
+    let wrong = report.wrong;
+    report.line(
+        "errors, in all of the above",
+        wrong.errors as f64,
+        "",
+        Target::AtMost(0.0),
+        "",
+    );
+    report.line(
+        "connections without any answer",
+        wrong.starved as f64,
+        "",
+        Target::AtMost(0.0),
+        "",
+    );
+    match report.missed {
+        0 => println!("\nall criteria are met"),
+        missed => println!("\n{missed} criteria are missed"),
+    }
+    Ok(report.missed == 0)
+}

@@ -1,0 +1,74 @@
+//! Memory must not grow with time: a million requests, then 100,000 connections of one request each.
+
+use std::io;
+use std::path::Path;
+
+use crate::load::{End, Load};
+use crate::servers::{self, Directory, Server, Setup, request};
+use crate::upstream;
+
+const CONNECTIONS_AT_ONCE: usize = 32;
+/// What the first of ten parts may differ from the last, in KiB: the allocator settles.
+const SETTLING_KB: u64 = 512;
+
+/// Prints the memory after each tenth. Whether it did not grow after the first.
+pub fn measure(binary: &Path) -> io::Result<bool> {
+    let directory = Directory::new()?;
+    let setup = Setup {
+        binary,
+        directory: directory.path(),
+        upstream: upstream::start()?,
+        streams: &[],
+        more_routes: 0,
+    };
+    let gateway = servers::gateway(&setup, &[])?;
+    let requests = tenths(&gateway, "100,000 requests", |load| {
+        load(End::Answers(100_000 / CONNECTIONS_AT_ONCE as u64))
+    })?;
+    let connections = tenths(&gateway, "10,000 connections", |load| {
+        (0..10_000 / CONNECTIONS_AT_ONCE).try_for_each(|_| load(End::Answers(1)))
+    })?;
+    Ok(requests && connections)
+}
+
+fn tenths(
+    gateway: &Server,
+    of_what: &str,
+    run: impl Fn(&dyn Fn(End) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<bool> {
+    let request = request("", "plain", 300, false);
+    let load = |end| {
+        let load = Load {
+            address: gateway.address,
+            request: &request,
+            connections: CONNECTIONS_AT_ONCE,
+            end,
+        };
+        match load.run()?.errors {
+            0 => Ok(()),
+            errors => Err(io::Error::other(format!("{errors} errors"))),
+        }
+    };
+    let mut sizes = Vec::new();
+    for tenth in 1..=10 {
+        run(&load)?;
+        let size = gateway.process.size();
+        println!(
+            "{tenth:>2} x {of_what}: {} KiB, {} threads",
+            size.resident_kb, size.threads
+        );
+        sizes.push(size.resident_kb);
+    }
+    let first = sizes.first().copied().unwrap_or_default();
+    let last = sizes.last().copied().unwrap_or_default();
+    let grew = last > first + SETTLING_KB;
+    println!(
+        "{}",
+        if grew {
+            "MISSED: it grows"
+        } else {
+            "ok: it does not grow"
+        }
+    );
+    Ok(!grew)
+}

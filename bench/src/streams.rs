@@ -1,0 +1,172 @@
+//! Many streams at once, and how late their events come.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::answer::{Answer, invalid};
+use crate::clock;
+use crate::readiness::Readiness;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Streams<'r> {
+    pub address: SocketAddr,
+    pub request: &'r [u8],
+    pub count: usize,
+    /// Streams begin evenly spread over this, as people do not press Enter together.
+    pub begin_within: Duration,
+    /// Events with content in each.
+    pub events: u32,
+}
+
+#[derive(Default)]
+pub struct Outcome {
+    /// From the request to the first event.
+    pub first: Vec<Duration>,
+    /// From the provider's sending to the client's reading, of each event.
+    pub lags: Vec<Duration>,
+    /// Streams that were cut or lack events.
+    pub errors: u64,
+}
+
+struct Stream {
+    socket: TcpStream,
+    answer: Answer,
+    events: Events,
+    begun: Option<Instant>,
+    first: Option<Duration>,
+    is_ended: bool,
+}
+
+impl Streams<'_> {
+    /// Runs all streams to their end.
+    ///
+    /// # Errors
+    /// When connections cannot be opened, or no event comes any more.
+    pub fn run(&self) -> io::Result<Outcome> {
+        let mut readiness = Readiness::new()?;
+        let mut streams = Vec::with_capacity(self.count);
+        for number in 0..self.count {
+            let socket = TcpStream::connect(self.address)?;
+            socket.set_nodelay(true)?;
+            socket.set_nonblocking(true)?;
+            readiness.watch(&socket, number)?;
+            streams.push(Stream {
+                socket,
+                answer: Answer::default(),
+                events: Events::default(),
+                begun: None,
+                first: None,
+                is_ended: false,
+            });
+        }
+        let gap = self.begin_within / u32::try_from(self.count).unwrap_or(u32::MAX);
+        let (mut outcome, mut received) = (Outcome::default(), vec![0; 64 * 1024]);
+        let (mut begun, mut ended, mut next) = (0, 0, Instant::now());
+        while ended < streams.len() {
+            while begun < streams.len() && next <= Instant::now() {
+                streams[begun].begin(self.request)?;
+                begun += 1;
+                next += gap;
+            }
+            let longest = if begun < streams.len() {
+                next.saturating_duration_since(Instant::now())
+            } else {
+                PATIENCE
+            };
+            let mut is_quiet = begun == streams.len();
+            for number in readiness.wait(Some(longest))? {
+                is_quiet = false;
+                let Some(stream) = streams.get_mut(number).filter(|stream| !stream.is_ended) else {
+                    continue;
+                };
+                match stream.advance(&mut received, &mut outcome) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        stream.is_ended = true;
+                        outcome.errors += u64::from(!stream.events.is_whole(self.events));
+                    }
+                    Err(_) => {
+                        stream.is_ended = true;
+                        outcome.errors += 1;
+                    }
+                }
+                ended += usize::from(stream.is_ended);
+            }
+            if is_quiet {
+                return Err(io::Error::new(ErrorKind::TimedOut, "no events any more"));
+            }
+        }
+        outcome.first = streams.iter().filter_map(|stream| stream.first).collect();
+        Ok(outcome)
+    }
+}
+
+impl Stream {
+    fn begin(&mut self, request: &[u8]) -> io::Result<()> {
+        self.begun = Some(Instant::now());
+        (&self.socket).write_all(request)
+    }
+
+    /// Whether the stream has ended.
+    fn advance(&mut self, received: &mut [u8], outcome: &mut Outcome) -> io::Result<bool> {
+        loop {
+            let count = match self.socket.read(received) {
+                Ok(0) => return Err(invalid("the connection was closed")),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let now = clock::nanoseconds();
+            let events = &mut self.events;
+            let lags = &mut outcome.lags;
+            let is_whole = self.answer.read(&received[..count], &mut |data| {
+                events.read(data, &mut |sent_at| {
+                    lags.push(Duration::from_nanos(now.saturating_sub(sent_at)))
+                });
+            })?;
+            if self.events.count > 0 && self.first.is_none() {
+                self.first = self.begun.map(|begun| begun.elapsed());
+            }
+            if is_whole {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// The events of one stream.
+#[derive(Default)]
+struct Events {
+    line: Vec<u8>,
+    count: u32,
+    is_done: bool,
+}
+
+impl Events {
+    fn read(&mut self, data: &[u8], sent_at: &mut dyn FnMut(u64)) {
+        for piece in data.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if self.line.ends_with(b"\n") {
+                self.is_done |= self.line.starts_with(b"data: [DONE]");
+                if let Some(time) = time_in(&self.line) {
+                    self.count += 1;
+                    sent_at(time);
+                }
+                self.line.clear();
+            }
+        }
+    }
+
+    fn is_whole(&self, events: u32) -> bool {
+        self.is_done && self.count == events
+    }
+}
+
+fn time_in(line: &[u8]) -> Option<u64> {
+    const NAME: &[u8] = b"\"sent_at\":";
+    let at = line.windows(NAME.len()).rposition(|name| name == NAME)? + NAME.len();
+    let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}

@@ -1,0 +1,292 @@
+//! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, or with 429, as the
+//! first part of the path says.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::readiness::Readiness;
+
+/// How long `/slow` takes.
+pub const SLOW: Duration = Duration::from_secs(2);
+/// Between two events of a stream: 50 a second.
+pub const EVENT_GAP: Duration = Duration::from_millis(20);
+
+const LISTENER: usize = 0;
+
+/// Starts the provider on a thread of its own, which lives as long as the process.
+pub fn start() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        if let Err(error) = Upstream::new(listener).and_then(|mut upstream| upstream.run()) {
+            eprintln!("the provider failed: {error}");
+            std::process::exit(1);
+        }
+    });
+    Ok(address)
+}
+
+struct Upstream {
+    readiness: Readiness,
+    listener: TcpListener,
+    connections: BTreeMap<usize, Connection>,
+    next: usize,
+    /// Connections that have something to say later.
+    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    received: Vec<u8>,
+    answers: Answers,
+}
+
+struct Answers {
+    plain: Vec<u8>,
+    limited: Vec<u8>,
+}
+
+struct Connection {
+    socket: TcpStream,
+    /// The request under way.
+    request: Vec<u8>,
+    unsent: Vec<u8>,
+    task: Task,
+}
+
+#[derive(Clone, Copy)]
+enum Task {
+    None,
+    Answer,
+    Stream { next_event: Instant, left: u32 },
+}
+
+impl Upstream {
+    fn new(listener: TcpListener) -> io::Result<Self> {
+        let readiness = Readiness::new()?;
+        readiness.watch(&listener, LISTENER)?;
+        Ok(Self {
+            readiness,
+            listener,
+            connections: BTreeMap::new(),
+            next: LISTENER + 1,
+            due: BinaryHeap::new(),
+            received: vec![0; 64 * 1024],
+            answers: Answers {
+                plain: answer("200 OK", PLAIN),
+                limited: answer("429 Too Many Requests", LIMITED),
+            },
+        })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let now = Instant::now();
+            let longest = self
+                .due
+                .peek()
+                .map(|Reverse((at, _))| at.saturating_duration_since(now));
+            let ready: Vec<usize> = self.readiness.wait(longest)?.collect();
+            for number in ready {
+                if number == LISTENER {
+                    self.accept()?;
+                } else {
+                    self.serve(number);
+                }
+            }
+            let now = Instant::now();
+            while let Some(Reverse((at, number))) = self.due.peek().copied()
+                && at <= now
+            {
+                self.due.pop();
+                if let Some(connection) = self.connections.get_mut(&number)
+                    && let Some(next) = connection.work(&self.answers)
+                {
+                    self.due.push(Reverse((next, number)));
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => {
+                    socket.set_nonblocking(true)?;
+                    socket.set_nodelay(true)?;
+                    self.readiness.watch(&socket, self.next)?;
+                    let connection = Connection {
+                        socket,
+                        request: Vec::new(),
+                        unsent: Vec::new(),
+                        task: Task::None,
+                    };
+                    self.connections.insert(self.next, connection);
+                    self.next += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn serve(&mut self, number: usize) {
+        let Some(connection) = self.connections.get_mut(&number) else {
+            return;
+        };
+        match connection.receive(&mut self.received) {
+            Ok(true) => {}
+            Ok(false) | Err(_) => {
+                self.connections.remove(&number);
+                return;
+            }
+        }
+        if let Some(at) = connection.answer(&self.answers) {
+            self.due.push(Reverse((at, number)));
+        }
+    }
+}
+
+impl Connection {
+    /// Reads what is there. `false` at the end.
+    fn receive(&mut self, received: &mut [u8]) -> io::Result<bool> {
+        self.flush();
+        loop {
+            match self.socket.read(received) {
+                Ok(0) => return Ok(false),
+                Ok(count) => {
+                    self.request.extend_from_slice(&received[..count]);
+                    if count < received.len() {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Answers the request if it is whole. The point in time at which there is more to say.
+    fn answer(&mut self, answers: &Answers) -> Option<Instant> {
+        let length = request_length(&self.request)?;
+        if self.request.len() < length {
+            return None;
+        }
+        let path = &self.request[b"POST /".len()..];
+        let due = if path.starts_with(b"slow") {
+            self.task = Task::Answer;
+            Some(Instant::now() + SLOW)
+        } else if path.starts_with(b"stream/") {
+            self.unsent.extend_from_slice(STREAM_HEAD);
+            self.task = Task::Stream {
+                next_event: Instant::now(),
+                left: number(&path[b"stream/".len()..]),
+            };
+            self.work(answers)
+        } else {
+            let limited = path.starts_with(b"limited");
+            self.unsent.extend_from_slice(if limited {
+                &answers.limited
+            } else {
+                &answers.plain
+            });
+            self.flush();
+            None
+        };
+        self.request.clear();
+        due
+    }
+
+    fn work(&mut self, answers: &Answers) -> Option<Instant> {
+        match self.task {
+            Task::None => None,
+            Task::Answer => {
+                self.task = Task::None;
+                self.unsent.extend_from_slice(&answers.plain);
+                self.flush();
+                None
+            }
+            Task::Stream { left: 0, .. } => {
+                self.task = Task::None;
+                self.chunk(LAST_EVENT);
+                self.chunk("data: [DONE]\n\n");
+                self.unsent.extend_from_slice(b"0\r\n\r\n");
+                self.flush();
+                None
+            }
+            Task::Stream { next_event, left } => {
+                self.chunk(&event(clock::nanoseconds()));
+                self.flush();
+                let next_event = next_event + EVENT_GAP;
+                self.task = Task::Stream {
+                    next_event,
+                    left: left - 1,
+                };
+                Some(next_event)
+            }
+        }
+    }
+
+    fn chunk(&mut self, data: &str) {
+        self.unsent
+            .extend_from_slice(format!("{:x}\r\n{data}\r\n", data.len()).as_bytes());
+    }
+
+    fn flush(&mut self) {
+        while !self.unsent.is_empty() {
+            match self.socket.write(&self.unsent) {
+                Ok(count) => {
+                    self.unsent.drain(..count);
+                }
+                // Or broken: then the next read says so.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Head and body of the request at the start, if its head is whole. All requests have a Content-Length.
+fn request_length(request: &[u8]) -> Option<usize> {
+    let head = request.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    const NAME: &[u8] = b"content-length:";
+    let at = request[..head]
+        .windows(NAME.len())
+        .position(|name| name.eq_ignore_ascii_case(NAME))?;
+    let value = request[at + NAME.len()..].trim_ascii_start();
+    Some(head + number(value) as usize)
+}
+
+fn number(text: &[u8]) -> u32 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+const STREAM_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// `sent_at` is what lags are measured by.
+fn event(sent_at: u64) -> String {
+    format!(
+        "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
+         \"model\":\"mock-1\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token\"}},\
+         \"finish_reason\":null}}],\"sent_at\":{sent_at}}}\n\n"
+    )
+}
+
+const LAST_EVENT: &str = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
+    \"model\":\"mock-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+/// An answer that is sent as it is.
+fn answer(status: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head, body.to_owned()].concat().into_bytes()
+}
+
+const PLAIN: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1767225600,"model":"mock-1","choices":[{"index":0,"message":{"role":"assistant","content":"Twenty years from now you will be more disappointed by the things that you did not measure than by the ones you did.","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":24,"total_tokens":36}}"#;
+
+const LIMITED: &str =
+    r#"{"error":{"message":"Rate limit reached.","type":"requests","code":"rate_limit_exceeded"}}"#;

@@ -1,0 +1,61 @@
+//! Two readers of a head who differ are how requests are smuggled. The gateway's must take exactly what a model of the
+//! grammar takes, written apart from it and from nothing but the RFCs, and must read in it what `httparse` reads.
+
+#![no_main]
+
+mod model;
+
+use ai_gateway::config::Server;
+use ai_gateway::http::bare::{self, Body};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = Server::default();
+    let read = bare::request(bytes, &limits);
+    let model = model::read(bytes, limits.max_fields, limits.max_target);
+
+    let request = match (read, model) {
+        (Ok(Some(request)), Some(model)) => {
+            assert_eq!(request.head.method(), model.method);
+            assert_eq!(request.length, model.length);
+            assert_eq!(request.body, model.body);
+            assert_eq!(request.keep_alive, model.keep_alive);
+            assert_eq!(request.expects_continue, model.expects_continue);
+            request
+        }
+        (Ok(Some(_)), None) => panic!("accepted, and should not be"),
+        (Ok(None), Some(_)) => panic!("whole, and not seen to be"),
+        (Err(reason), Some(_)) => panic!("refused, and should not be: {reason}"),
+        (_, None) => return,
+    };
+    agrees_with_httparse(&bytes[..request.length], &request);
+    // What follows a head must not change it, and what is missing must make it incomplete, never another one.
+    let whole = bare::request(&bytes[..request.length], &limits)
+        .unwrap()
+        .unwrap();
+    assert_eq!(whole.length, request.length);
+    assert!(matches!(
+        bare::request(&bytes[..request.length - 1], &limits),
+        Ok(None)
+    ));
+});
+
+fn agrees_with_httparse(head: &[u8], request: &bare::Request) {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let status = parsed
+        .parse(head)
+        .expect("httparse takes what the gateway takes");
+    assert_eq!(status, httparse::Status::Complete(head.len()));
+    assert_eq!(parsed.method, Some(request.head.method()));
+    let target = parsed.path.unwrap();
+    assert!(target.contains(request.head.path()) || request.head.path() == "/");
+    if let Some(query) = request.head.query() {
+        assert!(target.ends_with(query));
+    }
+    let theirs = parsed.headers.iter().map(|field| (field.name, field.value));
+    assert!(request.head.fields().eq(theirs));
+    if request.body == Body::Empty {
+        assert!(!request.head.has_body());
+    }
+}

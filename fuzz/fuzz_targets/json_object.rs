@@ -1,0 +1,74 @@
+//! A body is edited without a change to anything else in it, and never into something that other parsers read
+//! differently.
+
+#![no_main]
+
+use ai_gateway::json::Object;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+const MARK: &str = r#"{"fuzz": [1e400, "\u0000"]}"#;
+
+fuzz_target!(|input: &[u8]| {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let (key, source) = text.split_once('\n').unwrap_or(("model", text));
+    check_lenient(source, key);
+    let Ok(object) = Object::parse(source) else {
+        return;
+    };
+    assert_eq!(object.to_json(), source);
+    let before: Vec<(&str, &str)> = object.members().collect();
+
+    let mut set = object.clone();
+    set.set(key, MARK.to_owned());
+    let json = set.to_json();
+    let after = Object::parse(&json).expect("still an object without repeated keys");
+    assert_eq!(after.get(key), Some(MARK));
+    let was_there = object.get(key).is_some();
+    assert_eq!(
+        after.members().count(),
+        before.len() + usize::from(!was_there)
+    );
+    for ((old_key, old), (new_key, new)) in before.iter().zip(after.members()) {
+        assert_eq!(*old_key, new_key);
+        assert!(*old == new || new == MARK);
+    }
+
+    let mut removed = object.clone();
+    assert_eq!(removed.remove(key), was_there);
+    assert_eq!(removed.is_edited(), was_there);
+    let json = removed.to_json();
+    let after = Object::parse(&json).expect("still an object without repeated keys");
+    assert_eq!(after.get(key), None);
+    let kept = before.iter().filter(|(old, _)| !is(old, key)).copied();
+    assert!(after.members().eq(kept));
+
+    removed.set(key, "7".to_owned());
+    let json = removed.to_json();
+    assert_eq!(Object::parse(&json).unwrap().get(key), Some("7"));
+});
+
+/// The view has the members that serde_json's own reading has, of repeated ones the last.
+fn check_lenient(source: &str, key: &str) {
+    let theirs = serde_json::from_str::<Value>(source);
+    let ours = Object::parse_lenient(source);
+    let (Ok(theirs), Ok(mut ours)) = (theirs, ours) else {
+        return;
+    };
+    let theirs = theirs.as_object().expect("the view takes objects only");
+    let mine = ours
+        .get(key)
+        .map(|raw| serde_json::from_str::<Value>(raw).unwrap());
+    assert_eq!(mine.as_ref(), theirs.get(key));
+    ours.set(key, "7".to_owned());
+    let edited: Value = serde_json::from_str(&ours.to_json()).expect("an edit keeps it valid");
+    let mut expected = theirs.clone();
+    expected.insert(key.to_owned(), Value::from(7));
+    assert_eq!(edited, Value::Object(expected));
+}
+
+fn is(raw_key: &str, key: &str) -> bool {
+    serde_json::from_str::<String>(raw_key).is_ok_and(|decoded| decoded == key)
+}
