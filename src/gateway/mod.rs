@@ -67,14 +67,17 @@ impl Gateway {
     pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let started = since_1970.map_or(0, |duration| duration.as_secs());
-        Self::with(config, edge, started, Arc::new(AtomicBool::new(true)))
+        let metrics = Metrics::new(&config);
+        let ready = Arc::new(AtomicBool::new(true));
+        Self::with(config, metrics, edge, started, ready)
     }
 
     /// A gateway with another configuration that remembers what this one knows of the providers; this one writes no
-    /// state file from now on. Its counters begin at zero: their labels are the configuration's.
+    /// state file from now on. The instruments that both have go on counting.
     fn successor(&self, config: Config) -> Result<Self, String> {
         let ready = Arc::clone(&self.ready);
-        let new = Self::with(config, self.edge.clone(), self.started, ready)?;
+        let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
+        let new = Self::with(config, metrics, edge, self.started, ready)?;
         new.memory
             .take_over(&new.config, &self.memory, &self.config);
         Ok(new)
@@ -82,6 +85,7 @@ impl Gateway {
 
     fn with(
         config: Config,
+        metrics: Metrics,
         edge: http::Stats,
         started: u64,
         ready: Arc<AtomicBool>,
@@ -93,7 +97,7 @@ impl Gateway {
             memory: Memory::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             probe: SharedProbe::default(),
-            metrics: Arc::new(Metrics::new(&config)),
+            metrics: Arc::new(metrics),
             edge,
             started,
             ready,

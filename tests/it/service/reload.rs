@@ -5,7 +5,7 @@ use rustix::process::Signal as Kill;
 use super::config;
 use crate::support::gateway::chat;
 use crate::support::process::{Folder, command, run};
-use crate::support::{Config, Gateway, Script, Signal, Upstream, openai};
+use crate::support::{Config, Exposition, Gateway, Script, Signal, Upstream, openai};
 
 fn reload(gateway: &Gateway, config: &str, outcome: &str) {
     gateway.rewrite(config);
@@ -163,4 +163,39 @@ fn the_command_finds_the_process_by_its_file_and_says_what_came_of_it() {
     let ended = reload();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("kill -HUP"), "{}", ended.stderr);
+}
+
+/// Dashboards and the status page must not forget the last quarter of an hour with every edit, nor the stream that is
+/// under way meanwhile.
+#[test]
+fn what_is_counted_goes_on() {
+    let go = Signal::new();
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let plain = r#"ai_gateway_requests_total{route="r",status="200",stream="false"}"#;
+    Exposition::once(&gateway, |read| read.get(plain) == Some(1.0));
+    let held = Script::stream().event(&openai::text("one"));
+    upstream.then(held.await_signal(&go).event(&openai::stop()).done());
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert!(stream.event().is_some());
+
+    let with_more = config(&upstream).route("added", [("a", "model-b")]);
+    reload(&gateway, &with_more.text(), "reloaded");
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let read = Exposition::once(&gateway, |read| read.get(plain) == Some(2.0));
+    assert_eq!(read.value("ai_gateway_requests_in_flight"), 1.0);
+    go.give();
+    while stream.event().is_some() {}
+    let streamed = r#"ai_gateway_requests_total{route="r",status="200",stream="true"}"#;
+    let read = Exposition::once(&gateway, |read| read.get(streamed) == Some(1.0));
+    assert_eq!(read.value("ai_gateway_requests_in_flight"), 0.0);
+    assert_eq!(
+        read.sum("ai_gateway_attempts_total", &["class=\"answered\""]),
+        3.0
+    );
+    let status = gateway.get("/v1/diagnostics/status").json();
+    assert_eq!(status["routes"][0]["recent"]["succeeded"], 3, "{status}");
 }
