@@ -75,6 +75,8 @@ def status(url, route):
 
 def stream(url, route):
     response = ask(url, route, stream=True)
+    if response.status != 200:
+        sys.exit(f"status {response.status}: {response.read(500)}")
     late, whole = [], False
     for line in response:
         if line.startswith(b"data: [DONE]"):
@@ -84,7 +86,7 @@ def stream(url, route):
             if content:
                 late.append((time.time() - float(content)) * 1000)
     if not late or not whole:
-        sys.exit(f"status {response.status}, {len(late)} events, no end")
+        sys.exit(f"{len(late)} events, no end")
     print(f"{len(late)} {late[0]:.1f} {max(late):.1f}")
 
 
