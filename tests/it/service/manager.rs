@@ -88,7 +88,10 @@ fn it_is_ready_when_it_answers_and_says_how_it_is() {
     manager.wait_for("STOPPING=1");
     assert_eq!(gateway.wait(), Some(0));
     let said = gateway.output.text();
-    assert!(!said.contains("readyz"), "a line every few seconds:\n{said}");
+    assert!(
+        !said.contains("readyz"),
+        "a line every few seconds:\n{said}"
+    );
 }
 
 /// Containers hand an abstract address through.
