@@ -47,11 +47,11 @@ pub fn complete(
             );
         }
     };
-    journal.asks_for(request.model(), request.stream());
+    journal.asks_for(request.model(), request.stream(), &gateway.redactor);
     log_excerpt("request body", &journal, gateway, request.object().source());
     let route = gateway.config.route(request.model());
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
-        return reply::refuse_route(exchange, journal, request.model());
+        return reply::refuse_route(exchange, journal, &gateway.redactor.redact(request.model()));
     };
     journal.takes(route);
     let client_socket = exchange.hangup();

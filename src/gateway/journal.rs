@@ -41,12 +41,13 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>) -> Self {
+    /// Clients paste keys into paths and models as well; `redactor` masks the known ones.
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Self {
         let head = exchange.head();
         Self {
             request_id: exchange.request_id().to_owned(),
             method: head.method().to_owned(),
-            path: cut(head.path(), LONGEST_NAME).to_owned(),
+            path: cut(&redactor.redact(head.path()), LONGEST_NAME).to_owned(),
             client: None,
             started: exchange.received(),
             route: None,
@@ -80,8 +81,8 @@ impl Journal {
         self.client = Some(name.to_owned());
     }
 
-    pub fn asks_for(&mut self, route: &str, stream: bool) {
-        self.route = Some(cut(route, LONGEST_NAME).to_owned());
+    pub fn asks_for(&mut self, route: &str, stream: bool, redactor: &Redactor) {
+        self.route = Some(cut(&redactor.redact(route), LONGEST_NAME).to_owned());
         self.stream = stream;
     }
 

@@ -273,7 +273,7 @@ impl Gateway {
                 let body = model_list::model(&route.name, self.started);
                 reply::finish(exchange, journal, Response::json(200, body));
             }
-            None => reply::refuse_route(exchange, journal, name),
+            None => reply::refuse_route(exchange, journal, &self.redactor.redact(name)),
         }
     }
 
@@ -296,7 +296,7 @@ impl Handler for Gateway {
             exchange.send(response);
             return;
         }
-        let journal = Journal::open(&exchange, &self.metrics);
+        let journal = Journal::open(&exchange, &self.metrics, &self.redactor);
         self.answer(exchange, journal);
     }
 
