@@ -51,8 +51,12 @@ fn serve_until_stopped(
     export: &Export,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let server = http::Server::bind(&config.listen, config.server.clone())?;
-    let tracer = Tracer::new(export.otlp.as_ref().and_then(Otlp::tracer));
-    let gateway = Arc::new(Gateway::new(config, server.stats())?.traced_by(tracer));
+    let otlp = export.otlp.as_ref();
+    let gateway = Gateway::new(config, server.stats())?.exported_by(
+        Tracer::new(otlp.and_then(Otlp::tracer)),
+        otlp.map(Otlp::healths).unwrap_or_default(),
+    );
+    let gateway = Arc::new(gateway);
     stop_on_signal(server.stopper())?;
     for address in server.local_addrs() {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");

@@ -36,6 +36,7 @@ use crate::openai::model_list;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::{Metrics, prometheus};
+use crate::telemetry::otlp::Health;
 use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
@@ -52,6 +53,8 @@ pub struct Gateway {
     redactor: Redactor,
     probe: SharedProbe,
     tracer: Tracer,
+    /// How the exports to a collector are doing.
+    exports: Vec<Arc<Health>>,
     metrics: Arc<Metrics>,
     /// What the server in front of this is doing.
     edge: http::Stats,
@@ -74,6 +77,7 @@ impl Gateway {
             redactor: config.redactor(),
             probe: SharedProbe::default(),
             tracer: Tracer::default(),
+            exports: Vec::new(),
             metrics: Arc::new(Metrics::new(&config)),
             edge,
             started: since_1970.map_or(0, |duration| duration.as_secs()),
@@ -81,10 +85,14 @@ impl Gateway {
         })
     }
 
-    /// Makes spans of requests and attempts from now on.
+    /// Makes spans of requests and attempts from now on, and counts what these exports lose.
     #[must_use]
-    pub fn traced_by(self, tracer: Tracer) -> Self {
-        Self { tracer, ..self }
+    pub fn exported_by(self, tracer: Tracer, exports: &[Arc<Health>]) -> Self {
+        Self {
+            tracer,
+            exports: exports.to_vec(),
+            ..self
+        }
     }
 
     /// How the client that calls providers is set up for a configuration.
