@@ -56,7 +56,8 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     let handler = Gateway::new(config.clone(), server.stats())?;
     let gateway = start_server(server, Arc::new(handler))?;
     if !once {
-        app::stop_on_signal(gateway.stopper.clone())?;
+        let stopper = gateway.stopper.clone();
+        app::on_stop(move || stopper.stop())?;
     }
 
     let client = Client::new(Gateway::upstream_settings(&config))?;

@@ -32,13 +32,16 @@ impl Effort {
     };
 }
 
-/// Measures and prints all. Whether everything was met.
-pub fn measure(binary: &Path, effort: Effort) -> io::Result<bool> {
+/// Measures and prints; without an effort only what takes none: memory, start and the waiting crowd. Whether
+/// everything was met.
+pub fn measure(binary: &Path, effort: Option<Effort>) -> io::Result<bool> {
     let directory = Directory::new()?;
     let upstream = upstream::start()?;
     let mut report = Report::default();
     report.head();
-    speed::measure(binary, directory.path(), upstream, effort, &mut report)?;
+    if let Some(effort) = effort {
+        speed::measure(binary, directory.path(), upstream, effort, &mut report)?;
+    }
     memory::measure(binary, directory.path(), upstream, &mut report)?;
     let size = std::fs::metadata(binary)?.len() as f64 / 1e6;
     report.line(

@@ -23,6 +23,7 @@ use criteria::Effort;
 
 const USAGE: &str = "\
 usage: ./ops.sh bench [--quick]       the criteria beside nginx, about 4 minutes, or 1
+       ./ops.sh bench --memory        of these only memory, start and a crowd that waits
        ./ops.sh bench --growth        a table of what more connections, routes, bytes and streams cost
        ./ops.sh bench --soak          memory over a million requests and 100,000 connections
        ./ops.sh bench --instructions  instructions of one plain request, by valgrind;
@@ -38,8 +39,9 @@ fn main() -> ExitCode {
     };
     let mode = arguments.next().unwrap_or_default();
     let result = process::raise_descriptor_limit().and_then(|()| match mode.to_str() {
-        Some("") => criteria::measure(&binary, Effort::FULL),
-        Some("--quick") => criteria::measure(&binary, Effort::QUICK),
+        Some("") => criteria::measure(&binary, Some(Effort::FULL)),
+        Some("--quick") => criteria::measure(&binary, Some(Effort::QUICK)),
+        Some("--memory") => criteria::measure(&binary, None),
         Some("--growth") => growth::measure(&binary).map(|()| true),
         Some("--soak") => soak::measure(&binary),
         Some("--instructions") => {

@@ -138,7 +138,9 @@ pub struct Server {
     pub keep_alive: Duration,
     /// How long a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
-    /// How long requests in flight may take to end after SIGTERM.
+    /// How long `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
+    pub shutdown_delay: Duration,
+    /// How long requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
 }
@@ -159,6 +161,7 @@ impl Default for Server {
             body_timeout: Duration::from_secs(60),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
         }

@@ -52,12 +52,8 @@ pub(super) fn server(root: &Table) -> Server {
     timeout(&table, "write_timeout", &mut server.write_timeout);
     timeout(&table, "connect_timeout", &mut server.connect_timeout);
     // Zero: stop at once.
-    if let Some(given) = table
-        .get("shutdown_timeout")
-        .and_then(|value| value.duration())
-    {
-        server.shutdown_timeout = given;
-    }
+    duration(&table, "shutdown_delay", &mut server.shutdown_delay);
+    duration(&table, "shutdown_timeout", &mut server.shutdown_timeout);
 
     // A smaller head lowers the default of the target; only when both are given can they contradict each other.
     if server.max_target > server.max_head {
@@ -84,6 +80,13 @@ fn size(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting:
 
 fn timeout(table: &Table, key: &'static str, setting: &mut Duration) {
     if let Some(given) = table.get(key).and_then(|value| value.timeout()) {
+        *setting = given;
+    }
+}
+
+/// Zero is allowed.
+fn duration(table: &Table, key: &'static str, setting: &mut Duration) {
+    if let Some(given) = table.get(key).and_then(|value| value.duration()) {
         *setting = given;
     }
 }

@@ -9,6 +9,10 @@ use crate::config::Config;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
+    /// The process serves connections.
+    Live,
+    /// It takes new requests: not while it stops, and not while it is full.
+    Ready,
     UpstreamModels,
     RouteDiagnostics,
     /// What the status page shows.
@@ -31,6 +35,8 @@ impl Endpoint {
         let segments: Vec<&str> = segments.collect();
         match segments.as_slice() {
             ["health"] => Some(Self::Health),
+            ["livez"] => Some(Self::Live),
+            ["readyz"] => Some(Self::Ready),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
             ["diagnostics", "status"] => Some(Self::Status),
@@ -47,6 +53,8 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "POST, OPTIONS",
             Self::Health
+            | Self::Live
+            | Self::Ready
             | Self::UpstreamModels
             | Self::RouteDiagnostics
             | Self::Status
@@ -64,6 +72,8 @@ impl Endpoint {
     pub fn template(&self) -> &'static str {
         match self {
             Self::Health => "/health",
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
             Self::UpstreamModels => "/v1/diagnostics/upstream-models",
             Self::RouteDiagnostics => "/v1/diagnostics/routes",
@@ -77,7 +87,7 @@ impl Endpoint {
     /// Whether requests for it are worth a trace; monitors and open pages ask for the others all the time.
     pub fn is_traced(&self) -> bool {
         match self {
-            Self::Health | Self::Metrics | Self::Status => false,
+            Self::Health | Self::Live | Self::Ready | Self::Metrics | Self::Status => false,
             Self::UpstreamModels
             | Self::RouteDiagnostics
             | Self::Models
@@ -89,7 +99,7 @@ impl Endpoint {
     /// Whether it is answered without a key, in this configuration.
     pub fn is_open(&self, config: &Config) -> bool {
         match self {
-            Self::Health | Self::UpstreamModels => true,
+            Self::Health | Self::Live | Self::Ready | Self::UpstreamModels => true,
             Self::Metrics => !config.metrics_need_key,
             Self::RouteDiagnostics
             | Self::Status
@@ -115,6 +125,8 @@ mod tests {
         for (path, endpoint) in [
             ("/health", Some(Endpoint::Health)),
             ("/health/", Some(Endpoint::Health)),
+            ("/livez", Some(Endpoint::Live)),
+            ("/readyz", Some(Endpoint::Ready)),
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),

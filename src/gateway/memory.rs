@@ -52,9 +52,21 @@ impl Memory {
         }
     }
 
+    /// Takes over from the memory of another configuration, which writes no more from now on.
+    pub fn take_over(&self, config: &Config, old: &Self, old_config: &Config) {
+        // Two writers would write to one file.
+        old.close();
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let snapshot = Snapshot::take(&old.ledger(), old_config, now, wall, random());
+        *self.ledger() = snapshot.restore(config, now, wall);
+        self.changed();
+    }
+
     /// Writes what is not written yet.
     pub fn close(&self) {
-        drop(lock(&self.writer).take());
+        let writer = lock(&self.writer).take();
+        // Out of the lock: this waits for the disk, and requests must not.
+        drop(writer);
     }
 }
 

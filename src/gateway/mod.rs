@@ -8,6 +8,7 @@ mod attempt;
 mod auth;
 mod chat;
 mod content;
+mod current;
 mod endpoint;
 mod events;
 mod excerpt;
@@ -27,6 +28,7 @@ mod upstream_models;
 mod walk;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Config};
@@ -40,12 +42,13 @@ use crate::telemetry::otlp::Health;
 use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
+pub use current::Current;
 use endpoint::Endpoint;
 use journal::Journal;
 use memory::Memory;
 use upstream_models::SharedProbe;
 
-/// The gateway behind the edge.
+/// The gateway behind the edge, with one configuration. [`Current`] exchanges it for one with another.
 pub struct Gateway {
     config: Arc<Config>,
     client: Client,
@@ -60,6 +63,8 @@ pub struct Gateway {
     edge: http::Stats,
     /// Seconds since 1970, the `created` of every listed model.
     started: u64,
+    /// False from the moment it is told to stop.
+    ready: Arc<AtomicBool>,
 }
 
 impl Gateway {
@@ -68,9 +73,34 @@ impl Gateway {
     /// # Errors
     /// When the upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
     pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let started = since_1970.map_or(0, |duration| duration.as_secs());
+        let metrics = Metrics::new(&config);
+        let ready = Arc::new(AtomicBool::new(true));
+        Self::with(config, metrics, edge, started, ready)
+    }
+
+    /// A gateway with another configuration that remembers what this one knows of the providers; this one writes no
+    /// state file from now on. The instruments that both have go on counting.
+    fn successor(&self, config: Config) -> Result<Self, String> {
+        let ready = Arc::clone(&self.ready);
+        let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
+        let new = Self::with(config, metrics, edge, self.started, ready)?;
+        let new = new.exported_by(self.tracer.clone(), &self.exports);
+        new.memory
+            .take_over(&new.config, &self.memory, &self.config);
+        Ok(new)
+    }
+
+    fn with(
+        config: Config,
+        metrics: Metrics,
+        edge: http::Stats,
+        started: u64,
+        ready: Arc<AtomicBool>,
+    ) -> Result<Self, String> {
         let config = Arc::new(config);
         let client = Client::new(Self::upstream_settings(&config))?;
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Self {
             client,
             memory: Memory::open(&config).map_err(|error| error.to_string())?,
@@ -78,9 +108,10 @@ impl Gateway {
             probe: SharedProbe::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),
-            metrics: Arc::new(Metrics::new(&config)),
+            metrics: Arc::new(metrics),
             edge,
-            started: since_1970.map_or(0, |duration| duration.as_secs()),
+            started,
+            ready,
             config,
         })
     }
@@ -158,6 +189,9 @@ impl Gateway {
         }
         match (endpoint, client) {
             (Endpoint::Health, _) => reply::finish(exchange, journal, health()),
+            (Endpoint::Live, _) => reply::finish(exchange, journal, status(200, "alive")),
+            // Asked every few seconds by whoever watches over the gateway: no line in the log.
+            (Endpoint::Ready, _) => drop(exchange.send(self.readiness())),
             (Endpoint::UpstreamModels, _) => self.upstream_models(exchange, journal),
             (Endpoint::Models, Some(client)) => {
                 let names = self.visible_routes(client).map(|route| route.name.as_str());
@@ -179,6 +213,16 @@ impl Gateway {
                 reply::refuse(exchange, journal, Code::NotFound, "it is turned off")
             }
             (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
+        }
+    }
+
+    /// That a worker answers, and has had the ledger, is a part of what is said.
+    fn readiness(&self) -> Response {
+        drop(self.memory.ledger());
+        if self.ready.load(Ordering::Acquire) {
+            status(200, "ready")
+        } else {
+            status(503, "stopping")
         }
     }
 
@@ -266,11 +310,21 @@ impl Handler for Gateway {
 
     /// Health is answered by the front thread, so that a busy gateway still says it is well.
     fn instant(&self, head: &Head) -> Option<Response> {
-        let asks = Endpoint::of(head.path()) == Some(Endpoint::Health);
-        (asks && matches!(head.method(), "GET" | "HEAD")).then(health)
+        if !matches!(head.method(), "GET" | "HEAD") {
+            return None;
+        }
+        match Endpoint::of(head.path())? {
+            Endpoint::Health => Some(health()),
+            Endpoint::Live => Some(status(200, "alive")),
+            _ => None,
+        }
     }
 }
 
 fn health() -> Response {
-    Response::json(200, br#"{"status":"healthy"}"#.to_vec())
+    status(200, "healthy")
+}
+
+fn status(code: u16, word: &str) -> Response {
+    Response::json(code, format!(r#"{{"status":"{word}"}}"#))
 }

@@ -34,6 +34,7 @@ mod chunked;
 mod connection;
 mod deadlines;
 mod delivery;
+mod descriptors;
 mod edge;
 mod exchange;
 mod finishing;
@@ -112,7 +113,14 @@ impl Server {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })
         });
-        let listeners = listeners.collect::<io::Result<_>>()?;
+        Self::on(listeners.collect::<io::Result<_>>()?, limits)
+    }
+
+    /// Takes sockets that listen already and do not block.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
         let stats = Stats {
@@ -121,7 +129,7 @@ impl Server {
         };
         Ok(Self {
             listeners,
-            limits: countable(limits),
+            limits: attainable(limits),
             poll,
             stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
@@ -163,8 +171,11 @@ impl Server {
     }
 }
 
-/// Durations that can be added to any point in time: to a server, a year is as good as forever.
-fn countable(mut limits: config::Server) -> config::Server {
+/// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
+/// and no more connections than the system allows.
+fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_connections =
+        descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     for duration in [
         &mut limits.head_timeout,

@@ -47,17 +47,21 @@ impl Metrics {
         let routes = self
             .routes
             .iter()
-            .map(|route| (route.name.as_str(), &route.answers));
-        for (route, answers) in routes.chain([("", &self.elsewhere)]) {
+            .map(|route| (route.name.as_str(), &route.requests.answers));
+        for (route, answers) in routes.chain([("", &*self.elsewhere)]) {
             push_answers(&mut requests, &mut durations, route, answers);
         }
         for route in &self.routes {
             let labels = [("route", route.name.as_str())];
             let load =
                 |count: &std::sync::atomic::AtomicU64| Value::Count(count.load(Ordering::Relaxed));
-            fallbacks.push(&labels, load(&route.fallbacks));
-            broken.push(&labels, load(&route.broken_streams));
-            push(&mut first_content, &labels, route.first_content.read());
+            fallbacks.push(&labels, load(&route.requests.fallbacks));
+            broken.push(&labels, load(&route.requests.broken_streams));
+            push(
+                &mut first_content,
+                &labels,
+                route.requests.first_content.read(),
+            );
         }
         let in_flight = Family::single(
             "ai_gateway.requests.in_flight",
@@ -156,7 +160,7 @@ impl Metrics {
 
     fn lanes(&self) -> impl Iterator<Item = (&Route, &Lane)> {
         let routes = self.routes.iter();
-        routes.flat_map(|route| route.lanes.iter().map(move |lane| (route, lane)))
+        routes.flat_map(|route| route.lanes.iter().map(move |lane| (route, &**lane)))
     }
 }
 

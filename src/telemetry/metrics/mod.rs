@@ -39,24 +39,31 @@ const STATUSES: [u16; 16] = [
 #[derive(Debug)]
 pub struct Metrics {
     started: Instant,
-    in_flight: AtomicU64,
+    in_flight: Arc<AtomicU64>,
     /// Requests without a route: everything but chat completions, and those that are refused before.
-    elsewhere: Answers,
+    elsewhere: Arc<Answers>,
     routes: Vec<Route>,
 }
 
-/// The instruments of a route.
+/// A route and its instruments. Those of requests are shared with the same route of other configurations, before and
+/// after a reload; so are those of attempts with the same provider and model.
 #[derive(Debug)]
 struct Route {
     name: String,
+    requests: Arc<Requests>,
+    lanes: Vec<Arc<Lane>>,
+    /// The lane of each step.
+    lane_of_step: Vec<usize>,
+}
+
+/// The instruments of a route's requests.
+#[derive(Debug)]
+struct Requests {
     answers: Answers,
     first_content: Histogram,
     fallbacks: AtomicU64,
     broken_streams: AtomicU64,
     recent: Recent,
-    lanes: Vec<Lane>,
-    /// The lane of each step.
-    lane_of_step: Vec<usize>,
 }
 
 /// What clients were answered, plain and streamed.
@@ -84,15 +91,27 @@ struct Lane {
 
 impl Metrics {
     pub fn new(config: &Config) -> Self {
+        let routes = config.routes.iter();
         Self {
             started: Instant::now(),
-            in_flight: AtomicU64::new(0),
-            elsewhere: Answers::default(),
-            routes: config
-                .routes
-                .iter()
-                .map(|route| Route::new(route))
-                .collect(),
+            in_flight: Arc::default(),
+            elsewhere: Arc::default(),
+            routes: routes.map(|route| Route::new(route, None)).collect(),
+        }
+    }
+
+    /// The instruments of another configuration, which go on counting where these are: what both have is shared, so
+    /// that requests under way are not lost. What the new one does not have any more is gone.
+    pub fn successor(&self, config: &Config) -> Self {
+        let routes = config.routes.iter().map(|route| {
+            let before = self.routes.iter().find(|known| known.name == route.name);
+            Route::new(route, before)
+        });
+        Self {
+            started: self.started,
+            in_flight: Arc::clone(&self.in_flight),
+            elsewhere: Arc::clone(&self.elsewhere),
+            routes: routes.collect(),
         }
     }
 
@@ -115,7 +134,7 @@ impl Metrics {
     pub fn route_lately(&self, route: &str) -> Option<Lately> {
         let route = self.routes.iter().find(|known| known.name == route)?;
         let minute = self.minute();
-        let mut lately = route.recent.read(minute);
+        let mut lately = route.requests.recent.read(minute);
         for lane in &route.lanes {
             let of_lane = lane.recent.read(minute);
             lately.input_tokens += of_lane.input_tokens;
@@ -137,32 +156,43 @@ impl Metrics {
 }
 
 impl Route {
-    fn new(route: &config::Route) -> Self {
-        let mut lanes: Vec<Lane> = Vec::new();
+    /// With the instruments of the route before, where there are any.
+    fn new(route: &config::Route, before: Option<&Self>) -> Self {
+        let known = before.map_or(&[][..], |before| &before.lanes);
+        let mut lanes: Vec<Arc<Lane>> = Vec::new();
         let mut lane_of_step = Vec::new();
         for step in &route.steps {
-            let same =
-                |lane: &Lane| lane.provider == step.provider.name && lane.model == step.model;
-            let found = lanes.iter().position(same);
+            let found = lanes.iter().position(|lane| lane.is_of(step));
             lane_of_step.push(found.unwrap_or(lanes.len()));
             if found.is_none() {
-                lanes.push(Lane::new(step));
+                let known = known.iter().find(|lane| lane.is_of(step)).cloned();
+                lanes.push(known.unwrap_or_else(|| Arc::new(Lane::new(step))));
             }
         }
+        let requests = before.map(|before| Arc::clone(&before.requests));
         Self {
             name: route.name.clone(),
-            answers: Answers::default(),
-            first_content: Histogram::new(&DURATIONS),
-            fallbacks: AtomicU64::new(0),
-            broken_streams: AtomicU64::new(0),
-            recent: Recent::new(),
+            requests: requests.unwrap_or_else(|| Arc::new(Requests::new())),
             lanes,
             lane_of_step,
         }
     }
 
     fn lane(&self, step_index: usize) -> Option<&Lane> {
-        self.lanes.get(*self.lane_of_step.get(step_index)?)
+        let lane = self.lanes.get(*self.lane_of_step.get(step_index)?)?;
+        Some(lane)
+    }
+}
+
+impl Requests {
+    fn new() -> Self {
+        Self {
+            answers: Answers::default(),
+            first_content: Histogram::new(&DURATIONS),
+            fallbacks: AtomicU64::new(0),
+            broken_streams: AtomicU64::new(0),
+            recent: Recent::new(),
+        }
     }
 }
 
@@ -179,6 +209,10 @@ impl Lane {
             output_tokens: Histogram::new(&TOKENS),
             recent: Recent::new(),
         }
+    }
+
+    fn is_of(&self, step: &config::Step) -> bool {
+        self.provider == step.provider.name && self.model == step.model
     }
 
     /// The durations of attempts that ended like this; `None` is an answer.

@@ -66,7 +66,7 @@ impl Request {
     /// The first content of a stream is there: how long after the request, and after the call to its provider.
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
         if let (Some(route), Some(lane)) = (self.route(), self.lane(step_index)) {
-            route.first_content.time(of_request);
+            route.requests.first_content.time(of_request);
             lane.first_chunk.time(of_attempt);
         }
     }
@@ -96,7 +96,7 @@ impl Request {
     fn count(&self, end: End) {
         let answers = self
             .route()
-            .map_or(&self.metrics.elsewhere, |route| &route.answers);
+            .map_or(&*self.metrics.elsewhere, |route| &route.requests.answers);
         let answered = answers.of(end.stream);
         if let Some(count) = answered.with_status(end.status) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -106,16 +106,18 @@ impl Request {
             return;
         };
         route
+            .requests
             .fallbacks
             .fetch_add(end.fallbacks as u64, Ordering::Relaxed);
         route
+            .requests
             .broken_streams
             .fetch_add(u64::from(end.broken), Ordering::Relaxed);
         let minute = self.metrics.minute();
         match end.status {
             499 => {}
-            200..300 if !end.broken => route.recent.success(minute, end.duration),
-            _ => route.recent.failure(minute),
+            200..300 if !end.broken => route.requests.recent.success(minute, end.duration),
+            _ => route.requests.recent.failure(minute),
         }
     }
 

@@ -107,8 +107,7 @@ fn what_does_not_finish_in_time_ends_with_an_error() {
     sending.send(head("POST", "/v1/chat/completions", &expecting));
     assert_eq!(sending.response().status, 100);
     let mut half_closed = gateway.connect();
-    half_closed.send(chat(&openai::request("r", false)));
-    half_closed.half_close();
+    half_closed.send_and_half_close(chat(&openai::request("r", false)));
     upstream.wait_for_requests(3);
 
     let begun = Instant::now();
