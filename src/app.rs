@@ -20,7 +20,7 @@ use crate::gateway::{Current, Gateway};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
 use crate::telemetry::otlp::Otlp;
-use crate::telemetry::{self, Format, Levels, Tracer};
+use crate::telemetry::{self, Format, Levels};
 
 pub use running::{explain, healthcheck, reload};
 pub use signals::on_stop;
@@ -70,9 +70,8 @@ fn serve_until_stopped(
     export: &Export,
 ) -> Result<(), Failure> {
     let server = listen(&config, inherited)?;
-    let tracer = Tracer::new(export.otlp.as_ref().and_then(Otlp::tracer));
     let gateway = Gateway::new(config, server.stats()).map_err(Failure::Configuration)?;
-    let current = Arc::new(Current::new(gateway.traced_by(tracer)));
+    let current = Arc::new(Current::new(export.watch(gateway)));
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
+use crate::gateway::Gateway;
+use crate::telemetry::Tracer;
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::upstream::{self, Call, Client, Method};
 
@@ -44,6 +46,13 @@ impl Export {
         for health in self.otlp.iter().flat_map(Otlp::healths) {
             log::info!(signal = health.signal().name(), collector = health.collector(); "telemetry is exported");
         }
+    }
+
+    /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
+    pub fn watch(&self, gateway: Gateway) -> Gateway {
+        let otlp = self.otlp.as_ref();
+        let tracer = Tracer::new(otlp.and_then(Otlp::tracer));
+        gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
     /// Sends what still waits.

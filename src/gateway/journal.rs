@@ -241,8 +241,6 @@ impl Journal {
             stream: self.stream,
             fallbacks: self.fallbacks,
             served_by: self.served_by.as_deref(),
-            input_tokens: prompt_tokens,
-            output_tokens: completion_tokens,
         });
     }
 }

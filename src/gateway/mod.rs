@@ -38,6 +38,7 @@ use crate::openai::model_list;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::{Metrics, prometheus};
+use crate::telemetry::otlp::Health;
 use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
@@ -55,6 +56,8 @@ pub struct Gateway {
     redactor: Redactor,
     probe: SharedProbe,
     tracer: Tracer,
+    /// How the exports to a collector are doing.
+    exports: Vec<Arc<Health>>,
     metrics: Arc<Metrics>,
     /// What the server in front of this is doing.
     edge: http::Stats,
@@ -83,7 +86,7 @@ impl Gateway {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let new = Self::with(config, metrics, edge, self.started, ready)?;
-        let new = new.traced_by(self.tracer.clone());
+        let new = new.exported_by(self.tracer.clone(), &self.exports);
         new.memory
             .take_over(&new.config, &self.memory, &self.config);
         Ok(new)
@@ -104,6 +107,7 @@ impl Gateway {
             redactor: config.redactor(),
             probe: SharedProbe::default(),
             tracer: Tracer::default(),
+            exports: Vec::new(),
             metrics: Arc::new(metrics),
             edge,
             started,
@@ -112,10 +116,14 @@ impl Gateway {
         })
     }
 
-    /// Makes spans of requests and attempts from now on.
+    /// Makes spans of requests and attempts from now on, and counts what these exports lose.
     #[must_use]
-    pub fn traced_by(self, tracer: Tracer) -> Self {
-        Self { tracer, ..self }
+    pub fn exported_by(self, tracer: Tracer, exports: &[Arc<Health>]) -> Self {
+        Self {
+            tracer,
+            exports: exports.to_vec(),
+            ..self
+        }
     }
 
     /// How the client that calls providers is set up for a configuration.

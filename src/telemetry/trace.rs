@@ -62,8 +62,6 @@ pub struct Answered<'a> {
     pub stream: bool,
     pub fallbacks: usize,
     pub served_by: Option<&'a str>,
-    pub input_tokens: Option<u64>,
-    pub output_tokens: Option<u64>,
 }
 
 /// A step as its attempt's span describes it.
@@ -167,9 +165,8 @@ impl RequestSpan {
             span.set_attribute(KeyValue::new(names::CLIENT, client.to_owned()));
         }
         if let Some(route) = answered.route {
+            // Nothing of `gen_ai` here: whoever adds up tokens or calls would count them twice.
             span.set_attributes([
-                KeyValue::new(names::OPERATION, names::CHAT),
-                KeyValue::new(names::REQUEST_MODEL, route.to_owned()),
                 KeyValue::new(names::ROUTE, route.to_owned()),
                 KeyValue::new(names::STREAM, answered.stream),
                 KeyValue::new(names::FALLBACKS, count(answered.fallbacks)),
@@ -178,7 +175,6 @@ impl RequestSpan {
         if let Some(via) = answered.served_by {
             span.set_attribute(KeyValue::new(names::SERVED_BY, via.to_owned()));
         }
-        current::tokens(answered.input_tokens, answered.output_tokens);
         if let Some(error) = answered.error {
             span.set_attribute(KeyValue::new(names::ERROR_TYPE, error));
         }
