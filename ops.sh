@@ -2,45 +2,44 @@
 # Everything an operator or a newcomer does with ai-gateway: `./ops.sh --help`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. ops/output.sh
+. ops/env.sh
+. ops/build.sh
+. ops/measure.sh
+. ops/remote.sh
+. ops/docker.sh
 
 usage() {
     cat <<'TEXT'
 usage: ./ops.sh COMMAND [ARGUMENT ...]
 
+On this machine
   demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
-  test                       build, and run all tests; what they need is set up under target/
-  build                      build the static binary and copy it to ./ai-gateway
+  test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
+                             target/, and as root on Debian nginx and haproxy are installed
+  build [--target aarch64]   build the static binary: ./ai-gateway, or ./ai-gateway-aarch64 for another kind of machine
   bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
   fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
+  install                    copy ./ai-gateway to /usr/local/bin, nothing else
+  install-service            install binary, configuration and systemd units; start with: sudo systemctl start ai-gateway
+  uninstall [--purge]        remove binary and units; with --purge the configuration, keys and state, too
+
+On the server SSH_HOST
+  deploy [--binary FILE]     build (or take FILE), upload, install as a systemd service, start; back to the previous
+                             version if it is not healthy within 30 s
+  deploy-docker [--pull]     upload docker-compose.yml, config.yaml and .env, pull the image, start, wait for health;
+                             with --pull the files there stay as they are
+
+There if SSH_HOST is set, else here
+  logs [ARGUMENT ...]        follow the log; the arguments are journalctl's (docker compose logs': --docker first)
+  status [--docker]          the service, its version and health
+
+Settings are read from .env and from the environment, which has the last word:
+  SSH_HOST, SSH_USER (root), SSH_PORT (22), SSH_KEY (a file), SSH_KNOWN_HOSTS (a file)
+  GHCR_PULL_USER, GHCR_PULL_TOKEN    for a private image; like SSH_*, never left on the server
+Everything else in .env is for the running gateway (keys, PORT, LOG_LEVEL) and docker compose (DOMAIN, GHCR_IMAGE,
+IMAGE_TAG), and is uploaded. The file is parsed, never executed.
 TEXT
-}
-
-die() {
-    printf 'ops.sh: %s\n' "$1" >&2
-    exit "${2:-1}"
-}
-
-# The toolchain, also where a login shell has not put it on the PATH yet.
-need_cargo() {
-    if ! command -v cargo >/dev/null && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    fi
-    command -v cargo >/dev/null ||
-        die 'cargo is missing: install Rust 1.91 or newer from https://rustup.rs, and a C compiler (Debian: apt install build-essential)' 127
-    command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null ||
-        die 'a C compiler is missing: install one (Debian: apt install build-essential)' 127
-}
-
-# Prints where the static binary of a profile is: builds name the host as an explicit target (.cargo/config.toml).
-binary() {
-    local host
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    printf '%s/%s/%s/ai-gateway\n' "${CARGO_TARGET_DIR:-target}" "$host" "$1"
-}
-
-build_release() {
-    need_cargo
-    cargo build --release --locked >&2
 }
 
 cmd_demo() {
@@ -48,55 +47,39 @@ cmd_demo() {
     exec "$(binary release)" demo "$@"
 }
 
-cmd_build() {
-    build_release
-    install -m 755 "$(binary release)" ./ai-gateway
-    printf 'built ./ai-gateway (%s bytes, static)\n' "$(wc -c <./ai-gateway)"
-}
-
 cmd_test() {
     need_cargo
+    if [ "${1:-}" = --long ]; then
+        shift
+        export AI_GATEWAY_LONG_TESTS=1
+    fi
+    [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
     [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
 }
 
-# Installs a Debian package for a command that is missing.
-need() {
-    command -v "$1" >/dev/null && return
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "$1 is missing: install it (Debian: apt install $2)" 127
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2"; } >&2
+cmd_install() {
+    [ -x ./ai-gateway ] || cmd_build
+    as_root install -D -m 755 ./ai-gateway /usr/local/bin/ai-gateway
+    say 'installed /usr/local/bin/ai-gateway'
 }
 
-cmd_bench() {
-    need_cargo
-    if [ "${1:-}" = --readers ]; then
-        exec cargo bench --locked --manifest-path bench/Cargo.toml --bench readers
-    elif [ "${1:-}" = --instructions ]; then
-        need valgrind valgrind
-    else
-        # The package starts a server of its own at once, on port 80.
-        command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || need nginx nginx-light
-        PATH=$PATH:/usr/sbin
-    fi
-    build_release
-    CARGO_TARGET_DIR=bench/target cargo build --release --locked --manifest-path bench/Cargo.toml >&2
-    exec "$(CARGO_TARGET_DIR=bench/target binary release)-bench" "$(binary release)" "$@"
+cmd_install_service() {
+    [ -d /run/systemd/system ] || die 'this machine does not run systemd'
+    [ -x ./ai-gateway ] || cmd_build
+    local staged
+    staged=$(staging_folder)
+    stage "$staged" ./ai-gateway
+    as_root bash ops/service.sh install "$staged"
+    say 'installed; start it with: sudo systemctl start ai-gateway'
 }
 
-cmd_fuzz() {
-    need_cargo
-    cargo fuzz --version >/dev/null 2>&1 || die 'cargo-fuzz is missing: cargo install cargo-fuzz' 127
-    cargo +nightly --version >/dev/null 2>&1 ||
-        die 'the nightly toolchain is missing: rustup toolchain install nightly' 127
-    local seconds=${1:-60} target targets dictionary
-    targets=${2:-$(cargo +nightly fuzz list)}
-    for target in $targets; do
-        dictionary=fuzz/dictionaries/$target.dict
-        [ -e "$dictionary" ] || dictionary=
-        mkdir -p "fuzz/corpus/$target"
-        cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-            "-max_total_time=$seconds" -timeout=5 ${dictionary:+"-dict=$dictionary"}
-    done
+cmd_uninstall() {
+    as_root bash ops/service.sh uninstall "$@"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 command=${1:-}
@@ -105,6 +88,13 @@ case $command in
 demo) cmd_demo "$@" ;;
 test) cmd_test "$@" ;;
 build) cmd_build "$@" ;;
+install) cmd_install "$@" ;;
+install-service) cmd_install_service "$@" ;;
+uninstall) cmd_uninstall "$@" ;;
+deploy) cmd_deploy "$@" ;;
+deploy-docker) cmd_deploy_docker "$@" ;;
+logs) cmd_logs "$@" ;;
+status) cmd_status "$@" ;;
 bench) cmd_bench "$@" ;;
 fuzz) cmd_fuzz "$@" ;;
 -h | --help | help) usage ;;

@@ -3,28 +3,30 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::{app, config, demo};
+use crate::app::{self, WRONG_CONFIGURATION};
+use crate::{config, demo};
 
 const USAGE: &str = "\
 usage: ai-gateway [--config FILE]                serve
        ai-gateway check [--config FILE]          validate the configuration, list its routes or all its errors
        ai-gateway explain ROUTE [--config FILE]  show a route's steps, and what is cooling if the gateway runs
        ai-gateway healthcheck [--config FILE]    ask the running gateway's /health; exit code 0 or 1
+       ai-gateway reload                         have the running gateway read its configuration again (SIGHUP)
        ai-gateway demo [--port N] [--once]       run on two embedded providers: no configuration, key or network
        ai-gateway --version | --help
 
 Without --config: ./config.yaml, else /etc/ai-gateway/config.yaml.
 Environment: PORT (when the file has no port), LOG_LEVEL (info, debug, warn,http=debug), LOG_FORMAT (json, text),
-and whatever the configuration names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
+OTLP_ENDPOINT (traces and logs to a collector, see the README), and whatever the configuration
+names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
 ";
 
 /// `EX_USAGE` of sysexits.h.
 const WRONG_USAGE: u8 = 64;
-/// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
-const WRONG_CONFIGURATION: u8 = 78;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
@@ -41,6 +43,7 @@ enum Command {
     Healthcheck {
         config: Option<PathBuf>,
     },
+    Reload,
     Demo {
         port: Option<u16>,
         once: bool,
@@ -49,8 +52,9 @@ enum Command {
     Help,
 }
 
-/// Runs the command that the arguments, without the program's name, ask for.
-pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+/// Runs the command that the arguments, without the program's name, ask for. `inherited` are the sockets that a service
+/// manager has opened for the gateway, see [`crate::service_manager`].
+pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -> ExitCode {
     let command = match parse(arguments) {
         Ok(command) => command,
         Err(problem) => {
@@ -59,7 +63,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     match command {
-        Command::Serve { config } => with_config(config.as_deref(), app::serve),
+        Command::Serve { config } => with_config(config.as_deref(), |path, config| {
+            app::serve(path, config, inherited)
+        }),
         Command::Check { config } => with_config(config.as_deref(), check),
         Command::Explain { route, config } => with_config(config.as_deref(), |_, config| {
             ended(app::explain(&route, &config))
@@ -67,6 +73,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Healthcheck { config } => with_config(config.as_deref(), |_, config| {
             ended(app::healthcheck(&config))
         }),
+        Command::Reload => ended(app::reload()),
         Command::Demo { port, once } => ended(demo::run(port, once)),
         Command::Version => say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Help => say(USAGE),
@@ -117,6 +124,12 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
         },
         ["explain"] => return Err("explain needs the name of a route".to_owned()),
         ["healthcheck"] => Command::Healthcheck { config },
+        ["reload"] if config.is_some() => {
+            return Err(
+                "reload takes no configuration: the running gateway knows its own".to_owned(),
+            );
+        }
+        ["reload"] => Command::Reload,
         ["demo"] if config.is_some() => return Err("demo takes no configuration".to_owned()),
         ["demo"] => return Ok(Command::Demo { port, once }),
         ["help"] => return Ok(Command::Help),
@@ -150,6 +163,9 @@ fn wrong_configuration(problem: &dyn Display) -> ExitCode {
 
 fn check(path: &Path, config: config::Config) -> ExitCode {
     let mut text = format!("{} is valid\n", path.display());
+    for address in &config.listen {
+        text.push_str(&format!("listens on {address}\n"));
+    }
     for route in &config.routes {
         text.push_str(&format!("\n{}\n", route.name));
         for (index, step) in route.steps.iter().enumerate() {
@@ -225,6 +241,7 @@ mod tests {
                     once: true,
                 },
             ),
+            ("reload", Command::Reload),
             ("--version", Command::Version),
             ("demo --help", Command::Help),
         ] {
@@ -243,6 +260,8 @@ mod tests {
             "check --once",
             "demo --config a.yaml",
             "explain",
+            "reload --config a.yaml",
+            "reload 12",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

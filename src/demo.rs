@@ -46,16 +46,18 @@ routes:
 pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::Error>> {
     // The demo's own words are the output; records of the log only when asked for.
     if std::env::var_os("LOG_LEVEL").is_some() {
-        app::start_log()?;
+        app::start_log(None)?;
     }
     let first = start(&[loopback(0)], Arc::new(providers::RateLimited))?;
     let second = start(&[loopback(0)], Arc::new(providers::Steady))?;
     let server = listen(port)?;
     let address = *server.local_addrs().first().ok_or("no address")?;
     let config = configuration(address, first.address, second.address)?;
-    let gateway = start_server(server, Arc::new(Gateway::new(config.clone())?))?;
+    let handler = Gateway::new(config.clone(), server.stats())?;
+    let gateway = start_server(server, Arc::new(handler))?;
     if !once {
-        app::stop_on_signal(gateway.stopper.clone())?;
+        let stopper = gateway.stopper.clone();
+        app::on_stop(move || stopper.stop())?;
     }
 
     let client = Client::new(Gateway::upstream_settings(&config))?;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::adapt;
 use crate::config::{Route, Step};
+use crate::routing::in_words;
 
 /// What the running gateway says of its routes (`GET /v1/diagnostics/routes`); only what is shown is read.
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +39,11 @@ struct Cooling {
 }
 
 /// The route's steps with their effective settings and, of a running gateway, what is cooling.
-pub fn explain(route: &Route, running: Result<&Running, &str>) -> String {
+pub fn explain(
+    route: &Route,
+    connect_timeout: Duration,
+    running: Result<&Running, &str>,
+) -> String {
     let mut text = format!("route {}\n", route.name);
     // Writing into a String cannot fail.
     let _ = match route.timeout {
@@ -59,7 +64,7 @@ pub fn explain(route: &Route, running: Result<&Running, &str>) -> String {
             step.provider.name,
             step.model
         );
-        explain_step(&mut text, step);
+        explain_step(&mut text, step, connect_timeout);
         let now = steps.and_then(|steps| steps.get(index));
         if let Some(now) = now.filter(|now| now.is(step)) {
             explain_now(&mut text, now);
@@ -88,12 +93,14 @@ impl RunningStep {
     }
 }
 
-fn explain_step(text: &mut String, step: &Step) {
+fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
     let _ = writeln!(text, "   {}", step.provider.base_url);
     let _ = writeln!(
         text,
-        "   timeout {:?}, in streams up to the first content, then {:?} between two reads",
-        step.timeout, step.stall_timeout
+        "   timeout {:?}, of it at most {:?} to connect; streams: up to the first content, then {:?} between two reads",
+        step.timeout,
+        connect_timeout.min(step.timeout),
+        step.stall_timeout
     );
     let _ = match step.cooldown {
         None => writeln!(text, "   cooldown as the provider says, else guessed"),
@@ -133,10 +140,13 @@ fn explain_now(text: &mut String, step: &RunningStep) {
         } else {
             "a guess"
         };
-        let left = Duration::from_millis(cooling.remaining_ms);
+        let left = match cooling.remaining_ms {
+            0 => "over; another request is trying it".to_owned(),
+            left => format!("{} left ({whose})", in_words(Duration::from_millis(left))),
+        };
         let _ = writeln!(
             text,
-            "   cooling: {}{key}, {}, {left:?} left ({whose})",
+            "   cooling: {}{key}, {}, {left}",
             cooling.scope, cooling.class
         );
     }

@@ -6,13 +6,37 @@
 //!
 //! | layer | place | holds | must not |
 //! |---|---|---|---|
-//! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`] | arguments to exit code; the composition root; signals, drain | contain logic |
+//! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | what each endpoint does; the walk over steps | name ureq or a socket |
-//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`] | all I/O, each behind a narrow type | know of each other or of `gateway` |
+//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`] | all I/O, each behind a narrow type | know of each other or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: outcome classes, cooldown ledger, final status | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
 //! | 0 | [`openai`], [`sse`], [`json`], [`secret`] | wire views, SSE decoder, ordered raw JSON, redacting key type | do I/O |
+//!
+//! # The life of a request
+//!
+//! 1. The front thread ([`http`]) accepts the connection and reads the head without blocking, under a deadline and a
+//!    bound. A malformed one it answers itself, `/health` too. A whole one goes to a worker thread.
+//! 2. The worker calls [`gateway`], which finds out who asks before it reads a body, and views the body as an ordered
+//!    list of members ([`json`], [`openai`]): what nobody needs to touch stays byte for byte.
+//! 3. A `Walk` ([`routing`]) names the attempt to make: step, key, deadline. [`adapt`] edits the body for that step.
+//! 4. [`upstream`] makes the call, and waits for the provider and the client at once. Whatever goes wrong becomes an
+//!    outcome class, the walk is told, and names the next attempt or the verdict.
+//! 5. An answer ends the walk. A stream is held back until its first content; that is the commit point, after which
+//!    nothing of another step can follow: the types do not let it.
+//! 6. The answer leaves with `routing_summary` spliced in, the log gets one line, and the worker looks for the next
+//!    request on the connection before it gives it back to the front.
+//!
+//! # What always holds
+//!
+//! * Every input gets an answer or a closed connection; nothing that a peer sends makes a buffer, a map, a queue or a
+//!   log line grow without bound, and no wait is without a deadline.
+//! * A slow or idle client holds no thread. A client that has gone ends its call to the provider.
+//! * Layers 0 to 2 are told the time; they do not ask for it.
+//! * A key is a [`secret::Secret`], which does not print itself, and is masked in what others wrote.
+//! * There is no async runtime, no retry that is not configured but the one for a stale pooled connection, no global
+//!   state but the logger, and no `unsafe`.
 #![forbid(unsafe_code)]
 
 pub mod adapt;
@@ -27,6 +51,7 @@ pub mod json;
 pub mod openai;
 pub mod routing;
 pub mod secret;
+pub mod service_manager;
 pub mod sse;
 pub mod state_file;
 pub mod telemetry;

@@ -69,6 +69,7 @@ impl Redactor {
         Self { known }
     }
 
+    /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
     pub fn redact(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for secret in &self.known {
@@ -76,8 +77,25 @@ impl Redactor {
                 masked = masked.replace(&secret.0, MASK);
             }
         }
+        let begun = self
+            .known
+            .iter()
+            .filter_map(|key| begun_at_end(&masked, key));
+        if let Some(start) = begun.min() {
+            masked.truncate(start);
+            masked.push_str(MASK);
+        }
         masked
     }
+}
+
+/// Where the longest beginning of the key stands with which the text ends; short ones may be anything.
+fn begun_at_end(text: &str, key: &Secret) -> Option<usize> {
+    let beginnings = key.0.char_indices().map(|(end, _)| end).rev();
+    beginnings
+        .take_while(|end| *end >= SHORTEST_MASKED)
+        .find(|end| key.0.get(..*end).is_some_and(|begun| text.ends_with(begun)))
+        .map(|end| text.len() - end)
 }
 
 #[cfg(test)]
@@ -112,5 +130,21 @@ mod tests {
             redactor.redact("bad key sk-12345678, sk-12345678-long; short"),
             "bad key ***, ***; short"
         );
+    }
+
+    #[test]
+    fn a_key_that_was_cut_off_is_masked_too() {
+        let redactor = Redactor::new(["sk-0123456789", "sk-01234-other"].map(Secret::new));
+        for (text, masked) in [
+            ("bad key sk-012345678", "bad key ***"),
+            ("bad key sk-01234", "bad key ***"),
+            ("bad key sk-01234-o", "bad key ***"),
+            // Anybody's key begins like this.
+            ("bad key sk-0123", "bad key sk-0123"),
+            ("sk-012345 is bad", "sk-012345 is bad"),
+            ("sk-0123456789", "***"),
+        ] {
+            assert_eq!(redactor.redact(text), masked, "{text}");
+        }
     }
 }

@@ -100,6 +100,8 @@ impl Shared {
 
     fn write_when_dirty(&self, path: &Path, snapshot: &dyn Fn() -> String) {
         let mut failing = false;
+        // Most changes are answers that change nothing here: they must not wear out a flash disk.
+        let mut on_disk = None;
         loop {
             let idle = |flags: &mut Flags| !flags.dirty && !flags.closing;
             let mut flags = self
@@ -110,8 +112,12 @@ impl Shared {
             let dirty = std::mem::take(&mut flags.dirty);
             drop(flags);
             if dirty {
-                let written = write_atomically(path, &snapshot());
-                report(path, written, &mut failing);
+                let text = snapshot();
+                if on_disk.as_ref() != Some(&text) {
+                    let written = write_atomically(path, &text);
+                    on_disk = written.is_ok().then_some(text);
+                    report(path, written, &mut failing);
+                }
             }
             if last {
                 return;
@@ -184,6 +190,27 @@ mod tests {
         let folder = folder("clean");
         let path = folder.join("state.json");
         drop(StateWriter::start(path.clone(), String::new).unwrap());
+        assert_eq!(read(&path, 100).unwrap(), None);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_same_again_is_not_written_again() {
+        let folder = folder("same");
+        let path = folder.join("state.json");
+        let (asked, asking) = std::sync::mpsc::channel();
+        let writer = StateWriter::start(path.clone(), move || {
+            let _ = asked.send(());
+            "{}".to_owned()
+        })
+        .unwrap();
+        writer.mark_dirty();
+        asking.recv().unwrap();
+        writer.mark_dirty();
+        asking.recv().unwrap();
+        // The first one is on disk by now, as both are made by the same thread.
+        fs::remove_file(&path).unwrap();
+        drop(writer);
         assert_eq!(read(&path, 100).unwrap(), None);
         fs::remove_dir_all(folder).unwrap();
     }

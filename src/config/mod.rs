@@ -21,6 +21,7 @@ mod errors;
 mod listen;
 mod load;
 pub mod model;
+mod network;
 mod providers;
 mod reader;
 mod root;
@@ -38,6 +39,8 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
 pub use load::{find, load};
 pub use model::*;
+pub use network::{Network, NoNetwork};
+pub use url::Endpoint;
 
 /// Reads and validates a configuration.
 ///

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::secret::{Redactor, Secret};
 
+use super::network::Network;
+
 /// A validated configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -14,6 +16,10 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub clients: Vec<Client>,
     pub response_model: ResponseModel,
+    /// Whether providers are told the trace that their calls belong to.
+    pub propagate_trace: bool,
+    /// Whether spans hold what was asked and answered.
+    pub capture_content: bool,
     pub server: Server,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
@@ -21,6 +27,10 @@ pub struct Config {
     pub proxy: Option<String>,
     /// Where cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
+    pub metrics_need_key: bool,
+    /// `GET /` shows people a page.
+    pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }
@@ -105,6 +115,11 @@ pub struct Server {
     /// Requests worked on at once; above it clients get 503.
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
+    /// Connections of one address, or of one network of IPv6 (64 bits); 503 above it. Behind trusted proxies: requests
+    /// worked on at once. `None` is no limit.
+    pub max_connections_per_ip: Option<usize>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Bytes of request line and fields, 431 above it.
     pub max_head: usize,
     /// Number of fields, 431 above it.
@@ -123,7 +138,9 @@ pub struct Server {
     pub keep_alive: Duration,
     /// How long a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
-    /// How long requests in flight may take to end after SIGTERM.
+    /// How long `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
+    pub shutdown_delay: Duration,
+    /// How long requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
 }
@@ -133,6 +150,8 @@ impl Default for Server {
         Self {
             max_concurrent_requests: 256,
             max_connections: 4096,
+            max_connections_per_ip: None,
+            trusted_proxies: Vec::new(),
             max_head: 32 * 1024,
             max_fields: 100,
             max_target: 8 * 1024,
@@ -142,6 +161,7 @@ impl Default for Server {
             body_timeout: Duration::from_secs(60),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
         }

@@ -1,57 +1,37 @@
 //! The top of the file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::model::{Config, ResponseModel};
 use super::reader::Table;
 use super::url::Endpoint;
 use super::{clients, listen, providers, routes, server};
 
-/// A step's timeout when neither it nor the file says one.
-const STEP_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What steps and routes fall back to.
-pub(super) struct Defaults {
-    pub step_timeout: Duration,
-    pub route_timeout: Option<Duration>,
-    pub step_cooldown: Option<Duration>,
-}
-
 /// Reads the whole document. The result is meaningless when problems were reported.
 pub(super) fn config(table: Table) -> Config {
-    let defaults = defaults(&table);
     let providers = providers::providers(&table);
-    let routes = routes::routes(&table, &providers, &defaults);
+    let routes = routes::routes(&table, &providers);
     let config = Config {
         listen: listen::addresses(&table),
         clients: clients::clients(&table, &routes),
         response_model: response_model(&table),
+        propagate_trace: flag(&table, "propagate_trace"),
+        capture_content: flag(&table, "capture_content"),
         server: server::server(&table),
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        metrics_need_key: metrics_need_key(&table),
+        status_page: table
+            .get("status_page")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         providers,
         routes,
     };
     // Anchors need a place to be written down at; these two spellings are customary for it.
     table.finish(|key| key.starts_with("x-") || key.starts_with('.'));
     config
-}
-
-fn defaults(table: &Table) -> Defaults {
-    let step_timeout = table
-        .get_either("default_timeout", "default_step_timeout")
-        .and_then(|value| value.timeout());
-    Defaults {
-        step_timeout: step_timeout.unwrap_or(STEP_TIMEOUT),
-        route_timeout: table
-            .get("default_route_timeout")
-            .and_then(|value| value.timeout()),
-        step_cooldown: table
-            .get("default_step_cooldown")
-            .and_then(|value| value.duration()),
-    }
 }
 
 fn response_model(table: &Table) -> ResponseModel {
@@ -63,6 +43,22 @@ fn response_model(table: &Table) -> ResponseModel {
         .get("response_model")
         .and_then(|value| value.choice(&options))
         .unwrap_or_default()
+}
+
+fn flag(table: &Table, key: &'static str) -> bool {
+    table
+        .get(key)
+        .and_then(|value| value.flag())
+        .unwrap_or(false)
+}
+
+fn metrics_need_key(root: &Table) -> bool {
+    let Some(table) = root.get("metrics").and_then(|value| value.table()) else {
+        return false;
+    };
+    let needed = table.get("require_key").and_then(|value| value.flag());
+    table.finish(|_| false);
+    needed.unwrap_or(false)
 }
 
 fn path(table: &Table, key: &'static str) -> Option<PathBuf> {

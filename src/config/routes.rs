@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::model::{ConflictResolution, Provider, Route, Step};
 use super::reader::Table;
-use super::root::Defaults;
 use super::suggest::did_you_mean;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
@@ -13,21 +12,43 @@ const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
 
 const MOST_RETRIES: usize = 10;
 
+/// A step's timeout when neither it nor the file says one.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What steps and routes fall back to.
+struct Defaults {
+    step_timeout: Duration,
+    route_timeout: Option<Duration>,
+    step_cooldown: Option<Duration>,
+}
+
 /// Reads every route. One whose name cannot be read has an empty one.
-pub(super) fn routes(
-    root: &Table,
-    providers: &[Arc<Provider>],
-    defaults: &Defaults,
-) -> Vec<Arc<Route>> {
+pub(super) fn routes(root: &Table, providers: &[Arc<Provider>]) -> Vec<Arc<Route>> {
+    let defaults = defaults(root);
     let mut routes: Vec<Arc<Route>> = Vec::new();
     for value in root.required_list("routes") {
         let Some(table) = value.table() else { continue };
-        let route = route(table, providers, defaults, |name| {
+        let route = route(table, providers, &defaults, |name| {
             routes.iter().any(|other| other.name == name)
         });
         routes.push(Arc::new(route));
     }
     routes
+}
+
+fn defaults(root: &Table) -> Defaults {
+    let step_timeout = root
+        .get_either("default_timeout", "default_step_timeout")
+        .and_then(|value| value.timeout());
+    Defaults {
+        step_timeout: step_timeout.unwrap_or(STEP_TIMEOUT),
+        route_timeout: root
+            .get("default_route_timeout")
+            .and_then(|value| value.timeout()),
+        step_cooldown: root
+            .get("default_step_cooldown")
+            .and_then(|value| value.duration()),
+    }
 }
 
 fn route(

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::model::Server;
+use super::network::networks;
 use super::reader::Table;
 
 const KIB: usize = 1 << 10;
@@ -33,6 +34,12 @@ pub(super) fn server(root: &Table) -> Server {
         1..=1_000_000,
         &mut server.max_connections,
     );
+    server.max_connections_per_ip = table
+        .get("max_connections_per_ip")
+        .and_then(|value| value.count(&(1..=1_000_000)));
+    if let Some(proxies) = table.get("trusted_proxies") {
+        server.trusted_proxies = networks(&proxies);
+    }
     count(&table, "max_fields", 1..=10_000, &mut server.max_fields);
     size(&table, "max_head", 256..=MIB, &mut server.max_head);
     size(&table, "max_target", 64..=MIB, &mut server.max_target);
@@ -45,12 +52,8 @@ pub(super) fn server(root: &Table) -> Server {
     timeout(&table, "write_timeout", &mut server.write_timeout);
     timeout(&table, "connect_timeout", &mut server.connect_timeout);
     // Zero: stop at once.
-    if let Some(given) = table
-        .get("shutdown_timeout")
-        .and_then(|value| value.duration())
-    {
-        server.shutdown_timeout = given;
-    }
+    duration(&table, "shutdown_delay", &mut server.shutdown_delay);
+    duration(&table, "shutdown_timeout", &mut server.shutdown_timeout);
 
     // A smaller head lowers the default of the target; only when both are given can they contradict each other.
     if server.max_target > server.max_head {
@@ -77,6 +80,13 @@ fn size(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting:
 
 fn timeout(table: &Table, key: &'static str, setting: &mut Duration) {
     if let Some(given) = table.get(key).and_then(|value| value.timeout()) {
+        *setting = given;
+    }
+}
+
+/// Zero is allowed.
+fn duration(table: &Table, key: &'static str, setting: &mut Duration) {
+    if let Some(given) = table.get(key).and_then(|value| value.duration()) {
         *setting = given;
     }
 }

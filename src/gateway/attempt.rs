@@ -5,15 +5,17 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::config::Step;
+use crate::json::raw;
 use crate::openai::answer::{Answer, Usage};
 use crate::openai::assemble::Assembler;
-use crate::openai::chunk::{Chunk, ChunkKind, DONE};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends};
 use crate::openai::provider_error::{ProviderError, error_of};
 use crate::openai::request::ChatRequest;
 use crate::openai::unfold::unfold;
 use crate::routing::reset::told;
 use crate::routing::{Class, Failure, Told};
 use crate::secret::Secret;
+use crate::telemetry::trace::current;
 use crate::upstream::{Body, CallError, Client, Hangup, Head, Response};
 
 use super::events::{Events, data_of};
@@ -31,6 +33,8 @@ pub struct Call<'a> {
     pub request: &'a ChatRequest<'a>,
     pub deadline: Instant,
     pub hangup: &'a Arc<dyn Hangup>,
+    /// The provider is told the trace that the call belongs to.
+    pub propagate_trace: bool,
 }
 
 /// What a successful attempt gives, and what the provider told about its limits on the way.
@@ -53,6 +57,11 @@ impl Call<'_> {
     pub fn make(&self, client: &Client, max_answer: usize) -> Result<Success, Failure> {
         let body = adapt::adapt(self.request, self.step);
         let streamed = self.request.stream();
+        let trace = if self.propagate_trace {
+            current::outgoing()
+        } else {
+            Vec::new()
+        };
         let call = ProviderCall {
             provider: &self.step.provider,
             key: self.key,
@@ -65,8 +74,10 @@ impl Call<'_> {
             body: Some(&body),
             deadline: self.deadline,
             hangup: Some(self.hangup),
+            trace: &trace,
         };
         let Response { head, body } = call.send(client).map_err(|error| failure_of(&error))?;
+        current::status(head.status);
         if !(200..300).contains(&head.status) {
             return Err(self.refusal(&head, body));
         }
@@ -100,6 +111,7 @@ impl Call<'_> {
         };
         let Answer { usage } =
             Answer::inspect(&text).map_err(|flaw| failure_of_flaw(head, flaw))?;
+        note_model(&text);
         Ok(Reached::Whole { text, usage })
     }
 
@@ -143,6 +155,15 @@ impl Call<'_> {
     }
 }
 
+/// The model that answered, as the answer or a chunk of it says.
+pub fn note_model(object: &str) {
+    if current::is_recorded()
+        && let Some(model) = raw::member(object, "model").and_then(raw::text)
+    {
+        current::model(&model);
+    }
+}
+
 /// What can be had of a refusal's body. Its status says enough when it breaks off, or is too long; but a client that left
 /// is a client that left.
 fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
@@ -170,12 +191,17 @@ fn is_event_stream(head: &Head) -> bool {
 fn assemble(head: &Head, body: &str) -> Result<String, Failure> {
     let flawed = |flaw| failure_of_flaw(head, flaw);
     let mut assembler = Assembler::new();
-    let mut complete = false;
+    let (mut ends, mut done) = (Ends::default(), false);
     for data in data_of(body) {
         let chunk = Chunk::inspect(&data);
-        complete |= chunk.finished || chunk.kind == ChunkKind::Done;
+        ends.add(chunk.ends);
+        done |= chunk.kind == ChunkKind::Done;
         assembler.push(&data).map_err(flawed)?;
     }
     let object = assembler.finish().map_err(flawed)?;
-    if complete { Ok(object) } else { Err(cut()) }
+    if done || ends.are_all_there() {
+        Ok(object)
+    } else {
+        Err(cut())
+    }
 }

@@ -3,12 +3,21 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::config::Config;
+
 /// Something a client can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Health,
+    /// The process serves connections.
+    Live,
+    /// It takes new requests: not while it stops, and not while it is full.
+    Ready,
     UpstreamModels,
     RouteDiagnostics,
+    /// What the status page shows.
+    Status,
+    Metrics,
     Models,
     /// One route, by its decoded name.
     Model(String),
@@ -26,8 +35,12 @@ impl Endpoint {
         let segments: Vec<&str> = segments.collect();
         match segments.as_slice() {
             ["health"] => Some(Self::Health),
+            ["livez"] => Some(Self::Live),
+            ["readyz"] => Some(Self::Ready),
             ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
             ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
+            ["diagnostics", "status"] => Some(Self::Status),
+            ["metrics"] => Some(Self::Metrics),
             ["models"] => Some(Self::Models),
             ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
             ["chat", "completions"] => Some(Self::ChatCompletions),
@@ -40,8 +53,12 @@ impl Endpoint {
         match self {
             Self::ChatCompletions => "POST, OPTIONS",
             Self::Health
+            | Self::Live
+            | Self::Ready
             | Self::UpstreamModels
             | Self::RouteDiagnostics
+            | Self::Status
+            | Self::Metrics
             | Self::Models
             | Self::Model(_) => "GET, HEAD, OPTIONS",
         }
@@ -51,11 +68,44 @@ impl Endpoint {
         self.allow().split(", ").any(|allowed| allowed == method)
     }
 
-    /// Whether it is answered without a key.
-    pub fn is_open(&self) -> bool {
+    /// The path with its variable part named, for traces.
+    pub fn template(&self) -> &'static str {
         match self {
-            Self::Health | Self::UpstreamModels => true,
-            Self::RouteDiagnostics | Self::Models | Self::Model(_) | Self::ChatCompletions => false,
+            Self::Health => "/health",
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::UpstreamModels => "/v1/diagnostics/upstream-models",
+            Self::RouteDiagnostics => "/v1/diagnostics/routes",
+            Self::Status => "/v1/diagnostics/status",
+            Self::Models => "/v1/models",
+            Self::Model(_) => "/v1/models/{model}",
+            Self::ChatCompletions => "/v1/chat/completions",
+        }
+    }
+
+    /// Whether requests for it are worth a trace; monitors and open pages ask for the others all the time.
+    pub fn is_traced(&self) -> bool {
+        match self {
+            Self::Health | Self::Live | Self::Ready | Self::Metrics | Self::Status => false,
+            Self::UpstreamModels
+            | Self::RouteDiagnostics
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => true,
+        }
+    }
+
+    /// Whether it is answered without a key, in this configuration.
+    pub fn is_open(&self, config: &Config) -> bool {
+        match self {
+            Self::Health | Self::Live | Self::Ready | Self::UpstreamModels => true,
+            Self::Metrics => !config.metrics_need_key,
+            Self::RouteDiagnostics
+            | Self::Status
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => false,
         }
     }
 }
@@ -75,6 +125,8 @@ mod tests {
         for (path, endpoint) in [
             ("/health", Some(Endpoint::Health)),
             ("/health/", Some(Endpoint::Health)),
+            ("/livez", Some(Endpoint::Live)),
+            ("/readyz", Some(Endpoint::Ready)),
             ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/chat/completions", Some(Endpoint::ChatCompletions)),
             ("/v1//chat/completions/", Some(Endpoint::ChatCompletions)),
@@ -94,6 +146,8 @@ mod tests {
                 "/v1/diagnostics/upstream-models",
                 Some(Endpoint::UpstreamModels),
             ),
+            ("/v1/diagnostics/status", Some(Endpoint::Status)),
+            ("/metrics", Some(Endpoint::Metrics)),
             ("/v1/diagnostics", None),
             ("/v2/models", None),
             ("/", None),

@@ -1,12 +1,17 @@
-//! What the log says of a request: one line when it ends, one per failed attempt.
+//! What is known of a request: one line in the log when it ends, one per failed attempt, and the instruments.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Step;
+use log::Level;
+
+use crate::config::{Route, Step};
 use crate::http::Exchange;
 use crate::openai::chunk::Usage;
-use crate::routing::{Class, Failure};
+use crate::routing::{Class, Failure, StepReport};
 use crate::secret::Redactor;
+use crate::telemetry::metrics::{self, Metrics};
+use crate::telemetry::trace::{Answered, RequestSpan};
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -28,10 +33,15 @@ pub struct Journal {
     served_by: Option<String>,
     usage: Option<Usage>,
     error: Option<&'static str>,
+    /// The level of the request's line, where its status says too little.
+    level: Option<Level>,
+    span: RequestSpan,
+    broken: bool,
+    counted: metrics::Request,
 }
 
 impl Journal {
-    pub fn open(exchange: &Exchange<'_>) -> Self {
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>) -> Self {
         let head = exchange.head();
         Self {
             request_id: exchange.request_id().to_owned(),
@@ -46,7 +56,20 @@ impl Journal {
             served_by: None,
             usage: None,
             error: None,
+            level: None,
+            span: RequestSpan::none(),
+            broken: false,
+            counted: metrics.begin(),
         }
+    }
+
+    /// The request has a span.
+    pub fn traced(&mut self, span: RequestSpan) {
+        self.span = span;
+    }
+
+    pub fn span(&self) -> &RequestSpan {
+        &self.span
     }
 
     pub fn request_id(&self) -> &str {
@@ -62,14 +85,45 @@ impl Journal {
         self.stream = stream;
     }
 
+    /// The route is there, and the client may use it.
+    pub fn takes(&mut self, route: &Route) {
+        self.counted.takes(&route.name);
+    }
+
     pub fn walked(&mut self, steps: usize, fallbacks: usize, served_by: Option<&str>) {
         self.steps = steps;
         self.fallbacks = fallbacks;
         self.served_by = served_by.map(str::to_owned);
     }
 
-    pub fn used(&mut self, usage: Option<Usage>) {
+    pub fn used(&mut self, step_index: usize, usage: Option<Usage>) {
         self.usage = usage;
+        if let Some(usage) = usage {
+            self.counted.tokens(step_index, usage);
+        }
+    }
+
+    /// The first content of a stream is there, so long after the call to its provider.
+    pub fn content_began(&self, step_index: usize, of_attempt: Duration) {
+        let of_request = self.started.elapsed();
+        self.counted
+            .first_content(step_index, of_request, of_attempt);
+    }
+
+    /// The answer of an attempt is complete.
+    pub fn attempt_answered(&self, step_index: usize, duration: Duration) {
+        self.counted.attempt(step_index, None, duration);
+    }
+
+    /// The client left during an attempt.
+    pub fn attempt_cancelled(&self, step_index: usize, duration: Duration) {
+        self.counted
+            .attempt(step_index, Some(Class::Cancelled), duration);
+    }
+
+    /// The stream broke after its first content: the status that was sent does not tell how it ended.
+    pub fn broke(&mut self) {
+        self.broken = true;
     }
 
     /// The code or class of what went wrong.
@@ -87,9 +141,11 @@ impl Journal {
         duration: Duration,
         redactor: &Redactor,
     ) {
+        self.counted
+            .attempt(step_index, Some(failure.class), duration);
         let level = match failure.class {
-            Class::Unauthorized => log::Level::Error,
-            _ => log::Level::Info,
+            Class::Unauthorized => Level::Error,
+            _ => Level::Info,
         };
         log::log!(
             level,
@@ -106,13 +162,51 @@ impl Journal {
         );
     }
 
-    /// The request's own line. Statuses the client cannot help are warnings.
-    pub fn end(self, status: u16) {
-        let level = if status >= 500 {
-            log::Level::Warn
+    /// An attempt gave what the client gets. After others have failed that is worth knowing: the failover worked.
+    pub fn attempt_succeeded(&self, report: &StepReport, fallbacks: usize) {
+        let level = if fallbacks > 0 {
+            Level::Info
         } else {
-            log::Level::Info
+            Level::Debug
         };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            duration_ms = milliseconds(report.duration);
+            "attempt answered"
+        );
+    }
+
+    /// No step answered. What somebody has to mend is an error: keys, bills, names of models. The rest passes.
+    pub fn exhausted(&mut self, reports: &[StepReport]) {
+        let to_mend = [
+            Class::Unauthorized,
+            Class::QuotaExhausted,
+            Class::ModelNotFound,
+        ];
+        let mut classes = reports.iter().filter_map(|report| report.class);
+        self.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+            Level::Error
+        } else {
+            Level::Warn
+        });
+    }
+
+    /// The request's own line, and the end of its span. A fault of the gateway's own is an error.
+    pub fn end(self, status: u16) {
+        let duration = self.started.elapsed();
+        let level = self.level.unwrap_or(match status {
+            500 => Level::Error,
+            501.. => Level::Warn,
+            _ if self.broken => Level::Warn,
+            _ => Level::Info,
+        });
+        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
+        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
         log::log!(
             level,
             request_id = self.request_id.as_str(),
@@ -122,15 +216,33 @@ impl Journal {
             route = self.route.as_deref(),
             stream = self.stream,
             status = status,
-            duration_ms = milliseconds(self.started.elapsed()),
+            duration_ms = milliseconds(duration),
             steps = self.steps,
             fallbacks = self.fallbacks,
             served_by = self.served_by.as_deref(),
-            prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens),
-            completion_tokens = self.usage.and_then(|usage| usage.completion_tokens),
+            prompt_tokens = prompt_tokens,
+            completion_tokens = completion_tokens,
             error = self.error;
             "request"
         );
+        self.counted.end(metrics::End {
+            status,
+            stream: self.stream,
+            duration,
+            fallbacks: self.fallbacks,
+            broken: self.broken,
+        });
+        self.span.end(&Answered {
+            status,
+            error: self.error,
+            client: self.client.as_deref(),
+            route: self.route.as_deref(),
+            stream: self.stream,
+            fallbacks: self.fallbacks,
+            served_by: self.served_by.as_deref(),
+            input_tokens: prompt_tokens,
+            output_tokens: completion_tokens,
+        });
     }
 }
 

@@ -26,9 +26,11 @@ impl Memory {
             None => None,
             Some(path) => {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
+                // One for the process, so that the same knowledge is the same text and is not written again.
+                let salt = random();
                 let snapshot = move || {
                     let (now, wall) = (Instant::now(), SystemTime::now());
-                    Snapshot::take(&lock(&ledger), &config, now, wall, random()).to_json()
+                    Snapshot::take(&lock(&ledger), &config, now, wall, salt).to_json()
                 };
                 Some(StateWriter::start(path.clone(), snapshot)?)
             }
@@ -50,9 +52,21 @@ impl Memory {
         }
     }
 
+    /// Takes over from the memory of another configuration, which writes no more from now on.
+    pub fn take_over(&self, config: &Config, old: &Self, old_config: &Config) {
+        // Two writers would write to one file.
+        old.close();
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let snapshot = Snapshot::take(&old.ledger(), old_config, now, wall, random());
+        *self.ledger() = snapshot.restore(config, now, wall);
+        self.changed();
+    }
+
     /// Writes what is not written yet.
     pub fn close(&self) {
-        drop(lock(&self.writer).take());
+        let writer = lock(&self.writer).take();
+        // Out of the lock: this waits for the disk, and requests must not.
+        drop(writer);
     }
 }
 

@@ -7,62 +7,115 @@
 mod attempt;
 mod auth;
 mod chat;
+mod content;
+mod current;
 mod endpoint;
 mod events;
 mod excerpt;
 mod failure;
 mod journal;
 mod memory;
+mod metrics;
 mod prelude;
 mod provider_call;
 mod relay;
 mod reply;
 mod route_diagnostics;
+mod status;
 mod summary;
+mod trail;
 mod upstream_models;
 mod walk;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Config};
-use crate::http::{Exchange, Handler, Head, Response, ResponseHead};
+use crate::http::{self, Exchange, Handler, Head, Response, ResponseHead};
 use crate::openai::error::Code;
 use crate::openai::model_list;
 use crate::secret::Redactor;
+use crate::telemetry::Tracer;
+use crate::telemetry::metrics::{Metrics, prometheus};
+use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
+pub use current::Current;
 use endpoint::Endpoint;
 use journal::Journal;
 use memory::Memory;
 use upstream_models::SharedProbe;
 
-/// The gateway behind the edge.
+/// The gateway behind the edge, with one configuration. [`Current`] exchanges it for one with another.
 pub struct Gateway {
     config: Arc<Config>,
     client: Client,
     memory: Memory,
     redactor: Redactor,
     probe: SharedProbe,
+    tracer: Tracer,
+    metrics: Arc<Metrics>,
+    /// What the server in front of this is doing.
+    edge: http::Stats,
     /// Seconds since 1970, the `created` of every listed model.
     started: u64,
+    /// False from the moment it is told to stop.
+    ready: Arc<AtomicBool>,
 }
 
 impl Gateway {
+    /// `edge` is a look into the server that this gateway will stand behind.
+    ///
     /// # Errors
     /// When the upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
-    pub fn new(config: Config) -> Result<Self, String> {
+    pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let started = since_1970.map_or(0, |duration| duration.as_secs());
+        let metrics = Metrics::new(&config);
+        let ready = Arc::new(AtomicBool::new(true));
+        Self::with(config, metrics, edge, started, ready)
+    }
+
+    /// A gateway with another configuration that remembers what this one knows of the providers; this one writes no
+    /// state file from now on. The instruments that both have go on counting.
+    fn successor(&self, config: Config) -> Result<Self, String> {
+        let ready = Arc::clone(&self.ready);
+        let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
+        let new = Self::with(config, metrics, edge, self.started, ready)?;
+        let new = new.traced_by(self.tracer.clone());
+        new.memory
+            .take_over(&new.config, &self.memory, &self.config);
+        Ok(new)
+    }
+
+    fn with(
+        config: Config,
+        metrics: Metrics,
+        edge: http::Stats,
+        started: u64,
+        ready: Arc<AtomicBool>,
+    ) -> Result<Self, String> {
         let config = Arc::new(config);
         let client = Client::new(Self::upstream_settings(&config))?;
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Self {
             client,
             memory: Memory::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             probe: SharedProbe::default(),
-            started: since_1970.map_or(0, |duration| duration.as_secs()),
+            tracer: Tracer::default(),
+            metrics: Arc::new(metrics),
+            edge,
+            started,
+            ready,
             config,
         })
+    }
+
+    /// Makes spans of requests and attempts from now on.
+    #[must_use]
+    pub fn traced_by(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// How the client that calls providers is set up for a configuration.
@@ -92,7 +145,12 @@ impl Gateway {
 
     fn answer(&self, exchange: Exchange<'_>, mut journal: Journal) {
         let endpoint = Endpoint::of(exchange.head().path());
-        let open = endpoint.as_ref().is_some_and(Endpoint::is_open);
+        if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
+            journal.traced(self.span_of(&exchange, endpoint.as_ref()));
+        }
+        let open = endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.is_open(&self.config));
         let client = self.client_of(exchange.head());
         if let Some(client) = client {
             journal.client(&client.name);
@@ -123,6 +181,9 @@ impl Gateway {
         }
         match (endpoint, client) {
             (Endpoint::Health, _) => reply::finish(exchange, journal, health()),
+            (Endpoint::Live, _) => reply::finish(exchange, journal, status(200, "alive")),
+            // Asked every few seconds by whoever watches over the gateway: no line in the log.
+            (Endpoint::Ready, _) => drop(exchange.send(self.readiness())),
             (Endpoint::UpstreamModels, _) => self.upstream_models(exchange, journal),
             (Endpoint::Models, Some(client)) => {
                 let names = self.visible_routes(client).map(|route| route.name.as_str());
@@ -135,19 +196,75 @@ impl Gateway {
             }
             (Endpoint::RouteDiagnostics, Some(client)) => {
                 let routes = self.visible_routes(client);
+                let routes = routes.map(AsRef::as_ref);
                 let body = route_diagnostics::report(routes, &self.memory.ledger(), Instant::now());
                 reply::finish(exchange, journal, Response::json(200, body));
+            }
+            // Answered before, when all is well.
+            (Endpoint::Metrics | Endpoint::Status, Some(_)) => {
+                reply::refuse(exchange, journal, Code::NotFound, "it is turned off")
             }
             (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
         }
     }
 
+    /// That a worker answers, and has had the ledger, is a part of what is said.
+    fn readiness(&self) -> Response {
+        drop(self.memory.ledger());
+        if self.ready.load(Ordering::Acquire) {
+            status(200, "ready")
+        } else {
+            status(503, "stopping")
+        }
+    }
+
+    fn span_of(&self, exchange: &Exchange<'_>, endpoint: Option<&Endpoint>) -> RequestSpan {
+        let head = exchange.head();
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            template: endpoint.map(Endpoint::template),
+            client: exchange.client_address(),
+            request_id: exchange.request_id(),
+            header: &|name| head.header(name),
+            age: exchange.received().elapsed(),
+        };
+        self.tracer.request(&asked, self.config.propagate_trace)
+    }
+
     fn visible_routes<'a>(
         &'a self,
         client: &'a config::Client,
-    ) -> impl Iterator<Item = &'a config::Route> {
-        let routes = self.config.routes.iter().map(AsRef::as_ref);
+    ) -> impl Iterator<Item = &'a Arc<config::Route>> {
+        let routes = self.config.routes.iter();
         routes.filter(|route| auth::may_use(client, route))
+    }
+
+    /// What monitors and open status pages ask over and over. It is about the gateway and not through it: when all is
+    /// well, it is neither logged nor counted.
+    fn observation(&self, head: &Head) -> Option<Response> {
+        if !matches!(head.method(), "GET" | "HEAD") {
+            return None;
+        }
+        if self.config.status_page && status::wants_page(head) {
+            return Some(status::page());
+        }
+        match Endpoint::of(head.path())? {
+            Endpoint::Metrics => {
+                let may = !self.config.metrics_need_key || self.client_of(head).is_some();
+                may.then(|| self.exposition())
+            }
+            Endpoint::Status if self.config.status_page => {
+                let routes = self.visible_routes(self.client_of(head)?);
+                Some(Response::json(200, status::report(self, routes)))
+            }
+            _ => None,
+        }
+    }
+
+    fn exposition(&self) -> Response {
+        let head = ResponseHead::new(200, prometheus::CONTENT_TYPE);
+        Response::new(head, prometheus::text(&self.families()))
     }
 
     fn model(&self, exchange: Exchange<'_>, journal: Journal, client: &config::Client, name: &str) {
@@ -175,17 +292,31 @@ impl Gateway {
 
 impl Handler for Gateway {
     fn handle(&self, exchange: Exchange<'_>) {
-        let journal = Journal::open(&exchange);
+        if let Some(response) = self.observation(exchange.head()) {
+            exchange.send(response);
+            return;
+        }
+        let journal = Journal::open(&exchange, &self.metrics);
         self.answer(exchange, journal);
     }
 
     /// Health is answered by the front thread, so that a busy gateway still says it is well.
     fn instant(&self, head: &Head) -> Option<Response> {
-        let asks = Endpoint::of(head.path()) == Some(Endpoint::Health);
-        (asks && matches!(head.method(), "GET" | "HEAD")).then(health)
+        if !matches!(head.method(), "GET" | "HEAD") {
+            return None;
+        }
+        match Endpoint::of(head.path())? {
+            Endpoint::Health => Some(health()),
+            Endpoint::Live => Some(status(200, "alive")),
+            _ => None,
+        }
     }
 }
 
 fn health() -> Response {
-    Response::json(200, br#"{"status":"healthy"}"#.to_vec())
+    status(200, "healthy")
+}
+
+fn status(code: u16, word: &str) -> Response {
+    Response::json(code, format!(r#"{{"status":"{word}"}}"#))
 }

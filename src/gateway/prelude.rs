@@ -3,11 +3,13 @@
 
 use std::time::Instant;
 
-use crate::openai::chunk::{Chunk, ChunkKind};
+use crate::openai::chunk::{Chunk, ChunkKind, Ends};
 use crate::routing::{Class, Failure};
 use crate::sse::{Event, Item};
+use crate::telemetry::trace::current;
 use crate::upstream::Head;
 
+use super::attempt::note_model;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_error};
 
@@ -31,7 +33,7 @@ pub struct Opened {
 /// The failure that lets the next step try: nothing has been sent yet.
 pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened, Failure> {
     let mut held = Held::default();
-    let mut finished = false;
+    let mut ends = Ends::default();
     loop {
         while let Some(item) = events
             .next_here()
@@ -40,16 +42,22 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             // Comments say that the provider is at work; the client is not told, as it may yet be another one.
             let Item::Event(event) = item else { continue };
             let chunk = Chunk::inspect(&event.data);
-            finished |= chunk.finished;
+            ends.add(chunk.ends);
             match chunk.kind {
                 ChunkKind::Content => {
+                    note_model(&event.data);
                     held.events.push(event);
                     return Ok(Opened {
                         held: held.events,
                         events,
                     });
                 }
-                ChunkKind::Prelude => held.hold(event),
+                ChunkKind::Prelude => {
+                    if held.events.is_empty() {
+                        current::event("prelude held", Vec::new);
+                    }
+                    held.hold(event);
+                }
                 ChunkKind::Done => return Err(nothing_said()),
                 ChunkKind::Error(said) => return Err(failure_of_error(head, &said)),
                 ChunkKind::NotJson(_) => {
@@ -61,7 +69,11 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             }
         }
         if !events.wait(deadline).map_err(|error| failure_of(&error))? {
-            return Err(if finished { nothing_said() } else { cut() });
+            return Err(if ends.are_all_there() {
+                nothing_said()
+            } else {
+                cut()
+            });
         }
     }
 }

@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{Gone, Stream};
-use crate::openai::chunk::{Chunk, ChunkKind, DONE, Usage, rewrite};
-use crate::openai::error::{ErrorBody, type_of};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends, Usage, rewrite};
+use crate::openai::error::{Code, ErrorBody, type_of};
 use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode};
 
+use super::content::Transcript;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_late_error};
 use super::prelude::Opened;
+use super::reply::STOPPING;
 
 /// How long the end of an answer may take after its `[DONE]`, for the connection's sake: it can be used again only when
 /// it was read to the end, and that usually came with the last event.
@@ -30,6 +32,10 @@ pub struct Relayed {
     pub usage: Option<Usage>,
     /// What went wrong after the commit point, if the client was told so, or is gone (`Class::Cancelled`).
     pub failure: Option<Failure>,
+    /// As it was given, with what the stream said.
+    pub transcript: Option<Transcript>,
+    /// The gateway had no time left for it, and said so.
+    pub stopped: bool,
 }
 
 /// Relays an opened stream to its end. `stall` bounds every wait for the provider.
@@ -39,20 +45,29 @@ pub fn relay(
     marks: &Marks<'_>,
     stall: Duration,
     redactor: &Redactor,
+    transcript: Option<Transcript>,
 ) -> Relayed {
     let Opened { held, mut events } = opened;
     let mut relay = Relay {
         stream,
         marks,
         first: true,
-        finished: false,
+        ends: Ends::default(),
         usage: None,
+        transcript,
         out: Vec::new(),
     };
     let failure = relay.run(held, &mut events, stall).err();
     let Relay {
-        mut stream, usage, ..
+        mut stream,
+        usage,
+        transcript,
+        ..
     } = relay;
+    let cancelled = failure
+        .as_ref()
+        .is_some_and(|failure| failure.class == Class::Cancelled);
+    let stopped = cancelled && stream.is_ending();
     match &failure {
         None => {
             // The client has its `[DONE]`. The connection is read to its end first, so that a client's next request
@@ -60,16 +75,26 @@ pub fn relay(
             read_tail(&mut events);
             stream.finish();
         }
-        Some(failure) if failure.class == Class::Cancelled => {}
+        Some(_) if cancelled && !stopped => {}
         Some(failure) => {
+            let event = if stopped {
+                stopping_event()
+            } else {
+                error_event(failure, redactor)
+            };
             let mut out = Vec::new();
-            encode(&mut out, &error_event(failure, redactor));
+            encode(&mut out, &event);
             if stream.write(&out).is_ok() {
                 stream.finish();
             }
         }
     }
-    Relayed { usage, failure }
+    Relayed {
+        usage,
+        failure,
+        transcript,
+        stopped,
+    }
 }
 
 struct Relay<'a, 'c> {
@@ -77,9 +102,10 @@ struct Relay<'a, 'c> {
     marks: &'a Marks<'a>,
     /// No event has been sent yet.
     first: bool,
-    /// A `finish_reason` has been seen: an end without `[DONE]` is complete.
-    finished: bool,
+    /// Whether an end without `[DONE]` is complete.
+    ends: Ends,
     usage: Option<Usage>,
+    transcript: Option<Transcript>,
     /// Events of one read, written at once.
     out: Vec<u8>,
 }
@@ -136,8 +162,11 @@ impl Relay<'_, '_> {
 
     fn take(&mut self, event: Event) -> Result<Next, Failure> {
         let chunk = Chunk::inspect(&event.data);
-        self.finished |= chunk.finished;
+        self.ends.add(chunk.ends);
         self.usage = chunk.usage.or(self.usage);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(&event.data);
+        }
         match chunk.kind {
             ChunkKind::Content | ChunkKind::Prelude => {
                 let summary = std::mem::take(&mut self.first).then_some(self.marks.routing_summary);
@@ -161,7 +190,7 @@ impl Relay<'_, '_> {
 
     /// The provider closed without `[DONE]`: complete only if it said why it stopped.
     fn end(&mut self) -> Result<(), Failure> {
-        if !self.finished {
+        if !self.ends.are_all_there() {
             return Err(cut());
         }
         encode(&mut self.out, DONE);
@@ -195,5 +224,10 @@ fn error_event(failure: &Failure, redactor: &Redactor) -> String {
         code: failure.class.label(),
         details: None,
     };
+    String::from_utf8(body.to_json()).unwrap_or_default()
+}
+
+fn stopping_event() -> String {
+    let body = ErrorBody::new(Code::Overloaded, STOPPING);
     String::from_utf8(body.to_json()).unwrap_or_default()
 }

@@ -5,6 +5,9 @@ use crate::openai::error::{Code, ErrorBody};
 
 use super::journal::{CLIENT_GONE, Journal, cut};
 
+/// What clients are told whose answers do not finish in time.
+pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
+
 /// Sends a response and ends the request's line in the log.
 pub fn finish(exchange: Exchange<'_>, journal: Journal, response: Response) {
     let delivery = exchange.send(response);
@@ -65,14 +68,20 @@ pub fn refuse_method(exchange: Exchange<'_>, mut journal: Journal, allow: &'stat
     );
 }
 
-pub fn refuse_overload(exchange: Exchange<'_>, mut journal: Journal) {
+pub fn refuse_overload(exchange: Exchange<'_>, journal: Journal) {
+    let message = "too many requests wait for this; try again in a second";
+    refuse_for_now(exchange, journal, message);
+}
+
+/// The gateway has no time left to answer. Another one, or its successor, will.
+pub fn refuse_as_stopping(exchange: Exchange<'_>, journal: Journal) {
+    refuse_for_now(exchange, journal, STOPPING);
+}
+
+fn refuse_for_now(exchange: Exchange<'_>, mut journal: Journal, message: &str) {
     let code = Code::Overloaded;
     journal.failed(code.label());
-    let body = ErrorBody::new(
-        code,
-        "too many requests wait for this; try again in a second",
-    )
-    .to_json();
+    let body = ErrorBody::new(code, message).to_json();
     finish(
         exchange,
         journal,
@@ -94,6 +103,7 @@ pub fn refuse_body(exchange: Exchange<'_>, journal: Journal, error: BodyError, l
             "the body did not arrive in time",
         ),
         BodyError::Malformed(reason) => refuse(exchange, journal, Code::InvalidRequest, reason),
+        BodyError::Stopping => refuse_as_stopping(exchange, journal),
         BodyError::Gone => journal.end(CLIENT_GONE),
     }
 }

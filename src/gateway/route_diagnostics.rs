@@ -20,8 +20,9 @@ struct RouteReport<'a> {
     steps: Vec<StepReport<'a>>,
 }
 
+/// How a step stands with the ledger.
 #[derive(Serialize)]
-struct StepReport<'a> {
+pub struct StepReport<'a> {
     step_index: usize,
     provider: &'a str,
     model: &'a str,
@@ -65,7 +66,13 @@ pub fn report<'a>(
     serde_json::to_vec(&report).unwrap_or_else(|_| b"{}".to_vec())
 }
 
-fn step_report<'a>(index: usize, step: &'a Step, ledger: &Ledger, now: Instant) -> StepReport<'a> {
+/// The report on one step.
+pub fn step_report<'a>(
+    index: usize,
+    step: &'a Step,
+    ledger: &Ledger,
+    now: Instant,
+) -> StepReport<'a> {
     let remaining = |until: Instant| milliseconds(until.saturating_duration_since(now));
     let standing = ledger.cooling_of(step, now);
     let entries = ledger.cooling(now).filter(|entry| {

@@ -6,11 +6,12 @@ use std::time::Instant;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
+use crate::config;
+
 use super::chunked::{ChunkError, Decoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive};
 use super::framing::Framing;
 use super::head::Head;
-use super::turn::Turn;
 
 /// Why there is no request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum BodyError {
     TimedOut,
     /// Not framed as announced, which includes an early end; answer 400. The text is for the client.
     Malformed(&'static str),
+    /// The server stops, and its time to finish is over; answer 503.
+    Stopping,
     /// The connection is broken: nobody is there to answer.
     Gone,
 }
@@ -31,6 +34,7 @@ impl fmt::Display for BodyError {
             Self::TooLarge => "the request body is too large",
             Self::TimedOut => "the request body took too long to arrive",
             Self::Malformed(reason) => reason,
+            Self::Stopping => "the gateway is stopping",
             Self::Gone => "the client has gone",
         })
     }
@@ -62,6 +66,45 @@ impl Body {
         self == Self::Read
     }
 
+    /// Reads the whole body, after `100 Continue` if the client waits for it. Empty if it was read already.
+    ///
+    /// # Errors
+    /// See [`BodyError`]; the connection closes after the answer.
+    pub fn read(
+        &mut self,
+        connection: &mut Connection,
+        expects_continue: bool,
+        limits: &config::Server,
+    ) -> Result<Vec<u8>, BodyError> {
+        let framing = match *self {
+            Self::Unread(framing) => framing,
+            Self::Read => return Ok(Vec::new()),
+            Self::Lost => return Err(EARLY_END),
+        };
+        let length = match framing {
+            Framing::Length(length) => Some(usize::try_from(length).unwrap_or(usize::MAX)),
+            Framing::Empty | Framing::Chunked => None,
+        };
+        if length.is_some_and(|length| length > limits.max_body) {
+            return Err(BodyError::TooLarge);
+        }
+        *self = Self::Lost;
+        let deadline = Instant::now() + limits.body_timeout;
+        // A client that has begun to send does not wait (RFC 9110 section 10.1.1).
+        if expects_continue
+            && connection.buffer.is_empty()
+            && !connection.write_now(b"HTTP/1.1 100 Continue\r\n\r\n")
+        {
+            return Err(BodyError::Gone);
+        }
+        let body = match length {
+            Some(length) => read_length(connection, length, deadline)?,
+            None => read_chunked(connection, limits.max_body, deadline)?,
+        };
+        *self = Self::Read;
+        Ok(body)
+    }
+
     /// Passes over a body that nobody has read, if all of it has arrived already. Whether the connection stands at the
     /// next request.
     pub fn skip(&mut self, connection: &mut Connection) -> bool {
@@ -86,41 +129,6 @@ impl Body {
         }
         self.is_read()
     }
-}
-
-/// Reads the whole body. Empty if it was read already.
-///
-/// # Errors
-/// See [`BodyError`]; the connection closes after the answer.
-pub(super) fn read(turn: &mut Turn) -> Result<Vec<u8>, BodyError> {
-    let framing = match turn.body {
-        Body::Unread(framing) => framing,
-        Body::Read => return Ok(Vec::new()),
-        Body::Lost => return Err(EARLY_END),
-    };
-    let max_body = turn.edge.limits.max_body;
-    let length = match framing {
-        Framing::Length(length) => Some(usize::try_from(length).unwrap_or(usize::MAX)),
-        Framing::Empty | Framing::Chunked => None,
-    };
-    if length.is_some_and(|length| length > max_body) {
-        return Err(BodyError::TooLarge);
-    }
-    turn.body = Body::Lost;
-    let deadline = Instant::now() + turn.edge.limits.body_timeout;
-    // A client that has begun to send does not wait (RFC 9110 section 10.1.1).
-    if turn.head.expects_continue
-        && turn.connection.buffer.is_empty()
-        && !turn.connection.write_now(b"HTTP/1.1 100 Continue\r\n\r\n")
-    {
-        return Err(BodyError::Gone);
-    }
-    let body = match length {
-        Some(length) => read_length(&mut turn.connection, length, deadline)?,
-        None => read_chunked(&mut turn.connection, max_body, deadline)?,
-    };
-    turn.body = Body::Read;
-    Ok(body)
 }
 
 fn read_length(

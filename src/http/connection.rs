@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::config;
 
 use super::head::Head;
+use super::places::Place;
 use super::refusal::Refusal;
 use super::strict;
 
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     pub buffer: Vec<u8>,
     /// How many bytes of the buffer are known not to hold the end of a head.
     scanned: usize,
+    /// Held as long as the connection.
+    pub place: Option<Place>,
 }
 
 impl Connection {
@@ -55,6 +58,7 @@ impl Connection {
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
+            place: None,
         }
     }
 
@@ -160,7 +164,18 @@ impl Connection {
     /// Writes all, in one call where the socket takes it. Returns how many bytes were written, and whether all were.
     ///
     /// `stall` bounds each wait for room, not their sum: a slow client is served, one that takes nothing is not.
-    pub fn write_all(&self, mut slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
+    pub fn write_all(&self, slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
+        self.write_last(slices, stall, |_| {})
+    }
+
+    /// As [`Self::write_all`], and says before each call that it may be the last, and after it, with `false`, that it was
+    /// not: the client has to make room first.
+    pub fn write_last(
+        &self,
+        mut slices: &mut [IoSlice<'_>],
+        stall: Duration,
+        mut may_be_last: impl FnMut(bool),
+    ) -> (usize, bool) {
         let mut written = 0;
         loop {
             // Also skips slices that are empty, for which nothing would ever be written.
@@ -168,6 +183,7 @@ impl Connection {
             if slices.is_empty() {
                 return (written, true);
             }
+            may_be_last(true);
             match (&*self.socket).write_vectored(slices) {
                 Ok(0) => return (written, false),
                 Ok(count) => {
@@ -176,6 +192,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    may_be_last(false);
                     let room = self.wait(PollFlags::OUT, Instant::now() + stall);
                     if !room.unwrap_or(false) {
                         return (written, false);
@@ -194,6 +211,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // Before the client can know, and come again.
+        self.place = None;
         // Others may still hold the socket to watch it; the client should see the end now. It may have gone already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }

@@ -59,6 +59,11 @@ impl Deadlines {
         self.of(phase).first().copied()
     }
 
+    /// How many connections are in this phase.
+    pub fn count(&self, phase: Phase) -> usize {
+        self.of(phase).len()
+    }
+
     fn of(&self, phase: Phase) -> &BTreeSet<(Instant, usize)> {
         match phase {
             Phase::Fresh => &self.fresh,

@@ -1,24 +1,15 @@
 //! What a handler sees of a request, and how it answers.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use super::body::{self, BodyError};
+use super::body::BodyError;
+use super::delivery::Delivery;
 use super::hangup::Hangup;
 use super::head::Head;
 use super::response::{Response, ResponseHead};
 use super::stream::Stream;
 use super::turn::Turn;
-
-/// What came of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    pub status: u16,
-    /// Whether the client's system took all of it.
-    pub complete: bool,
-    /// Bytes of the body, without framing.
-    pub bytes: u64,
-}
 
 /// A request with a whole head, to be answered once. Dropped without an answer, it is answered 500.
 pub struct Exchange<'t> {
@@ -38,9 +29,9 @@ impl<'t> Exchange<'t> {
         self.turn.head.request_id()
     }
 
-    /// The other end of the connection; IPv4 addresses are shown as such.
-    pub fn peer(&self) -> SocketAddr {
-        self.turn.connection.peer
+    /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
+    pub fn client_address(&self) -> IpAddr {
+        self.turn.client_address()
     }
 
     /// When the head was whole.
@@ -55,7 +46,13 @@ impl<'t> Exchange<'t> {
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
-        body::read(self.turn)
+        self.turn.read_body()
+    }
+
+    /// Whether the server stops and its time to finish is over. The [`Hangup`] has gone off then, although the client may
+    /// be there: it wants an answer now, and be it that there is none.
+    pub fn is_ending(&self) -> bool {
+        self.turn.is_ending()
     }
 
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].

@@ -2,8 +2,8 @@
 
 use httparse::Header;
 
-use super::head::Version;
 use super::refusal::Refusal;
+use super::version::Version;
 
 /// How the end of a request body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,24 @@ pub(super) fn of_body(fields: &[Header<'_>], version: Version) -> Result<Framing
             length => Ok(Framing::Length(length)),
         },
         (None, Some(_)) if version == Version::Http10 => Err(Refusal::CODING_IN_1_0),
-        (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-        (None, Some(_)) => Err(Refusal::UNKNOWN_CODING),
+        (None, Some(coding)) if is_chunked(coding) => Ok(Framing::Chunked),
+        (None, Some(codings)) => Err(refused_coding(codings)),
     }
+}
+
+/// Behind `chunked` nothing can follow, not even itself: where such a body ends cannot be told (RFC 9112 section 6.3),
+/// so no reader can make sense of it. Other codings make sense to somebody, but not here (section 6.1).
+fn refused_coding(codings: &[u8]) -> Refusal {
+    let mut listed = codings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    if listed.any(is_chunked) && listed.next().is_some() {
+        Refusal::CHUNKED_NOT_LAST
+    } else {
+        Refusal::UNKNOWN_CODING
+    }
+}
+
+fn is_chunked(coding: &[u8]) -> bool {
+    coding.eq_ignore_ascii_case(b"chunked")
 }
 
 /// Whether the client allows another request on the connection (RFC 9112 section 9.3).

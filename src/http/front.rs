@@ -1,5 +1,6 @@
 //! The front thread: new connections, idle ones, and heads that are not whole yet.
 
+mod drain;
 mod ending;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,12 +16,16 @@ use mio::{Events, Interest, Poll, Token};
 use super::acceptor::{Accepted, Acceptor};
 use super::connection::{Connection, Fill, READ_SIZE};
 use super::deadlines::{Deadlines, Phase};
-use super::edge::{Edge, Return};
+use super::edge::Edge;
+use super::handler::Contained;
 use super::head::Head;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{Asked, Response};
+use super::returns::Return;
 use super::{Drained, worker};
+
+use drain::Drain;
 
 /// The waker's token. Listeners count down from below it, connections up from zero.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -51,6 +56,7 @@ struct Wait {
 pub(super) struct Front {
     poll: Poll,
     edge: Arc<Edge>,
+    handler: Contained,
     acceptor: Acceptor,
     parked: HashMap<usize, Parked>,
     busy: HashMap<usize, Arc<TcpStream>>,
@@ -61,12 +67,17 @@ pub(super) struct Front {
     /// Bytes of memory that the heads which are not whole take up.
     buffered: usize,
     next_id: usize,
-    /// When a graceful stop ends; `None` before it began.
-    stop_by: Option<Instant>,
+    /// How a graceful stop goes; `None` before it began.
+    drain: Option<Drain>,
 }
 
 impl Front {
-    pub fn new(poll: Poll, edge: Arc<Edge>, acceptor: Acceptor) -> io::Result<Self> {
+    pub fn new(
+        poll: Poll,
+        edge: Arc<Edge>,
+        handler: Contained,
+        acceptor: Acceptor,
+    ) -> io::Result<Self> {
         for (index, listener) in acceptor.listeners().enumerate() {
             let token = Token(WAKER.0 - 1 - index);
             let descriptor = listener.as_raw_fd();
@@ -76,6 +87,7 @@ impl Front {
         Ok(Self {
             poll,
             edge,
+            handler,
             acceptor,
             parked: HashMap::new(),
             busy: HashMap::new(),
@@ -84,7 +96,7 @@ impl Front {
             scratch: Vec::with_capacity(READ_SIZE),
             buffered: 0,
             next_id: 0,
-            stop_by: None,
+            drain: None,
         })
     }
 
@@ -95,6 +107,9 @@ impl Front {
     pub fn run(mut self) -> io::Result<Drained> {
         let mut events = Events::with_capacity(256);
         loop {
+            self.edge
+                .counts
+                .connections(&self.deadlines, self.busy.len());
             let now = Instant::now();
             let timeout = self
                 .wake_at(now)
@@ -134,7 +149,8 @@ impl Front {
         if !self.again.is_empty() {
             return Some(now);
         }
-        let times = [self.deadlines.next(), self.acceptor.due(now), self.stop_by];
+        let drain = self.drain.as_ref().map(|drain| drain.due());
+        let times = [self.deadlines.next(), self.acceptor.due(now), drain];
         times.into_iter().flatten().min()
     }
 
@@ -154,6 +170,7 @@ impl Front {
         for _ in 0..ACCEPTS_A_TURN {
             match self.acceptor.accept(now) {
                 Accepted::New(socket, peer) => {
+                    self.edge.counts.accepted();
                     let connection = Connection::new(self.next_id, socket, peer);
                     self.next_id += 1;
                     self.admit(connection, now);
@@ -169,7 +186,7 @@ impl Front {
         }
     }
 
-    fn admit(&mut self, connection: Connection, now: Instant) {
+    fn admit(&mut self, mut connection: Connection, now: Instant) {
         let wait = Wait {
             phase: Phase::Fresh,
             deadline: now + self.edge.limits.head_timeout,
@@ -178,10 +195,15 @@ impl Front {
         };
         let held = self.parked.len() + self.busy.len();
         if held >= self.edge.limits.max_connections && !self.evict(now) {
+            self.edge.counts.refused(Refusal::TOO_MANY_CONNECTIONS);
             // Not even a closing phase for it: that would be one more connection.
             let asked = Asked::unknown();
-            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.response(), false));
+            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
             return;
+        }
+        match self.edge.places.for_connection(connection.peer.ip()) {
+            Ok(place) => connection.place = place,
+            Err(refusal) => return self.refuse(connection, wait, refusal, now),
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
         self.advance(connection, wait, now);
@@ -192,7 +214,7 @@ impl Front {
         for _ in 0..READS_A_TURN {
             match connection.next_head(&self.edge.limits) {
                 Err(refusal) => return self.refuse(connection, wait, refusal, now),
-                Ok(Some(head)) => match self.edge.instant(&head) {
+                Ok(Some(head)) => match self.handler.instant(&head) {
                     None => return self.dispatch(connection, wait, head, now),
                     Some(response) => {
                         let keep_alive = head.keep_alive && !self.edge.is_stopping();
@@ -236,14 +258,17 @@ impl Front {
     fn dispatch(&mut self, connection: Connection, mut wait: Wait, head: Head, now: Instant) {
         self.unregister(&connection, &mut wait);
         let (id, socket) = (connection.id, Arc::clone(&connection.socket));
-        self.busy.insert(id, socket);
         let job = Job {
             connection,
             head,
             received: now,
         };
-        let edge = &self.edge;
-        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge)) {
+        if self.edge.is_ending() {
+            return self.overload(job, wait, now);
+        }
+        self.busy.insert(id, socket);
+        let (edge, handler) = (&self.edge, &self.handler);
+        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge, handler)) {
             self.busy.remove(&id);
             self.overload(job, wait, now);
         }
@@ -253,7 +278,8 @@ impl Front {
         let Job {
             connection, head, ..
         } = job;
-        let response: Response = Refusal::OVERLOADED.response();
+        self.edge.counts.refused(Refusal::OVERLOADED);
+        let response: Response = Refusal::OVERLOADED.into();
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
         let bytes = Asked::by(&head).encode(&response, keep_alive);
         if !keep_alive {
@@ -283,6 +309,7 @@ impl Front {
                     self.advance(connection, wait, now);
                 }
                 Return::Discard(connection) => self.begin_closing(connection, wait, now),
+                Return::Refused(job) => self.overload(job, wait, now),
                 Return::Ended(_) => {}
             }
         }

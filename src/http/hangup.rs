@@ -12,6 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// A FIN that arrives during the wait means gone, as in nginx and Go. One that was there when the watch began is that of
 /// a client that half-closes after its request and still reads; then only a reset means gone.
 ///
+/// It also goes off when the server stops and its time to finish is over ([`Exchange::is_ending`](super::Exchange::is_ending)),
+/// but for a client that half-closed.
+///
 /// Whoever waits for something else polls this descriptor beside its own, for [`PollFlags::RDHUP`] if
 /// [`Self::watches_fin`], else for nothing (errors are always reported), and asks [`Self::is_gone`] when it wakes.
 #[derive(Clone, Debug)]

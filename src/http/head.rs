@@ -9,14 +9,8 @@ use crate::config;
 
 use super::framing::{self, Framing};
 use super::refusal::Refusal;
+use super::version::Version;
 use super::{request_id, strict};
-
-/// A version of HTTP that this server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    Http10,
-    Http11,
-}
 
 /// A valid request head. `Debug` shows no field: they hold keys.
 pub struct Head {

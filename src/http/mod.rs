@@ -33,20 +33,30 @@ mod body;
 mod chunked;
 mod connection;
 mod deadlines;
+mod delivery;
+mod descriptors;
 mod edge;
 mod exchange;
+mod finishing;
+mod forwarded;
 mod framing;
 mod front;
+mod handler;
 mod hangup;
 mod head;
 mod listener;
+mod places;
 mod pool;
 mod refusal;
 mod request_id;
 mod response;
+mod returns;
+mod stats;
+mod stop;
 mod stream;
 mod strict;
 mod turn;
+mod version;
 mod worker;
 
 #[cfg(test)]
@@ -62,28 +72,24 @@ use mio::{Poll, Waker};
 use crate::config;
 
 pub use body::BodyError;
-pub use exchange::{Delivery, Exchange};
+pub use delivery::Delivery;
+pub use exchange::Exchange;
+pub use handler::Handler;
 pub use hangup::Hangup;
-pub use head::{Head, Version};
+pub use head::Head;
 pub use response::{Response, ResponseHead};
+pub use stats::{Reading, Stats};
 pub use stream::{Gone, Stream};
+pub use version::Version;
 
 use acceptor::Acceptor;
-use edge::{Edge, Returns, StopSign};
+use edge::Edge;
 use front::Front;
+use handler::Contained;
+use places::Places;
 use pool::Pool;
-
-/// Answers requests.
-pub trait Handler: Send + Sync + 'static {
-    /// Answers one request, on a worker thread with a stack of 256 KiB. May block. A panic is answered 500.
-    fn handle(&self, exchange: Exchange<'_>);
-
-    /// Answers a request without a body at once, also when all workers are busy. It runs on the front thread, which
-    /// serves everybody: it must not block. `None` leaves the request to [`Self::handle`].
-    fn instant(&self, _head: &Head) -> Option<Response> {
-        None
-    }
-}
+use returns::Returns;
+use stop::StopSign;
 
 /// A server that listens and does not serve yet.
 pub struct Server {
@@ -92,6 +98,7 @@ pub struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
+    stats: Stats,
 }
 
 impl Server {
@@ -106,13 +113,25 @@ impl Server {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })
         });
-        let listeners = listeners.collect::<io::Result<_>>()?;
+        Self::on(listeners.collect::<io::Result<_>>()?, limits)
+    }
+
+    /// Takes sockets that listen already and do not block.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let stats = Stats {
+            counts: Arc::default(),
+            pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+        };
         Ok(Self {
             listeners,
-            limits: countable(limits),
+            limits: attainable(limits),
             poll,
+            stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
             waker,
         })
@@ -128,24 +147,35 @@ impl Server {
         Stopper(Arc::clone(&self.stop))
     }
 
+    /// What this server is doing, also while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
     /// Serves until stopped. This thread becomes the front.
     ///
     /// # Errors
     /// The system has no descriptor for the server's own use, or its poll fails.
     pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
         let edge = Edge {
-            pool: Pool::new(self.limits.max_concurrent_requests)?,
+            pool: self.stats.pool,
+            counts: self.stats.counts,
+            places: Places::new(&self.limits),
             limits: self.limits,
-            handler,
             returns: Returns::new(self.waker),
             stop: self.stop,
         };
-        Front::new(self.poll, Arc::new(edge), Acceptor::new(self.listeners))?.run()
+        let handler = Contained::new(handler);
+        let acceptor = Acceptor::new(self.listeners);
+        Front::new(self.poll, Arc::new(edge), handler, acceptor)?.run()
     }
 }
 
-/// Durations that can be added to any point in time: to a server, a year is as good as forever.
-fn countable(mut limits: config::Server) -> config::Server {
+/// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
+/// and no more connections than the system allows.
+fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_connections =
+        descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     for duration in [
         &mut limits.head_timeout,
@@ -165,6 +195,8 @@ pub struct Stopper(Arc<StopSign>);
 
 impl Stopper {
     /// Begins a graceful stop: no new connections, idle ones close, and requests in flight have `shutdown_timeout` to end.
+    /// In its last tenth, but at most a second, those that have not are asked to end with an error
+    /// ([`Exchange::is_ending`]).
     pub fn stop(&self) {
         self.0.raise();
     }
@@ -173,6 +205,6 @@ impl Stopper {
 /// How a stop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Requests that were cut off because they took longer than `shutdown_timeout`.
+    /// Requests that were ended or cut off because they took longer than `shutdown_timeout`.
     pub unfinished: usize,
 }

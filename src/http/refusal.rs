@@ -2,8 +2,6 @@
 
 use crate::openai::error::Code;
 
-use super::response::Response;
-
 /// A request that the edge itself answers. Its connection closes: where the next request starts is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -31,6 +29,8 @@ impl Refusal {
         Self::invalid("Content-Length and Transfer-Encoding exclude each other.");
     pub const REPEATED_CODING: Self =
         Self::invalid("The Transfer-Encoding header field is repeated.");
+    pub const CHUNKED_NOT_LAST: Self =
+        Self::invalid("The transfer coding `chunked` stands last, and once.");
     pub const CODING_IN_1_0: Self = Self::invalid("HTTP/1.0 has no Transfer-Encoding.");
     pub const ENDS_IN_HEAD: Self = Self::invalid("The request ends within its head.");
     pub const UNKNOWN_CODING: Self = Self {
@@ -73,6 +73,10 @@ impl Refusal {
         code: Code::Overloaded,
         message: "Too many connections; try again in a moment.",
     };
+    pub const TOO_MANY_OF_ONE_CLIENT: Self = Self {
+        code: Code::Overloaded,
+        message: "Too many connections or requests at once from your address; try again in a moment.",
+    };
     pub const PANIC: Self = Self {
         code: Code::Internal,
         message: "The gateway failed to answer this request. The request id finds the reason in its log.",
@@ -82,15 +86,6 @@ impl Refusal {
         Self {
             code: Code::InvalidRequest,
             message,
-        }
-    }
-
-    /// The answer, OpenAI-shaped. Overload is over soon: it says when to come back.
-    pub fn response(self) -> Response {
-        let response = Response::error(self.code, self.message);
-        match self.code {
-            Code::Overloaded => response.with("Retry-After", "1"),
-            _ => response,
         }
     }
 }

@@ -6,9 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::openai::error::{Code, ErrorBody};
 
-use super::head::{Head, Version};
+use super::head::Head;
+use super::refusal::Refusal;
 use super::request_id;
 use super::strict::is_token;
+use super::version::Version;
 
 /// Fields that the edge writes itself. A second one from a handler would make the framing ambiguous.
 const OWN_FIELDS: [&str; 6] = [
@@ -74,6 +76,17 @@ impl Response {
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.head = self.head.with(name, value);
         self
+    }
+}
+
+impl From<Refusal> for Response {
+    /// OpenAI-shaped. Overload is over soon: it says when to come back.
+    fn from(refusal: Refusal) -> Self {
+        let response = Self::error(refusal.code, refusal.message);
+        match refusal.code {
+            Code::Overloaded => response.with("Retry-After", "1"),
+            _ => response,
+        }
     }
 }
 

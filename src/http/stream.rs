@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::IoSlice;
 
-use super::exchange::Delivery;
-use super::head::Version;
+use super::delivery::Delivery;
 use super::response::{Asked, BodyEnd, ResponseHead};
 use super::turn::{Answer, Turn};
+use super::version::Version;
 
 /// The client does not take any more of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,14 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
             _ => ("", ""),
         };
-        self.put(&[before.as_bytes(), bytes, after.as_bytes()])?;
+        self.put(&[before.as_bytes(), bytes, after.as_bytes()], Turn::write)?;
         self.delivery.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// As [`Exchange::is_ending`](super::Exchange::is_ending).
+    pub fn is_ending(&self) -> bool {
+        self.turn.is_ending()
     }
 
     /// Ends the answer whole.
@@ -84,7 +89,7 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if self.wants_body => b"0\r\n\r\n",
             _ => b"",
         };
-        self.delivery.complete = self.put(&[last]).is_ok();
+        self.delivery.complete = self.put(&[last], Turn::write_end).is_ok();
         if self.delivery.complete {
             self.turn.answer = Answer::Whole;
         }
@@ -96,7 +101,11 @@ impl<'t> Stream<'t> {
         self.delivery
     }
 
-    fn put(&mut self, parts: &[&[u8]]) -> Result<(), Gone> {
+    fn put(
+        &mut self,
+        parts: &[&[u8]],
+        write: fn(&mut Turn, &mut [IoSlice<'_>]) -> (usize, bool),
+    ) -> Result<(), Gone> {
         if self.gone {
             return Err(Gone);
         }
@@ -111,8 +120,7 @@ impl<'t> Stream<'t> {
         for (slice, part) in slices.iter_mut().skip(1).zip(parts) {
             *slice = IoSlice::new(part);
         }
-        let timeout = self.turn.write_timeout();
-        let (_, whole) = self.turn.connection.write_all(&mut slices, timeout);
+        let (_, whole) = write(self.turn, &mut slices);
         self.gone = !whole;
         if whole { Ok(()) } else { Err(Gone) }
     }

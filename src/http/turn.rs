@@ -1,15 +1,18 @@
 //! One request and its answer, while a worker has the connection.
 
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::connect_unspec;
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::connection::Connection;
 use super::edge::Edge;
+use super::finishing::Finishing;
 use super::head::Head;
+use super::places::Place;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
 
@@ -39,11 +42,14 @@ pub(super) struct Turn {
     pub connection: Connection,
     pub head: Head,
     pub received: Instant,
-    pub edge: Arc<Edge>,
-    pub body: Body,
+    edge: Arc<Edge>,
+    body: Body,
     pub answer: Answer,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
+    finishing: Finishing,
+    /// The client's, while it waits for this answer.
+    place: Option<Place>,
 }
 
 impl Turn {
@@ -53,14 +59,72 @@ impl Turn {
             connection,
             head,
             received,
+            finishing: edge.pool.finishing(),
             edge,
             answer: Answer::None,
             keep_alive: false,
+            place: None,
         }
     }
 
-    pub fn write_timeout(&self) -> Duration {
+    /// Writes a part of the answer. Returns how many bytes were written, and whether all were.
+    pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        self.connection.write_all(slices, self.write_timeout())
+    }
+
+    /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
+    pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
+        let (timeout, edge) = (self.write_timeout(), &self.edge);
+        let (finishing, place) = (&mut self.finishing, &mut self.place);
+        self.connection.write_last(slices, timeout, |may_be_last| {
+            if may_be_last {
+                finishing.raise();
+                place.as_mut().map(Place::leave);
+                return;
+            }
+            place.as_mut().map(Place::retake);
+            if let Some(job) = edge.pool.stall(finishing) {
+                edge.returns.refuse(job);
+            }
+        })
+    }
+
+    fn write_timeout(&self) -> Duration {
         self.edge.limits.write_timeout
+    }
+
+    /// Takes a place for this request, if its client needs one.
+    ///
+    /// # Errors
+    /// The client has as many as it may.
+    pub fn take_place(&mut self) -> Result<(), Refusal> {
+        let peer = self.connection.peer.ip();
+        self.place = self.edge.places.for_request(peer, &self.head)?;
+        Ok(())
+    }
+
+    pub fn client_address(&self) -> IpAddr {
+        let peer = self.connection.peer.ip();
+        self.edge.places.client_address(peer, &self.head)
+    }
+
+    /// # Errors
+    /// See [`Body::read`].
+    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+        let expects_continue = self.head.expects_continue;
+        let limits = &self.edge.limits;
+        let body = self
+            .body
+            .read(&mut self.connection, expects_continue, limits);
+        // Then it was this end that stopped reading.
+        body.map_err(|error| match error {
+            BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
+            error => error,
+        })
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.edge.is_ending()
     }
 
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
@@ -85,7 +149,7 @@ impl Turn {
             &[]
         };
         let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
-        let (written, whole) = self.connection.write_all(&mut slices, self.write_timeout());
+        let (written, whole) = self.write_end(&mut slices);
         self.answer = if whole {
             Answer::Whole
         } else {
@@ -95,9 +159,9 @@ impl Turn {
     }
 
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Connection, Ending) {
+    pub fn end(mut self) -> (Connection, Ending, Finishing) {
         if self.answer == Answer::None {
-            self.send(&Refusal::PANIC.response());
+            self.send(&Refusal::PANIC.into());
         }
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
@@ -115,6 +179,6 @@ impl Turn {
             }
             Answer::None => Ending::Close,
         };
-        (self.connection, ending)
+        (self.connection, ending, self.finishing)
     }
 }

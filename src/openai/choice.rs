@@ -33,14 +33,34 @@ impl Usage {
     }
 }
 
+/// Which choices of a stream have begun to speak, and which have named their `finish_reason`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// One bit for each index; the API allows 128 choices.
+    begun: u128,
+    finished: u128,
+}
+
+impl Ends {
+    /// Adds what a later chunk tells.
+    pub fn add(&mut self, later: Self) {
+        self.begun |= later.begun;
+        self.finished |= later.finished;
+    }
+
+    /// Whether an end of the stream here is a whole answer: some choice has finished, and none is in the middle.
+    pub fn are_all_there(self) -> bool {
+        self.finished != 0 && self.begun & !self.finished == 0
+    }
+}
+
 /// The judgement on a `choices` array.
 #[derive(Debug, Default)]
 pub(super) struct Choices {
     pub count: usize,
     /// Some choice holds content.
     pub has_content: bool,
-    /// Some choice names a `finish_reason`.
-    pub finished: bool,
+    pub ends: Ends,
     /// The first choice that failed on its own, as OpenRouter reports a model that broke off.
     pub error: Option<ProviderError>,
 }
@@ -56,12 +76,19 @@ impl Choices {
 
     fn add(&mut self, choice: &str, holder: &str) {
         self.count += 1;
-        let content = raw::member(choice, holder);
-        self.has_content |= content.is_some_and(has_content);
+        let index = raw::member(choice, "index").and_then(raw::whole_number);
+        let bit = 1_u128 << index.unwrap_or(0).min(127);
+        if raw::member(choice, holder).is_some_and(has_content) {
+            self.has_content = true;
+            self.ends.begun |= bit;
+        }
         let finish_reason = raw::member(choice, "finish_reason").and_then(raw::text);
-        self.finished |= finish_reason
+        if finish_reason
             .as_deref()
-            .is_some_and(|reason| !reason.is_empty());
+            .is_some_and(|reason| !reason.is_empty())
+        {
+            self.ends.finished |= bit;
+        }
         if self.error.is_none() {
             self.error = raw::member(choice, "error").and_then(error_in);
         }

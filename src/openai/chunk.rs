@@ -4,7 +4,7 @@ use super::choice::{Choices, rewrite as rewrite_members};
 use super::provider_error::{ProviderError, error_in, error_of};
 use crate::json::{Object, ObjectError};
 
-pub use super::choice::Usage;
+pub use super::choice::{Ends, Usage};
 
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
@@ -13,8 +13,8 @@ pub const DONE: &str = "[DONE]";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     pub kind: ChunkKind,
-    /// Some choice names a `finish_reason`: the stream may end after this.
-    pub finished: bool,
+    /// What it tells of the ends of its choices.
+    pub ends: Ends,
     pub usage: Option<Usage>,
 }
 
@@ -61,7 +61,7 @@ impl Chunk {
                 None if choices.has_content => ChunkKind::Content,
                 None => ChunkKind::Prelude,
             },
-            finished: choices.finished,
+            ends: choices.ends,
             usage: object.get("usage").and_then(Usage::read),
         }
     }
@@ -71,7 +71,7 @@ impl From<ChunkKind> for Chunk {
     fn from(kind: ChunkKind) -> Self {
         Self {
             kind,
-            finished: false,
+            ends: Ends::default(),
             usage: None,
         }
     }
@@ -118,7 +118,7 @@ mod tests {
             "{}",
         ] {
             assert_eq!(Chunk::inspect(data).kind, ChunkKind::Prelude, "{data}");
-            assert!(!Chunk::inspect(data).finished, "{data}");
+            assert!(!Chunk::inspect(data).ends.are_all_there(), "{data}");
         }
     }
 
@@ -130,13 +130,33 @@ mod tests {
             );
             let chunk = Chunk::inspect(&data);
             assert_eq!(chunk.kind, ChunkKind::Prelude);
-            chunk.finished
+            chunk.ends.are_all_there()
         };
         assert!(finished("\"stop\"") && finished("\"length\""));
         assert!(!finished("null") && !finished("\"\""));
         let both =
             Chunk::inspect(r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#);
-        assert!(both.finished && both.kind == ChunkKind::Content);
+        assert!(both.ends.are_all_there() && both.kind == ChunkKind::Content);
+    }
+
+    /// Would break for clients that ask for several choices: a proxy that closes properly after the first one's end.
+    #[test]
+    fn a_stream_with_a_choice_in_the_middle_has_not_ended() {
+        let said = |index: u64| format!(r#"{{"index":{index},"delta":{{"content":"x"}}}}"#);
+        let ended =
+            |index: u64| format!(r#"{{"index":{index},"delta":{{}},"finish_reason":"stop"}}"#);
+        let mut ends = Ends::default();
+        for (choices, all) in [
+            (said(0), false),
+            (said(1), false),
+            (ended(0), false),
+            (ended(1), true),
+            (said(u64::MAX), false),
+            (format!("{},{}", ended(0), ended(200)), true),
+        ] {
+            ends.add(Chunk::inspect(&format!(r#"{{"choices":[{choices}]}}"#)).ends);
+            assert_eq!(ends.are_all_there(), all, "{choices}");
+        }
     }
 
     #[test]

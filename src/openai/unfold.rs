@@ -149,7 +149,7 @@ mod tests {
         let mut assembler = Assembler::new();
         for chunk in unfold(answer).unwrap() {
             let inspected = Chunk::inspect(&chunk);
-            assert!(inspected.kind == ChunkKind::Content && inspected.finished);
+            assert!(inspected.kind == ChunkKind::Content && inspected.ends.are_all_there());
             assembler.push(&chunk).unwrap();
         }
         let again: serde_json::Value = serde_json::from_str(&assembler.finish().unwrap()).unwrap();

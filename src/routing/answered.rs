@@ -8,7 +8,7 @@ use crate::config::Route;
 use super::attempt::Attempt;
 use super::classify::Failure;
 use super::ledger::Ledger;
-use super::report::StepReport;
+use super::report::{StepReport, fallbacks};
 
 /// A walk that ended with an answer.
 #[derive(Debug)]
@@ -43,14 +43,7 @@ impl Answered {
 
     /// How many other steps failed or were skipped before.
     pub fn fallbacks(&self) -> usize {
-        let mut others: Vec<usize> = self
-            .reports
-            .iter()
-            .map(|report| report.step_index)
-            .collect();
-        others.sort_unstable();
-        others.dedup();
-        others.len().saturating_sub(1)
+        fallbacks(&self.reports)
     }
 
     /// The stream broke after the commit point: for the client it ends there, the next request is spared what its class

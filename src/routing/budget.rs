@@ -7,7 +7,7 @@ use super::outcome::Class;
 use super::reset::Told;
 
 /// How long a count is believed when no reset is told: the usual window is a minute.
-const LIFETIME: Duration = Duration::from_secs(60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 
 /// What an answer told of the calls left, and the number of that call. Every call that began later has taken one away,
 /// whether it is still in flight or not; so the count stays right in bursts, and no lost call leaks.
@@ -39,10 +39,15 @@ impl Budget {
         })
     }
 
+    /// Calls left, given the number of calls made so far; `None` when that is not known any more.
+    pub fn left(&self, calls: u64, now: Instant) -> Option<u64> {
+        let since = calls.saturating_sub(self.after_call);
+        (self.until > now).then(|| self.left.saturating_sub(since))
+    }
+
     /// Whether the window is used up, given the number of calls made so far.
     pub fn cooling(&self, calls: u64, now: Instant) -> Option<Cooling> {
-        let since = calls.saturating_sub(self.after_call);
-        (self.until > now && self.left <= since).then_some(Cooling {
+        (self.left(calls, now) == Some(0)).then_some(Cooling {
             until: self.until,
             stated: self.stated,
             class: Class::RateLimited,

@@ -1,11 +1,12 @@
 //! Where the ledger keeps what it knows: providers, their keys, and the models used with each key.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
 use super::budget::Budget;
-use super::mark::Mark;
+use super::mark::{Cooling, Mark};
 
 /// One provider, key and model.
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +55,26 @@ struct KeyLane {
 
 #[derive(Debug, Default)]
 pub(super) struct ModelLane {
-    model: String,
+    pub model: String,
     pub mark: Option<Mark>,
     pub budget: Option<Budget>,
+    /// What the last answer told to be left of tokens, and until when that is believed.
+    pub tokens: Option<(u64, Instant)>,
     /// Calls made so far.
     pub calls: u64,
     /// When the last call was made, on the ledger's count of all calls; zero for never.
     pub last_call: u64,
+}
+
+impl ModelLane {
+    pub fn marked(&self, now: Instant) -> Option<Cooling> {
+        self.mark.as_ref()?.cooling(now)
+    }
+
+    /// Whether the calls made so far are all that the provider said were left.
+    pub fn used_up(&self, now: Instant) -> Option<Cooling> {
+        self.budget.as_ref()?.cooling(self.calls, now)
+    }
 }
 
 /// The marks that concern a target, the widest first.
@@ -134,6 +148,25 @@ impl Lanes {
             None => Some(&mut key.mark),
             Some(model) => Some(&mut lane_of(&mut key.models, model)?.mark),
         }
+    }
+
+    /// Every model that was ever called with a key, and its place.
+    pub fn models(&self) -> impl Iterator<Item = (Place<'_>, &ModelLane)> {
+        let providers = self.providers.iter().enumerate();
+        let keys = providers.flat_map(|(provider, lane)| {
+            let keys = lane.keys.iter().enumerate();
+            keys.map(move |(key, lane)| (provider, key, lane))
+        });
+        keys.flat_map(|(provider, key, lane)| {
+            lane.models.iter().map(move |lane| {
+                let place = Place {
+                    provider,
+                    key: Some(key),
+                    model: Some(lane.model.as_str()),
+                };
+                (place, lane)
+            })
+        })
     }
 
     /// Every mark and its place.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
-use super::budget::Budget;
+use super::budget::{Budget, LIFETIME};
 use super::classify::Failure;
 use super::lanes::{Lanes, Place, Target, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
@@ -34,6 +34,20 @@ pub struct Entry<'a> {
     pub cooling: Cooling,
 }
 
+/// What a provider has told to be left for one of its keys and a model, as far as it is still true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota<'a> {
+    /// The place in [`crate::config::Config::providers`].
+    pub provider: usize,
+    /// The place among the provider's keys; zero for one without keys.
+    pub key: usize,
+    pub model: &'a str,
+    /// Calls that began since are subtracted.
+    pub requests: Option<u64>,
+    /// As the last answer told.
+    pub tokens: Option<u64>,
+}
+
 /// A call that has begun and not yet told how it ended.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -51,16 +65,33 @@ impl Ledger {
         }
     }
 
-    /// Everything that is marked and skipped at the moment.
+    /// Everything that is skipped at the moment: what is marked, and what is used up by the provider's own count.
     pub fn cooling(&self, now: Instant) -> impl Iterator<Item = Entry<'_>> {
-        self.lanes.marks().filter_map(move |(place, mark)| {
-            Some(Entry {
-                provider: place.provider,
-                key: place.key,
-                model: place.model,
-                cooling: mark.cooling(now)?,
-            })
+        let marked = self.lanes.marks();
+        let marked = marked.filter_map(move |(place, mark)| Some((place, mark.cooling(now)?)));
+        let models = self.lanes.models();
+        let unmarked = models.filter(move |(_, lane)| lane.marked(now).is_none());
+        let used_up = unmarked.filter_map(move |(place, lane)| Some((place, lane.used_up(now)?)));
+        marked.chain(used_up).map(|(place, cooling)| Entry {
+            provider: place.provider,
+            key: place.key,
+            model: place.model,
+            cooling,
         })
+    }
+
+    /// What is left where providers tell.
+    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = Quota<'_>> {
+        let quotas = self.lanes.models().map(move |(place, lane)| Quota {
+            provider: place.provider,
+            key: place.key.unwrap_or_default(),
+            model: &lane.model,
+            requests: lane.budget.and_then(|budget| budget.left(lane.calls, now)),
+            tokens: lane
+                .tokens
+                .and_then(|(left, until)| (until > now).then_some(left)),
+        });
+        quotas.filter(|quota| quota.requests.is_some() || quota.tokens.is_some())
     }
 
     /// Why the step would be skipped now, by the key that is soonest usable; `None` if one is usable.
@@ -82,7 +113,7 @@ impl Ledger {
             .marks_of(target)
             .filter_map(|mark| mark.cooling(now));
         let model = self.lanes.model(target);
-        let of_budget = model.and_then(|model| model.budget.as_ref()?.cooling(model.calls, now));
+        let of_budget = model.and_then(|model| model.used_up(now));
         of_marks.chain(of_budget).reduce(Cooling::and)
     }
 
@@ -147,6 +178,9 @@ impl Ledger {
         };
         let model = slots.model;
         model.budget = Budget::after(model.budget, told, ticket.call, now);
+        if let Some(left) = told.remaining_tokens {
+            model.tokens = Some((left, now + told.tokens_reset_in.unwrap_or(LIFETIME)));
+        }
         if let Some(span) = told.exhausted_for {
             let nothing_left = || Mark::new(Class::RateLimited, 0, now);
             model.mark.get_or_insert_with(nothing_left).state(span, now);

@@ -7,6 +7,7 @@ use crate::config::Step;
 use super::classify::Failure;
 use super::mark::Cooling;
 use super::outcome::Class;
+use super::span::in_words;
 
 /// What became of one attempt, or why a step was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct StepReport {
     pub class: Option<Class>,
     /// The provider's HTTP status, if it got as far as that.
     pub status: Option<u16>,
-    /// The provider's message; keys in it are not masked yet.
+    /// The provider's message, in which keys are not masked yet; of a skipped step, why it was skipped.
     pub message: Option<String>,
     /// No attempt was made: the step is cooling.
     pub skipped: bool,
@@ -66,8 +67,15 @@ impl StepReport {
     }
 
     pub(super) fn skipped(index: usize, step: &Step, cooling: Cooling, now: Instant) -> Self {
+        let left = cooling.until.saturating_duration_since(now);
+        let why = if left.is_zero() {
+            "another request is trying it"
+        } else {
+            &format!("cooling down for {}", in_words(left))
+        };
         Self {
             class: Some(cooling.class),
+            message: Some(format!("{why} after {}", cooling.class.label())),
             skipped: true,
             ..Self::blank(index, step).cooling(Some(cooling), now)
         }
@@ -99,4 +107,12 @@ impl StepReport {
             until: None,
         }
     }
+}
+
+/// How many steps besides the one that was reported last failed or were skipped.
+pub fn fallbacks(reports: &[StepReport]) -> usize {
+    let mut steps: Vec<usize> = reports.iter().map(|report| report.step_index).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps.len().saturating_sub(1)
 }

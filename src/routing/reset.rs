@@ -16,6 +16,10 @@ pub struct Told {
     pub limit: Option<u64>,
     /// Until that window is fresh again.
     pub resets_in: Option<Duration>,
+    /// Tokens left in the tightest window of tokens.
+    pub remaining_tokens: Option<u64>,
+    /// Until that window is fresh again.
+    pub tokens_reset_in: Option<Duration>,
     /// A window, of requests or of tokens, is used up; this is the time until the last such window is open again.
     pub exhausted_for: Option<Duration>,
 }
@@ -23,17 +27,24 @@ pub struct Told {
 /// Reads the `x-ratelimit-*` headers of an answer. `now` is the wall clock.
 pub fn told(headers: &Headers<'_>, now: SystemTime) -> Told {
     let windows = windows(headers, now);
-    let tightest = windows
-        .iter()
-        .filter(|window| window.counts_requests)
-        .filter_map(|window| window.remaining.map(|remaining| (remaining, window)))
-        .min_by_key(|(remaining, _)| *remaining);
+    let requests = tightest(&windows, true);
+    let tokens = tightest(&windows, false);
     Told {
-        remaining: tightest.map(|(remaining, _)| remaining),
-        limit: tightest.and_then(|(_, window)| window.limit),
-        resets_in: tightest.and_then(|(_, window)| window.reset),
+        remaining: requests.and_then(|window| window.remaining),
+        limit: requests.and_then(|window| window.limit),
+        resets_in: requests.and_then(|window| window.reset),
+        remaining_tokens: tokens.and_then(|window| window.remaining),
+        tokens_reset_in: tokens.and_then(|window| window.reset),
         exhausted_for: longest_used_up(&windows),
     }
+}
+
+/// Of the windows of requests, or else of tokens, the one with the least left.
+fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
+    let counting = windows
+        .iter()
+        .filter(|window| window.counts_requests == of_requests && window.remaining.is_some());
+    counting.min_by_key(|window| window.remaining)
 }
 
 /// When a rate limit ends. In this order, because the first ones speak of this very refusal and the later ones of

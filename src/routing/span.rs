@@ -104,6 +104,22 @@ fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
+/// A wait as a person reads it, never as none at all: `0.1 s`, `1.9 s`, `2m 5s`, `23h 59m`.
+pub fn in_words(span: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    // Rounded up, as a wait that is named too short is a wait that fails.
+    let tenths = span.as_millis().div_ceil(100).max(1);
+    if tenths < 600 {
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    match seconds {
+        0..HOUR => format!("{}m {}s", seconds / MINUTE, seconds % MINUTE),
+        _ => format!("{}h {}m", seconds / HOUR, seconds % HOUR / MINUTE),
+    }
+}
+
 fn capped(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).map_or(LONGEST, |span| span.min(LONGEST))
 }
@@ -157,6 +173,23 @@ mod tests {
         ] {
             let expected = milliseconds.map(Duration::from_millis);
             assert_eq!(parse_seconds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn waits_are_told_in_words() {
+        for (milliseconds, words) in [
+            (0, "0.1 s"),
+            (1_801, "1.9 s"),
+            (5_000, "5.0 s"),
+            (59_900, "59.9 s"),
+            (59_901, "1m 0s"),
+            (60_000, "1m 0s"),
+            (124_001, "2m 5s"),
+            (3_600_000, "1h 0m"),
+            (86_340_000, "23h 59m"),
+        ] {
+            assert_eq!(in_words(Duration::from_millis(milliseconds)), words);
         }
     }
 

@@ -85,7 +85,7 @@ impl Verdict {
             End::Limited => format!("every step of route {route} is rate-limited or cooling down"),
             End::OutOfTime => format!("no step of route {route} answered in time"),
             End::TooLarge | End::Rejected | End::ModelNotFound => own_words(route, end, reports),
-            End::Broken | End::Cancelled => match last_words(reports, |_| true) {
+            End::Broken | End::Cancelled => match last_attempt(reports) {
                 Some(words) => {
                     format!("all {count} steps of route {route} failed; the last: {words}")
                 }
@@ -196,6 +196,11 @@ fn end_of(words: &[Word]) -> End {
 fn own_words(route: &str, end: End, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
+}
+
+/// What was tried tells more than what was skipped.
+fn last_attempt(reports: &[StepReport]) -> Option<String> {
+    last_words(reports, |report| !report.skipped).or_else(|| last_words(reports, |_| true))
 }
 
 /// `provider/model: what it said`, of the last attempt that qualifies.

@@ -81,6 +81,14 @@ impl Walk {
         }
     }
 
+    /// The step that a request would try first now; `None`: for each there is a provider's word about when to come back.
+    pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
+        let mut walk = Self::new(Arc::clone(route), now);
+        let found = walk.preferred(ledger, now);
+        let (step_index, _) = found.or_else(|| walk.leftover(ledger, now))?;
+        Some(step_index)
+    }
+
     pub fn route(&self) -> &Arc<Route> {
         &self.route
     }
@@ -282,13 +290,23 @@ impl Walk {
             return Move::Pause { until };
         }
         let last = retry.after;
-        if let Some(progress) = self.progress.get_mut(last.step_index) {
-            progress.retries += 1;
-        }
-        let Some(step) = self.route.steps.get(last.step_index) else {
+        let route = Arc::clone(&self.route);
+        let Some(step) = route.steps.get(last.step_index) else {
             return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
         };
         let target = Target::new(step, last.key);
+        // In the meantime another request may have been told to stay away.
+        if ledger
+            .standing(target, now)
+            .is_some_and(|cooling| cooling.stated)
+        {
+            ledger.release(target, &last.ticket);
+            self.follow(NextMove::NextStep, last.step_index);
+            return self.next(ledger, now);
+        }
+        if let Some(progress) = self.progress.get_mut(last.step_index) {
+            progress.retries += 1;
+        }
         // It takes over the probe that the last attempt has kept through the pause.
         let ticket = ledger.begin(target, now, last.deadline);
         Move::Try(Attempt {

@@ -1,6 +1,7 @@
 //! The client: settings, pool, and the call itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
@@ -12,6 +13,7 @@ use super::error::{CallError, Phase};
 use super::in_progress::{InProgress, Scope};
 use super::names::Lookup;
 use super::resolver::{CachingResolver, ask_system};
+use super::stats::{Counts, Stats};
 use super::tls::{self, Tls};
 
 /// Idle connections kept, per provider and in all. ureq goes through all of them under one lock at every call, so more
@@ -54,6 +56,7 @@ impl Default for Settings {
 pub struct Client {
     agent: Agent,
     connect_timeout: Duration,
+    counts: Arc<Counts>,
 }
 
 /// A call that failed, and whether it is worth a fresh connection.
@@ -91,9 +94,12 @@ impl Client {
             .chain(ConnectProxyConnector::default())
             .chain(Dial)
             .chain(tls);
+        let counts = Arc::new(Counts::default());
+        let resolver = CachingResolver::new(lookup, Arc::clone(&counts));
         Ok(Self {
-            agent: Agent::with_parts(config, connector, CachingResolver::new(lookup)),
+            agent: Agent::with_parts(config, connector, resolver),
             connect_timeout: settings.connect_timeout,
+            counts,
         })
     }
 
@@ -108,6 +114,11 @@ impl Client {
             other => other,
         }
         .map_err(|failure| failure.error)
+    }
+
+    /// What this client has done so far.
+    pub fn stats(&self) -> Stats {
+        self.counts.read()
     }
 
     /// Closes all connections, the ones in use too, and refuses new ones.
@@ -125,6 +136,9 @@ impl Client {
 
         let answer = self.run(call);
         let progress = scope.progress();
+        if !progress.phase.is_connecting() {
+            self.counts.connection(progress.pooled);
+        }
         match answer {
             Ok(answer) => Ok(Response::new(answer, call.hangup.cloned(), progress.pooled)),
             Err(error) => {

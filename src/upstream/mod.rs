@@ -24,6 +24,7 @@ mod in_progress;
 mod names;
 mod resolver;
 mod socket;
+mod stats;
 mod tls;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use call::{Call, Head, Method, Response};
 pub use client::{Client, Settings};
 pub use error::{CallError, Phase};
 pub use in_progress::Hangup;
+pub use stats::Stats;

@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::stats::Counts;
+
 /// How long an address is used without asking again. The real TTL is unknown to `getaddrinfo`.
 const FRESH: Duration = Duration::from_secs(60);
 
@@ -56,6 +58,7 @@ pub(super) struct Names {
 
 struct Shared {
     lookup: Box<Lookup>,
+    counts: Arc<Counts>,
     table: Mutex<Table>,
     /// A lookup has ended.
     changed: Condvar,
@@ -79,10 +82,11 @@ struct Name {
 }
 
 impl Names {
-    pub fn new(lookup: Box<Lookup>) -> Self {
+    pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 lookup,
+                counts,
                 table: Mutex::default(),
                 changed: Condvar::new(),
             }),
@@ -113,6 +117,9 @@ impl Names {
                 continue;
             }
             if let Some(verdict) = known.verdict(now) {
+                if verdict.is_ok() && known.is_old(now) {
+                    self.shared.counts.stale_answer();
+                }
                 return verdict.map_err(NoAddress::Failed);
             }
             let Some(left) = deadline
@@ -140,9 +147,13 @@ impl Name {
     }
 
     fn wants_lookup(&self, now: Instant) -> bool {
-        let old = self.addresses.is_empty() || now.duration_since(self.found_at) >= FRESH;
+        let old = self.addresses.is_empty() || self.is_old(now);
         let failed = self.failure.as_ref().is_some_and(|(_, until)| now < *until);
         old && !failed && self.looking_since.is_none()
+    }
+
+    fn is_old(&self, now: Instant) -> bool {
+        now.duration_since(self.found_at) >= FRESH
     }
 
     /// What a caller gets now; nothing if it should wait for the lookup.
@@ -220,10 +231,14 @@ impl Shared {
             .stack_size(LOOKUP_STACK)
             .spawn(move || {
                 let result = (shared.lookup)(&owned);
+                if !matches!(&result, Ok(addresses) if !addresses.is_empty()) {
+                    shared.counts.dns_failure();
+                }
                 shared.lock().finish(&owned, result, Instant::now());
                 shared.changed.notify_all();
             });
         if let Err(error) = thread {
+            self.counts.dns_failure();
             table.finish(name, Err(error), now);
         }
     }
@@ -291,17 +306,38 @@ mod tests {
         names.addresses(name, Instant::now() + patience, || Ok(()))
     }
 
+    /// Old addresses keep the service up, and whoever runs it should know that they do.
+    #[test]
+    fn addresses_past_their_age_are_used_and_counted() {
+        let counts = Arc::new(Counts::default());
+        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())), Arc::clone(&counts));
+        let patience = Duration::from_secs(10);
+        assert_eq!(ask(&names, "host", patience).unwrap(), OLD);
+        assert_eq!(counts.read().stale_answers, 0);
+        let aged = Instant::now().checked_sub(2 * FRESH).unwrap();
+        let mut table = names.shared.lock();
+        let known = table.names.get_mut("host").unwrap();
+        known.found_at = aged;
+        known.failure = Some(("DNS is down".to_owned(), Instant::now() + patience));
+        drop(table);
+        assert_eq!(ask(&names, "host", patience).unwrap(), OLD);
+        assert_eq!(counts.read().stale_answers, 1);
+    }
+
     /// Each lookup is a thread that cannot be stopped.
     #[test]
     fn lookups_that_hang_do_not_pile_up() {
         let running = Arc::new(AtomicUsize::new(0));
         let (counter, (never, hang)) = (Arc::clone(&running), std::sync::mpsc::channel::<()>());
         let hang = Arc::new(Mutex::new(hang));
-        let names = Names::new(Box::new(move |_| {
-            counter.fetch_add(1, Ordering::SeqCst);
-            let _ = hang.lock().map(|hang| hang.recv());
-            dns_is_down()
-        }));
+        let names = Names::new(
+            Box::new(move |_| {
+                counter.fetch_add(1, Ordering::SeqCst);
+                let _ = hang.lock().map(|hang| hang.recv());
+                dns_is_down()
+            }),
+            Arc::default(),
+        );
         let names = &names;
         thread::scope(|scope| {
             for n in 0..3 * MAX_LOOKUPS {
@@ -317,7 +353,7 @@ mod tests {
 
     #[test]
     fn names_are_forgotten_when_there_are_too_many() {
-        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())));
+        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())), Arc::default());
         for n in 0..MAX_NAMES + 10 {
             let found = ask(&names, &format!("host{n}"), Duration::from_secs(10));
             assert_eq!(found.unwrap(), OLD);

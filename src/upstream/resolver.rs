@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -12,6 +13,7 @@ use ureq::unversioned::transport::NextTimeout;
 use super::error::{CallError, Phase};
 use super::in_progress;
 use super::names::{Lookup, MAX_ADDRESSES, Names, NoAddress};
+use super::stats::Counts;
 
 /// Resolves literal addresses and `localhost` itself, and everything else by [`Names`].
 pub(super) struct CachingResolver {
@@ -19,9 +21,9 @@ pub(super) struct CachingResolver {
 }
 
 impl CachingResolver {
-    pub fn new(lookup: Box<Lookup>) -> Self {
+    pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
         Self {
-            names: Names::new(lookup),
+            names: Names::new(lookup, counts),
         }
     }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::client::Connection;
-use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::config::provider_key;
 use crate::support::process::{Ended, Folder, Output, command, run};
-use crate::support::{Config, Script, Step, Upstream, openai};
+use crate::support::{Config, Step, Upstream};
 
 /// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
@@ -250,54 +250,4 @@ fn the_demo_keeps_serving() {
     drop(child.kill());
     drop(child.wait());
     assert_eq!(healthy, Some(200), "{}", output.text());
-}
-
-/// Before blaming a provider one wants to see what the gateway would do, and what it is doing.
-#[test]
-fn explain_prints_the_steps_in_order() {
-    let folder = Folder::new();
-    folder.file("config.yaml", &good().text());
-    let ended = in_folder(&folder, &["explain", "dynamic/n8n"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let at = |word: &str| {
-        ended
-            .stdout
-            .find(word)
-            .unwrap_or_else(|| panic!("{word}: {}", ended.stdout))
-    };
-    assert!(at("model-a") < at("model-b"));
-    assert!(
-        !ended.stdout.contains(&provider_key("a")),
-        "{}",
-        ended.stdout
-    );
-    let ended = in_folder(&folder, &["explain", "dynamic/n9n"]);
-    assert!(ended.code.is_some_and(|code| code != 0));
-    assert!((ended.stdout + &ended.stderr).contains("dynamic/n9n"));
-}
-
-#[test]
-fn explain_asks_the_running_gateway_what_is_cooling() {
-    let a = Upstream::always(Script::body(
-        429,
-        &[("Retry-After", "600")],
-        openai::error("no", "x"),
-    ));
-    let b = Upstream::saying("from b");
-    let config = Config::new()
-        .provider("a", &a)
-        .provider("b", &b)
-        .route("r", [("a", "model-a"), ("b", "model-b")]);
-    let gateway = config.start();
-    assert_eq!(gateway.ask("r", false).status, 200);
-    let folder = Folder::new();
-    let listen = format!("listen: {}", gateway.address);
-    folder.file(
-        "config.yaml",
-        &config.text().replace("listen: 127.0.0.1:0", &listen),
-    );
-    let ended = in_folder(&folder, &["explain", "r"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains("rate_limited"), "{}", ended.stdout);
-    assert!(!ended.stdout.contains(CLIENT_KEY), "{}", ended.stdout);
 }

@@ -196,6 +196,38 @@ fn routes_and_what_cools_in_them() {
     assert_eq!(text.matches("rate_limited").count(), 1, "{response}");
 }
 
+/// A client that is kept to some routes does not learn which others there are.
+#[test]
+fn each_client_sees_its_own_routes() {
+    let a = Upstream::saying("fine");
+    let gateway = Config::new()
+        .with("api_keys:")
+        .with("  - {name: one, key: first-client-key, routes: [mine]}")
+        .with("  - {name: two, key: second-client-key}")
+        .provider("a", &a)
+        .route("mine", [("a", "model-of-mine")])
+        .route("theirs", [("a", "model-of-theirs")])
+        .start();
+    for (key, count) in [("first-client-key", 1), ("second-client-key", 2)] {
+        let fields = [("X-Api-Key", key)];
+        let response = gateway.exchange(anonymous("GET", "/v1/diagnostics/routes", &fields, ""));
+        assert_eq!(response.status, 200, "{response}");
+        let report = response.json();
+        assert_eq!(
+            report["routes"].as_array().map(Vec::len),
+            Some(count),
+            "{response}"
+        );
+        assert_eq!(report["routes"][0]["name"], "mine");
+        assert_eq!(response.text().contains("theirs"), count == 2, "{response}");
+        let step = &report["routes"][0]["steps"][0];
+        assert_eq!(
+            (&step["usable"], &step["cooling"]),
+            (&true.into(), &serde_json::json!([]))
+        );
+    }
+}
+
 #[test]
 fn head_and_other_methods() {
     let a = Upstream::saying("fine");

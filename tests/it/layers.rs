@@ -9,7 +9,16 @@ const LAYERS: &[(u8, &[&str])] = &[
     (0, &["json", "openai", "secret", "sse"]),
     (1, &["config"]),
     (2, &["adapt", "routing"]),
-    (3, &["http", "state_file", "telemetry", "upstream"]),
+    (
+        3,
+        &[
+            "http",
+            "service_manager",
+            "state_file",
+            "telemetry",
+            "upstream",
+        ],
+    ),
     (4, &["gateway"]),
     (5, &["app", "cli", "demo", "explain", "main"]),
 ];

@@ -87,6 +87,9 @@ fn no_key_in_any_output_or_answer() {
             anonymous("GET", "/v1/diagnostics/upstream-models", &[], ""),
             anonymous("GET", "/v1/models", &[("X-Api-Key", SECOND_CLIENT_KEY)], ""),
             request("GET", "/v1/diagnostics/routes", &[], ""),
+            request("GET", "/v1/diagnostics/status", &[], ""),
+            anonymous("GET", "/metrics", &[], ""),
+            anonymous("GET", "/", &[("Accept", "text/html")], ""),
             request("GET", &format!("/v1/nowhere?api_key={CLIENT_KEY}"), &[], ""),
             request("POST", "/v1/chat/completions", &[], "{"),
             format!("GET /v1/models HTTP/1.1\r\nHost: g\r\nX-Api-Key: {CLIENT_KEY}\r\nbroken line\r\n\r\n").into_bytes(),
@@ -115,6 +118,28 @@ fn no_key_in_any_output_or_answer() {
                     "the client's key at a provider: {head}"
                 );
             }
+        }
+    }
+}
+
+/// A provider's words are cut to 2 KiB, and the cut may go through a key: nobody would recognize the half that is left.
+#[test]
+fn no_half_of_a_key_that_was_cut() {
+    const PREFIX: usize = 10;
+    let key = provider_key("a");
+    for cut in PREFIX..key.len() {
+        let words = format!("{} {key}", "x".repeat(2048 - 1 - cut));
+        let a = Upstream::always(Script::json(400, &openai::error(&words, "x")));
+        let gateway = Config::new()
+            .provider("a", &a)
+            .route("r", [("a", "m")])
+            .start();
+        let response = gateway.ask("r", false);
+        assert_eq!(response.status, 400, "{response}");
+        assert!(response.text().contains("xxx ***"), "{cut}: {response}");
+        gateway.wait_for_log(|line| line["msg"] == "request");
+        for text in [response.text(), gateway.output.text()] {
+            assert!(!text.contains(&key[..PREFIX]), "{cut}: {text}");
         }
     }
 }

@@ -137,6 +137,14 @@ class Errors(Case):
         error = self.raises(openai.BadRequestError, 400, "rejecting")
         self.assertIn("temperature is too high", str(error))
 
+    def test_a_model_that_the_provider_does_not_have(self):
+        error = self.raises(openai.NotFoundError, 404, "missing")
+        self.assertIn("no such model", str(error))
+
+    def test_a_request_that_is_too_long(self):
+        error = self.raises(openai.APIStatusError, 413, "lengthy")
+        self.assertIn("too many tokens", str(error))
+
     def test_a_rate_limit(self):
         error = self.raises(openai.RateLimitError, 429, "limited")
         self.assertIn(int(error.response.headers["retry-after"]), range(10, 18))

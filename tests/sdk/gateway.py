@@ -15,6 +15,8 @@ providers:
 routes:
   - {{name: dynamic/n8n, steps: [{{provider: local, model: good}}]}}
   - {{name: limited, steps: [{{provider: local, model: limited}}]}}
+  - {{name: missing, steps: [{{provider: local, model: missing}}]}}
+  - {{name: lengthy, steps: [{{provider: local, model: lengthy}}]}}
   - {{name: rejecting, steps: [{{provider: local, model: rejecting}}]}}
   - {{name: down, steps: [{{provider: local, model: down}}]}}
   - {{name: silent, steps: [{{provider: local, model: silent, timeout: 300ms}}]}}

@@ -80,6 +80,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def limited(self, _):
         self.answer(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, {"Retry-After": "17"})
 
+    def missing(self, _):
+        self.answer(404, {"error": {"message": "no such model", "code": "model_not_found"}})
+
+    def lengthy(self, _):
+        self.answer(400, {"error": {"message": "too many tokens", "code": "context_length_exceeded"}})
+
     def rejecting(self, _):
         self.answer(400, {"error": {"message": "temperature is too high", "code": "bad"}})
 

@@ -8,6 +8,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck disable=SC2012 # Names of our own making.
 binary=${1:-$(ls -t "$root"/target/*/release/ai-gateway "$root"/target/*/debug/ai-gateway \
     "$root"/target/release/ai-gateway "$root"/target/debug/ai-gateway 2>/dev/null | head -n 1)}
 [ -x "$binary" ] || { echo "tests/sdk: no gateway binary; build it first: cargo build" >&2; exit 1; }

@@ -22,6 +22,7 @@ fn the_smallest_file_gets_the_documented_defaults() {
     assert_eq!(config.listen, ["[::]:8080".parse().unwrap()]);
     assert_eq!(config.response_model, ResponseModel::Route);
     assert!(config.ca_file.is_none() && config.proxy.is_none() && config.state_file.is_none());
+    assert!(config.status_page && !config.metrics_need_key);
     let route = &config.routes[0];
     assert_eq!(route.timeout, None);
     let step = &route.steps[0];
@@ -38,6 +39,15 @@ fn the_smallest_file_gets_the_documented_defaults() {
         ),
         (None, 0, None, None)
     );
+}
+
+#[test]
+fn what_strangers_see_can_be_limited() {
+    let config = with("metrics: {require_key: true}\nstatus_page: off");
+    assert!(config.metrics_need_key && !config.status_page);
+    let config = with("metrics: {require_key: false}\nstatus_page: yes");
+    assert!(!config.metrics_need_key && config.status_page);
+    assert!(!with("metrics: {}").metrics_need_key);
 }
 
 #[test]
@@ -270,6 +280,17 @@ fn limits_of_the_server() {
         (server.keep_alive, server.shutdown_timeout),
         (Duration::from_secs(90), Duration::ZERO)
     );
+    let proxies =
+        with("server: {max_connections_per_ip: 8, trusted_proxies: [10.0.0.0/8, fd00::/8]}").server;
+    assert_eq!(proxies.max_connections_per_ip, Some(8));
+    let trusts = |address: &str| {
+        let address = address.parse().unwrap();
+        proxies
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
+    };
+    assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
     // It lies inside the head.
     assert_eq!(server.max_target, 4096);
     assert_eq!(with("server:").server, super::super::Server::default());

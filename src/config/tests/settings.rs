@@ -79,6 +79,18 @@ fn a_wrong_setting_is_named_with_its_line() {
             "6: proxy: must be of the form http://host:port",
         ),
         (
+            "metrics: true",
+            "6: metrics: must be a mapping of keys to values, not a single value",
+        ),
+        (
+            "metrics: {requires_key: true}",
+            "6: metrics.requires_key: unknown key, did you mean \"require_key\"?",
+        ),
+        (
+            "status_page: maybe",
+            "6: status_page: \"maybe\" is neither true nor false",
+        ),
+        (
             "server: 5",
             "6: server: must be a mapping of keys to values, not a single value",
         ),
@@ -93,6 +105,18 @@ fn a_wrong_setting_is_named_with_its_line() {
         (
             "server:\n  max_fields: 0",
             "7: server.max_fields: \"0\" is not between 1 and 10000",
+        ),
+        (
+            "server:\n  trusted_proxies: [10.0.0.1, lan]",
+            "7: server.trusted_proxies[1]: \"lan\" is no address or range such as 127.0.0.1, 10.0.0.0/8 or fd00::/8",
+        ),
+        (
+            "server:\n  max_connections: 0",
+            "7: server.max_connections: \"0\" is not between 1 and 1000000",
+        ),
+        (
+            "server:\n  max_concurrent_requests: 0",
+            "7: server.max_concurrent_requests: \"0\" is not between 1 and 100000",
         ),
         (
             "server:\n  max_fields: 1.5",

@@ -1,13 +1,10 @@
-//! How connections end: refused, timed out, pushed out, or with the server.
+//! How connections end: refused, timed out, or pushed out.
 
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use mio::Events;
-
-use crate::http::Drained;
 use crate::http::connection::{Connection, Fill};
 use crate::http::deadlines::Phase;
-use crate::http::edge::shut;
 use crate::http::refusal::Refusal;
 use crate::http::response::Asked;
 
@@ -19,10 +16,6 @@ const MAX_DISCARDED: usize = 8 * 1024 * 1024;
 const MAX_CLOSING: Duration = Duration::from_secs(2);
 /// A new connection is not pushed out by the next one before it had this long to send something.
 const FRESH_GRACE: Duration = Duration::from_secs(1);
-/// Turns of accepting when the server stops: as many as the listeners' backlog can hold.
-const LAST_ACCEPTS: usize = 64;
-/// How long handlers may take, after the shutdown timeout has cut their clients off, to notice and log it.
-const LAST_WORDS: Duration = Duration::from_millis(250);
 
 impl Front {
     pub(super) fn refuse(
@@ -38,7 +31,8 @@ impl Front {
             refusal.code.status(),
             refusal.message
         );
-        let bytes = Asked::unknown().encode(&refusal.response(), false);
+        self.edge.counts.refused(refusal);
+        let bytes = Asked::unknown().encode(&refusal.into(), false);
         self.part(connection, wait, &bytes, now);
     }
 
@@ -60,11 +54,7 @@ impl Front {
         now: Instant,
     ) {
         connection.buffer = Vec::new();
-        if connection
-            .socket
-            .shutdown(std::net::Shutdown::Write)
-            .is_err()
-        {
+        if connection.socket.shutdown(Shutdown::Write).is_err() {
             return self.close(connection, wait);
         }
         wait.phase = Phase::Closing;
@@ -112,64 +102,5 @@ impl Front {
         evicted
             .map(|(connection, wait)| self.close(connection, wait))
             .is_some()
-    }
-
-    /// One step of a graceful stop. `Some`: it is over.
-    pub(super) fn drain(&mut self, now: Instant) -> Option<Drained> {
-        let stop_by = match self.stop_by {
-            Some(stop_by) => stop_by,
-            None => {
-                self.take_last_requests(now);
-                *self.stop_by.insert(now + self.edge.limits.shutdown_timeout)
-            }
-        };
-        for phase in [Phase::Fresh, Phase::Idle] {
-            while let Some((connection, wait)) = self
-                .deadlines
-                .oldest(phase)
-                .and_then(|(_, id)| self.unpark(id))
-            {
-                self.close(connection, wait);
-            }
-        }
-        if self.busy.is_empty() && self.parked.is_empty() {
-            self.edge.pool.close();
-            return Some(Drained { unfinished: 0 });
-        }
-        if now < stop_by {
-            return None;
-        }
-        let unfinished = self.busy.len();
-        self.busy.values().for_each(|socket| shut(socket));
-        self.edge.pool.close();
-        self.await_last_words();
-        Some(Drained { unfinished })
-    }
-
-    /// Who has connected and asked before the stop is served, also if the poll had no time to tell of them yet.
-    fn take_last_requests(&mut self, now: Instant) {
-        self.acceptor.all_ready();
-        for _ in 0..LAST_ACCEPTS {
-            self.accept(now);
-        }
-        self.acceptor.close();
-        let waiting: Vec<usize> = self.parked.keys().copied().collect();
-        for id in waiting {
-            self.look_at(id, now);
-        }
-    }
-
-    fn await_last_words(&mut self) {
-        let until = Instant::now() + LAST_WORDS;
-        let mut events = Events::with_capacity(8);
-        while !self.busy.is_empty() && Instant::now() < until {
-            let left = until.saturating_duration_since(Instant::now());
-            if self.poll.poll(&mut events, Some(left)).is_err() {
-                return;
-            }
-            for returned in self.edge.returns.take() {
-                self.busy.remove(&returned.id());
-            }
-        }
     }
 }

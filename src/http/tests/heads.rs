@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::{Running, status};
 use crate::config;
 use crate::http::framing::Framing;
-use crate::http::head::{Head, Version};
+use crate::http::head::Head;
 use crate::http::strict::head_length;
+use crate::http::version::Version;
 
 /// What becomes of a whole head: parsed, or the status it is refused with.
 fn parse(head: &[u8]) -> Result<Head, u16> {
@@ -74,7 +75,13 @@ fn fields_that_mean_two_things_are_refused() {
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
             400,
         ),
-        ("Transfer-Encoding: chunked, chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 400),
+        ("Transfer-Encoding: chunked, gzip", 400),
+        ("Transfer-Encoding: chunked , Identity", 400),
+        ("Transfer-Encoding: chunked,", 400),
+        ("Transfer-Encoding: ,chunked", 501),
+        ("Transfer-Encoding: chunked;q=1", 501),
+        ("Transfer-Encoding: gzip", 501),
         ("Transfer-Encoding: gzip, chunked", 501),
         ("Transfer-Encoding: identity", 501),
         ("Transfer-Encoding: xchunked", 501),

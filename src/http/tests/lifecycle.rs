@@ -86,6 +86,27 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
+fn what_does_not_finish_in_time_can_still_say_so() {
+    let server = Running::start(|limits| limits.shutdown_timeout = Duration::from_millis(500));
+    let (mut watching, mut sending) = (server.connect(), server.connect());
+    watching.get("/watch");
+    server.site.until(|gate| gate.held == 1);
+    sending.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
+    sending.until(|bytes| bytes.ends_with(b"\r\n\r\n").then_some(bytes.len()));
+    let started = Instant::now();
+    assert_eq!(server.stop(), Drained { unfinished: 2 });
+    assert!(
+        started.elapsed() < Duration::from_millis(490),
+        "it need not wait for the timeout: {:?}",
+        started.elapsed()
+    );
+    assert_eq!(watching.answer().1, "late");
+    assert!(sending.answer().1.contains("the gateway is stopping"));
+}
+
+#[test]
 fn a_stop_by_several_hands_or_before_the_start_is_one_stop() {
     let server = Running::start(|_| {});
     for _ in 0..3 {

@@ -1,6 +1,7 @@
 //! The edge over loopback sockets. Each test has a server of its own on a free port.
 
 mod bodies;
+mod clients;
 mod connections;
 mod descriptors;
 mod heads;
@@ -99,6 +100,22 @@ impl Handler for Site {
                 exchange.send(Response::json(200, "late"))
             }
             "/large" => exchange.send(Response::json(200, vec![b'x'; 64 << 20])),
+            "/late" => {
+                let delivery = exchange.send(Response::json(200, "early"));
+                self.until(|gate| gate.open);
+                delivery
+            }
+            "/late-stream" => {
+                let mut stream = exchange.stream(ResponseHead::new(200, "text/event-stream"));
+                stream.write(b"data: 1\n\n").unwrap();
+                let delivery = stream.finish();
+                self.until(|gate| gate.open);
+                delivery
+            }
+            "/who" => {
+                let client = exchange.client_address().to_string();
+                exchange.send(Response::json(200, client))
+            }
             "/forget" => return,
             "/panic" => panic!("as asked"),
             "/stream" | "/cut" | "/panic-late" | "/empty-stream" => {

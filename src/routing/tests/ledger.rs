@@ -230,6 +230,7 @@ fn an_answer_that_says_nothing_is_left_spares_the_next_call() {
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
         exhausted_for: Some(Duration::from_secs(20)),
+        ..Told::default()
     };
     world.succeed(walk, attempt, &told);
     let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
@@ -246,6 +247,36 @@ fn an_answer_that_says_nothing_is_left_spares_the_next_call() {
 }
 
 #[test]
+fn what_is_left_is_known_while_it_is_true() {
+    let (route, mut world) = chain(2);
+    let mut walk = world.walk(&route);
+    let attempt = world.attempt(&mut walk);
+    let told = Told {
+        remaining: Some(9),
+        resets_in: Some(Duration::from_secs(20)),
+        remaining_tokens: Some(700),
+        tokens_reset_in: Some(Duration::from_secs(40)),
+        ..Told::default()
+    };
+    world.succeed(walk, attempt, &told);
+    let left = |world: &World| {
+        let quotas = world.ledger.quotas(world.now);
+        let left = quotas.map(|quota| (quota.provider, quota.requests, quota.tokens));
+        left.collect::<Vec<_>>()
+    };
+    assert_eq!(left(&world), [(0, Some(9), Some(700))]);
+    // A call under way has taken one.
+    let mut walk = world.walk(&route);
+    let attempt = world.attempt(&mut walk);
+    assert_eq!(left(&world), [(0, Some(8), Some(700))]);
+    world.succeed(walk, attempt, &Told::default());
+    world.pass(20_000);
+    assert_eq!(left(&world), [(0, None, Some(700))]);
+    world.pass(20_000);
+    assert_eq!(left(&world), []);
+}
+
+#[test]
 fn a_burst_moves_on_when_what_is_left_is_in_flight() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
@@ -254,7 +285,7 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
         remaining: Some(2),
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
-        exhausted_for: None,
+        ..Told::default()
     };
     world.succeed(walk, attempt, &told);
     let mut walks: Vec<_> = (0..4).map(|_| world.walk(&route)).collect();
@@ -263,6 +294,10 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
         .map(|walk| world.attempt(walk).step_index)
         .collect();
     assert_eq!(steps, [0, 0, 1, 1]);
+    let used_up: Vec<_> = world.ledger.cooling(world.now).collect();
+    assert_eq!(used_up.len(), 1, "diagnostics say why it is skipped");
+    assert_eq!((used_up[0].provider, used_up[0].model), (0, Some("m")));
+    assert!(used_up[0].cooling.stated);
 }
 
 #[test]

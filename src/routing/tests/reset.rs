@@ -157,7 +157,8 @@ fn answers_tell_their_tightest_window_of_requests() {
         remaining: Some(4),
         limit: Some(30),
         resets_in: Some(Duration::from_millis(17_500)),
-        exhausted_for: None,
+        remaining_tokens: Some(1),
+        ..Told::default()
     };
     assert_eq!(told(&lookup(&fields), now()), expected);
     assert_eq!(told(&lookup(&[]), now()), Told::default());

@@ -137,3 +137,19 @@ fn a_client_that_leaves_during_the_pause_frees_the_probe() {
     let mut other = world.walk(&route);
     assert_eq!(world.attempt(&mut other).step_index, 0);
 }
+
+#[test]
+fn a_retry_is_given_up_when_the_provider_has_told_another_request_to_stay_away() {
+    let (route, mut world) = chain_of(&[1, 1], |step| step.retries = 1);
+    let mut other = world.walk(&route);
+    let of_other = world.attempt(&mut other);
+    let mut walk = world.walk(&route);
+    let attempt = world.attempt(&mut walk);
+    world.fail(&mut walk, attempt, failure(Class::Transient));
+    let Move::Pause { until } = walk.next(&mut world.ledger, world.now) else {
+        panic!("no pause");
+    };
+    world.fail(&mut other, of_other, stated(Class::RateLimited, 60));
+    world.now = until;
+    assert_eq!(world.attempt(&mut walk).step_index, 1);
+}

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
-use crate::routing::{Class, Failure, Move, Told};
+use crate::routing::{Class, Failure, Move, Told, Walk};
 
 #[test]
 fn the_steps_are_tried_in_order_until_one_answers() {
@@ -92,6 +92,10 @@ fn a_cooling_step_is_skipped_and_says_so() {
     assert!(reports[0].skipped && !reports[0].success);
     assert_eq!(reports[0].class, Some(Class::RateLimited));
     assert_eq!(reports[0].retry_after, Some(Duration::from_secs(20)));
+    assert_eq!(
+        reports[0].message.as_deref(),
+        Some("cooling down for 20.0 s after rate_limited")
+    );
     assert_eq!(reports[1].step_index, 1);
 }
 
@@ -279,4 +283,29 @@ fn fallbacks_are_the_other_steps_seen() {
         world.fail(&mut walk, attempt, failure(Class::RateLimited));
     }
     panic!("step 2 was not tried");
+}
+
+/// What people are shown must be what the next request does.
+#[test]
+fn the_first_step_is_foretold_without_taking_it() {
+    let (route, mut world) = chain(3);
+    let foretold = |world: &World| Walk::first_step(&route, &world.ledger, world.now);
+    assert_eq!((foretold(&world), foretold(&world)), (Some(0), Some(0)));
+    let refusals = [
+        (0, stated(Class::RateLimited, 50)),
+        (1, failure(Class::ServerError)),
+    ];
+    world.request(&route, &refusals).unwrap();
+    assert_eq!(foretold(&world), Some(2));
+    assert_eq!(world.served_by(&route), Some(2));
+    // All are cooling: the one on a guess is tried anyway.
+    let refusals = [
+        (1, failure(Class::ServerError)),
+        (2, stated(Class::RateLimited, 50)),
+    ];
+    assert!(world.request(&route, &refusals).is_err());
+    assert_eq!(foretold(&world), Some(1));
+    let refusals = [(1, stated(Class::RateLimited, 50))];
+    assert!(world.request(&route, &refusals).is_err());
+    assert_eq!(foretold(&world), None);
 }

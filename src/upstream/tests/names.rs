@@ -73,7 +73,9 @@ fn a_name_without_addresses_is_unreachable_and_says_which() {
         |_: &str| Ok(Vec::new()),
         |_: &str| Err(io::Error::other("no such host")),
     ] {
-        let error = client_asking(lookup).call(get("http://API.example.com./", soon()));
+        let client = client_asking(lookup);
+        let error = client.call(get("http://API.example.com./", soon()));
+        assert_eq!(client.stats().dns_failures, 1);
         let error = error.unwrap_err();
         assert!(
             matches!(&error, CallError::Unreachable(why) if why.contains("api.example.com")),

@@ -24,6 +24,18 @@ fn a_connection_is_used_again() {
     assert_eq!(provider.connections(), 1);
 }
 
+/// Handshakes are what a pool is there to spare; a broken one shows in this number only.
+#[test]
+fn new_and_used_connections_are_counted() {
+    let provider = Provider::new(keeps_alive);
+    let client = client();
+    assert!(twice(&client, &provider).iter().all(Result::is_ok));
+    let nobody = client.call(post("http://127.0.0.1:1/", b"{}"));
+    assert!(nobody.is_err());
+    let stats = client.stats();
+    assert_eq!((stats.new_connections, stats.reused_connections), (1, 1));
+}
+
 /// Servers close idle connections whenever they like; the client must not see it.
 #[test]
 fn a_pooled_connection_that_dies_under_a_call_is_replaced_once() {

@@ -25,7 +25,7 @@ refusals! { refused_and_closed;
     length_contradicted: post("Content-Length: 5\r\nContent-Length: 6\r\n", "123456") => 400 "INVALID_REQUEST";
     length_and_chunked: post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunked_and_length: post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
-    chunked_not_last: post("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n") => 501 "NOT_IMPLEMENTED";
+    chunked_not_last: post("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunked_twice: post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunked_behind_a_vertical_tab: post("Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_size_no_number: post("Transfer-Encoding: chunked\r\n", "xyz\r\n\r\n") => 400 "INVALID_REQUEST";

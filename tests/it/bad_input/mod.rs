@@ -4,6 +4,7 @@ mod body;
 mod framing;
 mod head;
 mod identity;
+mod reflected;
 
 use crate::support::client::Response;
 use crate::support::{Config, Connection, Gateway, Upstream, openai};

@@ -2,21 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::config;
 use crate::support::gateway::{chat, request};
+use crate::support::process::raise_descriptor_limit;
 use crate::support::{Connection, Gateway, Script, Signal, Upstream, openai};
-
-/// Allows this process, and the gateways it starts, as many descriptors as the system lets it.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    setrlimit(Resource::Nofile, raised).expect("up to the hard limit is always allowed");
-}
 
 /// The median of some polls, each on a connection of its own as monitors do it.
 fn health_latency(gateway: &Gateway) -> Duration {

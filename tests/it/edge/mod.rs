@@ -1,6 +1,7 @@
 //! Connections: how many, how long, how they are shared and how they end.
 
 mod crowd;
+mod disconnect;
 mod keep_alive;
 mod request;
 mod stop;

@@ -115,8 +115,7 @@ fn a_half_closing_client_gets_its_answer() {
     let gateway = config(&upstream).start();
     for stream in [false, true] {
         let mut connection = gateway.connect();
-        connection.send(chat(&openai::request("r", stream)));
-        connection.half_close();
+        connection.send_and_half_close(chat(&openai::request("r", stream)));
         let response = connection.response();
         assert_eq!(response.status, 200, "{response}");
     }

@@ -7,7 +7,7 @@ use rustix::process::Signal as Kill;
 
 use super::config;
 use crate::support::client::End;
-use crate::support::gateway::{chat, request};
+use crate::support::gateway::{chat, head, request};
 use crate::support::{PATIENCE, Script, Signal, Upstream, openai};
 
 /// A deployment must not break the answers that are on their way, nor wait for connections nobody uses.
@@ -83,24 +83,56 @@ fn sigint_finishes_what_is_in_flight() {
     in_flight_answers_are_finished(Kill::INT);
 }
 
-/// An answer that never ends does not keep the service manager waiting until it kills.
+/// Answers that never end do not keep the service manager waiting until it kills; and their clients are told, so that
+/// nobody takes half an answer for a whole one.
 #[test]
-fn stopping_takes_no_longer_than_its_timeout() {
-    let upstream = Upstream::always(Script::stream().event(&openai::text("one")).silence());
-    let mut gateway = config(&upstream).server("shutdown_timeout: 300ms").start();
-    let mut connection = gateway.connect();
-    connection.send(chat(&openai::request("r", true)));
-    let mut stream = connection.stream();
+fn what_does_not_finish_in_time_ends_with_an_error() {
+    let upstream = Upstream::answering(|request| {
+        if request.asks_for_a_stream() {
+            Script::stream().event(&openai::text("one")).silence()
+        } else {
+            Script::default().silence()
+        }
+    });
+    let mut gateway = config(&upstream).server("shutdown_timeout: 500ms").start();
+    let mut streamed = gateway.connect();
+    streamed.send(chat(&openai::request("r", true)));
+    let mut stream = streamed.stream();
     assert!(stream.event().is_some());
+    let mut plain = gateway.connect();
+    plain.send(chat(&openai::request("r", false)));
+    upstream.wait_for_requests(2);
+    let mut sending = gateway.connect();
+    let expecting = [("Content-Length", "9"), ("Expect", "100-continue")];
+    sending.send(head("POST", "/v1/chat/completions", &expecting));
+    assert_eq!(sending.response().status, 100);
+    let mut half_closed = gateway.connect();
+    half_closed.send_and_half_close(chat(&openai::request("r", false)));
+    upstream.wait_for_requests(3);
+
     let begun = Instant::now();
     gateway.signal(Kill::TERM);
-    gateway.wait();
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    let event = stream.event().expect("a last event").json();
+    assert_eq!(event["error"]["code"], "OVERLOADED", "{event}");
+    assert!(stream.event().is_none(), "and no [DONE]");
+    assert_eq!(stream.end, Some(End::Complete));
+    for connection in [&mut plain, &mut sending] {
+        let response = connection.response();
+        assert_eq!(response.status, 503, "{response}");
+        assert_eq!(response.header("retry-after"), Some("1"), "{response}");
+    }
     assert!(
-        took >= Duration::from_millis(250),
+        half_closed.is_closed(),
+        "it cannot be told and must not hang"
+    );
+    assert_eq!(gateway.wait(), Some(0));
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(400),
         "it did not wait: {took:?}"
     );
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    gateway.wait_for_log(|line| line["msg"] == "stopped" && line["unfinished"] == 4);
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn interim_answers_come_first() {
 fn large_headers_and_old_versions() {
     let body = openai::answer("hello");
     let filler = "x".repeat(1000);
-    let many: Vec<(&str, &str)> = std::iter::repeat_n(("X-Filler", filler.as_str()), 15).collect();
+    let many: Vec<(&str, &str)> = std::iter::repeat_n(("X-Filler", filler.as_str()), 60).collect();
     let old = format!("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
     let no_reason = format!(
         "HTTP/1.1 200\r\ncontent-length:{}\r\n\r\n{body}",

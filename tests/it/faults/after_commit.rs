@@ -88,6 +88,10 @@ broken_streams! {
     an_event_that_is_no_json: begun().event("{{{").done();
     /// A proxy in between timed out and closed properly: neither a finish_reason nor `[DONE]` was seen.
     a_clean_end_that_is_none: begun().last_chunk();
+    /// One of two choices has finished, the other one is in the middle of its sentence.
+    a_clean_end_for_one_choice_of_two: begun()
+        .event(&openai::chunk_of(json!([{"index": 1, "delta": {"content": ""}, "finish_reason": "stop"}])))
+        .last_chunk();
 }
 
 /// The provider's own words reach the client.

@@ -91,7 +91,44 @@ final_statuses! {
     dead_does_not_mask_a_rate_limit: [Dead, Says(429)] => 429;
     silence_does_not_mask_a_rejection: [Silent, Says(400)] => 400;
     silence_does_not_mask_what_is_too_large: [Says(413), Silent] => 413;
+    silence_does_not_mask_a_rate_limit: [Silent, Says(429), Dead] => 429;
+    dead_does_not_mask_a_missing_model: [Says(404), Dead] => 404;
+    a_quota_is_a_limit: [Says(402)] => 429;
+    a_code_beats_a_status: [SaysCode(400, "insufficient_quota"), SaysCode(403, "billing_not_active")] => 429;
+    rejected_and_too_large: [Says(400), Says(413)] => 502;
+    rejected_and_without_the_model: [Says(404), Says(400)] => 502;
     dead_and_silent: [Dead, Silent] => 502;
+}
+
+/// What cools has not answered this request: it masks nothing, and it is no reason to say "come back later" when another
+/// step says that the request is wrong.
+#[test]
+fn what_is_cooling_masks_nothing() {
+    for (cooling, status, expected) in [
+        (429, 400, 400),
+        (503, 413, 413),
+        (503, 429, 429),
+        (429, 500, 502),
+    ] {
+        let wait = [("Retry-After", "60")];
+        let a = Upstream::always(Script::body(cooling, &wait, openai::error("no", "x")));
+        let b = Upstream::saying("from b");
+        let gateway = Config::new()
+            .provider("a", &a)
+            .provider("b", &b)
+            .route("r", [("a", "m"), ("b", "m")])
+            .start();
+        assert_eq!(gateway.ask("r", false).status, 200);
+        b.then(Script::json(status, &openai::error("no", "x")));
+        let response = gateway.ask("r", false);
+        assert_eq!(response.status, expected, "{response}");
+        assert_eq!(response.steps()[0]["skipped"], true, "{response}");
+        assert_eq!(
+            response.header("retry-after").is_some(),
+            expected == 429,
+            "{response}"
+        );
+    }
 }
 
 /// A client can only mend its request if it hears what is wrong with it.

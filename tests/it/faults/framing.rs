@@ -80,6 +80,18 @@ faults! {
     no_body_at_all: "bad_response", odd(&[("Content-Length", "0")], "");
     headers_without_end: "bad_response", Upstream::always(
         Script::raw("HTTP/1.1 200 OK\r\n").flood("X-Filler: 0123456789012345678901234567890123456789\r\n", 40_000));
+    /// Whole, and more than anybody needs to say.
+    headers_of_64_kilobytes: "bad_response", {
+        let filler = "x".repeat(1000);
+        let fields = |kind| {
+            let mut fields = vec![("X-Filler", filler.as_str()); 66];
+            fields.push(kind);
+            fields
+        };
+        either(
+            Script::body(200, &fields(JSON), openai::answer("from a")),
+            Script::body(200, &fields(EVENTS), format!("data: {}\n\ndata: [DONE]\n\n", openai::text("from a"))))
+    };
     gzip_not_asked_for: "bad_response", either(
         Script::body(200, &[JSON, ("Content-Encoding", "gzip")], b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0"),
         Script::body(200, &[EVENTS, ("Content-Encoding", "gzip")], b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0"));

@@ -3,8 +3,10 @@
 mod accepted;
 mod after_commit;
 mod answers;
+mod cuts;
 mod final_status;
 mod framing;
+mod held_back;
 mod statuses;
 mod streams;
 mod transport;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{set_socket_linger, set_tcp_cork};
 use serde_json::Value;
 
 use super::PATIENCE;
@@ -98,6 +99,40 @@ impl Connection {
             Ok(end) => end,
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
+    }
+
+    pub fn socket(&self) -> &TcpStream {
+        self.input.source()
+    }
+
+    /// A whole answer, or `None` where the gateway has closed without one.
+    pub fn response_or_reset(&mut self) -> Option<Response> {
+        let mut byte = [0];
+        match self.socket().peek(&mut byte) {
+            Ok(0) => None,
+            Ok(_) => Some(self.response()),
+            Err(error) if timed_out(&error) => panic!("no answer within the time"),
+            Err(_) => None,
+        }
+    }
+
+    /// Waits until the gateway has ended the connection, whatever it said before.
+    pub fn wait_for_reset(&mut self) {
+        let ended = io::copy(self.input.source_mut(), &mut io::sink());
+        let alive = ended.as_ref().is_err_and(timed_out);
+        assert!(!alive, "still open");
+    }
+
+    /// Sends what fits into one packet, with the end of this side in the same one: there is no moment between them.
+    pub fn send_and_half_close(&mut self, bytes: impl AsRef<[u8]>) {
+        set_tcp_cork(self.socket(), true).unwrap();
+        self.send(bytes);
+        self.half_close();
+    }
+
+    /// Ends the connection with a RST.
+    pub fn reset(self) {
+        set_socket_linger(self.socket(), Some(Duration::ZERO)).unwrap();
     }
 
     pub fn half_close(&mut self) {

@@ -1,6 +1,7 @@
 //! Configuration files for tests.
 
 use super::gateway::Gateway;
+use super::process::command_behind;
 use super::upstream::{ClosedPort, Upstream};
 
 /// The client's key in every test.
@@ -158,6 +159,11 @@ impl Config {
             self.providers, self.routes
         ));
         text
+    }
+
+    /// Starts it from a shell; see [`command_behind`].
+    pub fn start_behind(&self, commands: &str) -> Gateway {
+        Gateway::by(command_behind(commands), &self.text(), &self.environment)
     }
 
     pub fn start(&self) -> Gateway {

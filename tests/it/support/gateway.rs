@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal};
@@ -17,20 +17,31 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub output: Output,
     child: Child,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gateway {
     /// Starts with this configuration and waits until it listens.
     pub fn with(config: &str, environment: &[(String, String)]) -> Self {
+        Self::by(command(), config, environment)
+    }
+
+    /// The same with this command, which lacks but its arguments.
+    pub fn by(mut command: Command, config: &str, environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let file = folder.file("config.yaml", config);
-        let mut child = command()
+        command
             .arg("--config")
             .arg(file)
             .envs(environment.iter().cloned())
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        Self::running(command, folder)
+    }
+
+    /// Starts this command and waits until it listens.
+    pub fn running(mut command: Command, folder: Folder) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -45,14 +56,23 @@ impl Gateway {
         });
         let Some(address) = address else {
             drop(child.kill());
-            panic!("not listening:\n{config}\n{}", output.text());
+            panic!("{command:?} is not listening:\n{}", output.text());
         };
         Self {
             address,
             output,
             child,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Puts another configuration in the place of the one it was started with; it is told by a signal.
+    pub fn rewrite(&self, config: &str) {
+        self.folder.file("config.yaml", config);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn connect(&self) -> Connection {
@@ -94,13 +114,27 @@ impl Gateway {
         found.unwrap_or_else(|| panic!("no such line in\n{}", self.output.text()))
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory it has held at once, in bytes.
     pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:") * 1024
+    }
+
+    /// The memory it holds now, in bytes, and the number of its threads.
+    pub fn memory_and_threads(&self) -> (usize, usize) {
+        (self.status("VmRSS:") * 1024, self.status("Threads:"))
+    }
+
+    fn status(&self, name: &str) -> usize {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(path).expect("a running process");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok());
-        kilobytes.expect("a peak") * 1024
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name}"))
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -1,7 +1,9 @@
 //! The two ends of the gateway and the gateway itself, all scriptable.
 
 pub mod client;
+pub mod collector;
 pub mod config;
+pub mod exposition;
 pub mod gateway;
 pub mod mock;
 pub mod openai;
@@ -14,7 +16,9 @@ pub mod wire;
 mod smoke;
 
 pub use client::{Connection, End, Response};
+pub use collector::Collector;
 pub use config::{Config, Step};
+pub use exposition::Exposition;
 pub use gateway::Gateway;
 pub use script::Script;
 pub use signal::Signal;

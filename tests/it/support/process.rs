@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::PATIENCE;
 
 /// The binary under test without the environment of whoever runs the tests: proxy variables, for one.
@@ -19,6 +21,34 @@ pub fn command() -> Command {
     let mut command = Command::new(binary);
     command.env_clear();
     command
+}
+
+/// The same, started by a shell after these commands, such as `ulimit -n 64`. `"$@"` is the binary with its arguments.
+pub fn command_behind(commands: &str) -> Command {
+    let binary = command().get_program().to_owned();
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().arg("-c").arg(commands).arg("sh");
+    command.arg(binary);
+    command
+}
+
+/// Whether the tests that take long are wanted; otherwise says so.
+pub fn has_time() -> bool {
+    let has_time = std::env::var_os("AI_GATEWAY_LONG_TESTS").is_some();
+    if !has_time {
+        println!("skipped: it takes long (./ops.sh test --long)");
+    }
+    has_time
+}
+
+/// Allows this process, and those it starts, as many descriptors as the system lets it.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the hard limit is always allowed");
 }
 
 /// A folder of its own, removed in the end.
@@ -80,6 +110,16 @@ impl Output {
 
     pub fn text(&self) -> String {
         self.0.0.lock().unwrap().all.join("\n")
+    }
+
+    /// Waits until both outputs have ended.
+    pub fn wait_for_end(&self) {
+        let lines = self.0.0.lock().unwrap();
+        let ended = self
+            .0
+            .1
+            .wait_timeout_while(lines, PATIENCE, |lines| lines.ended < 2);
+        assert!(!ended.unwrap().1.timed_out(), "its outputs do not end");
     }
 
     /// Waits for a line this makes something of; `None` when the process ended or the time is over.

@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# The server: how to reach it, and the systemd service there. Sourced.
+
+ssh_options=()
+server=
+
+# Reads the settings and opens one connection that all further ones share.
+connect() {
+    load_settings
+    local host key known control
+    host=$(setting SSH_HOST)
+    [ -n "$host" ] || die 'SSH_HOST is not set: put it into .env or before the command' 64
+    server=$(setting SSH_USER root)@$host
+    # A socket, no secret. Its path has to be short.
+    control=$(mktemp -d /tmp/ops.XXXXXX)
+    on_exit rm -rf "$control"
+    ssh_options=(-p "$(setting SSH_PORT 22)" -o ConnectTimeout=15 -o ServerAliveInterval=15
+        -o StrictHostKeyChecking=accept-new -o "ControlPath=$control/%C")
+    key=$(setting SSH_KEY)
+    if [ -n "$key" ]; then
+        key=${key/#\~\//$HOME/}
+        [ -r "$key" ] || die "SSH_KEY: cannot read $key" 66
+        ssh_options+=(-i "$key" -o IdentitiesOnly=yes)
+    fi
+    known=$(setting SSH_KNOWN_HOSTS)
+    [ -z "$known" ] || ssh_options+=(-o "UserKnownHostsFile=$known")
+    ssh "${ssh_options[@]}" -o ControlMaster=yes -o ControlPersist=yes -fN "$server" ||
+        die "cannot log in to $server"
+    on_exit ssh "${ssh_options[@]}" -O exit -q "$server"
+}
+
+# on_server COMMAND [ARGUMENT ...]: as root there; standard input goes with it. Nothing secret belongs in the arguments.
+on_server() {
+    local words
+    printf -v words '%q ' "$@"
+    # shellcheck disable=SC2029 # Quoted for the shell there.
+    ssh "${ssh_options[@]}" "$server" "if [ \"\$(id -u)\" -eq 0 ]; then $words; else sudo -n $words; fi"
+}
+
+# A folder for what is about to be installed, for nobody else's eyes and not in /tmp.
+staging_folder() {
+    local folder
+    mkdir -p target
+    folder=$(mktemp -d "$PWD/target/stage.XXXXXX")
+    printf '%s' "$folder"
+}
+
+# stage FOLDER BINARY: lays out what ops/service.sh installs.
+stage() {
+    on_exit rm -rf "$1"
+    load_settings
+    install -m 755 "$2" "$1/ai-gateway"
+    install -m 644 systemd/ai-gateway.service systemd/ai-gateway.socket "$1/"
+    install -m 755 ops/service.sh "$1/"
+    [ ! -e config.yaml ] || install -m 600 config.yaml "$1/config.yaml"
+    (umask 077 && print_env >"$1/env")
+    [ -e .env ] || rm "$1/env"
+}
+
+# The binary for a server: built here if it is of the same kind.
+binary_for() {
+    local machine=$1
+    case $(uname -m) in
+    "$machine")
+        build_release
+        binary release
+        ;;
+    *)
+        build_release_for "$machine"
+        binary release "$machine-unknown-linux-gnu"
+        ;;
+    esac
+}
+
+cmd_deploy() {
+    local file='' staged there
+    if [ "${1:-}" = --binary ]; then
+        file=${2:?--binary needs a file}
+    elif [ $# -gt 0 ]; then
+        die "deploy does not know $1" 64
+    fi
+    [ -e config.yaml ] || die 'there is no config.yaml: cp config.yaml.example config.yaml, and edit it' 66
+    connect
+    say "deploying to $server"
+    # shellcheck disable=SC2016 # The server's shell has its own HOME.
+    there=$(on_server bash -c 'umask 077; [ -d /run/systemd/system ] || exit 69; mktemp -d "$HOME/.ai-gateway.XXXXXX"') ||
+        die "$server does not run systemd, or its root has no home"
+    on_exit on_server rm -rf "$there"
+    [ -n "$file" ] || file=$(binary_for "$(on_server uname -m)")
+    staged=$(staging_folder)
+    stage "$staged" "$file"
+    say "uploading $(wc -c <"$file") bytes"
+    tar -C "$staged" --owner=0 --group=0 -cz . | on_server tar -C "$there" -xz
+    on_server bash "$there/service.sh" deploy "$there" || die "deploying to $server failed"
+    say "deployed to $server"
+}
+
+# Where logs and status are asked for: on the server if one is set, else here.
+somewhere() {
+    load_settings
+    if [ -n "$(setting SSH_HOST)" ]; then
+        connect
+        on_server "$@"
+    else
+        as_root "$@"
+    fi
+}
+
+cmd_logs() {
+    if [ "${1:-}" = --docker ]; then
+        shift
+        in_compose_folder logs -f "$@"
+    else
+        somewhere journalctl -u ai-gateway -o cat "${@:--f}"
+    fi
+}
+
+cmd_status() {
+    if [ "${1:-}" = --docker ]; then
+        in_compose_folder ps
+    else
+        somewhere systemctl --no-pager status ai-gateway.service ai-gateway.socket || true
+        somewhere /usr/local/bin/ai-gateway --version
+    fi
+}

@@ -1,0 +1,134 @@
+//! Ranges of IP addresses: `10.0.0.0/8`, `::1`.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::reader::Value;
+
+/// An address, or all that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    is_ipv4: bool,
+    /// With the bits beyond the mask cleared.
+    bits: u128,
+    mask: u128,
+}
+
+impl Network {
+    /// Whether the address lies in it. An IPv4 address is in no range of IPv6, mapped or not.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        address.is_ipv4() == self.is_ipv4 && bits(address) & self.mask == self.bits
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix: u32 = match prefix {
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().ok().filter(|prefix| *prefix <= width)?
+            }
+            Some(_) => return None,
+            None => width,
+        };
+        // Shifting out all bits of a number is no shift: an empty prefix has an empty mask.
+        let mask = u128::MAX.checked_shl(width - prefix).unwrap_or_default();
+        Some(Self {
+            is_ipv4: address.is_ipv4(),
+            bits: bits(address) & mask,
+            mask,
+        })
+    }
+}
+
+/// For those who build a configuration themselves.
+impl FromStr for Network {
+    type Err = NoNetwork;
+
+    fn from_str(text: &str) -> Result<Self, NoNetwork> {
+        Self::read(text).ok_or(NoNetwork)
+    }
+}
+
+/// What was given is no address or range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoNetwork;
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// The ranges of a list, or of a single one.
+pub(super) fn networks(value: &Value) -> Vec<Network> {
+    let listed = if value.is_list() {
+        value.list().unwrap_or_default()
+    } else {
+        vec![value.clone()]
+    };
+    listed.iter().filter_map(network).collect()
+}
+
+fn network(value: &Value) -> Option<Network> {
+    let text = value.filled()?;
+    let network = Network::read(&text.content);
+    if network.is_none() {
+        value.report(format!(
+            "{} is no address or range such as 127.0.0.1, 10.0.0.0/8 or fd00::/8",
+            text.quoted()
+        ));
+    }
+    network
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_in_the_ranges_that_share_their_first_bits() {
+        for (network, address, expected) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.1.2.3/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("192.168.4.128/25", "192.168.4.127", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "::1", false),
+            ("::/0", "203.0.113.9", false),
+            ("::/0", "2001:db8::1", true),
+            ("fd00::/8", "fdff::1", true),
+            ("fd00::/8", "fe80::1", false),
+            ("::1", "::1", true),
+        ] {
+            let parsed: Network = network.parse().unwrap();
+            assert_eq!(
+                parsed.contains(address.parse().unwrap()),
+                expected,
+                "{address} in {network}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for text in [
+            "",
+            "localhost",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10/8",
+            "::1/129",
+            "10.0.0.0/+8",
+            "1.2.3.4:80",
+        ] {
+            assert_eq!(Network::read(text), None, "{text}");
+        }
+    }
+}

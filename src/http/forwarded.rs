@@ -1,0 +1,101 @@
+//! Who asks, behind proxies.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::Network;
+
+use super::head::Head;
+
+/// The address of the client: the connection's other end or, while that is a trusted proxy, whom it says it speaks for.
+///
+/// Each proxy adds the address it sees to the right end of `X-Forwarded-For`, behind whatever came in. So it is read
+/// from the right up to the first address that is not a proxy's: what stands left of it was written by that client, who
+/// may write what it likes.
+pub(super) fn client_address(peer: IpAddr, head: &Head, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut client = peer;
+    if !is_trusted(client) {
+        return client;
+    }
+    let mut lists: Vec<&[u8]> = head
+        .fields()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"))
+        .map(|(_, value)| value)
+        .collect();
+    // Several fields are one list in their order (RFC 9110 section 5.3).
+    while let Some(list) = lists.pop() {
+        for entry in list.rsplit(|byte| *byte == b',') {
+            // Whoever wrote something else is the last one known.
+            let Some(address) = address(entry.trim_ascii()) else {
+                return client;
+            };
+            client = address;
+            if !is_trusted(client) {
+                return client;
+            }
+        }
+    }
+    client
+}
+
+/// Some proxies add the port (Azure's does).
+fn address(entry: &[u8]) -> Option<IpAddr> {
+    let entry = std::str::from_utf8(entry).ok()?;
+    let address: Option<IpAddr> = entry.parse().ok();
+    let with_port = || entry.parse().ok().map(|address: SocketAddr| address.ip());
+    address
+        .or_else(with_port)
+        .map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    /// `10.0.0.0/8` is trusted.
+    fn client(peer: &str, fields: &[&str]) -> String {
+        let fields: String = fields
+            .iter()
+            .map(|value| format!("X-Forwarded-For: {value}\r\n"))
+            .collect();
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let head = Head::parse(head.as_bytes(), &config::Server::default()).unwrap();
+        let trusted = trusted();
+        client_address(peer.parse().unwrap(), &head, &trusted).to_string()
+    }
+
+    fn trusted() -> Vec<Network> {
+        vec!["10.0.0.0/8".parse().unwrap()]
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        assert_eq!(client("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_last_address_that_is_no_proxy_is_the_client() {
+        for (fields, expected) in [
+            (&["198.51.100.7"][..], "198.51.100.7"),
+            (&["203.0.113.1, 198.51.100.7"], "198.51.100.7"),
+            (&["198.51.100.7, 10.0.0.2,10.0.0.3"], "198.51.100.7"),
+            (&["203.0.113.1", "198.51.100.7 , 10.0.0.2"], "198.51.100.7"),
+            (&["198.51.100.7", "10.0.0.2"], "198.51.100.7"),
+            (&["198.51.100.7:4711"], "198.51.100.7"),
+            (&["[2001:db8::7]:4711"], "2001:db8::7"),
+            (&["2001:db8::7"], "2001:db8::7"),
+            (&["::ffff:198.51.100.7"], "198.51.100.7"),
+            // All are proxies: the farthest one asks for itself.
+            (&["10.0.0.7, 10.0.0.2"], "10.0.0.7"),
+            (&[], "10.0.0.1"),
+            // A client that could be anybody counts as the proxy nearest to it.
+            (&["unknown, 10.0.0.2"], "10.0.0.2"),
+            (&["198.51.100.7, unknown"], "10.0.0.1"),
+            (&[""], "10.0.0.1"),
+            (&["\u{e9}"], "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", fields), expected, "{fields:?}");
+        }
+    }
+}

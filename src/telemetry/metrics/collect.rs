@@ -1,0 +1,214 @@
+//! From the instruments to families.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use crate::routing::Class;
+
+use super::cells::{DURATIONS, Distribution, Histogram};
+use super::family::{Family, Kind, Unit, Value};
+use super::{Answers, Lane, Metrics, Route};
+
+/// What the `class` label says of an attempt that was answered.
+const ANSWERED: &str = "answered";
+
+/// The conventions' name for what all of this is about.
+const OPERATION: (&str, &str) = ("gen_ai.operation.name", "chat");
+
+impl Metrics {
+    /// Every instrument. Combinations of route and status, or of step and class, that never occurred are left out.
+    pub fn families(&self) -> Vec<Family> {
+        let mut families = self.of_requests();
+        families.extend(self.of_attempts());
+        families
+    }
+
+    fn of_requests(&self) -> Vec<Family> {
+        let mut requests = counter(
+            "ai_gateway.requests",
+            "Requests by how they were answered; without a route: all that is no chat completion, and refusals.",
+        );
+        let mut durations = seconds(
+            "ai_gateway.request.duration",
+            "From the head of a request to the end of its answer.",
+        );
+        let mut first_content = seconds(
+            "ai_gateway.request.time_to_first_content",
+            "From the head of a request to the first content of a streamed answer.",
+        );
+        let mut fallbacks = counter(
+            "ai_gateway.fallbacks",
+            "Steps that failed or were skipped before the one that answered.",
+        );
+        let mut broken = counter(
+            "ai_gateway.broken_streams",
+            "Streams that ended with an error after their first content.",
+        );
+        let routes = self
+            .routes
+            .iter()
+            .map(|route| (route.name.as_str(), &route.requests.answers));
+        for (route, answers) in routes.chain([("", &*self.elsewhere)]) {
+            push_answers(&mut requests, &mut durations, route, answers);
+        }
+        for route in &self.routes {
+            let labels = [("route", route.name.as_str())];
+            let load =
+                |count: &std::sync::atomic::AtomicU64| Value::Count(count.load(Ordering::Relaxed));
+            fallbacks.push(&labels, load(&route.requests.fallbacks));
+            broken.push(&labels, load(&route.requests.broken_streams));
+            push(
+                &mut first_content,
+                &labels,
+                route.requests.first_content.read(),
+            );
+        }
+        let in_flight = Family::single(
+            "ai_gateway.requests.in_flight",
+            Kind::Gauge,
+            Unit::Things,
+            "Requests being answered.",
+            Value::Level(self.in_flight() as f64),
+        );
+        vec![
+            requests,
+            durations,
+            first_content,
+            fallbacks,
+            broken,
+            in_flight,
+        ]
+    }
+
+    fn of_attempts(&self) -> Vec<Family> {
+        let mut attempts = counter(
+            "ai_gateway.attempts",
+            "Calls to providers by how they ended.",
+        );
+        let mut durations = seconds(
+            "gen_ai.client.operation.duration",
+            "From the call to a provider to the end of its answer.",
+        );
+        let mut first_chunk = seconds(
+            "gen_ai.client.operation.time_to_first_chunk",
+            "From the call to a provider to the first content of its stream.",
+        );
+        for ((provider, model), lanes) in self.targets() {
+            let target = [
+                OPERATION,
+                ("gen_ai.provider.name", provider),
+                ("gen_ai.request.model", model),
+            ];
+            for (class, duration) in outcomes(&lanes) {
+                let label = class.map_or(ANSWERED, Class::label);
+                if class.is_none() || duration.total() > 0 {
+                    let labels = [("provider", provider), ("model", model), ("class", label)];
+                    attempts.push(&labels, Value::Count(duration.total()));
+                }
+                match class {
+                    None => push(&mut durations, &target, duration),
+                    Some(class) => {
+                        let [operation, provider, model] = target;
+                        let labels = [operation, provider, model, ("error.type", class.label())];
+                        push(&mut durations, &labels, duration);
+                    }
+                }
+            }
+            push(
+                &mut first_chunk,
+                &target,
+                sum(lanes.iter().map(|lane| &lane.first_chunk)),
+            );
+        }
+        vec![attempts, durations, first_chunk, self.tokens()]
+    }
+
+    fn tokens(&self) -> Family {
+        let mut tokens = Family::new(
+            "gen_ai.client.token.usage",
+            Kind::Histogram,
+            Unit::Things,
+            "Tokens of answers, as their providers count them.",
+        );
+        for (route, lane) in self.lanes() {
+            for (kind, of_kind) in [
+                ("input", &lane.input_tokens),
+                ("output", &lane.output_tokens),
+            ] {
+                let labels = [
+                    OPERATION,
+                    ("gen_ai.provider.name", lane.provider.as_str()),
+                    ("gen_ai.request.model", lane.model.as_str()),
+                    ("gen_ai.token.type", kind),
+                    ("gateway.route", route.name.as_str()),
+                ];
+                push(&mut tokens, &labels, of_kind.read());
+            }
+        }
+        tokens
+    }
+
+    /// Every provider and model, with its lanes in all routes.
+    fn targets(&self) -> BTreeMap<(&str, &str), Vec<&Lane>> {
+        let mut targets: BTreeMap<_, Vec<&Lane>> = BTreeMap::new();
+        for (_, lane) in self.lanes() {
+            let target = (lane.provider.as_str(), lane.model.as_str());
+            targets.entry(target).or_default().push(lane);
+        }
+        targets
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = (&Route, &Lane)> {
+        let routes = self.routes.iter();
+        routes.flat_map(|route| route.lanes.iter().map(move |lane| (route, &**lane)))
+    }
+}
+
+fn counter(name: &'static str, help: &'static str) -> Family {
+    Family::new(name, Kind::Counter, Unit::Things, help)
+}
+
+fn seconds(name: &'static str, help: &'static str) -> Family {
+    Family::new(name, Kind::Histogram, Unit::Seconds, help)
+}
+
+/// A distribution of nothing takes up seventeen lines, and tells nothing.
+fn push(family: &mut Family, labels: &[(&'static str, &str)], distribution: Distribution) {
+    if distribution.total() > 0 {
+        family.push(labels, Value::Distribution(Box::new(distribution)));
+    }
+}
+
+fn push_answers(requests: &mut Family, durations: &mut Family, route: &str, answers: &Answers) {
+    for stream in [false, true] {
+        let answered = answers.of(stream);
+        let stream = if stream { "true" } else { "false" };
+        for (status, count) in answered.statuses() {
+            // The usual one is there from the start: a rate needs a zero to begin with.
+            if count > 0 || (status == 200 && !route.is_empty()) {
+                let labels = [
+                    ("route", route),
+                    ("status", &*status.to_string()),
+                    ("stream", stream),
+                ];
+                requests.push(&labels, Value::Count(count));
+            }
+        }
+        let labels = [("route", route), ("stream", stream)];
+        push(durations, &labels, answered.duration.read());
+    }
+}
+
+/// The attempts of several lanes together, by their class.
+fn outcomes(lanes: &[&Lane]) -> Vec<(Option<Class>, Distribution)> {
+    let classes = std::iter::once(None).chain(Class::ALL.map(Some));
+    let of_class = |class| sum(lanes.iter().filter_map(|lane| lane.attempts(class)));
+    classes.map(|class| (class, of_class(class))).collect()
+}
+
+fn sum<'h>(histograms: impl Iterator<Item = &'h Histogram>) -> Distribution {
+    histograms.fold(Distribution::empty(&DURATIONS), |mut sum, histogram| {
+        sum.add(&histogram.read());
+        sum
+    })
+}

@@ -1,0 +1,85 @@
+//! Numbers with names, as every way out takes them.
+//!
+//! Names and labels are OpenTelemetry's (`gen_ai.client.operation.duration`, unit `s`); the Prometheus ones follow from
+//! them, see [`super::prometheus`].
+
+use super::cells::Distribution;
+
+/// All series of one instrument.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// With dots between its parts and without a unit.
+    pub name: &'static str,
+    /// One sentence for people.
+    pub help: &'static str,
+    pub kind: Kind,
+    pub unit: Unit,
+    pub series: Vec<Series>,
+}
+
+/// How the numbers of a family behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, until the process ends.
+    Counter,
+    /// How it is at the moment.
+    Gauge,
+    Histogram,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Things that the name says.
+    Things,
+    Seconds,
+    Bytes,
+}
+
+/// One combination of labels.
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub labels: Vec<(&'static str, String)>,
+    pub value: Value,
+}
+
+#[derive(Clone, Debug)]
+pub enum Value {
+    Count(u64),
+    Level(f64),
+    Distribution(Box<Distribution>),
+}
+
+impl Family {
+    pub fn new(name: &'static str, kind: Kind, unit: Unit, help: &'static str) -> Self {
+        Self {
+            name,
+            help,
+            kind,
+            unit,
+            series: Vec::new(),
+        }
+    }
+
+    /// A family of one series without labels.
+    pub fn single(
+        name: &'static str,
+        kind: Kind,
+        unit: Unit,
+        help: &'static str,
+        value: Value,
+    ) -> Self {
+        let mut family = Self::new(name, kind, unit, help);
+        family.push(&[], value);
+        family
+    }
+
+    pub fn push(&mut self, labels: &[(&'static str, &str)], value: Value) {
+        let owned = labels
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        self.series.push(Series {
+            labels: owned.collect(),
+            value,
+        });
+    }
+}

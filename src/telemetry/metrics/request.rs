@@ -1,0 +1,227 @@
+//! A request as the instruments see it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::openai::chunk::Usage;
+use crate::routing::Class;
+
+use super::{Lane, Metrics, Route};
+
+/// A request that is being answered. It counts as in flight until it is dropped.
+#[derive(Debug)]
+pub struct Request {
+    metrics: Arc<Metrics>,
+    /// The place of its route, once it has one.
+    route: Option<usize>,
+    ended: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// 499 for a client that went away.
+    pub status: u16,
+    pub stream: bool,
+    pub duration: Duration,
+    /// Steps that failed or were skipped before the one that answered.
+    pub fallbacks: usize,
+    /// The stream broke after its first content: the status was sent, and was wrong.
+    pub broken: bool,
+}
+
+impl Request {
+    pub(super) fn begin(metrics: Arc<Metrics>) -> Self {
+        metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self {
+            metrics,
+            route: None,
+            ended: false,
+        }
+    }
+
+    /// The request goes to a route.
+    pub fn takes(&mut self, route: &str) {
+        let routes = &self.metrics.routes;
+        self.route = routes.iter().position(|known| known.name == route);
+    }
+
+    /// A step's attempt has ended; `None` for the class is an answer.
+    pub fn attempt(&self, step_index: usize, outcome: Option<Class>, duration: Duration) {
+        let Some(lane) = self.lane(step_index) else {
+            return;
+        };
+        if let Some(durations) = lane.attempts(outcome) {
+            durations.time(duration);
+        }
+        match outcome {
+            None => lane.recent.success(self.metrics.minute(), duration),
+            // Nothing is known of what would have come.
+            Some(Class::Cancelled) => {}
+            Some(_) => lane.recent.failure(self.metrics.minute()),
+        }
+    }
+
+    /// The first content of a stream is there: how long after the request, and after the call to its provider.
+    pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
+        if let (Some(route), Some(lane)) = (self.route(), self.lane(step_index)) {
+            route.requests.first_content.time(of_request);
+            lane.first_chunk.time(of_attempt);
+        }
+    }
+
+    /// What the provider says the answer took.
+    pub fn tokens(&self, step_index: usize, usage: Usage) {
+        let Some(lane) = self.lane(step_index) else {
+            return;
+        };
+        let (input, output) = (usage.prompt_tokens, usage.completion_tokens);
+        input.inspect(|tokens| lane.input_tokens.count(*tokens));
+        output.inspect(|tokens| lane.output_tokens.count(*tokens));
+        let recent = &lane.recent;
+        recent.tokens(
+            self.metrics.minute(),
+            input.unwrap_or_default(),
+            output.unwrap_or_default(),
+        );
+    }
+
+    /// The answer is through, or the client is gone.
+    pub fn end(mut self, end: End) {
+        self.ended = true;
+        self.count(end);
+    }
+
+    fn count(&self, end: End) {
+        let answers = self
+            .route()
+            .map_or(&*self.metrics.elsewhere, |route| &route.requests.answers);
+        let answered = answers.of(end.stream);
+        if let Some(count) = answered.with_status(end.status) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        answered.duration.time(end.duration);
+        let Some(route) = self.route() else {
+            return;
+        };
+        route
+            .requests
+            .fallbacks
+            .fetch_add(end.fallbacks as u64, Ordering::Relaxed);
+        route
+            .requests
+            .broken_streams
+            .fetch_add(u64::from(end.broken), Ordering::Relaxed);
+        let minute = self.metrics.minute();
+        match end.status {
+            499 => {}
+            200..300 if !end.broken => route.requests.recent.success(minute, end.duration),
+            _ => route.requests.recent.failure(minute),
+        }
+    }
+
+    fn route(&self) -> Option<&Route> {
+        self.metrics.routes.get(self.route?)
+    }
+
+    fn lane(&self, step_index: usize) -> Option<&Lane> {
+        self.route()?.lane(step_index)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !self.ended {
+            // Its handler panicked, which the edge answers with 500.
+            self.count(End {
+                status: 500,
+                stream: false,
+                duration: Duration::ZERO,
+                fallbacks: 0,
+                broken: false,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prometheus;
+    use super::*;
+    use crate::config::{self, Config};
+
+    fn config(routes: &str) -> Config {
+        let text = format!(
+            "api_key: k\nproviders:\n  - {{name: p, base_url: http://p/v1}}\nroutes:\n{routes}"
+        );
+        let environment = std::collections::BTreeMap::<String, String>::new();
+        config::parse(&text, &environment).unwrap()
+    }
+
+    fn end(status: u16) -> End {
+        End {
+            status,
+            stream: false,
+            duration: Duration::from_millis(3),
+            fallbacks: 0,
+            broken: false,
+        }
+    }
+
+    /// The edge answers it with 500, which an alert on 500s must see.
+    #[test]
+    fn a_handler_that_panics_is_counted() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}]}\n",
+        )));
+        let mut request = metrics.begin();
+        request.takes("r");
+        assert_eq!(metrics.in_flight(), 1);
+        let panicking = std::thread::spawn(move || {
+            let _request = request;
+            panic!("in a test");
+        });
+        assert!(panicking.join().is_err());
+        assert_eq!(metrics.in_flight(), 0);
+        let text = prometheus::text(&metrics.families());
+        let line = "ai_gateway_requests_total{route=\"r\",status=\"500\",stream=\"false\"} 1\n";
+        assert!(text.contains(line), "{text}");
+    }
+
+    /// A status that nobody thought of must not be lost, nor make a series of its own.
+    #[test]
+    fn an_unforeseen_status_is_counted_all_the_same() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}]}\n",
+        )));
+        for status in [299, 599] {
+            metrics.begin().end(end(status));
+        }
+        let text = prometheus::text(&metrics.families());
+        let line = "ai_gateway_requests_total{route=\"\",status=\"0\",stream=\"false\"} 2\n";
+        assert!(text.contains(line), "{text}");
+    }
+
+    /// The same provider and model in two routes and twice in one: one series, or the whole scrape is refused.
+    #[test]
+    fn a_target_that_stands_in_many_places_is_one_series() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}, {provider: p, model: m, timeout: 1s}]}\n  \
+               - {name: s, steps: [{provider: p, model: m}]}\n",
+        )));
+        for (route, step_index) in [("r", 0), ("r", 1), ("s", 0)] {
+            let mut request = metrics.begin();
+            request.takes(route);
+            request.attempt(step_index, None, Duration::from_millis(1));
+            request.end(end(200));
+        }
+        let text = prometheus::text(&metrics.families());
+        let of = "ai_gateway_attempts_total{provider=\"p\",model=\"m\",class=\"answered\"}";
+        assert_eq!(text.matches(of).count(), 1, "{text}");
+        assert!(text.contains(&format!("{of} 3\n")), "{text}");
+        assert_eq!(metrics.step_lately("r", 1).unwrap().succeeded, 2);
+        assert_eq!(metrics.step_lately("s", 0).unwrap().succeeded, 1);
+    }
+}

@@ -1,0 +1,181 @@
+//! `ai-gateway explain ROUTE`: before blaming a provider one wants to see what the gateway would do, and what it is doing.
+
+use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::process::{Ended, Folder, command, run};
+use crate::support::{Config, Gateway, Script, Step, Upstream, openai};
+
+const KEYS: &str = "api_keys: [sk-Qx7vLm2Rt9Wz4Kp1-one1, sk-Hd8cNb3Yf6Gs5Ja0-two2, tooshort]";
+
+fn explain(route: &str, config: &str) -> Ended {
+    let folder = Folder::new();
+    folder.file("config.yaml", config);
+    let ended = run(command()
+        .args(["explain", route])
+        .current_dir(folder.path()));
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    ended
+}
+
+/// The same configuration with the port that the gateway was given.
+fn explain_running(route: &str, config: &Config, gateway: &Gateway) -> String {
+    let listen = format!("listen: {}", gateway.address);
+    let text = config.text().replace("listen: 127.0.0.1:0", &listen);
+    let ended = explain(route, &text);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    ended.stdout
+}
+
+/// The part that is about this step.
+fn part<'a>(text: &'a str, place: &str) -> &'a str {
+    let at = text
+        .find(place)
+        .unwrap_or_else(|| panic!("{place}: {text}"));
+    text[at..].split("\n\n").next().unwrap()
+}
+
+fn limited(fields: &[(&str, &str)]) -> Upstream {
+    Upstream::always(Script::body(429, fields, openai::error("no", "x")))
+}
+
+/// Nobody listens: what the file says is shown all the same.
+#[test]
+fn without_a_running_gateway() {
+    let config = Config::new()
+        .with("default_timeout: 45s")
+        .provider_with("a", "http://127.0.0.1:1/v1", &[KEYS])
+        .provider_with("b", "http://127.0.0.1:2/v1", &["strict_json_schema: true"])
+        .route_with(
+            "dynamic/n8n",
+            &["timeout: 2m"],
+            [
+                Step::new("a", "model-a")
+                    .with("timeout: 7s")
+                    .with("stall_timeout: 3s"),
+                Step::new("b", "model-b")
+                    .with("retries: 2")
+                    .with("step_cooldown: 9s")
+                    .with("conflict_resolution: tools")
+                    .with("thinking: true"),
+            ],
+        );
+    let closed = crate::support::ClosedPort::new();
+    let listen = format!("listen: {}", closed.address);
+    let text = config.text().replace("listen: 127.0.0.1:0", &listen);
+    let ended = explain("dynamic/n8n", &text);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let text = ended.stdout;
+    assert!(text.contains("all steps together: 120s"), "{text}");
+    assert!(text.contains("What is cooling is not known"), "{text}");
+    let (first, second) = (part(&text, "1. a/model-a"), part(&text, "2. b/model-b"));
+    for words in [
+        "timeout 7s",
+        "5s to connect",
+        "then 3s",
+        "cooldown as the provider says, else guessed",
+    ] {
+        assert!(first.contains(words), "{words}: {text}");
+    }
+    for words in [
+        "timeout 45s",
+        "from 9s on",
+        "retries 2",
+        "adapters",
+        "no key",
+    ] {
+        assert!(second.contains(words), "{words}: {text}");
+    }
+    assert!(first.ends_with("keys ***one1, ***two2, ***"), "{text}");
+    for key in [
+        "sk-Qx7vLm2Rt9Wz4Kp1",
+        "sk-Hd8cNb3Yf6Gs5Ja0",
+        "tooshort",
+        CLIENT_KEY,
+    ] {
+        let windows = key.as_bytes().windows(5);
+        for part in windows.map(|part| std::str::from_utf8(part).unwrap()) {
+            assert!(!text.contains(part), "{part} of a key: {text}");
+        }
+    }
+}
+
+/// Whoever mistypes a name wants to see the right ones.
+#[test]
+fn a_wrong_name_lists_the_right_ones() {
+    let config = Config::new()
+        .provider("a", "http://127.0.0.1:1/v1")
+        .route("dynamic/n8n", [("a", "m")])
+        .route("second", [("a", "m")]);
+    let ended = explain("dynamic/n9n", &config.text());
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for name in ["dynamic/n9n", "dynamic/n8n", "second"] {
+        assert!(ended.stderr.contains(name), "{name}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_running_gateway_tells_what_is_cooling_and_why() {
+    let stated = limited(&[("Retry-After", "630")]);
+    let guessed = Upstream::always(Script::json(503, "{}"));
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "90s"),
+    ];
+    let used_up = Upstream::always(Script::body(200, &fields, openai::answer("the last one")));
+    let config = Config::new()
+        .provider_with("stated", &stated, &[KEYS])
+        .provider("guessed", &guessed)
+        .provider("used-up", &used_up)
+        .provider("idle", "http://127.0.0.1:1/v1")
+        .route(
+            "r",
+            [
+                ("stated", "m"),
+                ("guessed", "m"),
+                ("used-up", "m"),
+                ("idle", "m"),
+            ],
+        );
+    let gateway = config.start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let text = explain_running("r", &config, &gateway);
+    let step = part(&text, "1. stated/m");
+    assert!(step.contains("now skipped"), "{text}");
+    for key in 1..=3 {
+        let words = format!("cooling: key and model {key}, rate_limited, 10m ");
+        assert!(step.contains(&words), "{words}: {text}");
+    }
+    assert!(step.contains("left (as the provider said)"), "{text}");
+    let step = part(&text, "2. guessed/m");
+    assert!(step.contains("now skipped"), "{text}");
+    assert!(step.contains("cooling: provider, server_error, "), "{text}");
+    assert!(step.contains(" s left (a guess)"), "{text}");
+    let step = part(&text, "3. used-up/m");
+    assert!(step.contains("rate_limited, 1m "), "{text}");
+    let step = part(&text, "4. idle/m");
+    assert!(
+        step.contains("now usable") && !step.contains("cooling:"),
+        "{text}"
+    );
+    assert!(!text.contains("not known"), "{text}");
+    for key in ["guessed", "used-up", "idle"].map(provider_key) {
+        assert!(!text.contains(&key) && !text.contains(CLIENT_KEY), "{text}");
+    }
+}
+
+/// What another configuration's gateway says of its steps would be a lie about these.
+#[test]
+fn another_configurations_gateway_is_not_believed() {
+    let a = limited(&[("Retry-After", "600")]);
+    let config =
+        |route: &str, model: &str| Config::new().provider("a", &a).route(route, [("a", model)]);
+    let gateway = config("r", "m").start();
+    assert_eq!(gateway.ask("r", false).status, 429);
+    let text = explain_running("other", &config("other", "m"), &gateway);
+    assert!(text.contains("no such route"), "{text}");
+    let text = explain_running("r", &config("r", "other"), &gateway);
+    assert!(!text.contains("rate_limited"), "{text}");
+    let stranger = config("r", "m").with("api_key: another-client-key");
+    let text = explain_running("r", &stranger, &gateway);
+    assert!(text.contains("not known") && text.contains("401"), "{text}");
+}

@@ -1,0 +1,201 @@
+//! SIGHUP: another configuration for new requests, the old one for those in flight.
+
+use rustix::process::Signal as Kill;
+
+use super::config;
+use crate::support::gateway::chat;
+use crate::support::process::{Folder, command, run};
+use crate::support::{Config, Exposition, Gateway, Script, Signal, Upstream, openai};
+
+fn reload(gateway: &Gateway, config: &str, outcome: &str) {
+    gateway.rewrite(config);
+    gateway.signal(Kill::HUP);
+    gateway.wait_for_log(|line| line["msg"] == outcome);
+}
+
+#[test]
+fn a_valid_configuration_takes_over_and_what_is_in_flight_ends_with_the_old_one() {
+    let go = Signal::new();
+    let old = Upstream::saying("unused");
+    old.then(
+        Script::stream()
+            .event(&openai::text("one"))
+            .await_signal(&go)
+            .event(&openai::text("two"))
+            .event(&openai::stop())
+            .done(),
+    );
+    let new = Upstream::saying("from the new one");
+    let gateway = config(&old).start();
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert!(stream.event().is_some());
+
+    let with_more = config(&new).route("added", [("a", "model-b")]);
+    reload(&gateway, &with_more.text(), "reloaded");
+    for route in ["r", "added"] {
+        let response = gateway.ask(route, false);
+        assert_eq!(openai::content(&response.json()), "from the new one");
+    }
+    go.give();
+    let mut rest = Vec::new();
+    while let Some(event) = stream.event() {
+        rest.push(event.data);
+    }
+    assert_eq!(rest.last().map(String::as_str), Some("[DONE]"));
+    assert_eq!(old.requests().len(), 1);
+}
+
+/// The keys of clients are part of it: one that was taken away must not work any more.
+#[test]
+fn a_key_that_is_gone_is_refused_from_then_on() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let other_key = config(&upstream).with("api_key: another-client-key-1");
+    reload(&gateway, &other_key.text(), "reloaded");
+    assert_eq!(gateway.ask("r", false).status, 401);
+}
+
+#[test]
+fn an_invalid_configuration_is_refused_with_all_its_errors_and_the_old_one_serves_on() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    let refused = "the new configuration is refused";
+    let wrong = config(&upstream)
+        .with("defualt_timeout: 30s")
+        .route("s", [("nobody", "m")]);
+    reload(&gateway, &wrong.text(), refused);
+    for word in ["default_timeout", "nobody"] {
+        gateway.wait_for_log(|line| {
+            line["msg"] == refused && line["error"].as_str().is_some_and(|e| e.contains(word))
+        });
+    }
+    assert_eq!(gateway.ask("r", false).status, 200);
+
+    // The service is not stuck with it: the mended file is taken.
+    let mended = config(&upstream).route("s", [("a", "m")]);
+    reload(&gateway, &mended.text(), "reloaded");
+    assert_eq!(gateway.ask("s", false).status, 200);
+}
+
+/// A provider that has said "in 60 s" has said so to the gateway, not to a configuration.
+#[test]
+fn what_is_cooling_stays_so() {
+    let limited = Upstream::always(Script::body(
+        429,
+        &[("Retry-After", "60")],
+        openai::error("slow down", "rate_limit_exceeded"),
+    ));
+    let other = Upstream::saying("from b");
+    let two_steps = || {
+        Config::new()
+            .provider("a", &limited)
+            .provider("b", &other)
+            .route("r", [("a", "model-a"), ("b", "model-b")])
+    };
+    let gateway = two_steps().start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    assert_eq!(limited.requests().len(), 1);
+    // In another order, so that no place in a list is taken for another.
+    let reordered = Config::new()
+        .provider("b", &other)
+        .provider("a", &limited)
+        .route("r", [("a", "model-a"), ("b", "model-b")]);
+    reload(&gateway, &reordered.text(), "reloaded");
+    let response = gateway.ask("r", false);
+    assert_eq!(response.header("x-routed-via"), Some("b/model-b"));
+    assert_eq!(limited.requests().len(), 1, "it was asked again");
+}
+
+#[test]
+fn what_takes_a_restart_is_said() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    let elsewhere = config(&upstream)
+        .text()
+        .replace("127.0.0.1:0", "127.0.0.1:1");
+    reload(&gateway, &elsewhere, "takes effect with a restart");
+    let line = gateway.wait_for_log(|line| line["msg"] == "takes effect with a restart");
+    assert_eq!(line["settings"], "listen (or port)");
+    assert_eq!(gateway.ask("r", false).status, 200);
+}
+
+#[test]
+fn the_command_finds_the_process_that_systemd_names() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    gateway.rewrite(&config(&upstream).route("s", [("a", "m")]).text());
+    let ended = run(command()
+        .arg("reload")
+        .env("MAINPID", gateway.pid().to_string()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    gateway.wait_for_log(|line| line["msg"] == "reloaded");
+    assert_eq!(gateway.ask("s", false).status, 200);
+}
+
+/// Whoever asks for a reload hears what came of it, not only that it was asked for.
+#[test]
+fn the_command_finds_the_process_by_its_file_and_says_what_came_of_it() {
+    let upstream = Upstream::saying("fine");
+    let folder = Folder::new();
+    let directory = folder.path().to_string_lossy().into_owned();
+    let mut gateway = config(&upstream)
+        .environment("RUNTIME_DIRECTORY", &directory)
+        .start();
+    let reload = || run(command().arg("reload").env("RUNTIME_DIRECTORY", &directory));
+    gateway.rewrite(&config(&upstream).route("s", [("a", "m")]).text());
+    let ended = reload();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(gateway.ask("s", false).status, 200, "it has waited");
+    gateway.rewrite(&config(&upstream).with("one: 1").with("two: 2").text());
+    let ended = reload();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for word in ["old configuration stays", "one: ", "two: "] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    gateway.rewrite(&config(&upstream).text());
+    assert_eq!(reload().code, Some(0));
+
+    gateway.signal(Kill::TERM);
+    assert_eq!(gateway.wait(), Some(0));
+    let ended = reload();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("kill -HUP"), "{}", ended.stderr);
+}
+
+/// Dashboards and the status page must not forget the last quarter of an hour with every edit, nor the stream that is
+/// under way meanwhile.
+#[test]
+fn what_is_counted_goes_on() {
+    let go = Signal::new();
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let plain = r#"ai_gateway_requests_total{route="r",status="200",stream="false"}"#;
+    Exposition::once(&gateway, |read| read.get(plain) == Some(1.0));
+    let held = Script::stream().event(&openai::text("one"));
+    upstream.then(held.await_signal(&go).event(&openai::stop()).done());
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert!(stream.event().is_some());
+
+    let with_more = config(&upstream).route("added", [("a", "model-b")]);
+    reload(&gateway, &with_more.text(), "reloaded");
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let read = Exposition::once(&gateway, |read| read.get(plain) == Some(2.0));
+    assert_eq!(read.value("ai_gateway_requests_in_flight"), 1.0);
+    go.give();
+    while stream.event().is_some() {}
+    let streamed = r#"ai_gateway_requests_total{route="r",status="200",stream="true"}"#;
+    let read = Exposition::once(&gateway, |read| read.get(streamed) == Some(1.0));
+    assert_eq!(read.value("ai_gateway_requests_in_flight"), 0.0);
+    assert_eq!(
+        read.sum("ai_gateway_attempts_total", &["class=\"answered\""]),
+        3.0
+    );
+    let status = gateway.get("/v1/diagnostics/status").json();
+    assert_eq!(status["routes"][0]["recent"]["succeeded"], 3, "{status}");
+}
