@@ -121,7 +121,7 @@ fn what_is_rejected_in_part_is_told() {
         line["error"].as_str().unwrap().contains("too old"),
         "{line}"
     );
-    let metrics = gateway.get("/metrics").to_string();
+    let metrics = gateway.get("/metrics").text();
     let series = r#"ai_gateway_export_lost_total{signal="traces",reason="rejected"} "#;
     let counted = metrics.lines().find_map(|line| line.strip_prefix(series));
     let counted: u64 = counted.expect("the series").parse().unwrap();
