@@ -19,7 +19,7 @@ if [ "$machine" != "$(uname -m)" ]; then
     apt-get install -qy --no-install-recommends "gcc-$(echo "$machine" | tr _ -)-linux-gnu" "libc6-dev-$TARGETARCH-cross"
 fi
 SH
-COPY Cargo.toml Cargo.lock LICENSE README.md ./
+COPY Cargo.toml Cargo.lock LICENSE README.md build.rs ./
 COPY .cargo .cargo
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH <<'SH'

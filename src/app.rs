@@ -1,5 +1,6 @@
 //! The composition root: puts the rooms together, and takes them down in order.
 
+mod collector;
 mod reload;
 mod running;
 mod signals;
@@ -12,10 +13,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use collector::Export;
+
 use crate::config::Config;
 use crate::gateway::{Current, Gateway};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
+use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Format, Levels};
 
 pub use running::{explain, healthcheck, reload};
@@ -39,16 +43,22 @@ impl<E: std::error::Error> From<E> for Failure {
 /// Serves until a signal ends it. `inherited` are the sockets that a service manager has opened for us, if any; they
 /// stand in for `listen`.
 pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
-    if let Err(problem) = start_log() {
+    let export = Export::start(&config);
+    if let Err(problem) = start_log(export.otlp.as_ref()) {
         eprintln_quietly(&problem);
         return ExitCode::from(WRONG_CONFIGURATION);
     }
-    let (error, code) = match serve_until_stopped(path, config, inherited) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Configuration(error)) => (error, ExitCode::from(WRONG_CONFIGURATION)),
-        Err(Failure::Other(error)) => (error, ExitCode::FAILURE),
+    export.tell();
+    let served = serve_until_stopped(path, config, inherited, &export);
+    let (code, error) = match served {
+        Ok(()) => (ExitCode::SUCCESS, None),
+        Err(Failure::Configuration(error)) => (ExitCode::from(WRONG_CONFIGURATION), Some(error)),
+        Err(Failure::Other(error)) => (ExitCode::FAILURE, Some(error)),
     };
-    log::error!(error = error.as_str(); "cannot serve");
+    if let Some(error) = error {
+        log::error!(error = error.as_str(); "cannot serve");
+    }
+    export.close();
     log::logger().flush();
     code
 }
@@ -57,10 +67,11 @@ fn serve_until_stopped(
     path: &Path,
     config: Config,
     inherited: Vec<OwnedFd>,
+    export: &Export,
 ) -> Result<(), Failure> {
     let server = listen(&config, inherited)?;
     let gateway = Gateway::new(config, server.stats()).map_err(Failure::Configuration)?;
-    let current = Arc::new(Current::new(gateway));
+    let current = Arc::new(Current::new(export.watch(gateway)));
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
@@ -73,7 +84,6 @@ fn serve_until_stopped(
     let drained = server.run(current.clone())?;
     current.close();
     log::info!(unfinished = drained.unfinished; "stopped");
-    log::logger().flush();
     Ok(())
 }
 
@@ -134,11 +144,11 @@ fn heed_signals(
     Ok(signals::on_reload_and_stop(reload, stop)?)
 }
 
-/// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say.
+/// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say, exported as well if there is something to export it.
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn start_log() -> Result<(), String> {
+pub fn start_log(otlp: Option<&Otlp>) -> Result<(), String> {
     let format = std::env::var("LOG_FORMAT").unwrap_or_default();
     let format = Format::named(&format)
         .ok_or_else(|| format!("LOG_FORMAT is {format:?}; it can be json or text"))?;
@@ -148,7 +158,7 @@ pub fn start_log() -> Result<(), String> {
             "LOG_LEVEL: {directive:?} is no level; they are off, error, warn, info, debug and trace"
         )
     })?;
-    telemetry::start(format, levels).map_err(|error| error.to_string())
+    telemetry::start(format, levels, otlp).map_err(|error| error.to_string())
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

@@ -21,7 +21,8 @@ usage: ai-gateway [--config FILE]                serve
 
 Without --config: ./config.yaml, else /etc/ai-gateway/config.yaml.
 Environment: PORT (when the file has no port), LOG_LEVEL (info, debug, warn,http=debug), LOG_FORMAT (json, text),
-and whatever the configuration names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
+OTLP_ENDPOINT (traces and logs to a collector, see the README), and whatever the configuration
+names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
 ";
 
 /// `EX_USAGE` of sysexits.h.

@@ -40,6 +40,7 @@ pub use errors::{Errors, FindError, LoadError, Problem};
 pub use load::{find, load};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use url::Endpoint;
 
 /// Reads and validates a configuration.
 ///

@@ -16,6 +16,10 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub clients: Vec<Client>,
     pub response_model: ResponseModel,
+    /// Whether providers are told the trace that their calls belong to.
+    pub propagate_trace: bool,
+    /// Whether spans hold what was asked and answered.
+    pub capture_content: bool,
     pub server: Server,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,

@@ -15,6 +15,8 @@ pub(super) fn config(table: Table) -> Config {
         listen: listen::addresses(&table),
         clients: clients::clients(&table, &routes),
         response_model: response_model(&table),
+        propagate_trace: flag(&table, "propagate_trace"),
+        capture_content: flag(&table, "capture_content"),
         server: server::server(&table),
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
@@ -41,6 +43,13 @@ fn response_model(table: &Table) -> ResponseModel {
         .get("response_model")
         .and_then(|value| value.choice(&options))
         .unwrap_or_default()
+}
+
+fn flag(table: &Table, key: &'static str) -> bool {
+    table
+        .get(key)
+        .and_then(|value| value.flag())
+        .unwrap_or(false)
 }
 
 fn metrics_need_key(root: &Table) -> bool {

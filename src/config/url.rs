@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A URL without user, query and fragment, in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Endpoint<'t> {
+pub struct Endpoint<'t> {
     /// `http` or `https`.
     pub scheme: &'static str,
     /// As written, with the brackets of an IPv6 address.
@@ -40,6 +40,12 @@ impl<'t> Endpoint<'t> {
             port,
             path: path.trim_end_matches('/'),
         })
+    }
+
+    /// The port, or its scheme's usual one.
+    pub fn port_or_usual(&self) -> u16 {
+        let usual = if self.scheme == "https" { 443 } else { 80 };
+        self.port.unwrap_or(usual)
     }
 
     /// Whether it is a machine of the operator's own, which a failure tells little about: it restarts and is back.

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::config::Step;
+use crate::json::raw;
 use crate::openai::answer::{Answer, Usage};
 use crate::openai::assemble::Assembler;
 use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends};
@@ -14,6 +15,7 @@ use crate::openai::unfold::unfold;
 use crate::routing::reset::told;
 use crate::routing::{Class, Failure, Told};
 use crate::secret::Secret;
+use crate::telemetry::trace::current;
 use crate::upstream::{Body, CallError, Client, Hangup, Head, Response};
 
 use super::events::{Events, data_of};
@@ -31,6 +33,8 @@ pub struct Call<'a> {
     pub request: &'a ChatRequest<'a>,
     pub deadline: Instant,
     pub hangup: &'a Arc<dyn Hangup>,
+    /// The provider is told the trace that the call belongs to.
+    pub propagate_trace: bool,
 }
 
 /// What a successful attempt gives, and what the provider told about its limits on the way.
@@ -53,6 +57,11 @@ impl Call<'_> {
     pub fn make(&self, client: &Client, max_answer: usize) -> Result<Success, Failure> {
         let body = adapt::adapt(self.request, self.step);
         let streamed = self.request.stream();
+        let trace = if self.propagate_trace {
+            current::outgoing()
+        } else {
+            Vec::new()
+        };
         let call = ProviderCall {
             provider: &self.step.provider,
             key: self.key,
@@ -65,8 +74,10 @@ impl Call<'_> {
             body: Some(&body),
             deadline: self.deadline,
             hangup: Some(self.hangup),
+            trace: &trace,
         };
         let Response { head, body } = call.send(client).map_err(|error| failure_of(&error))?;
+        current::status(head.status);
         if !(200..300).contains(&head.status) {
             return Err(self.refusal(&head, body));
         }
@@ -100,6 +111,7 @@ impl Call<'_> {
         };
         let Answer { usage } =
             Answer::inspect(&text).map_err(|flaw| failure_of_flaw(head, flaw))?;
+        note_model(&text);
         Ok(Reached::Whole { text, usage })
     }
 
@@ -140,6 +152,15 @@ impl Call<'_> {
             ..ProviderError::default()
         });
         failure_of_error(head, &said)
+    }
+}
+
+/// The model that answered, as the answer or a chunk of it says.
+pub fn note_model(object: &str) {
+    if current::is_recorded()
+        && let Some(model) = raw::member(object, "model").and_then(raw::text)
+    {
+        current::model(&model);
     }
 }
 

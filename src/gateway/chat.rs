@@ -7,17 +7,19 @@ use log::Level;
 
 use crate::config::{self, ResponseModel, Route, Step};
 use crate::http::{Exchange, Response, ResponseHead};
-use crate::openai::answer::rewrite;
+use crate::openai::answer::{Usage, rewrite};
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
 use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
+use crate::telemetry::trace::{AttemptSpan, Attribute, current, names};
 
 use super::attempt::Reached;
+use super::content::Transcript;
 use super::excerpt::excerpt;
 use super::journal::{CLIENT_GONE, Journal, milliseconds};
 use super::relay::{Marks, Relayed, relay};
-use super::walk::{self, Ended};
-use super::{Gateway, auth, reply, summary};
+use super::walk::{self, Ended, Served};
+use super::{Gateway, auth, content, reply, summary};
 
 /// Answers one request for a chat completion.
 pub fn complete(
@@ -45,11 +47,11 @@ pub fn complete(
             );
         }
     };
-    journal.asks_for(request.model(), request.stream());
+    journal.asks_for(request.model(), request.stream(), &gateway.redactor);
     log_excerpt("request body", &journal, gateway, request.object().source());
     let route = gateway.config.route(request.model());
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
-        return reply::refuse_route(exchange, journal, request.model());
+        return reply::refuse_route(exchange, journal, &gateway.redactor.redact(request.model()));
     };
     journal.takes(route);
     let client_socket = exchange.hangup();
@@ -65,9 +67,7 @@ pub fn complete(
         Ended::Exhausted { verdict, reports } => {
             exhausted(gateway, exchange, journal, route, &verdict, &reports)
         }
-        Ended::Served { reached, answered } => {
-            serve(gateway, exchange, journal, route, reached, answered)
-        }
+        Ended::Served(served) => serve(gateway, exchange, journal, route, served),
     }
 }
 
@@ -76,9 +76,13 @@ fn serve(
     exchange: Exchange<'_>,
     mut journal: Journal,
     route: &Route,
-    reached: Reached,
-    answered: Answered,
+    served: Served,
 ) {
+    let Served {
+        reached,
+        answered,
+        span,
+    } = served;
     let Some(step) = route.steps.get(answered.step_index()) else {
         return reply::refuse(
             exchange,
@@ -90,6 +94,9 @@ fn serve(
     let via = format!("{}/{}", step.provider.name, step.model);
     let fallbacks = answered.fallbacks();
     journal.walked(summary::tried(answered.reports()), fallbacks, Some(&via));
+    if let Some(report) = answered.reports().last() {
+        journal.attempt_succeeded(report, fallbacks);
+    }
     let routing_summary = summary::summary(&route.name, answered.reports(), &gateway.redactor);
     let marks = Marks {
         model: match gateway.config.response_model {
@@ -108,10 +115,19 @@ fn serve(
             journal.attempt_answered(answered.step_index(), answered.started().elapsed());
             log_excerpt("answer body", &journal, gateway, &text);
             let body = rewrite(&text, marks.model, marks.routing_summary);
+            show_answer(gateway, || Some(text));
+            current::event("commit", Vec::new);
+            end_span(span, usage);
             let head = marked(ResponseHead::new(200, "application/json"));
             reply::finish(exchange, journal, Response::new(head, body));
         }
         Reached::Stream(opened) => {
+            current::event("commit", || {
+                let held = opened.held.len().saturating_sub(1);
+                let held = i64::try_from(held).unwrap_or(i64::MAX);
+                vec![Attribute::new(names::HELD_EVENTS, held)]
+            });
+            let transcript = shows_content(gateway).then(Transcript::default);
             journal.content_began(answered.step_index(), answered.started().elapsed());
             let stream = exchange.stream(marked(ResponseHead::new(200, "text/event-stream")));
             let relayed = relay(
@@ -120,8 +136,9 @@ fn serve(
                 &marks,
                 step.stall_timeout,
                 &gateway.redactor,
+                transcript,
             );
-            end_stream(gateway, journal, step, relayed, answered);
+            end_stream(gateway, journal, step, relayed, answered, span);
         }
     }
 }
@@ -133,12 +150,15 @@ fn end_stream(
     step: &Step,
     relayed: Relayed,
     mut answered: Answered,
+    span: AttemptSpan,
 ) {
     let index = answered.step_index();
     let duration = answered.started().elapsed();
     journal.used(index, relayed.usage);
+    show_answer(gateway, || relayed.transcript.and_then(Transcript::answer));
     let Some(failure) = relayed.failure else {
         journal.attempt_answered(index, duration);
+        end_span(span, relayed.usage);
         return journal.end(200);
     };
     journal.failed(failure.class.label());
@@ -151,9 +171,32 @@ fn end_stream(
     } else {
         journal.attempt_failed(index, step, &failure, duration, &gateway.redactor);
     }
+    let (class, message) = (failure.class, failure.message.clone());
     answered.cut(&mut gateway.memory.ledger(), failure, Instant::now());
     gateway.memory.changed();
+    span.failed(class.label(), || gateway.redactor.redact(&message));
     journal.end(if gone { CLIENT_GONE } else { 200 });
+}
+
+fn end_span(span: AttemptSpan, usage: Option<Usage>) {
+    span.answered(
+        usage.and_then(|usage| usage.prompt_tokens),
+        usage.and_then(|usage| usage.completion_tokens),
+    );
+}
+
+/// Whether somebody will see what is said, and may.
+fn shows_content(gateway: &Gateway) -> bool {
+    gateway.config.capture_content && current::is_recorded()
+}
+
+fn show_answer(gateway: &Gateway, answer: impl FnOnce() -> Option<String>) {
+    if shows_content(gateway)
+        && let Some(answer) = answer()
+    {
+        let shown = gateway.redactor.redact(&content::output(&answer));
+        current::content(None, Some(shown));
+    }
 }
 
 /// Every step failed: the status tells whether to retry, the details why.
@@ -168,6 +211,7 @@ fn exhausted(
     let fallbacks = fallbacks(reports);
     journal.walked(summary::tried(reports), fallbacks, None);
     journal.failed(verdict.code.label());
+    journal.exhausted(reports);
     let routing_summary = summary::summary(&route.name, reports, &gateway.redactor);
     let message = gateway.redactor.redact(&verdict.message);
     let body = summary::error_body(verdict, &message, &routing_summary);

@@ -68,6 +68,34 @@ impl Endpoint {
         self.allow().split(", ").any(|allowed| allowed == method)
     }
 
+    /// The path with its variable part named, for traces.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Health => "/health",
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::UpstreamModels => "/v1/diagnostics/upstream-models",
+            Self::RouteDiagnostics => "/v1/diagnostics/routes",
+            Self::Status => "/v1/diagnostics/status",
+            Self::Models => "/v1/models",
+            Self::Model(_) => "/v1/models/{model}",
+            Self::ChatCompletions => "/v1/chat/completions",
+        }
+    }
+
+    /// Whether requests for it are worth a trace; monitors and open pages ask for the others all the time.
+    pub fn is_traced(&self) -> bool {
+        match self {
+            Self::Health | Self::Live | Self::Ready | Self::Metrics | Self::Status => false,
+            Self::UpstreamModels
+            | Self::RouteDiagnostics
+            | Self::Models
+            | Self::Model(_)
+            | Self::ChatCompletions => true,
+        }
+    }
+
     /// Whether it is answered without a key, in this configuration.
     pub fn is_open(&self, config: &Config) -> bool {
         match self {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use crate::config::{Route, Step};
 use crate::http::Exchange;
 use crate::openai::chunk::Usage;
-use crate::routing::{Class, Failure};
+use crate::routing::{Class, Failure, StepReport};
 use crate::secret::Redactor;
 use crate::telemetry::metrics::{self, Metrics};
+use crate::telemetry::trace::{Answered, RequestSpan};
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -30,17 +33,21 @@ pub struct Journal {
     served_by: Option<String>,
     usage: Option<Usage>,
     error: Option<&'static str>,
+    /// The level of the request's line, where its status says too little.
+    level: Option<Level>,
+    span: RequestSpan,
     broken: bool,
     counted: metrics::Request,
 }
 
 impl Journal {
-    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>) -> Self {
+    /// Clients paste keys into paths and models as well; `redactor` masks the known ones.
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Self {
         let head = exchange.head();
         Self {
             request_id: exchange.request_id().to_owned(),
             method: head.method().to_owned(),
-            path: cut(head.path(), LONGEST_NAME).to_owned(),
+            path: cut(&redactor.redact(head.path()), LONGEST_NAME).to_owned(),
             client: None,
             started: exchange.received(),
             route: None,
@@ -50,9 +57,20 @@ impl Journal {
             served_by: None,
             usage: None,
             error: None,
+            level: None,
+            span: RequestSpan::none(),
             broken: false,
             counted: metrics.begin(),
         }
+    }
+
+    /// The request has a span.
+    pub fn traced(&mut self, span: RequestSpan) {
+        self.span = span;
+    }
+
+    pub fn span(&self) -> &RequestSpan {
+        &self.span
     }
 
     pub fn request_id(&self) -> &str {
@@ -63,8 +81,8 @@ impl Journal {
         self.client = Some(name.to_owned());
     }
 
-    pub fn asks_for(&mut self, route: &str, stream: bool) {
-        self.route = Some(cut(route, LONGEST_NAME).to_owned());
+    pub fn asks_for(&mut self, route: &str, stream: bool, redactor: &Redactor) {
+        self.route = Some(cut(&redactor.redact(route), LONGEST_NAME).to_owned());
         self.stream = stream;
     }
 
@@ -127,8 +145,8 @@ impl Journal {
         self.counted
             .attempt(step_index, Some(failure.class), duration);
         let level = match failure.class {
-            Class::Unauthorized => log::Level::Error,
-            _ => log::Level::Info,
+            Class::Unauthorized => Level::Error,
+            _ => Level::Info,
         };
         log::log!(
             level,
@@ -145,14 +163,51 @@ impl Journal {
         );
     }
 
-    /// The request's own line. Statuses the client cannot help are warnings.
+    /// An attempt gave what the client gets. After others have failed that is worth knowing: the failover worked.
+    pub fn attempt_succeeded(&self, report: &StepReport, fallbacks: usize) {
+        let level = if fallbacks > 0 {
+            Level::Info
+        } else {
+            Level::Debug
+        };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            duration_ms = milliseconds(report.duration);
+            "attempt answered"
+        );
+    }
+
+    /// No step answered. What somebody has to mend is an error: keys, bills, names of models. The rest passes.
+    pub fn exhausted(&mut self, reports: &[StepReport]) {
+        let to_mend = [
+            Class::Unauthorized,
+            Class::QuotaExhausted,
+            Class::ModelNotFound,
+        ];
+        let mut classes = reports.iter().filter_map(|report| report.class);
+        self.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+            Level::Error
+        } else {
+            Level::Warn
+        });
+    }
+
+    /// The request's own line, and the end of its span. A fault of the gateway's own is an error.
     pub fn end(self, status: u16) {
         let duration = self.started.elapsed();
-        let level = if status >= 500 {
-            log::Level::Warn
-        } else {
-            log::Level::Info
-        };
+        let level = self.level.unwrap_or(match status {
+            500 => Level::Error,
+            501.. => Level::Warn,
+            _ if self.broken => Level::Warn,
+            _ => Level::Info,
+        });
+        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
+        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
         log::log!(
             level,
             request_id = self.request_id.as_str(),
@@ -166,8 +221,8 @@ impl Journal {
             steps = self.steps,
             fallbacks = self.fallbacks,
             served_by = self.served_by.as_deref(),
-            prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens),
-            completion_tokens = self.usage.and_then(|usage| usage.completion_tokens),
+            prompt_tokens = prompt_tokens,
+            completion_tokens = completion_tokens,
             error = self.error;
             "request"
         );
@@ -177,6 +232,15 @@ impl Journal {
             duration,
             fallbacks: self.fallbacks,
             broken: self.broken,
+        });
+        self.span.end(&Answered {
+            status,
+            error: self.error,
+            client: self.client.as_deref(),
+            route: self.route.as_deref(),
+            stream: self.stream,
+            fallbacks: self.fallbacks,
+            served_by: self.served_by.as_deref(),
         });
     }
 }

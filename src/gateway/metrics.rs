@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::http;
 use crate::routing::Ledger;
 use crate::telemetry::metrics::{Family, Kind, Process, Unit, Value};
+use crate::telemetry::otlp::Loss;
 use crate::upstream;
 
 use super::Gateway;
@@ -17,6 +18,7 @@ impl Gateway {
         families.extend(self.of_ledger(&self.memory.ledger(), Instant::now()));
         families.extend(of_client(&self.client.stats()));
         families.extend(of_process());
+        families.extend(self.of_exports());
         families.push(self.uptime());
         families.push(build_info());
         families
@@ -80,6 +82,23 @@ impl Gateway {
             }
         }
         [requests, tokens]
+    }
+
+    /// Absent when nothing is exported.
+    fn of_exports(&self) -> Option<Family> {
+        let mut lost = Family::new(
+            "ai_gateway.export.lost",
+            Kind::Counter,
+            Unit::Things,
+            "Spans and log records that did not arrive at the collector.",
+        );
+        for export in &self.exports {
+            for loss in Loss::ALL {
+                let labels = [("signal", export.signal().name()), ("reason", loss.label())];
+                lost.push(&labels, Value::Count(export.lost(loss)));
+            }
+        }
+        (!self.exports.is_empty()).then_some(lost)
     }
 
     fn uptime(&self) -> Family {

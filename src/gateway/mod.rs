@@ -7,6 +7,7 @@
 mod attempt;
 mod auth;
 mod chat;
+mod content;
 mod current;
 mod endpoint;
 mod events;
@@ -22,6 +23,7 @@ mod reply;
 mod route_diagnostics;
 mod status;
 mod summary;
+mod trail;
 mod upstream_models;
 mod walk;
 
@@ -34,7 +36,10 @@ use crate::http::{self, Exchange, Handler, Head, Response, ResponseHead};
 use crate::openai::error::Code;
 use crate::openai::model_list;
 use crate::secret::Redactor;
+use crate::telemetry::Tracer;
 use crate::telemetry::metrics::{Metrics, prometheus};
+use crate::telemetry::otlp::Health;
+use crate::telemetry::trace::{Asked, RequestSpan};
 use crate::upstream::{Client, Settings};
 
 pub use current::Current;
@@ -50,6 +55,9 @@ pub struct Gateway {
     memory: Memory,
     redactor: Redactor,
     probe: SharedProbe,
+    tracer: Tracer,
+    /// How the exports to a collector are doing.
+    exports: Vec<Arc<Health>>,
     metrics: Arc<Metrics>,
     /// What the server in front of this is doing.
     edge: http::Stats,
@@ -78,6 +86,7 @@ impl Gateway {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let new = Self::with(config, metrics, edge, self.started, ready)?;
+        let new = new.exported_by(self.tracer.clone(), &self.exports);
         new.memory
             .take_over(&new.config, &self.memory, &self.config);
         Ok(new)
@@ -97,12 +106,24 @@ impl Gateway {
             memory: Memory::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             probe: SharedProbe::default(),
+            tracer: Tracer::default(),
+            exports: Vec::new(),
             metrics: Arc::new(metrics),
             edge,
             started,
             ready,
             config,
         })
+    }
+
+    /// Makes spans of requests and attempts from now on, and counts what these exports lose.
+    #[must_use]
+    pub fn exported_by(self, tracer: Tracer, exports: &[Arc<Health>]) -> Self {
+        Self {
+            tracer,
+            exports: exports.to_vec(),
+            ..self
+        }
     }
 
     /// How the client that calls providers is set up for a configuration.
@@ -132,6 +153,9 @@ impl Gateway {
 
     fn answer(&self, exchange: Exchange<'_>, mut journal: Journal) {
         let endpoint = Endpoint::of(exchange.head().path());
+        if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
+            journal.traced(self.span_of(&exchange, endpoint.as_ref()));
+        }
         let open = endpoint
             .as_ref()
             .is_some_and(|endpoint| endpoint.is_open(&self.config));
@@ -202,6 +226,20 @@ impl Gateway {
         }
     }
 
+    fn span_of(&self, exchange: &Exchange<'_>, endpoint: Option<&Endpoint>) -> RequestSpan {
+        let head = exchange.head();
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            template: endpoint.map(Endpoint::template),
+            client: exchange.client_address(),
+            request_id: exchange.request_id(),
+            header: &|name| head.header(name),
+            age: exchange.received().elapsed(),
+        };
+        self.tracer.request(&asked, self.config.propagate_trace)
+    }
+
     fn visible_routes<'a>(
         &'a self,
         client: &'a config::Client,
@@ -243,7 +281,7 @@ impl Gateway {
                 let body = model_list::model(&route.name, self.started);
                 reply::finish(exchange, journal, Response::json(200, body));
             }
-            None => reply::refuse_route(exchange, journal, name),
+            None => reply::refuse_route(exchange, journal, &self.redactor.redact(name)),
         }
     }
 
@@ -266,7 +304,7 @@ impl Handler for Gateway {
             exchange.send(response);
             return;
         }
-        let journal = Journal::open(&exchange, &self.metrics);
+        let journal = Journal::open(&exchange, &self.metrics, &self.redactor);
         self.answer(exchange, journal);
     }
 

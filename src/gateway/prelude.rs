@@ -6,8 +6,10 @@ use std::time::Instant;
 use crate::openai::chunk::{Chunk, ChunkKind, Ends};
 use crate::routing::{Class, Failure};
 use crate::sse::{Event, Item};
+use crate::telemetry::trace::current;
 use crate::upstream::Head;
 
+use super::attempt::note_model;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_error};
 
@@ -43,13 +45,19 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             ends.add(chunk.ends);
             match chunk.kind {
                 ChunkKind::Content => {
+                    note_model(&event.data);
                     held.events.push(event);
                     return Ok(Opened {
                         held: held.events,
                         events,
                     });
                 }
-                ChunkKind::Prelude => held.hold(event),
+                ChunkKind::Prelude => {
+                    if held.events.is_empty() {
+                        current::event("prelude held", Vec::new);
+                    }
+                    held.hold(event);
+                }
                 ChunkKind::Done => return Err(nothing_said()),
                 ChunkKind::Error(said) => return Err(failure_of_error(head, &said)),
                 ChunkKind::NotJson(_) => {

@@ -19,6 +19,8 @@ pub struct ProviderCall<'a> {
     /// For everything up to the head of the answer.
     pub deadline: Instant,
     pub hangup: Option<&'a Arc<dyn Hangup>>,
+    /// Headers that continue the trace.
+    pub trace: &'a [(&'static str, String)],
 }
 
 impl ProviderCall<'_> {
@@ -34,6 +36,11 @@ impl ProviderCall<'_> {
         if let Some(bearer) = &bearer {
             headers.push(("Authorization", bearer));
         }
+        headers.extend(
+            self.trace
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
         // The file has the last word, also over the headers above.
         for (name, value) in &self.provider.headers {
             headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));

@@ -9,6 +9,7 @@ use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode};
 
+use super::content::Transcript;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_late_error};
 use super::prelude::Opened;
@@ -31,6 +32,8 @@ pub struct Relayed {
     pub usage: Option<Usage>,
     /// What went wrong after the commit point, if the client was told so, or is gone (`Class::Cancelled`).
     pub failure: Option<Failure>,
+    /// As it was given, with what the stream said.
+    pub transcript: Option<Transcript>,
     /// The gateway had no time left for it, and said so.
     pub stopped: bool,
 }
@@ -42,6 +45,7 @@ pub fn relay(
     marks: &Marks<'_>,
     stall: Duration,
     redactor: &Redactor,
+    transcript: Option<Transcript>,
 ) -> Relayed {
     let Opened { held, mut events } = opened;
     let mut relay = Relay {
@@ -50,11 +54,15 @@ pub fn relay(
         first: true,
         ends: Ends::default(),
         usage: None,
+        transcript,
         out: Vec::new(),
     };
     let failure = relay.run(held, &mut events, stall).err();
     let Relay {
-        mut stream, usage, ..
+        mut stream,
+        usage,
+        transcript,
+        ..
     } = relay;
     let cancelled = failure
         .as_ref()
@@ -84,6 +92,7 @@ pub fn relay(
     Relayed {
         usage,
         failure,
+        transcript,
         stopped,
     }
 }
@@ -96,6 +105,7 @@ struct Relay<'a, 'c> {
     /// Whether an end without `[DONE]` is complete.
     ends: Ends,
     usage: Option<Usage>,
+    transcript: Option<Transcript>,
     /// Events of one read, written at once.
     out: Vec<u8>,
 }
@@ -154,6 +164,9 @@ impl Relay<'_, '_> {
         let chunk = Chunk::inspect(&event.data);
         self.ends.add(chunk.ends);
         self.usage = chunk.usage.or(self.usage);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(&event.data);
+        }
         match chunk.kind {
             ChunkKind::Content | ChunkKind::Prelude => {
                 let summary = std::mem::take(&mut self.first).then_some(self.marks.routing_summary);

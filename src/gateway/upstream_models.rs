@@ -166,6 +166,7 @@ fn list_models(
         body: None,
         deadline,
         hangup: None,
+        trace: &[],
     };
     let response = call.send(client).map_err(|error| error.to_string())?;
     let status = response.head.status;

@@ -7,19 +7,18 @@ use crate::config::Route;
 use crate::http::Hangup as ClientSocket;
 use crate::openai::request::ChatRequest;
 use crate::routing::{Answered, Attempt, Class, Failure, Move, StepReport, Verdict, Walk};
+use crate::telemetry::trace::{AttemptSpan, current};
 use crate::upstream::Hangup;
 
-use super::Gateway;
 use super::attempt::{Call, Reached, Success};
 use super::journal::Journal;
 use super::memory::random;
+use super::trail::{Trail, tell_cooldown};
+use super::{Gateway, content};
 
 /// How a walk ended.
 pub enum Ended {
-    Served {
-        reached: Reached,
-        answered: Answered,
-    },
+    Served(Served),
     Exhausted {
         verdict: Verdict,
         reports: Vec<StepReport>,
@@ -27,6 +26,14 @@ pub enum Ended {
     ClientGone {
         reports: Vec<StepReport>,
     },
+}
+
+/// A walk that a step has answered.
+pub struct Served {
+    pub reached: Reached,
+    pub answered: Answered,
+    /// Of the attempt that answered; it goes on for as long as a stream does.
+    pub span: AttemptSpan,
 }
 
 /// Walks until a step answers, none is left, or nobody waits any more.
@@ -37,6 +44,14 @@ pub fn walk(
     client: &ClientSocket,
     journal: &Journal,
 ) -> Ended {
+    let asked = asked(gateway, request);
+    let mut trail = Trail {
+        request: journal.span(),
+        route,
+        stream: request.stream(),
+        asked: asked.as_deref(),
+        told: 0,
+    };
     let hangup: Arc<dyn Hangup> = Arc::new(Watched(client.clone()));
     let mut walk = Walk::new(Arc::clone(route), Instant::now());
     loop {
@@ -53,21 +68,28 @@ pub fn walk(
                 continue;
             }
             Move::Finished(verdict) => {
+                trail.tell_skipped(walk.reports());
                 return Ended::Exhausted {
                     verdict,
                     reports: walk.into_reports(),
                 };
             }
         };
+        let span = trail.attempt(&attempt, walk.reports());
         match call(gateway, route, request, &hangup, &attempt) {
             Ok(Success { reached, told }) => {
                 let now = Instant::now();
                 let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
                 gateway.memory.changed();
-                return Ended::Served { reached, answered };
+                return Ended::Served(Served {
+                    reached,
+                    answered,
+                    span,
+                });
             }
             Err(failure) if failure.class == Class::Cancelled => {
                 journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
+                span.failed(failure.class.label(), || failure.message);
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
                 return Ended::ClientGone {
                     reports: walk.into_reports(),
@@ -84,6 +106,7 @@ pub fn walk(
                         &gateway.redactor,
                     );
                 }
+                let (class, message) = (failure.class, failure.message.clone());
                 let now = Instant::now();
                 walk.failed(
                     &mut gateway.memory.ledger(),
@@ -93,6 +116,8 @@ pub fn walk(
                     random(),
                 );
                 gateway.memory.changed();
+                tell_cooldown(walk.reports().last());
+                span.failed(class.label(), || gateway.redactor.redact(&message));
             }
         }
     }
@@ -117,8 +142,16 @@ fn call(
         request,
         deadline: attempt.deadline,
         hangup,
+        propagate_trace: gateway.config.propagate_trace,
     }
     .make(&gateway.client, gateway.config.server.max_answer)
+}
+
+/// What was asked, where spans may hold it.
+fn asked(gateway: &Gateway, request: &ChatRequest<'_>) -> Option<String> {
+    let wanted = gateway.config.capture_content && current::is_recorded();
+    let messages = || request.object().get("messages").unwrap_or_default();
+    wanted.then(|| gateway.redactor.redact(&content::input(messages())))
 }
 
 /// The client's socket, as the upstream client watches it.

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::levels::Levels;
+use super::trace::current;
 
 /// Bytes of one string in a line; what is longer is cut.
 const LONGEST_VALUE: usize = 4096;
@@ -71,6 +72,10 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> serde_json::Result<Vec<u8>>
     map.serialize_entry("level", &record.level().as_str().to_ascii_lowercase())?;
     map.serialize_entry("target", record.target())?;
     map.serialize_entry("msg", cut(&record.args().to_string()))?;
+    if let Some((trace, span)) = current::ids() {
+        map.serialize_entry("trace_id", &format_args!("{trace}"))?;
+        map.serialize_entry("span_id", &format_args!("{span}"))?;
+    }
     let mut fields = Fields {
         map: &mut map,
         left: MOST_FIELDS,

@@ -1,14 +1,19 @@
-//! What happened, for operators: records of the `log` facade, fanned out to sinks.
+//! What happened, for operators: records of the `log` facade, fanned out to sinks; spans; and their export.
 
 mod json_sink;
 mod levels;
 pub mod metrics;
+pub mod otlp;
 mod text_sink;
+pub mod trace;
 
 use log::SetLoggerError;
 use simplelog::{CombinedLogger, SharedLogger};
 
 pub use levels::Levels;
+pub use trace::Tracer;
+
+use otlp::Otlp;
 
 /// How records are written to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,14 +36,20 @@ impl Format {
     }
 }
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process: to standard output, and to a collector if there is one.
 ///
 /// # Errors
 /// When a logger is already there.
-pub fn start(format: Format, levels: Levels) -> Result<(), SetLoggerError> {
-    let sink: Box<dyn SharedLogger> = match format {
+pub fn start(format: Format, levels: Levels, otlp: Option<&Otlp>) -> Result<(), SetLoggerError> {
+    let exported = otlp.and_then(|otlp| otlp.log_sink(levels.clone()));
+    let printed: Box<dyn SharedLogger> = match format {
         Format::Json => json_sink::JsonSink::new(levels),
-        Format::Text => text_sink::TextSink::new(levels),
+        Format::Text => text_sink::TextSink::new(levels, reads_journal()),
     };
-    CombinedLogger::init(vec![sink])
+    CombinedLogger::init([Some(printed), exported].into_iter().flatten().collect())
+}
+
+/// Whether systemd has connected standard output with its journal (systemd.exec(5)).
+fn reads_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some_and(|stream| !stream.is_empty())
 }

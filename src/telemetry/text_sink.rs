@@ -1,12 +1,14 @@
-//! simplelog's terminal format, for a person at a terminal.
+//! Lines for people: simplelog's terminal format, or what systemd's journal makes the most of.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use log::kv::{self, VisitSource};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{ColorChoice, Config, ConfigBuilder, SharedLogger, TermLogger, TerminalMode};
 
 use super::levels::Levels;
+use super::trace::current;
 
 /// Bytes of one line; what is longer is cut.
 const LONGEST_LINE: usize = 8192;
@@ -14,18 +16,23 @@ const LONGEST_LINE: usize = 8192;
 /// simplelog prints only the message, so the fields are put behind it first.
 pub struct TextSink {
     levels: Levels,
-    terminal: Box<TermLogger>,
+    /// `None` when the journal reads along.
+    terminal: Option<Box<TermLogger>>,
 }
 
 impl TextSink {
-    pub fn new(levels: Levels) -> Box<Self> {
+    /// `journal`: systemd's journal is at the other end. It has the time itself, and takes the level from a number in
+    /// front of each line (sd-daemon(3)).
+    pub fn new(levels: Levels, journal: bool) -> Box<Self> {
         let config = ConfigBuilder::new().set_time_format_rfc3339().build();
-        let terminal = TermLogger::new(
-            levels.most(),
-            config,
-            TerminalMode::Stdout,
-            ColorChoice::Auto,
-        );
+        let terminal = (!journal).then(|| {
+            TermLogger::new(
+                levels.most(),
+                config,
+                TerminalMode::Stdout,
+                ColorChoice::Auto,
+            )
+        });
         Box::new(Self { levels, terminal })
     }
 }
@@ -36,15 +43,24 @@ impl Log for TextSink {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let line = line(record);
-            self.terminal
-                .log(&record.to_builder().args(format_args!("{line}")).build());
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let line = line(record);
+        match &self.terminal {
+            Some(terminal) => {
+                terminal.log(&record.to_builder().args(format_args!("{line}")).build());
+            }
+            None => {
+                let line = format!("<{}>{line}\n", priority(record.level()));
+                // A full or closed standard output must not end the service; there is nowhere to say so.
+                let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            }
         }
     }
 
     fn flush(&self) {
-        self.terminal.flush();
+        let _ = std::io::stdout().lock().flush();
     }
 }
 
@@ -54,7 +70,9 @@ impl SharedLogger for TextSink {
     }
 
     fn config(&self) -> Option<&Config> {
-        self.terminal.config()
+        self.terminal
+            .as_ref()
+            .and_then(|terminal| terminal.config())
     }
 
     fn as_log(self: Box<Self>) -> Box<dyn Log> {
@@ -62,9 +80,22 @@ impl SharedLogger for TextSink {
     }
 }
 
+/// syslog's number for a level, RFC 5424 section 6.2.1.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
 /// The message and `key=value` pairs on one line: control characters are escaped, as a client may have sent them.
 fn line(record: &Record<'_>) -> String {
     let mut text = record.args().to_string();
+    if let Some((trace, span)) = current::ids() {
+        let _ = write!(text, " trace_id={trace} span_id={span}");
+    }
     let _ = record.key_values().visit(&mut Fields(&mut text));
     let end = text.floor_char_boundary(LONGEST_LINE);
     let mut line = String::with_capacity(end);

@@ -33,5 +33,7 @@ mod secrets;
 mod service;
 mod state_file;
 mod status_page;
+mod stdout;
 mod stream;
 mod support;
+mod telemetry;

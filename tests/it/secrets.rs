@@ -92,6 +92,8 @@ fn no_key_in_any_output_or_answer() {
             anonymous("GET", "/", &[("Accept", "text/html")], ""),
             request("GET", &format!("/v1/nowhere?api_key={CLIENT_KEY}"), &[], ""),
             request("POST", "/v1/chat/completions", &[], "{"),
+            request("GET", &format!("/v1/models/{CLIENT_KEY}"), &[], ""),
+            request("POST", "/v1/chat/completions", &[], &openai::request(CLIENT_KEY, false)),
             format!("GET /v1/models HTTP/1.1\r\nHost: g\r\nX-Api-Key: {CLIENT_KEY}\r\nbroken line\r\n\r\n").into_bytes(),
         ] {
             answers.push_str(&gateway.exchange(bytes).to_string());

@@ -47,6 +47,8 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         listen: Vec::new(),
         clients: Vec::new(),
         response_model: ResponseModel::Route,
+        propagate_trace: false,
+        capture_content: false,
         server: Server::default(),
         ca_file: None,
         proxy: None,

@@ -114,6 +114,11 @@ impl Gateway {
         found.unwrap_or_else(|| panic!("no such line in\n{}", self.output.text()))
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory it has held at once, in bytes.
     pub fn peak_memory(&self) -> usize {
         self.status("VmHWM:") * 1024

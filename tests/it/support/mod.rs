@@ -1,6 +1,7 @@
 //! The two ends of the gateway and the gateway itself, all scriptable.
 
 pub mod client;
+pub mod collector;
 pub mod config;
 pub mod exposition;
 pub mod gateway;
@@ -15,6 +16,7 @@ pub mod wire;
 mod smoke;
 
 pub use client::{Connection, End, Response};
+pub use collector::Collector;
 pub use config::{Config, Step};
 pub use exposition::Exposition;
 pub use gateway::Gateway;

@@ -160,6 +160,12 @@ impl Upstream {
             .clone()
     }
 
+    /// Waits until the requests so far hold what is wanted.
+    pub fn wait_for<T>(&self, what: &str, find: impl Fn(&[Request]) -> Option<T>) -> T {
+        let state = self.wait(|state| find(&state.requests).is_some(), what);
+        find(&state.requests).unwrap()
+    }
+
     /// Waits until the gateway gives up on a request, and tells when it did.
     pub fn wait_for_abandonment(&self, request: usize) -> Instant {
         let abandoned = |state: &State| state.requests.get(request)?.abandoned;

@@ -1,0 +1,23 @@
+//! Packs the relocations of the static binary where the C library can unpack them.
+//!
+//! A static position-independent binary holds an entry of 24 bytes for each of its pointers; as DT_RELR they take next to
+//! nothing (3.81 MB instead of 3.92 MB). Static start-up code applies them since glibc 2.36; before, the binary would
+//! crash at its start, so older systems build without.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if glibc().is_some_and(|version| version >= (2, 36)) {
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// The version of the C library that is linked; none where it is another one, or another system's.
+fn glibc() -> Option<(u32, u32)> {
+    let own = std::env::var("HOST").ok()? == std::env::var("TARGET").ok()?;
+    let asked = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let told = String::from_utf8(asked.ok().filter(|_| own)?.stdout).ok()?;
+    let (major, minor) = told.trim().strip_prefix("glibc ")?.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}

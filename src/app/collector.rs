@@ -1,0 +1,100 @@
+//! Telemetry's way out: the environment's settings, and the gateway's own HTTP client as the transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, ProcessEnvironment};
+use crate::gateway::Gateway;
+use crate::telemetry::Tracer;
+use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
+use crate::upstream::{self, Call, Client, Method};
+
+/// Bytes of a collector's answer; it says nothing, or how much was rejected.
+const LONGEST_REPLY: usize = 64 * 1024;
+
+/// How long the last export may take when the gateway stops.
+const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// What is exported, and what was wrong with the wish for it.
+#[derive(Default)]
+pub struct Export {
+    pub otlp: Option<Otlp>,
+    problems: Vec<String>,
+}
+
+impl Export {
+    /// As the environment says; without an endpoint in it nothing is started.
+    pub fn start(config: &Config) -> Self {
+        let settings = Settings::read(&ProcessEnvironment);
+        let otlp = match settings.destinations.as_slice() {
+            [] => Ok(None),
+            _ => start(config, &settings).map(Some),
+        };
+        let mut problems = settings.problems;
+        let otlp = otlp.unwrap_or_else(|problem| {
+            problems.push(format!("nothing is exported: {problem}"));
+            None
+        });
+        Self { otlp, problems }
+    }
+
+    /// Says in the log what is exported and what was ignored. A typo here does not keep the gateway from serving.
+    pub fn tell(&self) {
+        for problem in &self.problems {
+            log::warn!(error = problem.as_str(); "telemetry is not exported as asked");
+        }
+        for health in self.otlp.iter().flat_map(Otlp::healths) {
+            log::info!(signal = health.signal().name(), collector = health.collector(); "telemetry is exported");
+        }
+    }
+
+    /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
+    pub fn watch(&self, gateway: Gateway) -> Gateway {
+        let otlp = self.otlp.as_ref();
+        let tracer = Tracer::new(otlp.and_then(Otlp::tracer));
+        gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
+    }
+
+    /// Sends what still waits.
+    pub fn close(&self) {
+        if let Some(otlp) = &self.otlp {
+            otlp.close(LAST_EXPORT);
+        }
+    }
+}
+
+fn start(config: &Config, settings: &Settings) -> Result<Otlp, String> {
+    // The proxy is for calls to providers; collectors stand near.
+    let client = Client::new(upstream::Settings {
+        connect_timeout: config.server.connect_timeout,
+        ca_file: config.ca_file.clone(),
+        ..upstream::Settings::default()
+    })?;
+    let transport: Arc<dyn Transport> = Arc::new(Carrier(client));
+    Otlp::start(settings, &transport).map_err(|error| error.to_string())
+}
+
+struct Carrier(Client);
+
+impl Transport for Carrier {
+    fn post(&self, post: Post<'_>) -> Result<Reply, String> {
+        let response = self.0.call(Call {
+            method: Method::Post,
+            url: post.url,
+            headers: post.headers,
+            body: Some(post.body),
+            deadline: post.deadline,
+            hangup: None,
+        });
+        let response = response.map_err(|error| error.to_string())?;
+        let header = |name| response.head.header(name).map(str::to_owned);
+        let (content_type, retry_after) = (header("content-type"), header("retry-after"));
+        let body = response.body.read_to_end(LONGEST_REPLY, post.deadline);
+        Ok(Reply {
+            status: response.head.status,
+            content_type,
+            retry_after,
+            body: body.map_err(|error| error.to_string())?,
+        })
+    }
+}

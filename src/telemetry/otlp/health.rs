@@ -1,0 +1,212 @@
+//! How a signal's export is doing: counted always, said in the log when it changes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::gate::Gate;
+use super::signal::Signal;
+
+/// Why spans, records or points did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Too much waited already.
+    QueueFull,
+    /// The collector could not be reached, or refused the whole export.
+    ExportFailed,
+    /// The collector took the export, but not all that was in it.
+    Rejected,
+}
+
+impl Loss {
+    pub const ALL: [Self; 3] = [Self::QueueFull, Self::ExportFailed, Self::Rejected];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::ExportFailed => "export_failed",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// One signal's export.
+#[derive(Debug)]
+pub struct Health {
+    signal: Signal,
+    /// Where to, for the log.
+    collector: String,
+    pub gate: Gate,
+    failed: AtomicU64,
+    rejected: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In trouble since this many had been lost.
+    trouble: Option<u64>,
+    /// As of the last export: what was lost in all, and what of it was turned away.
+    lost: u64,
+    turned_away: u64,
+    /// What the transport said last, until the export's end is known.
+    said: Said,
+}
+
+/// A change that is worth a line in the log.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    Trouble(String),
+    /// With what was lost in between.
+    Recovery(u64),
+}
+
+/// What the transport learned about an export, which the SDK's exporter does not pass on.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub problem: Option<String>,
+    pub rejected: u64,
+}
+
+impl Health {
+    pub fn new(signal: Signal, collector: &str) -> Self {
+        Self {
+            signal,
+            collector: collector.to_owned(),
+            gate: Gate::default(),
+            failed: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// Where it goes, fit to be shown.
+    pub fn collector(&self) -> &str {
+        &self.collector
+    }
+
+    /// How many did not arrive so far.
+    pub fn lost(&self, loss: Loss) -> u64 {
+        match loss {
+            Loss::QueueFull => self.gate.turned_away(),
+            Loss::ExportFailed => self.failed.load(Ordering::Relaxed),
+            Loss::Rejected => self.rejected.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Keeps what the transport learned for [`Health::exported`].
+    pub fn say(&self, said: Said) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.said = said;
+    }
+
+    /// An export of so many has ended. Says so in the log if that is news.
+    pub fn exported(&self, count: usize, arrived: bool) {
+        let collector = self.collector.as_str();
+        let signal = self.signal.name();
+        match self.news(count as u64, arrived) {
+            None => {}
+            Some(News::Trouble(problem)) => log::warn!(
+                signal = signal, collector = collector, error = problem.as_str();
+                "telemetry does not arrive; said once, until it does"
+            ),
+            Some(News::Recovery(lost)) => log::info!(
+                signal = signal, collector = collector, lost = lost;
+                "telemetry arrives again"
+            ),
+        }
+    }
+
+    fn news(&self, count: u64, arrived: bool) -> Option<News> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = std::mem::take(&mut state.said);
+        let problem = self.problem(&mut state, said, count, arrived);
+        let lost_before = std::mem::replace(&mut state.lost, self.lost_in_all());
+        match (problem, state.trouble) {
+            (Some(problem), None) => {
+                state.trouble = Some(lost_before);
+                Some(News::Trouble(problem))
+            }
+            (None, Some(before)) => {
+                state.trouble = None;
+                Some(News::Recovery(state.lost.saturating_sub(before)))
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+
+    /// Counts what an export lost, and says why in the words of an operator.
+    fn problem(&self, state: &mut State, said: Said, count: u64, arrived: bool) -> Option<String> {
+        let turned_away = self.gate.turned_away();
+        let overflowed = turned_away > std::mem::replace(&mut state.turned_away, turned_away);
+        if !arrived {
+            self.failed.fetch_add(count, Ordering::Relaxed);
+            let problem = said
+                .problem
+                .unwrap_or_else(|| "the export failed".to_owned());
+            return Some(problem);
+        }
+        if said.rejected > 0 {
+            self.rejected.fetch_add(said.rejected, Ordering::Relaxed);
+            let words = said.problem.unwrap_or_default();
+            return Some(format!("the collector rejects a part: {words}"));
+        }
+        overflowed.then(|| "the collector is too slow: too much waits for it".to_owned())
+    }
+
+    fn lost_in_all(&self) -> u64 {
+        Loss::ALL.into_iter().map(|loss| self.lost(loss)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gate::MOST_WAITING;
+    use super::*;
+
+    fn said(health: &Health, problem: &str, rejected: u64) {
+        let problem = Some(problem.to_owned());
+        health.say(Said { problem, rejected });
+    }
+
+    /// A collector that is down for a day must not fill the log.
+    #[test]
+    fn only_changes_are_news() {
+        let health = Health::new(Signal::Traces, "http://c");
+        assert_eq!(health.news(5, true), None);
+        said(&health, "refused", 0);
+        assert_eq!(
+            health.news(5, false),
+            Some(News::Trouble("refused".to_owned()))
+        );
+        said(&health, "another reason", 0);
+        assert_eq!(health.news(5, false), None);
+        assert_eq!(health.news(5, true), Some(News::Recovery(10)));
+        assert_eq!(health.news(5, true), None);
+        assert_eq!(health.lost(Loss::ExportFailed), 10);
+    }
+
+    #[test]
+    fn what_is_rejected_in_part_is_trouble_too() {
+        let health = Health::new(Signal::Logs, "http://c");
+        said(&health, "too old", 3);
+        let told = "the collector rejects a part: too old".to_owned();
+        assert_eq!(health.news(9, true), Some(News::Trouble(told)));
+        assert_eq!(health.lost(Loss::Rejected), 3);
+        assert_eq!(health.news(9, true), Some(News::Recovery(3)));
+    }
+
+    #[test]
+    fn a_full_queue_is_told_with_the_next_export() {
+        let health = Health::new(Signal::Traces, "http://c");
+        for _ in 0..MOST_WAITING + 7 {
+            health.gate.enter(1);
+        }
+        assert!(matches!(health.news(1, true), Some(News::Trouble(_))));
+        assert_eq!(health.lost(Loss::QueueFull), 7);
+        assert_eq!(health.news(1, true), Some(News::Recovery(7)));
+    }
+}

@@ -1,0 +1,220 @@
+//! What the environment says about exporting: the variables of the OpenTelemetry specification, and the `OTLP_` ones of
+//! the Go gateway. Where both are set, `OTEL_` wins.
+
+use std::time::Duration;
+
+use crate::config::Environment;
+use crate::secret::Secret;
+
+use super::credentials::authorization;
+use super::endpoint;
+use super::pairs::pairs;
+use super::sampling::Sampling;
+use super::signal::Signal;
+
+/// How long one export may take when the environment does not say (the specification's value), and at most.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+const SERVICE_NAME: &str = "service.name";
+
+/// What is exported, where to, and as whom.
+#[derive(Debug)]
+pub struct Settings {
+    /// Empty when nothing is configured.
+    pub destinations: Vec<Destination>,
+    /// Attributes of everything exported, `service.name` among them.
+    pub resource: Vec<(String, String)>,
+    pub sampling: Sampling,
+    /// For one export.
+    pub timeout: Duration,
+    /// Settings that were ignored, and why; for the log. No value of a header or key is shown.
+    pub problems: Vec<String>,
+}
+
+/// Where one signal goes.
+#[derive(Debug)]
+pub struct Destination {
+    pub signal: Signal,
+    /// Without user and query, so it can be shown.
+    pub url: String,
+    /// Sent with each export. Any of them may be a key.
+    pub headers: Vec<(String, Secret)>,
+}
+
+impl Settings {
+    pub fn read(environment: &dyn Environment) -> Self {
+        let mut reading = Reading {
+            environment,
+            problems: Vec::new(),
+        };
+        let destinations = reading.destinations();
+        let (resource, sampling, timeout) = if destinations.is_empty() {
+            (Vec::new(), Sampling::default(), TIMEOUT)
+        } else {
+            reading.check_unsupported();
+            (reading.resource(), reading.sampling(), reading.timeout())
+        };
+        Self {
+            destinations,
+            resource,
+            sampling,
+            timeout,
+            problems: reading.problems,
+        }
+    }
+
+    pub fn destination(&self, signal: Signal) -> Option<&Destination> {
+        self.destinations.iter().find(|one| one.signal == signal)
+    }
+}
+
+struct Reading<'a> {
+    environment: &'a dyn Environment,
+    problems: Vec<String>,
+}
+
+impl Reading<'_> {
+    /// An empty variable counts as unset (OpenTelemetry's rule).
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = self.environment.variable(name)?.into_string().ok()?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    fn destinations(&mut self) -> Vec<Destination> {
+        let disabled = self.variable("OTEL_SDK_DISABLED");
+        if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Vec::new();
+        }
+        let wanted = Signal::ALL.map(|signal| self.destination(signal));
+        wanted.into_iter().flatten().collect()
+    }
+
+    fn destination(&mut self, signal: Signal) -> Option<Destination> {
+        let exporter = format!("OTEL_{}_EXPORTER", signal.variable());
+        if self
+            .variable(&exporter)
+            .is_some_and(|value| value == "none")
+        {
+            return None;
+        }
+        let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
+        let general = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"];
+        let (name, url) = match self.variable(&own) {
+            Some(address) => (own.as_str(), endpoint::exact(&address, signal)),
+            None => general.iter().find_map(|name| {
+                let address = self.variable(name)?;
+                Some((*name, endpoint::below(&address, signal)))
+            })?,
+        };
+        match url {
+            Ok(url) => Some(Destination {
+                signal,
+                url,
+                headers: self.headers(signal),
+            }),
+            Err(reason) => {
+                self.complain(format!(
+                    "{name} {reason}; {} are not exported",
+                    signal.name()
+                ));
+                None
+            }
+        }
+    }
+
+    /// The later ones replace the earlier ones.
+    fn headers(&mut self, signal: Signal) -> Vec<(String, Secret)> {
+        let key = self.variable("OTLP_API_KEY").map(Secret::new);
+        let mut headers: Vec<(String, Secret)> = Vec::new();
+        headers.extend(key.map(|key| ("authorization".to_owned(), authorization(&key))));
+        let own = format!("OTEL_EXPORTER_OTLP_{}_HEADERS", signal.variable());
+        for name in ["OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", &own] {
+            for (header, value) in self.pairs(name) {
+                let header = header.to_ascii_lowercase();
+                headers.retain(|(set, _)| *set != header);
+                headers.push((header, Secret::new(value)));
+            }
+        }
+        headers
+    }
+
+    fn resource(&mut self) -> Vec<(String, String)> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut resource = vec![
+            (SERVICE_NAME.to_owned(), "ai-gateway".to_owned()),
+            ("service.version".to_owned(), version),
+        ];
+        let mut set = |key: String, value: String| {
+            resource.retain(|(known, _)| *known != key);
+            resource.push((key, value));
+        };
+        for name in ["OTLP_RESOURCE_ATTRIBUTES", "OTEL_RESOURCE_ATTRIBUTES"] {
+            self.pairs(name)
+                .into_iter()
+                .for_each(|(key, value)| set(key, value));
+        }
+        let names = ["OTEL_SERVICE_NAME", "OTLP_SERVICE_NAME"];
+        if let Some(name) = names.iter().find_map(|name| self.variable(name)) {
+            set(SERVICE_NAME.to_owned(), name);
+        }
+        resource
+    }
+
+    fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
+        let (found, wrong) = pairs(&self.variable(name).unwrap_or_default());
+        if wrong > 0 {
+            self.complain(format!(
+                "{name}: {wrong} of its entries are not of the form K=V"
+            ));
+        }
+        found
+    }
+
+    fn sampling(&mut self) -> Sampling {
+        let Some(sampler) = self.variable("OTEL_TRACES_SAMPLER") else {
+            return Sampling::default();
+        };
+        let argument = self.variable("OTEL_TRACES_SAMPLER_ARG");
+        Sampling::read(&sampler, argument.as_deref()).unwrap_or_else(|problem| {
+            self.complain(problem);
+            Sampling::default()
+        })
+    }
+
+    fn timeout(&mut self) -> Duration {
+        let name = "OTEL_EXPORTER_OTLP_TIMEOUT";
+        let Some(text) = self.variable(name) else {
+            return TIMEOUT;
+        };
+        match text.parse().map(Duration::from_millis) {
+            Ok(timeout) if !timeout.is_zero() => timeout.min(LONGEST_TIMEOUT),
+            _ => {
+                self.complain(format!("{name} is no number of milliseconds"));
+                TIMEOUT
+            }
+        }
+    }
+
+    /// What another exporter can do and this one cannot.
+    fn check_unsupported(&mut self) {
+        let protocol = self.variable("OTEL_EXPORTER_OTLP_PROTOCOL");
+        if protocol.is_some_and(|protocol| protocol != "http/protobuf") {
+            self.complain(
+                "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken (port 4318, not 4317)"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Problems of the general variables would come once per signal.
+    fn complain(&mut self, problem: String) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Names of span attributes: the OpenTelemetry semantic conventions for HTTP and for generative AI (1.38), and what
+//! only a gateway has.
+
+pub const CLIENT_ADDRESS: &str = "client.address";
+pub const ERROR_TYPE: &str = "error.type";
+pub const HTTP_METHOD: &str = "http.request.method";
+pub const HTTP_METHOD_ORIGINAL: &str = "http.request.method_original";
+pub const HTTP_ROUTE: &str = "http.route";
+pub const HTTP_STATUS: &str = "http.response.status_code";
+pub const SERVER_ADDRESS: &str = "server.address";
+pub const SERVER_PORT: &str = "server.port";
+pub const URL_PATH: &str = "url.path";
+pub const URL_SCHEME: &str = "url.scheme";
+pub const USER_AGENT: &str = "user_agent.original";
+
+pub const OPERATION: &str = "gen_ai.operation.name";
+pub const PROVIDER: &str = "gen_ai.provider.name";
+pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+
+/// The operation that chat completions are.
+pub const CHAT: &str = "chat";
+
+pub const CLIENT: &str = "gateway.client";
+pub const COOLDOWN: &str = "gateway.cooldown_seconds";
+pub const FALLBACKS: &str = "gateway.fallbacks";
+pub const HELD_EVENTS: &str = "gateway.held_events";
+pub const KEY_INDEX: &str = "gateway.key_index";
+pub const REQUEST_ID: &str = "gateway.request_id";
+pub const ROUTE: &str = "gateway.route";
+pub const SERVED_BY: &str = "gateway.served_by";
+pub const STEP: &str = "gateway.step";
+pub const TO_STEP: &str = "gateway.to_step";
+pub const STREAM: &str = "gateway.stream";
