@@ -8,10 +8,16 @@ need() {
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2"; } >&2
 }
 
+# A workspace beside the gateway's starts from its lock file, and so measures the versions that are shipped.
+with_versions_of_gateway() {
+    cp Cargo.lock "$1/Cargo.lock"
+}
+
 cmd_bench() {
     need_cargo
     if [ "${1:-}" = --readers ]; then
-        exec cargo bench --locked --manifest-path bench/Cargo.toml --bench readers
+        with_versions_of_gateway bench/readers
+        exec cargo bench --manifest-path bench/readers/Cargo.toml
     elif [ "${1:-}" = --instructions ]; then
         need valgrind valgrind
     else
@@ -31,6 +37,7 @@ cmd_fuzz() {
         die 'the nightly toolchain is missing: rustup toolchain install nightly' 127
     local seconds=${1:-60} target targets dictionary
     targets=${2:-$(cargo +nightly fuzz list)}
+    with_versions_of_gateway fuzz
     for target in $targets; do
         dictionary=fuzz/dictionaries/$target.dict
         [ -e "$dictionary" ] || dictionary=
