@@ -97,11 +97,12 @@ impl Call<'_> {
         } else {
             self.whole(&head, body, max_answer)?
         };
-        let told = told(&|name| head.header(name), SystemTime::now());
+        let told = limits_told(&head);
         Ok(Success { reached, told })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn whole(&self, head: &Head, body: Body, max_answer: usize) -> Result<Reached, Failure> {
         let body = self.read_all(body, max_answer)?;
         let text = if is_event_stream(head) || body.starts_with("data:") {
@@ -116,6 +117,7 @@ impl Call<'_> {
     }
 
     /// A stream up to its first content; a plain answer is turned into one.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn stream(&self, head: &Head, body: Body, max_answer: usize) -> Result<Reached, Failure> {
         let events = if is_event_stream(head) {
             Events::live(body)
@@ -141,6 +143,7 @@ impl Call<'_> {
     }
 
     /// A status that is no success, with what the provider says about it.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn refusal(&self, head: &Head, body: Body) -> Failure {
         let body = match beginning(body, self.deadline) {
             Ok(body) => body,
@@ -164,8 +167,19 @@ pub fn note_model(object: &str) {
     }
 }
 
+/// Most providers tell nothing of their limits: then none of the many names is looked up.
+fn limits_told(head: &Head) -> Told {
+    let mut names = head.headers().map(|(name, _)| name);
+    if names.any(|name| name.starts_with("x-ratelimit-")) {
+        told(&|name| head.header(name), SystemTime::now())
+    } else {
+        Told::default()
+    }
+}
+
 /// What can be had of a refusal's body. Its status says enough when it breaks off, or is too long; but a client that left
 /// is a client that left.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];

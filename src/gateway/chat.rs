@@ -71,6 +71,7 @@ pub fn complete(
     }
 }
 
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn serve(
     gateway: &Gateway,
     exchange: Exchange<'_>,
@@ -200,6 +201,7 @@ fn show_answer(gateway: &Gateway, answer: impl FnOnce() -> Option<String>) {
 }
 
 /// Every step failed: the status tells whether to retry, the details why.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn exhausted(
     gateway: &Gateway,
     exchange: Exchange<'_>,

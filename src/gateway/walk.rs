@@ -37,6 +37,7 @@ pub struct Served {
 }
 
 /// Walks until a step answers, none is left, or nobody waits any more.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 pub fn walk(
     gateway: &Gateway,
     route: &Arc<Route>,

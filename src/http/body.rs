@@ -102,6 +102,8 @@ impl Body {
             None => read_chunked(connection, limits.max_body, deadline)?,
         };
         *self = Self::Read;
+        // Nothing is held for a client while the provider is waited for.
+        connection.rest();
         Ok(body)
     }
 

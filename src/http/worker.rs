@@ -57,6 +57,7 @@ enum Then {
 }
 
 /// Answers the request, and those that follow it closely.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn serve(edge: &Arc<Edge>, handler: &Contained, job: Job) -> Then {
     let lease = Lease::new(&job.connection, &edge.returns);
     let Job {
@@ -85,6 +86,7 @@ fn serve(edge: &Arc<Edge>, handler: &Contained, job: Job) -> Then {
     }
 }
 
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn answer(
     edge: &Arc<Edge>,
     handler: &Contained,
@@ -112,6 +114,7 @@ enum Lingered {
 
 /// Waits a moment for the next request on the connection, while no other one waits for a worker. Whatever else comes
 /// (half a head, a bad one, the end) is left to the front, which is there for it.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn linger(edge: &Edge, connection: &mut Connection, finishing: Finishing) -> Lingered {
     if let Some(job) = edge.pool.begin_linger(finishing) {
         return Lingered::Leave(Then::Do(job));

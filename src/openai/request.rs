@@ -36,6 +36,7 @@ pub enum RequestError {
 impl<'a> ChatRequest<'a> {
     /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with
     /// roles, and `stream`. Everything else is the provider's business.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn parse(body: &'a [u8]) -> Result<Self, RequestError> {
         if body.trim_ascii().is_empty() {
             return Err(RequestError::Empty);

@@ -68,7 +68,11 @@ impl Body {
         let mut step = FIRST_STEP;
         loop {
             let filled = bytes.len();
-            bytes.resize(filled.saturating_add(step), 0);
+            // One byte beyond what was announced shows the end without another step.
+            let left = announced.and_then(Result::ok).map_or(step, |length| {
+                length.saturating_sub(filled).saturating_add(1)
+            });
+            bytes.resize(filled.saturating_add(step.min(left)), 0);
             let free = bytes.get_mut(filled..).unwrap_or_default();
             let read = self.read(free, deadline)?;
             bytes.truncate(filled.saturating_add(read));

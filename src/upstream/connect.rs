@@ -57,6 +57,7 @@ impl<In: Transport> Connector<In> for Dial {
 
 /// The first of the addresses that takes a connection. Each has a head start over the next one, which a refusal ends,
 /// and all share the call's connect budget.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
     let mut untried = interleaved(addresses).into_iter();
     let mut pending: Vec<(SocketAddr, OwnedFd)> = Vec::new();
