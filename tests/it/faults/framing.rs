@@ -1,6 +1,7 @@
 //! Answers whose end does not come as announced. None of them may pass for a whole one.
 
 use super::*;
+use crate::support::script::Action;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const EVENTS: (&str, &str) = ("Content-Type", "text/event-stream");
@@ -116,15 +117,17 @@ fn surplus_bytes_do_not_answer_the_next_request() {
             false => Script::json(200, &openai::answer("mine")),
             true => Script::events(openai::events(&["mine"])),
         };
-        let surplus = foreign
+        // In one piece: what arrives only after the connection was found quiet cannot be told from an answer.
+        let bytes: Vec<u8> = whole
             .actions
-            .iter()
-            .cloned()
-            .fold(whole, |mut script, action| {
-                script.actions.push(action);
-                script
-            });
-        let upstream = Upstream::always(surplus);
+            .into_iter()
+            .chain(foreign.actions)
+            .flat_map(|action| match action {
+                Action::Send(bytes) => bytes,
+                _ => Vec::new(),
+            })
+            .collect();
+        let upstream = Upstream::always(Script::raw(bytes));
         let gateway = Config::new()
             .provider("a", &upstream)
             .route("r", [("a", "m")])
