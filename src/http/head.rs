@@ -90,7 +90,7 @@ impl Head {
             return Err(Refusal::INVALID_REQUEST_LINE);
         };
         // Both readers must agree on where the head ends, or one of them sees another request.
-        if parsed.is_partial() || parsed.unwrap() != head.len() {
+        if parsed != httparse::Status::Complete(head.len()) {
             return Err(Refusal::INVALID_REQUEST_LINE);
         }
         let version = if minor == 0 {
