@@ -12,6 +12,17 @@ use crate::upstream;
 const FEW: u64 = 200;
 const MANY: u64 = 1200;
 
+/// What is exported meanwhile, and the variables that say so besides the collector's address. What the exporting
+/// threads do counts as well.
+const EXPORTS: [(&str, Option<&[&str]>); 3] = [
+    ("nothing exported", None),
+    (
+        "logs exported",
+        Some(&["OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none"]),
+    ),
+    ("traces, logs and metrics exported", Some(&[])),
+];
+
 /// `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`.
 pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
     let directory = Directory::new()?;
@@ -23,19 +34,45 @@ pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
         more_routes: 0,
     };
     let profiles = profiles.unwrap_or(directory.path());
-    let few = instructions(&setup, profiles, FEW)?;
-    let many = instructions(&setup, profiles, MANY)?;
-    // What start and end take is in both.
-    let each = many.saturating_sub(few) / (MANY - FEW);
-    println!("instructions of one plain request: {each}");
-    println!("({FEW} requests: {few}, {MANY} requests: {many}; in user mode, one connection)");
+    println!("instructions of one plain request, in user mode, on one connection:");
+    let mut alone = None;
+    for (number, (name, export)) in EXPORTS.into_iter().enumerate() {
+        let suffix = ["", "-logs", "-all"].get(number).copied().unwrap_or("");
+        let environment = environment(&setup, export);
+        let profile = |requests| profiles.join(format!("callgrind-{requests}{suffix}"));
+        let few = instructions(&setup, &environment, &profile(FEW), FEW)?;
+        let many = instructions(&setup, &environment, &profile(MANY), MANY)?;
+        // What start and end take is in both.
+        let each = many.saturating_sub(few) / (MANY - FEW);
+        let alone = *alone.get_or_insert(each);
+        let ratio = each as f64 / alone as f64;
+        println!(
+            "{name:<34} {each:>8}  {ratio:.3}  ({FEW} requests: {few}, {MANY} requests: {many})"
+        );
+    }
     Ok(())
 }
 
-fn instructions(setup: &Setup<'_>, profiles: &Path, requests: u64) -> io::Result<u64> {
-    let file = profiles.join(format!("callgrind-{requests}"));
+/// Assignments for `env`. What the caller's own environment exports does not count.
+fn environment(setup: &Setup<'_>, export: Option<&[&str]>) -> Vec<String> {
+    let Some(variables) = export else {
+        return vec!["OTEL_SDK_DISABLED=true".to_owned()];
+    };
+    let endpoint = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}/otlp", setup.upstream);
+    let variables = variables.iter().map(|&variable| variable.to_owned());
+    std::iter::once(endpoint).chain(variables).collect()
+}
+
+fn instructions(
+    setup: &Setup<'_>,
+    environment: &[String],
+    file: &Path,
+    requests: u64,
+) -> io::Result<u64> {
     let out = format!("--callgrind-out-file={}", file.display());
-    let wrapper = ["valgrind", "--tool=callgrind", &out].map(str::to_owned);
+    let mut wrapper = vec!["env".to_owned()];
+    wrapper.extend_from_slice(environment);
+    wrapper.extend(["valgrind", "--tool=callgrind", &out].map(str::to_owned));
     let gateway = servers::gateway(setup, &wrapper)?;
     let load = Load {
         address: gateway.address,
@@ -48,7 +85,7 @@ fn instructions(setup: &Setup<'_>, profiles: &Path, requests: u64) -> io::Result
     if outcome.answers != requests {
         return Err(io::Error::other("not every request was answered"));
     }
-    let profile = fs::read_to_string(&file)?;
+    let profile = fs::read_to_string(file)?;
     // The callgrind format: a line `totals: N`, older versions `summary: N`.
     let mut totals = profile.lines().filter_map(|line| {
         line.strip_prefix("totals: ")

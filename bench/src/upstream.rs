@@ -1,5 +1,5 @@
 //! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, or with 429, as the
-//! first part of the path says.
+//! first part of the path says. Below `/otlp` it is a collector of telemetry that takes everything.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -45,6 +45,7 @@ struct Upstream {
 struct Answers {
     plain: Vec<u8>,
     limited: Vec<u8>,
+    collected: Vec<u8>,
 }
 
 struct Connection {
@@ -76,6 +77,7 @@ impl Upstream {
             answers: Answers {
                 plain: answer("200 OK", PLAIN),
                 limited: answer("429 Too Many Requests", LIMITED),
+                collected: COLLECTED.to_vec(),
             },
         })
     }
@@ -185,12 +187,14 @@ impl Connection {
             };
             self.work(answers)
         } else {
-            let limited = path.starts_with(b"limited");
-            self.unsent.extend_from_slice(if limited {
-                &answers.limited
-            } else {
-                &answers.plain
-            });
+            self.unsent
+                .extend_from_slice(if path.starts_with(b"limited") {
+                    &answers.limited
+                } else if path.starts_with(b"otlp") {
+                    &answers.collected
+                } else {
+                    &answers.plain
+                });
             self.flush();
             None
         };
@@ -264,6 +268,9 @@ fn number(text: &[u8]) -> u32 {
 
 const STREAM_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+const COLLECTED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
 /// `sent_at` is what lags are measured by.
 fn event(sent_at: u64) -> String {
