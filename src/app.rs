@@ -43,13 +43,13 @@ impl<E: std::error::Error> From<E> for Failure {
 /// Serves until a signal ends it. `inherited` are the sockets that a service manager has opened for us, if any; they
 /// stand in for `listen`.
 pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
-    let export = Export::start(&config);
+    let mut export = Export::start(&config);
     if let Err(problem) = start_log(export.otlp.as_ref()) {
         eprintln_quietly(&problem);
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     export.tell();
-    let served = serve_until_stopped(path, config, inherited, &export);
+    let served = serve_until_stopped(path, config, inherited, &mut export);
     let (code, error) = match served {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(Failure::Configuration(error)) => (ExitCode::from(WRONG_CONFIGURATION), Some(error)),
@@ -67,11 +67,12 @@ fn serve_until_stopped(
     path: &Path,
     config: Config,
     inherited: Vec<OwnedFd>,
-    export: &Export,
+    export: &mut Export,
 ) -> Result<(), Failure> {
     let server = listen(&config, inherited)?;
     let gateway = Gateway::new(config, server.stats()).map_err(Failure::Configuration)?;
     let current = Arc::new(Current::new(export.watch(gateway)));
+    export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
-use crate::gateway::Gateway;
+use crate::gateway::{Current, Gateway};
 use crate::telemetry::Tracer;
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::upstream::{self, Call, Client, Method};
@@ -55,9 +55,21 @@ impl Export {
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
+    /// Exports from now on what the gateway of the moment measures.
+    pub fn measure(&mut self, current: &Arc<Current>) {
+        let current = Arc::clone(current);
+        let measuring = self
+            .otlp
+            .as_mut()
+            .map(|otlp| otlp.measure(move || current.families()));
+        if let Some(Err(error)) = measuring {
+            log::warn!(error:% = error; "metrics are not exported");
+        }
+    }
+
     /// Sends what still waits.
-    pub fn close(&self) {
-        if let Some(otlp) = &self.otlp {
+    pub fn close(self) {
+        if let Some(otlp) = self.otlp {
             otlp.close(LAST_EXPORT);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::config::Config;
 use crate::http::{Exchange, Handler, Head, Response};
+use crate::telemetry::metrics::Family;
 
 use super::Gateway;
 
@@ -61,6 +62,11 @@ impl Current {
             counted(routes, "route"),
             counted(cooling.count(), "step")
         )
+    }
+
+    /// Everything that is measured, as it is now.
+    pub fn families(&self) -> Vec<Family> {
+        self.gateway().families()
     }
 
     /// Closes the connections to the providers and writes down what has to survive.

@@ -90,7 +90,7 @@ impl Gateway {
             "ai_gateway.export.lost",
             Kind::Counter,
             Unit::Things,
-            "Spans and log records that did not arrive at the collector.",
+            "Spans, log records and points of metrics that did not arrive at the collector.",
         );
         for export in &self.exports {
             for loss in Loss::ALL {

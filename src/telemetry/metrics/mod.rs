@@ -25,6 +25,7 @@ use crate::routing::Class;
 use cells::{DURATIONS, Histogram, TOKENS};
 use recent::Recent;
 
+pub use cells::Distribution;
 pub use family::{Family, Kind, Series, Unit, Value};
 pub use process::Process;
 pub use recent::{Lately, MINUTES as RECENT_MINUTES};

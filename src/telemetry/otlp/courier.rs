@@ -1,19 +1,21 @@
-//! The way to the collector: OTLP's HTTP client over whatever transport the composition root gives.
+//! The way to the collector: POSTs over whatever transport the composition root gives, repeated where that may help.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
-use super::health::{Health, Said};
+use super::closing::Closing;
+use super::settings::Destination;
+use crate::secret::Secret;
 
 /// Bytes of the collector's words in the log.
 const LONGEST_WORDS: usize = 200;
+
+/// An export that meets a restart or a limit is sent again, so many times, after pauses that double from the first.
+const MOST_REPEATS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// One POST to a collector.
 pub struct Post<'a> {
@@ -39,115 +41,121 @@ pub trait Transport: Send + Sync {
     fn post(&self, post: Post<'_>) -> Result<Reply, String>;
 }
 
-/// The end of all exports, known when the gateway stops.
-#[derive(Clone, Debug, Default)]
-pub struct Closing(Arc<Mutex<Option<Instant>>>);
-
-impl Closing {
-    pub fn at(&self, deadline: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What became of an export.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Arrived,
+    /// It was taken, but for so many.
+    InPart {
+        rejected: u64,
+        words: String,
+    },
+    /// Why nothing of it arrived.
+    Lost(String),
 }
 
 /// Carries one signal's exports.
 pub struct Courier {
-    pub transport: Arc<dyn Transport>,
-    pub health: Arc<Health>,
-    /// For one POST.
-    pub timeout: Duration,
-    pub closing: Closing,
-}
-
-impl fmt::Debug for Courier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Courier({})", self.health.signal().name())
-    }
+    transport: Arc<dyn Transport>,
+    url: String,
+    headers: Vec<(String, Secret)>,
+    /// For one export, repeats included.
+    timeout: Duration,
+    closing: Closing,
 }
 
 impl Courier {
-    fn carry(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        destination: &Destination,
+        timeout: Duration,
+        closing: Closing,
+    ) -> Self {
+        Self {
+            transport,
+            url: destination.url.clone(),
+            headers: destination.headers.clone(),
+            timeout,
+            closing,
+        }
+    }
+
+    /// Exports this, a whole message.
+    pub fn deliver(&self, message: &[u8]) -> Outcome {
         let deadline = Instant::now() + self.timeout;
-        let deadline = self
-            .closing
-            .deadline()
-            .map_or(deadline, |end| end.min(deadline));
-        let headers = request.headers().iter();
-        let headers: Vec<(&str, &str)> = headers
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-            .collect();
-        let reply = self.transport.post(Post {
-            url: &request.uri().to_string(),
-            headers: &headers,
-            body: request.body(),
-            deadline,
-        });
-        let reply = reply.inspect_err(|problem| self.note(Some(problem.clone()), 0))?;
-        let status = self.judge(&reply);
-        let mut response = Response::builder().status(status);
-        if let Some(after) = &reply.retry_after {
-            response = response.header("retry-after", after);
-        }
-        Ok(response.body(reply.body.into())?)
-    }
-
-    /// The status to act on, once it is known what stands behind a success.
-    fn judge(&self, reply: &Reply) -> u16 {
-        let status = reply.status;
-        if !(200..300).contains(&status) {
-            self.note(Some(format!("the collector answered {status}")), 0);
-            return status;
-        }
-        match Verdict::of(reply) {
-            Verdict::Taken => self.note(None, 0),
-            Verdict::TakenInPart { rejected, words } => self.note(Some(words), rejected),
-            Verdict::NoCollector => {
-                let problem = "the answer is not OTLP's: is this the address of a collector?";
-                self.note(Some(problem.to_owned()), 0);
-                // Any status that ends the export; repeating it would not help.
-                return 404;
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..MOST_REPEATS {
+            let (outcome, wish) = self.post(message, deadline);
+            let Some(wish) = wish else {
+                return outcome;
+            };
+            pause = pause.max(wish);
+            let end = self.closing.before(deadline);
+            if Instant::now() + pause >= end {
+                return outcome;
             }
+            self.closing.pause(pause);
+            pause *= 2;
         }
-        status
+        self.post(message, deadline).0
     }
 
-    fn note(&self, problem: Option<String>, rejected: u64) {
-        self.health.say(Said { problem, rejected });
+    /// How it went and, if another try may help, after how long the collector wants it at the earliest.
+    fn post(&self, message: &[u8], deadline: Instant) -> (Outcome, Option<Duration>) {
+        let own = [
+            ("content-type", "application/x-protobuf"),
+            (
+                "user-agent",
+                concat!("ai-gateway/", env!("CARGO_PKG_VERSION")),
+            ),
+        ];
+        let others = self.headers.iter();
+        let others = others.map(|(name, value)| (name.as_str(), value.expose()));
+        let headers: Vec<(&str, &str)> = own.into_iter().chain(others).collect();
+        let reply = self.transport.post(Post {
+            url: &self.url,
+            headers: &headers,
+            body: message,
+            deadline: self.closing.before(deadline),
+        });
+        match reply {
+            Err(problem) => (Outcome::Lost(problem), Some(Duration::ZERO)),
+            Ok(reply) => (judge(&reply), wish(&reply)),
+        }
     }
 }
 
-/// What a successful answer says.
-enum Verdict {
-    Taken,
-    TakenInPart { rejected: u64, words: String },
-    NoCollector,
+/// Which answers ask for another try: the specification's list.
+fn wish(reply: &Reply) -> Option<Duration> {
+    let seconds = reply.retry_after.as_deref().map(str::parse);
+    let seconds = seconds.and_then(Result::ok).unwrap_or_default();
+    matches!(reply.status, 429 | 502 | 503 | 504).then_some(Duration::from_secs(seconds))
 }
 
-impl Verdict {
-    /// Collectors answer in protobuf, some in JSON or with nothing. A web page means that somebody else took the export.
-    fn of(reply: &Reply) -> Self {
-        let kind = reply.content_type.as_deref().unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if kind.eq_ignore_ascii_case("text/html") {
-            return Self::NoCollector;
-        }
-        if !kind.eq_ignore_ascii_case("application/x-protobuf") {
-            return Self::Taken;
-        }
-        // The answers to all three signals have the same shape on the wire.
-        match ExportTraceServiceResponse::decode(reply.body.as_slice()) {
-            Err(_) => Self::NoCollector,
-            Ok(ExportTraceServiceResponse {
-                partial_success: Some(part),
-            }) if part.rejected_spans > 0 => Self::TakenInPart {
-                rejected: part.rejected_spans.unsigned_abs(),
-                words: shown(&part.error_message),
-            },
-            Ok(_) => Self::Taken,
-        }
+/// Collectors answer in protobuf, some in JSON or with nothing. A web page means that somebody else took the export.
+fn judge(reply: &Reply) -> Outcome {
+    if !(200..300).contains(&reply.status) {
+        return Outcome::Lost(format!("the collector answered {}", reply.status));
+    }
+    let foreign = "the answer is not OTLP's: is this the address of a collector?";
+    let kind = reply.content_type.as_deref().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("text/html") {
+        return Outcome::Lost(foreign.to_owned());
+    }
+    if !kind.eq_ignore_ascii_case("application/x-protobuf") {
+        return Outcome::Arrived;
+    }
+    // The answers to all three signals have the same shape on the wire.
+    match ExportTraceServiceResponse::decode(reply.body.as_slice()) {
+        Err(_) => Outcome::Lost(foreign.to_owned()),
+        Ok(ExportTraceServiceResponse {
+            partial_success: Some(part),
+        }) if part.rejected_spans > 0 => Outcome::InPart {
+            rejected: part.rejected_spans.unsigned_abs(),
+            words: shown(&part.error_message),
+        },
+        Ok(_) => Outcome::Arrived,
     }
 }
 
@@ -156,19 +164,4 @@ fn shown(words: &str) -> String {
     let end = words.floor_char_boundary(LONGEST_WORDS);
     let words = words.get(..end).unwrap_or_default();
     words.replace(char::is_control, " ")
-}
-
-impl HttpClient for Courier {
-    // What #[async_trait] makes of `async fn send_bytes`, without the dependency. It blocks: exports have threads of
-    // their own, which wait for nothing else.
-    fn send_bytes<'a, 'f>(
-        &'a self,
-        request: Request<Bytes>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'f>>
-    where
-        'a: 'f,
-        Self: 'f,
-    {
-        Box::pin(async move { self.carry(&request) })
-    }
 }

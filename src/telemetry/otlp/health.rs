@@ -1,9 +1,10 @@
 //! How a signal's export is doing: counted always, said in the log when it changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gate::Gate;
+use super::courier::Outcome;
+use super::queue::Queue;
 use super::signal::Signal;
 
 /// Why spans, records or points did not arrive.
@@ -35,7 +36,8 @@ pub struct Health {
     signal: Signal,
     /// Where to, for the log.
     collector: String,
-    pub gate: Gate,
+    /// Where spans and records wait.
+    queue: Arc<Queue>,
     failed: AtomicU64,
     rejected: AtomicU64,
     state: Mutex<State>,
@@ -48,8 +50,6 @@ struct State {
     /// As of the last export: what was lost in all, and what of it was turned away.
     lost: u64,
     turned_away: u64,
-    /// What the transport said last, until the export's end is known.
-    said: Said,
 }
 
 /// A change that is worth a line in the log.
@@ -60,19 +60,12 @@ enum News {
     Recovery(u64),
 }
 
-/// What the transport learned about an export, which the SDK's exporter does not pass on.
-#[derive(Debug, Default)]
-pub struct Said {
-    pub problem: Option<String>,
-    pub rejected: u64,
-}
-
 impl Health {
-    pub fn new(signal: Signal, collector: &str) -> Self {
+    pub fn new(signal: Signal, collector: &str, queue: Arc<Queue>) -> Self {
         Self {
             signal,
             collector: collector.to_owned(),
-            gate: Gate::default(),
+            queue,
             failed: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             state: Mutex::default(),
@@ -91,23 +84,17 @@ impl Health {
     /// How many did not arrive so far.
     pub fn lost(&self, loss: Loss) -> u64 {
         match loss {
-            Loss::QueueFull => self.gate.turned_away(),
+            Loss::QueueFull => self.queue.turned_away(),
             Loss::ExportFailed => self.failed.load(Ordering::Relaxed),
             Loss::Rejected => self.rejected.load(Ordering::Relaxed),
         }
     }
 
-    /// Keeps what the transport learned for [`Health::exported`].
-    pub fn say(&self, said: Said) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.said = said;
-    }
-
     /// An export of so many has ended. Says so in the log if that is news.
-    pub fn exported(&self, count: usize, arrived: bool) {
+    pub fn exported(&self, count: usize, outcome: Outcome) {
         let collector = self.collector.as_str();
         let signal = self.signal.name();
-        match self.news(count as u64, arrived) {
+        match self.news(count as u64, outcome) {
             None => {}
             Some(News::Trouble(problem)) => log::warn!(
                 signal = signal, collector = collector, error = problem.as_str();
@@ -120,10 +107,9 @@ impl Health {
         }
     }
 
-    fn news(&self, count: u64, arrived: bool) -> Option<News> {
+    fn news(&self, count: u64, outcome: Outcome) -> Option<News> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = std::mem::take(&mut state.said);
-        let problem = self.problem(&mut state, said, count, arrived);
+        let problem = self.problem(&mut state, count, outcome);
         let lost_before = std::mem::replace(&mut state.lost, self.lost_in_all());
         match (problem, state.trouble) {
             (Some(problem), None) => {
@@ -139,22 +125,22 @@ impl Health {
     }
 
     /// Counts what an export lost, and says why in the words of an operator.
-    fn problem(&self, state: &mut State, said: Said, count: u64, arrived: bool) -> Option<String> {
-        let turned_away = self.gate.turned_away();
+    fn problem(&self, state: &mut State, count: u64, outcome: Outcome) -> Option<String> {
+        let turned_away = self.queue.turned_away();
         let overflowed = turned_away > std::mem::replace(&mut state.turned_away, turned_away);
-        if !arrived {
-            self.failed.fetch_add(count, Ordering::Relaxed);
-            let problem = said
-                .problem
-                .unwrap_or_else(|| "the export failed".to_owned());
-            return Some(problem);
+        match outcome {
+            Outcome::Lost(problem) => {
+                self.failed.fetch_add(count, Ordering::Relaxed);
+                Some(problem)
+            }
+            Outcome::InPart { rejected, words } => {
+                self.rejected.fetch_add(rejected, Ordering::Relaxed);
+                Some(format!("the collector rejects a part: {words}"))
+            }
+            Outcome::Arrived => {
+                overflowed.then(|| "the collector is too slow: too much waits for it".to_owned())
+            }
         }
-        if said.rejected > 0 {
-            self.rejected.fetch_add(said.rejected, Ordering::Relaxed);
-            let words = said.problem.unwrap_or_default();
-            return Some(format!("the collector rejects a part: {words}"));
-        }
-        overflowed.then(|| "the collector is too slow: too much waits for it".to_owned())
     }
 
     fn lost_in_all(&self) -> u64 {
@@ -164,49 +150,54 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gate::MOST_WAITING;
+    use super::super::queue::MOST_WAITING;
     use super::*;
 
-    fn said(health: &Health, problem: &str, rejected: u64) {
-        let problem = Some(problem.to_owned());
-        health.say(Said { problem, rejected });
+    fn health() -> Health {
+        Health::new(Signal::Traces, "http://c", Arc::default())
+    }
+
+    fn lost(problem: &str) -> Outcome {
+        Outcome::Lost(problem.to_owned())
     }
 
     /// A collector that is down for a day must not fill the log.
     #[test]
     fn only_changes_are_news() {
-        let health = Health::new(Signal::Traces, "http://c");
-        assert_eq!(health.news(5, true), None);
-        said(&health, "refused", 0);
+        let health = health();
+        assert_eq!(health.news(5, Outcome::Arrived), None);
         assert_eq!(
-            health.news(5, false),
+            health.news(5, lost("refused")),
             Some(News::Trouble("refused".to_owned()))
         );
-        said(&health, "another reason", 0);
-        assert_eq!(health.news(5, false), None);
-        assert_eq!(health.news(5, true), Some(News::Recovery(10)));
-        assert_eq!(health.news(5, true), None);
+        assert_eq!(health.news(5, lost("another reason")), None);
+        assert_eq!(health.news(5, Outcome::Arrived), Some(News::Recovery(10)));
+        assert_eq!(health.news(5, Outcome::Arrived), None);
         assert_eq!(health.lost(Loss::ExportFailed), 10);
     }
 
     #[test]
     fn what_is_rejected_in_part_is_trouble_too() {
-        let health = Health::new(Signal::Logs, "http://c");
-        said(&health, "too old", 3);
+        let health = health();
+        let outcome = Outcome::InPart {
+            rejected: 3,
+            words: "too old".to_owned(),
+        };
         let told = "the collector rejects a part: too old".to_owned();
-        assert_eq!(health.news(9, true), Some(News::Trouble(told)));
+        assert_eq!(health.news(9, outcome), Some(News::Trouble(told)));
         assert_eq!(health.lost(Loss::Rejected), 3);
-        assert_eq!(health.news(9, true), Some(News::Recovery(3)));
+        assert_eq!(health.news(9, Outcome::Arrived), Some(News::Recovery(3)));
     }
 
     #[test]
     fn a_full_queue_is_told_with_the_next_export() {
-        let health = Health::new(Signal::Traces, "http://c");
+        let health = health();
         for _ in 0..MOST_WAITING + 7 {
-            health.gate.enter(1);
+            health.queue.push(b"x");
         }
-        assert!(matches!(health.news(1, true), Some(News::Trouble(_))));
+        let news = health.news(1, Outcome::Arrived);
+        assert!(matches!(news, Some(News::Trouble(_))));
         assert_eq!(health.lost(Loss::QueueFull), 7);
-        assert_eq!(health.news(1, true), Some(News::Recovery(7)));
+        assert_eq!(health.news(1, Outcome::Arrived), Some(News::Recovery(7)));
     }
 }

@@ -1,12 +1,19 @@
 //! Log records on their way to the collector, beside standard output.
 
-use log::kv::{self, Key, Source, Value, VisitSource, VisitValue};
-use log::{LevelFilter, Log, Metadata, Record};
-use opentelemetry_appender_log::OpenTelemetryLogBridge;
-use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use log::kv::{self, Key, VisitSource, VisitValue};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use opentelemetry::Context;
 use simplelog::{Config, SharedLogger};
 
+use super::queue::Queue;
+use super::spans::nanoseconds;
+use super::wire::{self, Value};
 use crate::telemetry::levels::Levels;
+use crate::telemetry::trace::current;
 
 /// Bytes of one text value; what is longer is cut.
 const LONGEST_VALUE: usize = 4096;
@@ -14,37 +21,36 @@ const LONGEST_VALUE: usize = 4096;
 /// Fields of a record.
 const MOST_FIELDS: usize = 64;
 
-/// OpenTelemetry's bridge, behind the same levels as the other sinks.
+/// Bytes that most records fit into.
+const USUAL: usize = 512;
+
+/// Writes each record where it is logged, behind the same levels as the other sinks.
 pub struct LogSink {
     levels: Levels,
-    bridge: OpenTelemetryLogBridge<SdkLoggerProvider, SdkLogger>,
+    queue: Arc<Queue>,
 }
 
 impl LogSink {
-    pub fn new(levels: Levels, provider: &SdkLoggerProvider) -> Box<Self> {
-        Box::new(Self {
-            levels,
-            bridge: OpenTelemetryLogBridge::new(provider),
-        })
+    pub fn new(levels: Levels, queue: Arc<Queue>) -> Box<Self> {
+        Box::new(Self { levels, queue })
     }
 }
 
 impl Log for LogSink {
+    /// Not for what the exporting threads say: that would be exported, and said again.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.levels.admit(metadata) && self.bridge.enabled(metadata)
+        self.levels.admit(metadata) && !Context::is_current_telemetry_suppressed()
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let fields = Bounded(record.key_values());
-            self.bridge
-                .log(&record.to_builder().key_values(&fields).build());
+            let mut bytes = Vec::with_capacity(USUAL);
+            write(&mut bytes, record, SystemTime::now());
+            self.queue.push(&bytes);
         }
     }
 
-    fn flush(&self) {
-        self.bridge.flush();
-    }
+    fn flush(&self) {}
 }
 
 impl SharedLogger for LogSink {
@@ -61,76 +67,172 @@ impl SharedLogger for LogSink {
     }
 }
 
-/// The fields that have a value, cut: the bridge writes an absent one as the text `None`, and long ones whole.
-struct Bounded<'a>(&'a dyn Source);
+/// A `LogRecord`.
+fn write(out: &mut Vec<u8>, record: &Record<'_>, now: SystemTime) {
+    let now = nanoseconds(now);
+    wire::fixed64(out, 1, now);
+    wire::number(out, 2, severity(record.level()));
+    wire::text(out, 3, record.level().as_str());
+    let mut scratch = String::new();
+    let message = match record.args().as_str() {
+        Some(message) => message,
+        None => {
+            // Writing to a string does not fail.
+            let _ = write!(scratch, "{}", record.args());
+            &scratch
+        }
+    };
+    wire::value(out, 5, Value::Text(cut(message)));
+    wire::attribute(out, ATTRIBUTE, "target", Value::Text(record.target()));
+    let mut fields = Fields {
+        out,
+        left: MOST_FIELDS,
+    };
+    // An error here means a field could not be read; the record still says what it can.
+    let _ = record.key_values().visit(&mut fields);
+    if let Some((trace, span, flags)) = current::ids_and_flags() {
+        wire::fixed32(out, 8, flags.to_u8().into());
+        wire::bytes(out, 9, &trace.to_bytes());
+        wire::bytes(out, 10, &span.to_bytes());
+    }
+    wire::fixed64(out, 11, now);
+}
 
-impl Source for Bounded<'_> {
-    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
-        self.0.visit(&mut Filter {
-            next: visitor,
-            left: MOST_FIELDS,
+/// The field of a record's attributes.
+const ATTRIBUTE: u8 = 6;
+
+/// OTLP's `SeverityNumber`.
+fn severity(level: Level) -> u32 {
+    match level {
+        Level::Trace => 1,
+        Level::Debug => 5,
+        Level::Info => 9,
+        Level::Warn => 13,
+        Level::Error => 17,
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LONGEST_VALUE))
+        .unwrap_or(text)
+}
+
+struct Fields<'a> {
+    out: &'a mut Vec<u8>,
+    left: usize,
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        value.visit(Field {
+            out: self.out,
+            key: key.as_str(),
         })
     }
 }
 
-struct Filter<'a, 'kvs> {
-    next: &'a mut dyn VisitSource<'kvs>,
-    left: usize,
+struct Field<'a> {
+    out: &'a mut Vec<u8>,
+    key: &'a str,
 }
 
-impl<'kvs> VisitSource<'kvs> for Filter<'_, 'kvs> {
-    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-        let mut absence = Absence(false);
-        value.visit(&mut absence)?;
-        if absence.0 || self.left == 0 {
-            return Ok(());
-        }
-        self.left -= 1;
-        let cut = value.to_borrowed_str().and_then(|text| {
-            let end = text.floor_char_boundary(LONGEST_VALUE);
-            text.get(..end)
-        });
-        self.next.visit_pair(key, cut.map_or(value, Value::from))
-    }
-}
-
-struct Absence(bool);
-
-impl<'v> VisitValue<'v> for Absence {
-    fn visit_any(&mut self, _: Value<'_>) -> Result<(), kv::Error> {
+impl Field<'_> {
+    fn put(&mut self, value: Value<'_>) -> Result<(), kv::Error> {
+        wire::attribute(self.out, ATTRIBUTE, self.key, value);
         Ok(())
     }
+}
 
+impl VisitValue<'_> for Field<'_> {
+    fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
+        self.put(Value::Text(cut(&value.to_string())))
+    }
+
+    /// An attribute without a value is none.
     fn visit_null(&mut self) -> Result<(), kv::Error> {
-        self.0 = true;
         Ok(())
+    }
+
+    fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
+        self.put(Value::Whole(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+
+    fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
+        self.put(Value::Whole(value))
+    }
+
+    fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
+        self.put(Value::Real(value))
+    }
+
+    fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
+        self.put(Value::Flag(value))
+    }
+
+    fn visit_str(&mut self, value: &str) -> Result<(), kv::Error> {
+        self.put(Value::Text(cut(value)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use log::kv::ToValue;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Read;
+    use opentelemetry_proto::tonic::logs::v1::LogRecord;
+    use prost::Message;
+
+    use super::*;
 
     #[test]
-    fn absent_fields_are_left_out_and_long_ones_cut() {
+    fn a_record_is_what_was_logged() {
         let long = "ä".repeat(10_000);
         let absent: Option<u64> = None;
+        let shown = std::net::Ipv4Addr::LOCALHOST;
         let fields = [
             ("absent", absent.to_value()),
-            ("long", Value::from(long.as_str())),
-            ("number", Value::from(7)),
+            ("long", kv::Value::from(long.as_str())),
+            ("number", kv::Value::from(7_u16)),
+            ("flag", kv::Value::from(true)),
+            ("shown", kv::Value::from_display(&shown)),
         ];
-        struct Kept(Vec<(String, usize)>);
-        impl<'kvs> VisitSource<'kvs> for Kept {
-            fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
-                self.0.push((key.to_string(), value.to_string().len()));
-                Ok(())
-            }
-        }
-        let mut kept = Kept(Vec::new());
-        Bounded(&fields).visit(&mut kept).unwrap();
-        let expected = [("long", LONGEST_VALUE), ("number", 1)];
-        assert_eq!(kept.0, expected.map(|(key, size)| (key.to_owned(), size)));
+        let mut bytes = Vec::new();
+        let mut record = Record::builder();
+        record.level(Level::Warn).target("t").key_values(&fields);
+        write(
+            &mut bytes,
+            &record.args(format_args!("{}{}", "a", 1)).build(),
+            SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(5),
+        );
+        let record = LogRecord::decode(bytes.as_slice()).unwrap();
+        assert_eq!(
+            (record.time_unix_nano, record.observed_time_unix_nano),
+            (5, 5)
+        );
+        assert_eq!(
+            (record.severity_number, &*record.severity_text),
+            (13, "WARN")
+        );
+        let value = record.body.unwrap().value.unwrap();
+        assert_eq!(value, Read::StringValue("a1".to_owned()));
+        let attributes = record.attributes.into_iter();
+        let attributes: Vec<(String, Read)> = attributes
+            .map(|one| (one.key, one.value.unwrap().value.unwrap()))
+            .collect();
+        let text = |text: &str| Read::StringValue(text.to_owned());
+        let expected = [
+            ("target", text("t")),
+            ("long", text(&"ä".repeat(LONGEST_VALUE / 2))),
+            ("number", Read::IntValue(7)),
+            ("flag", Read::BoolValue(true)),
+            ("shown", text("127.0.0.1")),
+        ];
+        assert_eq!(
+            attributes,
+            expected.map(|(key, value)| (key.to_owned(), value))
+        );
     }
 }

@@ -1,40 +1,42 @@
 //! Exporting to a collector over OTLP/HTTP, in protobuf.
 //!
-//! The SDK's batch processors run on a thread of their own for each signal and send through OTLP's exporters; the
-//! requests' threads only put into bounded queues. What is ours: the environment's rules (`settings`, `endpoint`,
-//! `credentials`, `sampling`), the way over the gateway's own HTTP client (`courier`), bounds and counts (`gate`), and
-//! what the operator is told about it (`health`).
+//! Spans and records are encoded on the thread that has them (`spans`, `log_sink`, in the bytes of `wire`) and wait in a
+//! bounded queue of their signal (`queue`). A thread for each signal puts an envelope around what waits (`delivery`) and
+//! POSTs it over the gateway's own HTTP client (`courier`). Metrics have no queue: their thread reads and encodes them
+//! each time (`points`). What the environment says is in `settings`, `endpoint`, `credentials` and `sampling`, what the
+//! operator is told about the export in `health`.
+//!
+//! OpenTelemetry's SDK makes and samples the spans. Its batch processors and OTLP's exporters are not used: they copy
+//! every key and value twice and took as many instructions as half a request.
 
+mod closing;
 mod courier;
 mod credentials;
+mod delivery;
 mod endpoint;
-mod exporters;
-mod gate;
 mod health;
 mod log_sink;
 mod pairs;
+mod points;
+mod queue;
 mod sampling;
 mod settings;
 mod signal;
+mod spans;
+mod wire;
 
-use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::TracerProvider;
-use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::{
-    ExporterBuildError, LogExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
-};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{
-    BatchConfigBuilder as LogBatches, BatchLogProcessor, SdkLoggerProvider,
-};
 use opentelemetry_sdk::resource::{ResourceDetector, TelemetryResourceDetector};
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder as SpanBatches, BatchSpanProcessor, SdkTracer, SdkTracerProvider,
-};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use simplelog::SharedLogger;
 
 pub use courier::{Post, Reply, Transport};
@@ -43,62 +45,106 @@ pub use settings::{Destination, Settings};
 pub use signal::Signal;
 
 use super::levels::Levels;
-use courier::{Closing, Courier};
-use exporters::{GatedLogs, GatedSpans, Observed};
-use gate::MOST_WAITING;
+use super::metrics::Family;
+use closing::Closing;
+use courier::Courier;
+use delivery::{Envelope, Line};
 use log_sink::LogSink;
+use queue::Queue;
+use spans::{Spans, nanoseconds};
 
-/// Spans or records of one export (the specification's `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`).
-const BATCH: usize = 512;
-
-/// The name of what produces the telemetry.
+/// The name of what produces the telemetry, and its version.
 const SCOPE: &str = "ai-gateway";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The export under way, one pipeline for each configured signal.
+/// The export under way: a thread for each signal that has a destination.
 pub struct Otlp {
-    traces: Option<SdkTracerProvider>,
-    logs: Option<SdkLoggerProvider>,
+    tracer: Option<SdkTracer>,
+    records: Option<Arc<Queue>>,
+    /// Until [`Self::measure`] is told what to read.
+    metrics: Option<(Line, Duration)>,
+    queues: Vec<Arc<Queue>>,
     healths: Vec<Arc<Health>>,
     closing: Closing,
+    started: SystemTime,
+    /// Every thread has a copy of the sender: when there is none left, all have ended.
+    running: (Sender<Infallible>, Receiver<Infallible>),
 }
 
 impl Otlp {
-    /// Starts a thread for each signal. Without destinations there is nothing to start; ask before.
+    /// Starts the threads for spans and records. Without destinations there is nothing to start; ask before.
     ///
     /// # Errors
-    /// When an exporter cannot be set up as the environment says, which it reads too (compression, for one).
-    pub fn start(
-        settings: &Settings,
-        transport: &Arc<dyn Transport>,
-    ) -> Result<Self, ExporterBuildError> {
+    /// When a thread cannot be started.
+    pub fn start(settings: &Settings, transport: &Arc<dyn Transport>) -> io::Result<Self> {
         let mut otlp = Self {
-            traces: None,
-            logs: None,
+            tracer: None,
+            records: None,
+            metrics: None,
+            queues: Vec::new(),
             healths: Vec::new(),
             closing: Closing::default(),
+            started: SystemTime::now(),
+            running: channel(),
         };
-        if let Some(destination) = settings.destination(Signal::Traces) {
-            let line = otlp.line(settings, destination, transport);
-            otlp.traces = Some(traces(settings, destination, line)?);
-        }
-        if let Some(destination) = settings.destination(Signal::Logs) {
-            let line = otlp.line(settings, destination, transport);
-            otlp.logs = Some(logs(settings, destination, line)?);
+        let envelope = Arc::new(Envelope::new(&resource(settings), SCOPE, VERSION));
+        for destination in &settings.destinations {
+            let queue = Arc::new(Queue::default());
+            let health = Health::new(destination.signal, &destination.url, Arc::clone(&queue));
+            let health = Arc::new(health);
+            otlp.healths.push(Arc::clone(&health));
+            let transport = Arc::clone(transport);
+            let closing = otlp.closing.clone();
+            let line = Line {
+                health,
+                courier: Courier::new(transport, destination, settings.timeout, closing),
+                envelope: Arc::clone(&envelope),
+            };
+            match destination.signal {
+                Signal::Traces => otlp.tracer = Some(tracer(settings, Arc::clone(&queue))),
+                Signal::Logs => otlp.records = Some(Arc::clone(&queue)),
+                Signal::Metrics => {
+                    otlp.metrics = Some((line, destination.delay));
+                    continue;
+                }
+            }
+            otlp.queues.push(Arc::clone(&queue));
+            let delay = destination.delay;
+            otlp.run(destination.signal, move || line.deliver_all(&queue, delay))?;
         }
         Ok(otlp)
     }
 
+    /// Exports what `read` says, again and again, if metrics are exported.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn measure(&mut self, read: impl Fn() -> Vec<Family> + Send + 'static) -> io::Result<()> {
+        let Some((line, interval)) = self.metrics.take() else {
+            return Ok(());
+        };
+        let (closing, start) = (self.closing.clone(), nanoseconds(self.started));
+        self.run(Signal::Metrics, move || {
+            let _quiet = Context::enter_telemetry_suppressed_scope();
+            let mut open = true;
+            // The last time is after the end has been announced: what was counted until then.
+            while open {
+                open = closing.pause(interval);
+                let now = nanoseconds(SystemTime::now());
+                let (count, items) = points::encode(&read(), points::Span { start, now });
+                line.deliver(count, &items);
+            }
+        })
+    }
+
     /// What makes spans, if traces are exported.
     pub fn tracer(&self) -> Option<SdkTracer> {
-        let scope = InstrumentationScope::builder(SCOPE)
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .build();
-        Some(self.traces.as_ref()?.tracer_with_scope(scope))
+        self.tracer.clone()
     }
 
     /// Where log records go, if they are exported.
     pub(super) fn log_sink(&self, levels: Levels) -> Option<Box<dyn SharedLogger>> {
-        Some(LogSink::new(levels, self.logs.as_ref()?))
+        Some(LogSink::new(levels, Arc::clone(self.records.as_ref()?)))
     }
 
     /// What was lost so far, for each signal that is exported.
@@ -106,119 +152,37 @@ impl Otlp {
         &self.healths
     }
 
-    /// Sends what still waits, for at most so long, and ends the export.
-    pub fn close(&self, within: Duration) {
+    /// Sends what still waits, for at most so long, and ends the export. What goes wrong here has been said by `Health`,
+    /// as far as anyone can still hear it.
+    pub fn close(self, within: Duration) {
         self.closing.at(Instant::now() + within);
-        // Side by side: a collector that takes its time for one signal must not cost the other.
-        thread::scope(|scope| {
-            // What goes wrong here has been said by `Health`, as far as anyone can still hear it.
-            if let Some(traces) = &self.traces {
-                scope.spawn(move || drop(traces.shutdown_with_timeout(within)));
-            }
-            if let Some(logs) = &self.logs {
-                scope.spawn(move || drop(logs.shutdown_with_timeout(within)));
-            }
-        });
+        self.queues.iter().for_each(|queue| queue.close());
+        let (sender, ended) = self.running;
+        drop(sender);
+        // An export under way may have more time left than that; it is left behind.
+        let _ = ended.recv_timeout(within);
     }
 
-    fn line(
-        &mut self,
-        settings: &Settings,
-        destination: &Destination,
-        transport: &Arc<dyn Transport>,
-    ) -> Line {
-        let health = Arc::new(Health::new(destination.signal, &destination.url));
-        self.healths.push(Arc::clone(&health));
-        let courier = Courier {
-            transport: Arc::clone(transport),
-            health: Arc::clone(&health),
-            timeout: settings.timeout,
-            closing: self.closing.clone(),
-        };
-        Line { health, courier }
+    fn run(&self, signal: Signal, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let running = self.running.0.clone();
+        let thread = thread::Builder::new().name(format!("otlp-{}", signal.name()));
+        thread.spawn(move || {
+            work();
+            drop(running);
+        })?;
+        Ok(())
     }
 }
 
-/// What one signal's exporter is built on.
-struct Line {
-    health: Arc<Health>,
-    courier: Courier,
-}
-
-fn traces(
-    settings: &Settings,
-    destination: &Destination,
-    line: Line,
-) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let exporter = addressed(
-        SpanExporter::builder().with_http(),
-        settings,
-        destination,
-        line.courier,
-    );
-    let exporter = Observed {
-        health: Arc::clone(&line.health),
-        next: exporter.build()?,
-    };
-    let batches = SpanBatches::default()
-        .with_max_queue_size(MOST_WAITING)
-        .with_max_export_batch_size(BATCH);
-    let processor = GatedSpans {
-        health: line.health,
-        next: BatchSpanProcessor::new(exporter, batches.build()),
-    };
-    Ok(SdkTracerProvider::builder()
+fn tracer(settings: &Settings, queue: Arc<Queue>) -> SdkTracer {
+    let provider = SdkTracerProvider::builder()
         .with_sampler(settings.sampling.sampler())
-        .with_resource(resource(settings))
-        .with_span_processor(processor)
-        .build())
-}
-
-fn logs(
-    settings: &Settings,
-    destination: &Destination,
-    line: Line,
-) -> Result<SdkLoggerProvider, ExporterBuildError> {
-    let exporter = addressed(
-        LogExporter::builder().with_http(),
-        settings,
-        destination,
-        line.courier,
-    );
-    let exporter = Observed {
-        health: Arc::clone(&line.health),
-        next: exporter.build()?,
-    };
-    let batches = LogBatches::default()
-        .with_max_queue_size(MOST_WAITING)
-        .with_max_export_batch_size(BATCH);
-    let processor = BatchLogProcessor::builder(exporter).with_batch_config(batches.build());
-    let processor = GatedLogs {
-        health: line.health,
-        next: processor.build(),
-    };
-    Ok(SdkLoggerProvider::builder()
-        .with_resource(resource(settings))
-        .with_log_processor(processor)
-        .build())
-}
-
-fn addressed<B: WithExportConfig + WithHttpConfig>(
-    builder: B,
-    settings: &Settings,
-    destination: &Destination,
-    courier: Courier,
-) -> B {
-    let headers = destination.headers.iter();
-    let headers: HashMap<String, String> = headers
-        .map(|(name, value)| (name.clone(), value.expose().to_owned()))
-        .collect();
-    builder
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(&destination.url)
-        .with_timeout(settings.timeout)
-        .with_headers(headers)
-        .with_http_client(courier)
+        // It is in the envelope.
+        .with_resource(Resource::builder_empty().build())
+        .with_span_processor(Spans(queue))
+        .build();
+    let scope = InstrumentationScope::builder(SCOPE).with_version(VERSION);
+    provider.tracer_with_scope(scope.build())
 }
 
 fn resource(settings: &Settings) -> Resource {

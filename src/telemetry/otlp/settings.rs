@@ -16,6 +16,13 @@ use super::signal::Signal;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the first span or record of an export waits for others, and the time between two exports of metrics (the
+/// specification's values).
+const TRACES_DELAY: Duration = Duration::from_secs(5);
+const LOGS_DELAY: Duration = Duration::from_secs(1);
+const METRICS_INTERVAL: Duration = Duration::from_secs(60);
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
+
 const SERVICE_NAME: &str = "service.name";
 
 /// What is exported, where to, and as whom.
@@ -40,6 +47,8 @@ pub struct Destination {
     pub url: String,
     /// Sent with each export. Any of them may be a key.
     pub headers: Vec<(String, Secret)>,
+    /// How long spans and records are gathered before they are exported; for metrics, the time between two exports.
+    pub delay: Duration,
 }
 
 impl Settings {
@@ -113,6 +122,7 @@ impl Reading<'_> {
                 signal,
                 url,
                 headers: self.headers(signal),
+                delay: self.delay(signal),
             }),
             Err(reason) => {
                 self.complain(format!(
@@ -184,17 +194,29 @@ impl Reading<'_> {
     }
 
     fn timeout(&mut self) -> Duration {
-        let name = "OTEL_EXPORTER_OTLP_TIMEOUT";
-        let Some(text) = self.variable(name) else {
-            return TIMEOUT;
+        let timeout = self.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT");
+        timeout.map_or(TIMEOUT, |timeout| timeout.min(LONGEST_TIMEOUT))
+    }
+
+    fn delay(&mut self, signal: Signal) -> Duration {
+        let (name, usual) = match signal {
+            Signal::Traces => ("OTEL_BSP_SCHEDULE_DELAY", TRACES_DELAY),
+            Signal::Logs => ("OTEL_BLRP_SCHEDULE_DELAY", LOGS_DELAY),
+            Signal::Metrics => ("OTEL_METRIC_EXPORT_INTERVAL", METRICS_INTERVAL),
         };
-        match text.parse().map(Duration::from_millis) {
-            Ok(timeout) if !timeout.is_zero() => timeout.min(LONGEST_TIMEOUT),
-            _ => {
-                self.complain(format!("{name} is no number of milliseconds"));
-                TIMEOUT
-            }
+        let delay = self.milliseconds(name).unwrap_or(usual);
+        delay.min(LONGEST_DELAY)
+    }
+
+    /// `None` if it is not set, or not to be used.
+    fn milliseconds(&mut self, name: &str) -> Option<Duration> {
+        let text = self.variable(name)?;
+        let parsed = text.parse().map(Duration::from_millis);
+        let duration = parsed.ok().filter(|duration| !duration.is_zero());
+        if duration.is_none() {
+            self.complain(format!("{name} is no number of milliseconds"));
         }
+        duration
     }
 
     /// What another exporter can do and this one cannot.
@@ -205,6 +227,10 @@ impl Reading<'_> {
                 "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken (port 4318, not 4317)"
                     .to_owned(),
             );
+        }
+        let compression = self.variable("OTEL_EXPORTER_OTLP_COMPRESSION");
+        if compression.is_some_and(|compression| compression != "none") {
+            self.complain("OTEL_EXPORTER_OTLP_COMPRESSION: nothing is compressed".to_owned());
         }
     }
 

@@ -1,17 +1,22 @@
 //! What can be added to the span under way on this thread. Without one, nothing is even computed.
 
-use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, get_active_span};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceFlags, TraceId, get_active_span};
 use opentelemetry::{Context, KeyValue};
 
 use super::{Attribute, count, cut, names};
 
 /// The ids of the trace and of the span under way, for log lines.
 pub fn ids() -> Option<(TraceId, SpanId)> {
+    ids_and_flags().map(|(trace, span, _)| (trace, span))
+}
+
+/// The same with whether the trace is kept.
+pub fn ids_and_flags() -> Option<(TraceId, SpanId, TraceFlags)> {
     Context::map_current(|context| {
         context.has_active_span().then(|| {
             let span = context.span();
             let ids = span.span_context();
-            (ids.trace_id(), ids.span_id())
+            (ids.trace_id(), ids.span_id(), ids.trace_flags())
         })
     })
 }

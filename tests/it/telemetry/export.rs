@@ -102,6 +102,7 @@ fn paths_are_appended_once() {
         lines,
         [
             "POST /otlp/v1/logs HTTP/1.1",
+            "POST /otlp/v1/metrics HTTP/1.1",
             "POST /otlp/v1/traces HTTP/1.1"
         ]
     );
@@ -167,14 +168,12 @@ fn nothing_runs_when_nothing_is_configured() {
         let names = tasks
             .flatten()
             .map(|task| fs::read_to_string(task.path().join("comm")).unwrap_or_default());
-        names
-            .filter(|name| name.starts_with("OpenTelemetry"))
-            .count()
+        names.filter(|name| name.starts_with("otlp-")).count()
     };
     let (config, upstream) = plain(&collector);
     let on = config.start();
     on.ask("r", false);
-    assert_eq!(exporting(&on), 2);
+    assert_eq!(exporting(&on), 3);
     let off = Config::new()
         .provider("a", &upstream)
         .route("r", [("a", "m")])

@@ -152,6 +152,8 @@ fn what_is_wrong_is_ignored_and_told_once() {
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "0"),
     ]);
     assert_eq!(urls(&settings), ["https://logs/v1/logs"]);
     assert_eq!(settings.sampling, Sampling::default());
@@ -163,6 +165,8 @@ fn what_is_wrong_is_ignored_and_told_once() {
         "PROTOCOL",
         "SAMPLER",
         "TIMEOUT",
+        "COMPRESSION",
+        "SCHEDULE_DELAY",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -170,6 +174,22 @@ fn what_is_wrong_is_ignored_and_told_once() {
     let mut once = settings.problems.clone();
     once.dedup();
     assert_eq!(once, settings.problems);
+}
+
+#[test]
+fn each_signal_has_its_own_delay() {
+    let delays = |variables: &[(&str, &str)]| {
+        let all = [&[("OTLP_ENDPOINT", "h:1")], variables].concat();
+        let settings = read(&all);
+        Signal::ALL.map(|signal| settings.destination(signal).unwrap().delay.as_millis())
+    };
+    assert_eq!(delays(&[]), [5_000, 1_000, 60_000]);
+    let set = [
+        ("OTEL_BSP_SCHEDULE_DELAY", "1"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "2"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "3"),
+    ];
+    assert_eq!(delays(&set), [1, 2, 3]);
 }
 
 #[test]
