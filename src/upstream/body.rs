@@ -27,15 +27,15 @@ pub struct Body {
 
 /// A body on its way, and where its connection goes afterwards.
 struct Arriving {
-    unread: Unread,
-    connection: Connection,
+    unread: Box<Unread>,
+    connection: Box<Connection>,
     pool: Arc<Pool>,
 }
 
 impl Body {
     pub(super) fn new(
         rest: Rest,
-        connection: Connection,
+        connection: Box<Connection>,
         pool: &Arc<Pool>,
         hangup: Option<Arc<dyn Hangup>>,
     ) -> Self {

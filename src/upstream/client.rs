@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::{HeaderValue, Request};
+use ureq::http::HeaderValue;
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::body::Body;
@@ -102,15 +102,13 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
-        let mut request = call.head(&self.user_agent)?;
         if let Some(pooled) = self.pool.take(origin(call.url)) {
-            match self.over(&call, request, Some(pooled)) {
-                Err(failure) if failure.stale => request = call.head(&self.user_agent)?,
+            match self.over(&call, Some(pooled)) {
+                Err(failure) if failure.stale => {}
                 other => return other.map_err(|failure| failure.error),
             }
         }
-        self.over(&call, request, None)
-            .map_err(|failure| failure.error)
+        self.over(&call, None).map_err(|failure| failure.error)
     }
 
     /// What this client has done so far.
@@ -125,20 +123,16 @@ impl Client {
     }
 
     /// The call over a connection from the pool, or a fresh one.
-    fn over(
-        &self,
-        call: &Call<'_>,
-        request: Request<()>,
-        pooled: Option<Connection>,
-    ) -> Result<Response, Failure> {
+    fn over(&self, call: &Call<'_>, pooled: Option<Box<Connection>>) -> Result<Response, Failure> {
         let reused = pooled.is_some();
-        let mut state = InProgress::new(Phase::Resolve, call.deadline, call.hangup.cloned());
-        // A timeout beyond the end of time is none.
-        let connect_end = Instant::now().checked_add(self.connect_timeout);
-        state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));
-        let scope = Scope::enter(state);
-
-        let answer = self.exchange(call, request, pooled);
+        let scope = self.enter(call);
+        let answer = self.send(call, pooled).and_then(|mut connection| {
+            let (head, rest) = exchange::receive(&mut connection)?;
+            Ok(Response {
+                head: Head::new(head, reused),
+                body: Body::new(rest, connection, &self.pool, call.hangup.cloned()),
+            })
+        });
         let progress = scope.progress();
         if !progress.phase.is_connecting() {
             self.counts.connection(reused);
@@ -153,25 +147,33 @@ impl Client {
         })
     }
 
-    fn exchange(
+    fn enter(&self, call: &Call<'_>) -> Scope {
+        let mut state = InProgress::new(Phase::Resolve, call.deadline, call.hangup.cloned());
+        // A timeout beyond the end of time is none.
+        let connect_end = Instant::now().checked_add(self.connect_timeout);
+        state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));
+        Scope::enter(state)
+    }
+
+    /// Sends the request over a connection that is there or has to be made.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn send(
         &self,
         call: &Call<'_>,
-        request: Request<()>,
-        pooled: Option<Connection>,
-    ) -> Result<Response, ureq::Error> {
-        let reused = pooled.is_some();
+        pooled: Option<Box<Connection>>,
+    ) -> Result<Box<Connection>, ureq::Error> {
+        let request = call.head(&self.user_agent)?;
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => Connection::new(origin(call.url), self.dialer.dial(request.uri())?),
+            None => {
+                let wire = self.dialer.dial(request.uri())?;
+                Box::new(Connection::new(origin(call.url), wire))
+            }
         };
         in_progress::sending();
         let head_size = call.head_size(&request);
-        let sent = exchange::send(&mut connection, request, head_size, call.content())?;
-        let (answer, rest) = sent.answer(&mut connection)?;
-        Ok(Response {
-            head: Head::new(answer, reused),
-            body: Body::new(rest, connection, &self.pool, call.hangup.cloned()),
-        })
+        exchange::send(&mut connection, request, head_size, call.content())?;
+        Ok(connection)
     }
 }
 

@@ -16,12 +16,9 @@ use super::error::CallError;
 /// Bytes of an answer's head. The number of its fields is bounded by ureq-proto (128).
 const MAX_HEAD: usize = 64 * 1024;
 
-/// A request that has been sent.
-pub(super) struct Sent(Box<Protocol<RecvResponse>>);
-
 /// What comes behind the head of an answer.
 pub(super) enum Rest {
-    Body(Unread),
+    Body(Box<Unread>),
     Nothing { reusable: bool },
 }
 
@@ -35,22 +32,33 @@ pub(super) fn send(
     request: Request<()>,
     head_size: usize,
     body: &[u8],
-) -> Result<Sent, ureq::Error> {
+) -> Result<(), ureq::Error> {
     let mut protocol = Protocol::new(request)?.proceed();
     connection.expect_output(head_size.saturating_add(body.len()));
     send_head(connection, &mut protocol)?;
-    let proceeded = protocol.proceed()?;
-    let protocol = match proceeded {
-        Some(SendRequestResult::RecvResponse(protocol)) => protocol,
+    match protocol.proceed()? {
+        Some(SendRequestResult::RecvResponse(_)) => Ok(()),
         Some(SendRequestResult::SendBody(mut protocol)) => {
-            send_body(connection, body)?;
+            // The announced length, checked before anything of the body is sent.
             protocol.consume_direct_write(body.len())?;
-            protocol.proceed().ok_or_else(unfinished)?
+            send_body(connection, body)
         }
         // Nobody may ask for it: `Call` drops the field `Expect`.
-        Some(SendRequestResult::Await100(_)) | None => return Err(unfinished()),
-    };
-    Ok(Sent(Box::new(protocol)))
+        Some(SendRequestResult::Await100(_)) | None => Err(unexpected()),
+    }
+}
+
+/// Waits for the head of the answer. Interim answers (1xx) are passed over.
+pub(super) fn receive(connection: &mut Connection) -> Result<(Response<()>, Rest), ureq::Error> {
+    loop {
+        let progress = connection.await_input()?;
+        if let Some(head) = read_head(connection)? {
+            return Ok(head);
+        }
+        if !progress {
+            return Err(ended());
+        }
+    }
 }
 
 fn send_head(
@@ -79,65 +87,56 @@ fn send_body(connection: &mut Connection, body: &[u8]) -> Result<(), ureq::Error
     Ok(())
 }
 
-/// A state of the protocol that the calls of this client do not come to.
-fn unfinished() -> ureq::Error {
-    CallError::Unreachable("the request cannot be sent".to_owned()).into()
-}
-
 /// The end of the input where more was needed.
 fn ended() -> ureq::Error {
     ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())
 }
 
-impl Sent {
-    /// Waits for the head of the answer. Interim answers (1xx) are passed over.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn answer(
-        mut self,
-        connection: &mut Connection,
-    ) -> Result<(Response<()>, Rest), ureq::Error> {
-        loop {
-            let progress = connection.await_input()?;
-            if let Some(response) = self.read_head(connection)? {
-                return Ok((response, self.rest()?));
-            }
-            if !progress {
-                return Err(ended());
-            }
-        }
+/// The head of the answer, if it is all there, or one more interim answer is out of its way.
+#[inline(never)] // the fields of a head take 4 KB of stack while they are read
+fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
+    let mut protocol = awaiting()?;
+    let input = connection.input();
+    let (read, response) = protocol.try_response(input, false)?;
+    let size = if response.is_some() {
+        read
+    } else {
+        input.len()
+    };
+    if size > MAX_HEAD {
+        return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
     }
+    connection.consume(read);
+    let Some(response) = response else {
+        return Ok(None);
+    };
+    let rest = match protocol.proceed() {
+        Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
+        Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
+            reusable: !protocol.must_close_connection(),
+        },
+        Some(RecvResponseResult::Cleanup(protocol)) => Rest::Nothing {
+            reusable: !protocol.must_close_connection(),
+        },
+        None => return Err(unexpected()),
+    };
+    Ok(Some((response, rest)))
+}
 
-    #[inline(never)] // the fields of a head take 4 KB of stack while they are read
-    fn read_head(
-        &mut self,
-        connection: &mut Connection,
-    ) -> Result<Option<Response<()>>, ureq::Error> {
-        let input = connection.input();
-        let (read, response) = self.0.try_response(input, false)?;
-        let size = if response.is_some() {
-            read
-        } else {
-            input.len()
-        };
-        if size > MAX_HEAD {
-            return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
-        }
-        connection.consume(read);
-        Ok(response)
+/// The protocol at the point where an answer is awaited. Answers to GET and POST are read alike (RFC 9112 section 6.3),
+/// so it is not the request that has been sent: of that nothing is kept while thousands of calls may wait.
+fn awaiting() -> Result<Protocol<RecvResponse>, ureq::Error> {
+    let mut protocol = Protocol::new(Request::new(()))?.proceed();
+    protocol.write(&mut [0; 64])?;
+    match protocol.proceed()? {
+        Some(SendRequestResult::RecvResponse(protocol)) => Ok(protocol),
+        _ => Err(unexpected()),
     }
+}
 
-    fn rest(self) -> Result<Rest, ureq::Error> {
-        Ok(match self.0.proceed() {
-            Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Unread(protocol)),
-            Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
-                reusable: !protocol.must_close_connection(),
-            },
-            Some(RecvResponseResult::Cleanup(protocol)) => Rest::Nothing {
-                reusable: !protocol.must_close_connection(),
-            },
-            None => return Err(ended()),
-        })
-    }
+/// A state of the protocol that the calls of this client do not come to.
+fn unexpected() -> ureq::Error {
+    CallError::Unreachable("a request of a kind that is not sent".to_owned()).into()
 }
 
 impl Unread {

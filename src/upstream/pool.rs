@@ -31,7 +31,7 @@ struct Idle {
 }
 
 struct Waiting {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -50,7 +50,7 @@ impl Pool {
     }
 
     /// A live connection to `origin`. Dead ones that are met on the way are closed.
-    pub fn take(&self, origin: &str) -> Option<Connection> {
+    pub fn take(&self, origin: &str) -> Option<Box<Connection>> {
         loop {
             // The lock is not held while a connection is probed.
             let mut waiting = self.lock().pop(origin)?;
@@ -62,7 +62,7 @@ impl Pool {
 
     /// Keeps a connection whose last answer has been read to its end. In a full pool the oldest one of the origin that
     /// has the most makes room.
-    pub fn put(&self, mut connection: Connection) {
+    pub fn put(&self, mut connection: Box<Connection>) {
         if self.most == 0 || !connection.rest() {
             return;
         }
