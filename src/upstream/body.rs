@@ -47,7 +47,7 @@ impl Body {
             })),
             Rest::Nothing { reusable } => {
                 if reusable {
-                    pool.put(connection);
+                    pool.put(connection, Instant::now());
                 }
                 None
             }
@@ -100,7 +100,7 @@ impl Body {
             } = *body
             && unread.leaves_reusable()
         {
-            pool.put(connection);
+            pool.put(connection, Instant::now());
         }
     }
 

@@ -102,7 +102,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
-        if let Some(pooled) = self.pool.take(origin(call.url)) {
+        if let Some(pooled) = self.pool.take(origin(call.url), Instant::now()) {
             match self.over(&call, Some(pooled)) {
                 Err(failure) if failure.stale => {}
                 other => return other.map_err(|failure| failure.error),

@@ -92,10 +92,20 @@ fn ended() -> ureq::Error {
     ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())
 }
 
-/// The head of the answer, if it is all there, or one more interim answer is out of its way.
-#[inline(never)] // the fields of a head take 4 KB of stack while they are read
+/// The head of the answer, if it is all there; or one more interim answer is out of its way.
 fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
     let mut protocol = awaiting()?;
+    match parse_head(connection, &mut protocol)? {
+        Some(response) => Ok(Some((response, rest(protocol)?))),
+        None => Ok(None),
+    }
+}
+
+#[inline(never)] // the fields of a head take 4 KB of stack while they are read
+fn parse_head(
+    connection: &mut Connection,
+    protocol: &mut Protocol<RecvResponse>,
+) -> Result<Option<Response<()>>, ureq::Error> {
     let input = connection.input();
     let (read, response) = protocol.try_response(input, false)?;
     let size = if response.is_some() {
@@ -107,10 +117,12 @@ fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>
         return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
     }
     connection.consume(read);
-    let Some(response) = response else {
-        return Ok(None);
-    };
-    let rest = match protocol.proceed() {
+    Ok(response)
+}
+
+#[inline(never)] // as above
+fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
+    Ok(match protocol.proceed() {
         Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
         Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
             reusable: !protocol.must_close_connection(),
@@ -119,17 +131,17 @@ fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>
             reusable: !protocol.must_close_connection(),
         },
         None => return Err(unexpected()),
-    };
-    Ok(Some((response, rest)))
+    })
 }
 
 /// The protocol at the point where an answer is awaited. Answers to GET and POST are read alike (RFC 9112 section 6.3),
 /// so it is not the request that has been sent: of that nothing is kept while thousands of calls may wait.
-fn awaiting() -> Result<Protocol<RecvResponse>, ureq::Error> {
+#[inline(never)] // as above
+fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
     let mut protocol = Protocol::new(Request::new(()))?.proceed();
     protocol.write(&mut [0; 64])?;
     match protocol.proceed()? {
-        Some(SendRequestResult::RecvResponse(protocol)) => Ok(protocol),
+        Some(SendRequestResult::RecvResponse(protocol)) => Ok(Box::new(protocol)),
         _ => Err(unexpected()),
     }
 }
