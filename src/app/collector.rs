@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
 use crate::gateway::{Current, Gateway};
-use crate::telemetry::Tracer;
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::upstream::{self, Call, Client, Method};
 
@@ -51,7 +50,7 @@ impl Export {
     /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
     pub fn watch(&self, gateway: Gateway) -> Gateway {
         let otlp = self.otlp.as_ref();
-        let tracer = Tracer::new(otlp.and_then(Otlp::tracer));
+        let tracer = otlp.map(Otlp::tracer).unwrap_or_default();
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 

@@ -4,8 +4,10 @@ mod json_sink;
 mod levels;
 pub mod metrics;
 pub mod otlp;
+mod queue;
 mod text_sink;
 pub mod trace;
+mod wire;
 
 use log::SetLoggerError;
 use simplelog::{CombinedLogger, SharedLogger};

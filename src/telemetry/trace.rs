@@ -3,23 +3,30 @@
 //! A request and its attempts stay on one thread, so the span under way is that thread's current one: log lines carry its
 //! ids, and whoever has something to add says so through [`current`] without being handed anything. Without a tracer a
 //! span is nothing, and costs nothing.
+//!
+//! Ids, sampling and the headers between processes are OpenTelemetry's. The spans are our own: the SDK's take a lock, a
+//! context and copies of every name, five times the instructions of writing down what they hold.
 
 pub mod current;
 mod headers;
 pub mod names;
+mod span;
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{
-    SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _, get_active_span,
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt, TraceFlags};
+use opentelemetry_sdk::trace::{
+    IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, ShouldSample,
 };
-use opentelemetry::{Context, ContextGuard, KeyValue};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::SdkTracer;
 
-use headers::Incoming;
+use super::queue::Queue;
+use super::wire::Value;
+use current::Guard;
+use span::{Beginning, Kind, Span};
 
 pub use opentelemetry::KeyValue as Attribute;
 
@@ -31,10 +38,14 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
 ];
 
-/// Makes the spans of requests.
+/// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
-pub struct Tracer {
-    tracer: Option<SdkTracer>,
+pub struct Tracer(Option<Arc<Making>>);
+
+#[derive(Debug)]
+struct Making {
+    sampler: Sampler,
+    queue: Arc<Queue>,
 }
 
 /// A request as its span describes it.
@@ -77,42 +88,65 @@ pub struct Tried<'a> {
 }
 
 impl Tracer {
-    /// `None` makes no spans.
-    pub fn new(tracer: Option<SdkTracer>) -> Self {
-        Self { tracer }
+    /// Spans that the sampler keeps go into the queue.
+    pub fn new(sampler: Sampler, queue: Arc<Queue>) -> Self {
+        Self(Some(Arc::new(Making { sampler, queue })))
     }
 
     /// Begins the span of a request, inside the client's trace if it names one. Where no spans are made, the client's
     /// trace is remembered if it is to be `passed_on`.
     pub fn request(&self, asked: &Asked<'_>, passed_on: bool) -> RequestSpan {
-        if self.tracer.is_none() && !passed_on {
+        if self.0.is_none() && !passed_on {
             return RequestSpan(None);
         }
-        let incoming = Incoming(asked.header);
-        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &incoming);
-        let Some(tracer) = &self.tracer else {
-            let is_there = parent.has_active_span();
-            return RequestSpan(is_there.then(|| Under::attach(parent, None)));
+        let parent = headers::incoming(asked.header);
+        let Some(making) = &self.0 else {
+            return RequestSpan(parent.map(Span::of_client).and_then(Guard::open));
         };
-        let started = SystemTime::now().checked_sub(asked.age);
         let known = METHODS.contains(&asked.method);
-        let method = if known { asked.method } else { "HTTP" };
-        let span_name = match asked.template {
-            Some(template) => format!("{method} {template}"),
-            None => method.to_owned(),
+        let mut span = making.begin(asked, known, parent);
+        if span.is_recorded() {
+            describe(&mut span, asked, known);
+        }
+        RequestSpan(Guard::open(span))
+    }
+}
+
+impl Making {
+    fn begin(&self, asked: &Asked<'_>, known: bool, parent: Option<SpanContext>) -> Span {
+        let ids = RandomIdGenerator::default();
+        let inside = match &parent {
+            Some(parent) => Context::new().with_remote_span_context(parent.clone()),
+            None => Context::new(),
         };
-        let builder = SpanBuilder::from_name(span_name)
-            .with_kind(SpanKind::Server)
-            .with_start_time(started.unwrap_or_else(SystemTime::now))
-            .with_attributes(attributes_of(asked, known));
-        let span = tracer.build_with_context(builder, &parent);
-        let context = parent.with_span(span);
-        RequestSpan(Some(Under::attach(context, Some(tracer.clone()))))
+        let trace = parent
+            .as_ref()
+            .map_or_else(|| ids.new_trace_id(), SpanContext::trace_id);
+        let method = if known { asked.method } else { "HTTP" };
+        let kind = SpanKind::Server;
+        let sampled = self
+            .sampler
+            .should_sample(Some(&inside), trace, method, &kind, &[], &[]);
+        let is_kept = sampled.decision == SamplingDecision::RecordAndSample;
+        let flags = TraceFlags::default().with_sampled(is_kept);
+        let state = sampled.trace_state;
+        let context = SpanContext::new(trace, ids.new_span_id(), flags, false, state);
+        if !is_kept {
+            return Span::unsampled(context);
+        }
+        let now = SystemTime::now();
+        let beginning = Beginning {
+            parent: parent.as_ref(),
+            name: (method, asked.template),
+            kind: Kind::Server,
+            started: now.checked_sub(asked.age).unwrap_or(now),
+        };
+        Span::sampled(context, &beginning, Arc::clone(&self.queue))
     }
 }
 
 /// The span of a request. Until it is dropped, it is the current one of its thread.
-pub struct RequestSpan(Option<Under>);
+pub struct RequestSpan(Option<Guard>);
 
 impl RequestSpan {
     /// No span.
@@ -122,73 +156,55 @@ impl RequestSpan {
 
     /// Begins the span of an attempt, described only if there is one.
     pub fn attempt<'t>(&self, tried: impl FnOnce() -> Tried<'t>) -> AttemptSpan {
-        let Some(Under {
-            context,
-            tracer: Some(tracer),
-            ..
-        }) = &self.0
-        else {
+        let parent = self.0.as_ref().and_then(|guard| {
+            guard.read(|span| {
+                let ours = span.is_ours.then(|| span.context.clone());
+                Some((ours?, span.queue().cloned()))
+            })
+        });
+        let Some((parent, queue)) = parent.flatten() else {
             return AttemptSpan(None);
         };
+        let context = SpanContext::new(
+            parent.trace_id(),
+            RandomIdGenerator::default().new_span_id(),
+            parent.trace_flags(),
+            false,
+            parent.trace_state().clone(),
+        );
+        let Some(queue) = queue else {
+            return AttemptSpan(Guard::open(Span::unsampled(context)));
+        };
         let tried = tried();
-        let builder = SpanBuilder::from_name(format!("{} {}", names::CHAT, tried.model))
-            .with_kind(SpanKind::Client)
-            .with_attributes(attributes_of_attempt(&tried));
-        let span = tracer.build_with_context(builder, context);
-        AttemptSpan(Some(Under::attach(
-            context.with_span(span),
-            Some(tracer.clone()),
-        )))
+        let beginning = Beginning {
+            parent: Some(&parent),
+            name: (names::CHAT, Some(tried.model)),
+            kind: Kind::Client,
+            started: SystemTime::now(),
+        };
+        let mut span = Span::sampled(context, &beginning, queue);
+        describe_attempt(&mut span, &tried);
+        AttemptSpan(Guard::open(span))
     }
 
     /// Something happened between two attempts.
     pub fn event(&self, name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) {
-        if let Some(under) = &self.0 {
-            let span = under.context.span();
-            if span.is_recording() {
-                span.add_event(name, attributes());
-            }
+        if let Some(guard) = &self.0
+            && guard.read(Span::is_recorded) == Some(true)
+        {
+            guard.event(name, &attributes());
         }
     }
 
     pub fn end(self, answered: &Answered<'_>) {
-        let Some(under) = &self.0 else { return };
-        let span = under.context.span();
-        if !span.is_recording() {
-            return;
-        }
-        span.set_attribute(KeyValue::new(
-            names::HTTP_STATUS,
-            i64::from(answered.status),
-        ));
-        if let Some(client) = answered.client {
-            span.set_attribute(KeyValue::new(names::CLIENT, client.to_owned()));
-        }
-        if let Some(route) = answered.route {
-            // Nothing of `gen_ai` here: whoever adds up tokens or calls would count them twice.
-            span.set_attributes([
-                KeyValue::new(names::ROUTE, route.to_owned()),
-                KeyValue::new(names::STREAM, answered.stream),
-                KeyValue::new(names::FALLBACKS, count(answered.fallbacks)),
-            ]);
-        }
-        if let Some(via) = answered.served_by {
-            span.set_attribute(KeyValue::new(names::SERVED_BY, via.to_owned()));
-        }
-        if let Some(error) = answered.error {
-            span.set_attribute(KeyValue::new(names::ERROR_TYPE, error));
-        }
-        // A 4xx is no error of the server's (HTTP conventions); a stream that broke after its 200 is.
-        let client_gone = answered.status == 499;
-        let broken = answered.status < 400 && answered.error.is_some();
-        if (answered.status >= 500 || broken) && !client_gone {
-            span.set_status(Status::error(""));
+        if let Some(guard) = &self.0 {
+            guard.change(|span| describe_answer(span, answered));
         }
     }
 }
 
 /// The span of an attempt. Until it is dropped, it is the current one of its thread.
-pub struct AttemptSpan(Option<Under>);
+pub struct AttemptSpan(Option<Guard>);
 
 impl AttemptSpan {
     /// No span.
@@ -198,66 +214,39 @@ impl AttemptSpan {
 
     /// The attempt gave the client its answer. What else is known of it came through [`current`].
     pub fn answered(self, input_tokens: Option<u64>, output_tokens: Option<u64>) {
-        if self.0.is_some() {
-            current::tokens(input_tokens, output_tokens);
+        if let Some(guard) = &self.0 {
+            guard.tokens(input_tokens, output_tokens);
         }
     }
 
     /// The attempt came to nothing. No key may be in the message.
     pub fn failed(self, class: &'static str, message: impl FnOnce() -> String) {
-        if self.0.is_some() && current::is_recorded() {
-            get_active_span(|span| {
-                span.set_attribute(KeyValue::new(names::ERROR_TYPE, class));
-                span.set_status(Status::error(cut(&message()).to_owned()));
+        if let Some(guard) = &self.0
+            && guard.read(Span::is_recorded) == Some(true)
+        {
+            let message = message();
+            guard.change(|span| {
+                span.text(names::ERROR_TYPE, class);
+                span.fail(cut(&message));
             });
         }
     }
 }
 
-/// A span while it is the current one of its thread.
-struct Under {
-    context: Context,
-    /// `None` when the span is somebody else's, and only passed on.
-    tracer: Option<SdkTracer>,
-    _current: ContextGuard,
-}
-
-impl Under {
-    fn attach(context: Context, tracer: Option<SdkTracer>) -> Self {
-        Self {
-            _current: context.clone().attach(),
-            context,
-            tracer,
-        }
-    }
-}
-
-impl Drop for Under {
-    /// A handler that panicked has no more to say; its span still tells that it did.
-    fn drop(&mut self) {
-        if self.tracer.is_none() {
-            return;
-        }
-        let span = self.context.span();
-        if std::thread::panicking() {
-            span.set_attribute(KeyValue::new(names::ERROR_TYPE, "panic"));
-            span.set_status(Status::error("the handler panicked"));
-        }
-        span.end();
-    }
-}
-
-fn attributes_of(asked: &Asked<'_>, known: bool) -> Vec<KeyValue> {
-    let method = if known { asked.method } else { "_OTHER" };
-    let mut attributes = vec![
-        KeyValue::new(names::HTTP_METHOD, method.to_owned()),
-        KeyValue::new(names::URL_PATH, cut(asked.path).to_owned()),
-        KeyValue::new(names::URL_SCHEME, "http"),
-        KeyValue::new(names::CLIENT_ADDRESS, asked.client.to_string()),
-        KeyValue::new(names::REQUEST_ID, asked.request_id.to_owned()),
-    ];
+fn describe(span: &mut Span, asked: &Asked<'_>, known: bool) {
+    span.text(
+        names::HTTP_METHOD,
+        if known { asked.method } else { "_OTHER" },
+    );
+    span.text(names::URL_PATH, cut(asked.path));
+    span.text(names::URL_SCHEME, "http");
+    let mut client = String::with_capacity(40);
+    // Writing to a string does not fail.
+    let _ = write!(client, "{}", asked.client);
+    span.text(names::CLIENT_ADDRESS, &client);
+    span.text(names::REQUEST_ID, asked.request_id);
     let mut put = |name: &'static str, value: Option<&str>| {
-        attributes.extend(value.map(|value| KeyValue::new(name, cut(value).to_owned())));
+        value.inspect(|value| span.text(name, cut(value)));
     };
     put(names::HTTP_ROUTE, asked.template);
     put(
@@ -265,31 +254,52 @@ fn attributes_of(asked: &Asked<'_>, known: bool) -> Vec<KeyValue> {
         (!known).then_some(asked.method),
     );
     put(names::USER_AGENT, (asked.header)("user-agent"));
-    attributes
 }
 
-fn attributes_of_attempt(tried: &Tried<'_>) -> Vec<KeyValue> {
-    let mut attributes = vec![
-        KeyValue::new(names::OPERATION, names::CHAT),
-        KeyValue::new(names::PROVIDER, tried.provider.to_owned()),
-        KeyValue::new(names::REQUEST_MODEL, tried.model.to_owned()),
-        KeyValue::new(names::HTTP_METHOD, "POST"),
-        KeyValue::new(names::ROUTE, tried.route.to_owned()),
-        KeyValue::new(names::STEP, count(tried.step)),
-        KeyValue::new(names::STREAM, tried.stream),
-    ];
+fn describe_attempt(span: &mut Span, tried: &Tried<'_>) {
+    span.text(names::OPERATION, names::CHAT);
+    span.text(names::PROVIDER, tried.provider);
+    span.text(names::REQUEST_MODEL, tried.model);
+    span.text(names::HTTP_METHOD, "POST");
+    span.text(names::ROUTE, tried.route);
+    span.put(names::STEP, count(tried.step));
+    span.put(names::STREAM, Value::Flag(tried.stream));
     if let Some(index) = tried.key_index {
-        attributes.push(KeyValue::new(names::KEY_INDEX, count(index)));
+        span.put(names::KEY_INDEX, count(index));
     }
     if let Some((host, port)) = tried.server {
-        attributes.push(KeyValue::new(names::SERVER_ADDRESS, host.to_owned()));
-        attributes.push(KeyValue::new(names::SERVER_PORT, i64::from(port)));
+        span.text(names::SERVER_ADDRESS, host);
+        span.put(names::SERVER_PORT, Value::Whole(port.into()));
     }
-    attributes
 }
 
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+fn describe_answer(span: &mut Span, answered: &Answered<'_>) {
+    span.put(names::HTTP_STATUS, Value::Whole(answered.status.into()));
+    if let Some(client) = answered.client {
+        span.text(names::CLIENT, client);
+    }
+    if let Some(route) = answered.route {
+        // Nothing of `gen_ai` here: whoever adds up tokens or calls would count them twice.
+        span.text(names::ROUTE, route);
+        span.put(names::STREAM, Value::Flag(answered.stream));
+        span.put(names::FALLBACKS, count(answered.fallbacks));
+    }
+    if let Some(via) = answered.served_by {
+        span.text(names::SERVED_BY, via);
+    }
+    if let Some(error) = answered.error {
+        span.text(names::ERROR_TYPE, error);
+    }
+    // A 4xx is no error of the server's (HTTP conventions); a stream that broke after its 200 is.
+    let client_gone = answered.status == 499;
+    let broken = answered.status < 400 && answered.error.is_some();
+    if (answered.status >= 500 || broken) && !client_gone {
+        span.fail("");
+    }
+}
+
+fn count(number: usize) -> Value<'static> {
+    Value::Whole(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn cut(text: &str) -> &str {

@@ -11,8 +11,8 @@ use prost::Message;
 
 use super::courier::Courier;
 use super::health::Health;
-use super::queue::Queue;
-use super::wire;
+use crate::telemetry::queue::Queue;
+use crate::telemetry::wire;
 
 /// One signal's way out.
 pub struct Line {

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::courier::Outcome;
-use super::queue::Queue;
 use super::signal::Signal;
+use crate::telemetry::queue::Queue;
 
 /// Why spans, records or points did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,8 +150,8 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::MOST_WAITING;
     use super::*;
+    use crate::telemetry::queue::MOST_WAITING;
 
     fn health() -> Health {
         Health::new(Signal::Traces, "http://c", Arc::default())

@@ -9,11 +9,10 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use opentelemetry::Context;
 use simplelog::{Config, SharedLogger};
 
-use super::queue::Queue;
-use super::spans::nanoseconds;
-use super::wire::{self, Value};
 use crate::telemetry::levels::Levels;
+use crate::telemetry::queue::Queue;
 use crate::telemetry::trace::current;
+use crate::telemetry::wire::{self, Value, nanoseconds};
 
 /// Bytes of one text value; what is longer is cut.
 const LONGEST_VALUE: usize = 4096;
@@ -90,11 +89,11 @@ fn write(out: &mut Vec<u8>, record: &Record<'_>, now: SystemTime) {
     };
     // An error here means a field could not be read; the record still says what it can.
     let _ = record.key_values().visit(&mut fields);
-    if let Some((trace, span, flags)) = current::ids_and_flags() {
-        wire::fixed32(out, 8, flags.to_u8().into());
-        wire::bytes(out, 9, &trace.to_bytes());
-        wire::bytes(out, 10, &span.to_bytes());
-    }
+    current::context(|span| {
+        wire::fixed32(out, 8, span.trace_flags().to_u8().into());
+        wire::bytes(out, 9, &span.trace_id().to_bytes());
+        wire::bytes(out, 10, &span.span_id().to_bytes());
+    });
     wire::fixed64(out, 11, now);
 }
 

@@ -1,13 +1,13 @@
 //! Exporting to a collector over OTLP/HTTP, in protobuf.
 //!
-//! Spans and records are encoded on the thread that has them (`spans`, `log_sink`, in the bytes of `wire`) and wait in a
-//! bounded queue of their signal (`queue`). A thread for each signal puts an envelope around what waits (`delivery`) and
-//! POSTs it over the gateway's own HTTP client (`courier`). Metrics have no queue: their thread reads and encodes them
-//! each time (`points`). What the environment says is in `settings`, `endpoint`, `credentials` and `sampling`, what the
-//! operator is told about the export in `health`.
+//! Spans and records are written as OTLP has them on the thread that has them (`trace`, `log_sink`) and wait in a bounded
+//! queue of their signal. A thread for each signal puts an envelope around what waits (`delivery`) and POSTs it over the
+//! gateway's own HTTP client (`courier`). Metrics have no queue: their thread reads and encodes them each time (`points`).
+//! What the environment says is in `settings`, `endpoint`, `credentials` and `sampling`, what the operator is told about
+//! the export in `health`.
 //!
-//! OpenTelemetry's SDK makes and samples the spans. Its batch processors and OTLP's exporters are not used: they copy
-//! every key and value twice and took as many instructions as half a request.
+//! OpenTelemetry's batch processors and exporters are not used: they copy every key and value twice, and took as many
+//! instructions as half a request.
 
 mod closing;
 mod courier;
@@ -18,12 +18,9 @@ mod health;
 mod log_sink;
 mod pairs;
 mod points;
-mod queue;
 mod sampling;
 mod settings;
 mod signal;
-mod spans;
-mod wire;
 
 use std::convert::Infallible;
 use std::io;
@@ -32,11 +29,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry::{Context, InstrumentationScope, KeyValue};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{ResourceDetector, TelemetryResourceDetector};
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use simplelog::SharedLogger;
 
 pub use courier::{Post, Reply, Transport};
@@ -46,12 +41,13 @@ pub use signal::Signal;
 
 use super::levels::Levels;
 use super::metrics::Family;
+use super::queue::Queue;
+use super::trace::Tracer;
+use super::wire::nanoseconds;
 use closing::Closing;
 use courier::Courier;
 use delivery::{Envelope, Line};
 use log_sink::LogSink;
-use queue::Queue;
-use spans::{Spans, nanoseconds};
 
 /// The name of what produces the telemetry, and its version.
 const SCOPE: &str = "ai-gateway";
@@ -59,7 +55,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The export under way: a thread for each signal that has a destination.
 pub struct Otlp {
-    tracer: Option<SdkTracer>,
+    tracer: Tracer,
     records: Option<Arc<Queue>>,
     /// Until [`Self::measure`] is told what to read.
     metrics: Option<(Line, Duration)>,
@@ -78,7 +74,7 @@ impl Otlp {
     /// When a thread cannot be started.
     pub fn start(settings: &Settings, transport: &Arc<dyn Transport>) -> io::Result<Self> {
         let mut otlp = Self {
-            tracer: None,
+            tracer: Tracer::default(),
             records: None,
             metrics: None,
             queues: Vec::new(),
@@ -101,7 +97,10 @@ impl Otlp {
                 envelope: Arc::clone(&envelope),
             };
             match destination.signal {
-                Signal::Traces => otlp.tracer = Some(tracer(settings, Arc::clone(&queue))),
+                Signal::Traces => {
+                    let sampler = settings.sampling.sampler();
+                    otlp.tracer = Tracer::new(sampler, Arc::clone(&queue));
+                }
                 Signal::Logs => otlp.records = Some(Arc::clone(&queue)),
                 Signal::Metrics => {
                     otlp.metrics = Some((line, destination.delay));
@@ -137,8 +136,8 @@ impl Otlp {
         })
     }
 
-    /// What makes spans, if traces are exported.
-    pub fn tracer(&self) -> Option<SdkTracer> {
+    /// What makes spans; none if traces are not exported.
+    pub fn tracer(&self) -> Tracer {
         self.tracer.clone()
     }
 
@@ -172,17 +171,6 @@ impl Otlp {
         })?;
         Ok(())
     }
-}
-
-fn tracer(settings: &Settings, queue: Arc<Queue>) -> SdkTracer {
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(settings.sampling.sampler())
-        // It is in the envelope.
-        .with_resource(Resource::builder_empty().build())
-        .with_span_processor(Spans(queue))
-        .build();
-    let scope = InstrumentationScope::builder(SCOPE).with_version(VERSION);
-    provider.tracer_with_scope(scope.build())
 }
 
 fn resource(settings: &Settings) -> Resource {

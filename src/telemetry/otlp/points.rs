@@ -7,9 +7,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use prost::Message;
 
-use super::queue::ITEM;
-use super::wire;
 use crate::telemetry::metrics::{Distribution, Family, Kind, Series, Unit, Value};
+use crate::telemetry::queue::ITEM;
+use crate::telemetry::wire;
 
 /// From when to when was counted, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]

@@ -1,75 +1,153 @@
-//! What can be added to the span under way on this thread. Without one, nothing is even computed.
+//! The spans under way on this thread, the innermost being the current one: what can be asked of it, and what can be added
+//! to it. Without one, nothing is even computed.
 
-use opentelemetry::trace::{SpanId, TraceContextExt, TraceFlags, TraceId, get_active_span};
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Attribute, count, cut, names};
+use super::span::Span;
+use super::{Attribute, count, cut, headers, names};
+use crate::telemetry::wire::Value;
 
-/// The ids of the trace and of the span under way, for log lines.
-pub fn ids() -> Option<(TraceId, SpanId)> {
-    ids_and_flags().map(|(trace, span, _)| (trace, span))
+thread_local! {
+    /// Borrowed for a moment only, and never while a caller's code runs.
+    static OPEN: RefCell<Vec<Span>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The same with whether the trace is kept.
-pub fn ids_and_flags() -> Option<(TraceId, SpanId, TraceFlags)> {
-    Context::map_current(|context| {
-        context.has_active_span().then(|| {
-            let span = context.span();
-            let ids = span.span_context();
-            (ids.trace_id(), ids.span_id(), ids.trace_flags())
-        })
-    })
+/// The ids of the trace and of the span under way, for log lines.
+pub fn ids() -> Option<(Hex<16>, Hex<8>)> {
+    let (trace, span) = context(|of| (of.trace_id().to_bytes(), of.span_id().to_bytes()))?;
+    Some((Hex(trace), Hex(span)))
+}
+
+/// What the span under way is known by.
+pub(crate) fn context<T>(read: impl FnOnce(&SpanContext) -> T) -> Option<T> {
+    let read = |open: &RefCell<Vec<Span>>| open.borrow().last().map(|span| read(&span.context));
+    OPEN.try_with(read).ok()?
 }
 
 /// Whether somebody will see what is added. For what is costly to find out.
 pub fn is_recorded() -> bool {
-    get_active_span(|span| span.is_recording())
+    let recorded = |open: &RefCell<Vec<Span>>| open.borrow().last().is_some_and(Span::is_recorded);
+    OPEN.try_with(recorded).unwrap_or_default()
 }
 
 /// Something happened now.
 pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) {
-    get_active_span(|span| {
-        if span.is_recording() {
-            span.add_event(name, attributes());
-        }
-    });
+    if is_recorded() {
+        let attributes = attributes();
+        innermost(|span| span.event(name, &attributes));
+    }
 }
 
 /// The HTTP status that a provider answered.
 pub fn status(status: u16) {
-    get_active_span(|span| {
-        if span.is_recording() {
-            span.set_attribute(KeyValue::new(names::HTTP_STATUS, i64::from(status)));
-        }
-    });
+    innermost(|span| span.put(names::HTTP_STATUS, Value::Whole(status.into())));
 }
 
 /// The model that a provider says has answered.
 pub fn model(model: &str) {
-    get_active_span(|span| {
-        span.set_attribute(KeyValue::new(names::RESPONSE_MODEL, cut(model).to_owned()));
-    });
+    innermost(|span| span.text(names::RESPONSE_MODEL, cut(model)));
 }
 
 /// What was asked and answered, in the conventions' JSON. Only where the configuration allows it.
 pub fn content(input: Option<String>, output: Option<String>) {
-    get_active_span(|span| {
-        let input = input.map(|text| KeyValue::new(names::INPUT_MESSAGES, text));
-        let output = output.map(|text| KeyValue::new(names::OUTPUT_MESSAGES, text));
-        span.set_attributes(input.into_iter().chain(output));
-    });
-}
-
-pub(super) fn tokens(input: Option<u64>, output: Option<u64>) {
-    let whole = |tokens: u64| count(usize::try_from(tokens).unwrap_or(usize::MAX));
-    get_active_span(|span| {
-        let input = input.map(|tokens| KeyValue::new(names::INPUT_TOKENS, whole(tokens)));
-        let output = output.map(|tokens| KeyValue::new(names::OUTPUT_TOKENS, whole(tokens)));
-        span.set_attributes(input.into_iter().chain(output));
+    innermost(|span| {
+        input.inspect(|text| span.text(names::INPUT_MESSAGES, text));
+        output.inspect(|text| span.text(names::OUTPUT_MESSAGES, text));
     });
 }
 
 /// The headers that continue this trace elsewhere (W3C Trace Context); none outside of a trace.
 pub fn outgoing() -> Vec<(&'static str, String)> {
-    super::headers::outgoing()
+    let context = context(SpanContext::clone);
+    context.map_or_else(Vec::new, |context| {
+        headers::outgoing(&Context::new().with_remote_span_context(context))
+    })
+}
+
+fn innermost(change: impl FnOnce(&mut Span)) {
+    let _ = OPEN.try_with(|open| open.borrow_mut().last_mut().map(change));
+}
+
+/// Keeps a span open, and current as long as there is none inside it. On this thread only.
+pub(super) struct Guard {
+    place: usize,
+    _thread: PhantomData<*const ()>,
+}
+
+impl Guard {
+    pub fn open(span: Span) -> Option<Self> {
+        let place = OPEN.try_with(|open| {
+            let mut open = open.borrow_mut();
+            open.push(span);
+            open.len() - 1
+        });
+        Some(Self {
+            place: place.ok()?,
+            _thread: PhantomData,
+        })
+    }
+
+    pub fn read<T>(&self, read: impl FnOnce(&Span) -> T) -> Option<T> {
+        OPEN.try_with(|open| open.borrow().get(self.place).map(read))
+            .ok()?
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut Span)) {
+        let _ = OPEN.try_with(|open| open.borrow_mut().get_mut(self.place).map(change));
+    }
+
+    pub fn event(&self, name: &'static str, attributes: &[KeyValue]) {
+        self.change(|span| span.event(name, attributes));
+    }
+
+    pub fn tokens(&self, input: Option<u64>, output: Option<u64>) {
+        let whole = |tokens: u64| count(usize::try_from(tokens).unwrap_or(usize::MAX));
+        self.change(|span| {
+            input.inspect(|tokens| span.put(names::INPUT_TOKENS, whole(*tokens)));
+            output.inspect(|tokens| span.put(names::OUTPUT_TOKENS, whole(*tokens)));
+        });
+    }
+}
+
+impl Drop for Guard {
+    /// Ends the span, and what is still open inside it. A handler that panicked has no more to say; its span still tells
+    /// that it did.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.change(|span| {
+                span.text(names::ERROR_TYPE, "panic");
+                span.fail("the handler panicked");
+            });
+        }
+        loop {
+            let ended = OPEN.try_with(|open| {
+                let mut open = open.borrow_mut();
+                (open.len() > self.place).then(|| open.pop()).flatten()
+            });
+            let Ok(Some(span)) = ended else { break };
+            span.end();
+        }
+    }
+}
+
+/// An id as it is written.
+#[derive(Clone, Copy)]
+pub struct Hex<const N: usize>([u8; N]);
+
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        let written = digits.get(..2 * N).unwrap_or_default();
+        f.write_str(std::str::from_utf8(written).unwrap_or_default())
+    }
 }

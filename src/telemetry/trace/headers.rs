@@ -2,6 +2,7 @@
 
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 const PARENT: &str = "traceparent";
@@ -12,7 +13,7 @@ const STATE: &str = "tracestate";
 const LONGEST_STATE: usize = 1024;
 
 /// A request's headers, as the propagator reads them.
-pub struct Incoming<'a>(pub &'a dyn Fn(&str) -> Option<&'a str>);
+struct Incoming<'a>(&'a dyn Fn(&str) -> Option<&'a str>);
 
 impl Extractor for Incoming<'_> {
     fn get(&self, key: &str) -> Option<&str> {
@@ -24,12 +25,22 @@ impl Extractor for Incoming<'_> {
     }
 }
 
-/// The headers for the context of this thread.
-pub fn outgoing() -> Vec<(&'static str, String)> {
+/// The client's span, if it names one.
+pub fn incoming<'a>(header: &'a dyn Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
+    // Most clients name none.
+    header(PARENT)?;
+    let extracted =
+        TraceContextPropagator::new().extract_with_context(&Context::new(), &Incoming(header));
+    let span = extracted.span();
+    span.span_context()
+        .is_valid()
+        .then(|| span.span_context().clone())
+}
+
+/// The headers for a context.
+pub fn outgoing(context: &Context) -> Vec<(&'static str, String)> {
     let mut outgoing = Outgoing(Vec::new());
-    Context::map_current(|context| {
-        TraceContextPropagator::new().inject_context(context, &mut outgoing);
-    });
+    TraceContextPropagator::new().inject_context(context, &mut outgoing);
     outgoing.0
 }
 

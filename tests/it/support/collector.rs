@@ -1,9 +1,11 @@
 //! A collector on a raw socket: it keeps what it is sent, and decodes it with OTLP's own messages.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::Event};
 use prost::Message;
@@ -43,6 +45,7 @@ impl Collector {
             .environment("OTLP_ENDPOINT", &self.address())
             .environment("OTEL_BSP_SCHEDULE_DELAY", "20")
             .environment("OTEL_BLRP_SCHEDULE_DELAY", "20")
+            .environment("OTEL_METRIC_EXPORT_INTERVAL", "20")
     }
 
     /// Waits for a span of this name.
@@ -83,12 +86,29 @@ impl Collector {
         records(&self.upstream.requests())
     }
 
+    /// Waits until an export of metrics holds what is wanted. Each export has all of them.
+    pub fn wait_for_metrics<T>(&self, what: &str, find: impl Fn(&[Metric]) -> Option<T>) -> T {
+        self.upstream.wait_for(what, |sent| {
+            let exports = metrics(sent).into_iter().rev();
+            exports.map(metrics_of).find_map(|export| find(&export))
+        })
+    }
+
+    /// The last export of metrics.
+    pub fn last_metrics(&self) -> Vec<Metric> {
+        let last = metrics(&self.upstream.requests()).pop();
+        last.map(metrics_of).expect("an export of metrics")
+    }
+
     /// The resources that all exports named.
     pub fn resources(&self) -> Vec<Resource> {
         let requests = self.upstream.requests();
         let of_spans = traces(&requests).into_iter().filter_map(|one| one.resource);
         let of_records = logs(&requests).into_iter().filter_map(|one| one.resource);
-        of_spans.chain(of_records).collect()
+        let of_metrics = metrics(&requests)
+            .into_iter()
+            .filter_map(|one| one.resource);
+        of_spans.chain(of_records).chain(of_metrics).collect()
     }
 
     /// Heads and bodies of everything sent here, as far as it is text.
@@ -125,6 +145,18 @@ fn traces(requests: &[Request]) -> Vec<opentelemetry_proto::tonic::trace::v1::Re
 fn logs(requests: &[Request]) -> Vec<opentelemetry_proto::tonic::logs::v1::ResourceLogs> {
     let sent: Vec<ExportLogsServiceRequest> = sent_to(requests, "/v1/logs");
     sent.into_iter().flat_map(|one| one.resource_logs).collect()
+}
+
+fn metrics(requests: &[Request]) -> Vec<ResourceMetrics> {
+    let sent: Vec<ExportMetricsServiceRequest> = sent_to(requests, "/v1/metrics");
+    sent.into_iter()
+        .flat_map(|one| one.resource_metrics)
+        .collect()
+}
+
+fn metrics_of(export: ResourceMetrics) -> Vec<Metric> {
+    let scopes = export.scope_metrics.into_iter();
+    scopes.flat_map(|scope| scope.metrics).collect()
 }
 
 fn spans(requests: &[Request]) -> Vec<Span> {

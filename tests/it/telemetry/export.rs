@@ -40,8 +40,9 @@ fn exports_say_who_sends_them() {
         assert_eq!(gateway.wait(), Some(0));
 
         let sent = collector.upstream.requests();
-        for path in ["POST /v1/traces HTTP/1.1", "POST /v1/logs HTTP/1.1"] {
-            assert!(sent.iter().any(|one| one.head.first_line == path), "{path}");
+        for signal in ["traces", "logs", "metrics"] {
+            let line = format!("POST /v1/{signal} HTTP/1.1");
+            assert!(sent.iter().any(|one| one.head.first_line == line), "{line}");
         }
         for request in sent {
             let head = &request.head;
@@ -119,12 +120,19 @@ fn the_end_is_exported_too() {
         .environment("OTLP_ENDPOINT", &collector.address())
         .environment("OTEL_BSP_SCHEDULE_DELAY", "600000")
         .environment("OTEL_BLRP_SCHEDULE_DELAY", "600000")
+        .environment("OTEL_METRIC_EXPORT_INTERVAL", "600000")
         .start();
     gateway.ask("r", false);
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.wait(), Some(0));
     collector.wait_for_span("POST /v1/chat/completions");
     collector.wait_for_record("stopped");
+    collector.wait_for_metrics("the request", |metrics| {
+        let answered = metrics
+            .iter()
+            .find(|metric| metric.name == "ai_gateway.request.duration")?;
+        answered.data.as_ref().map(drop)
+    });
 }
 
 #[test]
@@ -174,6 +182,15 @@ fn nothing_runs_when_nothing_is_configured() {
     let on = config.start();
     on.ask("r", false);
     assert_eq!(exporting(&on), 3);
+    let without_metrics = collector
+        .configure(
+            Config::new()
+                .provider("a", &upstream)
+                .route("r", [("a", "m")]),
+        )
+        .environment("OTEL_METRICS_EXPORTER", "none")
+        .start();
+    assert_eq!(exporting(&without_metrics), 2);
     let off = Config::new()
         .provider("a", &upstream)
         .route("r", [("a", "m")])
@@ -223,10 +240,13 @@ fn no_key_is_exported() {
     gateway.signal(Signal::TERM);
     gateway.wait();
     let everything = collector.everything();
-    assert!(
-        everything.contains("bad key"),
-        "the provider's words are gone"
-    );
+    for part in [
+        "bad key",
+        "POST /v1/metrics",
+        "gen_ai.client.operation.duration",
+    ] {
+        assert!(everything.contains(part), "{part} is gone");
+    }
     for key in [
         CLIENT_KEY.to_owned(),
         provider_key("a"),

@@ -1,7 +1,8 @@
-//! Traces and logs as a collector receives them, and what happens when it does not.
+//! Traces, logs and metrics as a collector receives them, and what happens when it does not.
 
 mod export;
 mod logs;
+mod metrics;
 mod traces;
 mod trouble;
 

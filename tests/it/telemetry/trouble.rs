@@ -42,7 +42,7 @@ fn trouble_is_told_once_and_answers_go_on() {
         let (config, _upstream) = plain(&collector);
         let gateway = config.start();
         assert_eq!(gateway.ask("r", false).status, 200);
-        for signal in ["traces", "logs"] {
+        for signal in ["traces", "logs", "metrics"] {
             let line = in_trouble(&gateway, signal);
             assert!(line["error"].as_str().unwrap().contains(told), "{line}");
             assert_eq!(line["level"], "warn");
@@ -51,10 +51,10 @@ fn trouble_is_told_once_and_answers_go_on() {
         for _ in 0..3 {
             assert_eq!(gateway.ask("r", false).status, 200);
         }
-        collector.upstream.wait_for_requests(before + 2);
+        collector.upstream.wait_for_requests(before + 6);
         assert_eq!(
             lines(&gateway, TROUBLE).len(),
-            2,
+            3,
             "{}",
             gateway.output.text()
         );

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::wire;
 
 /// Spans or records that wait at most (the specification's `OTEL_BSP_MAX_QUEUE_SIZE`).
-pub(super) const MOST_WAITING: usize = 2048;
+pub const MOST_WAITING: usize = 2048;
 
 /// Bytes that wait at most, of spans and of records each.
-pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
+pub const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Spans or records of one export (the specification's `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`), and from how many bytes on
 /// there are enough: collectors refuse what is too large.
@@ -19,7 +19,7 @@ const BATCH: usize = 512;
 const BATCH_BYTES: usize = MOST_BYTES / 4;
 
 /// The field of spans, records and metrics within their scope's message.
-pub(super) const ITEM: u8 = 2;
+pub const ITEM: u8 = 2;
 
 /// One signal's, between those who have something to tell and the thread that delivers it.
 #[derive(Debug, Default)]
