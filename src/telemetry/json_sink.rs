@@ -73,8 +73,8 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> serde_json::Result<Vec<u8>>
     map.serialize_entry("target", record.target())?;
     map.serialize_entry("msg", cut(&record.args().to_string()))?;
     if let Some((trace, span)) = current::ids() {
-        map.serialize_entry("trace_id", &format_args!("{trace}"))?;
-        map.serialize_entry("span_id", &format_args!("{span}"))?;
+        map.serialize_entry("trace_id", trace.as_str())?;
+        map.serialize_entry("span_id", span.as_str())?;
     }
     let mut fields = Fields {
         map: &mut map,

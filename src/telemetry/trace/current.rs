@@ -18,9 +18,11 @@ thread_local! {
 }
 
 /// The ids of the trace and of the span under way, for log lines.
-pub fn ids() -> Option<(Hex<16>, Hex<8>)> {
-    let (trace, span) = context(|of| (of.trace_id().to_bytes(), of.span_id().to_bytes()))?;
-    Some((Hex(trace), Hex(span)))
+pub fn ids() -> Option<(Hex, Hex)> {
+    context(|of| {
+        let (trace, span) = (of.trace_id().to_bytes(), of.span_id().to_bytes());
+        (Hex::new(&trace), Hex::new(&span))
+    })
 }
 
 /// What the span under way is known by.
@@ -136,18 +138,33 @@ impl Drop for Guard {
 }
 
 /// An id as it is written.
-#[derive(Clone, Copy)]
-pub struct Hex<const N: usize>([u8; N]);
+pub struct Hex {
+    digits: [u8; 32],
+    length: usize,
+}
 
-impl<const N: usize> fmt::Display for Hex<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Hex {
+    fn new(id: &[u8]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
         let mut digits = [0; 32];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(id) {
             pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
         }
-        let written = digits.get(..2 * N).unwrap_or_default();
-        f.write_str(std::str::from_utf8(written).unwrap_or_default())
+        Self {
+            digits,
+            length: 2 * id.len(),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        let written = self.digits.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
