@@ -26,6 +26,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         name: "p".to_owned(),
         keys: Vec::new(),
         base_url: "http://127.0.0.1:1".to_owned(),
+        server: Default::default(),
         strict_json_schema,
         headers: Vec::new(),
         private: true,

@@ -65,6 +65,8 @@ pub struct Provider {
     pub keys: Vec<Secret>,
     /// Without a trailing slash.
     pub base_url: String,
+    /// Host and port in it.
+    pub server: (String, u16),
     pub strict_json_schema: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,

@@ -40,12 +40,13 @@ pub(super) fn providers(root: &Table) -> Vec<Arc<Provider>> {
 
 fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
     let name = table.unique_name("providers", is_taken);
-    let (base_url, private) = base_url(&table).unwrap_or_default();
+    let (base_url, server, private) = base_url(&table).unwrap_or_default();
     let provider = Provider {
         index,
         name: name.unwrap_or_default(),
         keys: keys(&table),
         base_url,
+        server,
         strict_json_schema: table
             .get("strict_json_schema")
             .and_then(|value| value.flag())
@@ -57,7 +58,7 @@ fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Prov
     provider
 }
 
-fn base_url(table: &Table) -> Option<(String, bool)> {
+fn base_url(table: &Table) -> Option<(String, (String, u16), bool)> {
     let (value, text) = table.required("base_url")?;
     match Endpoint::parse(&text.content) {
         Ok(endpoint) if endpoint.path.ends_with("/chat/completions") => {
@@ -66,6 +67,7 @@ fn base_url(table: &Table) -> Option<(String, bool)> {
         }
         Ok(endpoint) => Some((
             text.content.trim_end_matches('/').to_owned(),
+            (endpoint.host.to_owned(), endpoint.port_or_usual()),
             endpoint.is_private(),
         )),
         Err(reason) => {

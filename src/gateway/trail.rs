@@ -1,6 +1,6 @@
 //! The walk as its trace shows it: a span for each attempt, and between them what made the walk move on.
 
-use crate::config::{Endpoint, Route, Step};
+use crate::config::{Route, Step};
 use crate::routing::{Attempt, Class, StepReport};
 use crate::telemetry::trace::{AttemptSpan, Attribute, RequestSpan, Tried, current, names};
 
@@ -52,13 +52,13 @@ impl Trail<'_> {
     where
         Self: 's,
     {
-        let endpoint = Endpoint::parse(&step.provider.base_url).ok();
+        let (host, port) = &step.provider.server;
         Tried {
             step: attempt.step_index,
             provider: &step.provider.name,
             model: &step.model,
             key_index: attempt.key_index,
-            server: endpoint.map(|endpoint| (endpoint.host, endpoint.port_or_usual())),
+            server: (host, *port),
             stream: self.stream,
             route: &self.route.name,
         }

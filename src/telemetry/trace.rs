@@ -83,7 +83,7 @@ pub struct Tried<'a> {
     pub model: &'a str,
     pub key_index: Option<usize>,
     /// Host and port of the provider.
-    pub server: Option<(&'a str, u16)>,
+    pub server: (&'a str, u16),
     pub stream: bool,
 }
 
@@ -267,10 +267,9 @@ fn describe_attempt(span: &mut Span, tried: &Tried<'_>) {
     if let Some(index) = tried.key_index {
         span.put(names::KEY_INDEX, count(index));
     }
-    if let Some((host, port)) = tried.server {
-        span.text(names::SERVER_ADDRESS, host);
-        span.put(names::SERVER_PORT, Value::Whole(port.into()));
-    }
+    let (host, port) = tried.server;
+    span.text(names::SERVER_ADDRESS, host);
+    span.put(names::SERVER_PORT, Value::Whole(port.into()));
 }
 
 fn describe_answer(span: &mut Span, answered: &Answered<'_>) {

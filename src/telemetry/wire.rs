@@ -104,36 +104,39 @@ pub fn value(out: &mut Vec<u8>, field: u8, value: Value<'_>) {
 /// A `KeyValue`.
 pub fn attribute(out: &mut Vec<u8>, field: u8, key: &str, of: Value<'_>) {
     let size = attribute_size(key, of);
-    // Room for all of it at once, so that nothing below has to make any.
-    out.reserve(framed_size(size));
-    match u8::try_from(size) {
-        Ok(size) if size < 0x80 => small_attribute(out, [tag(field, BYTES), size], key, of),
-        _ => {
-            begin(out, field, size);
-            bytes(out, 1, key.as_bytes());
-            value(out, 2, of);
+    let start = out.len();
+    if size < 0x80 {
+        out.resize(start + 2 + size, 0);
+        let room = out.get_mut(start..).unwrap_or_default();
+        if small_attribute(room, [tag(field, BYTES), size as u8], key, of).is_some() {
+            return;
         }
+        out.truncate(start);
     }
+    begin(out, field, size);
+    bytes(out, 1, key.as_bytes());
+    value(out, 2, of);
 }
 
-/// The same where every size is one byte, as nearly all are: five times faster, and there are forty in a request.
-fn small_attribute(out: &mut Vec<u8>, [field, size]: [u8; 2], key: &str, of: Value<'_>) {
-    out.extend_from_slice(&[field, size, tag(1, BYTES), key.len() as u8]);
-    out.extend_from_slice(key.as_bytes());
-    let inner = of.size() as u8;
-    match of {
+/// The same into room of its size, where every size and number is one byte, as nearly all are. There are forty of them
+/// in a request, and this takes half the instructions.
+fn small_attribute(room: &mut [u8], begin: [u8; 2], key: &str, of: Value<'_>) -> Option<()> {
+    let (head, room) = room.split_first_chunk_mut::<4>()?;
+    *head = [begin[0], begin[1], tag(1, BYTES), key.len() as u8];
+    let (room_of_key, room) = room.split_at_mut_checked(key.len())?;
+    room_of_key.copy_from_slice(key.as_bytes());
+    let (head, room) = room.split_first_chunk_mut::<4>()?;
+    let (wire_type, last) = match of {
         Value::Text(text) => {
-            out.extend_from_slice(&[tag(2, BYTES), inner, tag(1, BYTES), text.len() as u8]);
-            out.extend_from_slice(text.as_bytes());
+            room.copy_from_slice(text.as_bytes());
+            (tag(1, BYTES), text.len() as u8)
         }
-        Value::Flag(flag) => {
-            out.extend_from_slice(&[tag(2, BYTES), inner, tag(2, VARINT), flag.into()]);
-        }
-        Value::Whole(whole @ 0..0x80) => {
-            out.extend_from_slice(&[tag(2, BYTES), inner, tag(3, VARINT), whole as u8]);
-        }
-        Value::Whole(_) | Value::Real(_) => value(out, 2, of),
-    }
+        Value::Flag(flag) => (tag(2, VARINT), flag.into()),
+        Value::Whole(whole @ 0..0x80) => (tag(3, VARINT), whole as u8),
+        Value::Whole(_) | Value::Real(_) => return None,
+    };
+    *head = [tag(2, BYTES), room.len() as u8 + 2, wire_type, last];
+    Some(())
 }
 
 /// Bytes of a `KeyValue` without its beginning.

@@ -15,6 +15,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         name: name.to_owned(),
         keys: keys.iter().copied().map(Secret::new).collect(),
         base_url: format!("https://{name}.example/v1"),
+        server: Default::default(),
         strict_json_schema: false,
         headers: Vec::new(),
         private: false,
