@@ -21,6 +21,10 @@ use super::strict;
 /// Bytes read at once.
 pub(super) const READ_SIZE: usize = 16 * 1024;
 
+/// Bytes read at once where a head is expected: enough for most requests whole, and what is behind it is read to where
+/// it belongs. Workers read into buffers of their own, a thousand at a time; room that is not used costs pages too.
+const HEAD_SIZE: usize = 2 * 1024;
+
 /// What a read that does not block came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
@@ -69,6 +73,12 @@ impl Connection {
     /// Reads what has arrived, up to [`READ_SIZE`], into the buffer.
     pub fn fill(&mut self) -> Fill {
         self.buffer.reserve(READ_SIZE);
+        self.received(receive)
+    }
+
+    /// Reads what has arrived as the beginning of a head.
+    pub fn fill_head(&mut self) -> Fill {
+        self.buffer.reserve(HEAD_SIZE);
         self.received(receive)
     }
 
@@ -131,12 +141,20 @@ impl Connection {
     /// # Errors
     /// A head that is refused; it stays in the buffer.
     pub fn next_head(&mut self, limits: &config::Server) -> Result<Option<Head>, Refusal> {
-        let Some(length) = self.scan(limits)? else {
-            return Ok(None);
-        };
+        match self.scan(limits)? {
+            Some(length) => self.take_head(length, limits).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the head of this length, which [`Self::scan`] has found, out of the buffer.
+    ///
+    /// # Errors
+    /// A head that is refused; it stays in the buffer.
+    pub fn take_head(&mut self, length: usize, limits: &config::Server) -> Result<Head, Refusal> {
         let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
         self.consume(length);
-        Ok(Some(head))
+        Ok(head)
     }
 
     /// Drops the first bytes of the buffer.
