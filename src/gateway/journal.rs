@@ -42,12 +42,13 @@ pub struct Journal {
 
 impl Journal {
     /// Clients paste keys into paths and models as well; `redactor` masks the known ones.
-    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Self {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Box<Self> {
         let head = exchange.head();
-        Self {
+        Box::new(Self {
             request_id: exchange.request_id().to_owned(),
             method: head.method().to_owned(),
-            path: cut(&redactor.redact(head.path()), LONGEST_NAME).to_owned(),
+            path: shortened(redactor.redact(head.path())),
             client: None,
             started: exchange.received(),
             route: None,
@@ -61,7 +62,7 @@ impl Journal {
             span: RequestSpan::none(),
             broken: false,
             counted: metrics.begin(),
-        }
+        })
     }
 
     /// The request has a span.
@@ -82,7 +83,7 @@ impl Journal {
     }
 
     pub fn asks_for(&mut self, route: &str, stream: bool, redactor: &Redactor) {
-        self.route = Some(cut(&redactor.redact(route), LONGEST_NAME).to_owned());
+        self.route = Some(shortened(redactor.redact(route)));
         self.stream = stream;
     }
 
@@ -198,7 +199,8 @@ impl Journal {
     }
 
     /// The request's own line, and the end of its span. A fault of the gateway's own is an error.
-    pub fn end(self, status: u16) {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn end(self: Box<Self>, status: u16) {
         let duration = self.started.elapsed();
         let level = self.level.unwrap_or(match status {
             500 => Level::Error,
@@ -243,6 +245,11 @@ impl Journal {
             served_by: self.served_by.as_deref(),
         });
     }
+}
+
+fn shortened(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    name
 }
 
 /// Whole milliseconds.

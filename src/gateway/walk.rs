@@ -18,7 +18,7 @@ use super::{Gateway, content};
 
 /// How a walk ended.
 pub enum Ended {
-    Served(Served),
+    Served(Box<Served>),
     Exhausted {
         verdict: Verdict,
         reports: Vec<StepReport>,
@@ -54,7 +54,7 @@ pub fn walk(
         told: 0,
     };
     let hangup: Arc<dyn Hangup> = Arc::new(Watched(client.clone()));
-    let mut walk = Walk::new(Arc::clone(route), Instant::now());
+    let mut walk = Box::new(Walk::new(Arc::clone(route), Instant::now()));
     loop {
         let next = walk.next(&mut gateway.memory.ledger(), Instant::now());
         let attempt = match next {
@@ -78,16 +78,7 @@ pub fn walk(
         };
         let span = trail.attempt(&attempt, walk.reports());
         match call(gateway, route, request, &hangup, &attempt) {
-            Ok(Success { reached, told }) => {
-                let now = Instant::now();
-                let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
-                gateway.memory.changed();
-                return Ended::Served(Served {
-                    reached,
-                    answered,
-                    span,
-                });
-            }
+            Ok(success) => return Ended::Served(served(gateway, *walk, attempt, success, span)),
             Err(failure) if failure.class == Class::Cancelled => {
                 journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 span.failed(failure.class.label(), || failure.message);
@@ -96,32 +87,61 @@ pub fn walk(
                     reports: walk.into_reports(),
                 };
             }
-            Err(failure) => {
-                if let Some(step) = route.steps.get(attempt.step_index) {
-                    let duration = attempt.started.elapsed();
-                    journal.attempt_failed(
-                        attempt.step_index,
-                        step,
-                        &failure,
-                        duration,
-                        &gateway.redactor,
-                    );
-                }
-                let (class, message) = (failure.class, failure.message.clone());
-                let now = Instant::now();
-                walk.failed(
-                    &mut gateway.memory.ledger(),
-                    attempt,
-                    failure,
-                    now,
-                    random(),
-                );
-                gateway.memory.changed();
-                tell_cooldown(walk.reports().last());
-                span.failed(class.label(), || gateway.redactor.redact(&message));
-            }
+            Err(failure) => failed(gateway, &mut walk, attempt, failure, span, journal),
         }
     }
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn served(
+    gateway: &Gateway,
+    walk: Walk,
+    attempt: Attempt,
+    success: Success,
+    span: AttemptSpan,
+) -> Box<Served> {
+    let Success { reached, told } = success;
+    let now = Instant::now();
+    let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
+    gateway.memory.changed();
+    Box::new(Served {
+        reached,
+        answered,
+        span,
+    })
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn failed(
+    gateway: &Gateway,
+    walk: &mut Walk,
+    attempt: Attempt,
+    failure: Failure,
+    span: AttemptSpan,
+    journal: &Journal,
+) {
+    if let Some(step) = walk.route().steps.get(attempt.step_index) {
+        let duration = attempt.started.elapsed();
+        journal.attempt_failed(
+            attempt.step_index,
+            step,
+            &failure,
+            duration,
+            &gateway.redactor,
+        );
+    }
+    let (class, message) = (failure.class, failure.message.clone());
+    let now = Instant::now();
+    walk.failed(
+        &mut gateway.memory.ledger(),
+        attempt,
+        failure,
+        now,
+        random(),
+    );
+    gateway.memory.changed();
+    tell_cooldown(walk.reports().last());
+    span.failed(class.label(), || gateway.redactor.redact(&message));
 }
 
 fn call(
