@@ -55,8 +55,8 @@ impl Call<'_> {
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
     pub fn make(&self, client: &Client, max_answer: usize) -> Result<Success, Failure> {
-        let response = self.send(client).map_err(|error| failure_of(&error))?;
-        self.judge(response, max_answer)
+        // Passed on whole: what is taken apart here would stand beside its parts on the stack of a waiting worker.
+        self.judge(self.send(client), max_answer)
     }
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
@@ -85,8 +85,12 @@ impl Call<'_> {
     }
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    fn judge(&self, response: Response, max_answer: usize) -> Result<Success, Failure> {
-        let Response { head, body } = response;
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        max_answer: usize,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
         current::status(head.status);
         if !(200..300).contains(&head.status) {
             return Err(self.refusal(&head, body));

@@ -23,10 +23,10 @@ use super::walk::{self, Ended, Served};
 use super::{Gateway, auth, content, reply, summary};
 
 /// Answers one request for a chat completion.
-pub fn complete(
-    gateway: &Gateway,
+pub fn complete<'g>(
+    gateway: &'g Gateway,
     mut exchange: Exchange<'_>,
-    mut journal: Box<Journal>,
+    mut journal: Box<Journal<'g>>,
     client: &config::Client,
 ) {
     let body = match exchange.read_body() {
@@ -48,10 +48,11 @@ pub fn complete(
             );
         }
     };
-    journal.asks_for(request.model(), request.stream(), &gateway.redactor);
+    journal.asks_for_stream(request.stream());
     log_excerpt("request body", &journal, gateway, request.object().source());
     let route = gateway.config.route(request.model());
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
+        journal.asks_in_vain_for(request.model(), &gateway.redactor);
         return reply::refuse_route(exchange, journal, &gateway.redactor.redact(request.model()));
     };
     journal.takes(route);
@@ -66,7 +67,7 @@ pub fn complete(
 }
 
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn left(exchange: Exchange<'_>, mut journal: Box<Journal>, reports: &[StepReport]) {
+fn left(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, reports: &[StepReport]) {
     journal.walked(summary::tried(reports), 0, None);
     if exchange.is_ending() {
         return reply::refuse_as_stopping(exchange, journal);
@@ -79,7 +80,7 @@ fn left(exchange: Exchange<'_>, mut journal: Box<Journal>, reports: &[StepReport
 fn serve(
     gateway: &Gateway,
     exchange: Exchange<'_>,
-    mut journal: Box<Journal>,
+    mut journal: Box<Journal<'_>>,
     route: &Route,
     served: Box<Served>,
 ) {
@@ -148,7 +149,7 @@ struct Streamed {
 fn serve_stream(
     gateway: &Gateway,
     exchange: Exchange<'_>,
-    journal: Box<Journal>,
+    journal: Box<Journal<'_>>,
     step: &Step,
     marks: &Marks<'_>,
     streamed: Streamed,
@@ -181,7 +182,7 @@ fn serve_stream(
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn end_stream(
     gateway: &Gateway,
-    mut journal: Box<Journal>,
+    mut journal: Box<Journal<'_>>,
     step: &Step,
     relayed: Relayed,
     mut answered: Answered,
@@ -239,7 +240,7 @@ fn show_answer(gateway: &Gateway, answer: impl FnOnce() -> Option<String>) {
 fn exhausted(
     gateway: &Gateway,
     exchange: Exchange<'_>,
-    mut journal: Box<Journal>,
+    mut journal: Box<Journal<'_>>,
     route: &Arc<Route>,
     verdict: &Verdict,
     reports: &[StepReport],
@@ -266,7 +267,7 @@ fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
+fn log_excerpt(what: &str, journal: &Journal<'_>, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
         let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");

@@ -1,5 +1,6 @@
 //! What is known of a request: one line in the log when it ends, one per failed attempt, and the instruments.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,13 +21,13 @@ pub const CLIENT_GONE: u16 = 499;
 const LONGEST_NAME: usize = 200;
 
 /// What is known of a request so far.
-pub struct Journal {
+pub struct Journal<'g> {
     request_id: String,
     method: String,
     path: String,
-    client: Option<String>,
+    client: Option<&'g str>,
     started: Instant,
-    route: Option<String>,
+    route: Option<Cow<'g, str>>,
     stream: bool,
     steps: usize,
     fallbacks: usize,
@@ -40,7 +41,7 @@ pub struct Journal {
     counted: metrics::Request,
 }
 
-impl Journal {
+impl<'g> Journal<'g> {
     /// Clients paste keys into paths and models as well; `redactor` masks the known ones.
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Box<Self> {
@@ -78,17 +79,22 @@ impl Journal {
         &self.request_id
     }
 
-    pub fn client(&mut self, name: &str) {
-        self.client = Some(name.to_owned());
+    pub fn client(&mut self, name: &'g str) {
+        self.client = Some(name);
     }
 
-    pub fn asks_for(&mut self, route: &str, stream: bool, redactor: &Redactor) {
-        self.route = Some(shortened(redactor.redact(route)));
+    pub fn asks_for_stream(&mut self, stream: bool) {
         self.stream = stream;
     }
 
+    /// What is asked for is no route, or none for this client.
+    pub fn asks_in_vain_for(&mut self, route: &str, redactor: &Redactor) {
+        self.route = Some(Cow::Owned(shortened(redactor.redact(route))));
+    }
+
     /// The route is there, and the client may use it.
-    pub fn takes(&mut self, route: &Route) {
+    pub fn takes(&mut self, route: &'g Route) {
+        self.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name);
     }
 
@@ -213,7 +219,7 @@ impl Journal {
         log::log!(
             level,
             request_id = self.request_id.as_str(),
-            client = self.client.as_deref(),
+            client = self.client,
             method = self.method.as_str(),
             path = self.path.as_str(),
             route = self.route.as_deref(),
@@ -238,7 +244,7 @@ impl Journal {
         self.span.end(&Answered {
             status,
             error: self.error,
-            client: self.client.as_deref(),
+            client: self.client,
             route: self.route.as_deref(),
             stream: self.stream,
             fallbacks: self.fallbacks,

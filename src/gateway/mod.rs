@@ -151,7 +151,7 @@ impl Gateway {
         )
     }
 
-    fn answer(&self, exchange: Exchange<'_>, mut journal: Box<Journal>) {
+    fn answer<'g>(&'g self, exchange: Exchange<'_>, mut journal: Box<Journal<'g>>) {
         let endpoint = Endpoint::of(exchange.head().path());
         if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
             journal.traced(self.span_of(&exchange, endpoint.as_ref()));
@@ -170,7 +170,7 @@ impl Gateway {
     fn answer_without_a_walk(
         &self,
         exchange: Exchange<'_>,
-        journal: Box<Journal>,
+        journal: Box<Journal<'_>>,
         endpoint: Option<Endpoint>,
         client: Option<&config::Client>,
     ) {
@@ -307,7 +307,7 @@ impl Gateway {
     fn model(
         &self,
         exchange: Exchange<'_>,
-        journal: Box<Journal>,
+        journal: Box<Journal<'_>>,
         client: &config::Client,
         name: &str,
     ) {
@@ -320,7 +320,7 @@ impl Gateway {
         }
     }
 
-    fn upstream_models(&self, exchange: Exchange<'_>, journal: Box<Journal>) {
+    fn upstream_models(&self, exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
         let probe = || upstream_models::probe(&self.config.providers, &self.client, &self.redactor);
         let most_waiting = self.config.server.max_concurrent_requests / 4;
         let Some(report) = self.probe.report(most_waiting, probe) else {

@@ -10,7 +10,7 @@ pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
 
 /// Sends a response and ends the request's line in the log.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub fn finish(exchange: Exchange<'_>, journal: Box<Journal>, response: Response) {
+pub fn finish(exchange: Exchange<'_>, journal: Box<Journal<'_>>, response: Response) {
     let delivery = exchange.send(response);
     journal.end(if delivery.complete {
         delivery.status
@@ -21,7 +21,7 @@ pub fn finish(exchange: Exchange<'_>, journal: Box<Journal>, response: Response)
 
 /// An error of the gateway's own.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub fn refuse(exchange: Exchange<'_>, journal: Box<Journal>, code: Code, message: &str) {
+pub fn refuse(exchange: Exchange<'_>, journal: Box<Journal<'_>>, code: Code, message: &str) {
     refuse_with(exchange, journal, code, &ErrorBody::new(code, message));
 }
 
@@ -29,7 +29,7 @@ pub fn refuse(exchange: Exchange<'_>, journal: Box<Journal>, code: Code, message
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
 pub fn refuse_member(
     exchange: Exchange<'_>,
-    journal: Box<Journal>,
+    journal: Box<Journal<'_>>,
     code: Code,
     message: &str,
     param: Option<&str>,
@@ -46,7 +46,7 @@ pub fn refuse_member(
 }
 
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub fn refuse_route(exchange: Exchange<'_>, journal: Box<Journal>, name: &str) {
+pub fn refuse_route(exchange: Exchange<'_>, journal: Box<Journal<'_>>, name: &str) {
     let message = format!(
         "there is no route {:?}; GET /v1/models lists the routes",
         cut(name, 200)
@@ -60,7 +60,7 @@ pub fn refuse_route(exchange: Exchange<'_>, journal: Box<Journal>, name: &str) {
     );
 }
 
-pub fn refuse_method(exchange: Exchange<'_>, mut journal: Box<Journal>, allow: &'static str) {
+pub fn refuse_method(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, allow: &'static str) {
     let code = Code::MethodNotAllowed;
     journal.failed(code.label());
     let message = format!("this path takes {allow}");
@@ -72,18 +72,18 @@ pub fn refuse_method(exchange: Exchange<'_>, mut journal: Box<Journal>, allow: &
     );
 }
 
-pub fn refuse_overload(exchange: Exchange<'_>, journal: Box<Journal>) {
+pub fn refuse_overload(exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
     let message = "too many requests wait for this; try again in a second";
     refuse_for_now(exchange, journal, message);
 }
 
 /// The gateway has no time left to answer. Another one, or its successor, will.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub fn refuse_as_stopping(exchange: Exchange<'_>, journal: Box<Journal>) {
+pub fn refuse_as_stopping(exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
     refuse_for_now(exchange, journal, STOPPING);
 }
 
-fn refuse_for_now(exchange: Exchange<'_>, mut journal: Box<Journal>, message: &str) {
+fn refuse_for_now(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, message: &str) {
     let code = Code::Overloaded;
     journal.failed(code.label());
     let body = ErrorBody::new(code, message).to_json();
@@ -96,7 +96,12 @@ fn refuse_for_now(exchange: Exchange<'_>, mut journal: Box<Journal>, message: &s
 
 /// The answer to a body that could not be read whole.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub fn refuse_body(exchange: Exchange<'_>, journal: Box<Journal>, error: BodyError, limit: usize) {
+pub fn refuse_body(
+    exchange: Exchange<'_>,
+    journal: Box<Journal<'_>>,
+    error: BodyError,
+    limit: usize,
+) {
     match error {
         BodyError::TooLarge => {
             let message = format!("the body is larger than {limit} bytes");
@@ -116,7 +121,7 @@ pub fn refuse_body(exchange: Exchange<'_>, journal: Box<Journal>, error: BodyErr
 
 fn refuse_with(
     exchange: Exchange<'_>,
-    mut journal: Box<Journal>,
+    mut journal: Box<Journal<'_>>,
     code: Code,
     body: &ErrorBody<'_>,
 ) {

@@ -1,5 +1,6 @@
 //! The walk over a route's steps: `routing` decides, this makes the attempts and tells how they went.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ pub fn walk(
     route: &Arc<Route>,
     request: &ChatRequest<'_>,
     client: &ClientSocket,
-    journal: &Journal,
+    journal: &Journal<'_>,
 ) -> Ended {
     let asked = asked(gateway, request);
     let mut trail = Trail {
@@ -54,61 +55,96 @@ pub fn walk(
         told: 0,
     };
     let hangup: Arc<dyn Hangup> = Arc::new(Watched(client.clone()));
-    let mut walk = Box::new(Walk::new(Arc::clone(route), Instant::now()));
+    let mut walk = begun(route);
     loop {
         let next = walk.next(&mut gateway.memory.ledger(), Instant::now());
         let attempt = match next {
-            Move::Try(attempt) => attempt,
+            Move::Try(attempt) => Box::new(attempt),
             Move::Pause { until } => {
                 if client.goes_before(until) {
                     walk.cancelled(&mut gateway.memory.ledger(), None, Instant::now());
-                    return Ended::ClientGone {
-                        reports: walk.into_reports(),
-                    };
+                    return client_gone(walk);
                 }
                 continue;
             }
             Move::Finished(verdict) => {
                 trail.tell_skipped(walk.reports());
-                return Ended::Exhausted {
-                    verdict,
-                    reports: walk.into_reports(),
-                };
+                return exhausted(walk, verdict);
             }
         };
         let span = trail.attempt(&attempt, walk.reports());
-        match call(gateway, route, request, &hangup, &attempt) {
-            Ok(success) => return Ended::Served(served(gateway, *walk, attempt, success, span)),
+        let made = Made {
+            outcome: call(gateway, route, request, &hangup, &attempt),
+            attempt,
+            span,
+        };
+        match made.conclude(gateway, walk, journal) {
+            ControlFlow::Break(ended) => return ended,
+            ControlFlow::Continue(goes_on) => walk = goes_on,
+        }
+    }
+}
+
+/// An attempt that is over, or has its answer.
+struct Made {
+    outcome: Result<Success, Failure>,
+    attempt: Box<Attempt>,
+    span: AttemptSpan,
+}
+
+impl Made {
+    /// Tells everybody how it went. The walk comes back if it goes on.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn conclude(
+        self,
+        gateway: &Gateway,
+        mut walk: Box<Walk>,
+        journal: &Journal<'_>,
+    ) -> ControlFlow<Ended, Box<Walk>> {
+        let (attempt, span) = (*self.attempt, self.span);
+        match self.outcome {
+            Ok(Success { reached, told }) => {
+                let now = Instant::now();
+                let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
+                gateway.memory.changed();
+                ControlFlow::Break(Ended::Served(Box::new(Served {
+                    reached,
+                    answered,
+                    span,
+                })))
+            }
             Err(failure) if failure.class == Class::Cancelled => {
                 journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 span.failed(failure.class.label(), || failure.message);
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
-                return Ended::ClientGone {
-                    reports: walk.into_reports(),
-                };
+                ControlFlow::Break(client_gone(walk))
             }
-            Err(failure) => failed(gateway, &mut walk, attempt, failure, span, journal),
+            Err(failure) => {
+                failed(gateway, &mut walk, attempt, failure, span, journal);
+                ControlFlow::Continue(walk)
+            }
         }
     }
 }
 
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn served(
-    gateway: &Gateway,
-    walk: Walk,
-    attempt: Attempt,
-    success: Success,
-    span: AttemptSpan,
-) -> Box<Served> {
-    let Success { reached, told } = success;
-    let now = Instant::now();
-    let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
-    gateway.memory.changed();
-    Box::new(Served {
-        reached,
-        answered,
-        span,
-    })
+fn begun(route: &Arc<Route>) -> Box<Walk> {
+    Box::new(Walk::new(Arc::clone(route), Instant::now()))
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn client_gone(walk: Box<Walk>) -> Ended {
+    Ended::ClientGone {
+        reports: walk.into_reports(),
+    }
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn exhausted(walk: Box<Walk>, verdict: Verdict) -> Ended {
+    Ended::Exhausted {
+        verdict,
+        reports: walk.into_reports(),
+    }
 }
 
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
@@ -118,7 +154,7 @@ fn failed(
     attempt: Attempt,
     failure: Failure,
     span: AttemptSpan,
-    journal: &Journal,
+    journal: &Journal<'_>,
 ) {
     if let Some(step) = walk.route().steps.get(attempt.step_index) {
         let duration = attempt.started.elapsed();

@@ -1,6 +1,7 @@
 //! A client's socket and the bytes read from it ahead of their use.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use super::strict;
 /// Bytes read at once.
 pub(super) const READ_SIZE: usize = 16 * 1024;
 
-/// Bytes read at once where a head is expected: enough for most requests whole, and what is behind it is read to where
-/// it belongs. Workers read into buffers of their own, a thousand at a time; room that is not used costs pages too.
-const HEAD_SIZE: usize = 2 * 1024;
+/// Bytes read at once by a worker that waits for a head. They pass over its stack, whose pages it has had for the request
+/// before; a buffer of this size on the heap would cost a page for each of a thousand, and the allocator more work.
+const HEAD_SIZE: usize = 4 * 1024;
 
 /// What a read that does not block came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +77,16 @@ impl Connection {
         self.received(receive)
     }
 
-    /// Reads what has arrived as the beginning of a head.
+    /// Reads what has arrived, up to [`HEAD_SIZE`], into a buffer of just that size.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn fill_head(&mut self) -> Fill {
-        self.buffer.reserve(HEAD_SIZE);
-        self.received(receive)
+        let mut scratch = [const { MaybeUninit::uninit() }; HEAD_SIZE];
+        self.received(|socket, buffer| {
+            let (received, _) = recv(socket, &mut scratch, RecvFlags::DONTWAIT)?;
+            let (read, _) = received;
+            buffer.extend_from_slice(read);
+            Ok(read.len())
+        })
     }
 
     /// As [`Self::fill`], through `scratch`, so that a connection without bytes costs no buffer.

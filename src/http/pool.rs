@@ -160,6 +160,7 @@ impl Pool {
     }
 
     /// Waits for the next job. `None`: the worker shall leave.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn next(&self, from: Occupation) -> Option<Box<Job>> {
         let mut state = self.lock();
         match from {

@@ -77,11 +77,13 @@ impl<'e> Lease<'e> {
         }
     }
 
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn keep(mut self, connection: Connection) {
         self.given_back = true;
         self.returns.put(Return::Keep(connection));
     }
 
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn discard(mut self, connection: Connection) {
         self.given_back = true;
         self.returns.put(Return::Discard(connection));

@@ -3,7 +3,7 @@
 //! `httparse` takes a bare LF for a line end (RFC 9112 section 2.2 allows a recipient to), proxies in front of us may
 //! not: where two readers see different lines, a request can be smuggled. So lines end with CRLF here, or not at all.
 
-use std::io::BufRead;
+use memchr::memchr;
 
 use super::refusal::Refusal;
 
@@ -49,7 +49,7 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
 /// # Errors
 /// NUL, CR without LF, folded lines, and spaces before a colon.
 pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
-    if head.contains(&0) {
+    if memchr(0, head).is_some() {
         return Err(Refusal::NUL);
     }
     let mut fields = 0;
@@ -59,7 +59,7 @@ pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
         let line;
         (line, left) = first_line(bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.contains(&b'\r') {
+        if memchr(b'\r', line).is_some() {
             return Err(Refusal::BARE_LINE_END);
         }
         if std::mem::take(&mut in_request_line) || line.is_empty() {
@@ -68,7 +68,8 @@ pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             return Err(Refusal::FOLDED_FIELD);
         }
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let name = line.get(..memchr(b':', line).unwrap_or(line.len()));
+        let name = name.unwrap_or_default();
         if name.ends_with(b" ") || name.ends_with(b"\t") {
             return Err(Refusal::SPACE_BEFORE_COLON);
         }
@@ -79,13 +80,15 @@ pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
 
 /// The bytes before the first line feed, and those behind it if there is one.
 fn first_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
-    // The standard library's one door to its `memchr`, which is several times as fast as a look at each byte.
-    let mut behind = bytes;
-    let length = behind.skip_until(b'\n').unwrap_or_default();
-    let read = bytes.get(..length).unwrap_or_default();
-    match read.strip_suffix(b"\n") {
-        Some(line) => (line, Some(behind)),
-        None => (read, None),
+    let split = memchr(b'\n', bytes).and_then(|line_feed| {
+        let (line, [_, behind @ ..]) = bytes.split_at_checked(line_feed)? else {
+            return None;
+        };
+        Some((line, behind))
+    });
+    match split {
+        Some((line, behind)) => (line, Some(behind)),
+        None => (bytes, None),
     }
 }
 

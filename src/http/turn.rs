@@ -155,10 +155,15 @@ impl Turn {
         (written.saturating_sub(head.len()) as u64, whole)
     }
 
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.send(&refusal.into());
+    }
+
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
     pub fn end(mut self) -> (Box<Job>, Ending, Finishing) {
         if self.answer == Answer::None {
-            self.send(&Refusal::PANIC.into());
+            self.refuse(Refusal::PANIC);
         }
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,

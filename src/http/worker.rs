@@ -91,7 +91,7 @@ fn answer_at_once(edge: &Edge, handler: &Contained, turn: &mut Turn) -> bool {
         turn.send(&response);
     } else if let Err(refusal) = turn.take_place() {
         edge.counts.refused(refusal);
-        turn.send(&refusal.into());
+        turn.refuse(refusal);
     } else {
         return false;
     }
