@@ -61,12 +61,8 @@ impl Call<'_> {
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn send(&self, client: &Client) -> Result<Response, CallError> {
-        let body = adapt::adapt(self.request, self.step);
-        let trace = if self.propagate_trace {
-            current::outgoing()
-        } else {
-            Vec::new()
-        };
+        let body = self.body();
+        let trace = self.trace();
         let call = ProviderCall {
             provider: &self.step.provider,
             key: self.key,
@@ -82,6 +78,20 @@ impl Call<'_> {
             trace: &trace,
         };
         call.send(client)
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn body(&self) -> Vec<u8> {
+        adapt::adapt(self.request, self.step)
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn trace(&self) -> Vec<(&'static str, String)> {
+        if self.propagate_trace {
+            current::outgoing()
+        } else {
+            Vec::new()
+        }
     }
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small

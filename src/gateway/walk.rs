@@ -188,7 +188,7 @@ fn call(
     attempt: &Attempt,
 ) -> Result<Success, Failure> {
     let Some(step) = route.steps.get(attempt.step_index) else {
-        return Err(Failure::new(Class::Rejected, "the route has no such step"));
+        return Err(no_such_step());
     };
     let key = attempt
         .key_index
@@ -204,7 +204,13 @@ fn call(
     .make(&gateway.client, gateway.config.server.max_answer)
 }
 
+#[cold]
+fn no_such_step() -> Failure {
+    Failure::new(Class::Rejected, "the route has no such step")
+}
+
 /// What was asked, where spans may hold it.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn asked(gateway: &Gateway, request: &ChatRequest<'_>) -> Option<String> {
     let wanted = gateway.config.capture_content && current::is_recorded();
     let messages = || request.object().get("messages").unwrap_or_default();

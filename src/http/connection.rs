@@ -50,6 +50,8 @@ pub(super) struct Connection {
     pub buffer: Vec<u8>,
     /// How many bytes of the buffer are known not to hold the end of a head.
     scanned: usize,
+    /// The client had not ended its side a moment before it sent what was read last. Not known of every read.
+    pub was_open: bool,
     /// Held as long as the connection.
     pub place: Option<Place>,
 }
@@ -63,6 +65,7 @@ impl Connection {
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
+            was_open: false,
             place: None,
         }
     }
@@ -104,6 +107,7 @@ impl Connection {
         &mut self,
         mut read: impl FnMut(&TcpStream, &mut Vec<u8>) -> Result<usize, Errno>,
     ) -> Fill {
+        self.was_open = false;
         loop {
             return match read(&self.socket, &mut self.buffer) {
                 Ok(0) => Fill::End,

@@ -57,7 +57,8 @@ impl<'t> Exchange<'t> {
 
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].
     pub fn hangup(&self) -> Hangup {
-        Hangup::of(&self.turn.job.connection.socket)
+        let connection = &self.turn.job.connection;
+        Hangup::of(&connection.socket, connection.was_open)
     }
 
     /// Sends a whole answer.

@@ -78,15 +78,15 @@ impl<'e> Lease<'e> {
     }
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn keep(mut self, connection: Connection) {
+    pub fn keep(mut self, job: Box<Job>) {
         self.given_back = true;
-        self.returns.put(Return::Keep(connection));
+        self.returns.put(Return::Keep(job.connection));
     }
 
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn discard(mut self, connection: Connection) {
+    pub fn discard(mut self, job: Box<Job>) {
         self.given_back = true;
-        self.returns.put(Return::Discard(connection));
+        self.returns.put(Return::Discard(job.connection));
     }
 }
 

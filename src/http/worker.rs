@@ -65,12 +65,12 @@ fn serve(edge: &Arc<Edge>, handler: &Contained, mut job: Box<Job>) -> Then {
             Ending::Keep => {}
             Ending::Close => return Then::Rest(Occupation::Busy(finishing)),
             Ending::Discard => {
-                lease.discard(job.connection);
+                lease.discard(job);
                 return Then::Rest(Occupation::Busy(finishing));
             }
         }
         if let Lingered::Leave(then) = linger(edge, &mut job, finishing) {
-            lease.keep(job.connection);
+            lease.keep(job);
             return then;
         }
     }
@@ -109,6 +109,7 @@ enum Lingered {
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
     let connection = &mut job.connection;
+    connection.was_open = false;
     if let Some(other) = edge.pool.begin_linger(finishing) {
         return Lingered::Leave(Then::Do(other));
     }
@@ -121,19 +122,25 @@ fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
             Ok(None) | Err(_) => return rest(),
         }
         let mut watched = [
-            PollFd::new(&*connection.socket, PollFlags::IN),
+            PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
             PollFd::from_borrowed_fd(edge.pool.wanted(), PollFlags::IN),
         ];
         if !poll_until(&mut watched, until).unwrap_or(false) {
             return rest();
         }
-        let [client, wanted] = watched.map(|watched| !watched.revents().is_empty());
-        if wanted && let Some(other) = edge.pool.wanted_elsewhere() {
+        let [client, wanted] = watched.map(|watched| watched.revents());
+        if !wanted.is_empty()
+            && let Some(other) = edge.pool.wanted_elsewhere()
+        {
             return Lingered::Leave(Then::Do(other));
         }
-        if client && connection.fill_head() != Fill::Bytes {
+        if client.is_empty() {
+            continue;
+        }
+        if connection.fill_head() != Fill::Bytes {
             return rest();
         }
+        connection.was_open = client == PollFlags::IN;
     };
     if let Some(other) = edge.pool.resume() {
         return Lingered::Leave(Then::Do(other));
