@@ -75,8 +75,8 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> Vec<u8> {
         None => put_field(&mut line, "msg", cut(&record.args().to_string())),
     }
     if let Some((trace, span)) = current::ids() {
-        put_field(&mut line, "trace_id", trace.as_str());
-        put_field(&mut line, "span_id", span.as_str());
+        put_hex(&mut line, "trace_id", &trace);
+        put_hex(&mut line, "span_id", &span);
     }
     let mut fields = Fields {
         line: &mut line,
@@ -141,6 +141,14 @@ fn put_digits(line: &mut Vec<u8>, number: u32, digits: usize) {
 fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {
     put_key(line, key);
     put_text(line, text);
+}
+
+/// Digits need no look for what is to be escaped.
+fn put_hex(line: &mut Vec<u8>, key: &str, id: &current::Hex) {
+    put_key(line, key);
+    line.push(b'"');
+    line.extend_from_slice(id.as_str().as_bytes());
+    line.push(b'"');
 }
 
 fn put_key(line: &mut Vec<u8>, key: &str) {
