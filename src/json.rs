@@ -2,6 +2,7 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod raw;
+pub mod reader;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ usage: ./ops.sh bench [--quick]       the criteria beside nginx, about 4 minutes
        ./ops.sh bench --memory        of these only memory, start and a crowd that waits
        ./ops.sh bench --growth        a table of what more connections, routes, bytes and streams cost
        ./ops.sh bench --soak          memory over a million requests and 100,000 connections
-       ./ops.sh bench --instructions  instructions of one plain request, by valgrind;
+       ./ops.sh bench --instructions  instructions of one plain request and one event, by valgrind;
                                       with a directory behind it its profiles are kept there
        ./ops.sh bench --readers       criterion benches of the readers of bytes
 ";
