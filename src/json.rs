@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use serde::Deserializer as _;
 use serde::de::IgnoredAny;
+
+use self::reader::{Entries, Invalid, Key, Reader};
 
 /// The most members an object may have. A request has about forty; the bound keeps the index of an object of empty
 /// members below its text's own size.
@@ -61,7 +64,16 @@ impl<'a> Object<'a> {
     /// Views `source` as an object without repeated keys: two readers of a repeated key may see different values.
     /// Keys are compared as text, `"mod\u0065l"` equals `"model"`. Takes O(n log n) in the number of members.
     pub fn parse(source: &'a str) -> Result<Self, ObjectError> {
-        let object = Self::parse_lenient(source)?;
+        Self::parse_with(source, &mut |_, value| value.value().map(drop))
+    }
+
+    /// Like [`Object::parse`]. `read` is called for every member and must read its value: it can look at what is in it
+    /// on the way.
+    pub fn parse_with(
+        source: &'a str,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<Self, ObjectError> {
+        let object = Self::view(source, read)?;
         match object.repeated_key() {
             Some(key) => Err(ObjectError::DuplicateKey(key)),
             None => Ok(object),
@@ -70,37 +82,53 @@ impl<'a> Object<'a> {
 
     /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
     pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
-        let text = source.trim_start_matches([' ', '\t', '\r', '\n']);
-        if !text.starts_with('{') {
-            serde_json::from_str::<IgnoredAny>(source)?;
-            return Err(ObjectError::NotAnObject);
-        }
-        u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
+        Self::view(source, &mut |_, value| value.value().map(drop))
+    }
 
-        let mut members = Vec::new();
-        let mut too_many = false;
-        raw::each_member(source, &mut |key, value| {
-            if members.len() < MAX_MEMBERS {
-                members.push(Member {
-                    key: offset(source, key),
-                    key_end: offset(source, key) + length(key),
-                    value: offset(source, value),
-                    end: offset(source, value) + length(value),
-                });
-            } else {
-                too_many = true;
-            }
-        })?;
-        if too_many {
-            return Err(ObjectError::TooLarge);
-        }
-        Ok(Self {
+    fn view(
+        source: &'a str,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<Self, ObjectError> {
+        u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
+        let mut object = Self {
             source,
-            opened: offset(source, text) + 1,
-            members,
+            opened: 0,
+            members: Vec::new(),
             edits: BTreeMap::new(),
             appended: Vec::new(),
-        })
+        };
+        match object.read_members(read) {
+            Ok(()) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
+            Ok(()) => Ok(object),
+            Err(Invalid) => Err(ObjectError::of(source)),
+        }
+    }
+
+    fn read_members(
+        &mut self,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let mut reader = Reader::new(self.source);
+        reader.peek();
+        self.opened = position(reader.at()) + 1;
+        let mut entries = Entries::default();
+        while let Some(key) = reader.key(&mut entries)? {
+            key.text().ok_or(Invalid)?;
+            let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
+            reader.peek();
+            let value = reader.at();
+            read(key, &mut reader)?;
+            // One more tells that there are too many.
+            if self.members.len() <= MAX_MEMBERS {
+                self.members.push(Member {
+                    key: position(key_end - key.raw().len()),
+                    key_end: position(key_end),
+                    value: position(value),
+                    end: position(reader.at()),
+                });
+            }
+        }
+        reader.end()
     }
 
     /// The raw JSON of a member as it would be written: the replacement, if there is one.
@@ -174,7 +202,7 @@ impl<'a> Object<'a> {
         let is_empty = self.write_members(&mut out);
         self.write_appended(&mut out, is_empty);
         let end = self.members.last().map_or(self.opened, |last| last.end);
-        out.push_str(self.slice(end, length(self.source)));
+        out.push_str(self.slice(end, position(self.source.len())));
         out
     }
 
@@ -270,13 +298,30 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Where a part of a text of at most 4 GiB begins.
-fn offset(source: &str, part: &str) -> u32 {
-    u32::try_from(raw::offset(source, part)).unwrap_or(u32::MAX)
+/// A place in a text of at most 4 GiB.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn length(text: &str) -> u32 {
-    u32::try_from(text.len()).unwrap_or(u32::MAX)
+impl ObjectError {
+    /// Why [`Reader`] does not take this text for an object.
+    #[cold]
+    pub fn of(source: &str) -> Self {
+        let is_object = source
+            .trim_start_matches([' ', '\t', '\r', '\n'])
+            .starts_with('{');
+        let mut reader = serde_json::Deserializer::from_str(source);
+        let read = if is_object {
+            // Not as any value: then keys would not be read as text.
+            reader.deserialize_map(IgnoredAny)
+        } else {
+            reader.deserialize_ignored_any(IgnoredAny)
+        };
+        match read.and_then(|_| reader.end()) {
+            Err(error) => error.into(),
+            Ok(()) => Self::NotAnObject,
+        }
+    }
 }
 
 impl From<serde_json::Error> for ObjectError {

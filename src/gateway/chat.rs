@@ -7,7 +7,7 @@ use log::Level;
 
 use crate::config::{self, ResponseModel, Route, Step};
 use crate::http::{Exchange, Response, ResponseHead};
-use crate::openai::answer::{Usage, rewrite};
+use crate::openai::answer::Usage;
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
 use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
@@ -111,12 +111,13 @@ fn serve(
             .with("X-Fallback-Count", fallbacks.to_string())
     };
     match reached {
-        Reached::Whole { text, usage } => {
+        Reached::Whole(answer) => {
+            let usage = answer.usage;
             journal.used(answered.step_index(), usage);
             journal.attempt_answered(answered.step_index(), answered.started().elapsed());
-            log_excerpt("answer body", &journal, gateway, &text);
-            let body = rewrite(&text, marks.model, marks.routing_summary);
-            show_answer(gateway, || Some(text));
+            log_excerpt("answer body", &journal, gateway, answer.text());
+            let body = answer.marked(marks.model, marks.routing_summary);
+            show_answer(gateway, || Some(answer.into_text()));
             current::event("commit", Vec::new);
             end_span(span, usage);
             let head = marked(ResponseHead::new(200, "application/json"));
