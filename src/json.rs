@@ -5,7 +5,6 @@ pub mod raw;
 pub mod reader;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
@@ -28,8 +27,8 @@ pub struct Object<'a> {
     /// Where the text behind the opening brace begins.
     opened: u32,
     members: Vec<Member>,
-    /// By the place in `members`; `None` removes the member.
-    edits: BTreeMap<usize, Option<String>>,
+    /// New values of members, as JSON.
+    replaced: Vec<String>,
     /// Keys as text, values as JSON.
     appended: Vec<(String, String)>,
 }
@@ -41,6 +40,15 @@ struct Member {
     key_end: u32,
     value: u32,
     end: u32,
+    edit: Edit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edit {
+    Kept,
+    Removed,
+    /// By the one with this place in `replaced`.
+    Replaced(u32),
 }
 
 /// Why a text is no object to work with.
@@ -94,7 +102,7 @@ impl<'a> Object<'a> {
             source,
             opened: 0,
             members: Vec::new(),
-            edits: BTreeMap::new(),
+            replaced: Vec::new(),
             appended: Vec::new(),
         };
         match object.read_members(read) {
@@ -125,6 +133,7 @@ impl<'a> Object<'a> {
                     key_end: position(key_end),
                     value: position(value),
                     end: position(reader.at()),
+                    edit: Edit::Kept,
                 });
             }
         }
@@ -136,11 +145,10 @@ impl<'a> Object<'a> {
         if let Some((_, value)) = self.appended.iter().find(|(name, _)| name == key) {
             return Some(value);
         }
-        let place = self.find(key)?;
-        match self.edits.get(&place) {
-            Some(edit) => edit.as_deref(),
-            None => self.members.get(place).map(|member| self.value(*member)),
-        }
+        let mut from_last = self.members.iter().rev();
+        from_last
+            .find(|member| member.has_key(self.source, key))
+            .and_then(|member| self.written(*member))
     }
 
     /// The text of a member that is a string (without lone surrogates).
@@ -162,11 +170,17 @@ impl<'a> Object<'a> {
             *value = json;
             return;
         }
-        let places = self.places(key);
-        match places.split_last() {
-            Some((last, others)) => {
-                self.edits.extend(others.iter().map(|place| (*place, None)));
-                self.edits.insert(*last, Some(json));
+        let mut last = None;
+        for member in &mut self.members {
+            if member.has_key(self.source, key) {
+                member.edit = Edit::Removed;
+                last = Some(member);
+            }
+        }
+        match last {
+            Some(member) => {
+                member.edit = Edit::Replaced(position(self.replaced.len()));
+                self.replaced.push(json);
             }
             None => self.appended.push((key.to_owned(), json)),
         }
@@ -176,8 +190,10 @@ impl<'a> Object<'a> {
     pub fn remove(&mut self, key: &str) -> bool {
         let was_there = self.get(key).is_some();
         self.appended.retain(|(name, _)| name != key);
-        for place in self.places(key) {
-            self.edits.insert(place, None);
+        for member in &mut self.members {
+            if member.has_key(self.source, key) {
+                member.edit = Edit::Removed;
+            }
         }
         was_there
     }
@@ -189,7 +205,7 @@ impl<'a> Object<'a> {
 
     /// Whether [`Object::to_json`] differs from the source.
     pub fn is_edited(&self) -> bool {
-        !self.edits.is_empty() || !self.appended.is_empty()
+        !self.appended.is_empty() || self.members.iter().any(|member| member.edit != Edit::Kept)
     }
 
     /// The object with its edits; all between them byte for byte as it came, white space around the braces included.
@@ -211,8 +227,7 @@ impl<'a> Object<'a> {
         let mut is_first = true;
         let mut before = self.opened;
         for (place, member) in self.members.iter().enumerate() {
-            let edit = self.edits.get(&place);
-            if edit != Some(&None) {
+            if let Some(json) = self.written(*member) {
                 if is_first && place > 0 {
                     // The comma belonged to a removed member; the white space of the first place stays.
                     let first_key = self.members.first().map_or(before, |first| first.key);
@@ -221,10 +236,7 @@ impl<'a> Object<'a> {
                 } else {
                     out.push_str(self.slice(before, member.value));
                 }
-                match edit {
-                    Some(Some(json)) => out.push_str(json),
-                    _ => out.push_str(self.value(*member)),
-                }
+                out.push_str(json);
                 is_first = false;
             }
             before = member.end;
@@ -237,7 +249,7 @@ impl<'a> Object<'a> {
             if !is_first {
                 out.push(',');
             }
-            out.push_str(&raw::quoted(key));
+            raw::push_quoted(out, key);
             out.push(':');
             out.push_str(json);
             is_first = false;
@@ -246,7 +258,7 @@ impl<'a> Object<'a> {
 
     /// About how many bytes the edits add.
     fn added(&self) -> usize {
-        let replaced = self.edits.values().flatten().map(String::len);
+        let replaced = self.replaced.iter().map(String::len);
         let appended = self.appended.iter().map(|(key, json)| {
             let quotes_colon_comma = 4;
             key.len() + json.len() + quotes_colon_comma
@@ -254,20 +266,13 @@ impl<'a> Object<'a> {
         replaced.chain(appended).sum()
     }
 
-    /// The last member with this key.
-    fn find(&self, key: &str) -> Option<usize> {
-        self.members
-            .iter()
-            .rposition(|member| raw::is_key(self.key(*member), key))
-    }
-
-    fn places(&self, key: &str) -> Vec<usize> {
-        self.members
-            .iter()
-            .enumerate()
-            .filter(|(_, member)| raw::is_key(self.key(**member), key))
-            .map(|(place, _)| place)
-            .collect()
+    /// The value as it is to be written; `None` of a removed member.
+    fn written(&self, member: Member) -> Option<&str> {
+        match member.edit {
+            Edit::Kept => Some(self.value(member)),
+            Edit::Removed => None,
+            Edit::Replaced(place) => self.replaced.get(place as usize).map(String::as_str),
+        }
     }
 
     fn repeated_key(&self) -> Option<String> {
@@ -292,10 +297,18 @@ impl<'a> Object<'a> {
     }
 
     fn slice(&self, from: u32, to: u32) -> &'a str {
-        self.source
-            .get(from as usize..to as usize)
-            .unwrap_or_default()
+        slice(self.source, from, to)
     }
+}
+
+impl Member {
+    fn has_key(self, source: &str, key: &str) -> bool {
+        raw::is_key(slice(source, self.key, self.key_end), key)
+    }
+}
+
+fn slice(source: &str, from: u32, to: u32) -> &str {
+    source.get(from as usize..to as usize).unwrap_or_default()
 }
 
 /// A place in a text of at most 4 GiB.

@@ -49,13 +49,11 @@ pub fn map_members(
     json: &str,
     change: &mut dyn FnMut(&str, &str) -> Option<String>,
 ) -> Result<String, Invalid> {
-    let mut members = Vec::new();
-    each_member(json, &mut |key, value| members.push((key, value)))?;
-    let values = members.iter().map(|(_, value)| *value);
-    let mut keys = members.iter().map(|(key, _)| *key);
-    Ok(splice(json, values, &mut |value| {
-        change(keys.next().unwrap_or_default(), value)
-    }))
+    let mut splice = Splice::new(json);
+    each_member(json, &mut |key, value| {
+        splice.replace(value, change(key, value));
+    })?;
+    Ok(splice.finish())
 }
 
 /// The array with some items replaced; all else stays byte for byte.
@@ -63,9 +61,9 @@ pub fn map_items(
     json: &str,
     change: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Result<String, Invalid> {
-    let mut items = Vec::new();
-    each_item(json, &mut |item| items.push(item))?;
-    Ok(splice(json, items.into_iter(), change))
+    let mut splice = Splice::new(json);
+    each_item(json, &mut |item| splice.replace(item, change(item)))?;
+    Ok(splice.finish())
 }
 
 /// Whether a raw key, quotes included, spells `key`, be it with escapes.
@@ -89,7 +87,10 @@ pub fn text(raw: &str) -> Option<Cow<'_, str>> {
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
 /// was split between them.
 pub fn inside(raw: &str) -> Option<&str> {
-    raw.strip_prefix('"')?.strip_suffix('"')
+    match raw.as_bytes() {
+        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
+        _ => None,
+    }
 }
 
 /// A whole number that is not negative; `None` for other values.
@@ -138,24 +139,38 @@ pub(super) fn offset(source: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
 }
 
-/// `source` with those of its `parts` replaced that `change` gives a replacement for.
-fn splice<'a>(
-    source: &str,
-    parts: impl Iterator<Item = &'a str>,
-    change: &mut dyn FnMut(&str) -> Option<String>,
-) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut copied = 0;
-    for part in parts {
-        if let Some(changed) = change(part) {
-            let at = offset(source, part);
-            out.push_str(source.get(copied..at).unwrap_or_default());
-            out.push_str(&changed);
-            copied = at + part.len();
+/// A text under construction from another one, some of whose parts are replaced.
+struct Splice<'a> {
+    source: &'a str,
+    copied: usize,
+    out: String,
+}
+
+impl<'a> Splice<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            copied: 0,
+            out: String::with_capacity(source.len()),
         }
     }
-    out.push_str(source.get(copied..).unwrap_or_default());
-    out
+
+    /// `part` is a slice of the source behind all that were replaced before.
+    fn replace(&mut self, part: &'a str, by: Option<String>) {
+        if let Some(by) = by {
+            let at = offset(self.source, part);
+            let kept = self.source.get(self.copied..at).unwrap_or_default();
+            self.out.push_str(kept);
+            self.out.push_str(&by);
+            self.copied = at + part.len();
+        }
+    }
+
+    fn finish(mut self) -> String {
+        let kept = self.source.get(self.copied..).unwrap_or_default();
+        self.out.push_str(kept);
+        self.out
+    }
 }
 
 #[cfg(test)]

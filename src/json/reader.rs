@@ -26,7 +26,8 @@ pub struct Entries {
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     raw: &'a str,
-    has_escapes: bool,
+    /// What stands between the quotes, if that is what it spells.
+    plain: Option<&'a str>,
 }
 
 impl<'a> Key<'a> {
@@ -36,12 +37,10 @@ impl<'a> Key<'a> {
     }
 
     /// What it spells; `None` for lone surrogates, which no Rust string can hold.
-    #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
-        if self.has_escapes {
-            raw::text(self.raw)
-        } else {
-            raw::inside(self.raw).map(Cow::Borrowed)
+        match self.plain {
+            Some(plain) => Some(Cow::Borrowed(plain)),
+            None => raw::text(self.raw),
         }
     }
 }
@@ -57,7 +56,6 @@ impl<'a> Reader<'a> {
     }
 
     /// The first byte of what comes next, behind white space.
-    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = self.byte()?;
@@ -69,7 +67,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the key of an object's next member, or the object's end. The member's value is to be read then.
-    #[inline]
     pub fn key(&mut self, object: &mut Entries) -> Result<Option<Key<'a>>, Invalid> {
         if !self.goes_on(object, b'{', b'}')? {
             return Ok(None);
@@ -78,7 +75,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether an array has one more item, which is to be read then.
-    #[inline]
     pub fn item(&mut self, array: &mut Entries) -> Result<bool, Invalid> {
         self.goes_on(array, b'[', b']')
     }
@@ -153,7 +149,6 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    #[inline]
     fn goes_on(&mut self, entries: &mut Entries, open: u8, close: u8) -> Result<bool, Invalid> {
         let is_first = !entries.is_begun;
         if is_first {
@@ -182,7 +177,8 @@ impl<'a> Reader<'a> {
         let has_escapes = self.string()?;
         let raw = self.since(from)?;
         self.take(b':')?;
-        Ok(Key { raw, has_escapes })
+        let plain = if has_escapes { None } else { raw::inside(raw) };
+        Ok(Key { raw, plain })
     }
 
     fn scalar(&mut self) -> Result<(), Invalid> {
@@ -268,7 +264,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    #[inline]
     fn take(&mut self, expected: u8) -> Result<(), Invalid> {
         if self.peek() != Some(expected) {
             return Err(Invalid);
