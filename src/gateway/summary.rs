@@ -2,9 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use crate::json::raw;
 use crate::openai::error::{ErrorBody, type_of};
 use crate::routing::{StepReport, Verdict};
@@ -74,22 +71,14 @@ pub fn tried(reports: &[StepReport]) -> usize {
 
 /// The body of the error when no step answered: `details` hold the same steps as the summary.
 pub fn error_body(verdict: &Verdict, message: &str, routing_summary: &str) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        error: &'a ErrorBody<'a>,
-        routing_summary: &'a RawValue,
-    }
-    let Ok(routing_summary) = serde_json::from_str::<&RawValue>(routing_summary) else {
-        return ErrorBody::new(verdict.code, message).to_json();
-    };
     let error = ErrorBody {
         kind: type_of(verdict.status),
         details: Some(routing_summary),
         ..ErrorBody::new(verdict.code, message)
     };
-    serde_json::to_vec(&Body {
-        error: &error,
-        routing_summary,
-    })
-    .unwrap_or_else(|_| error.to_json())
+    let mut out = error.open_json();
+    out.push_str(",\"routing_summary\":");
+    out.push_str(routing_summary);
+    out.push('}');
+    out.into_bytes()
 }

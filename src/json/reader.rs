@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use super::raw;
-
 /// The text is not JSON. It does not say why: [`super::ObjectError`] has serde_json find that out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid;
@@ -40,7 +38,7 @@ impl<'a> Key<'a> {
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self.plain {
             Some(plain) => Some(Cow::Borrowed(plain)),
-            None => raw::text(self.raw),
+            None => serde_json::from_str(self.raw).ok().map(Cow::Owned),
         }
     }
 }
@@ -87,7 +85,7 @@ impl<'a> Reader<'a> {
             Some(b'{' | b'[') => self.nested()?,
             _ => self.scalar()?,
         }
-        self.since(from)
+        self.source.get(from..self.at).ok_or(Invalid)
     }
 
     /// Nothing but white space is left.
@@ -175,10 +173,13 @@ impl<'a> Reader<'a> {
         }
         let from = self.at;
         let has_escapes = self.string()?;
-        let raw = self.since(from)?;
+        let raw = self.source.get(from..self.at).ok_or(Invalid)?;
+        let plain = self.source.get(from + 1..self.at - 1);
         self.take(b':')?;
-        let plain = if has_escapes { None } else { raw::inside(raw) };
-        Ok(Key { raw, plain })
+        Ok(Key {
+            raw,
+            plain: plain.filter(|_| !has_escapes),
+        })
     }
 
     fn scalar(&mut self) -> Result<(), Invalid> {
@@ -280,11 +281,6 @@ impl<'a> Reader<'a> {
     #[inline]
     fn rest(&self) -> &'a [u8] {
         self.source.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    #[inline]
-    fn since(&self, from: usize) -> Result<&'a str, Invalid> {
-        self.source.get(from..self.at).ok_or(Invalid)
     }
 }
 
