@@ -16,10 +16,15 @@ pub const SLOW: Duration = Duration::from_secs(2);
 pub const EVENT_GAP: Duration = Duration::from_millis(20);
 
 const LISTENER: usize = 0;
+/// As nginx has it in its configuration here.
+const BACKLOG: i32 = 4096;
 
 /// Starts the provider on a thread of its own, which lives as long as the process.
 pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
+    // The standard library's backlog of 128 drops connections when a thousand come at once, and each of those comes again
+    // after a second: that would be measured instead of the gateway. Linux takes a new length at any time.
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {

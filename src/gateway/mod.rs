@@ -132,6 +132,7 @@ impl Gateway {
             connect_timeout: config.server.connect_timeout,
             ca_file: config.ca_file.clone(),
             proxy: config.proxy.clone(),
+            max_idle: config.server.max_concurrent_requests,
             ..Settings::default()
         }
     }

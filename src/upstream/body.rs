@@ -1,14 +1,14 @@
 //! The answer's body.
 
 use std::fmt;
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ureq::BodyReader;
-
+use super::connection::Connection;
 use super::error::{CallError, Phase};
+use super::exchange::{Rest, Unread};
 use super::in_progress::{Hangup, InProgress, Scope};
+use super::pool::Pool;
 
 /// The first and the largest step by which a collected body grows.
 const FIRST_STEP: usize = 4 * 1024;
@@ -16,19 +16,45 @@ const LARGEST_STEP: usize = 64 * 1024;
 
 /// The bytes of an answer after its head. Dropping it before its end closes the connection.
 pub struct Body {
-    reader: BodyReader<'static>,
+    /// None at its end.
+    unread: Option<Box<Arriving>>,
     hangup: Option<Arc<dyn Hangup>>,
     /// As announced by `Content-Length`.
     announced: Option<u64>,
-    /// ureq answers a read after an error as if the body were complete, so errors are kept here.
+    /// What follows an error is no body any more, so the first one is kept.
     failed: Option<CallError>,
 }
 
+/// A body on its way, and where its connection goes afterwards.
+struct Arriving {
+    unread: Box<Unread>,
+    connection: Box<Connection>,
+    pool: Arc<Pool>,
+}
+
 impl Body {
-    pub(super) fn new(body: ureq::Body, hangup: Option<Arc<dyn Hangup>>) -> Self {
+    pub(super) fn new(
+        rest: Rest,
+        connection: Box<Connection>,
+        pool: &Arc<Pool>,
+        hangup: Option<Arc<dyn Hangup>>,
+    ) -> Self {
+        let unread = match rest {
+            Rest::Body(unread) => Some(Box::new(Arriving {
+                unread,
+                connection,
+                pool: Arc::clone(pool),
+            })),
+            Rest::Nothing { reusable } => {
+                if reusable {
+                    pool.put(connection, Instant::now());
+                }
+                None
+            }
+        };
         Self {
-            announced: body.content_length(),
-            reader: body.into_reader(),
+            announced: unread.as_ref().and_then(|body| body.unread.announced()),
+            unread,
             hangup,
             failed: None,
         }
@@ -44,13 +70,38 @@ impl Body {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
+        let Some(body) = &mut self.unread else {
+            return Ok(0);
+        };
         let call = InProgress::new(Phase::Body, deadline, self.hangup.clone());
-        let _scope = Scope::enter(call);
-        self.reader.read(buf).map_err(|error| {
-            let error = CallError::classify_io(error);
-            self.failed = Some(error.clone());
-            error
-        })
+        let scope = Scope::enter(call);
+        match body.unread.read(&mut body.connection, buf) {
+            Ok(0) => {
+                drop(scope);
+                self.end();
+                Ok(0)
+            }
+            Ok(read) => Ok(read),
+            Err(error) => {
+                let error = CallError::classify(error, Phase::Body, true);
+                self.failed = Some(error.clone());
+                self.unread = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(body) = self.unread.take()
+            && let Arriving {
+                unread,
+                connection,
+                pool,
+            } = *body
+            && unread.leaves_reusable()
+        {
+            pool.put(connection, Instant::now());
+        }
     }
 
     /// The whole body, at most `limit` bytes of it.

@@ -11,8 +11,11 @@ const INPUT_USUAL: usize = 16 * 1024;
 /// The most that stays unconsumed. ureq refuses heads over 64 KiB itself; this bounds lines of chunk sizes and trailers.
 const INPUT_MAX: usize = 80 * 1024;
 
-/// What is offered to ureq for one part of the request. It must hold the longest header line.
+/// What is offered for output of unknown size. It must hold the longest line of a head.
 const OUTPUT_STEP: usize = 16 * 1024;
+
+/// The most that is offered at once for output of a known size: more of it goes out in several pieces.
+const OUTPUT_MOST: usize = 64 * 1024;
 
 /// Input and output of a connection.
 ///
@@ -31,12 +34,20 @@ pub(super) struct ByteBuffers {
     output: Vec<u8>,
     sent: usize,
     pending: usize,
+    /// Bytes of output that have been announced and are still to come.
+    expected: usize,
 }
 
 impl ByteBuffers {
+    /// Output of at most so many bytes comes next.
+    pub fn expect_output(&mut self, bytes: usize) {
+        self.expected = bytes;
+    }
+
     /// Takes the first `amount` bytes of what [`Buffers::output`] offered as the next ones to send.
     pub fn commit(&mut self, amount: usize) {
         self.pending = self.output.len().min(self.pending.saturating_add(amount));
+        self.expected = self.expected.saturating_sub(amount);
     }
 
     /// The bytes that are still to be sent.
@@ -86,7 +97,11 @@ impl ByteBuffers {
 
 impl Buffers for ByteBuffers {
     fn output(&mut self) -> &mut [u8] {
-        let wanted = self.pending.saturating_add(OUTPUT_STEP);
+        let step = match self.expected {
+            0 => OUTPUT_STEP,
+            bytes => bytes.min(OUTPUT_MOST),
+        };
+        let wanted = self.pending.saturating_add(step);
         if self.output.len() < wanted {
             self.output.resize(wanted, 0);
         }

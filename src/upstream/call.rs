@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header, request};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use super::body::Body;
 use super::error::CallError;
@@ -47,25 +47,16 @@ pub struct Head {
     pub reused: bool,
 }
 
-impl Response {
-    pub(super) fn new(
-        answer: ureq::http::Response<ureq::Body>,
-        hangup: Option<Arc<dyn Hangup>>,
-        reused: bool,
-    ) -> Self {
-        let (head, body) = answer.into_parts();
+impl Head {
+    pub(super) fn new(answer: ureq::http::Response<()>, reused: bool) -> Self {
+        let (head, ()) = answer.into_parts();
         Self {
-            head: Head {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                reused,
-            },
-            body: Body::new(body, hangup),
+            status: head.status.as_u16(),
+            headers: head.headers,
+            reused,
         }
     }
-}
 
-impl Head {
     /// The first value of this header, in any case; none if it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -80,15 +71,22 @@ impl Head {
 }
 
 impl<'a> Call<'a> {
-    /// The head of the request.
+    /// The head of the request, with all that it needs but `Host`.
     ///
     /// # Errors
     /// `Unreachable` when it cannot be put on the wire: a malformed URL, a line break in a header.
-    pub(super) fn head(&self) -> Result<request::Builder, CallError> {
-        let mut request = match self.method {
-            Method::Get => Request::get(self.url),
-            Method::Post => Request::post(self.url),
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub(super) fn head(&self, user_agent: &HeaderValue) -> Result<Request<()>, CallError> {
+        let mut request = Request::new(());
+        *request.method_mut() = match self.method {
+            Method::Get => ureq::http::Method::GET,
+            Method::Post => ureq::http::Method::POST,
         };
+        *request.uri_mut() = self.url.parse().map_err(|error| {
+            CallError::Unreachable(format!("the URL cannot be asked for: {error}"))
+        })?;
+        let fields = request.headers_mut();
+        fields.reserve(self.headers.len() + OWN_FIELDS);
         for (name, value) in self.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| CallError::Unreachable("a header name cannot be sent".to_owned()))?;
@@ -100,18 +98,40 @@ impl<'a> Call<'a> {
             })?;
             // Any header may be a key, so none prints itself.
             value.set_sensitive(true);
-            request = request.header(name, value);
+            fields.append(name, value);
         }
+        if let Method::Post = self.method {
+            fields.insert(header::CONTENT_LENGTH, self.content().len().into());
+        }
+        let identity = HeaderValue::from_static("identity");
+        let anything = HeaderValue::from_static("*/*");
+        fields.entry(header::ACCEPT_ENCODING).or_insert(identity);
+        fields.entry(header::ACCEPT).or_insert(anything);
+        fields
+            .entry(header::USER_AGENT)
+            .or_insert_with(|| user_agent.clone());
         Ok(request)
     }
 
-    pub(super) fn content(&self) -> Option<&'a [u8]> {
+    /// Not less than the bytes of the request's head: its line and its fields, with `Host` and, where the URL has a user
+    /// in it, `Authorization`.
+    pub(super) fn head_size(&self, request: &Request<()>) -> usize {
+        const LINE_AND_NAMES: usize = 128;
+        let fields = request.headers().iter();
+        let fields = fields.map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len());
+        LINE_AND_NAMES + self.url.len() * 4 + fields.sum::<usize>()
+    }
+
+    pub(super) fn content(&self) -> &'a [u8] {
         match self.method {
-            Method::Get => None,
-            Method::Post => Some(self.body.unwrap_or_default()),
+            Method::Get => &[],
+            Method::Post => self.body.unwrap_or_default(),
         }
     }
 }
+
+/// How many fields [`Call::head`] adds.
+const OWN_FIELDS: usize = 4;
 
 /// Fields that frame the request or control the connection (RFC 9110 section 7.6.1). Two framings in one request are how
 /// requests are smuggled.

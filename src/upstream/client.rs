@@ -1,32 +1,25 @@
 //! The client: settings, pool, and the call itself.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+use ureq::http::HeaderValue;
 use ureq::{Agent, Proxy, ProxyProtocol};
 
-use super::call::{Call, Response};
-use super::connect::{Begin, Dial};
+use super::body::Body;
+use super::call::{Call, Head, Response};
+use super::connection::{Connection, origin};
+use super::dialer::{Dialer, Sockets};
 use super::error::{CallError, Phase};
-use super::in_progress::{InProgress, Scope};
+use super::exchange;
+use super::in_progress::{self, InProgress, Scope};
 use super::names::Lookup;
+use super::pool::Pool;
 use super::resolver::{CachingResolver, ask_system};
 use super::stats::{Counts, Stats};
 use super::tls::{self, Tls};
-
-/// Idle connections kept, per provider and in all. ureq goes through all of them under one lock at every call, so more
-/// would cost every call; fewer would cost TLS handshakes after each burst. An idle one holds no buffers.
-const IDLE_PER_HOST: usize = 64;
-const IDLE: usize = 256;
-
-/// How long a connection may be idle. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
-/// probe before use, and a call that meets one anyway is repeated.
-const IDLE_AGE: Duration = Duration::from_secs(90);
-
-/// Bytes of an answer's head. The number of its fields is bounded by ureq-proto (128).
-const MAX_HEAD: usize = 64 * 1024;
 
 /// What a client is made from.
 #[derive(Clone, Debug)]
@@ -38,6 +31,9 @@ pub struct Settings {
     /// `http://[user:password@]host:port`, asked to CONNECT for every call. The environment is not read.
     pub proxy: Option<String>,
     pub user_agent: String,
+    /// Idle connections kept. With as many as there can be calls at a time, no burst opens a connection that the one
+    /// before it had already.
+    pub max_idle: usize,
 }
 
 impl Default for Settings {
@@ -47,15 +43,17 @@ impl Default for Settings {
             ca_file: None,
             proxy: None,
             user_agent: concat!("ai-gateway/", env!("CARGO_PKG_VERSION")).to_owned(),
+            max_idle: 256,
         }
     }
 }
 
 /// Makes calls and keeps connections for later ones. Shared by all threads.
-#[derive(Debug)]
 pub struct Client {
-    agent: Agent,
+    dialer: Arc<Dialer>,
+    pool: Arc<Pool>,
     connect_timeout: Duration,
+    user_agent: HeaderValue,
     counts: Arc<Counts>,
 }
 
@@ -76,29 +74,24 @@ impl Client {
     /// As [`Client::new`], with another way of looking names up.
     pub(super) fn with_lookup(settings: Settings, lookup: Box<Lookup>) -> Result<Self, String> {
         let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
             .proxy(settings.proxy.as_deref().map(proxy).transpose()?)
-            .user_agent(settings.user_agent)
-            .accept_encoding("identity")
-            .max_response_header_size(MAX_HEAD)
-            .max_idle_connections(IDLE)
-            .max_idle_connections_per_host(IDLE_PER_HOST)
-            .max_idle_age(IDLE_AGE)
+            .user_agent(settings.user_agent.as_str())
             .build();
-        let tls = Tls {
-            config: tls::client_config(settings.ca_file.as_deref())?,
-        };
-        let connector = Begin
-            .chain(ConnectProxyConnector::default())
-            .chain(Dial)
-            .chain(tls);
         let counts = Arc::new(Counts::default());
-        let resolver = CachingResolver::new(lookup, Arc::clone(&counts));
+        let dialer = Dialer {
+            config,
+            resolver: CachingResolver::new(lookup, Arc::clone(&counts)),
+            tls: Tls {
+                config: tls::client_config(settings.ca_file.as_deref())?,
+            },
+            sockets: Sockets::default(),
+        };
         Ok(Self {
-            agent: Agent::with_parts(config, connector, resolver),
+            dialer: Arc::new(dialer),
+            pool: Arc::new(Pool::new(settings.max_idle)),
             connect_timeout: settings.connect_timeout,
+            user_agent: HeaderValue::try_from(settings.user_agent)
+                .map_err(|_| "not a user agent".to_owned())?,
             counts,
         })
     }
@@ -109,11 +102,13 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
-        match self.attempt(&call, false) {
-            Err(failure) if failure.stale => self.attempt(&call, true),
-            other => other,
+        if let Some(pooled) = self.pool.take(origin(call.url), Instant::now()) {
+            match self.over(&call, Some(pooled)) {
+                Err(failure) if failure.stale => {}
+                other => return other.map_err(|failure| failure.error),
+            }
         }
-        .map_err(|failure| failure.error)
+        self.over(&call, None).map_err(|failure| failure.error)
     }
 
     /// What this client has done so far.
@@ -123,41 +118,68 @@ impl Client {
 
     /// Closes all connections, the ones in use too, and refuses new ones.
     pub fn shutdown(&self) {
-        self.agent.clone().shutdown();
+        self.pool.close();
+        self.dialer.sockets.shut_down();
     }
 
-    fn attempt(&self, call: &Call<'_>, fresh_only: bool) -> Result<Response, Failure> {
+    /// The call over a connection from the pool, or a fresh one.
+    fn over(&self, call: &Call<'_>, pooled: Option<Box<Connection>>) -> Result<Response, Failure> {
+        let reused = pooled.is_some();
+        let scope = self.enter(call);
+        let answer = self.send(call, pooled).and_then(|mut connection| {
+            let (head, rest) = exchange::receive(&mut connection)?;
+            Ok(Response {
+                head: Head::new(head, reused),
+                body: Body::new(rest, connection, &self.pool, call.hangup.cloned()),
+            })
+        });
+        let progress = scope.progress();
+        if !progress.phase.is_connecting() {
+            self.counts.connection(reused);
+        }
+        answer.map_err(|error| {
+            let error = CallError::classify(error, progress.phase, progress.answered);
+            let died = matches!(error, CallError::Unreachable(_));
+            Failure {
+                stale: died && reused && !progress.answered,
+                error,
+            }
+        })
+    }
+
+    fn enter(&self, call: &Call<'_>) -> Scope {
         let mut state = InProgress::new(Phase::Resolve, call.deadline, call.hangup.cloned());
         // A timeout beyond the end of time is none.
         let connect_end = Instant::now().checked_add(self.connect_timeout);
         state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));
-        state.fresh_only = fresh_only;
-        let scope = Scope::enter(state);
-
-        let answer = self.run(call);
-        let progress = scope.progress();
-        if !progress.phase.is_connecting() {
-            self.counts.connection(progress.pooled);
-        }
-        match answer {
-            Ok(answer) => Ok(Response::new(answer, call.hangup.cloned(), progress.pooled)),
-            Err(error) => {
-                let error = CallError::classify(error, progress.phase, progress.answered);
-                let died = matches!(error, CallError::Unreachable(_));
-                Err(Failure {
-                    stale: died && progress.pooled && !progress.answered,
-                    error,
-                })
-            }
-        }
+        Scope::enter(state)
     }
 
-    fn run(&self, call: &Call<'_>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let head = call.head()?;
-        match call.content() {
-            Some(content) => self.agent.run(head.body(content)?),
-            None => self.agent.run(head.body(())?),
-        }
+    /// Sends the request over a connection that is there or has to be made.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn send(
+        &self,
+        call: &Call<'_>,
+        pooled: Option<Box<Connection>>,
+    ) -> Result<Box<Connection>, ureq::Error> {
+        let request = call.head(&self.user_agent)?;
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => {
+                let wire = self.dialer.dial(request.uri())?;
+                Box::new(Connection::new(origin(call.url), wire))
+            }
+        };
+        in_progress::sending();
+        let head_size = call.head_size(&request);
+        exchange::send(&mut connection, request, head_size, call.content())?;
+        Ok(connection)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
     }
 }
 

@@ -7,58 +7,17 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, Either, Transport};
 
-use super::error::{CallError, Phase};
+use super::error::CallError;
 use super::in_progress;
-use super::socket::Socket;
 
 /// How long an address is tried alone before the next one is tried beside it, RFC 8305 section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The first in ureq's chain of connectors: notes that a connection is being made.
-#[derive(Debug)]
-pub(super) struct Begin;
-
-impl Connector<()> for Begin {
-    type Out = ();
-
-    fn connect(
-        &self,
-        _: &ConnectionDetails,
-        chained: Option<()>,
-    ) -> Result<Option<()>, ureq::Error> {
-        in_progress::connecting();
-        Ok(chained)
-    }
-}
-
-/// Opens the TCP connection, unless a proxy's connector has made one already.
-#[derive(Debug)]
-pub(super) struct Dial;
-
-impl<In: Transport> Connector<In> for Dial {
-    type Out = Either<In, Socket>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        if let Some(tunnel) = chained {
-            return Ok(Some(Either::A(tunnel)));
-        }
-        in_progress::enter_phase(Phase::Connect);
-        let socket = Socket::new(dial(&details.addrs)?);
-        (details.register_shutdown)(socket.shutdown_handle())?;
-        Ok(Some(Either::B(socket)))
-    }
-}
-
 /// The first of the addresses that takes a connection. Each has a head start over the next one, which a refusal ends,
 /// and all share the call's connect budget.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
+pub(super) fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
     let mut untried = interleaved(addresses).into_iter();
     let mut pending: Vec<(SocketAddr, OwnedFd)> = Vec::new();
     let mut failure = CallError::Unreachable("the host has no address".to_owned());

@@ -95,12 +95,6 @@ impl CallError {
             Self::BadResponse(why)
         }
     }
-
-    /// The same for errors that come as `io::Error` because ureq's body reader is a `Read`.
-    pub(super) fn classify_io(error: std::io::Error) -> Self {
-        // `From` takes a wrapped `ureq::Error` out again.
-        Self::classify(ureq::Error::from(error), Phase::Body, true)
-    }
 }
 
 #[cfg(test)]
@@ -112,8 +106,9 @@ mod tests {
     #[test]
     fn failures_keep_their_class_on_the_way_through_ureq() {
         let own = CallError::Timeout(Phase::Send);
-        let wrapped = ureq::Error::from(own.clone()).into_io();
-        assert_eq!(CallError::classify_io(wrapped), own);
+        let through_tls = ureq::Error::from(own.clone()).into_io();
+        let error = CallError::classify(through_tls.into(), Phase::Send, false);
+        assert_eq!(error, own);
 
         let eof = || ureq::Error::Io(io::ErrorKind::UnexpectedEof.into());
         let protocol = || ureq::Error::LargeResponseHeader(2, 1);

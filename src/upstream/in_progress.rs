@@ -29,12 +29,6 @@ pub(super) struct InProgress {
     pub connect_deadline: Instant,
     pub phase: Phase,
     pub hangup: Option<Arc<dyn Hangup>>,
-    /// Pooled connections of this host are not to be used, because one of them has just turned out to be dead.
-    pub fresh_only: bool,
-    /// How many connectors are under way: a CONNECT proxy makes one connection inside the other.
-    connecting: u32,
-    /// The call was sent over a connection that had been in the pool.
-    pooled: bool,
     /// A byte of the answer has arrived.
     answered: bool,
     /// The bytes on the socket belong to TLS, so they are not yet bytes of an answer.
@@ -48,12 +42,22 @@ impl InProgress {
             connect_deadline: deadline,
             phase,
             hangup,
-            fresh_only: false,
-            connecting: 0,
-            pooled: false,
             answered: phase == Phase::Body,
             under_tls: false,
         }
+    }
+
+    /// The downstream client, to be polled.
+    fn client(&self) -> Option<PollFd<'_>> {
+        self.hangup.as_ref().map(|hangup| {
+            // HUP and ERR are always reported. RDHUP is the FIN.
+            let interest = if hangup.watches_fin() {
+                PollFlags::RDHUP
+            } else {
+                PollFlags::empty()
+            };
+            PollFd::from_borrowed_fd(hangup.as_fd(), interest)
+        })
     }
 
     fn limit(&self) -> Instant {
@@ -69,7 +73,6 @@ impl InProgress {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     pub phase: Phase,
-    pub pooled: bool,
     pub answered: bool,
 }
 
@@ -92,12 +95,10 @@ impl Scope {
     pub fn progress(&self) -> Progress {
         read(|call| Progress {
             phase: call.phase,
-            pooled: call.pooled,
             answered: call.answered,
         })
         .unwrap_or(Progress {
             phase: Phase::Resolve,
-            pooled: false,
             answered: false,
         })
     }
@@ -121,36 +122,17 @@ fn change(f: impl FnOnce(&mut InProgress)) {
     });
 }
 
-/// A connection is about to be made.
-pub(super) fn connecting() {
-    change(|call| call.connecting += 1);
-}
-
 /// The connection being made has come to this phase.
 pub(super) fn enter_phase(phase: Phase) {
     change(|call| call.phase = phase);
 }
 
-/// The connection has been made. When it is the outermost one, the request comes next, and whatever has been received
-/// up to here (from a proxy, say) was no answer to it.
-pub(super) fn connected() {
-    change(|call| {
-        call.connecting = call.connecting.saturating_sub(1);
-        if call.connecting == 0 {
-            call.phase = Phase::Send;
-            call.answered = false;
-            call.fresh_only = false;
-        }
-    });
-}
-
-/// Bytes are being sent. If no connection had to be made for them, it comes from the pool.
+/// There is a connection, and the request comes next. Whatever has been received up to here (from a proxy, say) was no
+/// answer to it.
 pub(super) fn sending() {
     change(|call| {
-        if call.phase == Phase::Resolve {
-            call.phase = Phase::Send;
-            call.pooled = true;
-        }
+        call.phase = Phase::Send;
+        call.answered = false;
     });
 }
 
@@ -180,10 +162,6 @@ pub(super) fn is_under_tls() -> bool {
     read(|call| call.under_tls).unwrap_or(false)
 }
 
-pub(super) fn wants_fresh() -> bool {
-    read(|call| call.fresh_only).unwrap_or(false)
-}
-
 /// The end of resolving and connecting. Without a call there is no time at all.
 pub(super) fn connect_deadline() -> Instant {
     read(|call| call.connect_deadline).unwrap_or_else(Instant::now)
@@ -201,8 +179,20 @@ pub(super) fn lost(why: &dyn std::fmt::Display) -> CallError {
 
 /// Waits until `fd` is ready, and says for what. Fails when the call's time is up or the client is gone.
 pub(super) fn wait_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, CallError> {
-    let ready = wait_any([(fd, interest)], None)?;
-    Ok(ready.first().copied().unwrap_or(PollFlags::empty()))
+    with_call(|call| {
+        let upstream = PollFd::from_borrowed_fd(fd, interest);
+        let Some(client) = call.client() else {
+            let mut polled = [upstream];
+            poll_until(&mut polled, call, None)?;
+            let [upstream] = polled;
+            return Ok(upstream.revents());
+        };
+        let mut polled = [client, upstream];
+        poll_until(&mut polled, call, None)?;
+        let [client, upstream] = polled;
+        still_there(&client)?;
+        Ok(upstream.revents())
+    })
 }
 
 /// Waits until one of `fds` is ready or `wake_at` has come, and says for what each is ready, in their order.
@@ -211,33 +201,33 @@ pub(super) fn wait_any<'a>(
     fds: impl IntoIterator<Item = (BorrowedFd<'a>, PollFlags)>,
     wake_at: Option<Instant>,
 ) -> Result<Vec<PollFlags>, CallError> {
-    CURRENT.with_borrow(|call| {
-        let Some(call) = call else {
-            return Err(CallError::Unreachable("no call is in progress".to_owned()));
-        };
-        // The client stands first, so that the rest keeps its order.
-        let client = call.hangup.as_ref().map(|hangup| {
-            // HUP and ERR are always reported. RDHUP is the FIN.
-            let interest = if hangup.watches_fin() {
-                PollFlags::RDHUP
-            } else {
-                PollFlags::empty()
-            };
-            PollFd::from_borrowed_fd(hangup.as_fd(), interest)
-        });
-        let watches_client = client.is_some();
+    with_call(|call| {
         let upstream = fds
             .into_iter()
             .map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest));
-        let mut polled: Vec<PollFd<'_>> = client.into_iter().chain(upstream).collect();
+        // The client stands last, so that the rest keeps its order.
+        let mut polled: Vec<PollFd<'_>> = upstream.chain(call.client()).collect();
         poll_until(&mut polled, call, wake_at)?;
-
-        let mut ready = polled.iter().map(PollFd::revents);
-        if watches_client && ready.next().is_some_and(|flags| !flags.is_empty()) {
-            return Err(CallError::Cancelled);
+        if call.hangup.is_some()
+            && let Some(client) = polled.pop()
+        {
+            still_there(&client)?;
         }
-        Ok(ready.collect())
+        Ok(polled.iter().map(PollFd::revents).collect())
     })
+}
+
+fn with_call<T>(f: impl FnOnce(&InProgress) -> Result<T, CallError>) -> Result<T, CallError> {
+    let no_call = || CallError::Unreachable("no call is in progress".to_owned());
+    CURRENT.with_borrow(|call| call.as_ref().map_or_else(|| Err(no_call()), f))
+}
+
+fn still_there(client: &PollFd<'_>) -> Result<(), CallError> {
+    if client.revents().is_empty() {
+        Ok(())
+    } else {
+        Err(CallError::Cancelled)
+    }
 }
 
 /// Fails when the call's time is up or the client is gone, without waiting.

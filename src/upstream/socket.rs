@@ -60,6 +60,22 @@ impl Socket {
         }
     }
 
+    pub fn expect_output(&mut self, bytes: usize) {
+        self.buffers.expect_output(bytes);
+    }
+
+    /// Hands the buffers back, if nothing is left in them to be sent or read.
+    pub fn rest(&mut self) -> bool {
+        let idle = self.send_failed.is_none()
+            && self.buffers.unsent().is_empty()
+            && self.buffers.input().is_empty();
+        if idle {
+            self.buffers.drop_output();
+            self.buffers.drop_empty_input();
+        }
+        idle
+    }
+
     pub fn shutdown_handle(&self) -> Weak<dyn ShutdownHandle> {
         let weak: Weak<Shared> = Arc::downgrade(&self.shared);
         weak
@@ -159,7 +175,6 @@ impl Transport for Socket {
 
     /// Gathers; what is gathered goes out when there is much of it, or when an answer is waited for.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        in_progress::sending();
         self.buffers.commit(amount);
         if self.buffers.unsent().len() >= SEND_AT_ONCE {
             self.flush()?;
@@ -172,25 +187,17 @@ impl Transport for Socket {
     }
 
     /// Whether the connection can take another call: nothing waits to be sent or read, and the provider has not closed.
-    /// ureq asks when a connection goes into the pool and when it comes out.
     fn is_open(&mut self) -> bool {
-        let idle = self.send_failed.is_none()
-            && self.buffers.unsent().is_empty()
-            && self.buffers.input().is_empty();
-        if !idle || in_progress::wants_fresh() {
-            return false;
-        }
-        self.buffers.drop_output();
-        self.buffers.drop_empty_input();
         let mut byte = [0; 1];
-        matches!(
-            recv(
-                &self.shared.stream,
-                &mut byte,
-                RecvFlags::PEEK | RecvFlags::DONTWAIT
-            ),
-            Err(rustix::io::Errno::AGAIN)
-        )
+        self.rest()
+            && matches!(
+                recv(
+                    &self.shared.stream,
+                    &mut byte,
+                    RecvFlags::PEEK | RecvFlags::DONTWAIT
+                ),
+                Err(rustix::io::Errno::AGAIN)
+            )
     }
 }
 

@@ -12,9 +12,8 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
-};
+use ureq::unversioned::transport::time::Instant;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, TransportAdapter};
 
 use super::buffers::ByteBuffers;
 use super::error::{CallError, Phase};
@@ -56,40 +55,20 @@ fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String
     }
 }
 
-/// The last in ureq's chain of connectors: negotiates TLS for `https`, and notes that the connection is there.
+/// Negotiates TLS.
 pub(super) struct Tls {
     pub config: Arc<ClientConfig>,
 }
 
-impl<In: Transport> Connector<In> for Tls {
-    type Out = Either<In, TlsTransport>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(plain) = chained else {
-            return Ok(None);
-        };
-        let out = if details.needs_tls() && !plain.is_tls() {
-            in_progress::enter_phase(Phase::Tls);
-            Either::B(self.negotiate(details, Box::new(plain))?)
-        } else {
-            Either::A(plain)
-        };
-        in_progress::connected();
-        Ok(Some(out))
-    }
-}
-
 impl Tls {
-    fn negotiate(
+    /// A connection to `host`, as it stands in a URI, over one that is plain.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn negotiate(
         &self,
-        details: &ConnectionDetails,
+        host: &str,
         plain: Box<dyn Transport>,
-    ) -> Result<TlsTransport, ureq::Error> {
-        let host = details.uri.host().unwrap_or_default();
+    ) -> Result<Box<TlsTransport>, ureq::Error> {
+        in_progress::enter_phase(Phase::Tls);
         // A literal IPv6 address stands in brackets in a URI, and without them in a certificate.
         let host = host
             .trim_start_matches('[')
@@ -97,16 +76,19 @@ impl Tls {
             .to_owned();
         let name = ServerName::try_from(host)
             .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
-        let mut session = ClientConnection::new(Arc::clone(&self.config), name)
+        let session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| CallError::Unreachable(format!("TLS: {error}")))?;
-        let mut records = TransportAdapter::new(plain, details.current_time.clone());
-        while session.is_handshaking() {
-            in_progress::under_tls(|| session.complete_io(&mut records)).map_err(broken)?;
-        }
-        Ok(TlsTransport {
+        // The adapter's clock is for timeouts of ureq, and there are none.
+        let records = TransportAdapter::new(plain, Arc::new(Instant::now));
+        let mut transport = Box::new(TlsTransport {
             stream: StreamOwned::new(session, records),
             buffers: ByteBuffers::default(),
-        })
+        });
+        let StreamOwned { conn, sock } = &mut transport.stream;
+        while conn.is_handshaking() {
+            in_progress::under_tls(|| conn.complete_io(sock)).map_err(broken)?;
+        }
+        Ok(transport)
     }
 }
 
@@ -120,6 +102,25 @@ impl fmt::Debug for Tls {
 pub(super) struct TlsTransport {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
     buffers: ByteBuffers,
+}
+
+impl TlsTransport {
+    pub fn expect_output(&mut self, bytes: usize) {
+        self.buffers.expect_output(bytes);
+    }
+
+    /// Hands the buffers back, if nothing is left in them to be read.
+    pub fn rest(&mut self) -> bool {
+        let quiet = match self.stream.conn.process_new_packets() {
+            Ok(state) => state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed(),
+            Err(_) => false,
+        };
+        if !quiet || !self.buffers.input().is_empty() {
+            return false;
+        }
+        self.buffers.drop_empty_input();
+        true
+    }
 }
 
 impl Transport for TlsTransport {
@@ -154,15 +155,7 @@ impl Transport for TlsTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        let quiet = match self.stream.conn.process_new_packets() {
-            Ok(state) => state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed(),
-            Err(_) => false,
-        };
-        if !quiet || !self.buffers.input().is_empty() {
-            return false;
-        }
-        self.buffers.drop_empty_input();
-        self.stream.sock.get_mut().is_open()
+        self.rest() && self.stream.sock.get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

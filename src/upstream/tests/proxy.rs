@@ -73,3 +73,39 @@ fn a_proxy_that_does_not_connect_is_no_provider() {
     let error = client_through(&silent).call(get(url, soon())).unwrap_err();
     assert_eq!(error, CallError::Timeout(Phase::Connect));
 }
+
+/// Carries bytes both ways for whoever asks to be connected.
+fn tunnel(mut near: TcpStream) {
+    let Some(wish) = request(&mut near) else {
+        return;
+    };
+    let text = String::from_utf8(wish).unwrap();
+    let target = text.split(' ').nth(1).unwrap();
+    let mut far = TcpStream::connect(target).unwrap();
+    near.write_all(b"HTTP/1.1 200 Established\r\n\r\n").unwrap();
+    let (mut from_far, mut to_near) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+    let back = thread::spawn(move || std::io::copy(&mut from_far, &mut to_near));
+    let _ = std::io::copy(&mut near, &mut far);
+    let _ = far.shutdown(std::net::Shutdown::Both);
+    let _ = back.join().unwrap();
+}
+
+/// Behind a company's proxy every provider is like this: TLS inside the tunnel, one handshake for many calls.
+#[test]
+fn tls_through_a_proxy_is_kept_for_the_next_call() {
+    let provider = tls::provider("server.pem", tls::keeps_alive);
+    let proxy = Provider::new(|near, _| tunnel(near));
+    let settings = Settings {
+        proxy: Some(format!("http://{}", proxy.address)),
+        ca_file: Some(tls::fixture("ca.pem")),
+        ..Settings::default()
+    };
+    let client = Client::new(settings).unwrap();
+    for reused in [false, true] {
+        let url = tls::secure(&provider);
+        let response = client.call(post(&url, b"{}")).unwrap();
+        assert_eq!((response.head.status, response.head.reused), (200, reused));
+        assert!(text(response).unwrap().starts_with('x'));
+    }
+    assert_eq!((proxy.connections(), provider.connections()), (1, 1));
+}

@@ -10,9 +10,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::*;
 use crate::upstream::Phase;
 
-type Session = StreamOwned<ServerConnection, TcpStream>;
+pub(super) type Session = StreamOwned<ServerConnection, TcpStream>;
 
-fn fixture(name: &str) -> PathBuf {
+pub(super) fn fixture(name: &str) -> PathBuf {
     [
         env!("CARGO_MANIFEST_DIR"),
         "src/upstream/tests/fixtures",
@@ -23,7 +23,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// As [`Provider::new`], with this certificate.
-fn provider(
+pub(super) fn provider(
     certificate: &str,
     script: impl Fn(Session, usize) + Send + Sync + 'static,
 ) -> Provider {
@@ -43,7 +43,7 @@ fn provider(
     })
 }
 
-fn secure(provider: &Provider) -> String {
+pub(super) fn secure(provider: &Provider) -> String {
     format!("https://localhost:{}/", provider.address.port())
 }
 
@@ -55,7 +55,7 @@ fn trusting() -> Client {
     Client::new(settings).unwrap()
 }
 
-fn keeps_alive(mut session: Session, _: usize) {
+pub(super) fn keeps_alive(mut session: Session, _: usize) {
     while let Some(request) = request(&mut session) {
         let body = "x".repeat(request.len());
         session.write_all(ok(&body).as_bytes()).unwrap();

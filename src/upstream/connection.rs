@@ -1,0 +1,122 @@
+//! One connection to a provider, whatever it is made of.
+
+use ureq::unversioned::transport::{NextTimeout, Transport};
+
+use super::socket::Socket;
+use super::tls::TlsTransport;
+
+/// A connection and where it leads to.
+pub(super) struct Connection {
+    origin: Box<str>,
+    wire: Wire,
+}
+
+/// What carries the bytes.
+pub(super) enum Wire {
+    Plain(Socket),
+    Secure(Box<TlsTransport>),
+    /// Plain, through a proxy.
+    Tunnel(Box<dyn Transport>),
+}
+
+impl Connection {
+    pub fn new(origin: &str, wire: Wire) -> Self {
+        Self {
+            origin: origin.into(),
+            wire,
+        }
+    }
+
+    /// The beginning of the URLs that it serves, see [`origin`].
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// So many bytes will be put into the output. They are then gathered in one buffer of that size, if it is usual.
+    pub fn expect_output(&mut self, bytes: usize) {
+        match &mut self.wire {
+            Wire::Plain(socket) => socket.expect_output(bytes),
+            Wire::Secure(tls) => tls.expect_output(bytes),
+            Wire::Tunnel(_) => {}
+        }
+    }
+
+    pub fn output(&mut self) -> &mut [u8] {
+        self.transport().buffers().output()
+    }
+
+    /// Sends the first `amount` bytes of [`Connection::output`], soon: at the latest when input is waited for.
+    pub fn send(&mut self, amount: usize) -> Result<(), ureq::Error> {
+        self.transport()
+            .transmit_output(amount, NextTimeout::default())
+    }
+
+    /// Waits for more input, unless some is there that the last reader of it has not seen. False at its end.
+    pub fn await_input(&mut self) -> Result<bool, ureq::Error> {
+        self.transport().maybe_await_input(NextTimeout::default())
+    }
+
+    pub fn input(&mut self) -> &[u8] {
+        self.transport().buffers().input()
+    }
+
+    /// The first `amount` bytes of the input have been read. 0 says that more are needed.
+    pub fn consume(&mut self, amount: usize) {
+        self.transport().buffers().input_consume(amount);
+    }
+
+    /// Hands its buffers back. False if it cannot take another call, because something is left to be sent or read.
+    pub fn rest(&mut self) -> bool {
+        match &mut self.wire {
+            Wire::Plain(socket) => socket.rest(),
+            Wire::Secure(tls) => tls.rest(),
+            Wire::Tunnel(tunnel) => tunnel.is_open(),
+        }
+    }
+
+    /// Whether it can take another call: the provider has neither closed it nor said anything. One system call.
+    pub fn is_open(&mut self) -> bool {
+        self.transport().is_open()
+    }
+
+    fn transport(&mut self) -> &mut dyn Transport {
+        match &mut self.wire {
+            Wire::Plain(socket) => socket,
+            Wire::Secure(tls) => &mut **tls,
+            Wire::Tunnel(tunnel) => &mut **tunnel,
+        }
+    }
+}
+
+/// What stands before the path of a URL: scheme, host and port. Calls with the same one share connections.
+pub(super) fn origin(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    let behind = url.get(authority..).unwrap_or_default();
+    let length = behind.find(['/', '?', '#']).unwrap_or(behind.len());
+    url.get(..authority + length).unwrap_or(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two providers that share a connection would get each other's keys.
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (url, expected) in [
+            (
+                "https://api.example.com/v1/models",
+                "https://api.example.com",
+            ),
+            ("https://api.example.com", "https://api.example.com"),
+            ("http://127.0.0.1:8080?x=/", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080/v1", "http://[::1]:8080"),
+            ("http://a#b/c", "http://a"),
+            ("http://user:pass@a/", "http://user:pass@a"),
+            ("/v1", ""),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(origin(url), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One request and the head of its answer over a connection. The protocol is ureq-proto's; this moves the bytes.
+//!
+//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB, which every waiting worker
+//! has on its stack; here each state has gone when the next one waits.
+
+use std::io;
+
+use ureq::http::{Request, Response};
+use ureq_proto::BodyMode;
+use ureq_proto::client::state::{RecvBody, RecvResponse, SendRequest};
+use ureq_proto::client::{Call as Protocol, RecvBodyResult, RecvResponseResult, SendRequestResult};
+
+use super::connection::Connection;
+use super::error::CallError;
+
+/// Bytes of an answer's head. The number of its fields is bounded by ureq-proto (128).
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What comes behind the head of an answer.
+pub(super) enum Rest {
+    Body(Box<Unread>),
+    Nothing { reusable: bool },
+}
+
+/// A body that has not been read to its end.
+pub(super) struct Unread(Protocol<RecvBody>);
+
+/// Puts the request on its way. `head_size` is not less than the bytes of its head.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub(super) fn send(
+    connection: &mut Connection,
+    request: Request<()>,
+    head_size: usize,
+    body: &[u8],
+) -> Result<(), ureq::Error> {
+    let mut protocol = Protocol::new(request)?.proceed();
+    connection.expect_output(head_size.saturating_add(body.len()));
+    send_head(connection, &mut protocol)?;
+    match protocol.proceed()? {
+        Some(SendRequestResult::RecvResponse(_)) => Ok(()),
+        Some(SendRequestResult::SendBody(mut protocol)) => {
+            // The announced length, checked before anything of the body is sent.
+            protocol.consume_direct_write(body.len())?;
+            send_body(connection, body)
+        }
+        // Nobody may ask for it: `Call` drops the field `Expect`.
+        Some(SendRequestResult::Await100(_)) | None => Err(unexpected()),
+    }
+}
+
+/// Waits for the head of the answer. Interim answers (1xx) are passed over.
+pub(super) fn receive(connection: &mut Connection) -> Result<(Response<()>, Rest), ureq::Error> {
+    loop {
+        let progress = connection.await_input()?;
+        if let Some(head) = read_head(connection)? {
+            return Ok(head);
+        }
+        if !progress {
+            return Err(ended());
+        }
+    }
+}
+
+fn send_head(
+    connection: &mut Connection,
+    protocol: &mut Protocol<SendRequest>,
+) -> Result<(), ureq::Error> {
+    while !protocol.can_proceed() {
+        let amount = protocol.write(connection.output())?;
+        connection.send(amount)?;
+    }
+    Ok(())
+}
+
+fn send_body(connection: &mut Connection, body: &[u8]) -> Result<(), ureq::Error> {
+    let mut left = body;
+    while !left.is_empty() {
+        let output = connection.output();
+        let amount = output.len().min(left.len());
+        let (now, later) = left.split_at_checked(amount).unwrap_or((left, &[]));
+        if let Some(room) = output.get_mut(..amount) {
+            room.copy_from_slice(now);
+        }
+        connection.send(amount)?;
+        left = later;
+    }
+    Ok(())
+}
+
+/// The end of the input where more was needed.
+fn ended() -> ureq::Error {
+    ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())
+}
+
+/// The head of the answer, if it is all there; or one more interim answer is out of its way.
+fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
+    let mut protocol = awaiting()?;
+    match parse_head(connection, &mut protocol)? {
+        Some(response) => Ok(Some((response, rest(protocol)?))),
+        None => Ok(None),
+    }
+}
+
+#[inline(never)] // the fields of a head take 4 KB of stack while they are read
+fn parse_head(
+    connection: &mut Connection,
+    protocol: &mut Protocol<RecvResponse>,
+) -> Result<Option<Response<()>>, ureq::Error> {
+    let input = connection.input();
+    let (read, response) = protocol.try_response(input, false)?;
+    let size = if response.is_some() {
+        read
+    } else {
+        input.len()
+    };
+    if size > MAX_HEAD {
+        return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
+    }
+    connection.consume(read);
+    Ok(response)
+}
+
+#[inline(never)] // as above
+fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
+    Ok(match protocol.proceed() {
+        Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
+        Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
+            reusable: !protocol.must_close_connection(),
+        },
+        Some(RecvResponseResult::Cleanup(protocol)) => Rest::Nothing {
+            reusable: !protocol.must_close_connection(),
+        },
+        None => return Err(unexpected()),
+    })
+}
+
+/// The protocol at the point where an answer is awaited. Answers to GET and POST are read alike (RFC 9112 section 6.3),
+/// so it is not the request that has been sent: of that nothing is kept while thousands of calls may wait.
+#[inline(never)] // as above
+fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
+    let mut protocol = Protocol::new(Request::new(()))?.proceed();
+    protocol.write(&mut [0; 64])?;
+    match protocol.proceed()? {
+        Some(SendRequestResult::RecvResponse(protocol)) => Ok(Box::new(protocol)),
+        _ => Err(unexpected()),
+    }
+}
+
+/// A state of the protocol that the calls of this client do not come to.
+fn unexpected() -> ureq::Error {
+    CallError::Unreachable("a request of a kind that is not sent".to_owned()).into()
+}
+
+impl Unread {
+    /// The length of the body, as far as it has been announced.
+    pub fn announced(&self) -> Option<u64> {
+        match self.0.body_mode() {
+            BodyMode::LengthDelimited(length) => Some(length),
+            BodyMode::NoBody | BodyMode::Chunked | BodyMode::CloseDelimited => None,
+        }
+    }
+
+    /// Reads what is there, or waits for it. 0 is the complete end.
+    pub fn read(
+        &mut self,
+        connection: &mut Connection,
+        buf: &mut [u8],
+    ) -> Result<usize, ureq::Error> {
+        while !self.is_complete() {
+            let progress = connection.await_input()?;
+            let (read, written) = self.0.read(connection.input(), buf)?;
+            connection.consume(read);
+            if written > 0 {
+                return Ok(written);
+            }
+            if !progress {
+                return self.end_of_input();
+            }
+        }
+        Ok(0)
+    }
+
+    /// Whether the connection has come to where the next answer begins, and may be used for it.
+    pub fn leaves_reusable(self) -> bool {
+        self.is_complete()
+            && match self.0.proceed() {
+                Some(RecvBodyResult::Cleanup(protocol)) => !protocol.must_close_connection(),
+                Some(RecvBodyResult::Redirect(protocol)) => !protocol.must_close_connection(),
+                None => false,
+            }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.0.body_mode() != BodyMode::CloseDelimited && self.0.can_proceed()
+    }
+
+    /// Some servers close right behind the last chunk, without the empty line after it. RFC 9112 section 8 asks for the
+    /// chunk only.
+    fn end_of_input(&self) -> Result<usize, ureq::Error> {
+        if self.0.body_mode() == BodyMode::CloseDelimited || self.0.is_ended_chunked() {
+            Ok(0)
+        } else {
+            Err(ended())
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Connections that wait for their next call.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+
+/// How long a connection may be idle. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
+/// probe before use, and a call that meets one anyway is repeated.
+const IDLE_AGE: Duration = Duration::from_secs(90);
+
+/// How often connections of origins that nobody asks for any more are looked at.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Idle connections by origin, the youngest first in use: what a burst has opened ages and goes.
+///
+/// Taking one and giving one back are a look-up and a push under one lock, whatever their number is. ureq's own pool
+/// goes through all of them each time, so it had to be kept small, and the second of two bursts met as many TLS
+/// handshakes as the first.
+pub(super) struct Pool {
+    idle: Mutex<Idle>,
+    most: usize,
+}
+
+#[derive(Default)]
+struct Idle {
+    origins: HashMap<Box<str>, VecDeque<Waiting>>,
+    count: usize,
+    /// Due at the first chance while there is none.
+    next_sweep: Option<Instant>,
+    closed: bool,
+}
+
+struct Waiting {
+    connection: Box<Connection>,
+    since: Instant,
+}
+
+impl Pool {
+    /// A pool of at most `most` connections.
+    pub fn new(most: usize) -> Self {
+        Self {
+            idle: Mutex::default(),
+            most,
+        }
+    }
+
+    /// A live connection to `origin`. Dead ones that are met on the way are closed.
+    pub fn take(&self, origin: &str, now: Instant) -> Option<Box<Connection>> {
+        loop {
+            // The lock is not held while a connection is probed.
+            let mut waiting = self.lock().pop(origin)?;
+            if !waiting.is_old(now) && waiting.connection.is_open() {
+                return Some(waiting.connection);
+            }
+        }
+    }
+
+    /// Keeps a connection whose last answer has been read to its end. In a full pool the oldest one of the origin that
+    /// has the most makes room.
+    pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
+        if self.most == 0 || !connection.rest() {
+            return;
+        }
+        // Closing is a system call each, so it waits until the lock is free again.
+        let _surplus = {
+            let mut idle = self.lock();
+            if idle.closed {
+                return;
+            }
+            let mut surplus = idle.sweep(now);
+            if idle.count >= self.most {
+                surplus.extend(idle.pop_oldest());
+            }
+            idle.push(Waiting {
+                connection,
+                since: now,
+            });
+            surplus
+        };
+    }
+
+    /// Closes all, and keeps none from now on.
+    pub fn close(&self) {
+        let _all = {
+            let mut idle = self.lock();
+            idle.closed = true;
+            idle.count = 0;
+            std::mem::take(&mut idle.origins)
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= IDLE_AGE
+    }
+}
+
+impl Idle {
+    fn pop(&mut self, origin: &str) -> Option<Waiting> {
+        let waiting = self.origins.get_mut(origin)?.pop_back()?;
+        self.count -= 1;
+        Some(waiting)
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.count += 1;
+        match self.origins.get_mut(waiting.connection.origin()) {
+            Some(queue) => queue.push_back(waiting),
+            None => {
+                let origin = waiting.connection.origin().into();
+                self.origins.insert(origin, VecDeque::from([waiting]));
+            }
+        }
+    }
+
+    fn pop_oldest(&mut self) -> Option<Waiting> {
+        let longest = self.origins.values_mut().max_by_key(|queue| queue.len())?;
+        let oldest = longest.pop_front()?;
+        self.count -= 1;
+        Some(oldest)
+    }
+
+    /// What has been idle for too long, looked for now and then.
+    fn sweep(&mut self, now: Instant) -> Vec<Waiting> {
+        let mut expired = Vec::new();
+        if self.next_sweep.is_some_and(|at| now < at) {
+            return expired;
+        }
+        self.next_sweep = Some(now + SWEEP);
+        self.origins.retain(|_, queue| {
+            let end = queue.partition_point(|waiting| waiting.is_old(now));
+            expired.extend(queue.drain(..end));
+            !queue.is_empty()
+        });
+        self.count -= expired.len();
+        expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::connection::Wire;
+    use super::super::socket::Socket;
+    use super::*;
+
+    /// Idle connections, told apart by the port of their own end.
+    struct Net(TcpListener, Vec<TcpStream>);
+
+    impl Net {
+        fn new() -> Self {
+            Self(TcpListener::bind("127.0.0.1:0").unwrap(), Vec::new())
+        }
+
+        fn connection(&mut self, origin: &str) -> Box<Connection> {
+            let near = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
+            near.set_nonblocking(true).unwrap();
+            self.1.push(self.0.accept().unwrap().0);
+            Box::new(Connection::new(origin, Wire::Plain(Socket::new(near))))
+        }
+    }
+
+    fn counted(pool: &Pool, origin: &str, now: Instant) -> usize {
+        std::iter::from_fn(|| pool.take(origin, now)).count()
+    }
+
+    /// The connections of a burst must go again when there is no other burst, so the same few are taken always.
+    #[test]
+    fn the_youngest_is_taken_first_and_the_old_ones_go() {
+        let (mut net, pool, start) = (Net::new(), Pool::new(10), Instant::now());
+        let later = start + IDLE_AGE / 2;
+        pool.put(net.connection("http://a"), start);
+        pool.put(net.connection("http://b"), start);
+        pool.put(net.connection("http://a"), later);
+        let youngest = pool.take("http://a", later).unwrap();
+        let end = start + IDLE_AGE;
+        pool.put(youngest, later);
+        assert_eq!(counted(&pool, "http://a", end), 1);
+        // Nobody asks for `b` any more; what is given back elsewhere ends it.
+        pool.put(net.connection("http://a"), end);
+        assert_eq!(pool.lock().count, 1);
+        assert!(!pool.lock().origins.contains_key("http://b"));
+    }
+
+    /// Descriptors are few; and one provider's idle connections must not cost the others a handshake per call.
+    #[test]
+    fn a_full_pool_takes_room_from_whoever_has_most() {
+        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        for origin in ["http://a", "http://a", "http://b", "http://a", "http://b"] {
+            pool.put(net.connection(origin), now);
+        }
+        assert_eq!(pool.lock().count, 3);
+        assert_eq!(counted(&pool, "http://a", now), 1);
+        assert_eq!(counted(&pool, "http://b", now), 2);
+        let none = Pool::new(0);
+        none.put(net.connection("http://a"), now);
+        assert_eq!(counted(&none, "http://a", now), 0);
+    }
+
+    #[test]
+    fn a_closed_pool_is_empty_and_stays_so() {
+        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        pool.put(net.connection("http://a"), now);
+        pool.close();
+        pool.put(net.connection("http://a"), now);
+        assert_eq!(counted(&pool, "http://a", now), 0);
+    }
+
+    /// A provider that has closed while the connection was idle.
+    #[test]
+    fn a_dead_connection_is_passed_over() {
+        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        pool.put(net.connection("http://a"), now);
+        pool.put(net.connection("http://a"), now);
+        drop(net.1.pop());
+        assert_eq!(counted(&pool, "http://a", now), 1);
+    }
+}
