@@ -307,12 +307,13 @@ impl Member {
     }
 }
 
-fn slice(source: &str, from: u32, to: u32) -> &str {
+/// A part of a text, by its [`position`]s.
+pub(crate) fn slice(source: &str, from: u32, to: u32) -> &str {
     source.get(from as usize..to as usize).unwrap_or_default()
 }
 
 /// A place in a text of at most 4 GiB.
-fn position(at: usize) -> u32 {
+pub(crate) fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 

@@ -140,7 +140,7 @@ impl Decoder {
             if from == to {
                 if let Some((name, data)) = self.end_event() {
                     let data = match data {
-                        Data::Joined(data) => Cow::Owned(text(&data).into_owned()),
+                        Data::Joined(data) => Cow::Owned(owned_text(data)),
                         Data::Line(from, to) => text(self.slice(from, to)),
                         Data::None => Cow::Borrowed(""),
                     };
@@ -166,7 +166,7 @@ impl Decoder {
         let event = self.end_event().map(|(name, data)| Event {
             name,
             data: Cow::Owned(match data {
-                Data::Joined(data) => text(&data).into_owned(),
+                Data::Joined(data) => owned_text(data),
                 Data::Line(from, to) => text(self.slice(from, to)).into_owned(),
                 Data::None => String::new(),
             }),
@@ -258,10 +258,12 @@ impl Decoder {
         if let Data::Line(from, to) = self.data {
             self.data = Data::Joined(self.slice(from, to).to_vec());
         }
-        self.buffer.copy_within(self.read..self.filled, 0);
-        self.filled -= self.read;
-        self.searched -= self.read;
-        self.read = 0;
+        if self.read > 0 {
+            self.buffer.copy_within(self.read..self.filled, 0);
+            self.filled -= self.read;
+            self.searched -= self.read;
+            self.read = 0;
+        }
         if self.filled == 0 && self.buffer.capacity() > KEPT_CAPACITY {
             self.buffer = Vec::new();
         }
@@ -277,6 +279,11 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),
     }
+}
+
+fn owned_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
 }
 
 /// Where the first CR or LF stands, looked for in eight bytes at a time.

@@ -2,7 +2,7 @@
 
 use super::choice::{Choices, Usage};
 use crate::json::reader::{Entries, Invalid, Reader};
-use crate::json::{Object, ObjectError, raw};
+use crate::json::{Object, ObjectError, position, raw, slice};
 
 /// What one pass over a body tells. Of repeated keys the last one counts.
 #[derive(Debug, Default)]
@@ -18,9 +18,9 @@ pub(super) struct View<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     /// From the first to behind the last byte of the value of `model`.
-    model: Option<(usize, usize)>,
+    model: Option<(u32, u32)>,
     /// Behind the last member, or the opening brace.
-    end: usize,
+    end: u32,
     is_empty: bool,
     /// A key stands there twice, or the provider has a `routing_summary` of its own.
     is_odd: bool,
@@ -29,6 +29,7 @@ pub struct Places {
 impl<'a> View<'a> {
     /// `holder` is the member of a choice with the content: `message` in answers, `delta` in chunks.
     pub fn read(body: &'a str, holder: &str) -> Result<Self, ObjectError> {
+        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut view = Self::default();
         match view.read_members(&mut Reader::new(body), holder) {
             Ok(()) => Ok(view),
@@ -38,7 +39,7 @@ impl<'a> View<'a> {
 
     fn read_members(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
         reader.peek();
-        self.places.end = reader.at() + 1;
+        self.places.end = position(reader.at()) + 1;
         self.places.is_empty = true;
         let mut object = Entries::default();
         while let Some(key) = reader.key(&mut object)? {
@@ -48,7 +49,8 @@ impl<'a> View<'a> {
                 "usage" => self.usage = Usage::read(reader)?,
                 "model" => {
                     let length = reader.value()?.len();
-                    let place = (reader.at() - length, reader.at());
+                    let end = reader.at();
+                    let place = (position(end - length), position(end));
                     self.places.is_odd |= self.places.model.replace(place).is_some();
                 }
                 name => {
@@ -56,7 +58,7 @@ impl<'a> View<'a> {
                     reader.value()?;
                 }
             }
-            self.places.end = reader.at();
+            self.places.end = position(reader.at());
             self.places.is_empty = false;
         }
         reader.end()
@@ -79,11 +81,11 @@ impl Places {
         let mut copied = 0;
         let mut comma = if self.is_empty { "" } else { "," };
         if let (Some(model), Some((from, to))) = (model, self.model) {
-            out.push_str(body.get(..from).unwrap_or_default());
+            out.push_str(slice(body, 0, from));
             raw::push_quoted(out, model);
             copied = to;
         }
-        out.push_str(body.get(copied..self.end).unwrap_or_default());
+        out.push_str(slice(body, copied, self.end));
         if let (Some(model), None) = (model, self.model) {
             out.push_str(comma);
             out.push_str("\"model\":");
@@ -95,12 +97,12 @@ impl Places {
             out.push_str("\"routing_summary\":");
             out.push_str(summary);
         }
-        out.push_str(body.get(self.end..).unwrap_or_default());
+        out.push_str(slice(body, self.end, position(body.len())));
     }
 
     /// The value of `model`, raw.
     pub fn model(self, body: &str) -> Option<&str> {
-        self.model.and_then(|(from, to)| body.get(from..to))
+        self.model.map(|(from, to)| slice(body, from, to))
     }
 }
 

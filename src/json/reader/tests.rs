@@ -120,7 +120,7 @@ fn every_byte_is_found_at_every_place_of_a_string() {
     for length in 0..20 {
         for at in 0..length {
             for byte in 0..=0x7f_u8 {
-                let mut text = "é".repeat(10)[..20].as_bytes().to_vec();
+                let mut text = "é".repeat(10).into_bytes();
                 text[at] = byte;
                 let special = byte < 0x20 || matches!(byte, b'"' | b'\\');
                 let expected = if special { at } else { length };
