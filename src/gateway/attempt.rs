@@ -55,18 +55,19 @@ impl Call<'_> {
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
     pub fn make(&self, client: &Client, max_answer: usize) -> Result<Success, Failure> {
-        let body = adapt::adapt(self.request, self.step);
-        let streamed = self.request.stream();
-        let trace = if self.propagate_trace {
-            current::outgoing()
-        } else {
-            Vec::new()
-        };
+        // Passed on whole: what is taken apart here would stand beside its parts on the stack of a waiting worker.
+        self.judge(self.send(client), max_answer)
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn send(&self, client: &Client) -> Result<Response, CallError> {
+        let body = self.body();
+        let trace = self.trace();
         let call = ProviderCall {
             provider: &self.step.provider,
             key: self.key,
             path: "/chat/completions",
-            accept: if streamed {
+            accept: if self.request.stream() {
                 "text/event-stream, application/json"
             } else {
                 "application/json"
@@ -76,7 +77,30 @@ impl Call<'_> {
             hangup: Some(self.hangup),
             trace: &trace,
         };
-        let Response { head, body } = call.send(client).map_err(|error| failure_of(&error))?;
+        call.send(client)
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn body(&self) -> Vec<u8> {
+        adapt::adapt(self.request, self.step)
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn trace(&self) -> Vec<(&'static str, String)> {
+        if self.propagate_trace {
+            current::outgoing()
+        } else {
+            Vec::new()
+        }
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        max_answer: usize,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
         current::status(head.status);
         if !(200..300).contains(&head.status) {
             return Err(self.refusal(&head, body));
@@ -92,7 +116,7 @@ impl Call<'_> {
                 ..Failure::new(Class::BadResponse, &message)
             });
         }
-        let reached = if streamed {
+        let reached = if self.request.stream() {
             self.stream(&head, body, max_answer)?
         } else {
             self.whole(&head, body, max_answer)?

@@ -17,15 +17,16 @@ use super::attempt::Reached;
 use super::content::Transcript;
 use super::excerpt::excerpt;
 use super::journal::{CLIENT_GONE, Journal, milliseconds};
+use super::prelude::Opened;
 use super::relay::{Marks, Relayed, relay};
 use super::walk::{self, Ended, Served};
 use super::{Gateway, auth, content, reply, summary};
 
 /// Answers one request for a chat completion.
-pub fn complete(
-    gateway: &Gateway,
+pub fn complete<'g>(
+    gateway: &'g Gateway,
     mut exchange: Exchange<'_>,
-    mut journal: Journal,
+    mut journal: Box<Journal<'g>>,
     client: &config::Client,
 ) {
     let body = match exchange.read_body() {
@@ -47,23 +48,17 @@ pub fn complete(
             );
         }
     };
-    journal.asks_for(request.model(), request.stream(), &gateway.redactor);
+    journal.asks_for_stream(request.stream());
     log_excerpt("request body", &journal, gateway, request.object().source());
     let route = gateway.config.route(request.model());
     let Some(route) = route.filter(|route| auth::may_use(client, route)) else {
+        journal.asks_in_vain_for(request.model(), &gateway.redactor);
         return reply::refuse_route(exchange, journal, &gateway.redactor.redact(request.model()));
     };
     journal.takes(route);
     let client_socket = exchange.hangup();
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
-        Ended::ClientGone { reports } => {
-            journal.walked(summary::tried(&reports), 0, None);
-            if exchange.is_ending() {
-                return reply::refuse_as_stopping(exchange, journal);
-            }
-            journal.failed(Class::Cancelled.label());
-            journal.end(CLIENT_GONE);
-        }
+        Ended::ClientGone { reports } => left(exchange, journal, &reports),
         Ended::Exhausted { verdict, reports } => {
             exhausted(gateway, exchange, journal, route, &verdict, &reports)
         }
@@ -72,18 +67,24 @@ pub fn complete(
 }
 
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn left(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, reports: &[StepReport]) {
+    journal.walked(summary::tried(reports), 0, None);
+    if exchange.is_ending() {
+        return reply::refuse_as_stopping(exchange, journal);
+    }
+    journal.failed(Class::Cancelled.label());
+    journal.end(CLIENT_GONE);
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn serve(
     gateway: &Gateway,
     exchange: Exchange<'_>,
-    mut journal: Journal,
+    mut journal: Box<Journal<'_>>,
     route: &Route,
-    served: Served,
+    served: Box<Served>,
 ) {
-    let Served {
-        reached,
-        answered,
-        span,
-    } = served;
+    let answered = &served.answered;
     let Some(step) = route.steps.get(answered.step_index()) else {
         return reply::refuse(
             exchange,
@@ -92,7 +93,7 @@ fn serve(
             "the walk ended on a step that is not there",
         );
     };
-    let via = format!("{}/{}", step.provider.name, step.model);
+    let via = [step.provider.name.as_str(), "/", &step.model].concat();
     let fallbacks = answered.fallbacks();
     journal.walked(summary::tried(answered.reports()), fallbacks, Some(&via));
     if let Some(report) = answered.reports().last() {
@@ -106,11 +107,14 @@ fn serve(
         },
         routing_summary: &routing_summary,
     };
-    let marked = |head: ResponseHead| {
-        head.with("X-Routed-Via", via.as_str())
-            .with("X-Fallback-Count", fallbacks.to_string())
+    let content_type = match served.reached {
+        Reached::Whole(_) => "application/json",
+        Reached::Stream(_) => "text/event-stream",
     };
-    match reached {
+    let head = ResponseHead::new(200, content_type)
+        .with("X-Routed-Via", via)
+        .with("X-Fallback-Count", fallbacks.to_string());
+    match served.reached {
         Reached::Whole(answer) => {
             let usage = answer.usage;
             journal.used(answered.step_index(), usage);
@@ -119,36 +123,67 @@ fn serve(
             let body = answer.marked(marks.model, marks.routing_summary);
             show_answer(gateway, || Some(answer.into_text()));
             current::event("commit", Vec::new);
-            end_span(span, usage);
-            let head = marked(ResponseHead::new(200, "application/json"));
+            end_span(served.span, usage);
             reply::finish(exchange, journal, Response::new(head, body));
         }
         Reached::Stream(opened) => {
-            current::event("commit", || {
-                let held = opened.held.len().saturating_sub(1);
-                let held = i64::try_from(held).unwrap_or(i64::MAX);
-                vec![Attribute::new(names::HELD_EVENTS, held)]
-            });
-            let transcript = shows_content(gateway).then(Transcript::default);
-            journal.content_began(answered.step_index(), answered.started().elapsed());
-            let stream = exchange.stream(marked(ResponseHead::new(200, "text/event-stream")));
-            let relayed = relay(
-                *opened,
-                stream,
-                &marks,
-                step.stall_timeout,
-                &gateway.redactor,
-                transcript,
-            );
-            end_stream(gateway, journal, step, relayed, answered, span);
+            let stream = Streamed {
+                opened,
+                head,
+                answered: served.answered,
+                span: served.span,
+            };
+            serve_stream(gateway, exchange, journal, step, &marks, stream);
         }
     }
 }
 
+/// A stream that is past its commit point.
+struct Streamed {
+    opened: Box<Opened>,
+    head: ResponseHead,
+    answered: Answered,
+    span: AttemptSpan,
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn serve_stream(
+    gateway: &Gateway,
+    exchange: Exchange<'_>,
+    journal: Box<Journal<'_>>,
+    step: &Step,
+    marks: &Marks<'_>,
+    streamed: Streamed,
+) {
+    let Streamed {
+        opened,
+        head,
+        answered,
+        span,
+    } = streamed;
+    current::event("commit", || {
+        let held = opened.held.len().saturating_sub(1);
+        let held = i64::try_from(held).unwrap_or(i64::MAX);
+        vec![Attribute::new(names::HELD_EVENTS, held)]
+    });
+    let transcript = shows_content(gateway).then(Transcript::default);
+    journal.content_began(answered.step_index(), answered.started().elapsed());
+    let relayed = relay(
+        *opened,
+        exchange.stream(head),
+        marks,
+        step.stall_timeout,
+        &gateway.redactor,
+        transcript,
+    );
+    end_stream(gateway, journal, step, relayed, answered, span);
+}
+
 /// A stream that broke after the commit point has been answered with 200; the log and the ledger know better.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn end_stream(
     gateway: &Gateway,
-    mut journal: Journal,
+    mut journal: Box<Journal<'_>>,
     step: &Step,
     relayed: Relayed,
     mut answered: Answered,
@@ -206,7 +241,7 @@ fn show_answer(gateway: &Gateway, answer: impl FnOnce() -> Option<String>) {
 fn exhausted(
     gateway: &Gateway,
     exchange: Exchange<'_>,
-    mut journal: Journal,
+    mut journal: Box<Journal<'_>>,
     route: &Arc<Route>,
     verdict: &Verdict,
     reports: &[StepReport],
@@ -233,7 +268,7 @@ fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-fn log_excerpt(what: &str, journal: &Journal, gateway: &Gateway, body: &str) {
+fn log_excerpt(what: &str, journal: &Journal<'_>, gateway: &Gateway, body: &str) {
     if log::log_enabled!(Level::Debug) {
         let body = excerpt(body, &gateway.redactor);
         log::debug!(request_id = journal.request_id(), body = body.as_str(); "{what}");

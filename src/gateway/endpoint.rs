@@ -32,18 +32,19 @@ impl Endpoint {
             .filter(|segment| !segment.is_empty())
             .peekable();
         let _ = segments.next_if_eq(&"v1");
-        let segments: Vec<&str> = segments.collect();
-        match segments.as_slice() {
-            ["health"] => Some(Self::Health),
-            ["livez"] => Some(Self::Live),
-            ["readyz"] => Some(Self::Ready),
-            ["diagnostics", "upstream-models"] => Some(Self::UpstreamModels),
-            ["diagnostics", "routes"] => Some(Self::RouteDiagnostics),
-            ["diagnostics", "status"] => Some(Self::Status),
-            ["metrics"] => Some(Self::Metrics),
-            ["models"] => Some(Self::Models),
-            ["models", name @ ..] => Some(Self::Model(decoded(name)?)),
-            ["chat", "completions"] => Some(Self::ChatCompletions),
+        let first = segments.next()?;
+        let behind = segments.clone();
+        match (first, segments.next(), segments.next()) {
+            ("health", None, _) => Some(Self::Health),
+            ("livez", None, _) => Some(Self::Live),
+            ("readyz", None, _) => Some(Self::Ready),
+            ("diagnostics", Some("upstream-models"), None) => Some(Self::UpstreamModels),
+            ("diagnostics", Some("routes"), None) => Some(Self::RouteDiagnostics),
+            ("diagnostics", Some("status"), None) => Some(Self::Status),
+            ("metrics", None, _) => Some(Self::Metrics),
+            ("models", None, _) => Some(Self::Models),
+            ("models", Some(_), _) => Some(Self::Model(decoded(&behind.collect::<Vec<_>>())?)),
+            ("chat", Some("completions"), None) => Some(Self::ChatCompletions),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! What is known of a request: one line in the log when it ends, one per failed attempt, and the instruments.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,13 +21,13 @@ pub const CLIENT_GONE: u16 = 499;
 const LONGEST_NAME: usize = 200;
 
 /// What is known of a request so far.
-pub struct Journal {
+pub struct Journal<'g> {
     request_id: String,
     method: String,
     path: String,
-    client: Option<String>,
+    client: Option<&'g str>,
     started: Instant,
-    route: Option<String>,
+    route: Option<Cow<'g, str>>,
     stream: bool,
     steps: usize,
     fallbacks: usize,
@@ -40,14 +41,15 @@ pub struct Journal {
     counted: metrics::Request,
 }
 
-impl Journal {
+impl<'g> Journal<'g> {
     /// Clients paste keys into paths and models as well; `redactor` masks the known ones.
-    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Self {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn open(exchange: &Exchange<'_>, metrics: &Arc<Metrics>, redactor: &Redactor) -> Box<Self> {
         let head = exchange.head();
-        Self {
+        Box::new(Self {
             request_id: exchange.request_id().to_owned(),
             method: head.method().to_owned(),
-            path: cut(&redactor.redact(head.path()), LONGEST_NAME).to_owned(),
+            path: shortened(redactor.redact(head.path())),
             client: None,
             started: exchange.received(),
             route: None,
@@ -61,7 +63,7 @@ impl Journal {
             span: RequestSpan::none(),
             broken: false,
             counted: metrics.begin(),
-        }
+        })
     }
 
     /// The request has a span.
@@ -77,17 +79,22 @@ impl Journal {
         &self.request_id
     }
 
-    pub fn client(&mut self, name: &str) {
-        self.client = Some(name.to_owned());
+    pub fn client(&mut self, name: &'g str) {
+        self.client = Some(name);
     }
 
-    pub fn asks_for(&mut self, route: &str, stream: bool, redactor: &Redactor) {
-        self.route = Some(cut(&redactor.redact(route), LONGEST_NAME).to_owned());
+    pub fn asks_for_stream(&mut self, stream: bool) {
         self.stream = stream;
     }
 
+    /// What is asked for is no route, or none for this client.
+    pub fn asks_in_vain_for(&mut self, route: &str, redactor: &Redactor) {
+        self.route = Some(Cow::Owned(shortened(redactor.redact(route))));
+    }
+
     /// The route is there, and the client may use it.
-    pub fn takes(&mut self, route: &Route) {
+    pub fn takes(&mut self, route: &'g Route) {
+        self.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name);
     }
 
@@ -198,7 +205,8 @@ impl Journal {
     }
 
     /// The request's own line, and the end of its span. A fault of the gateway's own is an error.
-    pub fn end(self, status: u16) {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn end(self: Box<Self>, status: u16) {
         let duration = self.started.elapsed();
         let level = self.level.unwrap_or(match status {
             500 => Level::Error,
@@ -211,7 +219,7 @@ impl Journal {
         log::log!(
             level,
             request_id = self.request_id.as_str(),
-            client = self.client.as_deref(),
+            client = self.client,
             method = self.method.as_str(),
             path = self.path.as_str(),
             route = self.route.as_deref(),
@@ -236,13 +244,18 @@ impl Journal {
         self.span.end(&Answered {
             status,
             error: self.error,
-            client: self.client.as_deref(),
+            client: self.client,
             route: self.route.as_deref(),
             stream: self.stream,
             fallbacks: self.fallbacks,
             served_by: self.served_by.as_deref(),
         });
     }
+}
+
+fn shortened(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    name
 }
 
 /// Whole milliseconds.

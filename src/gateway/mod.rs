@@ -152,18 +152,33 @@ impl Gateway {
         )
     }
 
-    fn answer(&self, exchange: Exchange<'_>, mut journal: Journal) {
+    fn answer<'g>(&'g self, exchange: Exchange<'_>, mut journal: Box<Journal<'g>>) {
         let endpoint = Endpoint::of(exchange.head().path());
         if endpoint.as_ref().is_none_or(Endpoint::is_traced) {
             journal.traced(self.span_of(&exchange, endpoint.as_ref()));
         }
-        let open = endpoint
-            .as_ref()
-            .is_some_and(|endpoint| endpoint.is_open(&self.config));
         let client = self.client_of(exchange.head());
         if let Some(client) = client {
             journal.client(&client.name);
-        } else if !open {
+            if endpoint == Some(Endpoint::ChatCompletions) && exchange.head().method() == "POST" {
+                return chat::complete(self, exchange, journal, client);
+            }
+        }
+        self.answer_without_a_walk(exchange, journal, endpoint, client);
+    }
+
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn answer_without_a_walk(
+        &self,
+        exchange: Exchange<'_>,
+        journal: Box<Journal<'_>>,
+        endpoint: Option<Endpoint>,
+        client: Option<&config::Client>,
+    ) {
+        let open = endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.is_open(&self.config));
+        if client.is_none() && !open {
             return reply::refuse(
                 exchange,
                 journal,
@@ -200,9 +215,6 @@ impl Gateway {
                 reply::finish(exchange, journal, Response::json(200, body));
             }
             (Endpoint::Model(name), Some(client)) => self.model(exchange, journal, client, &name),
-            (Endpoint::ChatCompletions, Some(client)) => {
-                chat::complete(self, exchange, journal, client)
-            }
             (Endpoint::RouteDiagnostics, Some(client)) => {
                 let routes = self.visible_routes(client);
                 let routes = routes.map(AsRef::as_ref);
@@ -212,6 +224,10 @@ impl Gateway {
             // Answered before, when all is well.
             (Endpoint::Metrics | Endpoint::Status, Some(_)) => {
                 reply::refuse(exchange, journal, Code::NotFound, "it is turned off")
+            }
+            // Its one method was seen to before.
+            (Endpoint::ChatCompletions, Some(_)) => {
+                reply::refuse_method(exchange, journal, Endpoint::ChatCompletions.allow())
             }
             (_, None) => reply::refuse(exchange, journal, Code::Unauthorized, "a key is needed"),
         }
@@ -227,6 +243,7 @@ impl Gateway {
         }
     }
 
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn span_of(&self, exchange: &Exchange<'_>, endpoint: Option<&Endpoint>) -> RequestSpan {
         let head = exchange.head();
         let asked = Asked {
@@ -247,6 +264,18 @@ impl Gateway {
     ) -> impl Iterator<Item = &'a Arc<config::Route>> {
         let routes = self.config.routes.iter();
         routes.filter(|route| auth::may_use(client, route))
+    }
+
+    /// Answers an [`Self::observation`]; anything else comes back.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn observed<'t>(&self, exchange: Exchange<'t>) -> Option<Exchange<'t>> {
+        match self.observation(exchange.head()) {
+            Some(response) => {
+                exchange.send(response);
+                None
+            }
+            None => Some(exchange),
+        }
     }
 
     /// What monitors and open status pages ask over and over. It is about the gateway and not through it: when all is
@@ -276,7 +305,13 @@ impl Gateway {
         Response::new(head, prometheus::text(&self.families()))
     }
 
-    fn model(&self, exchange: Exchange<'_>, journal: Journal, client: &config::Client, name: &str) {
+    fn model(
+        &self,
+        exchange: Exchange<'_>,
+        journal: Box<Journal<'_>>,
+        client: &config::Client,
+        name: &str,
+    ) {
         match self.visible_routes(client).find(|route| route.name == name) {
             Some(route) => {
                 let body = model_list::model(&route.name, self.started);
@@ -286,7 +321,7 @@ impl Gateway {
         }
     }
 
-    fn upstream_models(&self, exchange: Exchange<'_>, journal: Journal) {
+    fn upstream_models(&self, exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
         let probe = || upstream_models::probe(&self.config.providers, &self.client, &self.redactor);
         let most_waiting = self.config.server.max_concurrent_requests / 4;
         let Some(report) = self.probe.report(most_waiting, probe) else {
@@ -301,12 +336,10 @@ impl Gateway {
 
 impl Handler for Gateway {
     fn handle(&self, exchange: Exchange<'_>) {
-        if let Some(response) = self.observation(exchange.head()) {
-            exchange.send(response);
-            return;
+        if let Some(exchange) = self.observed(exchange) {
+            let journal = Journal::open(&exchange, &self.metrics, &self.redactor);
+            self.answer(exchange, journal);
         }
-        let journal = Journal::open(&exchange, &self.metrics, &self.redactor);
-        self.answer(exchange, journal);
     }
 
     /// Health is answered by the front thread, so that a busy gateway still says it is well.

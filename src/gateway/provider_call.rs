@@ -27,9 +27,10 @@ impl ProviderCall<'_> {
     /// # Errors
     /// Whatever kept the head of an answer from arriving.
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
-        let url = format!("{}{}", self.provider.base_url, self.path);
-        let bearer = self.key.map(|key| format!("Bearer {}", key.expose()));
-        let mut headers = vec![("Accept", self.accept)];
+        let url = [self.provider.base_url.as_str(), self.path].concat();
+        let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
+        headers.push(("Accept", self.accept));
         if self.body.is_some() {
             headers.push(("Content-Type", "application/json"));
         }

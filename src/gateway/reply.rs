@@ -9,7 +9,8 @@ use super::journal::{CLIENT_GONE, Journal, cut};
 pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
 
 /// Sends a response and ends the request's line in the log.
-pub fn finish(exchange: Exchange<'_>, journal: Journal, response: Response) {
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub fn finish(exchange: Exchange<'_>, journal: Box<Journal<'_>>, response: Response) {
     let delivery = exchange.send(response);
     journal.end(if delivery.complete {
         delivery.status
@@ -19,14 +20,16 @@ pub fn finish(exchange: Exchange<'_>, journal: Journal, response: Response) {
 }
 
 /// An error of the gateway's own.
-pub fn refuse(exchange: Exchange<'_>, journal: Journal, code: Code, message: &str) {
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub fn refuse(exchange: Exchange<'_>, journal: Box<Journal<'_>>, code: Code, message: &str) {
     refuse_with(exchange, journal, code, &ErrorBody::new(code, message));
 }
 
 /// An error about one member of the request.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 pub fn refuse_member(
     exchange: Exchange<'_>,
-    journal: Journal,
+    journal: Box<Journal<'_>>,
     code: Code,
     message: &str,
     param: Option<&str>,
@@ -42,7 +45,8 @@ pub fn refuse_member(
     );
 }
 
-pub fn refuse_route(exchange: Exchange<'_>, journal: Journal, name: &str) {
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub fn refuse_route(exchange: Exchange<'_>, journal: Box<Journal<'_>>, name: &str) {
     let message = format!(
         "there is no route {:?}; GET /v1/models lists the routes",
         cut(name, 200)
@@ -56,7 +60,7 @@ pub fn refuse_route(exchange: Exchange<'_>, journal: Journal, name: &str) {
     );
 }
 
-pub fn refuse_method(exchange: Exchange<'_>, mut journal: Journal, allow: &'static str) {
+pub fn refuse_method(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, allow: &'static str) {
     let code = Code::MethodNotAllowed;
     journal.failed(code.label());
     let message = format!("this path takes {allow}");
@@ -68,17 +72,18 @@ pub fn refuse_method(exchange: Exchange<'_>, mut journal: Journal, allow: &'stat
     );
 }
 
-pub fn refuse_overload(exchange: Exchange<'_>, journal: Journal) {
+pub fn refuse_overload(exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
     let message = "too many requests wait for this; try again in a second";
     refuse_for_now(exchange, journal, message);
 }
 
 /// The gateway has no time left to answer. Another one, or its successor, will.
-pub fn refuse_as_stopping(exchange: Exchange<'_>, journal: Journal) {
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub fn refuse_as_stopping(exchange: Exchange<'_>, journal: Box<Journal<'_>>) {
     refuse_for_now(exchange, journal, STOPPING);
 }
 
-fn refuse_for_now(exchange: Exchange<'_>, mut journal: Journal, message: &str) {
+fn refuse_for_now(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, message: &str) {
     let code = Code::Overloaded;
     journal.failed(code.label());
     let body = ErrorBody::new(code, message).to_json();
@@ -90,7 +95,13 @@ fn refuse_for_now(exchange: Exchange<'_>, mut journal: Journal, message: &str) {
 }
 
 /// The answer to a body that could not be read whole.
-pub fn refuse_body(exchange: Exchange<'_>, journal: Journal, error: BodyError, limit: usize) {
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+pub fn refuse_body(
+    exchange: Exchange<'_>,
+    journal: Box<Journal<'_>>,
+    error: BodyError,
+    limit: usize,
+) {
     match error {
         BodyError::TooLarge => {
             let message = format!("the body is larger than {limit} bytes");
@@ -108,7 +119,12 @@ pub fn refuse_body(exchange: Exchange<'_>, journal: Journal, error: BodyError, l
     }
 }
 
-fn refuse_with(exchange: Exchange<'_>, mut journal: Journal, code: Code, body: &ErrorBody<'_>) {
+fn refuse_with(
+    exchange: Exchange<'_>,
+    mut journal: Box<Journal<'_>>,
+    code: Code,
+    body: &ErrorBody<'_>,
+) {
     journal.failed(code.label());
     let response = Response::json(code.status(), body.to_json());
     finish(exchange, journal, response);

@@ -17,6 +17,7 @@ pub struct Trail<'a> {
 
 impl Trail<'_> {
     /// An attempt begins: its span, and before it why it is not the first.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn attempt(&mut self, attempt: &Attempt, reports: &[StepReport]) -> AttemptSpan {
         self.tell_skipped(reports);
         let failed = reports.iter().rev().find(|report| !report.skipped);

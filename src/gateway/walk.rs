@@ -1,5 +1,6 @@
 //! The walk over a route's steps: `routing` decides, this makes the attempts and tells how they went.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use super::{Gateway, content};
 
 /// How a walk ended.
 pub enum Ended {
-    Served(Served),
+    Served(Box<Served>),
     Exhausted {
         verdict: Verdict,
         reports: Vec<StepReport>,
@@ -43,7 +44,7 @@ pub fn walk(
     route: &Arc<Route>,
     request: &ChatRequest<'_>,
     client: &ClientSocket,
-    journal: &Journal,
+    journal: &Journal<'_>,
 ) -> Ended {
     let asked = asked(gateway, request);
     let mut trail = Trail {
@@ -54,74 +55,129 @@ pub fn walk(
         told: 0,
     };
     let hangup: Arc<dyn Hangup> = Arc::new(Watched(client.clone()));
-    let mut walk = Walk::new(Arc::clone(route), Instant::now());
+    let mut walk = begun(route);
     loop {
         let next = walk.next(&mut gateway.memory.ledger(), Instant::now());
         let attempt = match next {
-            Move::Try(attempt) => attempt,
+            Move::Try(attempt) => Box::new(attempt),
             Move::Pause { until } => {
                 if client.goes_before(until) {
                     walk.cancelled(&mut gateway.memory.ledger(), None, Instant::now());
-                    return Ended::ClientGone {
-                        reports: walk.into_reports(),
-                    };
+                    return client_gone(walk);
                 }
                 continue;
             }
             Move::Finished(verdict) => {
                 trail.tell_skipped(walk.reports());
-                return Ended::Exhausted {
-                    verdict,
-                    reports: walk.into_reports(),
-                };
+                return exhausted(walk, verdict);
             }
         };
         let span = trail.attempt(&attempt, walk.reports());
-        match call(gateway, route, request, &hangup, &attempt) {
+        let made = Made {
+            outcome: call(gateway, route, request, &hangup, &attempt),
+            attempt,
+            span,
+        };
+        match made.conclude(gateway, walk, journal) {
+            ControlFlow::Break(ended) => return ended,
+            ControlFlow::Continue(goes_on) => walk = goes_on,
+        }
+    }
+}
+
+/// An attempt that is over, or has its answer.
+struct Made {
+    outcome: Result<Success, Failure>,
+    attempt: Box<Attempt>,
+    span: AttemptSpan,
+}
+
+impl Made {
+    /// Tells everybody how it went. The walk comes back if it goes on.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    fn conclude(
+        self,
+        gateway: &Gateway,
+        mut walk: Box<Walk>,
+        journal: &Journal<'_>,
+    ) -> ControlFlow<Ended, Box<Walk>> {
+        let (attempt, span) = (*self.attempt, self.span);
+        match self.outcome {
             Ok(Success { reached, told }) => {
                 let now = Instant::now();
                 let answered = walk.succeeded(&mut gateway.memory.ledger(), attempt, &told, now);
                 gateway.memory.changed();
-                return Ended::Served(Served {
+                ControlFlow::Break(Ended::Served(Box::new(Served {
                     reached,
                     answered,
                     span,
-                });
+                })))
             }
             Err(failure) if failure.class == Class::Cancelled => {
                 journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 span.failed(failure.class.label(), || failure.message);
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
-                return Ended::ClientGone {
-                    reports: walk.into_reports(),
-                };
+                ControlFlow::Break(client_gone(walk))
             }
             Err(failure) => {
-                if let Some(step) = route.steps.get(attempt.step_index) {
-                    let duration = attempt.started.elapsed();
-                    journal.attempt_failed(
-                        attempt.step_index,
-                        step,
-                        &failure,
-                        duration,
-                        &gateway.redactor,
-                    );
-                }
-                let (class, message) = (failure.class, failure.message.clone());
-                let now = Instant::now();
-                walk.failed(
-                    &mut gateway.memory.ledger(),
-                    attempt,
-                    failure,
-                    now,
-                    random(),
-                );
-                gateway.memory.changed();
-                tell_cooldown(walk.reports().last());
-                span.failed(class.label(), || gateway.redactor.redact(&message));
+                failed(gateway, &mut walk, attempt, failure, span, journal);
+                ControlFlow::Continue(walk)
             }
         }
     }
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn begun(route: &Arc<Route>) -> Box<Walk> {
+    Box::new(Walk::new(Arc::clone(route), Instant::now()))
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn client_gone(walk: Box<Walk>) -> Ended {
+    Ended::ClientGone {
+        reports: walk.into_reports(),
+    }
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn exhausted(walk: Box<Walk>, verdict: Verdict) -> Ended {
+    Ended::Exhausted {
+        verdict,
+        reports: walk.into_reports(),
+    }
+}
+
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
+fn failed(
+    gateway: &Gateway,
+    walk: &mut Walk,
+    attempt: Attempt,
+    failure: Failure,
+    span: AttemptSpan,
+    journal: &Journal<'_>,
+) {
+    if let Some(step) = walk.route().steps.get(attempt.step_index) {
+        let duration = attempt.started.elapsed();
+        journal.attempt_failed(
+            attempt.step_index,
+            step,
+            &failure,
+            duration,
+            &gateway.redactor,
+        );
+    }
+    let (class, message) = (failure.class, failure.message.clone());
+    let now = Instant::now();
+    walk.failed(
+        &mut gateway.memory.ledger(),
+        attempt,
+        failure,
+        now,
+        random(),
+    );
+    gateway.memory.changed();
+    tell_cooldown(walk.reports().last());
+    span.failed(class.label(), || gateway.redactor.redact(&message));
 }
 
 fn call(
@@ -132,7 +188,7 @@ fn call(
     attempt: &Attempt,
 ) -> Result<Success, Failure> {
     let Some(step) = route.steps.get(attempt.step_index) else {
-        return Err(Failure::new(Class::Rejected, "the route has no such step"));
+        return Err(no_such_step());
     };
     let key = attempt
         .key_index
@@ -148,7 +204,13 @@ fn call(
     .make(&gateway.client, gateway.config.server.max_answer)
 }
 
+#[cold]
+fn no_such_step() -> Failure {
+    Failure::new(Class::Rejected, "the route has no such step")
+}
+
 /// What was asked, where spans may hold it.
+#[inline(never)] // frames of their own keep the stack of a waiting worker small
 fn asked(gateway: &Gateway, request: &ChatRequest<'_>) -> Option<String> {
     let wanted = gateway.config.capture_content && current::is_recorded();
     let messages = || request.object().get("messages").unwrap_or_default();

@@ -142,6 +142,7 @@ fn read_length(
     let mut body = connection.buffer.get(..ahead).unwrap_or_default().to_vec();
     connection.consume(ahead);
     while body.len() < length {
+        connection.was_open = false;
         // Doubling, whatever was announced: memory follows what has arrived.
         let room = (length - body.len()).min(body.len().max(READ_SIZE));
         body.reserve_exact(room);

@@ -1,6 +1,7 @@
 //! A client's socket and the bytes read from it ahead of their use.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -20,6 +21,10 @@ use super::strict;
 
 /// Bytes read at once.
 pub(super) const READ_SIZE: usize = 16 * 1024;
+
+/// Bytes read at once by a worker that waits for a head. They pass over its stack, whose pages it has had for the request
+/// before; a buffer of this size on the heap would cost a page for each of a thousand, and the allocator more work.
+const HEAD_SIZE: usize = 4 * 1024;
 
 /// What a read that does not block came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub(super) struct Connection {
     pub buffer: Vec<u8>,
     /// How many bytes of the buffer are known not to hold the end of a head.
     scanned: usize,
+    /// The client had not ended its side a moment before it sent what was read last. Not known of every read.
+    pub was_open: bool,
     /// Held as long as the connection.
     pub place: Option<Place>,
 }
@@ -58,6 +65,7 @@ impl Connection {
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
+            was_open: false,
             place: None,
         }
     }
@@ -70,6 +78,18 @@ impl Connection {
     pub fn fill(&mut self) -> Fill {
         self.buffer.reserve(READ_SIZE);
         self.received(receive)
+    }
+
+    /// Reads what has arrived, up to [`HEAD_SIZE`], into a buffer of just that size.
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn fill_head(&mut self) -> Fill {
+        let mut scratch = [const { MaybeUninit::uninit() }; HEAD_SIZE];
+        self.received(|socket, buffer| {
+            let (received, _) = recv(socket, &mut scratch, RecvFlags::DONTWAIT)?;
+            let (read, _) = received;
+            buffer.extend_from_slice(read);
+            Ok(read.len())
+        })
     }
 
     /// As [`Self::fill`], through `scratch`, so that a connection without bytes costs no buffer.
@@ -87,6 +107,7 @@ impl Connection {
         &mut self,
         mut read: impl FnMut(&TcpStream, &mut Vec<u8>) -> Result<usize, Errno>,
     ) -> Fill {
+        self.was_open = false;
         loop {
             return match read(&self.socket, &mut self.buffer) {
                 Ok(0) => Fill::End,
@@ -131,12 +152,20 @@ impl Connection {
     /// # Errors
     /// A head that is refused; it stays in the buffer.
     pub fn next_head(&mut self, limits: &config::Server) -> Result<Option<Head>, Refusal> {
-        let Some(length) = self.scan(limits)? else {
-            return Ok(None);
-        };
+        match self.scan(limits)? {
+            Some(length) => self.take_head(length, limits).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the head of this length, which [`Self::scan`] has found, out of the buffer.
+    ///
+    /// # Errors
+    /// A head that is refused; it stays in the buffer.
+    pub fn take_head(&mut self, length: usize, limits: &config::Server) -> Result<Head, Refusal> {
         let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
         self.consume(length);
-        Ok(Some(head))
+        Ok(head)
     }
 
     /// Drops the first bytes of the buffer.

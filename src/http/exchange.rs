@@ -22,11 +22,11 @@ impl<'t> Exchange<'t> {
     }
 
     pub fn head(&self) -> &Head {
-        &self.turn.head
+        &self.turn.job.head
     }
 
     pub fn request_id(&self) -> &str {
-        self.turn.head.request_id()
+        self.turn.job.head.request_id()
     }
 
     /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
@@ -36,7 +36,7 @@ impl<'t> Exchange<'t> {
 
     /// When the head was whole.
     pub fn received(&self) -> Instant {
-        self.turn.received
+        self.turn.job.received
     }
 
     /// Reads the whole body, after `100 Continue` if the client waits for it. Empty without a body, and the second time.
@@ -57,7 +57,8 @@ impl<'t> Exchange<'t> {
 
     /// A watch on the client, to be taken after the body was read. See [`Hangup`].
     pub fn hangup(&self) -> Hangup {
-        Hangup::of(&self.turn.connection.socket)
+        let connection = &self.turn.job.connection;
+        Hangup::of(&connection.socket, connection.was_open)
     }
 
     /// Sends a whole answer.

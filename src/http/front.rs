@@ -258,11 +258,11 @@ impl Front {
     fn dispatch(&mut self, connection: Connection, mut wait: Wait, head: Head, now: Instant) {
         self.unregister(&connection, &mut wait);
         let (id, socket) = (connection.id, Arc::clone(&connection.socket));
-        let job = Job {
+        let job = Box::new(Job {
             connection,
             head,
             received: now,
-        };
+        });
         if self.edge.is_ending() {
             return self.overload(job, wait, now);
         }
@@ -274,10 +274,10 @@ impl Front {
         }
     }
 
-    fn overload(&mut self, job: Job, mut wait: Wait, now: Instant) {
+    fn overload(&mut self, job: Box<Job>, mut wait: Wait, now: Instant) {
         let Job {
             connection, head, ..
-        } = job;
+        } = *job;
         self.edge.counts.refused(Refusal::OVERLOADED);
         let response: Response = Refusal::OVERLOADED.into();
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();

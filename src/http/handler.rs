@@ -9,6 +9,7 @@ use super::exchange::Exchange;
 use super::head::Head;
 use super::refusal::Refusal;
 use super::response::Response;
+use super::turn::Turn;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -32,11 +33,11 @@ impl Contained {
     }
 
     /// Answers the request; not at all if the handler panics before it has.
-    pub fn handle(&self, exchange: Exchange<'_>) {
-        let id = exchange.request_id().to_owned();
-        contain(format_args!("request {id}: the handler"), || {
-            self.0.handle(exchange);
-        });
+    pub fn handle(&self, turn: &mut Turn) {
+        let handled = caught(|| self.0.handle(Exchange::new(turn)));
+        if let Err(panic) = handled {
+            log_panic_of_handler(&turn.job.head, &*panic);
+        }
     }
 
     /// What the handler answers at once, if the request is of that kind. A panic there is an answer too: 500.
@@ -44,21 +45,34 @@ impl Contained {
         if head.has_body() {
             return None;
         }
-        let id = head.request_id();
-        let answered = contain(format_args!("request {id}: the handler"), || {
-            self.0.instant(head)
-        });
-        answered.unwrap_or_else(|| Some(Refusal::PANIC.into()))
+        caught(|| self.0.instant(head)).unwrap_or_else(|panic| {
+            log_panic_of_handler(head, &*panic);
+            Some(Refusal::PANIC.into())
+        })
     }
 }
 
-/// Runs `work`; `None` if it panicked, which is then logged as of `who`.
-pub(super) fn contain<T>(who: fmt::Arguments<'_>, work: impl FnOnce() -> T) -> Option<T> {
-    let done = catch_unwind(AssertUnwindSafe(work));
-    if let Err(panic) = &done {
-        log::error!("{who} panicked: {}", bounded(&**panic));
-    }
-    done.ok()
+type Panic = Box<dyn Any + Send>;
+
+/// Runs `work`.
+///
+/// # Errors
+/// It panicked.
+pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(work))
+}
+
+#[cold]
+fn log_panic_of_handler(head: &Head, panic: &(dyn Any + Send)) {
+    log_panic(
+        format_args!("request {}: the handler", head.request_id()),
+        panic,
+    );
+}
+
+#[cold]
+pub(super) fn log_panic(who: fmt::Arguments<'_>, panic: &(dyn Any + Send)) {
+    log::error!("{who} panicked: {}", bounded(panic));
 }
 
 /// What a panic said, cut to a length fit for a log line.

@@ -24,10 +24,11 @@ pub struct Hangup {
 }
 
 impl Hangup {
-    pub(super) fn of(socket: &Arc<TcpStream>) -> Self {
+    /// `was_open`: whoever waited for the request has seen that no FIN came with it, so there is no need to look again.
+    pub(super) fn of(socket: &Arc<TcpStream>, was_open: bool) -> Self {
         Self {
             socket: Arc::clone(socket),
-            watches_fin: !events(socket).contains(PollFlags::RDHUP),
+            watches_fin: was_open || !events(socket).contains(PollFlags::RDHUP),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The head of a request: request line and fields.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ use super::{request_id, strict};
 
 /// A valid request head. `Debug` shows no field: they hold keys.
 pub struct Head {
-    method: String,
+    method: Cow<'static, str>,
     path: String,
     query: Option<String>,
     version: Version,
@@ -52,10 +53,7 @@ impl Head {
 
     /// The first value of this name (in any case), without the white space around it; `None` also where it is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self
-            .fields()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(value).ok()
+        std::str::from_utf8(self.fields.get(name)?).ok()
     }
 
     /// All fields in their order, names as they were sent.
@@ -105,7 +103,7 @@ impl Head {
         let fields = &*request.headers;
         framing::check_host(fields, version)?;
         Ok(Self {
-            method: method.to_owned(),
+            method: owned_method(method),
             path: path.to_owned(),
             query: query.map(str::to_owned),
             version,
@@ -150,11 +148,29 @@ impl Fields {
         }
     }
 
+    /// The first value of this name, in any case.
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        let (_, value) = self.places.iter().find(|(field, _)| {
+            let field = self.text.get(field.clone());
+            field.is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
+        })?;
+        self.text.get(value.clone())
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.places.iter().filter_map(|(name, value)| {
             let name = std::str::from_utf8(self.text.get(name.clone())?).ok()?;
             Some((name, self.text.get(value.clone())?))
         })
+    }
+}
+
+/// The usual ones cost no memory.
+fn owned_method(method: &str) -> Cow<'static, str> {
+    let usual = ["GET", "POST", "HEAD", "OPTIONS"];
+    match usual.into_iter().find(|usual| *usual == method) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(method.to_owned()),
     }
 }
 

@@ -26,7 +26,8 @@ use super::head::Head;
 /// How long a worker stays without work.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// A request on its way to a worker.
+/// A request on its way to a worker. It is handed on in a box: moved by value, it would be copied into the frame of
+/// every function on the way, and those are the memory that a waiting worker takes.
 pub(super) struct Job {
     pub connection: Connection,
     pub head: Head,
@@ -51,7 +52,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<Box<Job>>,
     idle: Vec<Thread>,
     called: usize,
     lingering: usize,
@@ -97,8 +98,11 @@ impl Pool {
     ///
     /// # Errors
     /// The job, when as many are worked on as may be, or no worker is free and none can be started.
-    #[allow(clippy::result_large_err)] // The job goes back to where it came from, once in an overload.
-    pub fn submit(&self, job: Job, spawn: impl FnOnce() -> io::Result<()>) -> Result<(), Job> {
+    pub fn submit(
+        &self,
+        job: Box<Job>,
+        spawn: impl FnOnce() -> io::Result<()>,
+    ) -> Result<(), Box<Job>> {
         let mut state = self.lock();
         let busy = state.busy(self.finishing.load(Ordering::SeqCst));
         if state.closed || busy + state.queue.len() >= self.max {
@@ -143,7 +147,7 @@ impl Pool {
 
     /// A write was not the last: the client has to make room first, which may take it long, so its worker is busy after
     /// all. Returns the job that was let in for it meanwhile, to be refused.
-    pub fn stall(&self, finishing: &mut Finishing) -> Option<Job> {
+    pub fn stall(&self, finishing: &mut Finishing) -> Option<Box<Job>> {
         let mut state = self.lock();
         finishing.lower();
         let busy = state.busy(self.finishing.load(Ordering::SeqCst));
@@ -156,7 +160,8 @@ impl Pool {
     }
 
     /// Waits for the next job. `None`: the worker shall leave.
-    pub fn next(&self, from: Occupation) -> Option<Job> {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn next(&self, from: Occupation) -> Option<Box<Job>> {
         let mut state = self.lock();
         match from {
             Occupation::Called => state.called = state.called.saturating_sub(1),
@@ -194,7 +199,7 @@ impl Pool {
     }
 
     /// A busy worker begins to linger, unless there is a job, which it then has to do.
-    pub fn begin_linger(&self, finishing: Finishing) -> Option<Job> {
+    pub fn begin_linger(&self, finishing: Finishing) -> Option<Box<Job>> {
         let mut state = self.lock();
         drop(finishing);
         let job = self.take(&mut state);
@@ -205,7 +210,7 @@ impl Pool {
     }
 
     /// A lingering worker asks whether it is wanted for another job; with it, it lingers no more.
-    pub fn wanted_elsewhere(&self) -> Option<Job> {
+    pub fn wanted_elsewhere(&self) -> Option<Box<Job>> {
         let mut state = self.lock();
         let job = self.take(&mut state)?;
         state.lingering = state.lingering.saturating_sub(1);
@@ -214,7 +219,7 @@ impl Pool {
 
     /// A lingering worker has the next request on its connection and wants to go on with it, unless there is a job:
     /// that came first.
-    pub fn resume(&self) -> Option<Job> {
+    pub fn resume(&self) -> Option<Box<Job>> {
         let mut state = self.lock();
         state.lingering = state.lingering.saturating_sub(1);
         self.take(&mut state)
@@ -241,7 +246,7 @@ impl Pool {
         self.wanted.as_fd()
     }
 
-    fn take(&self, state: &mut State) -> Option<Job> {
+    fn take(&self, state: &mut State) -> Option<Box<Job>> {
         if state.unclaimed() == 0 {
             return None;
         }
@@ -257,7 +262,7 @@ impl Pool {
         }
     }
 
-    fn leave(state: &mut State) -> Option<Job> {
+    fn leave(state: &mut State) -> Option<Box<Job>> {
         state.alive = state.alive.saturating_sub(1);
         None
     }

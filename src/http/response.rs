@@ -147,11 +147,19 @@ impl<'r> Asked<'r> {
     pub fn encode_head(&self, head: &ResponseHead, end: BodyEnd, keep_alive: bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         let status = head.status.clamp(100, 999);
-        bytes.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+        bytes.extend_from_slice(b"HTTP/1.1 ");
+        put_decimal(&mut bytes, status.into());
+        bytes.push(b' ');
+        bytes.extend_from_slice(reason(status).as_bytes());
+        bytes.extend_from_slice(b"\r\n");
         field(&mut bytes, "Content-Type", &head.content_type);
         match end {
             BodyEnd::Length(_) if matches!(status, 100..=199 | 204) => {}
-            BodyEnd::Length(length) => field(&mut bytes, "Content-Length", &length.to_string()),
+            BodyEnd::Length(length) => {
+                bytes.extend_from_slice(b"Content-Length: ");
+                put_decimal(&mut bytes, length);
+                bytes.extend_from_slice(b"\r\n");
+            }
             BodyEnd::Chunked => field(&mut bytes, "Transfer-Encoding", "chunked"),
             BodyEnd::Close => {}
         }
@@ -177,14 +185,30 @@ fn is_free(name: &str) -> bool {
     !own && !name.is_empty() && name.bytes().all(is_token)
 }
 
+/// As `write!` does, without its machinery.
+fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
+    let start = bytes.len();
+    let mut left = number;
+    loop {
+        bytes.push(b'0' + (left % 10) as u8);
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    bytes.get_mut(start..).unwrap_or_default().reverse();
+}
+
 fn field(bytes: &mut Vec<u8>, name: &str, value: &str) {
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b": ");
-    bytes.extend(
-        value
-            .bytes()
-            .map(|byte| if byte.is_ascii_control() { b' ' } else { byte }),
-    );
+    let start = bytes.len();
+    bytes.extend_from_slice(value.as_bytes());
+    for byte in bytes.iter_mut().skip(start) {
+        if byte.is_ascii_control() {
+            *byte = b' ';
+        }
+    }
     bytes.extend_from_slice(b"\r\n");
 }
 
@@ -238,6 +262,15 @@ mod tests {
 
     fn encoded(response: &Response) -> String {
         String::from_utf8(Asked::unknown().encode(response, true)).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_written_as_format_does() {
+        for number in [0, 7, 10, 99, 100, 65_535, usize::MAX] {
+            let mut bytes = b"x".to_vec();
+            put_decimal(&mut bytes, number);
+            assert_eq!(bytes, format!("x{number}").into_bytes());
+        }
     }
 
     #[test]

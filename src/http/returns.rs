@@ -14,7 +14,7 @@ pub(super) enum Return {
     /// To be closed once the client has stopped sending.
     Discard(Connection),
     /// There is no worker for this one after all.
-    Refused(Job),
+    Refused(Box<Job>),
     /// The connection of this id has ended.
     Ended(usize),
 }
@@ -47,7 +47,7 @@ impl Returns {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn refuse(&self, job: Job) {
+    pub fn refuse(&self, job: Box<Job>) {
         self.put(Return::Refused(job));
     }
 
@@ -77,14 +77,16 @@ impl<'e> Lease<'e> {
         }
     }
 
-    pub fn keep(mut self, connection: Connection) {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn keep(mut self, job: Box<Job>) {
         self.given_back = true;
-        self.returns.put(Return::Keep(connection));
+        self.returns.put(Return::Keep(job.connection));
     }
 
-    pub fn discard(mut self, connection: Connection) {
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn discard(mut self, job: Box<Job>) {
         self.given_back = true;
-        self.returns.put(Return::Discard(connection));
+        self.returns.put(Return::Discard(job.connection));
     }
 }
 

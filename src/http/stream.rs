@@ -35,7 +35,7 @@ pub struct Stream<'t> {
 
 impl<'t> Stream<'t> {
     pub(super) fn begin(turn: &'t mut Turn, head: ResponseHead) -> Self {
-        let end = match turn.head.version() {
+        let end = match turn.job.head.version() {
             Version::Http11 => BodyEnd::Chunked,
             Version::Http10 => BodyEnd::Close,
         };
@@ -44,7 +44,7 @@ impl<'t> Stream<'t> {
         let head = head
             .with("Cache-Control", "no-cache")
             .with("X-Accel-Buffering", "no");
-        let asked = Asked::by(&turn.head);
+        let asked = Asked::by(&turn.job.head);
         let unsent = asked.encode_head(&head, end, keep_alive);
         let wants_body = asked.wants_body(head.status);
         Self {

@@ -3,6 +3,8 @@
 //! `httparse` takes a bare LF for a line end (RFC 9112 section 2.2 allows a recipient to), proxies in front of us may
 //! not: where two readers see different lines, a request can be smuggled. So lines end with CRLF here, or not at all.
 
+use memchr::memchr;
+
 use super::refusal::Refusal;
 
 /// How many bytes of blank lines stand at the start. A server should skip those before a request line (RFC 9112
@@ -26,19 +28,18 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
     {
         return Err(Refusal::INVALID_REQUEST_LINE);
     }
-    let mut from = scanned;
-    while let Some(ahead) = buffer.get(from..)
-        && let Some(distance) = ahead.iter().position(|byte| *byte == b'\n')
+    let mut end = scanned;
+    while let Some(ahead) = buffer.get(end..)
+        && let (line, Some(_)) = first_line(ahead)
     {
-        let line_feed = from + distance;
-        let before = buffer.get(..line_feed).unwrap_or_default();
-        if !before.ends_with(b"\r") {
+        end += line.len() + 1;
+        let read = buffer.get(..end).unwrap_or_default();
+        if !read.ends_with(b"\r\n") {
             return Err(Refusal::BARE_LINE_END);
         }
-        if before.ends_with(b"\r\n\r") {
-            return Ok(Some(line_feed + 1));
+        if read.ends_with(b"\r\n\r\n") {
+            return Ok(Some(end));
         }
-        from = line_feed + 1;
     }
     Ok(None)
 }
@@ -48,22 +49,27 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
 /// # Errors
 /// NUL, CR without LF, folded lines, and spaces before a colon.
 pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
-    if head.contains(&0) {
+    if memchr(0, head).is_some() {
         return Err(Refusal::NUL);
     }
     let mut fields = 0;
-    for (index, line) in head.split(|byte| *byte == b'\n').enumerate() {
+    let mut in_request_line = true;
+    let mut left = Some(head);
+    while let Some(bytes) = left {
+        let line;
+        (line, left) = first_line(bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.contains(&b'\r') {
+        if memchr(b'\r', line).is_some() {
             return Err(Refusal::BARE_LINE_END);
         }
-        if index == 0 || line.is_empty() {
+        if std::mem::take(&mut in_request_line) || line.is_empty() {
             continue;
         }
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             return Err(Refusal::FOLDED_FIELD);
         }
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let name = line.get(..memchr(b':', line).unwrap_or(line.len()));
+        let name = name.unwrap_or_default();
         if name.ends_with(b" ") || name.ends_with(b"\t") {
             return Err(Refusal::SPACE_BEFORE_COLON);
         }
@@ -72,9 +78,40 @@ pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
     Ok(fields)
 }
 
+/// The bytes before the first line feed, and those behind it if there is one.
+fn first_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let split = memchr(b'\n', bytes).and_then(|line_feed| {
+        let (line, [_, behind @ ..]) = bytes.split_at_checked(line_feed)? else {
+            return None;
+        };
+        Some((line, behind))
+    });
+    match split {
+        Some((line, behind)) => (line, Some(behind)),
+        None => (bytes, None),
+    }
+}
+
 /// A `tchar` of RFC 9110 section 5.6.2.
 pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 #[cfg(test)]

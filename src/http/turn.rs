@@ -3,16 +3,15 @@
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::connect_unspec;
 
 use super::body::{Body, BodyError};
-use super::connection::Connection;
 use super::edge::Edge;
 use super::finishing::Finishing;
-use super::head::Head;
 use super::places::Place;
+use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
 
@@ -39,9 +38,7 @@ pub(super) enum Ending {
 
 /// The state of an exchange. It is the worker's, so that it outlives a handler that panics.
 pub(super) struct Turn {
-    pub connection: Connection,
-    pub head: Head,
-    pub received: Instant,
+    pub job: Box<Job>,
     edge: Arc<Edge>,
     body: Body,
     pub answer: Answer,
@@ -53,12 +50,10 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    pub fn new(connection: Connection, head: Head, received: Instant, edge: Arc<Edge>) -> Self {
+    pub fn new(job: Box<Job>, edge: Arc<Edge>) -> Self {
         Self {
-            body: Body::announced(&head),
-            connection,
-            head,
-            received,
+            body: Body::announced(&job.head),
+            job,
             finishing: edge.pool.finishing(),
             edge,
             answer: Answer::None,
@@ -69,24 +64,26 @@ impl Turn {
 
     /// Writes a part of the answer. Returns how many bytes were written, and whether all were.
     pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
-        self.connection.write_all(slices, self.write_timeout())
+        self.job.connection.write_all(slices, self.write_timeout())
     }
 
     /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
     pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
         let (timeout, edge) = (self.write_timeout(), &self.edge);
         let (finishing, place) = (&mut self.finishing, &mut self.place);
-        self.connection.write_last(slices, timeout, |may_be_last| {
-            if may_be_last {
-                finishing.raise();
-                place.as_mut().map(Place::leave);
-                return;
-            }
-            place.as_mut().map(Place::retake);
-            if let Some(job) = edge.pool.stall(finishing) {
-                edge.returns.refuse(job);
-            }
-        })
+        self.job
+            .connection
+            .write_last(slices, timeout, |may_be_last| {
+                if may_be_last {
+                    finishing.raise();
+                    place.as_mut().map(Place::leave);
+                    return;
+                }
+                place.as_mut().map(Place::retake);
+                if let Some(job) = edge.pool.stall(finishing) {
+                    edge.returns.refuse(job);
+                }
+            })
     }
 
     fn write_timeout(&self) -> Duration {
@@ -98,24 +95,24 @@ impl Turn {
     /// # Errors
     /// The client has as many as it may.
     pub fn take_place(&mut self) -> Result<(), Refusal> {
-        let peer = self.connection.peer.ip();
-        self.place = self.edge.places.for_request(peer, &self.head)?;
+        let peer = self.job.connection.peer.ip();
+        self.place = self.edge.places.for_request(peer, &self.job.head)?;
         Ok(())
     }
 
     pub fn client_address(&self) -> IpAddr {
-        let peer = self.connection.peer.ip();
-        self.edge.places.client_address(peer, &self.head)
+        let peer = self.job.connection.peer.ip();
+        self.edge.places.client_address(peer, &self.job.head)
     }
 
     /// # Errors
     /// See [`Body::read`].
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
-        let expects_continue = self.head.expects_continue;
+        let expects_continue = self.job.head.expects_continue;
         let limits = &self.edge.limits;
         let body = self
             .body
-            .read(&mut self.connection, expects_continue, limits);
+            .read(&mut self.job.connection, expects_continue, limits);
         // Then it was this end that stopped reading.
         body.map_err(|error| match error {
             BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
@@ -130,10 +127,10 @@ impl Turn {
     /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
     /// already, and never waited for.
     pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
-        self.keep_alive = self.head.keep_alive
+        self.keep_alive = self.job.head.keep_alive
             && end != BodyEnd::Close
             && !self.edge.is_stopping()
-            && self.body.skip(&mut self.connection);
+            && self.body.skip(&mut self.job.connection);
         self.keep_alive
     }
 
@@ -141,7 +138,7 @@ impl Turn {
     pub fn send(&mut self, response: &Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
-        let asked = Asked::by(&self.head);
+        let asked = Asked::by(&self.job.head);
         let head = asked.encode_head(&response.head, end, keep_alive);
         let body = if asked.wants_body(response.head.status) {
             response.body.as_slice()
@@ -158,14 +155,19 @@ impl Turn {
         (written.saturating_sub(head.len()) as u64, whole)
     }
 
+    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.send(&refusal.into());
+    }
+
     /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Connection, Ending, Finishing) {
+    pub fn end(mut self) -> (Box<Job>, Ending, Finishing) {
         if self.answer == Answer::None {
-            self.send(&Refusal::PANIC.into());
+            self.refuse(Refusal::PANIC);
         }
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
-            Answer::Whole if self.body.is_read() && self.connection.buffer.is_empty() => {
+            Answer::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
                 Ending::Close
             }
             Answer::Whole => Ending::Discard,
@@ -173,12 +175,12 @@ impl Turn {
                 // To a client that reads until the end of the connection, a FIN would say that all is well. This sends
                 // a reset at once, whoever else still holds the socket (connect(2): AF_UNSPEC dissolves).
                 if end == BodyEnd::Close {
-                    let _ = connect_unspec(&*self.connection.socket);
+                    let _ = connect_unspec(&*self.job.connection.socket);
                 }
                 Ending::Close
             }
             Answer::None => Ending::Close,
         };
-        (self.connection, ending, self.finishing)
+        (self.job, ending, self.finishing)
     }
 }

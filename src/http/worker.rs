@@ -6,12 +6,10 @@ use std::{io, thread};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::connection::{Connection, Fill, poll_until};
+use super::connection::{Fill, poll_until};
 use super::edge::Edge;
-use super::exchange::Exchange;
 use super::finishing::Finishing;
-use super::handler::{Contained, contain};
-use super::head::Head;
+use super::handler::{Contained, caught, log_panic};
 use super::pool::{Job, Occupation};
 use super::returns::Lease;
 use super::turn::{Ending, Turn};
@@ -40,114 +38,119 @@ fn work(edge: &Arc<Edge>, handler: &Contained) {
     while let Some(current) = job {
         // The handler's panics are caught nearer to it. This one keeps the count of workers true if the edge itself
         // should be wrong; the connection ends with its lease.
-        let served = contain(format_args!("a worker"), || serve(edge, handler, current));
-        job = match served {
-            Some(Then::Do(next)) => Some(next),
-            Some(Then::Rest(from)) => edge.pool.next(from),
-            None => edge.pool.next(Occupation::Busy(edge.pool.finishing())),
+        job = match caught(|| serve(edge, handler, current)) {
+            Ok(Then::Do(next)) => Some(next),
+            Ok(Then::Rest(from)) => edge.pool.next(from),
+            Err(panic) => {
+                log_panic(format_args!("a worker"), &*panic);
+                edge.pool.next(Occupation::Busy(edge.pool.finishing()))
+            }
         };
     }
 }
 
 /// What a worker does when it has let go of a connection.
-#[allow(clippy::large_enum_variant)] // Lives on the stack, one at a time.
 enum Then {
-    Do(Job),
+    Do(Box<Job>),
     Rest(Occupation),
 }
 
 /// Answers the request, and those that follow it closely.
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn serve(edge: &Arc<Edge>, handler: &Contained, job: Job) -> Then {
+fn serve(edge: &Arc<Edge>, handler: &Contained, mut job: Box<Job>) -> Then {
     let lease = Lease::new(&job.connection, &edge.returns);
-    let Job {
-        mut connection,
-        mut head,
-        mut received,
-    } = job;
     loop {
-        let (answered, ending, finishing) = answer(edge, handler, connection, head, received);
-        connection = answered;
+        let (ending, finishing);
+        (job, ending, finishing) = answer(edge, handler, job);
         match ending {
             Ending::Keep => {}
             Ending::Close => return Then::Rest(Occupation::Busy(finishing)),
             Ending::Discard => {
-                lease.discard(connection);
+                lease.discard(job);
                 return Then::Rest(Occupation::Busy(finishing));
             }
         }
-        match linger(edge, &mut connection, finishing) {
-            Lingered::Next(next) => (head, received) = (next, Instant::now()),
-            Lingered::Leave(then) => {
-                lease.keep(connection);
-                return then;
-            }
+        if let Lingered::Leave(then) = linger(edge, &mut job, finishing) {
+            lease.keep(job);
+            return then;
         }
     }
 }
 
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn answer(
-    edge: &Arc<Edge>,
-    handler: &Contained,
-    connection: Connection,
-    head: Head,
-    received: Instant,
-) -> (Connection, Ending, Finishing) {
-    let mut turn = Turn::new(connection, head, received, Arc::clone(edge));
-    if let Some(response) = handler.instant(&turn.head) {
-        turn.send(&response);
-    } else if let Err(refusal) = turn.take_place() {
-        edge.counts.refused(refusal);
-        turn.send(&refusal.into());
-    } else {
-        handler.handle(Exchange::new(&mut turn));
+fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, Ending, Finishing) {
+    let mut turn = Turn::new(job, Arc::clone(edge));
+    if !answer_at_once(edge, handler, &mut turn) {
+        handler.handle(&mut turn);
     }
     turn.end()
 }
 
-#[allow(clippy::large_enum_variant)] // Lives on the stack, one at a time.
+/// Answers what needs no handler, or shall not have one.
+#[inline(never)] // a frame of its own keeps the stack of a waiting worker small
+fn answer_at_once(edge: &Edge, handler: &Contained, turn: &mut Turn) -> bool {
+    if let Some(response) = handler.instant(&turn.job.head) {
+        turn.send(&response);
+    } else if let Err(refusal) = turn.take_place() {
+        edge.counts.refused(refusal);
+        turn.refuse(refusal);
+    } else {
+        return false;
+    }
+    true
+}
+
 enum Lingered {
-    Next(Head),
+    /// The job has its next request.
+    Next,
     Leave(Then),
 }
 
 /// Waits a moment for the next request on the connection, while no other one waits for a worker. Whatever else comes
 /// (half a head, a bad one, the end) is left to the front, which is there for it.
 #[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn linger(edge: &Edge, connection: &mut Connection, finishing: Finishing) -> Lingered {
-    if let Some(job) = edge.pool.begin_linger(finishing) {
-        return Lingered::Leave(Then::Do(job));
+fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
+    let connection = &mut job.connection;
+    connection.was_open = false;
+    if let Some(other) = edge.pool.begin_linger(finishing) {
+        return Lingered::Leave(Then::Do(other));
     }
     let rest = || Lingered::Leave(Then::Rest(Occupation::Lingering));
     let until = Instant::now() + LINGER;
-    loop {
+    let length = loop {
         match connection.scan(&edge.limits) {
-            Ok(Some(_)) => break,
+            Ok(Some(length)) => break length,
             Ok(None) if connection.buffer.is_empty() => {}
             Ok(None) | Err(_) => return rest(),
         }
         let mut watched = [
-            PollFd::new(&*connection.socket, PollFlags::IN),
+            PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
             PollFd::from_borrowed_fd(edge.pool.wanted(), PollFlags::IN),
         ];
         if !poll_until(&mut watched, until).unwrap_or(false) {
             return rest();
         }
-        let [client, wanted] = watched.map(|watched| !watched.revents().is_empty());
-        if wanted && let Some(job) = edge.pool.wanted_elsewhere() {
-            return Lingered::Leave(Then::Do(job));
+        let [client, wanted] = watched.map(|watched| watched.revents());
+        if !wanted.is_empty()
+            && let Some(other) = edge.pool.wanted_elsewhere()
+        {
+            return Lingered::Leave(Then::Do(other));
         }
-        if client && connection.fill() != Fill::Bytes {
+        if client.is_empty() {
+            continue;
+        }
+        if connection.fill_head() != Fill::Bytes {
             return rest();
         }
+        connection.was_open = client == PollFlags::IN;
+    };
+    if let Some(other) = edge.pool.resume() {
+        return Lingered::Leave(Then::Do(other));
     }
-    if let Some(job) = edge.pool.resume() {
-        return Lingered::Leave(Then::Do(job));
-    }
-    match connection.next_head(&edge.limits) {
-        Ok(Some(head)) => Lingered::Next(head),
-        Ok(None) | Err(_) => {
+    match connection.take_head(length, &edge.limits) {
+        Ok(head) => {
+            (job.head, job.received) = (head, Instant::now());
+            Lingered::Next
+        }
+        Err(_) => {
             let busy = Occupation::Busy(edge.pool.finishing());
             Lingered::Leave(Then::Rest(busy))
         }

@@ -111,6 +111,9 @@ impl StepReport {
 
 /// How many steps besides the one that was reported last failed or were skipped.
 pub fn fallbacks(reports: &[StepReport]) -> usize {
+    if reports.len() < 2 {
+        return 0;
+    }
     let mut steps: Vec<usize> = reports.iter().map(|report| report.step_index).collect();
     steps.sort_unstable();
     steps.dedup();

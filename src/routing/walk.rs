@@ -189,6 +189,7 @@ impl Walk {
             ledger.succeed(Target::new(step, attempt.key), &attempt.ticket, told, now);
             let duration = now.saturating_duration_since(attempt.started);
             let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
+            self.reports.reserve_exact(1);
             self.reports.push(report);
         }
         Answered::new(self.route, self.reports, attempt)

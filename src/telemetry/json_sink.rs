@@ -4,17 +4,18 @@ use std::fmt::Display;
 use std::io::Write;
 
 use log::kv::{self, VisitSource, VisitValue};
-use log::{LevelFilter, Log, Metadata, Record};
-use serde::ser::{SerializeMap, Serializer as _};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{Config, SharedLogger};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::levels::Levels;
 use super::trace::current;
 
 /// Bytes of one string in a line; what is longer is cut.
 const LONGEST_VALUE: usize = 4096;
+
+/// Bytes of a request's line, with some to spare.
+const USUAL_LINE: usize = 512;
 
 /// Numbers of fields a line keeps.
 const MOST_FIELDS: usize = 64;
@@ -38,9 +39,7 @@ impl Log for JsonSink {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let Ok(line) = line(record, OffsetDateTime::now_utc()) else {
-            return;
-        };
+        let line = line(record, OffsetDateTime::now_utc());
         // A full or closed standard output must not end the service; there is nowhere to say so.
         let _ = std::io::stdout().lock().write_all(&line);
     }
@@ -64,27 +63,39 @@ impl SharedLogger for JsonSink {
     }
 }
 
-fn line(record: &Record<'_>, now: OffsetDateTime) -> serde_json::Result<Vec<u8>> {
-    let mut line = Vec::with_capacity(256);
-    let mut serializer = serde_json::Serializer::new(&mut line);
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("ts", &now.format(&Rfc3339).unwrap_or_default())?;
-    map.serialize_entry("level", &record.level().as_str().to_ascii_lowercase())?;
-    map.serialize_entry("target", record.target())?;
-    map.serialize_entry("msg", cut(&record.args().to_string()))?;
+fn line(record: &Record<'_>, now: OffsetDateTime) -> Vec<u8> {
+    let mut line = Vec::with_capacity(USUAL_LINE);
+    line.extend_from_slice(b"{\"ts\":\"");
+    put_time(&mut line, now);
+    line.push(b'"');
+    put_field(&mut line, "level", label(record.level()));
+    put_field(&mut line, "target", record.target());
+    match record.args().as_str() {
+        Some(message) => put_field(&mut line, "msg", cut(message)),
+        None => put_field(&mut line, "msg", cut(&record.args().to_string())),
+    }
     if let Some((trace, span)) = current::ids() {
-        map.serialize_entry("trace_id", &format_args!("{trace}"))?;
-        map.serialize_entry("span_id", &format_args!("{span}"))?;
+        put_field(&mut line, "trace_id", &trace.to_string());
+        put_field(&mut line, "span_id", &span.to_string());
     }
     let mut fields = Fields {
-        map: &mut map,
+        line: &mut line,
         left: MOST_FIELDS,
     };
     // An error here means a field could not be written; the line still says what it can.
     let _ = record.key_values().visit(&mut fields);
-    map.end()?;
-    line.push(b'\n');
-    Ok(line)
+    line.extend_from_slice(b"}\n");
+    line
+}
+
+fn label(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
 }
 
 /// The longest beginning of the text that is within the bound and whole characters.
@@ -93,77 +104,152 @@ fn cut(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-struct Fields<'a, M> {
-    map: &'a mut M,
+/// RFC 3339 in UTC, with as many digits of a second as are not zero.
+fn put_time(line: &mut Vec<u8>, time: OffsetDateTime) {
+    let year = u32::try_from(time.year()).unwrap_or_default();
+    put_digits(line, year, 4);
+    for (before, number) in [
+        (b'-', time.month().into()),
+        (b'-', time.day()),
+        (b'T', time.hour()),
+        (b':', time.minute()),
+        (b':', time.second()),
+    ] {
+        line.push(before);
+        put_digits(line, number.into(), 2);
+    }
+    if time.nanosecond() > 0 {
+        line.push(b'.');
+        put_digits(line, time.nanosecond(), 9);
+        while line.last() == Some(&b'0') {
+            line.pop();
+        }
+    }
+    line.push(b'Z');
+}
+
+fn put_digits(line: &mut Vec<u8>, number: u32, digits: usize) {
+    let start = line.len();
+    let mut left = number;
+    for _ in 0..digits {
+        line.push(b'0' + (left % 10) as u8);
+        left /= 10;
+    }
+    line.get_mut(start..).unwrap_or_default().reverse();
+}
+
+fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {
+    put_key(line, key);
+    put_text(line, text);
+}
+
+fn put_key(line: &mut Vec<u8>, key: &str) {
+    line.push(b',');
+    put_text(line, key);
+    line.push(b':');
+}
+
+/// A JSON string (RFC 8259 section 7). By hand, as a serializer took a fifteenth of all that a request costs.
+fn put_text(line: &mut Vec<u8>, text: &str) {
+    line.push(b'"');
+    let mut left = text.as_bytes();
+    while let Some(plain) = left.iter().position(needs_escape)
+        && let Some((plain, [byte, behind @ ..])) = left.split_at_checked(plain)
+    {
+        line.extend_from_slice(plain);
+        put_escaped(line, *byte);
+        left = behind;
+    }
+    line.extend_from_slice(left);
+    line.push(b'"');
+}
+
+fn needs_escape(byte: &u8) -> bool {
+    matches!(byte, 0..0x20 | b'"' | b'\\')
+}
+
+#[cold]
+fn put_escaped(line: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
+        b'\n' => line.extend_from_slice(b"\\n"),
+        b'\r' => line.extend_from_slice(b"\\r"),
+        b'\t' => line.extend_from_slice(b"\\t"),
+        0x08 => line.extend_from_slice(b"\\b"),
+        0x0c => line.extend_from_slice(b"\\f"),
+        _ => line.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+    }
+}
+
+struct Fields<'a> {
+    line: &'a mut Vec<u8>,
     left: usize,
 }
 
-impl<'kvs, M: SerializeMap> VisitSource<'kvs> for Fields<'_, M> {
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         if self.left == 0 {
             return Ok(());
         }
         self.left -= 1;
-        let mut field = Field {
-            map: self.map,
-            key: key.as_str(),
-        };
-        value.visit(&mut field)
+        put_key(self.line, key.as_str());
+        value.visit(&mut Value(self.line))
     }
 }
 
-struct Field<'a, M> {
-    map: &'a mut M,
-    key: &'a str,
-}
+/// The value behind a key.
+struct Value<'a>(&'a mut Vec<u8>);
 
-impl<M: SerializeMap> Field<'_, M> {
-    fn put(&mut self, value: &(impl serde::Serialize + ?Sized)) -> Result<(), kv::Error> {
-        self.map
-            .serialize_entry(self.key, value)
+impl Value<'_> {
+    fn put(&mut self, number: impl serde::Serialize) -> Result<(), kv::Error> {
+        serde_json::to_writer(&mut *self.0, &number)
             .map_err(|_| kv::Error::msg("a field could not be written"))
     }
 }
 
-impl<'v, M: SerializeMap> VisitValue<'v> for Field<'_, M> {
+impl<'v> VisitValue<'v> for Value<'_> {
     fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
-        self.put(cut(&(&value as &dyn Display).to_string()))
+        self.visit_str(&(&value as &dyn Display).to_string())
     }
 
     fn visit_null(&mut self) -> Result<(), kv::Error> {
-        self.put(&())
+        self.0.extend_from_slice(b"null");
+        Ok(())
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        self.put(&value)
+        self.put(value)
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
-        self.put(&value)
+        self.put(value)
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
-        self.put(&value)
+        self.put(value)
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
-        self.put(&value)
+        self.put(value)
     }
 
     fn visit_str(&mut self, value: &str) -> Result<(), kv::Error> {
-        self.put(cut(value))
+        put_text(self.0, cut(value));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use time::format_description::well_known::Rfc3339;
+
     use super::*;
 
     fn written(message: &str, fields: &[(&str, kv::Value<'_>)]) -> String {
         let record = |args: std::fmt::Arguments<'_>| {
             let mut builder = Record::builder();
             let builder = builder.args(args).target("ai_gateway").key_values(&fields);
-            line(&builder.build(), OffsetDateTime::UNIX_EPOCH).unwrap()
+            line(&builder.build(), OffsetDateTime::UNIX_EPOCH)
         };
         String::from_utf8(record(format_args!("{message}"))).unwrap()
     }
@@ -182,6 +268,38 @@ mod tests {
             "{\"ts\":\"1970-01-01T00:00:00Z\",\"level\":\"info\",\"target\":\"ai_gateway\",\"msg\":\"request\",\
              \"status\":200,\"stream\":true,\"route\":\"a \\\"b\\\"\\n\",\"tokens\":null}\n"
         );
+    }
+
+    /// What a client sends, in particular, must not end its string.
+    #[test]
+    fn strings_are_escaped_as_serde_does() {
+        let every: String = ('\0'..='\u{ff}')
+            .chain("\u{2028}ä\u{1f600}".chars())
+            .collect();
+        for text in ["", "plain", "\"", "a\\", "\n\n", &every] {
+            let mut line = Vec::new();
+            put_text(&mut line, text);
+            let line = String::from_utf8(line).unwrap();
+            assert_eq!(line, serde_json::to_string(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_rfc_3339_says() {
+        for nanoseconds in [
+            0,
+            1,
+            100_000_000,
+            951_782_400_123_456_789,
+            1_795_359_792_000_001_000,
+            253_402_300_799_999_999_999,
+        ] {
+            let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
+            let mut line = Vec::new();
+            put_time(&mut line, time);
+            let line = String::from_utf8(line).unwrap();
+            assert_eq!(line, time.format(&Rfc3339).unwrap());
+        }
     }
 
     #[test]

@@ -9,17 +9,17 @@ use super::*;
 use crate::config;
 use crate::http::connection::poll_until;
 
-fn job(id: usize) -> Job {
+fn job(id: usize) -> Box<Job> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    Job {
+    Box::new(Job {
         connection: Connection::new(id, TcpStream::connect(address).unwrap(), address),
         head: Head::parse(b"GET / HTTP/1.0\r\n\r\n", &config::Server::default()).unwrap(),
         received: Instant::now(),
-    }
+    })
 }
 
-fn id(job: Option<Job>) -> Option<usize> {
+fn id(job: Option<Box<Job>>) -> Option<usize> {
     job.map(|job| job.connection.id)
 }
 

@@ -131,6 +131,20 @@ fn a_client_that_half_closes_gets_its_answer() {
     }
 }
 
+/// The worker that waits for the next request sees its end come with it, and so needs no look of its own.
+#[test]
+fn a_client_that_half_closes_a_kept_connection_gets_its_answer() {
+    let server = Running::start(|_| {});
+    let mut client = server.connect();
+    client.get("/hold");
+    server.site.until(|gate| gate.held == 1);
+    client.get("/half");
+    client.end();
+    server.open_gate();
+    assert!(client.rest().ends_with("late"));
+    assert_eq!(server.site.gate.lock().unwrap().gone, [false]);
+}
+
 #[test]
 fn a_client_that_goes_while_it_waits_is_noticed() {
     let server = Running::start(|_| {});
