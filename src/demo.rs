@@ -228,7 +228,7 @@ fn print_events(answer: &str) {
     while let Some(Ok(item)) = decoder.next_item() {
         if let sse::Item::Event(event) = item {
             print(&format!("  data: {}\n", event.data));
-            summary_of.get_or_insert(event.data);
+            summary_of.get_or_insert(event.data.into_owned());
         }
     }
     print_summary(summary_of.as_deref().unwrap_or_default());

@@ -2,13 +2,16 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod raw;
+pub mod reader;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use serde::Deserializer as _;
 use serde::de::IgnoredAny;
+
+use self::reader::{Entries, Invalid, Key, Reader};
 
 /// The most members an object may have. A request has about forty; the bound keeps the index of an object of empty
 /// members below its text's own size.
@@ -24,8 +27,8 @@ pub struct Object<'a> {
     /// Where the text behind the opening brace begins.
     opened: u32,
     members: Vec<Member>,
-    /// By the place in `members`; `None` removes the member.
-    edits: BTreeMap<usize, Option<String>>,
+    /// New values of members, as JSON.
+    replaced: Vec<String>,
     /// Keys as text, values as JSON.
     appended: Vec<(String, String)>,
 }
@@ -37,6 +40,15 @@ struct Member {
     key_end: u32,
     value: u32,
     end: u32,
+    edit: Edit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edit {
+    Kept,
+    Removed,
+    /// By the one with this place in `replaced`.
+    Replaced(u32),
 }
 
 /// Why a text is no object to work with.
@@ -60,7 +72,16 @@ impl<'a> Object<'a> {
     /// Views `source` as an object without repeated keys: two readers of a repeated key may see different values.
     /// Keys are compared as text, `"mod\u0065l"` equals `"model"`. Takes O(n log n) in the number of members.
     pub fn parse(source: &'a str) -> Result<Self, ObjectError> {
-        let object = Self::parse_lenient(source)?;
+        Self::parse_with(source, &mut |_, value| value.value().map(drop))
+    }
+
+    /// Like [`Object::parse`]. `read` is called for every member and must read its value: it can look at what is in it
+    /// on the way.
+    pub fn parse_with(
+        source: &'a str,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<Self, ObjectError> {
+        let object = Self::view(source, read)?;
         match object.repeated_key() {
             Some(key) => Err(ObjectError::DuplicateKey(key)),
             None => Ok(object),
@@ -69,37 +90,54 @@ impl<'a> Object<'a> {
 
     /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
     pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
-        let text = source.trim_start_matches([' ', '\t', '\r', '\n']);
-        if !text.starts_with('{') {
-            serde_json::from_str::<IgnoredAny>(source)?;
-            return Err(ObjectError::NotAnObject);
-        }
-        u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
+        Self::view(source, &mut |_, value| value.value().map(drop))
+    }
 
-        let mut members = Vec::new();
-        let mut too_many = false;
-        raw::each_member(source, &mut |key, value| {
-            if members.len() < MAX_MEMBERS {
-                members.push(Member {
-                    key: offset(source, key),
-                    key_end: offset(source, key) + length(key),
-                    value: offset(source, value),
-                    end: offset(source, value) + length(value),
-                });
-            } else {
-                too_many = true;
-            }
-        })?;
-        if too_many {
-            return Err(ObjectError::TooLarge);
-        }
-        Ok(Self {
+    fn view(
+        source: &'a str,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<Self, ObjectError> {
+        u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
+        let mut object = Self {
             source,
-            opened: offset(source, text) + 1,
-            members,
-            edits: BTreeMap::new(),
+            opened: 0,
+            members: Vec::new(),
+            replaced: Vec::new(),
             appended: Vec::new(),
-        })
+        };
+        match object.read_members(read) {
+            Ok(()) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
+            Ok(()) => Ok(object),
+            Err(Invalid) => Err(ObjectError::of(source)),
+        }
+    }
+
+    fn read_members(
+        &mut self,
+        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let mut reader = Reader::new(self.source);
+        reader.peek();
+        self.opened = position(reader.at()) + 1;
+        let mut entries = Entries::default();
+        while let Some(key) = reader.key(&mut entries)? {
+            key.text().ok_or(Invalid)?;
+            let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
+            reader.peek();
+            let value = reader.at();
+            read(key, &mut reader)?;
+            // One more tells that there are too many.
+            if self.members.len() <= MAX_MEMBERS {
+                self.members.push(Member {
+                    key: position(key_end - key.raw().len()),
+                    key_end: position(key_end),
+                    value: position(value),
+                    end: position(reader.at()),
+                    edit: Edit::Kept,
+                });
+            }
+        }
+        reader.end()
     }
 
     /// The raw JSON of a member as it would be written: the replacement, if there is one.
@@ -107,11 +145,10 @@ impl<'a> Object<'a> {
         if let Some((_, value)) = self.appended.iter().find(|(name, _)| name == key) {
             return Some(value);
         }
-        let place = self.find(key)?;
-        match self.edits.get(&place) {
-            Some(edit) => edit.as_deref(),
-            None => self.members.get(place).map(|member| self.value(*member)),
-        }
+        let mut from_last = self.members.iter().rev();
+        from_last
+            .find(|member| member.has_key(self.source, key))
+            .and_then(|member| self.written(*member))
     }
 
     /// The text of a member that is a string (without lone surrogates).
@@ -133,11 +170,17 @@ impl<'a> Object<'a> {
             *value = json;
             return;
         }
-        let places = self.places(key);
-        match places.split_last() {
-            Some((last, others)) => {
-                self.edits.extend(others.iter().map(|place| (*place, None)));
-                self.edits.insert(*last, Some(json));
+        let mut last = None;
+        for member in &mut self.members {
+            if member.has_key(self.source, key) {
+                member.edit = Edit::Removed;
+                last = Some(member);
+            }
+        }
+        match last {
+            Some(member) => {
+                member.edit = Edit::Replaced(position(self.replaced.len()));
+                self.replaced.push(json);
             }
             None => self.appended.push((key.to_owned(), json)),
         }
@@ -147,8 +190,10 @@ impl<'a> Object<'a> {
     pub fn remove(&mut self, key: &str) -> bool {
         let was_there = self.get(key).is_some();
         self.appended.retain(|(name, _)| name != key);
-        for place in self.places(key) {
-            self.edits.insert(place, None);
+        for member in &mut self.members {
+            if member.has_key(self.source, key) {
+                member.edit = Edit::Removed;
+            }
         }
         was_there
     }
@@ -160,7 +205,7 @@ impl<'a> Object<'a> {
 
     /// Whether [`Object::to_json`] differs from the source.
     pub fn is_edited(&self) -> bool {
-        !self.edits.is_empty() || !self.appended.is_empty()
+        !self.appended.is_empty() || self.members.iter().any(|member| member.edit != Edit::Kept)
     }
 
     /// The object with its edits; all between them byte for byte as it came, white space around the braces included.
@@ -173,7 +218,7 @@ impl<'a> Object<'a> {
         let is_empty = self.write_members(&mut out);
         self.write_appended(&mut out, is_empty);
         let end = self.members.last().map_or(self.opened, |last| last.end);
-        out.push_str(self.slice(end, length(self.source)));
+        out.push_str(self.slice(end, position(self.source.len())));
         out
     }
 
@@ -182,8 +227,7 @@ impl<'a> Object<'a> {
         let mut is_first = true;
         let mut before = self.opened;
         for (place, member) in self.members.iter().enumerate() {
-            let edit = self.edits.get(&place);
-            if edit != Some(&None) {
+            if let Some(json) = self.written(*member) {
                 if is_first && place > 0 {
                     // The comma belonged to a removed member; the white space of the first place stays.
                     let first_key = self.members.first().map_or(before, |first| first.key);
@@ -192,10 +236,7 @@ impl<'a> Object<'a> {
                 } else {
                     out.push_str(self.slice(before, member.value));
                 }
-                match edit {
-                    Some(Some(json)) => out.push_str(json),
-                    _ => out.push_str(self.value(*member)),
-                }
+                out.push_str(json);
                 is_first = false;
             }
             before = member.end;
@@ -208,7 +249,7 @@ impl<'a> Object<'a> {
             if !is_first {
                 out.push(',');
             }
-            out.push_str(&raw::quoted(key));
+            raw::push_quoted(out, key);
             out.push(':');
             out.push_str(json);
             is_first = false;
@@ -217,7 +258,7 @@ impl<'a> Object<'a> {
 
     /// About how many bytes the edits add.
     fn added(&self) -> usize {
-        let replaced = self.edits.values().flatten().map(String::len);
+        let replaced = self.replaced.iter().map(String::len);
         let appended = self.appended.iter().map(|(key, json)| {
             let quotes_colon_comma = 4;
             key.len() + json.len() + quotes_colon_comma
@@ -225,20 +266,13 @@ impl<'a> Object<'a> {
         replaced.chain(appended).sum()
     }
 
-    /// The last member with this key.
-    fn find(&self, key: &str) -> Option<usize> {
-        self.members
-            .iter()
-            .rposition(|member| raw::is_key(self.key(*member), key))
-    }
-
-    fn places(&self, key: &str) -> Vec<usize> {
-        self.members
-            .iter()
-            .enumerate()
-            .filter(|(_, member)| raw::is_key(self.key(**member), key))
-            .map(|(place, _)| place)
-            .collect()
+    /// The value as it is to be written; `None` of a removed member.
+    fn written(&self, member: Member) -> Option<&str> {
+        match member.edit {
+            Edit::Kept => Some(self.value(member)),
+            Edit::Removed => None,
+            Edit::Replaced(place) => self.replaced.get(place as usize).map(String::as_str),
+        }
     }
 
     fn repeated_key(&self) -> Option<String> {
@@ -263,19 +297,45 @@ impl<'a> Object<'a> {
     }
 
     fn slice(&self, from: u32, to: u32) -> &'a str {
-        self.source
-            .get(from as usize..to as usize)
-            .unwrap_or_default()
+        slice(self.source, from, to)
     }
 }
 
-/// Where a part of a text of at most 4 GiB begins.
-fn offset(source: &str, part: &str) -> u32 {
-    u32::try_from(raw::offset(source, part)).unwrap_or(u32::MAX)
+impl Member {
+    fn has_key(self, source: &str, key: &str) -> bool {
+        raw::is_key(slice(source, self.key, self.key_end), key)
+    }
 }
 
-fn length(text: &str) -> u32 {
-    u32::try_from(text.len()).unwrap_or(u32::MAX)
+/// A part of a text, by its [`position`]s.
+pub(crate) fn slice(source: &str, from: u32, to: u32) -> &str {
+    source.get(from as usize..to as usize).unwrap_or_default()
+}
+
+/// A place in a text of at most 4 GiB.
+pub(crate) fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl ObjectError {
+    /// Why [`Reader`] does not take this text for an object.
+    #[cold]
+    pub fn of(source: &str) -> Self {
+        let is_object = source
+            .trim_start_matches([' ', '\t', '\r', '\n'])
+            .starts_with('{');
+        let mut reader = serde_json::Deserializer::from_str(source);
+        let read = if is_object {
+            // Not as any value: then keys would not be read as text.
+            reader.deserialize_map(IgnoredAny)
+        } else {
+            reader.deserialize_ignored_any(IgnoredAny)
+        };
+        match read.and_then(|_| reader.end()) {
+            Err(error) => error.into(),
+            Ok(()) => Self::NotAnObject,
+        }
+    }
 }
 
 impl From<serde_json::Error> for ObjectError {

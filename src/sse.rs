@@ -1,6 +1,7 @@
 //! Server-sent events, as the WHATWG HTML standard defines them (section 9.2, "Server-sent events"): an incremental
 //! decoder for what providers send, and the encoder for what clients get.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A buffer that has grown above this for one large event is given back when it is empty.
@@ -11,10 +12,13 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Takes bytes in pieces of any size and gives the same items for every split of the same bytes.
 ///
 /// Time and memory are linear in the input: every byte is searched once, and moved a bounded number of times on average.
+/// An event that arrives whole, with one data line as almost all have, is not copied at all.
 #[derive(Debug)]
 pub struct Decoder {
     max_event_bytes: usize,
     buffer: Vec<u8>,
+    /// Bytes of the buffer that have come; behind them is room for more.
+    filled: usize,
     /// Bytes of the buffer that belong to lines already read.
     read: usize,
     /// Bytes of the buffer known to hold no further line end.
@@ -22,27 +26,46 @@ pub struct Decoder {
     /// The last line ended with CR: an LF that follows is part of the same line end.
     after_cr: bool,
     at_start: bool,
-    /// The data lines of the event under way, joined by LF; `None` before the first.
-    data: Option<Vec<u8>>,
+    data: Data,
     name: Option<String>,
     failed: bool,
 }
 
+/// The data lines of the event under way.
+#[derive(Debug, Default)]
+enum Data {
+    #[default]
+    None,
+    /// One, from here to there in the buffer.
+    Line(usize, usize),
+    /// Joined by LF.
+    Joined(Vec<u8>),
+}
+
 /// What a stream is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    Event(Event),
+pub enum Item<'d> {
+    Event(Event<'d>),
     /// A line that begins with a colon, without that colon: a sign of life.
-    Comment(String),
+    Comment(Cow<'d, str>),
 }
 
 /// An event with at least one data line. Others do not exist for a client, says the standard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'d> {
     /// The last `event:` line; an empty one counts as none.
     pub name: Option<String>,
     /// The data lines joined by LF; invalid UTF-8 is replaced by U+FFFD.
-    pub data: String,
+    pub data: Cow<'d, str>,
+}
+
+impl Event<'_> {
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            name: self.name,
+            data: Cow::Owned(self.data.into_owned()),
+        }
+    }
 }
 
 /// An event, or a line outside of one, is longer than the decoder's bound.
@@ -57,11 +80,12 @@ impl Decoder {
         Self {
             max_event_bytes,
             buffer: Vec::new(),
+            filled: 0,
             read: 0,
             searched: 0,
             after_cr: false,
             at_start: true,
-            data: None,
+            data: Data::None,
             name: None,
             failed: false,
         }
@@ -71,15 +95,36 @@ impl Decoder {
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.failed {
             self.drop_read_bytes();
+            self.buffer.truncate(self.filled);
             self.buffer.extend_from_slice(bytes);
+            self.filled = self.buffer.len();
         }
     }
 
+    /// Like [`Decoder::push`], but `read` puts at most `most` bytes where they are to be, and tells how many.
+    pub fn fill<E>(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        self.drop_read_bytes();
+        let end = self.filled.saturating_add(most);
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
+        let count = read(room)?.min(most);
+        if !self.failed {
+            self.filled += count;
+        }
+        Ok(count)
+    }
+
     /// The next complete item; `None` when more bytes are needed. After [`TooLarge`] there are none any more.
-    pub fn next_item(&mut self) -> Option<Result<Item, TooLarge>> {
+    pub fn next_item(&mut self) -> Option<Result<Item<'_>, TooLarge>> {
         loop {
             let Some((from, to)) = self.next_line() else {
-                let unfinished = self.buffer.get(self.read..).unwrap_or_default();
+                let unfinished = self.slice(self.read, self.filled);
                 // A mark of which only the first bytes are there is no text yet.
                 let text = if self.at_start && BYTE_ORDER_MARK.starts_with(unfinished) {
                     &[]
@@ -89,28 +134,43 @@ impl Decoder {
                 let length = text.len() + self.held();
                 return (length > self.max_event_bytes).then(|| Err(self.fail()));
             };
-            let line = self.buffer.get(from..to).unwrap_or_default();
-            if line.len() + self.held() > self.max_event_bytes {
+            if to - from + self.held() > self.max_event_bytes {
                 return Some(Err(self.fail()));
             }
-            if let Some(item) = read_line(line, &mut self.data, &mut self.name) {
-                return Some(Ok(item));
+            if from == to {
+                if let Some((name, data)) = self.end_event() {
+                    let data = match data {
+                        Data::Joined(data) => Cow::Owned(owned_text(data)),
+                        Data::Line(from, to) => text(self.slice(from, to)),
+                        Data::None => Cow::Borrowed(""),
+                    };
+                    return Some(Ok(Item::Event(Event { name, data })));
+                }
+            } else if self.buffer.get(from) == Some(&b':') {
+                return Some(Ok(Item::Comment(text(self.slice(from + 1, to)))));
+            } else {
+                self.read_line(from, to);
             }
         }
     }
 
     /// Ends the input, when [`Decoder::next_item`] has given `None`. An event whose blank line is missing counts:
     /// the standard drops it, but some servers close right after their last data line.
-    pub fn finish(&mut self) -> Option<Event> {
+    pub fn finish(&mut self) -> Option<Event<'static>> {
         if self.failed {
             return None;
         }
-        let line = self.buffer.split_off(self.read.min(self.buffer.len()));
-        let line = strip_bom(&line, self.at_start);
-        if !line.is_empty() {
-            read_line(line, &mut self.data, &mut self.name);
-        }
-        let event = take_event(&mut self.data, &mut self.name);
+        let unfinished = self.slice(self.read, self.filled);
+        let from = self.filled - strip_bom(unfinished, self.at_start).len();
+        self.read_line(from, self.filled);
+        let event = self.end_event().map(|(name, data)| Event {
+            name,
+            data: Cow::Owned(match data {
+                Data::Joined(data) => owned_text(data),
+                Data::Line(from, to) => text(self.slice(from, to)).into_owned(),
+                Data::None => String::new(),
+            }),
+        });
         *self = Self::new(self.max_event_bytes);
         event
     }
@@ -118,31 +178,71 @@ impl Decoder {
     /// Where the next complete line stands in the buffer, its end left out.
     fn next_line(&mut self) -> Option<(usize, usize)> {
         if self.after_cr {
-            let next = *self.buffer.get(self.read)?;
+            let next = *self.slice(self.read, self.filled).first()?;
             self.after_cr = false;
             if next == b'\n' {
                 self.read += 1;
                 self.searched = self.read;
             }
         }
-        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
-        let Some(length) = unsearched.iter().position(|b| matches!(b, b'\r' | b'\n')) else {
-            self.searched = self.buffer.len();
+        let Some(length) = line_end(self.slice(self.searched, self.filled)) else {
+            self.searched = self.filled;
             return None;
         };
         let (from, to) = (self.read, self.searched + length);
         self.after_cr = self.buffer.get(to) == Some(&b'\r');
         self.read = to + 1;
         self.searched = self.read;
-        let line = self.buffer.get(from..to).unwrap_or_default();
+        let line = self.slice(from, to);
         let bom = line.len() - strip_bom(line, self.at_start).len();
         self.at_start = false;
         Some((from + bom, to))
     }
 
+    /// Takes one line of the buffer into the event under way.
+    fn read_line(&mut self, from: usize, to: usize) {
+        let line = self.buffer.get(from..to).unwrap_or_default();
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let field = halves.next().unwrap_or_default();
+        let value = halves.next().unwrap_or_default();
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match field {
+            b"data" => {
+                self.data = match std::mem::take(&mut self.data) {
+                    Data::None => Data::Line(to - value.len(), to),
+                    Data::Line(from, to) => {
+                        let first = self.buffer.get(from..to).unwrap_or_default();
+                        Data::Joined([first, b"\n", value].concat())
+                    }
+                    Data::Joined(mut data) => {
+                        data.push(b'\n');
+                        data.extend_from_slice(value);
+                        Data::Joined(data)
+                    }
+                }
+            }
+            b"event" => self.name = Some(text(value).into_owned()),
+            // `id` and `retry` serve reconnecting, which a chat completion cannot do.
+            _ => {}
+        }
+    }
+
+    fn end_event(&mut self) -> Option<(Option<String>, Data)> {
+        let name = self.name.take().filter(|name| !name.is_empty());
+        match std::mem::take(&mut self.data) {
+            Data::None => None,
+            data => Some((name, data)),
+        }
+    }
+
     /// Bytes of the event under way.
     fn held(&self) -> usize {
-        self.data.as_ref().map_or(0, Vec::len) + self.name.as_ref().map_or(0, String::len)
+        let data = match &self.data {
+            Data::None => 0,
+            Data::Line(from, to) => to - from,
+            Data::Joined(data) => data.len(),
+        };
+        data + self.name.as_ref().map_or(0, String::len)
     }
 
     fn fail(&mut self) -> TooLarge {
@@ -155,47 +255,53 @@ impl Decoder {
 
     /// When all items were taken out, the unread bytes came with the last push: moving them to the front stays linear.
     fn drop_read_bytes(&mut self) {
-        self.buffer.drain(..self.read);
-        self.searched -= self.read;
-        self.read = 0;
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_CAPACITY {
+        if let Data::Line(from, to) = self.data {
+            self.data = Data::Joined(self.slice(from, to).to_vec());
+        }
+        if self.read > 0 {
+            self.buffer.copy_within(self.read..self.filled, 0);
+            self.filled -= self.read;
+            self.searched -= self.read;
+            self.read = 0;
+        }
+        if self.filled == 0 && self.buffer.capacity() > KEPT_CAPACITY {
             self.buffer = Vec::new();
         }
     }
+
+    fn slice(&self, from: usize, to: usize) -> &[u8] {
+        self.buffer.get(from..to).unwrap_or_default()
+    }
 }
 
-/// Takes one line into the event under way. Gives the event that a blank line ends, or a comment.
-fn read_line(line: &[u8], data: &mut Option<Vec<u8>>, name: &mut Option<String>) -> Option<Item> {
-    if line.is_empty() {
-        return take_event(data, name).map(Item::Event);
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
-    let mut halves = line.splitn(2, |byte| *byte == b':');
-    let field = halves.next().unwrap_or_default();
-    let value = halves.next().unwrap_or_default();
-    if field.is_empty() {
-        return Some(Item::Comment(String::from_utf8_lossy(value).into_owned()));
-    }
-    let value = value.strip_prefix(b" ").unwrap_or(value);
-    match field {
-        b"data" => match data {
-            Some(data) => {
-                data.push(b'\n');
-                data.extend_from_slice(value);
-            }
-            None => *data = Some(value.to_vec()),
-        },
-        b"event" => *name = Some(String::from_utf8_lossy(value).into_owned()),
-        // `id` and `retry` serve reconnecting, which a chat completion cannot do.
-        _ => {}
-    }
-    None
 }
 
-fn take_event(data: &mut Option<Vec<u8>>, name: &mut Option<String>) -> Option<Event> {
-    let name = name.take().filter(|name| !name.is_empty());
-    let data = String::from_utf8(data.take()?)
-        .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned());
-    Some(Event { name, data })
+fn owned_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+}
+
+/// Where the first CR or LF stands, looked for in eight bytes at a time.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut count = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (cr, lf) = (word ^ (ONES * 0x0d), word ^ (ONES * 0x0a));
+        let found = (cr.wrapping_sub(ONES) & !cr | lf.wrapping_sub(ONES) & !lf) & (ONES * 0x80);
+        if found != 0 {
+            return Some(count + (found.trailing_zeros() / 8) as usize);
+        }
+        count += 8;
+    }
+    let at = tail.iter().position(|b| matches!(b, b'\r' | b'\n'))?;
+    Some(count + at)
 }
 
 fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
@@ -206,16 +312,16 @@ fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
 }
 
 /// Appends an event: one `data: ` line per line of `data`, and the blank line.
-pub fn encode(out: &mut Vec<u8>, data: &str) {
+pub fn encode(out: &mut String, data: &str) {
     let mut rest = data;
     loop {
-        let (line, end) = match rest.find(['\r', '\n']) {
+        let (line, end) = match line_end(rest.as_bytes()) {
             Some(at) => rest.split_at(at),
             None => (rest, ""),
         };
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
         if end.is_empty() {
             break;
         }
@@ -224,7 +330,22 @@ pub fn encode(out: &mut Vec<u8>, data: &str) {
             .or_else(|| end.strip_prefix(['\r', '\n']))
             .unwrap_or_default();
     }
-    out.push(b'\n');
+    out.push('\n');
+}
+
+/// Like [`encode`], with data that `write` appends: what has no line ends, as most, is written once.
+pub fn encode_with(out: &mut String, write: impl FnOnce(&mut String)) {
+    let begin = out.len();
+    out.push_str("data: ");
+    let from = out.len();
+    write(out);
+    if line_end(out.as_bytes().get(from..).unwrap_or_default()).is_some() {
+        let data = out.split_off(from);
+        out.truncate(begin);
+        encode(out, &data);
+    } else {
+        out.push_str("\n\n");
+    }
 }
 
 impl fmt::Display for TooLarge {

@@ -1,30 +1,55 @@
-//! How many instructions one plain request takes: the same on a busy machine and on a quiet one.
+//! How many instructions one plain request takes, and one event of a stream: the same on a busy machine and on a quiet
+//! one.
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::load::{End, Load};
 use crate::servers::{self, Directory, Setup, request};
+use crate::streams::Streams;
 use crate::upstream;
 
 const FEW: u64 = 200;
 const MANY: u64 = 1200;
+/// Events, of one stream.
+const SHORT: u32 = 50;
+const LONG: u32 = 550;
 
 /// Large copies by moves of vectors: glibc makes them with one instruction that valgrind counts once for every byte.
 const WITHOUT_REP: &str = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824:\
                            glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
-/// What is exported meanwhile, and the variables that say so besides the collector's address. What the exporting
-/// threads do counts as well.
-const EXPORTS: [(&str, Option<&[&str]>); 3] = [
-    ("nothing exported", None),
-    (
-        "logs exported",
-        Some(&["OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none"]),
-    ),
-    ("traces, logs and metrics exported", Some(&[])),
+/// What a gateway exports meanwhile. The exporting threads count as well.
+struct Export {
+    name: &'static str,
+    /// Of its profiles.
+    suffix: &'static str,
+    to_collector: bool,
+    variables: &'static [&'static str],
+}
+
+const EXPORTS: [Export; 3] = [
+    Export {
+        name: "nothing exported",
+        suffix: "",
+        to_collector: false,
+        variables: &["OTEL_SDK_DISABLED=true"],
+    },
+    Export {
+        name: "logs exported",
+        suffix: "-logs",
+        to_collector: true,
+        variables: &["OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none"],
+    },
+    Export {
+        name: "traces, logs and metrics exported",
+        suffix: "-all",
+        to_collector: true,
+        variables: &[],
+    },
 ];
 
 /// `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`.
@@ -34,60 +59,81 @@ pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
         binary,
         directory: directory.path(),
         upstream: upstream::start()?,
-        streams: &[],
+        streams: &[SHORT, LONG],
         more_routes: 0,
     };
     let profiles = profiles.unwrap_or(directory.path());
     println!("instructions of one plain request, in user mode, on one connection:");
     let mut alone = None;
-    for (number, (name, export)) in EXPORTS.into_iter().enumerate() {
-        let suffix = ["", "-logs", "-all"].get(number).copied().unwrap_or("");
-        let environment = environment(&setup, export);
-        let profile = |requests| profiles.join(format!("callgrind-{requests}{suffix}"));
-        let few = instructions(&setup, &environment, &profile(FEW), FEW)?;
-        let many = instructions(&setup, &environment, &profile(MANY), MANY)?;
+    for export in &EXPORTS {
+        let few = of_requests(&setup, profiles, export, FEW)?;
+        let many = of_requests(&setup, profiles, export, MANY)?;
         // What start and end take is in both.
         let each = many.saturating_sub(few) / (MANY - FEW);
-        let alone = *alone.get_or_insert(each);
-        let ratio = each as f64 / alone as f64;
-        println!(
-            "{name:<34} {each:>8}  {ratio:.3}  ({FEW} requests: {few}, {MANY} requests: {many})"
-        );
+        let ratio = each as f64 / *alone.get_or_insert(each) as f64;
+        println!("{:<34}{each:>8}  {ratio:.3}", export.name);
+        println!("  ({FEW} requests: {few}, {MANY} requests: {many})");
     }
+    let short = of_stream(&setup, profiles, SHORT)?;
+    let long = of_stream(&setup, profiles, LONG)?;
+    let each = long.saturating_sub(short) / u64::from(LONG - SHORT);
+    println!("instructions of one event of a stream: {each}");
+    println!("({SHORT} events: {short}, {LONG} events: {long}; each arrives alone)");
     Ok(())
 }
 
-/// Assignments for `env`. What the caller's own environment exports does not count.
-fn environment(setup: &Setup<'_>, export: Option<&[&str]>) -> Vec<String> {
-    let Some(variables) = export else {
-        return vec!["OTEL_SDK_DISABLED=true".to_owned()];
-    };
-    let endpoint = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}/otlp", setup.upstream);
-    let variables = variables.iter().map(|&variable| variable.to_owned());
-    std::iter::once(endpoint).chain(variables).collect()
-}
-
-fn instructions(
+fn of_requests(
     setup: &Setup<'_>,
-    environment: &[String],
-    file: &Path,
+    profiles: &Path,
+    export: &Export,
     requests: u64,
 ) -> io::Result<u64> {
+    let file = profiles.join(format!("callgrind-{requests}{}", export.suffix));
+    instructions(setup, export, &file, &|address| {
+        let load = Load {
+            address,
+            request: &request("", "plain", 300, false),
+            connections: 1,
+            end: End::Answers(requests),
+        };
+        Ok(load.run()?.answers == requests)
+    })
+}
+
+fn of_stream(setup: &Setup<'_>, profiles: &Path, events: u32) -> io::Result<u64> {
+    let file = profiles.join(format!("callgrind-stream-{events}"));
+    let [nothing, ..] = &EXPORTS;
+    instructions(setup, nothing, &file, &|address| {
+        let streams = Streams {
+            address,
+            request: &request("", &format!("stream-{events}"), 300, true),
+            count: 1,
+            begin_within: Duration::ZERO,
+            events,
+        };
+        Ok(streams.run()?.errors == 0)
+    })
+}
+
+/// What the gateway executes from its start to its end while `run` has it at work, and tells whether all was answered.
+fn instructions(
+    setup: &Setup<'_>,
+    export: &Export,
+    file: &Path,
+    run: &dyn Fn(SocketAddr) -> io::Result<bool>,
+) -> io::Result<u64> {
     let out = format!("--callgrind-out-file={}", file.display());
-    let mut wrapper = vec!["env".to_owned(), WITHOUT_REP.to_owned()];
-    wrapper.extend_from_slice(environment);
-    wrapper.extend(["valgrind", "--tool=callgrind", &out].map(str::to_owned));
+    let collector = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}/otlp", setup.upstream);
+    let mut wrapper = vec!["env", WITHOUT_REP];
+    wrapper.extend(export.to_collector.then_some(collector.as_str()));
+    wrapper.extend(export.variables);
+    wrapper.extend(["valgrind", "--tool=callgrind", &out]);
+    let wrapper: Vec<String> = wrapper.into_iter().map(str::to_owned).collect();
     let gateway = servers::gateway(setup, &wrapper)?;
-    let load = Load {
-        address: gateway.address,
-        request: &request("", "plain", 300, false),
-        connections: 1,
-        end: End::Answers(requests),
-    };
-    let outcome = load.run()?;
+    let is_whole = run(gateway.address)?;
     gateway.process.stop(Duration::from_secs(60))?;
-    if outcome.answers != requests {
-        return Err(io::Error::other("not every request was answered"));
+    if !is_whole {
+        return Err(io::Error::other("not everything was answered"));
     }
     let profile = fs::read_to_string(file)?;
     // The callgrind format: a line `totals: N`, older versions `summary: N`.

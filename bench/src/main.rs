@@ -26,8 +26,8 @@ usage: ./ops.sh bench [--quick]       the criteria beside nginx, about 4 minutes
        ./ops.sh bench --memory        of these only memory, start and a crowd that waits
        ./ops.sh bench --growth        a table of what more connections, routes, bytes and streams cost
        ./ops.sh bench --soak          memory over a million requests and 100,000 connections
-       ./ops.sh bench --instructions  instructions of one plain request, by valgrind, without and with
-                                      an export of telemetry;
+       ./ops.sh bench --instructions  instructions of one plain request, also while telemetry is
+                                      exported, and of one event, by valgrind;
                                       with a directory behind it its profiles are kept there
        ./ops.sh bench --readers       criterion benches of the readers of bytes
 ";

@@ -1,10 +1,15 @@
-//! A body is edited without a change to anything else in it, and never into something that other parsers read
-//! differently.
+//! Whatever serde_json takes for JSON is taken for JSON, and nothing else. A body is edited without a change to anything
+//! else in it, and never into something that other parsers read differently.
 
 #![no_main]
 
 use ai_gateway::json::Object;
+use ai_gateway::json::reader::{Entries, Invalid, Reader};
+use ai_gateway::openai::answer::Answer;
+use ai_gateway::openai::chunk::{Chunk, ChunkKind};
 use libfuzzer_sys::fuzz_target;
+use serde::Deserializer as _;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 const MARK: &str = r#"{"fuzz": [1e400, "\u0000"]}"#;
@@ -14,7 +19,9 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let (key, source) = text.split_once('\n').unwrap_or(("model", text));
+    check_reader(source);
     check_lenient(source, key);
+    check_marks(source);
     let Ok(object) = Object::parse(source) else {
         return;
     };
@@ -49,6 +56,64 @@ fuzz_target!(|input: &[u8]| {
     let json = removed.to_json();
     assert_eq!(Object::parse(&json).unwrap().get(key), Some("7"));
 });
+
+fn check_reader(source: &str) {
+    let is_json = serde_json::from_str::<IgnoredAny>(source).is_ok();
+    for depth in [0, 1, 4] {
+        let mut reader = Reader::new(source);
+        let read = descend(&mut reader, depth).and_then(|()| reader.end());
+        assert_eq!(read.is_ok(), is_json);
+    }
+    let mut theirs = serde_json::Deserializer::from_str(source);
+    let theirs = theirs
+        .deserialize_map(IgnoredAny)
+        .and_then(|_| theirs.end());
+    assert_eq!(Object::parse_lenient(source).is_ok(), theirs.is_ok());
+}
+
+/// Reads one value by going down as far as `depth`.
+fn descend(reader: &mut Reader<'_>, depth: usize) -> Result<(), Invalid> {
+    let mut entries = Entries::default();
+    match reader.peek() {
+        Some(b'{') if depth > 0 => {
+            while reader.key(&mut entries)?.is_some() {
+                descend(reader, depth - 1)?;
+            }
+        }
+        Some(b'[') if depth > 0 => {
+            while reader.item(&mut entries)? {
+                descend(reader, depth - 1)?;
+            }
+        }
+        _ => drop(reader.value()?),
+    }
+    Ok(())
+}
+
+/// Answers and chunks are marked as editing their objects would mark them.
+fn check_marks(source: &str) {
+    for (model, summary) in [
+        (Some("a\"b"), Some("[7]")),
+        (None, Some("7")),
+        (Some("m"), None),
+    ] {
+        let mut object = Object::parse_lenient(source).ok();
+        if let Some(object) = &mut object {
+            model.map(|model| object.set("model", Value::from(model).to_string()));
+            summary.map(|summary| object.set("routing_summary", summary.to_owned()));
+        }
+        let expected = object.map(|object| object.to_json());
+        let chunk = Chunk::inspect(source);
+        if let ChunkKind::Content | ChunkKind::Prelude = chunk.kind {
+            let mut written = String::new();
+            chunk.write(&mut written, source, model, summary);
+            assert_eq!(Some(&written), expected.as_ref());
+        }
+        if let (Ok(answer), Some(summary)) = (Answer::read(source.to_owned()), summary) {
+            assert_eq!(Some(&answer.marked(model, summary)), expected.as_ref());
+        }
+    }
+}
 
 /// The view has the members that serde_json's own reading has, of repeated ones the last.
 fn check_lenient(source: &str, key: &str) {

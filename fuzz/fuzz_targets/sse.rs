@@ -3,7 +3,9 @@
 
 #![no_main]
 
-use ai_gateway::sse::{Decoder, Event, Item, TooLarge, encode};
+use std::io::Read;
+
+use ai_gateway::sse::{Decoder, Event, Item, TooLarge, encode, encode_with};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -16,31 +18,52 @@ fuzz_target!(|input: &[u8]| {
         let whole = decode(stream, stream.len().max(1), max_event_bytes);
         assert_eq!(whole, decode(stream, step, max_event_bytes));
         assert_eq!(whole, decode(stream, 1, max_event_bytes));
+        assert_eq!(whole, decode_filled(stream, step, max_event_bytes));
         for event in events(&whole) {
             assert!(event.data.len() <= max_event_bytes.saturating_mul(3));
         }
     }
     let decoded = decode(stream, step, usize::MAX);
-    let decoded: Vec<&Event> = events(&decoded).collect();
+    let decoded: Vec<&Event<'_>> = events(&decoded).collect();
     let model = model(stream);
     assert!(decoded.iter().copied().eq(&model));
     decoded.iter().for_each(|event| survives_encoding(event));
 });
 
-type Decoded = Vec<Result<Item, TooLarge>>;
+type Decoded = Vec<Result<Item<'static>, TooLarge>>;
 
 fn decode(stream: &[u8], step: usize, max_event_bytes: usize) -> Decoded {
     let mut decoder = Decoder::new(max_event_bytes);
     let mut items = Vec::new();
     for piece in stream.chunks(step) {
         decoder.push(piece);
-        items.extend(std::iter::from_fn(|| decoder.next_item()));
+        take_all(&mut decoder, &mut items);
     }
     items.extend(decoder.finish().map(|event| Ok(Item::Event(event))));
     items
 }
 
-fn events(items: &Decoded) -> impl Iterator<Item = &Event> {
+/// The same, read into the decoder's own buffer.
+fn decode_filled(mut stream: &[u8], step: usize, max_event_bytes: usize) -> Decoded {
+    let mut decoder = Decoder::new(max_event_bytes);
+    let mut items = Vec::new();
+    while decoder.fill(step, |room| stream.read(room)).unwrap() > 0 {
+        take_all(&mut decoder, &mut items);
+    }
+    items.extend(decoder.finish().map(|event| Ok(Item::Event(event))));
+    items
+}
+
+fn take_all(decoder: &mut Decoder, items: &mut Decoded) {
+    while let Some(item) = decoder.next_item() {
+        items.push(item.map(|item| match item {
+            Item::Event(event) => Item::Event(event.into_owned()),
+            Item::Comment(text) => Item::Comment(text.into_owned().into()),
+        }));
+    }
+}
+
+fn events(items: &Decoded) -> impl Iterator<Item = &Event<'static>> {
     items.iter().filter_map(|item| match item {
         Ok(Item::Event(event)) => Some(event),
         _ => None,
@@ -48,7 +71,7 @@ fn events(items: &Decoded) -> impl Iterator<Item = &Event> {
 }
 
 /// The events of a whole stream, by the WHATWG HTML standard section 9.2.6; one without its blank line counts.
-fn model(stream: &[u8]) -> Vec<Event> {
+fn model(stream: &[u8]) -> Vec<Event<'static>> {
     let stream = stream.strip_prefix("\u{feff}".as_bytes()).unwrap_or(stream);
     let mut bytes = stream.to_vec();
     // CRLF, CR and LF end a line alike.
@@ -69,7 +92,9 @@ fn model(stream: &[u8]) -> Vec<Event> {
             if !data.is_empty() {
                 events.push(Event {
                     name: (!name.is_empty()).then(|| name.clone()),
-                    data: String::from_utf8_lossy(&data.join(&b'\n')).into_owned(),
+                    data: String::from_utf8_lossy(&data.join(&b'\n'))
+                        .into_owned()
+                        .into(),
                 });
             }
             data.clear();
@@ -91,10 +116,13 @@ fn model(stream: &[u8]) -> Vec<Event> {
 }
 
 /// What the gateway sends on is read by the client as what the provider sent.
-fn survives_encoding(event: &Event) {
-    let mut encoded = Vec::new();
+fn survives_encoding(event: &Event<'_>) {
+    let mut encoded = String::new();
     encode(&mut encoded, &event.data);
-    let again = decode(&encoded, encoded.len(), usize::MAX);
-    let data: Vec<&str> = events(&again).map(|event| event.data.as_str()).collect();
-    assert_eq!(data, [event.data.as_str()]);
+    let again = decode(encoded.as_bytes(), encoded.len(), usize::MAX);
+    let data: Vec<&str> = events(&again).map(|event| &*event.data).collect();
+    assert_eq!(data, [&*event.data]);
+    let mut written = String::new();
+    encode_with(&mut written, |out| out.push_str(&event.data));
+    assert_eq!(written, encoded);
 }

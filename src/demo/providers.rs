@@ -69,15 +69,15 @@ fn stream(exchange: Exchange<'_>, text: &str) {
             "id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": 0, "model": "echo-1",
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
         });
-        let mut bytes = Vec::new();
-        sse::encode(&mut bytes, &chunk.to_string());
-        if stream.write(&bytes).is_err() {
+        let mut event = String::new();
+        sse::encode(&mut event, &chunk.to_string());
+        if stream.write(event.as_bytes()).is_err() {
             return;
         }
     }
-    let mut bytes = Vec::new();
-    sse::encode(&mut bytes, "[DONE]");
-    if stream.write(&bytes).is_ok() {
+    let mut event = String::new();
+    sse::encode(&mut event, "[DONE]");
+    if stream.write(event.as_bytes()).is_ok() {
         stream.finish();
     }
 }

@@ -1,12 +1,12 @@
 //! One attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::config::Step;
-use crate::json::raw;
-use crate::openai::answer::{Answer, Usage};
+use crate::openai::answer::Answer;
 use crate::openai::assemble::Assembler;
 use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends};
 use crate::openai::provider_error::{ProviderError, error_of};
@@ -46,7 +46,7 @@ pub struct Success {
 /// An answer the client can have.
 pub enum Reached {
     /// A whole `chat.completion` object.
-    Whole { text: String, usage: Option<Usage> },
+    Whole(Answer),
     /// A stream whose first content has arrived.
     Stream(Box<Opened>),
 }
@@ -129,15 +129,13 @@ impl Call<'_> {
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
     fn whole(&self, head: &Head, body: Body, max_answer: usize) -> Result<Reached, Failure> {
         let body = self.read_all(body, max_answer)?;
-        let text = if is_event_stream(head) || body.starts_with("data:") {
+        let answer = if is_event_stream(head) || body.starts_with("data:") {
             assemble(head, &body)?
         } else {
-            body
+            Answer::read(body).map_err(|flaw| failure_of_flaw(head, flaw))?
         };
-        let Answer { usage } =
-            Answer::inspect(&text).map_err(|flaw| failure_of_flaw(head, flaw))?;
-        note_model(&text);
-        Ok(Reached::Whole { text, usage })
+        note_model(|| answer.model());
+        Ok(Reached::Whole(answer))
     }
 
     /// A stream up to its first content; a plain answer is turned into one.
@@ -150,8 +148,8 @@ impl Call<'_> {
             if body.starts_with("data:") {
                 Events::of_text(&body)
             } else {
-                Answer::inspect(&body).map_err(|flaw| failure_of_flaw(head, flaw))?;
-                let chunks = unfold(&body).map_err(|flaw| failure_of_flaw(head, flaw))?;
+                let chunks = Answer::read(body).and_then(|answer| unfold(&answer));
+                let chunks = chunks.map_err(|flaw| failure_of_flaw(head, flaw))?;
                 Events::ready(chunks.iter().map(String::as_str).chain([DONE]))
             }
         };
@@ -183,9 +181,9 @@ impl Call<'_> {
 }
 
 /// The model that answered, as the answer or a chunk of it says.
-pub fn note_model(object: &str) {
+pub fn note_model<'a>(model: impl FnOnce() -> Option<Cow<'a, str>>) {
     if current::is_recorded()
-        && let Some(model) = raw::member(object, "model").and_then(raw::text)
+        && let Some(model) = model()
     {
         current::model(&model);
     }
@@ -226,7 +224,7 @@ fn is_event_stream(head: &Head) -> bool {
 }
 
 /// One object from a stream that is all there.
-fn assemble(head: &Head, body: &str) -> Result<String, Failure> {
+fn assemble(head: &Head, body: &str) -> Result<Answer, Failure> {
     let flawed = |flaw| failure_of_flaw(head, flaw);
     let mut assembler = Assembler::new();
     let (mut ends, mut done) = (Ends::default(), false);
@@ -236,9 +234,9 @@ fn assemble(head: &Head, body: &str) -> Result<String, Failure> {
         done |= chunk.kind == ChunkKind::Done;
         assembler.push(&data).map_err(flawed)?;
     }
-    let object = assembler.finish().map_err(flawed)?;
+    let answer = assembler.finish().map_err(flawed)?;
     if done || ends.are_all_there() {
-        Ok(object)
+        Ok(answer)
     } else {
         Err(cut())
     }

@@ -7,7 +7,7 @@ use log::Level;
 
 use crate::config::{self, ResponseModel, Route, Step};
 use crate::http::{Exchange, Response, ResponseHead};
-use crate::openai::answer::{Usage, rewrite};
+use crate::openai::answer::Usage;
 use crate::openai::error::Code;
 use crate::openai::request::ChatRequest;
 use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
@@ -108,19 +108,20 @@ fn serve(
         routing_summary: &routing_summary,
     };
     let content_type = match served.reached {
-        Reached::Whole { .. } => "application/json",
+        Reached::Whole(_) => "application/json",
         Reached::Stream(_) => "text/event-stream",
     };
     let head = ResponseHead::new(200, content_type)
         .with("X-Routed-Via", via)
         .with("X-Fallback-Count", fallbacks.to_string());
     match served.reached {
-        Reached::Whole { text, usage } => {
+        Reached::Whole(answer) => {
+            let usage = answer.usage;
             journal.used(answered.step_index(), usage);
             journal.attempt_answered(answered.step_index(), answered.started().elapsed());
-            log_excerpt("answer body", &journal, gateway, &text);
-            let body = rewrite(&text, marks.model, marks.routing_summary);
-            show_answer(gateway, || Some(text));
+            log_excerpt("answer body", &journal, gateway, answer.text());
+            let body = answer.marked(marks.model, marks.routing_summary);
+            show_answer(gateway, || Some(answer.into_text()));
             current::event("commit", Vec::new);
             end_span(served.span, usage);
             reply::finish(exchange, journal, Response::new(head, body));

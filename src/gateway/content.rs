@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::json::raw;
+use crate::openai::answer::Answer;
 use crate::openai::assemble::Assembler;
 
 /// Bytes of one text, and of all of them.
@@ -36,7 +37,7 @@ impl Transcript {
 
     /// What was kept, as one answer.
     pub fn answer(self) -> Option<String> {
-        self.assembler.finish().ok()
+        self.assembler.finish().ok().map(Answer::into_text)
     }
 }
 

@@ -40,12 +40,12 @@ impl Events {
 
     /// Events that are all there already.
     pub fn ready<'a>(data: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut bytes = Vec::new();
+        let mut bytes = String::new();
         for data in data {
             encode(&mut bytes, data);
         }
         let mut decoder = Decoder::new(usize::MAX);
-        decoder.push(&bytes);
+        decoder.push(bytes.as_bytes());
         Self {
             decoder,
             body: None,
@@ -57,7 +57,7 @@ impl Events {
     ///
     /// # Errors
     /// When an event is larger than this gateway holds.
-    pub fn next_here(&mut self) -> Result<Option<Item>, TooLarge> {
+    pub fn next_here(&mut self) -> Result<Option<Item<'_>>, TooLarge> {
         self.decoder.next_item().transpose()
     }
 
@@ -69,22 +69,22 @@ impl Events {
         if self.finished {
             return Ok(false);
         }
-        let mut buffer = [0; READ_SIZE];
         let read = match &mut self.body {
-            Some(body) => body.read(&mut buffer, deadline)?,
+            Some(body) => self
+                .decoder
+                .fill(READ_SIZE, |room| body.read(room, deadline))?,
             None => 0,
         };
         if read > 0 {
-            self.decoder.push(buffer.get(..read).unwrap_or_default());
             return Ok(true);
         }
         self.finished = true;
         let Some(last) = self.decoder.finish() else {
             return Ok(false);
         };
-        let mut bytes = Vec::new();
+        let mut bytes = String::new();
         encode(&mut bytes, &last.data);
-        self.decoder.push(&bytes);
+        self.decoder.push(bytes.as_bytes());
         Ok(true)
     }
 }
@@ -96,9 +96,11 @@ pub fn data_of(text: &str) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || {
         loop {
             match decoder.next_item() {
-                Some(Ok(Item::Event(event))) => return Some(event.data),
+                Some(Ok(Item::Event(event))) => return Some(event.data.into_owned()),
                 Some(Ok(Item::Comment(_))) => {}
-                Some(Err(_)) | None => return decoder.finish().map(|event| event.data),
+                Some(Err(_)) | None => {
+                    return decoder.finish().map(|event| event.data.into_owned());
+                }
             }
         }
     })

@@ -23,7 +23,7 @@ const MOST_HELD_BYTES: usize = 256 * 1024;
 /// A stream whose first content has arrived.
 pub struct Opened {
     /// What was held back, with the first content last.
-    pub held: Vec<Event>,
+    pub held: Vec<Event<'static>>,
     pub events: Events,
 }
 
@@ -45,8 +45,8 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             ends.add(chunk.ends);
             match chunk.kind {
                 ChunkKind::Content => {
-                    note_model(&event.data);
-                    held.events.push(event);
+                    note_model(|| chunk.model(&event.data));
+                    held.events.push(event.into_owned());
                     return Ok(Opened {
                         held: held.events,
                         events,
@@ -84,16 +84,16 @@ fn nothing_said() -> Failure {
 
 #[derive(Default)]
 struct Held {
-    events: Vec<Event>,
+    events: Vec<Event<'static>>,
     bytes: usize,
 }
 
 impl Held {
-    fn hold(&mut self, event: Event) {
+    fn hold(&mut self, event: Event<'_>) {
         let bytes = self.bytes.saturating_add(event.data.len());
         if self.events.len() < MOST_HELD && bytes <= MOST_HELD_BYTES {
             self.bytes = bytes;
-            self.events.push(event);
+            self.events.push(event.into_owned());
         }
     }
 }

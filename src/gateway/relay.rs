@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::http::{Gone, Stream};
-use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends, Usage, rewrite};
+use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends, Usage};
 use crate::openai::error::{Code, ErrorBody, type_of};
 use crate::routing::{Class, Failure};
 use crate::secret::Redactor;
-use crate::sse::{Event, Item, encode};
+use crate::sse::{Event, Item, encode, encode_with};
 
 use super::content::Transcript;
 use super::events::Events;
@@ -55,7 +55,7 @@ pub fn relay(
         ends: Ends::default(),
         usage: None,
         transcript,
-        out: Vec::new(),
+        out: String::new(),
     };
     let failure = relay.run(held, &mut events, stall).err();
     let Relay {
@@ -82,9 +82,9 @@ pub fn relay(
             } else {
                 error_event(failure, redactor)
             };
-            let mut out = Vec::new();
+            let mut out = String::new();
             encode(&mut out, &event);
-            if stream.write(&out).is_ok() {
+            if stream.write(out.as_bytes()).is_ok() {
                 stream.finish();
             }
         }
@@ -107,7 +107,7 @@ struct Relay<'a, 'c> {
     usage: Option<Usage>,
     transcript: Option<Transcript>,
     /// Events of one read, written at once.
-    out: Vec<u8>,
+    out: String,
 }
 
 /// Whether more is to come.
@@ -120,7 +120,7 @@ enum Next {
 impl Relay<'_, '_> {
     fn run(
         &mut self,
-        held: Vec<Event>,
+        held: Vec<Event<'static>>,
         events: &mut Events,
         stall: Duration,
     ) -> Result<(), Failure> {
@@ -150,7 +150,7 @@ impl Relay<'_, '_> {
                 .map_err(|error| Failure::new(Class::BadResponse, &error.to_string()))?;
             match item {
                 None => return Ok(Next::More),
-                Some(Item::Comment(_)) => self.out.extend_from_slice(b":\n\n"),
+                Some(Item::Comment(_)) => self.out.push_str(":\n\n"),
                 Some(Item::Event(event)) => {
                     if self.take(event)? == Next::Done {
                         return Ok(Next::Done);
@@ -160,27 +160,26 @@ impl Relay<'_, '_> {
         }
     }
 
-    fn take(&mut self, event: Event) -> Result<Next, Failure> {
+    fn take(&mut self, event: Event<'_>) -> Result<Next, Failure> {
         let chunk = Chunk::inspect(&event.data);
         self.ends.add(chunk.ends);
         self.usage = chunk.usage.or(self.usage);
         if let Some(transcript) = &mut self.transcript {
             transcript.push(&event.data);
         }
-        match chunk.kind {
+        match &chunk.kind {
             ChunkKind::Content | ChunkKind::Prelude => {
                 let summary = std::mem::take(&mut self.first).then_some(self.marks.routing_summary);
-                encode(
-                    &mut self.out,
-                    &rewrite(&event.data, self.marks.model, summary),
-                );
+                encode_with(&mut self.out, |out| {
+                    chunk.write(out, &event.data, self.marks.model, summary);
+                });
                 Ok(Next::More)
             }
             ChunkKind::Done => {
                 encode(&mut self.out, DONE);
                 Ok(Next::Done)
             }
-            ChunkKind::Error(said) => Err(failure_of_late_error(&said)),
+            ChunkKind::Error(said) => Err(failure_of_late_error(said)),
             ChunkKind::NotJson(_) => Err(Failure::new(
                 Class::BadResponse,
                 "an event of the stream is not JSON",
@@ -201,7 +200,7 @@ impl Relay<'_, '_> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = self.stream.write(&self.out);
+        let written = self.stream.write(self.out.as_bytes());
         self.out.clear();
         written.map_err(|Gone| Failure::new(Class::Cancelled, "the client is gone"))
     }

@@ -1,31 +1,34 @@
-//! Views on one raw JSON value. Nothing is copied unless a string holds escapes, and nothing recurses: however deep a
-//! value is nested, `RawValue` walks it with a stack of its own on the heap.
+//! Views on one raw JSON value. Nothing is copied unless a string holds escapes, and nothing recurses.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Deserializer, Error};
+use super::reader::{Entries, Invalid, Reader, plain};
 
 /// Calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in order and
 /// repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
 pub fn each_member<'a>(
     json: &'a str,
     visit: &mut dyn FnMut(&'a str, &'a str),
-) -> Result<(), Error> {
-    let mut deserializer = Deserializer::from_str(json);
-    deserializer.deserialize_map(Members { visit })?;
-    deserializer.end()
+) -> Result<(), Invalid> {
+    let mut reader = Reader::new(json);
+    let mut object = Entries::default();
+    while let Some(key) = reader.key(&mut object)? {
+        // A key that has no spelling as text cannot be compared.
+        key.text().ok_or(Invalid)?;
+        visit(key.raw(), reader.value()?);
+    }
+    reader.end()
 }
 
 /// Calls `visit` with the raw text of every item. Fails if `json` is not one JSON array, possibly after some items
 /// were visited.
-pub fn each_item<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str)) -> Result<(), Error> {
-    let mut deserializer = Deserializer::from_str(json);
-    deserializer.deserialize_seq(Items { visit })?;
-    deserializer.end()
+pub fn each_item<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str)) -> Result<(), Invalid> {
+    let mut reader = Reader::new(json);
+    let mut array = Entries::default();
+    while reader.item(&mut array)? {
+        visit(reader.value()?);
+    }
+    reader.end()
 }
 
 /// The raw value of a member; of several with this key the last, as most parsers read it. `None` too if `json` is not
@@ -45,32 +48,28 @@ pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
 pub fn map_members(
     json: &str,
     change: &mut dyn FnMut(&str, &str) -> Option<String>,
-) -> Result<String, Error> {
-    let mut members = Vec::new();
-    each_member(json, &mut |key, value| members.push((key, value)))?;
-    let values = members.iter().map(|(_, value)| *value);
-    let mut keys = members.iter().map(|(key, _)| *key);
-    Ok(splice(json, values, &mut |value| {
-        change(keys.next().unwrap_or_default(), value)
-    }))
+) -> Result<String, Invalid> {
+    let mut splice = Splice::new(json);
+    each_member(json, &mut |key, value| {
+        splice.replace(value, change(key, value));
+    })?;
+    Ok(splice.finish())
 }
 
 /// The array with some items replaced; all else stays byte for byte.
 pub fn map_items(
     json: &str,
     change: &mut dyn FnMut(&str) -> Option<String>,
-) -> Result<String, Error> {
-    let mut items = Vec::new();
-    each_item(json, &mut |item| items.push(item))?;
-    Ok(splice(json, items.into_iter(), change))
+) -> Result<String, Invalid> {
+    let mut splice = Splice::new(json);
+    each_item(json, &mut |item| splice.replace(item, change(item)))?;
+    Ok(splice.finish())
 }
 
 /// Whether a raw key, quotes included, spells `key`, be it with escapes.
 pub fn is_key(raw_key: &str, key: &str) -> bool {
-    match inside(raw_key) {
-        Some(plain) if !plain.contains('\\') => plain == key,
-        _ => text(raw_key).is_some_and(|decoded| decoded == key),
-    }
+    // An escape is longer than what it stands for.
+    raw_key.len() >= key.len() + 2 && text(raw_key).is_some_and(|decoded| decoded == key)
 }
 
 /// The text of a JSON string. `None` for other values, and for lone surrogates, which no Rust string can hold.
@@ -88,7 +87,10 @@ pub fn text(raw: &str) -> Option<Cow<'_, str>> {
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
 /// was split between them.
 pub fn inside(raw: &str) -> Option<&str> {
-    raw.strip_prefix('"')?.strip_suffix('"')
+    match raw.as_bytes() {
+        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
+        _ => None,
+    }
 }
 
 /// A whole number that is not negative; `None` for other values.
@@ -115,8 +117,21 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
 
 /// `text` as a JSON string, with its quotes.
 pub fn quoted(text: &str) -> String {
-    // A string always serializes; the empty one is for the type checker.
-    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+    let mut out = String::with_capacity(text.len() + 2);
+    push_quoted(&mut out, text);
+    out
+}
+
+/// Appends `text` as a JSON string, with its quotes.
+pub fn push_quoted(out: &mut String, text: &str) {
+    if plain(text.as_bytes()) == text.len() {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        // A string always serializes; the empty one is for the type checker.
+        out.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
+    }
 }
 
 /// Where `part`, a slice of `source`, begins in it.
@@ -124,65 +139,37 @@ pub(super) fn offset(source: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
 }
 
-/// `source` with those of its `parts` replaced that `change` gives a replacement for.
-fn splice<'a>(
-    source: &str,
-    parts: impl Iterator<Item = &'a str>,
-    change: &mut dyn FnMut(&str) -> Option<String>,
-) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut copied = 0;
-    for part in parts {
-        if let Some(changed) = change(part) {
-            let at = offset(source, part);
-            out.push_str(source.get(copied..at).unwrap_or_default());
-            out.push_str(&changed);
-            copied = at + part.len();
+/// A text under construction from another one, some of whose parts are replaced.
+struct Splice<'a> {
+    source: &'a str,
+    copied: usize,
+    out: String,
+}
+
+impl<'a> Splice<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            copied: 0,
+            out: String::with_capacity(source.len()),
         }
     }
-    out.push_str(source.get(copied..).unwrap_or_default());
-    out
-}
 
-struct Members<'v, 'a> {
-    visit: &'v mut dyn FnMut(&'a str, &'a str),
-}
-
-impl<'a> Visitor<'a> for Members<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<&RawValue>()? {
-            // RawValue takes the escapes of a key unread; a key that has no spelling as text cannot be compared.
-            if text(key.get()).is_none() {
-                return Err(A::Error::custom("lone surrogate in a key"));
-            }
-            (self.visit)(key.get(), map.next_value::<&RawValue>()?.get());
+    /// `part` is a slice of the source behind all that were replaced before.
+    fn replace(&mut self, part: &'a str, by: Option<String>) {
+        if let Some(by) = by {
+            let at = offset(self.source, part);
+            let kept = self.source.get(self.copied..at).unwrap_or_default();
+            self.out.push_str(kept);
+            self.out.push_str(&by);
+            self.copied = at + part.len();
         }
-        Ok(())
-    }
-}
-
-struct Items<'v, 'a> {
-    visit: &'v mut dyn FnMut(&'a str),
-}
-
-impl<'a> Visitor<'a> for Items<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<&RawValue>()? {
-            (self.visit)(item.get());
-        }
-        Ok(())
+    fn finish(mut self) -> String {
+        let kept = self.source.get(self.copied..).unwrap_or_default();
+        self.out.push_str(kept);
+        self.out
     }
 }
 

@@ -1,17 +1,20 @@
 //! A provider's whole answer: is it one, and the members the gateway writes into it.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use super::choice::{Choices, rewrite as rewrite_members};
 use super::provider_error::{ProviderError, error_in, error_of};
-use crate::json::{Object, ObjectError};
+use super::view::{Places, View};
+use crate::json::{ObjectError, raw};
 
 pub use super::choice::Usage;
 
 /// A whole answer that a client can be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    text: String,
+    places: Places,
     pub usage: Option<Usage>,
 }
 
@@ -31,37 +34,59 @@ pub enum Flaw {
 
 impl Answer {
     /// Judges a body. Repeated keys are forgiven, the last one counts.
-    pub fn inspect(body: &str) -> Result<Self, Flaw> {
-        let object = Object::parse_lenient(body).map_err(|error| match error {
-            ObjectError::NotAnObject => match error_of(body) {
-                Some(error) => Flaw::ErrorObject(error),
-                None => Flaw::NotAnObject,
-            },
-            other => Flaw::NotJson(other.to_string()),
-        })?;
-        if let Some(error) = object.get("error").and_then(error_in) {
-            return Err(Flaw::ErrorObject(error));
-        }
-        let choices = Choices::judge(object.get("choices").unwrap_or_default(), "message");
-        if let Some(error) = choices.error {
-            return Err(Flaw::ErrorObject(error));
-        }
-        if choices.count == 0 {
-            return Err(error_of(body).map_or(Flaw::NoChoices, Flaw::ErrorObject));
-        }
-        if !choices.has_content {
-            return Err(Flaw::EmptyContent);
-        }
+    pub fn read(text: String) -> Result<Self, Flaw> {
+        let (places, usage) = judge(&text)?;
         Ok(Self {
-            usage: object.get("usage").and_then(Usage::read),
+            text,
+            places,
+            usage,
         })
+    }
+
+    /// As the provider wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The `model`, if it says one.
+    pub fn model(&self) -> Option<Cow<'_, str>> {
+        self.places.model(&self.text).and_then(raw::text)
+    }
+
+    /// The answer with its `model` replaced (if one is given) and `routing_summary`, raw JSON, added before the closing
+    /// brace; all else byte for byte.
+    pub fn marked(&self, model: Option<&str>, routing_summary: &str) -> String {
+        let added = routing_summary.len() + model.map_or(0, str::len) + NAMES;
+        let mut out = String::with_capacity(self.text.len() + added);
+        self.places
+            .write(&mut out, &self.text, model, Some(routing_summary));
+        out
     }
 }
 
-/// The answer with its `model` replaced (if one is given) and `routing_summary`, raw JSON, added before the closing
-/// brace; all else byte for byte.
-pub fn rewrite(body: &str, model: Option<&str>, routing_summary: &str) -> Vec<u8> {
-    rewrite_members(body, model, Some(routing_summary)).into_bytes()
+/// About what the names of both members take, with quotes, colons and commas.
+const NAMES: usize = 32;
+
+fn judge(body: &str) -> Result<(Places, Option<Usage>), Flaw> {
+    let view = View::read(body, "message").map_err(|error| match error {
+        ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
+        other => Flaw::NotJson(other.to_string()),
+    })?;
+    let choices = view.choices.unwrap_or_default();
+    if let Some(error) = view.error.and_then(error_in).or(choices.error) {
+        return Err(Flaw::ErrorObject(error));
+    }
+    if choices.count == 0 {
+        return Err(error_of(body).map_or(Flaw::NoChoices, Flaw::ErrorObject));
+    }
+    if !choices.has_content {
+        return Err(Flaw::EmptyContent);
+    }
+    Ok((view.places, view.usage))
 }
 
 impl fmt::Display for Flaw {
@@ -83,6 +108,10 @@ impl Error for Flaw {}
 mod tests {
     use super::*;
 
+    fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
+        Answer::read(body.to_owned()).map(|answer| answer.usage)
+    }
+
     fn with_message(message: &str) -> String {
         format!(r#"{{"choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]}}"#)
     }
@@ -102,14 +131,14 @@ mod tests {
             r#"{"content":null,"audio":{"id":"a"}}"#,
             r#"{"content":"","images":[{"type":"image_url"}]}"#,
         ] {
-            let answer = Answer::inspect(&with_message(message));
-            assert_eq!(answer, Ok(Answer { usage: None }), "{message}");
+            let answer = inspect(&with_message(message));
+            assert_eq!(answer, Ok(None), "{message}");
         }
-        Answer::inspect(
+        inspect(
             r#"{"error":null,"choices":[{"message":{"content":""}},{"message":{"content":"x"}}]}"#,
         )
         .unwrap();
-        Answer::inspect(r#"{"choices":[],"choices":[{"message":{"content":"x"}}]}"#).unwrap();
+        inspect(r#"{"choices":[],"choices":[{"message":{"content":"x"}}]}"#).unwrap();
     }
 
     #[test]
@@ -124,7 +153,7 @@ mod tests {
             r#"{"content":[{"type":"text","text":""}]}"#,
             r#"{"content":"","tool_calls":[],"refusal":null,"reasoning":"","audio":null,"function_call":{}}"#,
         ] {
-            let answer = Answer::inspect(&with_message(message));
+            let answer = inspect(&with_message(message));
             assert_eq!(answer, Err(Flaw::EmptyContent), "{message}");
         }
         for body in [
@@ -133,7 +162,7 @@ mod tests {
             r#"{"choices":null}"#,
             r#"{"choices":{"a":1},"error":null}"#,
         ] {
-            assert_eq!(Answer::inspect(body), Err(Flaw::NoChoices), "{body}");
+            assert_eq!(inspect(body), Err(Flaw::NoChoices), "{body}");
         }
     }
 
@@ -146,7 +175,7 @@ mod tests {
             r#"[{"error":{"code":429,"message":"slow down"}}]"#,
             r#"{"object":"error","code":429,"message":"slow down"}"#,
         ] {
-            match Answer::inspect(body) {
+            match inspect(body) {
                 Err(Flaw::ErrorObject(error)) => {
                     assert_eq!(error.message, "slow down", "{body}");
                     assert_eq!(error.status(), Some(429), "{body}");
@@ -155,20 +184,14 @@ mod tests {
             }
         }
         let broken_off = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"error"}]}"#;
-        assert!(matches!(
-            Answer::inspect(broken_off),
-            Err(Flaw::ErrorObject(_))
-        ));
+        assert!(matches!(inspect(broken_off), Err(Flaw::ErrorObject(_))));
     }
 
     #[test]
     fn what_is_no_json_object_is_told_apart() {
-        assert_eq!(Answer::inspect("[]"), Err(Flaw::NotAnObject));
+        assert_eq!(inspect("[]"), Err(Flaw::NotAnObject));
         for body in ["", "<html>", r#"{"choices":[{"message":{"content":"tru"#] {
-            assert!(
-                matches!(Answer::inspect(body), Err(Flaw::NotJson(_))),
-                "{body}"
-            );
+            assert!(matches!(inspect(body), Err(Flaw::NotJson(_))), "{body}");
         }
     }
 
@@ -177,7 +200,7 @@ mod tests {
         let body = |usage: &str| {
             format!(r#"{{"choices":[{{"message":{{"content":"x"}}}}],"usage":{usage}}}"#)
         };
-        let usage = |text: &str| Answer::inspect(&body(text)).unwrap().usage;
+        let usage = |text: &str| inspect(&body(text)).unwrap();
         let counted = Usage {
             prompt_tokens: Some(3),
             completion_tokens: None,
@@ -192,18 +215,38 @@ mod tests {
 
     #[test]
     fn rewriting_touches_two_members_only() {
-        let body =
-            "{ \"id\":\"1\" , \"model\" : \"up\", \"n\":9007199254740993,\"choices\":[]\n}\n";
-        let written = rewrite(body, Some("dynamic/\"x\""), r#"{"a":1}"#);
+        let marked = |body: &str, model: Option<&str>, summary: &str| {
+            let answer = Answer::read(body.to_owned()).unwrap();
+            assert_eq!(answer.text(), body);
+            answer.marked(model, summary)
+        };
+        let body = "{ \"id\":\"1\" , \"model\" : \"up\", \"n\":9007199254740993,\"choices\":[{\"message\":{\"content\":1,\"refusal\":\"x\"}}]\n}\n";
         assert_eq!(
-            String::from_utf8(written).unwrap(),
-            "{ \"id\":\"1\" , \"model\" : \"dynamic/\\\"x\\\"\", \"n\":9007199254740993,\"choices\":[],\"routing_summary\":{\"a\":1}\n}\n"
+            marked(body, Some("dynamic/\"x\""), r#"{"a":1}"#),
+            body.replace("\"up\"", "\"dynamic/\\\"x\\\"\"")
+                .replace("\n}\n", ",\"routing_summary\":{\"a\":1}\n}\n")
         );
-        let written = rewrite(
-            r#"{"model":"a","model":"b","routing_summary":0}"#,
-            None,
-            "1",
+        let rest = r#""choices":[{"message":{"content":"x"}}],"routing_summary":"#;
+        assert_eq!(
+            marked(
+                &format!(r#"{{"model":"a","model":"b",{rest}0}}"#),
+                None,
+                "1"
+            ),
+            format!(r#"{{"model":"a","model":"b",{rest}1}}"#)
         );
-        assert_eq!(written, br#"{"model":"a","model":"b","routing_summary":1}"#);
+    }
+
+    #[test]
+    fn the_model_is_the_one_that_the_answer_names() {
+        let model = |member: &str| {
+            let choices = r#""choices":[{"message":{"content":"x"}}]"#;
+            let answer = Answer::read(format!("{{{member}{choices}}}")).unwrap();
+            answer.model().map(Cow::into_owned)
+        };
+        assert_eq!(model(r#""model":"\u006d", "#), Some("m".to_owned()));
+        assert_eq!(model(r#""model":"a","model":"b","#), Some("b".to_owned()));
+        assert_eq!(model(r#""model":7,"#), None);
+        assert_eq!(model(""), None);
     }
 }

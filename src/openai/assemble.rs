@@ -56,7 +56,7 @@ impl Assembler {
     }
 
     /// The answer, if it is one.
-    pub fn finish(self) -> Result<String, Flaw> {
+    pub fn finish(self) -> Result<Answer, Flaw> {
         let mut answer = String::from(r#"{"object":"chat.completion""#);
         let mut top = String::new();
         self.top.write_members(&mut top);
@@ -72,8 +72,7 @@ impl Assembler {
             choice.write(index, &mut answer);
         }
         answer.push_str("]}");
-        Answer::inspect(&answer)?;
-        Ok(answer)
+        Answer::read(answer)
     }
 
     fn push_choice(&mut self, choice: &str) -> Result<(), Flaw> {
@@ -175,7 +174,7 @@ mod tests {
         for chunk in chunks {
             assembler.push(chunk)?;
         }
-        assembler.finish()
+        assembler.finish().map(Answer::into_text)
     }
 
     /// One chunk per delta of the first choice.

@@ -1,21 +1,8 @@
-//! What answers and stream chunks have in common: choices, usage, and the members the gateway writes.
+//! What answers and stream chunks have in common: choices and usage.
 
 use super::provider_error::{ProviderError, error_in};
-use crate::json::{Object, raw};
-
-/// The members of a message or a delta that are worth sending to a client; any one of them filled is content.
-/// `reasoning`, `reasoning_details` and `images` are OpenRouter's, `reasoning_content` is DeepSeek's.
-const CONTENT: [&str; 9] = [
-    "content",
-    "refusal",
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "tool_calls",
-    "function_call",
-    "audio",
-    "images",
-];
+use crate::json::raw;
+use crate::json::reader::{Entries, Invalid, Reader};
 
 /// Tokens as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,11 +12,22 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(super) fn read(usage: &str) -> Option<Self> {
-        raw::is_object(usage).then(|| Self {
-            prompt_tokens: raw::member(usage, "prompt_tokens").and_then(raw::whole_number),
-            completion_tokens: raw::member(usage, "completion_tokens").and_then(raw::whole_number),
-        })
+    /// `None` if it is no object.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Invalid> {
+        if reader.peek() != Some(b'{') {
+            return reader.value().map(|_| None);
+        }
+        let mut usage = Self::default();
+        let mut object = Entries::default();
+        while let Some(key) = reader.key(&mut object)? {
+            let value = reader.value()?;
+            match key.text().as_deref() {
+                Some("prompt_tokens") => usage.prompt_tokens = raw::whole_number(value),
+                Some("completion_tokens") => usage.completion_tokens = raw::whole_number(value),
+                _ => {}
+            }
+        }
+        Ok(Some(usage))
     }
 }
 
@@ -67,32 +65,39 @@ pub(super) struct Choices {
 
 impl Choices {
     /// `holder` is the member with the content: `message` in answers, `delta` in chunks. What is no array has no choices.
-    pub(super) fn judge(choices: &str, holder: &str) -> Self {
-        let mut judged = Self::default();
-        // A broken array cannot come here: it is part of a body that was read as JSON.
-        let _ = raw::each_item(choices, &mut |choice| judged.add(choice, holder));
-        judged
+    pub(super) fn read(reader: &mut Reader<'_>, holder: &str) -> Result<Self, Invalid> {
+        let mut choices = Self::default();
+        if reader.peek() != Some(b'[') {
+            return reader.value().map(|_| choices);
+        }
+        let mut array = Entries::default();
+        while reader.item(&mut array)? {
+            choices.count += 1;
+            if reader.peek() == Some(b'{') {
+                choices.add(Choice::read(reader, holder)?);
+            } else {
+                reader.value()?;
+            }
+        }
+        Ok(choices)
     }
 
-    fn add(&mut self, choice: &str, holder: &str) {
-        self.count += 1;
-        let index = raw::member(choice, "index").and_then(raw::whole_number);
+    fn add(&mut self, choice: Choice<'_>) {
+        let index = choice.index.and_then(raw::whole_number);
         let bit = 1_u128 << index.unwrap_or(0).min(127);
-        if raw::member(choice, holder).is_some_and(has_content) {
+        if choice.has_content {
             self.has_content = true;
             self.ends.begun |= bit;
         }
-        let finish_reason = raw::member(choice, "finish_reason").and_then(raw::text);
-        if finish_reason
-            .as_deref()
-            .is_some_and(|reason| !reason.is_empty())
-        {
+        let finish_reason = choice.finish_reason.and_then(raw::text);
+        let finish_reason = finish_reason.as_deref().unwrap_or_default();
+        if !finish_reason.is_empty() {
             self.ends.finished |= bit;
         }
         if self.error.is_none() {
-            self.error = raw::member(choice, "error").and_then(error_in);
+            self.error = choice.error.and_then(error_in);
         }
-        if self.error.is_none() && finish_reason.as_deref() == Some("error") {
+        if self.error.is_none() && finish_reason == "error" {
             self.error = Some(ProviderError {
                 message: "the provider ended its answer with finish_reason \"error\"".to_owned(),
                 ..ProviderError::default()
@@ -101,49 +106,86 @@ impl Choices {
     }
 }
 
-/// Replaces `model` and sets `routing_summary`; the rest stays byte for byte, and so does a body that is no object.
-pub(super) fn rewrite(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
-    let Ok(mut object) = Object::parse_lenient(body) else {
-        return body.to_owned();
-    };
-    if let Some(model) = model {
-        object.set("model", raw::quoted(model));
-    }
-    if let Some(summary) = routing_summary {
-        object.set("routing_summary", summary.to_owned());
-    }
-    object.to_json()
+/// The members of one choice that count, raw.
+#[derive(Default)]
+struct Choice<'a> {
+    index: Option<&'a str>,
+    finish_reason: Option<&'a str>,
+    error: Option<&'a str>,
+    has_content: bool,
 }
 
-fn has_content(message: &str) -> bool {
+impl<'a> Choice<'a> {
+    fn read(reader: &mut Reader<'a>, holder: &str) -> Result<Self, Invalid> {
+        let mut choice = Self::default();
+        let mut object = Entries::default();
+        while let Some(key) = reader.key(&mut object)? {
+            match key.text().as_deref() {
+                Some("index") => choice.index = Some(reader.value()?),
+                Some("finish_reason") => choice.finish_reason = Some(reader.value()?),
+                Some("error") => choice.error = Some(reader.value()?),
+                Some(name) if name == holder => choice.has_content = has_content(reader)?,
+                _ => drop(reader.value()?),
+            }
+        }
+        Ok(choice)
+    }
+}
+
+/// Whether a message or a delta has anything that is worth sending to a client. `reasoning`, `reasoning_details` and
+/// `images` are OpenRouter's, `reasoning_content` is DeepSeek's.
+fn has_content(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
+    if reader.peek() != Some(b'{') {
+        return reader.value().map(|_| false);
+    }
     let mut found = false;
-    let _ = raw::each_member(message, &mut |key, value| {
-        found |= CONTENT.iter().any(|name| raw::is_key(key, name)) && is_filled(value);
-    });
-    found
+    let mut object = Entries::default();
+    while let Some(key) = reader.key(&mut object)? {
+        match key.text().as_deref() {
+            Some(
+                "content" | "refusal" | "reasoning_content" | "reasoning" | "reasoning_details"
+                | "tool_calls" | "function_call" | "audio" | "images",
+            ) => found |= is_filled(reader)?,
+            _ => drop(reader.value()?),
+        }
+    }
+    Ok(found)
 }
 
-fn is_filled(value: &str) -> bool {
-    let mut filled = false;
-    match value.as_bytes().first() {
-        Some(b'"') => filled = value != r#""""#,
-        Some(b'[') => {
-            let _ = raw::each_item(value, &mut |part| filled |= is_filled_part(part));
-        }
-        Some(b'{') => {
-            let _ = raw::each_member(value, &mut |_, _| filled = true);
-        }
-        _ => {}
+fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
+    if reader.peek() != Some(b'[') {
+        let value = reader.value()?;
+        return Ok(match value.as_bytes().first() {
+            Some(b'"') => value != r#""""#,
+            Some(b'{') => Reader::new(value).key(&mut Entries::default())?.is_some(),
+            _ => false,
+        });
     }
-    filled
+    let mut filled = false;
+    let mut array = Entries::default();
+    while reader.item(&mut array)? {
+        filled |= is_filled_part(reader)?;
+    }
+    Ok(filled)
 }
 
 /// A part of a `content` array, a tool call and the like. Only a text part can be there and say nothing.
-fn is_filled_part(part: &str) -> bool {
-    match raw::member(part, "text") {
-        Some(text) if raw::member(part, "type") == Some(r#""text""#) => {
-            text.starts_with('"') && text != r#""""#
-        }
-        _ => !matches!(part, "null" | r#""""#),
+fn is_filled_part(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
+    if reader.peek() != Some(b'{') {
+        return Ok(!matches!(reader.value()?, "null" | r#""""#));
     }
+    let (mut kind, mut text) = (None, None);
+    let mut object = Entries::default();
+    while let Some(key) = reader.key(&mut object)? {
+        let value = reader.value()?;
+        match key.text().as_deref() {
+            Some("type") => kind = Some(value),
+            Some("text") => text = Some(value),
+            _ => {}
+        }
+    }
+    Ok(match text {
+        Some(text) if kind == Some(r#""text""#) => text.starts_with('"') && text != r#""""#,
+        _ => true,
+    })
 }

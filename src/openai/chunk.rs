@@ -1,8 +1,10 @@
 //! The data of one stream event: what it means for the commit point and the end of the stream.
 
-use super::choice::{Choices, rewrite as rewrite_members};
+use std::borrow::Cow;
+
 use super::provider_error::{ProviderError, error_in, error_of};
-use crate::json::{Object, ObjectError};
+use super::view::{Places, View};
+use crate::json::{ObjectError, raw};
 
 pub use super::choice::{Ends, Usage};
 
@@ -16,6 +18,8 @@ pub struct Chunk {
     /// What it tells of the ends of its choices.
     pub ends: Ends,
     pub usage: Option<Usage>,
+    /// None in what is no object.
+    places: Option<Places>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +40,8 @@ impl Chunk {
         if data.trim_ascii() == DONE {
             return ChunkKind::Done.into();
         }
-        let object = match Object::parse_lenient(data) {
-            Ok(object) => object,
+        let view = match View::read(data, "delta") {
+            Ok(view) => view,
             Err(ObjectError::NotAnObject) => {
                 return error_of(data)
                     .map_or_else(
@@ -48,13 +52,11 @@ impl Chunk {
             }
             Err(other) => return ChunkKind::NotJson(other.to_string()).into(),
         };
-        let choices = Choices::judge(object.get("choices").unwrap_or_default(), "delta");
-        let error = object.get("error").and_then(error_in).or(choices.error);
         // Only what looks like no chunk at all is searched for the other shapes of errors.
-        let error = error.or_else(|| match object.get("choices") {
-            None => error_of(data),
-            Some(_) => None,
-        });
+        let no_chunk = view.choices.is_none();
+        let choices = view.choices.unwrap_or_default();
+        let error = view.error.and_then(error_in).or(choices.error);
+        let error = error.or_else(|| no_chunk.then(|| error_of(data)).flatten());
         Self {
             kind: match error {
                 Some(error) => ChunkKind::Error(error),
@@ -62,7 +64,28 @@ impl Chunk {
                 None => ChunkKind::Prelude,
             },
             ends: choices.ends,
-            usage: object.get("usage").and_then(Usage::read),
+            usage: view.usage,
+            places: Some(view.places),
+        }
+    }
+
+    /// The `model`, if `data`, the inspected one, says it.
+    pub fn model<'a>(&self, data: &'a str) -> Option<Cow<'a, str>> {
+        self.places?.model(data).and_then(raw::text)
+    }
+
+    /// Appends `data`, the inspected one, with its `model` replaced and `routing_summary`, raw JSON, added, where given;
+    /// all else byte for byte. What is no object, `[DONE]` for one, stays as it is.
+    pub fn write(
+        &self,
+        out: &mut String,
+        data: &str,
+        model: Option<&str>,
+        routing_summary: Option<&str>,
+    ) {
+        match self.places {
+            Some(places) => places.write(out, data, model, routing_summary),
+            None => out.push_str(data),
         }
     }
 }
@@ -73,19 +96,20 @@ impl From<ChunkKind> for Chunk {
             kind,
             ends: Ends::default(),
             usage: None,
+            places: None,
         }
     }
-}
-
-/// The chunk with its `model` replaced and `routing_summary`, raw JSON, added, where given; all else byte for byte.
-/// What is no object, `[DONE]` for one, stays as it is.
-pub fn rewrite(data: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
-    rewrite_members(data, model, routing_summary)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rewrite(data: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
+        let mut out = String::new();
+        Chunk::inspect(data).write(&mut out, data, model, routing_summary);
+        out
+    }
 
     fn kind(data: &str) -> ChunkKind {
         Chunk::inspect(data).kind

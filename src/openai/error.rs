@@ -1,7 +1,6 @@
 //! Error bodies in the shape the OpenAI SDKs parse: `{"error": {"message", "type", "param", "code", "details"?}}`.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use crate::json::raw;
 
 /// The gateway's own error codes. Each has one status but `RouteExecutionFailed`, whose status tells the client
 /// whether to retry.
@@ -86,15 +85,14 @@ pub fn type_of(status: u16) -> &'static str {
 }
 
 /// An error body before it is written.
-#[derive(Serialize)]
 pub struct ErrorBody<'a> {
     pub message: &'a str,
-    #[serde(rename = "type")]
+    /// The member `type`.
     pub kind: &'static str,
     pub param: Option<&'a str>,
     pub code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<&'a RawValue>,
+    /// As JSON.
+    pub details: Option<&'a str>,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -111,12 +109,30 @@ impl<'a> ErrorBody<'a> {
 
     /// `{"error":{...}}`
     pub fn to_json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Envelope<'b> {
-            error: &'b ErrorBody<'b>,
+        let mut out = self.open_json();
+        out.push('}');
+        out.into_bytes()
+    }
+
+    /// The same without the last brace, for further members.
+    pub fn open_json(&self) -> String {
+        let mut out = String::from("{\"error\":{\"message\":");
+        raw::push_quoted(&mut out, self.message);
+        out.push_str(",\"type\":");
+        raw::push_quoted(&mut out, self.kind);
+        out.push_str(",\"param\":");
+        match self.param {
+            Some(param) => raw::push_quoted(&mut out, param),
+            None => out.push_str("null"),
         }
-        // Strings and raw JSON always serialize; the empty object is for the type checker.
-        serde_json::to_vec(&Envelope { error: self }).unwrap_or_else(|_| b"{}".to_vec())
+        out.push_str(",\"code\":");
+        raw::push_quoted(&mut out, self.code);
+        if let Some(details) = self.details {
+            out.push_str(",\"details\":");
+            out.push_str(details);
+        }
+        out.push('}');
+        out
     }
 }
 
@@ -130,6 +146,15 @@ mod tests {
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"error":{"message":"say \"please\"","type":"authentication_error","param":null,"code":"UNAUTHORIZED"}}"#
+        );
+        let body = ErrorBody {
+            param: Some("a\nb"),
+            details: Some("[1]"),
+            ..ErrorBody::new(Code::NotFound, "")
+        };
+        assert_eq!(
+            body.open_json(),
+            r#"{"error":{"message":"","type":"invalid_request_error","param":"a\nb","code":"NOT_FOUND","details":[1]}"#
         );
     }
 }

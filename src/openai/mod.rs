@@ -1,6 +1,7 @@
 //! The wire format of OpenAI-compatible APIs: views of requests, answers and stream chunks, and error bodies.
 //!
-//! Views judge the raw text and never build a tree; only what the gateway needs to know is read.
+//! Views judge the raw text and never build a tree; only what the gateway needs to know is read, in one
+//! pass.
 
 pub mod answer;
 pub mod assemble;
@@ -12,3 +13,4 @@ pub mod model_list;
 pub mod provider_error;
 pub mod request;
 pub mod unfold;
+mod view;

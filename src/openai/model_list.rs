@@ -1,43 +1,37 @@
 //! The answers of `/v1/models`: route names in the shape of OpenAI's model objects.
 
-use serde::Serialize;
+use std::fmt::Write as _;
 
-#[derive(Serialize)]
-struct List<'a> {
-    object: &'static str,
-    data: Vec<Model<'a>>,
-}
-
-#[derive(Serialize)]
-struct Model<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    owned_by: &'static str,
-}
+use crate::json::raw;
 
 /// `{"object":"list","data":[...]}` in the order of `names`. `created` is in Unix seconds.
 pub fn models<'a>(names: impl IntoIterator<Item = &'a str>, created: u64) -> Vec<u8> {
-    let list = List {
-        object: "list",
-        data: names.into_iter().map(|name| entry(name, created)).collect(),
-    };
-    // Strings and numbers always serialize; the empty object is for the type checker.
-    serde_json::to_vec(&list).unwrap_or_else(|_| b"{}".to_vec())
+    let mut out = String::from(r#"{"object":"list","data":["#);
+    for (place, name) in names.into_iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        push_model(&mut out, name, created);
+    }
+    out.push_str("]}");
+    out.into_bytes()
 }
 
 /// One entry of the list by itself.
 pub fn model(name: &str, created: u64) -> Vec<u8> {
-    serde_json::to_vec(&entry(name, created)).unwrap_or_else(|_| b"{}".to_vec())
+    let mut out = String::new();
+    push_model(&mut out, name, created);
+    out.into_bytes()
 }
 
-fn entry(name: &str, created: u64) -> Model<'_> {
-    Model {
-        id: name,
-        object: "model",
-        created,
-        owned_by: "ai-gateway",
-    }
+fn push_model(out: &mut String, name: &str, created: u64) {
+    out.push_str("{\"id\":");
+    raw::push_quoted(out, name);
+    // A String takes whatever is written.
+    let _ = write!(
+        out,
+        r#","object":"model","created":{created},"owned_by":"ai-gateway"}}"#
+    );
 }
 
 #[cfg(test)]
@@ -50,6 +44,8 @@ mod tests {
         assert_eq!(model("dynamic/n8n", 7), one.as_bytes());
         let list = format!(r#"{{"object":"list","data":[{one}]}}"#);
         assert_eq!(models(["dynamic/n8n"], 7), list.as_bytes());
+        let list = format!(r#"{{"object":"list","data":[{one},{one}]}}"#);
+        assert_eq!(models(["dynamic/n8n"; 2], 7), list.as_bytes());
         assert_eq!(models([], 7), br#"{"object":"list","data":[]}"#);
     }
 }

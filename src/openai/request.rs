@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::error::{Code, ErrorBody};
+use crate::json::reader::{Entries, Invalid, Key, Reader};
 use crate::json::{Object, ObjectError, raw};
 
 /// A request that can be routed.
@@ -43,16 +44,18 @@ impl<'a> ChatRequest<'a> {
         }
         let text = std::str::from_utf8(body)
             .map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
-        let object = Object::parse(text).map_err(RequestError::Object)?;
+        let mut seen = Seen::default();
+        let object = Object::parse_with(text, &mut |key, value| seen.read(key, value))
+            .map_err(RequestError::Object)?;
         Ok(Self {
-            model: model(&object)?,
-            messages: count_messages(&object)?,
-            stream: stream(&object)?,
-            include_usage: object
-                .get("stream_options")
+            model: model(seen.model)?,
+            messages: seen.messages.unwrap_or_else(|| Err(missing("messages")))?,
+            stream: stream(seen.stream)?,
+            include_usage: seen
+                .stream_options
                 .and_then(|options| raw::member(options, "include_usage"))
                 == Some("true"),
-            tools: count_items(&object, "tools"),
+            tools: seen.tools,
             object,
         })
     }
@@ -85,63 +88,108 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-fn model(object: &Object<'_>) -> Result<String, RequestError> {
-    let raw = required(object, "model")?;
-    match raw::text(raw) {
+/// What the one pass over a body finds, before anything is judged: a body must be JSON first.
+#[derive(Default)]
+struct Seen<'a> {
+    model: Option<&'a str>,
+    messages: Option<Result<usize, RequestError>>,
+    stream: Option<&'a str>,
+    stream_options: Option<&'a str>,
+    tools: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn read(&mut self, key: Key<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
+        match key.text().as_deref() {
+            Some("model") => self.model = Some(value.value()?),
+            Some("messages") => self.messages = Some(count_messages(value)?),
+            Some("stream") => self.stream = Some(value.value()?),
+            Some("stream_options") => self.stream_options = Some(value.value()?),
+            Some("tools") => self.tools = count_items(value)?,
+            _ => drop(value.value()?),
+        }
+        Ok(())
+    }
+}
+
+fn model(raw: Option<&str>) -> Result<String, RequestError> {
+    match raw::text(raw.ok_or_else(|| missing("model"))?) {
         Some(model) if !model.is_empty() => Ok(model.into_owned()),
         _ => Err(invalid("model", "a string that is not empty")),
     }
 }
 
-fn stream(object: &Object<'_>) -> Result<bool, RequestError> {
-    match object.get("stream") {
+fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
+    match raw {
         None | Some("null" | "false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(invalid("stream", "true or false")),
     }
 }
 
-fn count_messages(object: &Object<'_>) -> Result<usize, RequestError> {
-    let messages = required(object, "messages")?;
-    let mut count = 0;
-    let mut problem = None;
-    // What is no array has no items.
-    let _ = raw::each_item(messages, &mut |message| {
-        if problem.is_none() {
-            problem = message_problem(message, count);
+fn count_messages(messages: &mut Reader<'_>) -> Result<Result<usize, RequestError>, Invalid> {
+    let (mut count, mut problem) = (0, None);
+    if messages.peek() == Some(b'[') {
+        let mut array = Entries::default();
+        while messages.item(&mut array)? {
+            if problem.is_none() {
+                problem = message_problem(messages, count)?;
+            } else {
+                messages.value()?;
+            }
+            count += 1;
         }
-        count += 1;
-    });
-    match problem {
+    } else {
+        messages.value()?;
+    }
+    Ok(match problem {
         Some(problem) => Err(problem),
         None if count > 0 => Ok(count),
         None => Err(invalid("messages", "an array that is not empty")),
-    }
+    })
 }
 
-fn message_problem(message: &str, index: usize) -> Option<RequestError> {
-    if !raw::is_object(message) {
-        return Some(invalid(&format!("messages[{index}]"), "an object"));
+fn message_problem(
+    message: &mut Reader<'_>,
+    index: usize,
+) -> Result<Option<RequestError>, Invalid> {
+    if message.peek() != Some(b'{') {
+        message.value()?;
+        return Ok(Some(invalid(&format!("messages[{index}]"), "an object")));
     }
-    let param = format!("messages[{index}].role");
-    match raw::member(message, "role") {
-        None => Some(RequestError::Missing(param)),
-        Some(role) if !role.starts_with('"') => Some(invalid(&param, "a string")),
+    let mut role = None;
+    let mut object = Entries::default();
+    while let Some(key) = message.key(&mut object)? {
+        let value = message.value()?;
+        if key.text().as_deref() == Some("role") {
+            role = Some(value);
+        }
+    }
+    let param = || format!("messages[{index}].role");
+    Ok(match role {
+        None => Some(missing(&param())),
+        Some(role) if !role.starts_with('"') => Some(invalid(&param(), "a string")),
         Some(_) => None,
-    }
+    })
 }
 
-fn required<'o>(object: &'o Object<'_>, key: &str) -> Result<&'o str, RequestError> {
-    object
-        .get(key)
-        .ok_or_else(|| RequestError::Missing(key.to_owned()))
-}
-
-fn count_items(object: &Object<'_>, key: &str) -> usize {
+/// What is no array has no items; whether it may be there is for the provider to say.
+fn count_items(value: &mut Reader<'_>) -> Result<usize, Invalid> {
     let mut count = 0;
-    // What is no array has no items; whether it may be there is for the provider to say.
-    let _ = raw::each_item(object.get(key).unwrap_or_default(), &mut |_| count += 1);
-    count
+    if value.peek() == Some(b'[') {
+        let mut array = Entries::default();
+        while value.item(&mut array)? {
+            value.value()?;
+            count += 1;
+        }
+    } else {
+        value.value()?;
+    }
+    Ok(count)
+}
+
+fn missing(param: &str) -> RequestError {
+    RequestError::Missing(param.to_owned())
 }
 
 fn invalid(param: &str, expected: &'static str) -> RequestError {

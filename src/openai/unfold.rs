@@ -18,9 +18,9 @@ const MAX_REPEATED: usize = 1024;
 
 /// The data of one event per choice, with the usage in the last one; the caller adds `[DONE]`. At most about twice the
 /// size of the answer and 128 times 5 KiB.
-pub fn unfold(answer: &str) -> Result<Vec<String>, Flaw> {
-    Answer::inspect(answer)?;
-    let object = Object::parse_lenient(answer).map_err(|error| Flaw::NotJson(error.to_string()))?;
+pub fn unfold(answer: &Answer) -> Result<Vec<String>, Flaw> {
+    let object =
+        Object::parse_lenient(answer.text()).map_err(|error| Flaw::NotJson(error.to_string()))?;
     let mut choices = Vec::new();
     let mut count = 0;
     let _ = raw::each_item(object.get("choices").unwrap_or_default(), &mut |choice| {
@@ -121,6 +121,10 @@ mod tests {
     use super::super::chunk::{Chunk, ChunkKind};
     use super::*;
 
+    fn unfolded(answer: &str) -> Result<Vec<String>, Flaw> {
+        unfold(&Answer::read(answer.to_owned())?)
+    }
+
     #[test]
     fn a_plain_answer_streams_as_one_chunk_per_choice() {
         let answer = r#"{"id":"c","object":"chat.completion","created":7,"model":"m","x":[1e-7],
@@ -128,7 +132,7 @@ mod tests {
                        {"index":1,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"1","function":{"name":"f"}},{"id":"2"}]}}],
             "usage":{"prompt_tokens":1}}"#;
         assert_eq!(
-            unfold(answer).unwrap(),
+            unfolded(answer).unwrap(),
             [
                 concat!(
                     r#"{"object":"chat.completion.chunk","id":"c","created":7,"model":"m","x":[1e-7],"#,
@@ -147,12 +151,13 @@ mod tests {
     fn unfolded_and_put_together_again_it_says_the_same() {
         let answer = r#"{"object":"chat.completion","id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hi","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
         let mut assembler = Assembler::new();
-        for chunk in unfold(answer).unwrap() {
+        for chunk in unfolded(answer).unwrap() {
             let inspected = Chunk::inspect(&chunk);
             assert!(inspected.kind == ChunkKind::Content && inspected.ends.are_all_there());
             assembler.push(&chunk).unwrap();
         }
-        let again: serde_json::Value = serde_json::from_str(&assembler.finish().unwrap()).unwrap();
+        let again: serde_json::Value =
+            serde_json::from_str(assembler.finish().unwrap().text()).unwrap();
         assert_eq!(
             again,
             serde_json::from_str::<serde_json::Value>(answer).unwrap()
@@ -165,22 +170,22 @@ mod tests {
         let choices = vec![r#"{"message":{"content":"x"}}"#; MAX_CHOICES].join(",");
         let answer =
             format!(r#"{{"id":"{large}","model":"m","x":"{large}","choices":[{choices}]}}"#);
-        let chunks = unfold(&answer).unwrap();
+        let chunks = unfolded(&answer).unwrap();
         assert_eq!(chunks.len(), MAX_CHOICES);
         assert!(chunks.iter().map(String::len).sum::<usize>() < 2 * answer.len());
         assert!(chunks.iter().all(|chunk| chunk.contains(r#""model":"m""#)));
 
         let answer = format!(r#"{{"choices":[{choices},{choices}]}}"#);
-        assert_eq!(unfold(&answer), Err(Flaw::TooMany("choices")));
+        assert_eq!(unfolded(&answer), Err(Flaw::TooMany("choices")));
     }
 
     #[test]
     fn what_is_no_answer_is_not_unfolded() {
-        assert_eq!(unfold(r#"{"choices":[]}"#), Err(Flaw::NoChoices));
+        assert_eq!(unfolded(r#"{"choices":[]}"#), Err(Flaw::NoChoices));
         assert_eq!(
-            unfold(r#"{"choices":[{"message":{}}]}"#),
+            unfolded(r#"{"choices":[{"message":{}}]}"#),
             Err(Flaw::EmptyContent)
         );
-        assert!(matches!(unfold("<html>"), Err(Flaw::NotJson(_))));
+        assert!(matches!(unfolded("<html>"), Err(Flaw::NotJson(_))));
     }
 }

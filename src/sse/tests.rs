@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -7,7 +8,10 @@ use super::*;
 const BOUND: usize = 4 * 1024 * 1024;
 
 /// Everything a stream gives when it arrives in these pieces.
-fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bound: usize) -> (Vec<Item>, bool) {
+fn decode<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    bound: usize,
+) -> (Vec<Item<'static>>, bool) {
     let mut decoder = Decoder::new(bound);
     let mut items = Vec::new();
     let mut failed = false;
@@ -15,7 +19,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bound: usize) -> (Vec<
         decoder.push(piece);
         while let Some(item) = decoder.next_item() {
             match item {
-                Ok(item) => items.push(item),
+                Ok(item) => items.push(owned(item)),
                 Err(TooLarge { .. }) => failed = true,
             }
         }
@@ -24,15 +28,22 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, bound: usize) -> (Vec<
     (items, failed)
 }
 
-fn event(name: Option<&str>, data: &str) -> Item {
+fn owned(item: Item<'_>) -> Item<'static> {
+    match item {
+        Item::Event(event) => Item::Event(event.into_owned()),
+        Item::Comment(text) => Item::Comment(text.into_owned().into()),
+    }
+}
+
+fn event(name: Option<&str>, data: &str) -> Item<'static> {
     Item::Event(Event {
         name: name.map(str::to_owned),
-        data: data.to_owned(),
+        data: data.to_owned().into(),
     })
 }
 
-fn comment(text: &str) -> Item {
-    Item::Comment(text.to_owned())
+fn comment(text: &str) -> Item<'static> {
+    Item::Comment(text.to_owned().into())
 }
 
 #[test]
@@ -144,6 +155,60 @@ fn an_endless_event_is_refused_whatever_it_is_made_of() {
     assert!(!decode(["id: x\n".repeat(1000).as_bytes()], 100).1);
 }
 
+#[test]
+fn an_event_in_one_piece_is_not_copied() {
+    let mut decoder = Decoder::new(BOUND);
+    decoder.push(b"event: x\ndata: whole\n\ndata: cut\n");
+    assert!(matches!(
+        decoder.next_item(),
+        Some(Ok(Item::Event(Event {
+            data: Cow::Borrowed("whole"),
+            ..
+        })))
+    ));
+    assert_eq!(decoder.next_item(), None);
+    decoder.push(b"\n");
+    assert_eq!(decoder.next_item(), Some(Ok(event(None, "cut"))));
+}
+
+#[test]
+fn bytes_can_be_read_to_where_they_are_decoded() {
+    let input = "data: \u{e9}a\n: b\ndata: c\r\n\r\ndata: d\n\n".repeat(3);
+    for most in 1..input.len() {
+        let (mut rest, mut decoder, mut items) = (input.as_bytes(), Decoder::new(BOUND), vec![]);
+        while !rest.is_empty() {
+            let count = decoder.fill(most, |room| rest.read(room)).unwrap();
+            assert!(count > 0);
+            while let Some(item) = decoder.next_item() {
+                items.push(owned(item.unwrap()));
+            }
+        }
+        assert_eq!(items, decode([input.as_bytes()], BOUND).0);
+    }
+    let mut decoder = Decoder::new(2);
+    assert_eq!(decoder.fill(9, |_| Err("cut")), Err("cut"));
+    decoder.push(b":xyz");
+    assert!(decoder.next_item().unwrap().is_err());
+    assert_eq!(decoder.fill(9, |room| Ok::<_, ()>(room.len())), Ok(9));
+    assert_eq!(decoder.next_item(), None);
+}
+
+#[test]
+fn a_line_end_is_found_at_every_place() {
+    for length in 0..20 {
+        let plain = vec![0x8a_u8; length];
+        assert_eq!(line_end(&plain), None);
+        for at in 0..length {
+            for byte in 0..=0xff {
+                let mut line = plain.clone();
+                line[at] = byte;
+                let found = matches!(byte, b'\r' | b'\n').then_some(at);
+                assert_eq!(line_end(&line), found, "{byte:#x} at {at} of {length}");
+            }
+        }
+    }
+}
+
 /// Found by fuzzing: at the start, the bytes of a byte order mark that came one by one counted as text.
 #[test]
 fn a_byte_order_mark_in_pieces_is_none_of_the_text() {
@@ -184,9 +249,10 @@ fn encoding_keeps_line_ends_out_of_the_framing() {
         ("a\nb", "data: a\ndata: b\n\n"),
         ("a\r\n\rb\n", "data: a\ndata: \ndata: b\ndata: \n\n"),
     ] {
-        let mut out = Vec::new();
+        let mut out = String::from("x");
         encode(&mut out, data);
-        assert_eq!(String::from_utf8(out).unwrap(), expected, "{data:?}");
+        encode_with(&mut out, |out| out.push_str(data));
+        assert_eq!(out, format!("x{expected}{expected}"), "{data:?}");
     }
 }
 
@@ -219,8 +285,8 @@ proptest! {
 
     #[test]
     fn what_is_encoded_is_decoded(data in "[a-z: é\n]{0,20}") {
-        let mut out = Vec::new();
+        let mut out = String::new();
         encode(&mut out, &data);
-        prop_assert_eq!(decode([&out[..]], BOUND), (vec![event(None, &data)], false));
+        prop_assert_eq!(decode([out.as_bytes()], BOUND), (vec![event(None, &data)], false));
     }
 }

@@ -1,0 +1,348 @@
+//! Reads a JSON text once from front to back, and takes exactly what serde_json takes. The caller goes down where it
+//! wants to know more and passes over the rest; nothing recurses, and nothing is copied.
+
+use std::borrow::Cow;
+
+/// The text is not JSON. It does not say why: [`super::ObjectError`] has serde_json find that out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalid;
+
+/// A place in a text. In front of it everything was JSON.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+/// How far an object or an array was read.
+#[derive(Debug, Default)]
+pub struct Entries {
+    is_begun: bool,
+}
+
+/// The key of a member.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    raw: &'a str,
+    /// What stands between the quotes, if that is what it spells.
+    plain: Option<&'a str>,
+}
+
+impl<'a> Key<'a> {
+    /// As it stands in the text, quotes included.
+    pub fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// What it spells; `None` for lone surrogates, which no Rust string can hold.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        match self.plain {
+            Some(plain) => Some(Cow::Borrowed(plain)),
+            None => serde_json::from_str(self.raw).ok().map(Cow::Owned),
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: &'a str) -> Self {
+        Self { source, at: 0 }
+    }
+
+    /// Where the last thing that was read ends.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The first byte of what comes next, behind white space.
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.byte()?;
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Reads the key of an object's next member, or the object's end. The member's value is to be read then.
+    pub fn key(&mut self, object: &mut Entries) -> Result<Option<Key<'a>>, Invalid> {
+        if !self.goes_on(object, b'{', b'}')? {
+            return Ok(None);
+        }
+        self.name().map(Some)
+    }
+
+    /// Whether an array has one more item, which is to be read then.
+    pub fn item(&mut self, array: &mut Entries) -> Result<bool, Invalid> {
+        self.goes_on(array, b'[', b']')
+    }
+
+    /// Reads a value of any depth, and gives its text.
+    pub fn value(&mut self) -> Result<&'a str, Invalid> {
+        let begins_with = self.peek();
+        let from = self.at;
+        match begins_with {
+            Some(b'{' | b'[') => self.nested()?,
+            _ => self.scalar()?,
+        }
+        self.source.get(from..self.at).ok_or(Invalid)
+    }
+
+    /// Nothing but white space is left.
+    pub fn end(&mut self) -> Result<(), Invalid> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(Invalid),
+        }
+    }
+
+    fn nested(&mut self) -> Result<(), Invalid> {
+        let mut nesting = Nesting::default();
+        loop {
+            let is_open = match self.peek() {
+                Some(b'{') => self.open(&mut nesting, true)?,
+                Some(b'[') => self.open(&mut nesting, false)?,
+                _ => {
+                    self.scalar()?;
+                    false
+                }
+            };
+            if !is_open && !self.close(&mut nesting)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Begins an object or an array. Whether it has a first entry, with a value that is to be read.
+    fn open(&mut self, nesting: &mut Nesting, is_object: bool) -> Result<bool, Invalid> {
+        self.at += 1;
+        nesting.push(is_object);
+        if self.peek() == Some(if is_object { b'}' } else { b']' }) {
+            return Ok(false);
+        }
+        if is_object {
+            self.name()?;
+        }
+        Ok(true)
+    }
+
+    /// Ends what ends behind a value. Whether another value is to be read.
+    fn close(&mut self, nesting: &mut Nesting) -> Result<bool, Invalid> {
+        while let Some(is_object) = nesting.innermost() {
+            match (self.peek(), is_object) {
+                (Some(b','), _) => {
+                    self.at += 1;
+                    if is_object {
+                        self.name()?;
+                    }
+                    return Ok(true);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    nesting.pop();
+                }
+                _ => return Err(Invalid),
+            }
+        }
+        Ok(false)
+    }
+
+    fn goes_on(&mut self, entries: &mut Entries, open: u8, close: u8) -> Result<bool, Invalid> {
+        let is_first = !entries.is_begun;
+        if is_first {
+            self.take(open)?;
+            entries.is_begun = true;
+        }
+        match self.peek() {
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(_) if is_first => Ok(true),
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    fn name(&mut self) -> Result<Key<'a>, Invalid> {
+        if self.peek() != Some(b'"') {
+            return Err(Invalid);
+        }
+        let from = self.at;
+        let has_escapes = self.string()?;
+        let raw = self.source.get(from..self.at).ok_or(Invalid)?;
+        let plain = self.source.get(from + 1..self.at - 1);
+        self.take(b':')?;
+        Ok(Key {
+            raw,
+            plain: plain.filter(|_| !has_escapes),
+        })
+    }
+
+    fn scalar(&mut self) -> Result<(), Invalid> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => self.number(),
+        }
+    }
+
+    /// A string from its opening quote on. Whether it has escapes, of which lone surrogates may be some.
+    fn string(&mut self) -> Result<bool, Invalid> {
+        self.at += 1;
+        let mut has_escapes = false;
+        loop {
+            self.at += plain(self.rest());
+            let special = self.byte();
+            self.at += 1;
+            match special {
+                Some(b'"') => return Ok(has_escapes),
+                Some(b'\\') => self.escape()?,
+                _ => return Err(Invalid),
+            }
+            has_escapes = true;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Invalid> {
+        let escaped = self.byte().ok_or(Invalid)?;
+        self.at += 1;
+        match escaped {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => {
+                let digits = self.rest().get(..4).ok_or(Invalid)?;
+                self.at += 4;
+                let are_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
+                are_hexadecimal.then_some(()).ok_or(Invalid)
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Invalid> {
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.byte() == Some(b'0') {
+            // A digit behind it is no more part of the number, and so is refused by whoever reads on.
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.byte(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// At least one digit.
+    fn digits(&mut self) -> Result<(), Invalid> {
+        let from = self.at;
+        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > from).then_some(()).ok_or(Invalid)
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Invalid> {
+        if !self.rest().starts_with(word.as_bytes()) {
+            return Err(Invalid);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn take(&mut self, expected: u8) -> Result<(), Invalid> {
+        if self.peek() != Some(expected) {
+            return Err(Invalid);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.source.as_bytes().get(self.at).copied()
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.source.as_bytes().get(self.at..).unwrap_or_default()
+    }
+}
+
+/// Which of the values under way are objects, one bit each, the innermost lowest.
+#[derive(Default)]
+struct Nesting {
+    bits: u64,
+    depth: usize,
+    /// Where they do not fit any more, 64 by 64.
+    outer: Vec<u64>,
+}
+
+impl Nesting {
+    const BITS: usize = u64::BITS as usize;
+
+    fn push(&mut self, is_object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(Self::BITS) {
+            self.outer.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(is_object);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.bits >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth.is_multiple_of(Self::BITS) {
+            self.bits = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    fn innermost(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.bits & 1 == 1)
+    }
+}
+
+const ONES: u64 = u64::MAX / 0xff;
+const HIGH: u64 = ONES * 0x80;
+
+/// How many bytes stand in a string as they are: up to the first quote, backslash or control character.
+///
+/// Eight bytes at a time, as in "Bit Twiddling Hacks" (Anderson), "Determine if a word has a byte less than n": the
+/// lowest byte found is right, higher ones may be wrong.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut count = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
+        let found = (word.wrapping_sub(ONES * 0x20) & !word
+            | quote.wrapping_sub(ONES) & !quote
+            | backslash.wrapping_sub(ONES) & !backslash)
+            & HIGH;
+        if found != 0 {
+            return count + (found.trailing_zeros() / 8) as usize;
+        }
+        count += 8;
+    }
+    let is_special = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..0x20);
+    count + tail.iter().position(is_special).unwrap_or(tail.len())
+}
+
+#[cfg(test)]
+mod tests;
