@@ -5,7 +5,7 @@
 //! span is nothing, and costs nothing.
 //!
 //! Ids, sampling and the headers between processes are OpenTelemetry's. The spans are our own: the SDK's take a lock, a
-//! context and copies of every name, five times the instructions of writing down what they hold.
+//! context and copies of every name, three times the instructions of writing down at once what they hold.
 
 pub mod current;
 mod headers;

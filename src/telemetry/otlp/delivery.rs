@@ -27,12 +27,12 @@ impl Line {
     pub fn deliver_all(&self, queue: &Queue, delay: Duration) {
         let _quiet = Context::enter_telemetry_suppressed_scope();
         while let Some(batch) = queue.take(delay) {
-            self.deliver(batch.count, &batch.items);
+            self.deliver(batch.count, batch.items);
         }
     }
 
     /// Delivers so many items.
-    pub fn deliver(&self, count: usize, items: &[u8]) {
+    pub fn deliver(&self, count: usize, items: Vec<u8>) {
         let outcome = self.courier.deliver(&self.envelope.around(items));
         self.health.exported(count, outcome);
     }
@@ -66,17 +66,17 @@ impl Envelope {
         }
     }
 
-    /// The whole message around items that are framed already.
-    fn around(&self, items: &[u8]) -> Vec<u8> {
+    /// The whole message around items that are framed already: in their own memory, of which there is a lot.
+    fn around(&self, mut items: Vec<u8>) -> Vec<u8> {
         let scope = self.scope.len() + items.len();
+        let mut before = Vec::new();
         let resource = self.resource.len() + wire::framed_size(scope);
-        let mut out = Vec::with_capacity(wire::framed_size(resource));
-        wire::begin(&mut out, 1, resource);
-        out.extend_from_slice(&self.resource);
-        wire::begin(&mut out, 2, scope);
-        out.extend_from_slice(&self.scope);
-        out.extend_from_slice(items);
-        out
+        wire::begin(&mut before, 1, resource);
+        before.extend_from_slice(&self.resource);
+        wire::begin(&mut before, 2, scope);
+        before.extend_from_slice(&self.scope);
+        items.splice(..0, before);
+        items
     }
 }
 

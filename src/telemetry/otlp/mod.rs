@@ -131,7 +131,7 @@ impl Otlp {
                 open = closing.pause(interval);
                 let now = nanoseconds(SystemTime::now());
                 let (count, items) = points::encode(&read(), points::Span { start, now });
-                line.deliver(count, &items);
+                line.deliver(count, items);
             }
         })
     }

@@ -181,16 +181,20 @@ fn nothing_runs_when_nothing_is_configured() {
     let (config, upstream) = plain(&collector);
     let on = config.start();
     on.ask("r", false);
+    // Whoever has sent something has a name.
+    collector.wait_for_span("POST /v1/chat/completions");
+    collector.wait_for_record("request");
+    collector.wait_for_metrics("any", |metrics| metrics.first().map(drop));
     assert_eq!(exporting(&on), 3);
-    let without_metrics = collector
-        .configure(
-            Config::new()
-                .provider("a", &upstream)
-                .route("r", [("a", "m")]),
-        )
-        .environment("OTEL_METRICS_EXPORTER", "none")
-        .start();
+
+    let collector = Collector::new();
+    let (config, _upstream) = plain(&collector);
+    let without_metrics = config.environment("OTEL_METRICS_EXPORTER", "none").start();
+    without_metrics.ask("r", false);
+    collector.wait_for_span("POST /v1/chat/completions");
+    collector.wait_for_record("request");
     assert_eq!(exporting(&without_metrics), 2);
+
     let off = Config::new()
         .provider("a", &upstream)
         .route("r", [("a", "m")])
