@@ -2,7 +2,7 @@
 
 use ureq::unversioned::transport::{NextTimeout, Transport};
 
-use super::socket::Socket;
+use super::plain::Plain;
 use super::tls::TlsTransport;
 
 /// A connection and where it leads to.
@@ -13,10 +13,8 @@ pub(super) struct Connection {
 
 /// What carries the bytes.
 pub(super) enum Wire {
-    Plain(Socket),
+    Plain(Plain),
     Secure(Box<TlsTransport>),
-    /// Plain, through a proxy.
-    Tunnel(Box<dyn Transport>),
 }
 
 impl Connection {
@@ -35,9 +33,8 @@ impl Connection {
     /// So many bytes will be put into the output. They are then gathered in one buffer of that size, if it is usual.
     pub fn expect_output(&mut self, bytes: usize) {
         match &mut self.wire {
-            Wire::Plain(socket) => socket.expect_output(bytes),
+            Wire::Plain(plain) => plain.expect_output(bytes),
             Wire::Secure(tls) => tls.expect_output(bytes),
-            Wire::Tunnel(_) => {}
         }
     }
 
@@ -68,9 +65,8 @@ impl Connection {
     /// Hands its buffers back. False if it cannot take another call, because something is left to be sent or read.
     pub fn rest(&mut self) -> bool {
         match &mut self.wire {
-            Wire::Plain(socket) => socket.rest(),
+            Wire::Plain(plain) => plain.rest(),
             Wire::Secure(tls) => tls.rest(),
-            Wire::Tunnel(tunnel) => tunnel.is_open(),
         }
     }
 
@@ -81,9 +77,8 @@ impl Connection {
 
     fn transport(&mut self) -> &mut dyn Transport {
         match &mut self.wire {
-            Wire::Plain(socket) => socket,
+            Wire::Plain(plain) => plain,
             Wire::Secure(tls) => &mut **tls,
-            Wire::Tunnel(tunnel) => &mut **tunnel,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::connect::connect;
 use super::connection::Wire;
 use super::error::{CallError, Phase};
 use super::in_progress;
+use super::plain::Plain;
 use super::resolver::CachingResolver;
 use super::socket::Socket;
 use super::tls::Tls;
@@ -38,19 +39,15 @@ impl Dialer {
             _ => return Err(CallError::Unreachable("not an http URL".to_owned()).into()),
         };
         let host = uri.host().unwrap_or_default();
-        if self.config.proxy().is_some() {
-            let tunnel = self.tunnel(uri)?;
-            return Ok(if secure {
-                Wire::Secure(self.tls.negotiate(host, tunnel)?)
-            } else {
-                Wire::Tunnel(tunnel)
-            });
-        }
-        let socket = self.socket(&self.resolve(uri)?)?;
-        Ok(if secure {
-            Wire::Secure(self.tls.negotiate(host, Box::new(socket))?)
+        let plain = if self.config.proxy().is_some() {
+            Plain::Tunnel(self.tunnel(uri)?)
         } else {
-            Wire::Plain(socket)
+            Plain::Direct(self.socket(&self.resolve(uri)?)?)
+        };
+        Ok(if secure {
+            Wire::Secure(self.tls.negotiate(host, plain)?)
+        } else {
+            Wire::Plain(plain)
         })
     }
 
@@ -91,12 +88,12 @@ impl Dialer {
     }
 
     fn to_proxy(&self, proxy: &ConnectionDetails<'_>) -> Result<Box<dyn Transport>, ureq::Error> {
-        let socket = Box::new(self.socket(&proxy.addrs)?);
+        let socket = self.socket(&proxy.addrs)?;
         if !proxy.needs_tls() {
-            return Ok(socket);
+            return Ok(Box::new(socket));
         }
         let host = proxy.uri.host().unwrap_or_default();
-        let secure = self.tls.negotiate(host, socket)?;
+        let secure = self.tls.negotiate(host, Plain::Direct(socket))?;
         in_progress::enter_phase(Phase::Connect);
         Ok(secure)
     }

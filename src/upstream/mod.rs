@@ -28,6 +28,7 @@ mod error;
 mod exchange;
 mod in_progress;
 mod names;
+mod plain;
 mod pool;
 mod resolver;
 mod socket;

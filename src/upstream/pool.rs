@@ -149,6 +149,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::super::connection::Wire;
+    use super::super::plain::Plain;
     use super::super::socket::Socket;
     use super::*;
 
@@ -164,7 +165,7 @@ mod tests {
             let near = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
             near.set_nonblocking(true).unwrap();
             self.1.push(self.0.accept().unwrap().0);
-            Box::new(Connection::new(origin, Wire::Plain(Socket::new(near))))
+            Box::new(Connection::new(origin, Wire::Plain(Plain::Direct(Socket::new(near)))))
         }
     }
 

@@ -1,4 +1,4 @@
-//! TLS over whatever connection the chain has made.
+//! TLS over a plain connection.
 //!
 //! ureq's own TLS cannot trust a private CA besides the built-in roots (it takes whole certificates, and the roots are
 //! bare trust anchors), and its buffers stay allocated; this uses the same rustls with the same `ring`.
@@ -12,12 +12,12 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use ureq::unversioned::transport::time::Instant;
-use ureq::unversioned::transport::{Buffers, NextTimeout, Transport, TransportAdapter};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::buffers::ByteBuffers;
 use super::error::{CallError, Phase};
 use super::in_progress;
+use super::plain::Plain;
 
 /// Hosts whose TLS session is remembered for a shorter handshake. Providers are few.
 const SESSIONS: usize = 64;
@@ -66,7 +66,7 @@ impl Tls {
     pub fn negotiate(
         &self,
         host: &str,
-        plain: Box<dyn Transport>,
+        plain: Plain,
     ) -> Result<Box<TlsTransport>, ureq::Error> {
         in_progress::enter_phase(Phase::Tls);
         // A literal IPv6 address stands in brackets in a URI, and without them in a certificate.
@@ -78,10 +78,8 @@ impl Tls {
             .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
         let session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| CallError::Unreachable(format!("TLS: {error}")))?;
-        // The adapter's clock is for timeouts of ureq, and there are none.
-        let records = TransportAdapter::new(plain, Arc::new(Instant::now));
         let mut transport = Box::new(TlsTransport {
-            stream: StreamOwned::new(session, records),
+            stream: StreamOwned::new(session, Records(plain)),
             buffers: ByteBuffers::default(),
         });
         let StreamOwned { conn, sock } = &mut transport.stream;
@@ -100,7 +98,7 @@ impl fmt::Debug for Tls {
 
 /// A connection whose bytes are encrypted.
 pub(super) struct TlsTransport {
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    stream: StreamOwned<ClientConnection, Records>,
     buffers: ByteBuffers,
 }
 
@@ -109,7 +107,7 @@ impl TlsTransport {
         self.buffers.expect_output(bytes);
     }
 
-    /// Hands the buffers back, if nothing is left in them to be read.
+    /// Hands the buffers back, if nothing is left in them to be sent or read.
     pub fn rest(&mut self) -> bool {
         let quiet = match self.stream.conn.process_new_packets() {
             Ok(state) => state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed(),
@@ -119,7 +117,7 @@ impl TlsTransport {
             return false;
         }
         self.buffers.drop_empty_input();
-        true
+        self.stream.sock.0.rest()
     }
 }
 
@@ -155,7 +153,7 @@ impl Transport for TlsTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        self.rest() && self.stream.sock.get_mut().is_open()
+        self.rest() && self.stream.sock.0.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -166,8 +164,39 @@ impl Transport for TlsTransport {
 impl fmt::Debug for TlsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TlsTransport")
-            .field(&self.stream.sock.inner())
+            .field(&self.stream.sock.0)
             .finish()
+    }
+}
+
+/// What the records of TLS come from and go to. ureq's adapter for it does not give the connection back.
+struct Records(Plain);
+
+impl Read for Records {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let plain = &mut self.0;
+        plain
+            .maybe_await_input(NextTimeout::default())
+            .map_err(ureq::Error::into_io)?;
+        let read = plain.buffers().input().read(buf)?;
+        plain.buffers().input_consume(read);
+        Ok(read)
+    }
+}
+
+impl Write for Records {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut room = self.0.buffers().output();
+        let written = room.write(buf)?;
+        self.0
+            .transmit_output(written, NextTimeout::default())
+            .map_err(ureq::Error::into_io)?;
+        Ok(written)
+    }
+
+    /// The connection sends at the latest when input is waited for.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -181,5 +210,74 @@ fn broken(error: io::Error) -> ureq::Error {
         error.into()
     } else {
         in_progress::lost(&format_args!("TLS: {error}")).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection};
+
+    use super::super::in_progress::{InProgress, Scope};
+    use super::super::socket::Socket;
+    use super::*;
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/src/upstream/tests/fixtures");
+        Path::new(fixtures).join(name)
+    }
+
+    /// A connection to a server that sends so many bytes, and waits for the end.
+    fn connected(bytes: usize) -> Box<TlsTransport> {
+        let chain = vec![CertificateDer::from_pem_file(fixture("server.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        near.set_nonblocking(true).unwrap();
+        thread::spawn(move || {
+            let session = ServerConnection::new(Arc::new(config)).unwrap();
+            let mut stream = StreamOwned::new(session, listener.accept().unwrap().0);
+            stream.write_all(&vec![b'x'; bytes]).unwrap();
+            let _ = stream.read(&mut [0]);
+        });
+        let tls = Tls {
+            config: client_config(Some(&fixture("ca.pem"))).unwrap(),
+        };
+        let socket = Plain::Direct(Socket::new(near));
+        tls.negotiate("localhost", socket).unwrap()
+    }
+
+    /// Hundreds of idle connections would keep their last records: up to 16 KiB each.
+    #[test]
+    fn an_idle_connection_holds_no_buffer_below_tls_either() {
+        let end = Instant::now() + Duration::from_secs(10);
+        let _scope = Scope::enter(InProgress::new(Phase::Tls, end, None));
+        let mut left = 200_000;
+        let mut tls = connected(left);
+        let free = |tls: &mut TlsTransport| {
+            let below = tls.stream.sock.0.buffers();
+            below.input_append_buf().len()
+        };
+        let at_first = free(&mut connected(0));
+        while left > 0 {
+            tls.await_input(NextTimeout::default()).unwrap();
+            let read = tls.buffers.input().len();
+            tls.buffers.input_consume(read);
+            left -= read;
+        }
+        assert!(free(&mut tls) > at_first);
+        assert!(tls.rest());
+        assert_eq!(free(&mut tls), at_first);
     }
 }
