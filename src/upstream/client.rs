@@ -31,8 +31,8 @@ pub struct Settings {
     /// `http://[user:password@]host:port`, asked to CONNECT for every call. The environment is not read.
     pub proxy: Option<String>,
     pub user_agent: String,
-    /// Idle connections kept. With as many as there can be calls at a time, no burst opens a connection that the one
-    /// before it had already.
+    /// Idle connections kept, and fewer while others are in use: idle ones go before there are more than this in all.
+    /// With as many as there can be calls at a time, no burst opens a connection that the one before it had already.
     pub max_idle: usize,
 }
 
@@ -166,8 +166,9 @@ impl Client {
         let mut connection = match pooled {
             Some(connection) => connection,
             None => {
+                let counted = self.pool.one_more();
                 let wire = self.dialer.dial(request.uri())?;
-                Box::new(Connection::new(origin(call.url), wire))
+                Box::new(Connection::new(origin(call.url), wire, counted))
             }
         };
         in_progress::sending();

@@ -1,5 +1,7 @@
 //! One connection to a provider, whatever it is made of.
 
+use std::sync::Arc;
+
 use ureq::unversioned::transport::{NextTimeout, Transport};
 
 use super::plain::Plain;
@@ -9,6 +11,8 @@ use super::tls::TlsTransport;
 pub(super) struct Connection {
     origin: Box<str>,
     wire: Wire,
+    /// The pool counts its clones: one for each connection that there is.
+    _counted: Arc<()>,
 }
 
 /// What carries the bytes.
@@ -18,10 +22,11 @@ pub(super) enum Wire {
 }
 
 impl Connection {
-    pub fn new(origin: &str, wire: Wire) -> Self {
+    pub fn new(origin: &str, wire: Wire, counted: Arc<()>) -> Self {
         Self {
             origin: origin.into(),
             wire,
+            _counted: counted,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Connections that wait for their next call.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
@@ -21,6 +21,8 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub(super) struct Pool {
     idle: Mutex<Idle>,
     most: usize,
+    /// Has a clone for each connection that there is, the ones in use and in the making too.
+    counted: Arc<()>,
 }
 
 #[derive(Default)]
@@ -43,6 +45,7 @@ impl Pool {
         Self {
             idle: Mutex::default(),
             most,
+            counted: Arc::new(()),
         }
     }
 
@@ -79,6 +82,18 @@ impl Pool {
             });
             surplus
         };
+    }
+
+    /// Counts one more connection, which is about to be made. If that is one too many, an idle one ends.
+    pub fn one_more(&self) -> Arc<()> {
+        let counted = Arc::clone(&self.counted);
+        // The pool's own is not counted.
+        let _surplus = if Arc::strong_count(&counted) - 1 > self.most {
+            self.lock().pop_oldest()
+        } else {
+            None
+        };
+        counted
     }
 
     /// Closes all, and keeps none from now on.
@@ -165,7 +180,8 @@ mod tests {
             let near = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
             near.set_nonblocking(true).unwrap();
             self.1.push(self.0.accept().unwrap().0);
-            Box::new(Connection::new(origin, Wire::Plain(Plain::Direct(Socket::new(near)))))
+            let wire = Wire::Plain(Plain::Direct(Socket::new(near)));
+            Box::new(Connection::new(origin, wire, Arc::default()))
         }
     }
 

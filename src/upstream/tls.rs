@@ -63,11 +63,7 @@ pub(super) struct Tls {
 impl Tls {
     /// A connection to `host`, as it stands in a URI, over one that is plain.
     #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn negotiate(
-        &self,
-        host: &str,
-        plain: Plain,
-    ) -> Result<Box<TlsTransport>, ureq::Error> {
+    pub fn negotiate(&self, host: &str, plain: Plain) -> Result<Box<TlsTransport>, ureq::Error> {
         in_progress::enter_phase(Phase::Tls);
         // A literal IPv6 address stands in brackets in a URI, and without them in a certificate.
         let host = host

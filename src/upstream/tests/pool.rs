@@ -200,3 +200,31 @@ fn a_shutdown_is_no_end_of_a_body() {
     assert!(matches!(error, CallError::BadResponse(_)), "{error}");
     assert!(client.call(get(&provider.url(), soon())).is_err());
 }
+
+/// The edge keeps one descriptor for each request's call. Idle connections beside them would use up those of others.
+#[test]
+fn idle_connections_make_room_for_those_in_use() {
+    let (ended, idle_ended) = channel();
+    let idle = Provider::new(move |mut stream, number| {
+        keeps_alive(stream.try_clone().unwrap(), number);
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        ended.send(()).unwrap();
+    });
+    let busy = Provider::new(keeps_alive);
+    let client = Client::new(Settings {
+        max_idle: 1,
+        ..Settings::default()
+    });
+    let client = client.unwrap();
+    text(client.call(post(&idle.url(), b"{}")).unwrap()).unwrap();
+    assert!(idle_ended.try_recv().is_err());
+    let in_use = client.call(post(&busy.url(), b"{}")).unwrap();
+    idle_ended.recv_timeout(Duration::from_secs(10)).unwrap();
+    text(in_use).unwrap();
+    assert!(
+        twice(&client, &busy)
+            .iter()
+            .flatten()
+            .all(|(reused, _)| *reused)
+    );
+}
