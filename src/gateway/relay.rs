@@ -19,6 +19,10 @@ use super::reply::STOPPING;
 /// it was read to the end, and that usually came with the last event.
 const TAIL: Duration = Duration::from_millis(50);
 
+/// Bytes for the client that are gathered from what is here of a stream, which may be all of it. One read of a stream
+/// under way comes to less.
+const AT_ONCE: usize = 64 * 1024;
+
 /// What is put into a stream.
 pub struct Marks<'a> {
     /// The `model` of every chunk; `None` keeps the provider's.
@@ -106,7 +110,7 @@ struct Relay<'a, 'c> {
     ends: Ends,
     usage: Option<Usage>,
     transcript: Option<Transcript>,
-    /// Events of one read, written at once.
+    /// Events of one read, written at once, or in pieces if they are many.
     out: String,
 }
 
@@ -145,6 +149,9 @@ impl Relay<'_, '_> {
 
     fn take_here(&mut self, events: &mut Events) -> Result<Next, Failure> {
         loop {
+            if self.out.len() >= AT_ONCE {
+                self.flush()?;
+            }
             let item = events
                 .next_here()
                 .map_err(|error| Failure::new(Class::BadResponse, &error.to_string()))?;

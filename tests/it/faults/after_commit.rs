@@ -2,6 +2,7 @@
 //! its library raises as an error, and hears nothing of another step.
 
 use super::*;
+use crate::support::gateway::chat;
 
 /// The pause lets the content through before a fault that would be read together with it and prevent the commit.
 fn begun() -> Script {
@@ -129,4 +130,33 @@ fn the_gateway_goes_on_after_a_broken_stream() {
     let response = gateway.ask("r", true);
     assert_eq!(response.status, 200, "{response}");
     assert_eq!(response.events().last().map(String::as_str), Some("[DONE]"));
+}
+
+/// A provider that sends its whole stream at once, under another content type. Each of its small events grows by the
+/// route's name; all of them at once would take many times what they took to arrive.
+#[test]
+fn a_stream_that_is_all_there_is_passed_on_in_pieces() {
+    let route = "r".repeat(1000);
+    let mut stream = format!("data:{}\n\n", openai::text("hello"));
+    stream.push_str(&"data:{}\n\n".repeat(100_000));
+    stream.push_str("data: [DONE]\n\n");
+    let a = Upstream::always(Script::json(200, &stream));
+    let gateway = Config::new()
+        .provider("a", &a)
+        .route(&route, [("a", "model-a")])
+        .start();
+    let mut client = gateway.connect();
+    client.send(chat(&openai::request(&route, true)));
+    let mut answer = client.stream();
+    let mut last = Vec::new();
+    while let Some(piece) = answer.piece() {
+        assert!(piece.len() < 128 * 1024, "{}", piece.len());
+        last = piece;
+    }
+    assert!(last.ends_with(b"data: [DONE]\n\n"));
+    assert!(
+        gateway.peak_memory() < 40 << 20,
+        "{}",
+        gateway.peak_memory()
+    );
 }
