@@ -115,6 +115,7 @@ fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
     }
     let rest = || Lingered::Leave(Then::Rest(Occupation::Lingering));
     let until = Instant::now() + LINGER;
+    let mut was_open = false;
     let length = loop {
         match connection.scan(&edge.limits) {
             Ok(Some(length)) => break length,
@@ -140,13 +141,15 @@ fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
         if connection.fill_head() != Fill::Bytes {
             return rest();
         }
-        connection.was_open = client == PollFlags::IN;
+        was_open = client == PollFlags::IN;
     };
     if let Some(other) = edge.pool.resume() {
         return Lingered::Leave(Then::Do(other));
     }
     match connection.take_head(length, &edge.limits) {
         Ok(head) => {
+            // Said of this request only: one that goes back to the front may wait long for its worker.
+            connection.was_open = was_open;
             (job.head, job.received) = (head, Instant::now());
             Lingered::Next
         }
