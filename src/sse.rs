@@ -124,14 +124,7 @@ impl Decoder {
     pub fn next_item(&mut self) -> Option<Result<Item<'_>, TooLarge>> {
         loop {
             let Some((from, to)) = self.next_line() else {
-                let unfinished = self.slice(self.read, self.filled);
-                // A mark of which only the first bytes are there is no text yet.
-                let text = if self.at_start && BYTE_ORDER_MARK.starts_with(unfinished) {
-                    &[]
-                } else {
-                    strip_bom(unfinished, self.at_start)
-                };
-                let length = text.len() + self.held();
+                let length = self.unfinished() + self.held();
                 return (length > self.max_event_bytes).then(|| Err(self.fail()));
             };
             if to - from + self.held() > self.max_event_bytes {
@@ -139,11 +132,7 @@ impl Decoder {
             }
             if from == to {
                 if let Some((name, data)) = self.end_event() {
-                    let data = match data {
-                        Data::Joined(data) => Cow::Owned(owned_text(data)),
-                        Data::Line(from, to) => text(self.slice(from, to)),
-                        Data::None => Cow::Borrowed(""),
-                    };
+                    let data = self.text_of(data);
                     return Some(Ok(Item::Event(Event { name, data })));
                 }
             } else if self.buffer.get(from) == Some(&b':') {
@@ -163,13 +152,9 @@ impl Decoder {
         let unfinished = self.slice(self.read, self.filled);
         let from = self.filled - strip_bom(unfinished, self.at_start).len();
         self.read_line(from, self.filled);
-        let event = self.end_event().map(|(name, data)| Event {
-            name,
-            data: Cow::Owned(match data {
-                Data::Joined(data) => owned_text(data),
-                Data::Line(from, to) => text(self.slice(from, to)).into_owned(),
-                Data::None => String::new(),
-            }),
+        let event = self.end_event().map(|(name, data)| {
+            let data = self.text_of(data);
+            Event { name, data }.into_owned()
         });
         *self = Self::new(self.max_event_bytes);
         event
@@ -197,6 +182,17 @@ impl Decoder {
         let bom = line.len() - strip_bom(line, self.at_start).len();
         self.at_start = false;
         Some((from + bom, to))
+    }
+
+    /// Bytes of the line under way.
+    fn unfinished(&self) -> usize {
+        let line = self.slice(self.read, self.filled);
+        // A mark of which only the first bytes are there is no text yet.
+        if self.at_start && BYTE_ORDER_MARK.starts_with(line) {
+            0
+        } else {
+            strip_bom(line, self.at_start).len()
+        }
     }
 
     /// Takes one line of the buffer into the event under way.
@@ -232,6 +228,14 @@ impl Decoder {
         match std::mem::take(&mut self.data) {
             Data::None => None,
             data => Some((name, data)),
+        }
+    }
+
+    fn text_of(&self, data: Data) -> Cow<'_, str> {
+        match data {
+            Data::Joined(data) => Cow::Owned(owned_text(data)),
+            Data::Line(from, to) => text(self.slice(from, to)),
+            Data::None => Cow::Borrowed(""),
         }
     }
 

@@ -44,13 +44,7 @@ impl Events {
         for data in data {
             encode(&mut bytes, data);
         }
-        let mut decoder = Decoder::new(usize::MAX);
-        decoder.push(bytes.as_bytes());
-        Self {
-            decoder,
-            body: None,
-            finished: false,
-        }
+        Self::of_text(&bytes)
     }
 
     /// The next item among the bytes that are here.

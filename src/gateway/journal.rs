@@ -8,6 +8,7 @@ use log::Level;
 
 use crate::config::{Route, Step};
 use crate::http::Exchange;
+use crate::json::raw::cut;
 use crate::openai::chunk::Usage;
 use crate::routing::{Class, Failure, StepReport};
 use crate::secret::Redactor;
@@ -261,9 +262,4 @@ fn shortened(mut name: String) -> String {
 /// Whole milliseconds.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The longest beginning within the bound that is whole characters.
-pub fn cut(text: &str, bound: usize) -> &str {
-    text.get(..text.floor_char_boundary(bound)).unwrap_or(text)
 }

@@ -1,9 +1,10 @@
 //! Answers that are whole at once, and refusals.
 
 use crate::http::{BodyError, Exchange, Response};
+use crate::json::raw::cut;
 use crate::openai::error::{Code, ErrorBody};
 
-use super::journal::{CLIENT_GONE, Journal, cut};
+use super::journal::{CLIENT_GONE, Journal};
 
 /// What clients are told whose answers do not finish in time.
 pub const STOPPING: &str = "the gateway is stopping; try again in a moment";

@@ -108,10 +108,7 @@ pub fn is_array(raw: &str) -> bool {
 
 /// The beginning of a text, at most `max_bytes` of it and whole characters only.
 pub fn cut(text: &str, max_bytes: usize) -> &str {
-    let mut end = text.len().min(max_bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = text.floor_char_boundary(max_bytes);
     text.get(..end).unwrap_or_default()
 }
 

@@ -8,6 +8,8 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{Config, SharedLogger};
 use time::OffsetDateTime;
 
+use crate::json::raw;
+
 use super::levels::Levels;
 use super::trace::current;
 
@@ -98,10 +100,8 @@ fn label(level: Level) -> &'static str {
     }
 }
 
-/// The longest beginning of the text that is within the bound and whole characters.
 fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(LONGEST_VALUE))
-        .unwrap_or(text)
+    raw::cut(text, LONGEST_VALUE)
 }
 
 /// RFC 3339 in UTC, with as many digits of a second as are not zero.

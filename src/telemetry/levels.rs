@@ -5,8 +5,8 @@ use log::{LevelFilter, Metadata};
 /// The crate whose records the directives are about.
 const OWN: &str = "ai_gateway";
 
-/// Libraries are heard from this level on, whatever is asked for: ureq prints request headers at debug level, and a
-/// key may be in a header it does not know to be sensitive.
+/// Libraries are heard from this level on, whatever is asked for: at trace level ureq-proto prints every byte that it
+/// writes and reads, keys included.
 const LIBRARIES: LevelFilter = LevelFilter::Warn;
 
 /// A level for everything and levels for single modules.

@@ -8,7 +8,8 @@ const INPUT_FIRST: usize = 4 * 1024;
 /// Above this the input grows only when a head needs it: one TLS record, one full read.
 const INPUT_USUAL: usize = 16 * 1024;
 
-/// The most that stays unconsumed. ureq refuses heads over 64 KiB itself; this bounds lines of chunk sizes and trailers.
+/// The most that stays unconsumed. Heads over 64 KiB are refused by whoever reads them; this bounds lines of chunk sizes
+/// and trailers.
 const INPUT_MAX: usize = 80 * 1024;
 
 /// What is offered for output of unknown size. It must hold the longest line of a head.
@@ -127,7 +128,7 @@ impl Buffers for ByteBuffers {
         self.start = self.end.min(self.start.saturating_add(amount));
     }
 
-    /// The scratch part is empty: ureq uses it for chunked requests only, and ours have a length.
+    /// The scratch part is empty: it is for chunked requests, and ours have a length.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         (&mut [], self.output())
     }

@@ -75,7 +75,7 @@ impl CallError {
                 Ok(own) => return *own,
                 Err(other) => other.to_string(),
             },
-            // ureq reports every early end of input as this kind: closed before, inside or after the head.
+            // Every early end of input is of this kind: closed before, inside or behind the head.
             ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
                 if phase == Phase::Body {
                     "the connection was closed inside the body".to_owned()
@@ -86,7 +86,6 @@ impl CallError {
                 }
             }
             ureq::Error::Io(io) => io.to_string(),
-            ureq::Error::BodyStalled => "the connection was closed inside the body".to_owned(),
             other => other.to_string(),
         };
         if phase.is_connecting() || !answered {

@@ -1,6 +1,6 @@
 //! The call that this thread is making.
 //!
-//! A pooled connection outlives the calls that use it and ureq gives a transport no way to ask which call it serves.
+//! A pooled connection outlives the calls that use it, and one of ureq's transports has no way to ask which call it serves.
 //! As a call runs on one thread from its start to its end, what the transport must know stands in a thread-local that
 //! a [`Scope`] sets for the time of the call, and again for each read of its body.
 

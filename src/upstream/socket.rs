@@ -1,4 +1,4 @@
-//! The transport: one TCP connection to a provider, as ureq uses it.
+//! The transport: one TCP connection to a provider.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
@@ -31,7 +31,7 @@ pub(super) struct Socket {
     watch_early_answer: bool,
 }
 
-/// What [`ureq::Agent::shutdown`] reaches from another thread.
+/// What [`Sockets::shut_down`](super::dialer::Sockets::shut_down) reaches from another thread.
 struct Shared {
     stream: TcpStream,
     /// Without this the end of input after a shutdown would pass for the end of a close-delimited body.
@@ -161,7 +161,7 @@ impl Socket {
                 }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                // ureq takes a reset for the end of the body, so it must not see one.
+                // A reset is never the end of a body, not even of one that the end of the connection delimits.
                 Err(error) => return Err(in_progress::lost(&error)),
             }
         }
