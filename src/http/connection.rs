@@ -124,8 +124,9 @@ impl Connection {
     /// # Errors
     /// Bytes that cannot become a head, or a head over its limit.
     pub fn scan(&mut self, limits: &config::Server) -> Result<Option<usize>, Refusal> {
-        if self.scanned == 0 {
-            let blank = strict::blank_lines(&self.buffer);
+        // The first of them may have come in halves, and so have been looked at before.
+        let blank = strict::blank_lines(&self.buffer);
+        if blank > 0 {
             self.consume(blank);
         }
         let length = strict::head_length(&self.buffer, self.scanned)?;

@@ -1,9 +1,12 @@
 //! Which heads are taken, and what the others are told.
 
+use std::net::{TcpListener, TcpStream};
+
 use proptest::prelude::*;
 
 use super::{Running, status};
 use crate::config;
+use crate::http::connection::Connection;
 use crate::http::framing::Framing;
 use crate::http::head::Head;
 use crate::http::strict::head_length;
@@ -145,6 +148,25 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Some old clients send a line end behind a body. In which packets it comes must not matter.
+#[test]
+fn blank_lines_before_a_request_are_skipped_however_they_come() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap();
+    let bytes = b"\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    for split in 0..bytes.len() {
+        let socket = TcpStream::connect(peer).unwrap();
+        let mut connection = Connection::new(0, socket, peer);
+        let limits = config::Server::default();
+        connection.buffer.extend_from_slice(&bytes[..split]);
+        assert!(matches!(connection.next_head(&limits), Ok(None)), "{split}");
+        connection.buffer.extend_from_slice(&bytes[split..]);
+        let head = connection.next_head(&limits);
+        let head = head.unwrap_or_else(|_| panic!("{split}")).unwrap();
+        assert_eq!((head.path(), connection.buffer.len()), ("/x", 0));
     }
 }
 
