@@ -32,7 +32,7 @@ impl Connection {
         &self.origin
     }
 
-    /// So many bytes will be put into the output. They are then gathered in one buffer of that size, if it is usual.
+    /// So many bytes at most will be put into the output, which then is of that size.
     pub fn expect_output(&mut self, bytes: usize) {
         match &mut self.wire {
             Wire::Plain(socket) => socket.expect_output(bytes),
@@ -43,6 +43,30 @@ impl Connection {
 
     pub fn output(&mut self) -> &mut [u8] {
         self.transport().buffers().output()
+    }
+
+    /// Sends these bytes, and the output before them with the same system call.
+    pub fn send_last(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
+        match &mut self.wire {
+            Wire::Plain(socket) => Ok(socket.flush_with(bytes)?),
+            Wire::Secure(tls) => tls.send(bytes),
+            Wire::Tunnel(_) => self.send_copy(bytes),
+        }
+    }
+
+    fn send_copy(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let output = self.output();
+            let amount = output.len().min(left.len());
+            let (now, later) = left.split_at_checked(amount).unwrap_or((left, &[]));
+            if let Some(room) = output.get_mut(..amount) {
+                room.copy_from_slice(now);
+            }
+            self.send(amount)?;
+            left = later;
+        }
+        Ok(())
     }
 
     /// Sends the first `amount` bytes of [`Connection::output`], soon: at the latest when input is waited for.
