@@ -2,13 +2,14 @@
 
 mod memory;
 mod speed;
+mod telemetry;
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::report::{Report, Target};
-use crate::servers::Directory;
+use crate::servers::{Directory, Setup};
 use crate::upstream;
 
 /// How thorough.
@@ -40,7 +41,15 @@ pub fn measure(binary: &Path, effort: Option<Effort>) -> io::Result<bool> {
     let mut report = Report::default();
     report.head();
     if let Some(effort) = effort {
-        speed::measure(binary, directory.path(), upstream, effort, &mut report)?;
+        let setup = Setup {
+            binary,
+            directory: directory.path(),
+            upstream,
+            streams: &[effort.events],
+            more_routes: 0,
+        };
+        speed::measure(&setup, effort, &mut report)?;
+        telemetry::measure(&setup, effort, &mut report)?;
     }
     memory::measure(binary, directory.path(), upstream, &mut report)?;
     let size = std::fs::metadata(binary)?.len() as f64 / 1e6;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::exports::{EXPORTS, Export};
 use crate::load::{End, Load};
 use crate::servers::{self, Directory, Setup, request};
 use crate::streams::Streams;
@@ -21,36 +22,6 @@ const LONG: u32 = 550;
 /// Large copies by moves of vectors: glibc makes them with one instruction that valgrind counts once for every byte.
 const WITHOUT_REP: &str = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824:\
                            glibc.cpu.x86_rep_stosb_threshold=1073741824";
-
-/// What a gateway exports meanwhile. The exporting threads count as well.
-struct Export {
-    name: &'static str,
-    /// Of its profiles.
-    suffix: &'static str,
-    to_collector: bool,
-    variables: &'static [&'static str],
-}
-
-const EXPORTS: [Export; 3] = [
-    Export {
-        name: "nothing exported",
-        suffix: "",
-        to_collector: false,
-        variables: &["OTEL_SDK_DISABLED=true"],
-    },
-    Export {
-        name: "logs exported",
-        suffix: "-logs",
-        to_collector: true,
-        variables: &["OTEL_TRACES_EXPORTER=none", "OTEL_METRICS_EXPORTER=none"],
-    },
-    Export {
-        name: "traces, logs and metrics exported",
-        suffix: "-all",
-        to_collector: true,
-        variables: &[],
-    },
-];
 
 /// `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`.
 pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
@@ -123,12 +94,8 @@ fn instructions(
     run: &dyn Fn(SocketAddr) -> io::Result<bool>,
 ) -> io::Result<u64> {
     let out = format!("--callgrind-out-file={}", file.display());
-    let collector = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}/otlp", setup.upstream);
-    let mut wrapper = vec!["env", WITHOUT_REP];
-    wrapper.extend(export.to_collector.then_some(collector.as_str()));
-    wrapper.extend(export.variables);
-    wrapper.extend(["valgrind", "--tool=callgrind", &out]);
-    let wrapper: Vec<String> = wrapper.into_iter().map(str::to_owned).collect();
+    let mut wrapper = export.wrapper(setup.upstream);
+    wrapper.extend([WITHOUT_REP, "valgrind", "--tool=callgrind", &out].map(str::to_owned));
     let gateway = servers::gateway(setup, &wrapper)?;
     let is_whole = run(gateway.address)?;
     gateway.process.stop(Duration::from_secs(60))?;

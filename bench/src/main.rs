@@ -4,6 +4,7 @@ mod answer;
 mod clock;
 mod criteria;
 mod crowd;
+mod exports;
 mod growth;
 mod instructions;
 mod load;

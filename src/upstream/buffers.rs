@@ -15,9 +15,6 @@ const INPUT_MAX: usize = 80 * 1024;
 /// What is offered for output of unknown size. It must hold the longest line of a head.
 const OUTPUT_STEP: usize = 16 * 1024;
 
-/// The most that is offered at once for output of a known size: more of it goes out in several pieces.
-const OUTPUT_MOST: usize = 64 * 1024;
-
 /// Input and output of a connection.
 ///
 /// ureq's `LazyBuffers` hold what they once allocated, so each idle connection keeps 24 KiB and more. These hand
@@ -100,7 +97,7 @@ impl Buffers for ByteBuffers {
     fn output(&mut self) -> &mut [u8] {
         let step = match self.expected {
             0 => OUTPUT_STEP,
-            bytes => bytes.min(OUTPUT_MOST),
+            bytes => bytes,
         };
         let wanted = self.pending.saturating_add(step);
         if self.output.len() < wanted {

@@ -35,7 +35,7 @@ impl Connection {
         &self.origin
     }
 
-    /// So many bytes will be put into the output. They are then gathered in one buffer of that size, if it is usual.
+    /// So many bytes at most will be put into the output, which then is of that size.
     pub fn expect_output(&mut self, bytes: usize) {
         match &mut self.wire {
             Wire::Plain(plain) => plain.expect_output(bytes),
@@ -45,6 +45,14 @@ impl Connection {
 
     pub fn output(&mut self) -> &mut [u8] {
         self.transport().buffers().output()
+    }
+
+    /// Sends these bytes, and the output before them with the same system call.
+    pub fn send_last(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
+        match &mut self.wire {
+            Wire::Plain(plain) => plain.send_last(bytes),
+            Wire::Secure(tls) => tls.send(bytes),
+        }
     }
 
     /// Sends the first `amount` bytes of [`Connection::output`], soon: at the latest when input is waited for.

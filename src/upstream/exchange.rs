@@ -34,14 +34,14 @@ pub(super) fn send(
     body: &[u8],
 ) -> Result<(), ureq::Error> {
     let mut protocol = Protocol::new(request)?.proceed();
-    connection.expect_output(head_size.saturating_add(body.len()));
+    connection.expect_output(head_size);
     send_head(connection, &mut protocol)?;
     match protocol.proceed()? {
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
         Some(SendRequestResult::SendBody(mut protocol)) => {
             // The announced length, checked before anything of the body is sent.
             protocol.consume_direct_write(body.len())?;
-            send_body(connection, body)
+            connection.send_last(body)
         }
         // Nobody may ask for it: `Call` drops the field `Expect`.
         Some(SendRequestResult::Await100(_)) | None => Err(unexpected()),
@@ -68,21 +68,6 @@ fn send_head(
     while !protocol.can_proceed() {
         let amount = protocol.write(connection.output())?;
         connection.send(amount)?;
-    }
-    Ok(())
-}
-
-fn send_body(connection: &mut Connection, body: &[u8]) -> Result<(), ureq::Error> {
-    let mut left = body;
-    while !left.is_empty() {
-        let output = connection.output();
-        let amount = output.len().min(left.len());
-        let (now, later) = left.split_at_checked(amount).unwrap_or((left, &[]));
-        if let Some(room) = output.get_mut(..amount) {
-            room.copy_from_slice(now);
-        }
-        connection.send(amount)?;
-        left = later;
     }
     Ok(())
 }

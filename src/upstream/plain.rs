@@ -18,6 +18,14 @@ impl Plain {
         }
     }
 
+    /// Sends these bytes, and the output before them.
+    pub fn send_last(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
+        match self {
+            Self::Direct(socket) => Ok(socket.flush_with(bytes)?),
+            Self::Tunnel(tunnel) => send_copy(&mut **tunnel, bytes),
+        }
+    }
+
     /// Hands its buffers back. False if something is left to be sent or read.
     pub fn rest(&mut self) -> bool {
         match self {
@@ -50,4 +58,19 @@ impl Transport for Plain {
     fn is_open(&mut self) -> bool {
         self.transport().is_open()
     }
+}
+
+fn send_copy(transport: &mut dyn Transport, bytes: &[u8]) -> Result<(), ureq::Error> {
+    let mut left = bytes;
+    while !left.is_empty() {
+        let output = transport.buffers().output();
+        let amount = output.len().min(left.len());
+        let (now, later) = left.split_at_checked(amount).unwrap_or((left, &[]));
+        if let Some(room) = output.get_mut(..amount) {
+            room.copy_from_slice(now);
+        }
+        transport.transmit_output(amount, NextTimeout::default())?;
+        left = later;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The transport: one TCP connection to a provider.
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ use super::buffers::ByteBuffers;
 use super::error::CallError;
 use super::in_progress;
 
-/// Bytes to gather before they are sent without waiting for more. It takes most requests whole, head and body in one
-/// system call; the memory is held only until it is sent, by a request that has as many bytes anyway.
+/// Bytes to gather before they are sent without waiting for more. TLS records of most requests go out together that way;
+/// the memory is held only until it is sent, by a request that has as many bytes anyway.
 const SEND_AT_ONCE: usize = 64 * 1024;
 
 /// A connected, non-blocking TCP stream with its buffers.
@@ -81,12 +81,18 @@ impl Socket {
         weak
     }
 
-    /// Sends what has been gathered. After a broken connection it pretends, so that the answer is read.
-    fn flush(&mut self) -> Result<(), CallError> {
-        while self.send_failed.is_none() && !self.buffers.unsent().is_empty() {
+    /// Sends what has been gathered, and these bytes behind it, which are not copied for that. After a broken connection it
+    /// pretends, so that the answer is read.
+    pub fn flush_with(&mut self, mut last: &[u8]) -> Result<(), CallError> {
+        while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && last.is_empty()) {
             let mut stream = &self.shared.stream;
-            match stream.write(self.buffers.unsent()) {
-                Ok(sent) => self.buffers.mark_sent(sent),
+            let gathered = self.buffers.unsent();
+            match stream.write_vectored(&[IoSlice::new(gathered), IoSlice::new(last)]) {
+                Ok(sent) => {
+                    let of_gathered = sent.min(gathered.len());
+                    self.buffers.mark_sent(of_gathered);
+                    last = last.get(sent - of_gathered..).unwrap_or_default();
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room()?,
                 Err(error) => self.send_failed = Some(error.to_string()),
@@ -94,6 +100,10 @@ impl Socket {
         }
         self.buffers.drop_output();
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), CallError> {
+        self.flush_with(&[])
     }
 
     /// Waits until more can be sent. A provider that answers before it has taken the whole request (413, 401) may never

@@ -103,6 +103,12 @@ impl TlsTransport {
         self.buffers.expect_output(bytes);
     }
 
+    /// Encrypts these bytes; the connection below sends the records.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
+        let stream = &mut self.stream;
+        in_progress::under_tls(|| stream.write_all(bytes)).map_err(broken)
+    }
+
     /// Hands the buffers back, if nothing is left in them to be sent or read.
     pub fn rest(&mut self) -> bool {
         let quiet = match self.stream.conn.process_new_packets() {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use crate::report::{Report, Target};
 use crate::rounds::{Contestant, Plain, Streamed, Summary};
@@ -21,24 +20,11 @@ struct Arena {
     effort: Effort,
 }
 
-pub fn measure(
-    binary: &Path,
-    directory: &Path,
-    upstream: SocketAddr,
-    effort: Effort,
-    report: &mut Report,
-) -> io::Result<()> {
-    let setup = Setup {
-        binary,
-        directory,
-        upstream,
-        streams: &[effort.events],
-        more_routes: 0,
-    };
+pub fn measure(setup: &Setup<'_>, effort: Effort, report: &mut Report) -> io::Result<()> {
     let arena = Arena {
-        upstream,
-        nginx: servers::nginx(directory, upstream)?,
-        gateway: servers::gateway(&setup, &[])?,
+        upstream: setup.upstream,
+        nginx: servers::nginx(setup.directory, setup.upstream)?,
+        gateway: servers::gateway(setup, &[])?,
         effort,
     };
     arena.at_32_connections(report)?;
