@@ -1,6 +1,5 @@
 //! One attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -22,6 +21,7 @@ use super::events::{Events, data_of};
 use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
 use super::prelude::{Opened, open};
 use super::provider_call::ProviderCall;
+use super::trail::tell_model;
 
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -134,7 +134,7 @@ impl Call<'_> {
         } else {
             Answer::read(body).map_err(|flaw| failure_of_flaw(head, flaw))?
         };
-        note_model(|| answer.model());
+        tell_model(|| answer.model());
         Ok(Reached::Whole(answer))
     }
 
@@ -177,15 +177,6 @@ impl Call<'_> {
             ..ProviderError::default()
         });
         failure_of_error(head, &said)
-    }
-}
-
-/// The model that answered, as the answer or a chunk of it says.
-pub fn note_model<'a>(model: impl FnOnce() -> Option<Cow<'a, str>>) {
-    if current::is_recorded()
-        && let Some(model) = model()
-    {
-        current::model(&model);
     }
 }
 

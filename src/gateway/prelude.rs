@@ -9,9 +9,9 @@ use crate::sse::{Event, Item};
 use crate::telemetry::trace::current;
 use crate::upstream::Head;
 
-use super::attempt::note_model;
 use super::events::Events;
 use super::failure::{cut, failure_of, failure_of_error};
+use super::trail::tell_model;
 
 /// Events held back. Further ones without content are dropped: some providers send an empty delta for every hidden
 /// reasoning token, and neither memory nor the right to fail over is given up for those.
@@ -45,7 +45,7 @@ pub fn open(head: &Head, mut events: Events, deadline: Instant) -> Result<Opened
             ends.add(chunk.ends);
             match chunk.kind {
                 ChunkKind::Content => {
-                    note_model(|| chunk.model(&event.data));
+                    tell_model(|| chunk.model(&event.data));
                     held.events.push(event.into_owned());
                     return Ok(Opened {
                         held: held.events,

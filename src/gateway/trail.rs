@@ -1,5 +1,7 @@
 //! The walk as its trace shows it: a span for each attempt, and between them what made the walk move on.
 
+use std::borrow::Cow;
+
 use crate::config::{Route, Step};
 use crate::routing::{Attempt, Class, StepReport};
 use crate::telemetry::trace::{AttemptSpan, Attribute, RequestSpan, Tried, current, names};
@@ -71,6 +73,15 @@ pub fn tell_cooldown(report: Option<&StepReport>) {
     let cooling = report.filter(|report| report.retry_after.is_some());
     if let Some(report) = cooling {
         current::event("cooldown set", || about(report));
+    }
+}
+
+/// The model that answered, as the answer or a chunk of it says.
+pub fn tell_model<'a>(model: impl FnOnce() -> Option<Cow<'a, str>>) {
+    if current::is_recorded()
+        && let Some(model) = model()
+    {
+        current::model(&model);
     }
 }
 
