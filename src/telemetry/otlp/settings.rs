@@ -101,13 +101,6 @@ impl Reading<'_> {
     }
 
     fn destination(&mut self, signal: Signal) -> Option<Destination> {
-        let exporter = format!("OTEL_{}_EXPORTER", signal.variable());
-        if self
-            .variable(&exporter)
-            .is_some_and(|value| value == "none")
-        {
-            return None;
-        }
         let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
         let general = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"];
         let (name, url) = match self.variable(&own) {
@@ -117,6 +110,9 @@ impl Reading<'_> {
                 Some((*name, endpoint::below(&address, signal)))
             })?,
         };
+        if !self.is_wanted(signal) {
+            return None;
+        }
         match url {
             Ok(url) => Some(Destination {
                 signal,
@@ -132,6 +128,28 @@ impl Reading<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the exporters chosen for a signal, in a list, include this one.
+    fn is_wanted(&mut self, signal: Signal) -> bool {
+        let name = format!("OTEL_{}_EXPORTER", signal.variable());
+        let Some(chosen) = self.variable(&name) else {
+            return true;
+        };
+        let names = |wanted: &str| {
+            let mut chosen = chosen.split(',').map(str::trim);
+            chosen.any(|one| one.eq_ignore_ascii_case(wanted))
+        };
+        let is_wanted = names("otlp");
+        // Prometheus asks for the metrics itself.
+        let is_served = names("none") || signal == Signal::Metrics && names("prometheus");
+        if !is_wanted && !is_served {
+            self.complain(format!(
+                "{name} names neither otlp nor none; {} are not exported",
+                signal.name()
+            ));
+        }
+        is_wanted
     }
 
     /// The later ones replace the earlier ones.

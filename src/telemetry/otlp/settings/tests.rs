@@ -71,6 +71,26 @@ fn a_signal_can_go_elsewhere_or_nowhere() {
     assert_eq!(urls(&settings), ["http://loki/v1/logs"]);
 }
 
+/// Who has said that metrics are for Prometheus does not want them twice; another exporter than ours is no reason to guess.
+#[test]
+fn exporters_are_chosen_by_name() {
+    for (chosen, all, told) in [
+        ("otlp", 3, false),
+        ("prometheus, OTLP", 3, false),
+        ("None", 2, false),
+        ("prometheus", 2, false),
+        ("console", 2, true),
+    ] {
+        let settings = read(&[
+            ("OTLP_ENDPOINT", "https://all"),
+            ("OTEL_METRICS_EXPORTER", chosen),
+        ]);
+        assert_eq!(urls(&settings).len(), all, "{chosen}");
+        let told_of = |problem: &String| problem.contains("OTEL_METRICS_EXPORTER");
+        assert_eq!(settings.problems.iter().any(told_of), told, "{chosen}");
+    }
+}
+
 #[test]
 fn otel_wins_over_otlp() {
     let settings = read(&[
