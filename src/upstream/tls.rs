@@ -221,34 +221,21 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use rustls::pki_types::PrivateKeyDer;
-    use rustls::{ServerConfig, ServerConnection};
+    use rustls::ServerConnection;
 
     use super::super::in_progress::{InProgress, Scope};
     use super::super::socket::Socket;
+    use super::super::tests::tls::{fixture, server_config};
     use super::*;
-
-    fn fixture(name: &str) -> std::path::PathBuf {
-        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/src/upstream/tests/fixtures");
-        Path::new(fixtures).join(name)
-    }
 
     /// A connection to a server that sends so many bytes, and waits for the end.
     fn connected(bytes: usize) -> Box<TlsTransport> {
-        let chain = vec![CertificateDer::from_pem_file(fixture("server.pem")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(ring)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
+        let config = server_config("server.pem");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         near.set_nonblocking(true).unwrap();
         thread::spawn(move || {
-            let session = ServerConnection::new(Arc::new(config)).unwrap();
+            let session = ServerConnection::new(config).unwrap();
             let mut stream = StreamOwned::new(session, listener.accept().unwrap().0);
             stream.write_all(&vec![b'x'; bytes]).unwrap();
             let _ = stream.read(&mut [0]);

@@ -6,7 +6,7 @@ mod failures;
 mod names;
 mod pool;
 mod proxy;
-mod tls;
+pub(super) mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -12,7 +12,7 @@ use crate::upstream::Phase;
 
 pub(super) type Session = StreamOwned<ServerConnection, TcpStream>;
 
-pub(super) fn fixture(name: &str) -> PathBuf {
+pub(in crate::upstream) fn fixture(name: &str) -> PathBuf {
     [
         env!("CARGO_MANIFEST_DIR"),
         "src/upstream/tests/fixtures",
@@ -22,11 +22,7 @@ pub(super) fn fixture(name: &str) -> PathBuf {
     .collect()
 }
 
-/// As [`Provider::new`], with this certificate.
-pub(super) fn provider(
-    certificate: &str,
-    script: impl Fn(Session, usize) + Send + Sync + 'static,
-) -> Provider {
+pub(in crate::upstream) fn server_config(certificate: &str) -> Arc<ServerConfig> {
     let chain = vec![CertificateDer::from_pem_file(fixture(certificate)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
     let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -36,7 +32,15 @@ pub(super) fn provider(
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+/// As [`Provider::new`], with this certificate.
+pub(super) fn provider(
+    certificate: &str,
+    script: impl Fn(Session, usize) + Send + Sync + 'static,
+) -> Provider {
+    let config = server_config(certificate);
     Provider::new(move |stream, number| {
         let session = ServerConnection::new(Arc::clone(&config)).unwrap();
         script(StreamOwned::new(session, stream), number);
