@@ -187,7 +187,7 @@ fn ask(
         headers: &headers,
         body: Some(body.as_bytes()),
         deadline,
-        hangup: None,
+        client: None,
     })?;
     print(&format!("  {}\n", head_line(&response)));
     let status = response.head.status;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::adapt;
 use crate::config::{Route, Step};
-use crate::routing::in_words;
+use crate::dialect::waits::in_words;
 
 /// What the running gateway says of its routes (`GET /v1/diagnostics/routes`); only what is shown is read.
 #[derive(Debug, Default, Deserialize)]

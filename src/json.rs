@@ -11,6 +11,8 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::IgnoredAny;
 
+use crate::text;
+
 use self::reader::{Entries, Invalid, Key, Reader};
 
 /// The most members an object may have. A request has about forty; the bound keeps the index of an object of empty
@@ -283,7 +285,7 @@ impl<'a> Object<'a> {
             .collect();
         sorted.sort_unstable();
         sorted.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(raw::cut(one, MAX_SHOWN_KEY).to_owned()),
+            [one, other] if one == other => Some(text::cut(one, MAX_SHOWN_KEY).to_owned()),
             _ => None,
         })
     }

@@ -8,18 +8,18 @@
 //! |---|---|---|---|
 //! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | what each endpoint does; the walk over steps | name ureq or a socket |
-//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`] | all I/O, each behind a narrow type | know of each other or of `gateway` |
+//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: outcome classes, cooldown ledger, final status | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
-//! | 0 | [`openai`], [`sse`], [`json`], [`secret`] | wire views, SSE decoder, ordered raw JSON, redacting key type | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`] | wire formats, SSE decoder, ordered raw JSON, cutting, locking, redacting key type | do I/O |
 //!
 //! # The life of a request
 //!
 //! 1. The front thread ([`http`]) accepts the connection and reads the head without blocking, under a deadline and a
 //!    bound. A malformed one it answers itself, `/health` too. A whole one goes to a worker thread.
 //! 2. The worker calls [`gateway`], which finds out who asks before it reads a body, and views the body as an ordered
-//!    list of members ([`json`], [`openai`]): what nobody needs to touch stays byte for byte.
+//!    list of members ([`json`], [`dialect`]): what nobody needs to touch stays byte for byte.
 //! 3. A `Walk` ([`routing`]) names the attempt to make: step, key, deadline. [`adapt`] edits the body for that step.
 //! 4. [`upstream`] makes the call, and waits for the provider and the client at once. Whatever goes wrong becomes an
 //!    outcome class, the walk is told, and names the next attempt or the verdict.
@@ -42,17 +42,20 @@
 pub mod adapt;
 pub mod app;
 pub mod cli;
+pub mod client_socket;
 pub mod config;
 pub mod demo;
+pub mod dialect;
 pub mod explain;
 pub mod gateway;
 pub mod http;
 pub mod json;
-pub mod openai;
 pub mod routing;
 pub mod secret;
 pub mod service_manager;
 pub mod sse;
 pub mod state_file;
+pub mod sync;
 pub mod telemetry;
+pub mod text;
 pub mod upstream;

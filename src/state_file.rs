@@ -5,9 +5,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use crate::sync::{lock, wait};
 
 /// The least time between two writes.
 const PACE: Duration = Duration::from_secs(1);
@@ -95,7 +97,7 @@ impl Drop for StateWriter {
 
 impl Shared {
     fn flags(&self) -> MutexGuard<'_, Flags> {
-        self.flags.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.flags)
     }
 
     fn write_when_dirty(&self, path: &Path, snapshot: &dyn Fn() -> String) {
@@ -103,11 +105,10 @@ impl Shared {
         // Most changes are answers that change nothing here: they must not wear out a flash disk.
         let mut on_disk = None;
         loop {
-            let idle = |flags: &mut Flags| !flags.dirty && !flags.closing;
-            let mut flags = self
-                .changed
-                .wait_while(self.flags(), idle)
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut flags = self.flags();
+            while !flags.dirty && !flags.closing {
+                flags = wait(&self.changed, flags);
+            }
             let last = flags.closing;
             let dirty = std::mem::take(&mut flags.dirty);
             drop(flags);

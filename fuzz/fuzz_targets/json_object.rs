@@ -5,8 +5,8 @@
 
 use ai_gateway::json::Object;
 use ai_gateway::json::reader::{Entries, Invalid, Reader};
-use ai_gateway::openai::answer::Answer;
-use ai_gateway::openai::chunk::{Chunk, ChunkKind};
+use ai_gateway::dialect::chat::answer::Answer;
+use ai_gateway::dialect::chat::chunk::{Chunk, ChunkKind};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserializer as _;
 use serde::de::IgnoredAny;

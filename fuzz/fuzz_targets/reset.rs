@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use ai_gateway::routing::{Observed, classify, reset};
+use ai_gateway::dialect::rate_limits;
+use ai_gateway::routing::{Observed, classify};
 use libfuzzer_sys::fuzz_target;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -27,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     let headers = |name: &str| fields.get(name).copied();
     let now = SystemTime::UNIX_EPOCH + NOW;
 
-    let told = reset::told(&headers, now);
+    let told = rate_limits::told(&headers, now);
     for span in [told.resets_in, told.exhausted_for].into_iter().flatten() {
         assert!(!span.is_zero() && span <= DAY, "{span:?}");
     }

@@ -8,8 +8,8 @@ mod strict_schema;
 mod thinking;
 
 use crate::config::{ConflictResolution, Step};
+use crate::dialect::chat::request::ChatRequest;
 use crate::json::raw;
-use crate::openai::request::ChatRequest;
 
 /// The body for this step: `model` replaced by the step's, and whatever its adapters change.
 pub fn adapt(request: &ChatRequest<'_>, step: &Step) -> Vec<u8> {

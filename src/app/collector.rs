@@ -95,7 +95,7 @@ impl Transport for Carrier {
             headers: post.headers,
             body: Some(post.body),
             deadline: post.deadline,
-            hangup: None,
+            client: None,
         });
         let response = response.map_err(|error| error.to_string())?;
         let header = |name| response.head.header(name).map(str::to_owned);

@@ -119,7 +119,7 @@ fn ask_running(
             headers,
             body: None,
             deadline,
-            hangup: None,
+            client: None,
         })
         .map_err(|error| format!("{url}: {error}"))?;
     let status = response.head.status;

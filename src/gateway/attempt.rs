@@ -1,21 +1,23 @@
 //! One attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
 
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::adapt;
+use crate::client_socket::ClientSocket;
 use crate::config::Step;
-use crate::openai::answer::Answer;
-use crate::openai::assemble::Assembler;
-use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends};
-use crate::openai::provider_error::{ProviderError, error_of};
-use crate::openai::request::ChatRequest;
-use crate::openai::unfold::unfold;
-use crate::routing::reset::told;
-use crate::routing::{Class, Failure, Told};
+use crate::dialect::chat::answer::Answer;
+use crate::dialect::chat::assemble::Assembler;
+use crate::dialect::chat::chunk::{Chunk, ChunkKind, DONE, Ends};
+use crate::dialect::chat::request::ChatRequest;
+use crate::dialect::chat::unfold::unfold;
+use crate::dialect::class::Class;
+use crate::dialect::provider_error::{ProviderError, error_of};
+use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::told;
+use crate::routing::Failure;
 use crate::secret::Secret;
 use crate::telemetry::trace::current;
-use crate::upstream::{Body, CallError, Client, Hangup, Head, Response};
+use crate::upstream::{Body, CallError, Client, Head, Response};
 
 use super::events::{Events, data_of};
 use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
@@ -32,7 +34,7 @@ pub struct Call<'a> {
     pub key: Option<&'a Secret>,
     pub request: &'a ChatRequest<'a>,
     pub deadline: Instant,
-    pub hangup: &'a Arc<dyn Hangup>,
+    pub client: &'a ClientSocket,
     /// The provider is told the trace that the call belongs to.
     pub propagate_trace: bool,
 }
@@ -74,7 +76,7 @@ impl Call<'_> {
             },
             body: Some(&body),
             deadline: self.deadline,
-            hangup: Some(self.hangup),
+            client: Some(self.client),
             trace: &trace,
         };
         call.send(client)

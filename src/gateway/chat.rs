@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::config::{self, ResponseModel, Route, Step};
+use crate::dialect::chat::answer::Usage;
+use crate::dialect::chat::request::ChatRequest;
+use crate::dialect::class::Class;
+use crate::dialect::error::Code;
 use crate::http::{Exchange, Response, ResponseHead};
-use crate::openai::answer::Usage;
-use crate::openai::error::Code;
-use crate::openai::request::ChatRequest;
-use crate::routing::{Answered, Class, StepReport, Verdict, fallbacks};
+use crate::routing::{Answered, StepReport, Verdict, fallbacks};
 use crate::telemetry::trace::{AttemptSpan, Attribute, current, names};
 
 use super::attempt::Reached;
@@ -56,7 +57,7 @@ pub fn complete<'g>(
         return reply::refuse_route(exchange, journal, &gateway.redactor.redact(request.model()));
     };
     journal.takes(route);
-    let client_socket = exchange.hangup();
+    let client_socket = exchange.client_socket();
     match walk::walk(gateway, route, &request, &client_socket, &journal) {
         Ended::ClientGone { reports } => left(exchange, journal, &reports),
         Ended::Exhausted { verdict, reports } => {

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::dialect::chat::answer::Answer;
+use crate::dialect::chat::assemble::Assembler;
 use crate::json::raw;
-use crate::openai::answer::Answer;
-use crate::openai::assemble::Assembler;
+use crate::text::cut;
 
 /// Bytes of one text, and of all of them.
 const LONGEST_TEXT: usize = 4 * 1024;
@@ -133,9 +134,9 @@ struct Room(usize);
 
 impl Room {
     fn take(&mut self, text: &str) -> String {
-        let end = text.floor_char_boundary(self.0.min(LONGEST_TEXT));
-        self.0 -= end.min(self.0);
-        text.get(..end).unwrap_or_default().to_owned()
+        let shown = cut(text, self.0.min(LONGEST_TEXT));
+        self.0 = self.0.saturating_sub(shown.len());
+        shown.to_owned()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The gateway that answers now. A reload puts one with another configuration in its place.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::config::Config;
 use crate::http::{Exchange, Handler, Head, Response};
+use crate::sync::lock;
 use crate::telemetry::metrics::Family;
 
 use super::Gateway;
@@ -30,7 +31,7 @@ impl Current {
     /// As [`Gateway::new`]; then all stays as it was.
     pub fn reload(&self, config: Config) -> Result<(), String> {
         let new = Arc::new(self.gateway().successor(config)?);
-        *self.gateway.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        *lock(&self.gateway) = new;
         Ok(())
     }
 
@@ -75,7 +76,7 @@ impl Current {
     }
 
     fn gateway(&self) -> Arc<Gateway> {
-        Arc::clone(&self.gateway.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.gateway))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
-use crate::openai::answer::Flaw;
-use crate::openai::provider_error::ProviderError;
-use crate::routing::reset::Headers;
-use crate::routing::{Class, Failure, Observed, classify};
+use crate::dialect::chat::answer::Flaw;
+use crate::dialect::class::Class;
+use crate::dialect::provider_error::ProviderError;
+use crate::dialect::rate_limits::Headers;
+use crate::routing::{Failure, Observed, classify};
 use crate::upstream::{CallError, Head};
 
 /// The failure that a provider's own words mean, below an error status or inside a 200.

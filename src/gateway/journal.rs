@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::config::{Route, Step};
+use crate::dialect::chat::chunk::Usage;
+use crate::dialect::class::Class;
 use crate::http::Exchange;
-use crate::json::raw::cut;
-use crate::openai::chunk::Usage;
-use crate::routing::{Class, Failure, StepReport};
+use crate::routing::{Failure, StepReport};
 use crate::secret::Redactor;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::trace::{Answered, RequestSpan};
+use crate::text::{cut, truncated};
 
 /// Status in the log for a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -254,9 +255,8 @@ impl<'g> Journal<'g> {
     }
 }
 
-fn shortened(mut name: String) -> String {
-    name.truncate(name.floor_char_boundary(LONGEST_NAME));
-    name
+fn shortened(name: String) -> String {
+    truncated(name, LONGEST_NAME)
 }
 
 /// Whole milliseconds.

@@ -1,12 +1,13 @@
 //! What the gateway remembers of its providers: the cooldown ledger, and its copy on disk.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Instant, SystemTime};
 
 use crate::config::Config;
 use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
 use crate::state_file::{self, StateWriter};
+use crate::sync::lock;
 
 /// The ledger that all requests share.
 pub struct Memory {
@@ -85,10 +86,6 @@ fn restored(config: &Config) -> Ledger {
             fresh()
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A number that nobody can foresee: std seeds every `RandomState` anew.

@@ -32,9 +32,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Config};
+use crate::dialect::error::Code;
+use crate::dialect::models;
 use crate::http::{self, Exchange, Handler, Head, Response, ResponseHead};
-use crate::openai::error::Code;
-use crate::openai::model_list;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::{Metrics, prometheus};
@@ -211,7 +211,7 @@ impl Gateway {
             (Endpoint::UpstreamModels, _) => self.upstream_models(exchange, journal),
             (Endpoint::Models, Some(client)) => {
                 let names = self.visible_routes(client).map(|route| route.name.as_str());
-                let body = model_list::models(names, self.started);
+                let body = models::models(names, self.started);
                 reply::finish(exchange, journal, Response::json(200, body));
             }
             (Endpoint::Model(name), Some(client)) => self.model(exchange, journal, client, &name),
@@ -314,7 +314,7 @@ impl Gateway {
     ) {
         match self.visible_routes(client).find(|route| route.name == name) {
             Some(route) => {
-                let body = model_list::model(&route.name, self.started);
+                let body = models::model(&route.name, self.started);
                 reply::finish(exchange, journal, Response::json(200, body));
             }
             None => reply::refuse_route(exchange, journal, &self.redactor.redact(name)),

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use crate::openai::chunk::{Chunk, ChunkKind, Ends};
-use crate::routing::{Class, Failure};
+use crate::dialect::chat::chunk::{Chunk, ChunkKind, Ends};
+use crate::dialect::class::Class;
+use crate::routing::Failure;
 use crate::sse::{Event, Item};
 use crate::telemetry::trace::current;
 use crate::upstream::Head;

@@ -1,11 +1,11 @@
 //! One HTTP call to a provider: its address, its key, its headers.
 
-use std::sync::Arc;
 use std::time::Instant;
 
+use crate::client_socket::ClientSocket;
 use crate::config::Provider;
 use crate::secret::Secret;
-use crate::upstream::{Call, CallError, Client, Hangup, Method, Response};
+use crate::upstream::{Call, CallError, Client, Method, Response};
 
 /// What is asked of a provider.
 pub struct ProviderCall<'a> {
@@ -18,7 +18,7 @@ pub struct ProviderCall<'a> {
     pub body: Option<&'a [u8]>,
     /// For everything up to the head of the answer.
     pub deadline: Instant,
-    pub hangup: Option<&'a Arc<dyn Hangup>>,
+    pub client: Option<&'a ClientSocket>,
     /// Headers that continue the trace.
     pub trace: &'a [(&'static str, String)],
 }
@@ -57,7 +57,7 @@ impl ProviderCall<'_> {
             headers: &headers,
             body: self.body,
             deadline: self.deadline,
-            hangup: self.hangup,
+            client: self.client,
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::dialect::chat::chunk::{Chunk, ChunkKind, DONE, Ends, Usage};
+use crate::dialect::class::Class;
+use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{Gone, Stream};
-use crate::openai::chunk::{Chunk, ChunkKind, DONE, Ends, Usage};
-use crate::openai::error::{Code, ErrorBody, type_of};
-use crate::routing::{Class, Failure};
+use crate::routing::Failure;
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode, encode_with};
 

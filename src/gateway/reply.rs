@@ -1,8 +1,8 @@
 //! Answers that are whole at once, and refusals.
 
+use crate::dialect::error::{Code, ErrorBody};
 use crate::http::{BodyError, Exchange, Response};
-use crate::json::raw::cut;
-use crate::openai::error::{Code, ErrorBody};
+use crate::text::cut;
 
 use super::journal::{CLIENT_GONE, Journal};
 

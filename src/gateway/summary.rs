@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::dialect::error::{ErrorBody, type_of};
 use crate::json::raw;
-use crate::openai::error::{ErrorBody, type_of};
 use crate::routing::{StepReport, Verdict};
 use crate::secret::Redactor;
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::config::{Route, Step};
-use crate::routing::{Attempt, Class, StepReport};
+use crate::dialect::class::Class;
+use crate::routing::{Attempt, StepReport};
 use crate::telemetry::trace::{AttemptSpan, Attribute, RequestSpan, Tried, current, names};
 
 /// What a walk's trace shows besides the attempts themselves.

@@ -4,7 +4,7 @@
 //! reused for some seconds, and only a few requests may wait for it. A crowd of callers costs the providers one call
 //! each and leaves the workers to those who have a key.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::provider_call::ProviderCall;
 use crate::config::Provider;
-use crate::openai::provider_error::error_of;
+use crate::dialect::provider_error::error_of;
 use crate::secret::Redactor;
+use crate::sync::{lock, wait};
 use crate::upstream::Client;
 
 /// How old a shared answer may be.
@@ -86,10 +87,7 @@ impl SharedProbe {
                 return None;
             }
             state.waiting += 1;
-            state = self
-                .finished
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = wait(&self.finished, state);
             state.waiting -= 1;
         }
         state.in_flight = true;
@@ -101,7 +99,7 @@ impl SharedProbe {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -165,7 +163,7 @@ fn list_models(
         accept: "application/json",
         body: None,
         deadline,
-        hangup: None,
+        client: None,
         trace: &[],
     };
     let response = call.send(client).map_err(|error| error.to_string())?;

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::client_socket::ClientSocket;
 use crate::config::Route;
-use crate::http::Hangup as ClientSocket;
-use crate::openai::request::ChatRequest;
-use crate::routing::{Answered, Attempt, Class, Failure, Move, StepReport, Verdict, Walk};
+use crate::dialect::chat::request::ChatRequest;
+use crate::dialect::class::Class;
+use crate::routing::{Answered, Attempt, Failure, Move, StepReport, Verdict, Walk};
 use crate::telemetry::trace::{AttemptSpan, current};
-use crate::upstream::Hangup;
 
 use super::attempt::{Call, Reached, Success};
 use super::journal::Journal;
@@ -54,7 +54,6 @@ pub fn walk(
         asked: asked.as_deref(),
         told: 0,
     };
-    let hangup: Arc<dyn Hangup> = Arc::new(Watched(client.clone()));
     let mut walk = begun(route);
     loop {
         let next = walk.next(&mut gateway.memory.ledger(), Instant::now());
@@ -74,7 +73,7 @@ pub fn walk(
         };
         let span = trail.attempt(&attempt, walk.reports());
         let made = Made {
-            outcome: call(gateway, route, request, &hangup, &attempt),
+            outcome: call(gateway, route, request, client, &attempt),
             attempt,
             span,
         };
@@ -184,7 +183,7 @@ fn call(
     gateway: &Gateway,
     route: &Route,
     request: &ChatRequest<'_>,
-    hangup: &Arc<dyn Hangup>,
+    client: &ClientSocket,
     attempt: &Attempt,
 ) -> Result<Success, Failure> {
     let Some(step) = route.steps.get(attempt.step_index) else {
@@ -198,7 +197,7 @@ fn call(
         key,
         request,
         deadline: attempt.deadline,
-        hangup,
+        client,
         propagate_trace: gateway.config.propagate_trace,
     }
     .make(&gateway.client, gateway.config.server.max_answer)
@@ -215,19 +214,4 @@ fn asked(gateway: &Gateway, request: &ChatRequest<'_>) -> Option<String> {
     let wanted = gateway.config.capture_content && current::is_recorded();
     let messages = || request.object().get("messages").unwrap_or_default();
     wanted.then(|| gateway.redactor.redact(&content::input(messages())))
-}
-
-/// The client's socket, as the upstream client watches it.
-struct Watched(ClientSocket);
-
-impl std::os::fd::AsFd for Watched {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl Hangup for Watched {
-    fn watches_fin(&self) -> bool {
-        self.0.watches_fin()
-    }
 }

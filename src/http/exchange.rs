@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use crate::client_socket::ClientSocket;
+
 use super::body::BodyError;
 use super::delivery::Delivery;
-use super::hangup::Hangup;
 use super::head::Head;
 use super::response::{Response, ResponseHead};
 use super::stream::Stream;
@@ -49,16 +50,16 @@ impl<'t> Exchange<'t> {
         self.turn.read_body()
     }
 
-    /// Whether the server stops and its time to finish is over. The [`Hangup`] has gone off then, although the client may
+    /// Whether the server stops and its time to finish is over. The [`ClientSocket`] has gone off then, although the client may
     /// be there: it wants an answer now, and be it that there is none.
     pub fn is_ending(&self) -> bool {
         self.turn.is_ending()
     }
 
-    /// A watch on the client, to be taken after the body was read. See [`Hangup`].
-    pub fn hangup(&self) -> Hangup {
+    /// The client's socket, to be watched from after the body was read.
+    pub fn client_socket(&self) -> ClientSocket {
         let connection = &self.turn.job.connection;
-        Hangup::of(&connection.socket, connection.was_open)
+        ClientSocket::new(&connection.socket, connection.was_open)
     }
 
     /// Sends a whole answer.

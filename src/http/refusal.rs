@@ -1,6 +1,6 @@
 //! Why a request is turned away before any handler sees it.
 
-use crate::openai::error::Code;
+use crate::dialect::error::Code;
 
 /// A request that the edge itself answers. Its connection closes: where the next request starts is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

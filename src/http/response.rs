@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::openai::error::{Code, ErrorBody};
+use crate::dialect::error::{Code, ErrorBody};
 
 use super::head::Head;
 use super::refusal::Refusal;

@@ -1,8 +1,10 @@
 //! The way of connections from the workers back to the front.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use mio::Waker;
+
+use crate::sync::lock;
 
 use super::connection::Connection;
 use super::pool::Job;
@@ -44,7 +46,7 @@ impl Returns {
     }
 
     pub fn take(&self) -> Vec<Return> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.waiting))
     }
 
     pub fn refuse(&self, job: Box<Job>) {
@@ -52,7 +54,7 @@ impl Returns {
     }
 
     fn put(&self, returned: Return) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         waiting.push(returned);
         // One wake-up serves all that arrive before the front has taken them.
         if waiting.len() == 1 {

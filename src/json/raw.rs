@@ -106,12 +106,6 @@ pub fn is_array(raw: &str) -> bool {
     raw.starts_with('[')
 }
 
-/// The beginning of a text, at most `max_bytes` of it and whole characters only.
-pub fn cut(text: &str, max_bytes: usize) -> &str {
-    let end = text.floor_char_boundary(max_bytes);
-    text.get(..end).unwrap_or_default()
-}
-
 /// `text` as a JSON string, with its quotes.
 pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

@@ -7,7 +7,7 @@ use crate::config::Step;
 use super::classify::Failure;
 use super::lanes::Target;
 use super::ledger::{Ledger, Ticket};
-use super::outcome::Class;
+use crate::dialect::class::Class;
 
 /// A call to make.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::mark::Cooling;
-use super::outcome::Class;
-use super::reset::Told;
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
 
 /// How long a count is believed when no reset is told: the usual window is a minute.
 pub(super) const LIFETIME: Duration = Duration::from_secs(60);

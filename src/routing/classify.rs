@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::outcome::Class;
-use super::reset::{Headers, rate_limit_end, retry_after};
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::{Headers, rate_limit_end, retry_after};
+use crate::text::cut;
 
 /// Bytes of a provider's message that are kept.
 pub const MAX_MESSAGE: usize = 2 * 1024;
@@ -41,7 +42,7 @@ impl Failure {
             class,
             status: None,
             code: None,
-            message: bounded(message, MAX_MESSAGE),
+            message: cut(message, MAX_MESSAGE).to_owned(),
             stated: None,
         }
     }
@@ -57,8 +58,8 @@ pub fn classify(observed: &Observed<'_, '_>, now: SystemTime) -> Failure {
     Failure {
         class,
         status: Some(observed.status),
-        code: observed.code.map(|code| bounded(code, MAX_CODE)),
-        message: bounded(observed.message, MAX_MESSAGE),
+        code: observed.code.map(|code| cut(code, MAX_CODE).to_owned()),
+        message: cut(observed.message, MAX_MESSAGE).to_owned(),
         stated,
     }
 }
@@ -194,12 +195,4 @@ fn class_of_words(observed: &Observed<'_, '_>, status: u16, now: SystemTime) -> 
 fn names_a_window(message: &str) -> bool {
     const WINDOWS: [&str; 4] = ["per second", "per minute", "per hour", "per day"];
     WINDOWS.iter().any(|window| message.contains(window))
-}
-
-/// The text without what is beyond the limit, cut at a character's boundary.
-fn bounded(text: &str, limit: usize) -> String {
-    let end = (0..=limit.min(text.len()))
-        .rev()
-        .find(|at| text.is_char_boundary(*at));
-    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }

@@ -9,8 +9,9 @@ use super::budget::{Budget, LIFETIME};
 use super::classify::Failure;
 use super::lanes::{Lanes, Place, Target, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
-use super::outcome::{Class, Scope};
-use super::reset::Told;
+use super::outcome::Scope;
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
 
 /// What is known about the providers of one configuration. It holds nothing for anything that is not configured, so it
 /// does not grow. It must not be used with the steps of another configuration (after a reload): carry the knowledge

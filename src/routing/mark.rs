@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::outcome::{Class, Guess};
-use super::span::LONGEST;
+use super::outcome::Guess;
+use crate::dialect::class::Class;
+use crate::dialect::waits::LONGEST;
 
 /// Why something is skipped, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

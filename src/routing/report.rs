@@ -6,8 +6,8 @@ use crate::config::Step;
 
 use super::classify::Failure;
 use super::mark::Cooling;
-use super::outcome::Class;
-use super::span::in_words;
+use crate::dialect::class::Class;
+use crate::dialect::waits::in_words;
 
 /// What became of one attempt, or why a step was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]

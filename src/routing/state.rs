@@ -16,8 +16,8 @@ use crate::config::{Config, Provider};
 use super::lanes::Place;
 use super::ledger::Ledger;
 use super::mark::Mark;
-use super::outcome::Class;
-use super::span::LONGEST;
+use crate::dialect::class::Class;
+use crate::dialect::waits::LONGEST;
 
 /// Bytes that a caller should read of a state file at most; what is longer is damaged.
 pub const MAX_SNAPSHOT: usize = 4 * 1024 * 1024;

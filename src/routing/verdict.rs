@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::openai::error::Code;
+use crate::dialect::error::Code;
 
-use super::outcome::Class;
 use super::report::StepReport;
+use crate::dialect::class::Class;
 
 /// What the client gets when no step answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,12 @@ use super::classify::Failure;
 use super::lanes::{Target, key_count};
 use super::ledger::Ledger;
 use super::mark::Cooling;
-use super::outcome::{Class, NextMove};
+use super::outcome::NextMove;
 use super::report::StepReport;
-use super::reset::Told;
-use super::span::LONGEST;
 use super::verdict::Verdict;
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
+use crate::dialect::waits::LONGEST;
 
 /// One request's way over its route. First every step that is not cooling, in order, each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider

@@ -6,10 +6,12 @@ use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::{env, process};
 
 use rustix::process::Pid;
+
+use crate::sync::lock;
 
 const NAME: &str = "ai-gateway.pid";
 
@@ -48,7 +50,7 @@ impl RunFile {
     /// # Errors
     /// It cannot be written.
     pub fn reloaded(&self, problem: Option<&str>) -> io::Result<()> {
-        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reloads = lock(&self.reloads);
         *reloads += 1;
         self.write(*reloads, problem.unwrap_or_default())
     }

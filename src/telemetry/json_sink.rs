@@ -8,7 +8,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{Config, SharedLogger};
 use time::OffsetDateTime;
 
-use crate::json::raw;
+use crate::text;
 
 use super::levels::Levels;
 use super::trace::current;
@@ -101,7 +101,7 @@ fn label(level: Level) -> &'static str {
 }
 
 fn cut(text: &str) -> &str {
-    raw::cut(text, LONGEST_VALUE)
+    text::cut(text, LONGEST_VALUE)
 }
 
 /// RFC 3339 in UTC, with as many digits of a second as are not zero.

@@ -7,7 +7,9 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::error::{CallError, Phase};
 use super::exchange::{Rest, Unread};
-use super::in_progress::{Hangup, InProgress, Scope};
+use crate::client_socket::ClientSocket;
+
+use super::in_progress::{InProgress, Scope};
 use super::pool::Pool;
 
 /// The first and the largest step by which a collected body grows.
@@ -18,7 +20,7 @@ const LARGEST_STEP: usize = 64 * 1024;
 pub struct Body {
     /// None at its end.
     unread: Option<Box<Arriving>>,
-    hangup: Option<Arc<dyn Hangup>>,
+    client: Option<ClientSocket>,
     /// As announced by `Content-Length`.
     announced: Option<u64>,
     /// What follows an error is no body any more, so the first one is kept.
@@ -37,7 +39,7 @@ impl Body {
         rest: Rest,
         connection: Box<Connection>,
         pool: &Arc<Pool>,
-        hangup: Option<Arc<dyn Hangup>>,
+        client: Option<ClientSocket>,
     ) -> Self {
         let unread = match rest {
             Rest::Body(unread) => Some(Box::new(Arriving {
@@ -55,7 +57,7 @@ impl Body {
         Self {
             announced: unread.as_ref().and_then(|body| body.unread.announced()),
             unread,
-            hangup,
+            client,
             failed: None,
         }
     }
@@ -73,7 +75,7 @@ impl Body {
         let Some(body) = &mut self.unread else {
             return Ok(0);
         };
-        let call = InProgress::new(Phase::Body, deadline, self.hangup.clone());
+        let call = InProgress::new(Phase::Body, deadline, self.client.clone());
         let scope = Scope::enter(call);
         match body.unread.read(&mut body.connection, buf) {
             Ok(0) => {

@@ -1,13 +1,13 @@
 //! What goes into a call and what comes out.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
+use crate::client_socket::ClientSocket;
+
 use super::body::Body;
 use super::error::CallError;
-use super::in_progress::Hangup;
 
 /// One request to a provider.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct Call<'a> {
     /// For all up to the end of the answer's head: name, connection, TLS, sending, waiting.
     pub deadline: Instant,
     /// Watched for as long as the call and its body take.
-    pub hangup: Option<&'a Arc<dyn Hangup>>,
+    pub client: Option<&'a ClientSocket>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

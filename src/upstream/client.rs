@@ -130,7 +130,7 @@ impl Client {
             let (head, rest) = exchange::receive(&mut connection)?;
             Ok(Response {
                 head: Head::new(head, reused),
-                body: Body::new(rest, connection, &self.pool, call.hangup.cloned()),
+                body: Body::new(rest, connection, &self.pool, call.client.cloned()),
             })
         });
         let progress = scope.progress();
@@ -148,7 +148,7 @@ impl Client {
     }
 
     fn enter(&self, call: &Call<'_>) -> Scope {
-        let mut state = InProgress::new(Phase::Resolve, call.deadline, call.hangup.cloned());
+        let mut state = InProgress::new(Phase::Resolve, call.deadline, call.client.cloned());
         // A timeout beyond the end of time is none.
         let connect_end = Instant::now().checked_add(self.connect_timeout);
         state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));

@@ -1,6 +1,6 @@
 //! From a URL to a connection: the name, TCP, perhaps a proxy, TLS.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -10,6 +10,8 @@ use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, ShutdownHandle,
     Transport,
 };
+
+use crate::sync::lock;
 
 use super::connect::connect;
 use super::connection::Wire;
@@ -116,7 +118,7 @@ impl Sockets {
     const FEW: usize = 64;
 
     fn register(&self, handle: Weak<dyn ShutdownHandle>) -> Result<(), ureq::Error> {
-        let mut registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = lock(&self.0);
         if registry.shut_down {
             return Err(CallError::Unreachable("the gateway is stopping".to_owned()).into());
         }
@@ -131,7 +133,7 @@ impl Sockets {
     /// Ends whatever goes on over them, and lets no new ones in.
     pub fn shut_down(&self) {
         let open = {
-            let mut registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut registry = lock(&self.0);
             registry.shut_down = true;
             std::mem::take(&mut registry.open)
         };

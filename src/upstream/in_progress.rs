@@ -5,21 +5,15 @@
 //! a [`Scope`] sets for the time of the call, and again for each read of its body.
 
 use std::cell::RefCell;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::error::{CallError, Phase};
+use crate::client_socket::ClientSocket;
 
-/// The downstream client's socket, watched while a call waits.
-pub trait Hangup: AsFd + Send + Sync {
-    /// Whether the client's FIN means that it is gone. False for a client that had already half-closed its side when
-    /// its request was dispatched: that one still waits for its answer, and only a reset means gone.
-    fn watches_fin(&self) -> bool;
-}
+use super::error::{CallError, Phase};
 
 /// What a transport needs to know of the call it serves.
 pub(super) struct InProgress {
@@ -28,7 +22,7 @@ pub(super) struct InProgress {
     /// The end of resolving, connecting and negotiating TLS; not after `deadline`.
     pub connect_deadline: Instant,
     pub phase: Phase,
-    pub hangup: Option<Arc<dyn Hangup>>,
+    pub client: Option<ClientSocket>,
     /// A byte of the answer has arrived.
     answered: bool,
     /// The bytes on the socket belong to TLS, so they are not yet bytes of an answer.
@@ -36,12 +30,12 @@ pub(super) struct InProgress {
 }
 
 impl InProgress {
-    pub fn new(phase: Phase, deadline: Instant, hangup: Option<Arc<dyn Hangup>>) -> Self {
+    pub fn new(phase: Phase, deadline: Instant, client: Option<ClientSocket>) -> Self {
         Self {
             deadline,
             connect_deadline: deadline,
             phase,
-            hangup,
+            client,
             answered: phase == Phase::Body,
             under_tls: false,
         }
@@ -49,15 +43,7 @@ impl InProgress {
 
     /// The downstream client, to be polled.
     fn client(&self) -> Option<PollFd<'_>> {
-        self.hangup.as_ref().map(|hangup| {
-            // HUP and ERR are always reported. RDHUP is the FIN.
-            let interest = if hangup.watches_fin() {
-                PollFlags::RDHUP
-            } else {
-                PollFlags::empty()
-            };
-            PollFd::from_borrowed_fd(hangup.as_fd(), interest)
-        })
+        self.client.as_ref().map(ClientSocket::poll_fd)
     }
 
     fn limit(&self) -> Instant {
@@ -208,7 +194,7 @@ pub(super) fn wait_any<'a>(
         // The client stands last, so that the rest keeps its order.
         let mut polled: Vec<PollFd<'_>> = upstream.chain(call.client()).collect();
         poll_until(&mut polled, call, wake_at)?;
-        if call.hangup.is_some()
+        if call.client.is_some()
             && let Some(client) = polled.pop()
         {
             still_there(&client)?;

@@ -42,5 +42,4 @@ pub use body::Body;
 pub use call::{Call, Head, Method, Response};
 pub use client::{Client, Settings};
 pub use error::{CallError, Phase};
-pub use in_progress::Hangup;
 pub use stats::Stats;

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::sync::{lock, wait_for};
 
 use super::stats::Counts;
 
@@ -128,8 +130,7 @@ impl Names {
             else {
                 return Err(NoAddress::Late);
             };
-            let waited = self.shared.changed.wait_timeout(table, left.min(GLANCE));
-            table = waited.unwrap_or_else(PoisonError::into_inner).0;
+            table = wait_for(&self.shared.changed, table, left.min(GLANCE));
             check().map_err(NoAddress::Stopped)?;
         }
     }
@@ -221,7 +222,7 @@ impl Table {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 
     fn spawn_lookup(self: &Arc<Self>, name: &str, table: &mut Table, now: Instant) {

@@ -6,12 +6,13 @@ use std::path::Path;
 
 /// The map of `lib.rs`.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["json", "openai", "secret", "sse"]),
+    (0, &["dialect", "json", "secret", "sse", "sync", "text"]),
     (1, &["config"]),
     (2, &["adapt", "routing"]),
     (
         3,
         &[
+            "client_socket",
             "http",
             "service_manager",
             "state_file",
@@ -22,6 +23,9 @@ const LAYERS: &[(u8, &[&str])] = &[
     (4, &["gateway"]),
     (5, &["app", "cli", "demo", "explain", "main"]),
 ];
+
+/// The one room of layer 3 that its neighbours may name: the socket that both the edge and the client watch.
+const SHARED: &str = "client_socket";
 
 /// What the layers 0 and 2 must not do, as it shows in their text.
 const IMPURE: &[&str] = &[
@@ -143,7 +147,9 @@ fn violations(sources: &[Source]) -> Vec<String> {
                 Some(to) if to > from => found.push(format!(
                     "{path}: layer {from} imports {import} of layer {to}"
                 )),
-                Some(3) if from == 3 => found.push(format!("{path}: {room} knows of {import}")),
+                Some(3) if from == 3 && import != SHARED => {
+                    found.push(format!("{path}: {room} knows of {import}"))
+                }
                 Some(_) => drop(graph.entry(room).or_default().insert(import)),
             }
         }
@@ -231,7 +237,7 @@ fn the_scanner_sees_each_kind_of_violation() {
             "says Instant::now(",
         ),
         (
-            "gateway/chat.rs",
+            "gateway/walk.rs",
             "use std::net::TcpStream;",
             "names ureq or a socket",
         ),

@@ -15,12 +15,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::connection::poll_until;
 use super::{Delivery, Drained, Exchange, Handler, Head, Response, ResponseHead, Server, Stopper};
 use crate::config;
-use crate::openai::error::Code;
+use crate::dialect::error::Code;
 
 /// Longer than anything here takes, so that a test that waits in vain fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,15 +55,10 @@ impl Site {
     }
 
     fn await_gone(&self, exchange: &Exchange<'_>, patience: Duration) {
-        let hangup = exchange.hangup();
+        let client = exchange.client_socket();
         self.change(|gate| gate.held += 1);
-        let fin = if hangup.watches_fin() {
-            PollFlags::RDHUP
-        } else {
-            PollFlags::empty()
-        };
-        let noticed = poll_until(&mut [PollFd::new(&hangup, fin)], Instant::now() + patience);
-        self.change(|gate| gate.gone.push(noticed.unwrap() && hangup.is_gone()));
+        let noticed = poll_until(&mut [client.poll_fd()], Instant::now() + patience);
+        self.change(|gate| gate.gone.push(noticed.unwrap() && client.is_gone()));
     }
 }
 

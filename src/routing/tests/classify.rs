@@ -1,8 +1,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::setup::lookup;
+use crate::dialect::class::Class;
 use crate::routing::classify::MAX_MESSAGE;
-use crate::routing::{Class, Failure, NextMove, Observed, classify};
+use crate::routing::{Failure, NextMove, Observed, classify};
 
 fn read(status: u16, code: &str, kind: &str, message: &str, fields: &[(&str, &str)]) -> Failure {
     let headers = lookup(fields);

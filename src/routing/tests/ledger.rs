@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
-use crate::routing::{Class, Entry, Told};
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
+use crate::routing::Entry;
 
 /// Seconds that step 0 stays skipped after this, to a tenth.
 fn skipped_for(world: &mut World, route: &std::sync::Arc<crate::config::Route>) -> f64 {

@@ -4,7 +4,6 @@ mod classify;
 mod ledger;
 mod properties;
 mod quota;
-mod reset;
 mod retries;
 mod setup;
 mod simulation;

@@ -3,7 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::setup::{chain_of, failure};
-use crate::routing::{Class, Failure, Move, Told};
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
+use crate::routing::{Failure, Move};
 
 fn any_failure() -> impl Strategy<Value = Failure> {
     let class = (0..Class::ALL.len()).prop_map(|index| Class::ALL[index]);

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::setup::{chain_of, failure, stated};
-use crate::routing::{Class, Move};
+use crate::dialect::class::Class;
+use crate::routing::Move;
 
 #[test]
 fn a_step_is_repeated_after_growing_pauses() {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Provider, ResponseModel, Route, Server, Step};
-use crate::routing::{
-    Answered, Attempt, Class, Failure, Ledger, Move, StepReport, Told, Verdict, Walk,
-};
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
+use crate::routing::{Answered, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
 use crate::secret::Secret;
 
 pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {

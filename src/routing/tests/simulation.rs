@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
-use crate::routing::reset::{Headers, told};
+use crate::dialect::rate_limits::{Headers, told};
 use crate::routing::{Attempt, Ledger, Move, Observed, Verdict, Walk, classify};
 
 const ANSWER_TAKES: Ms = 900;

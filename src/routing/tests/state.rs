@@ -2,7 +2,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::setup::{World, chain_of, config, failure, provider, route, stated, step};
 use crate::config::Config;
-use crate::routing::{Class, Snapshot};
+use crate::dialect::class::Class;
+use crate::routing::Snapshot;
 
 const SALT: u64 = 0x5eed;
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::setup::{chain, chain_of, failure, stated};
-use crate::routing::{Class, Failure, Verdict};
+use crate::dialect::class::Class;
+use crate::routing::{Failure, Verdict};
 
 /// The end of a route whose steps fail so, one class each.
 fn end(classes: &[Class]) -> Verdict {

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
-use crate::routing::{Class, Failure, Move, Told, Walk};
+use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
+use crate::routing::{Failure, Move, Walk};
 
 #[test]
 fn the_steps_are_tried_in_order_until_one_answers() {

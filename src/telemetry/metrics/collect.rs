@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use crate::routing::Class;
+use crate::dialect::class::Class;
 
 use super::cells::{DURATIONS, Distribution, Histogram};
 use super::family::{Family, Kind, Unit, Value};

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::config::{self, Config};
-use crate::routing::Class;
+use crate::dialect::class::Class;
 
 use cells::{DURATIONS, Histogram, TOKENS};
 use recent::Recent;

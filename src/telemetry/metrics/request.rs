@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::openai::chunk::Usage;
-use crate::routing::Class;
+use crate::dialect::chat::chunk::Usage;
+use crate::dialect::class::Class;
 
 use super::{Lane, Metrics, Route};
 

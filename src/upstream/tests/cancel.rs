@@ -1,36 +1,13 @@
 //! The downstream client goes away, or only seems to.
 
-use std::os::fd::{AsFd, BorrowedFd};
-
 use super::*;
-use crate::upstream::Hangup;
-
-struct Downstream {
-    stream: TcpStream,
-    watches_fin: bool,
-}
-
-impl AsFd for Downstream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
-    }
-}
-
-impl Hangup for Downstream {
-    fn watches_fin(&self) -> bool {
-        self.watches_fin
-    }
-}
+use crate::client_socket::ClientSocket;
 
 /// A client's end of a connection, and the gateway's end of it.
-fn downstream(watches_fin: bool) -> (TcpStream, Arc<dyn Hangup>) {
+fn downstream() -> (TcpStream, Arc<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    let near = Downstream {
-        stream,
-        watches_fin,
-    };
+    let (near, _) = listener.accept().unwrap();
     (far, Arc::new(near))
 }
 
@@ -45,12 +22,13 @@ fn a_client_that_leaves_ends_the_call_and_its_connection() {
         report_end(stream, &ended);
     });
     for leave in [drop as fn(TcpStream), reset] {
-        let (far, near) = downstream(true);
+        let (far, near) = downstream();
+        let near = ClientSocket::new(&near, true);
         let url = provider.url();
         let left = thread::scope(|scope| {
             let call = scope.spawn(|| {
                 let call = Call {
-                    hangup: Some(&near),
+                    client: Some(&near),
                     ..post(&url, b"{}")
                 };
                 client().call(call).map(|response| response.head.status)
@@ -78,10 +56,11 @@ fn a_client_that_leaves_inside_a_body_ends_it() {
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").unwrap();
         report_end(stream, &ended);
     });
-    let (far, near) = downstream(true);
+    let (far, near) = downstream();
+    let near = ClientSocket::new(&near, true);
     let url = provider.url();
     let call = Call {
-        hangup: Some(&near),
+        client: Some(&near),
         ..get(&url, soon())
     };
     let mut response = client().call(call).unwrap();
@@ -100,11 +79,14 @@ fn a_client_that_leaves_inside_a_body_ends_it() {
 #[test]
 fn a_client_that_had_half_closed_gets_its_answer() {
     let provider = Provider::saying(ok("patience"));
-    let (far, near) = downstream(false);
+    let (far, near) = downstream();
     far.shutdown(std::net::Shutdown::Write).unwrap();
+    // The FIN is there before the watch begins.
+    assert_eq!((&*near).read(&mut [0; 1]).unwrap(), 0);
+    let near = ClientSocket::new(&near, false);
     let url = provider.url();
     let call = Call {
-        hangup: Some(&near),
+        client: Some(&near),
         ..get(&url, soon())
     };
     assert_eq!(text(client().call(call).unwrap()).unwrap(), "patience");
@@ -122,11 +104,12 @@ fn a_client_that_leaves_during_the_lookup_ends_the_call() {
         Err(std::io::ErrorKind::TimedOut.into())
     };
     let client = Client::with_lookup(Settings::default(), Box::new(lookup)).unwrap();
-    let (far, near) = downstream(true);
+    let (far, near) = downstream();
+    let near = ClientSocket::new(&near, true);
     thread::scope(|scope| {
         let call = scope.spawn(|| {
             let call = Call {
-                hangup: Some(&near),
+                client: Some(&near),
                 ..get("http://api.example.com/", soon())
             };
             client.call(call).map(|response| response.head.status)

@@ -127,7 +127,7 @@ fn get(url: &str, deadline: Instant) -> Call<'_> {
         headers: &[],
         body: None,
         deadline,
-        hangup: None,
+        client: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use super::provider_error::{ProviderError, error_in, error_of};
 use super::view::{Places, View};
+use crate::dialect::provider_error::{ProviderError, error_in, error_of};
 use crate::json::{ObjectError, raw};
 
 pub use super::choice::Usage;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::raw;
+use crate::text;
 
 /// The most of a provider's message that is kept, in bytes.
 pub const MAX_MESSAGE: usize = 2 * 1024;
@@ -159,7 +160,7 @@ fn decoded(raw: &str) -> Cow<'_, str> {
 }
 
 fn bounded(text: &str) -> String {
-    raw::cut(text, MAX_MESSAGE).to_owned()
+    text::cut(text, MAX_MESSAGE).to_owned()
 }
 
 #[cfg(test)]

@@ -166,8 +166,8 @@ fn is_another(known: &Fields, call: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::provider_error::ProviderError;
     use super::*;
+    use crate::dialect::provider_error::ProviderError;
 
     fn assemble(chunks: &[&str]) -> Result<String, Flaw> {
         let mut assembler = Assembler::new();

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::provider_error::{ProviderError, error_in, error_of};
 use super::view::{Places, View};
+use crate::dialect::provider_error::{ProviderError, error_in, error_of};
 use crate::json::{ObjectError, raw};
 
 pub use super::choice::{Ends, Usage};

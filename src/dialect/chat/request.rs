@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::error::{Code, ErrorBody};
+use crate::dialect::error::{Code, ErrorBody};
 use crate::json::reader::{Entries, Invalid, Key, Reader};
 use crate::json::{Object, ObjectError, raw};
 

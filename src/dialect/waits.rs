@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// A day: no provider's limit lasts longer, and a wrong number must not lock a step out for good.
-pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `2m59.5s`, `1s`, `250ms`, `1h2m`, `1d`. A number without a unit is no span. Capped at [`LONGEST`].
-pub(super) fn parse_span(text: &str) -> Option<Duration> {
+pub fn parse_span(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0.0_f64;
     while !rest.is_empty() {
@@ -22,18 +22,18 @@ pub(super) fn parse_span(text: &str) -> Option<Duration> {
 }
 
 /// Plain seconds with an optional fraction: `20`, `1.5`. No sign, no exponent. Capped at [`LONGEST`].
-pub(super) fn parse_seconds(text: &str) -> Option<Duration> {
+pub fn parse_seconds(text: &str) -> Option<Duration> {
     parse_number(text).map(capped)
 }
 
 /// A plain decimal number: no sign, no exponent.
-pub(super) fn parse_number(text: &str) -> Option<f64> {
+pub fn parse_number(text: &str) -> Option<f64> {
     let (number, rest) = split_number(text.trim())?;
     rest.is_empty().then_some(number)
 }
 
 /// The wait inside a sentence such as `Please try again in 7m12.5s.` or `retry after 20 seconds`.
-pub(super) fn find_wait(message: &str) -> Option<Duration> {
+pub fn find_wait(message: &str) -> Option<Duration> {
     const LEADS: [&str; 6] = [
         "try again in ",
         "retry in ",

@@ -1,7 +1,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::setup::lookup;
-use crate::routing::reset::{Told, rate_limit_end, retry_after, told};
+use super::{Told, rate_limit_end, retry_after, told};
+
+/// Looks a header up in a list.
+fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
+    |name| {
+        let mut found = fields.iter().filter(|(field, _)| *field == name);
+        found.next().map(|(_, value)| *value)
+    }
+}
 
 const EPOCH: u64 = 1_790_000_000;
 

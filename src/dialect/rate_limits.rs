@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::span::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
+use super::waits::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
 
 /// Looks up a response header by its lower-case name.
 pub type Headers<'h> = dyn Fn(&str) -> Option<&'h str> + 'h;
@@ -58,11 +58,7 @@ fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
 ///
 /// The reset of a window that has something left says nothing. A zero or a point in the past is no statement either:
 /// the provider refused just now, so the caller guesses.
-pub(super) fn rate_limit_end(
-    headers: &Headers<'_>,
-    message: &str,
-    now: SystemTime,
-) -> Option<Duration> {
+pub fn rate_limit_end(headers: &Headers<'_>, message: &str, now: SystemTime) -> Option<Duration> {
     let of_windows = || {
         let windows = windows(headers, now);
         longest_used_up(&windows).or_else(|| {
@@ -76,7 +72,7 @@ pub(super) fn rate_limit_end(
 }
 
 /// `retry-after-ms`, else `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date); fractions are accepted.
-pub(super) fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     let milliseconds = || {
         let value = parse_number(headers("retry-after-ms")?)?;
         Duration::try_from_secs_f64(value / 1e3).ok()
@@ -205,3 +201,6 @@ fn is_within_a_day(end: SystemTime, now: SystemTime) -> bool {
 fn until(end: SystemTime, now: SystemTime) -> Option<Duration> {
     end.duration_since(now).ok().map(|span| span.min(LONGEST))
 }
+
+#[cfg(test)]
+mod tests;

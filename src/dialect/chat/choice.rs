@@ -1,6 +1,6 @@
 //! What answers and stream chunks have in common: choices and usage.
 
-use super::provider_error::{ProviderError, error_in};
+use crate::dialect::provider_error::{ProviderError, error_in};
 use crate::json::raw;
 use crate::json::reader::{Entries, Invalid, Reader};
 

@@ -1,40 +1,43 @@
-//! Telling whether a client is still there.
+//! The downstream client's socket, as everything that works for the client watches it.
 
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// Watches a client while its answer is in the making.
+/// The socket of a client that waits for its answer, and whether a FIN on it means that the client has gone.
 ///
 /// A FIN that arrives during the wait means gone, as in nginx and Go. One that was there when the watch began is that of
 /// a client that half-closes after its request and still reads; then only a reset means gone.
 ///
-/// It also goes off when the server stops and its time to finish is over ([`Exchange::is_ending`](super::Exchange::is_ending)),
-/// but for a client that half-closed.
-///
-/// Whoever waits for something else polls this descriptor beside its own, for [`PollFlags::RDHUP`] if
-/// [`Self::watches_fin`], else for nothing (errors are always reported), and asks [`Self::is_gone`] when it wakes.
+/// The watch goes off as well when the server shuts the socket down because the time for its stop is over, but for a
+/// client that had half-closed.
 #[derive(Clone, Debug)]
-pub struct Hangup {
+pub struct ClientSocket {
     socket: Arc<TcpStream>,
     watches_fin: bool,
 }
 
-impl Hangup {
-    /// `was_open`: whoever waited for the request has seen that no FIN came with it, so there is no need to look again.
-    pub(super) fn of(socket: &Arc<TcpStream>, was_open: bool) -> Self {
+impl ClientSocket {
+    /// Begins the watch. `was_open`: no FIN came with the request, which saves a look at the socket.
+    pub fn new(socket: &Arc<TcpStream>, was_open: bool) -> Self {
         Self {
             socket: Arc::clone(socket),
             watches_fin: was_open || !events(socket).contains(PollFlags::RDHUP),
         }
     }
 
-    /// Whether a FIN means that the client has gone.
-    pub fn watches_fin(&self) -> bool {
-        self.watches_fin
+    /// The socket to be polled beside another descriptor. Whatever event it reports means that the client has gone;
+    /// errors and hang-ups are always reported.
+    pub fn poll_fd(&self) -> PollFd<'_> {
+        let interest = if self.watches_fin {
+            PollFlags::RDHUP
+        } else {
+            PollFlags::empty()
+        };
+        PollFd::from_borrowed_fd(self.socket.as_fd(), interest)
     }
 
     /// Whether the client has gone. Does not block.
@@ -44,17 +47,12 @@ impl Hangup {
             || (self.watches_fin && events.contains(PollFlags::RDHUP))
     }
 
-    /// Waits until the client has gone, which is true, or until the deadline.
+    /// Blocks until the client has gone (`true`) or the deadline has passed.
     pub fn goes_before(&self, deadline: Instant) -> bool {
-        let watched = if self.watches_fin {
-            PollFlags::RDHUP
-        } else {
-            PollFlags::empty()
-        };
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = Timespec::try_from(left).unwrap_or_default();
-            let _ = poll(&mut [PollFd::new(&self.socket, watched)], Some(&timeout));
+            let _ = poll(&mut [self.poll_fd()], Some(&timeout));
             if self.is_gone() {
                 return true;
             }
@@ -65,17 +63,11 @@ impl Hangup {
     }
 }
 
-impl AsFd for Hangup {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 fn events(socket: &TcpStream) -> PollFlags {
     let mut watched = [PollFd::new(socket, PollFlags::RDHUP)];
     match poll(&mut watched, Some(&Timespec::default())) {
         Ok(_) => watched.first().map_or(PollFlags::empty(), PollFd::revents),
-        // Nothing is known, so nobody is given up. A later look tells.
+        // An unknown state gives no client up: a later look tells.
         Err(_) => PollFlags::empty(),
     }
 }

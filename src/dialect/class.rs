@@ -1,0 +1,73 @@
+//! The outcome classes: every way an attempt can fail, and the label of each.
+
+/// How an attempt failed. The labels are stable: log, metrics and `routing_summary` use them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The client went away.
+    Cancelled,
+    /// DNS, connect, TLS, or a reset before any byte.
+    Unreachable,
+    /// A phase was out of time.
+    Timeout,
+    /// 5xx.
+    ServerError,
+    /// 429.
+    RateLimited,
+    /// 402, or a quota or billing code in the body.
+    QuotaExhausted,
+    /// 401, 403, or a bad key by the body's account.
+    Unauthorized,
+    /// 404, 410, or a code that says so.
+    ModelNotFound,
+    /// 400, 422 and other 4xx: this provider does not take this request.
+    Rejected,
+    /// 413, or a context-length code.
+    TooLarge,
+    /// 408, 425.
+    Transient,
+    /// Not an answer in the API's format: redirects, truncation, HTML, unasked gzip, too big.
+    BadResponse,
+    /// A well-formed answer that says nothing.
+    EmptyAnswer,
+}
+
+impl Class {
+    pub const ALL: [Self; 13] = [
+        Self::Cancelled,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::ServerError,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::Unauthorized,
+        Self::ModelNotFound,
+        Self::Rejected,
+        Self::TooLarge,
+        Self::Transient,
+        Self::BadResponse,
+        Self::EmptyAnswer,
+    ];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::ServerError => "server_error",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Unauthorized => "unauthorized",
+            Self::ModelNotFound => "model_not_found",
+            Self::Rejected => "rejected",
+            Self::TooLarge => "too_large",
+            Self::Transient => "transient",
+            Self::BadResponse => "bad_response",
+            Self::EmptyAnswer => "empty_answer",
+        }
+    }
+
+    /// The class with exactly this label.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.label() == label)
+    }
+}

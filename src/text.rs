@@ -1,0 +1,33 @@
+//! Cutting texts at a character's boundary.
+
+/// The beginning of a text, whole characters only (at most `max_bytes`).
+pub fn cut(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes))
+        .unwrap_or_default()
+}
+
+/// Cuts a text that is owned, in place (at most `max_bytes`).
+pub fn truncated(mut text: String, max_bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(max_bytes));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_character_is_cut_in_two() {
+        for (text, max_bytes, expected) in [
+            ("", 3, ""),
+            ("abc", 3, "abc"),
+            ("abc", 2, "ab"),
+            ("aä", 2, "a"),
+            ("aä", 3, "aä"),
+            ("€", 0, ""),
+        ] {
+            assert_eq!(cut(text, max_bytes), expected, "{text} {max_bytes}");
+            assert_eq!(truncated(text.to_owned(), max_bytes), expected);
+        }
+    }
+}
