@@ -16,7 +16,7 @@ use std::sync::Arc;
 use collector::Export;
 
 use crate::config::Config;
-use crate::gateway::{Current, Gateway};
+use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
 use crate::telemetry::otlp::Otlp;
@@ -70,8 +70,8 @@ fn serve_until_stopped(
     export: &mut Export,
 ) -> Result<(), Failure> {
     let server = listen(&config, inherited)?;
-    let gateway = Gateway::new(config, server.stats()).map_err(Failure::Configuration)?;
-    let current = Arc::new(Current::new(export.watch(gateway)));
+    let gateway = Context::new(config, server.stats()).map_err(Failure::Configuration)?;
+    let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
     heed_signals(path, &current, notifier.clone(), server.stopper())?;
@@ -108,7 +108,7 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Fail
 /// A reload on SIGHUP, the end on SIGTERM or SIGINT; whoever watches over us is told.
 fn heed_signals(
     path: &Path,
-    current: &Arc<Current>,
+    current: &Arc<Reloadable>,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
 ) -> Result<(), Failure> {

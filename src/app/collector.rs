@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
-use crate::gateway::{Current, Gateway};
+use crate::gateway::{Context, Reloadable};
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::upstream::{self, Call, Client, Method};
 
@@ -48,14 +48,14 @@ impl Export {
     }
 
     /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
-    pub fn watch(&self, gateway: Gateway) -> Gateway {
+    pub fn watch(&self, gateway: Context) -> Context {
         let otlp = self.otlp.as_ref();
         let tracer = otlp.map(Otlp::tracer).unwrap_or_default();
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
     /// Exports from now on what the gateway of the moment measures.
-    pub fn measure(&mut self, current: &Arc<Current>) {
+    pub fn measure(&mut self, current: &Arc<Reloadable>) {
         let current = Arc::clone(current);
         let measuring = self
             .otlp

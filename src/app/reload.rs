@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::{self, Config, Server};
-use crate::gateway::Current;
+use crate::gateway::Reloadable;
 
 /// Lines of one refusal; a file that is wrong in more places is another kind of file.
 const MOST_LINES: usize = 100;
@@ -13,7 +13,7 @@ const MOST_LINES: usize = 100;
 ///
 /// # Errors
 /// What is wrong with it, a line each.
-pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
+pub fn reload(path: &Path, current: &Reloadable) -> Result<(), String> {
     let loaded = config::load(path).map_err(|error| error.to_string());
     let taken = loaded.and_then(|config| take_over(path, current, config));
     taken.map_err(|problem| {
@@ -25,7 +25,7 @@ pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
     })
 }
 
-fn take_over(path: &Path, current: &Current, config: Config) -> Result<(), String> {
+fn take_over(path: &Path, current: &Reloadable, config: Config) -> Result<(), String> {
     let late = needs_restart(&current.config(), &config);
     current.reload(config)?;
     log::info!(config:% = path.display(); "reloaded");

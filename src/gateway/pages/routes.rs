@@ -1,13 +1,15 @@
-//! `GET /v1/diagnostics/routes`: what is cooling, why, and for how long.
+//! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long.
 
 use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::config::{Route, Step};
+use crate::http::Response;
 use crate::routing::Ledger;
 
-use super::journal::milliseconds;
+use super::super::journal::milliseconds;
+use super::{Unserved, Visit, json};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -17,12 +19,12 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct RouteReport<'a> {
     name: &'a str,
-    steps: Vec<StepReport<'a>>,
+    steps: Vec<StepStanding<'a>>,
 }
 
 /// How a step stands with the ledger.
 #[derive(Serialize)]
-pub struct StepReport<'a> {
+pub struct StepStanding<'a> {
     step_index: usize,
     provider: &'a str,
     model: &'a str,
@@ -44,35 +46,35 @@ struct Cooling {
     remaining_ms: u64,
 }
 
-/// The report on these routes as JSON.
-pub fn report<'a>(
-    routes: impl Iterator<Item = &'a Route>,
-    ledger: &Ledger,
-    now: Instant,
-) -> Vec<u8> {
-    let route = |route: &'a Route| RouteReport {
+/// The report on the routes that the client may see.
+pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    let (ledger, now) = (visit.context.ledger.lock(), Instant::now());
+    let routes = visit.routes().map(|route| RouteReport {
         name: &route.name,
-        steps: route
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| step_report(index, step, ledger, now))
-            .collect(),
-    };
+        steps: standings(route, &ledger, now).collect(),
+    });
     let report = Report {
-        routes: routes.map(route).collect(),
+        routes: routes.collect(),
     };
-    // Strings and numbers always serialize; the empty object is for the type checker.
-    serde_json::to_vec(&report).unwrap_or_else(|_| b"{}".to_vec())
+    Ok(json(200, &report))
 }
 
-/// The report on one step.
-pub fn step_report<'a>(
+/// The reports on a route's steps.
+pub fn standings<'a>(
+    route: &'a Route,
+    ledger: &Ledger,
+    now: Instant,
+) -> impl Iterator<Item = StepStanding<'a>> {
+    let steps = route.steps.iter().enumerate();
+    steps.map(move |(index, step)| standing_of(index, step, ledger, now))
+}
+
+fn standing_of<'a>(
     index: usize,
     step: &'a Step,
     ledger: &Ledger,
     now: Instant,
-) -> StepReport<'a> {
+) -> StepStanding<'a> {
     let remaining = |until: Instant| milliseconds(until.saturating_duration_since(now));
     let standing = ledger.cooling_of(step, now);
     let entries = ledger.cooling(now).filter(|entry| {
@@ -90,7 +92,7 @@ pub fn step_report<'a>(
         stated: entry.cooling.stated,
         remaining_ms: remaining(entry.cooling.until),
     });
-    StepReport {
+    StepStanding {
         step_index: index,
         provider: &step.provider.name,
         model: &step.model,

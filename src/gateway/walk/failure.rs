@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::dialect::chat::answer::Flaw;
+use crate::dialect::answer::Flaw;
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::ProviderError;
 use crate::dialect::rate_limits::Headers;

@@ -1,15 +1,14 @@
-//! `routing_summary`: which steps were tried for a request, and how each one ended.
+//! `routing_summary`: the steps that were tried for a request, and how each one ended.
 
 use std::fmt::Write as _;
 
-use crate::dialect::error::{ErrorBody, type_of};
 use crate::json::raw;
-use crate::routing::{StepReport, Verdict};
+use crate::routing::StepReport;
 use crate::secret::Redactor;
 
-use super::journal::milliseconds;
+use super::milliseconds;
 
-/// What the names of a step's members take, and then some; messages come on top.
+/// About as much as the members of a step take, without its message (bytes).
 const STEP: usize = 160;
 
 /// The summary as JSON; keys in providers' messages are masked.
@@ -19,8 +18,8 @@ pub fn summary(route: &str, reports: &[StepReport], redactor: &Redactor) -> Stri
     out.push_str("{\"route_name\":");
     raw::push_quoted(&mut out, route);
     out.push_str(",\"steps\":[");
-    for (place, report) in reports.iter().enumerate() {
-        out.push_str(if place > 0 { ",{" } else { "{" });
+    for (position, report) in reports.iter().enumerate() {
+        out.push_str(if position > 0 { ",{" } else { "{" });
         push_step(&mut out, report, redactor);
         out.push('}');
     }
@@ -62,23 +61,4 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
 fn push_number(out: &mut String, name: &str, number: u64) {
     // A String takes whatever is written.
     let _ = write!(out, "{name}{number}");
-}
-
-/// Attempts that were made.
-pub fn tried(reports: &[StepReport]) -> usize {
-    reports.iter().filter(|report| !report.skipped).count()
-}
-
-/// The body of the error when no step answered: `details` hold the same steps as the summary.
-pub fn error_body(verdict: &Verdict, message: &str, routing_summary: &str) -> Vec<u8> {
-    let error = ErrorBody {
-        kind: type_of(verdict.status),
-        details: Some(routing_summary),
-        ..ErrorBody::new(verdict.code, message)
-    };
-    let mut out = error.open_json();
-    out.push_str(",\"routing_summary\":");
-    out.push_str(routing_summary);
-    out.push('}');
-    out.into_bytes()
 }

@@ -1,37 +1,76 @@
-//! What answers and stream chunks have in common: choices and usage.
+//! The envelope that answers and stream chunks have in common: error, choices, usage, and where the gateway writes.
 
+use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::Usage;
 use crate::dialect::provider_error::{ProviderError, error_in};
-use crate::json::raw;
 use crate::json::reader::{Entries, Invalid, Reader};
+use crate::json::{ObjectError, raw};
 
-/// Tokens as the provider counted them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub prompt_tokens: Option<u64>,
-    pub completion_tokens: Option<u64>,
+/// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
+#[derive(Debug, Default)]
+pub(super) struct Envelope<'a> {
+    /// The `error` member, raw.
+    pub error: Option<&'a str>,
+    pub choices: Option<Choices>,
+    pub usage: Option<Usage>,
+    pub annotation: Annotation,
 }
 
-impl Usage {
-    /// `None` if it is no object.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Invalid> {
-        if reader.peek() != Some(b'{') {
-            return reader.value().map(|_| None);
+impl<'a> Envelope<'a> {
+    /// Reads a body; `holder` is the member of a choice with the content: `message` in answers, `delta` in chunks.
+    ///
+    /// # Errors
+    /// The body is no JSON object.
+    pub fn read(body: &'a str, holder: &str) -> Result<Self, ObjectError> {
+        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
+        let mut view = Self::default();
+        match view.read_members(&mut Reader::new(body), holder) {
+            Ok(()) => Ok(view),
+            Err(Invalid) => Err(ObjectError::of(body)),
         }
-        let mut usage = Self::default();
+    }
+
+    fn read_members(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
+        reader.peek();
+        self.annotation = Annotation::of_empty(reader.at() + 1);
         let mut object = Entries::default();
         while let Some(key) = reader.key(&mut object)? {
-            let value = reader.value()?;
-            match key.text().as_deref() {
-                Some("prompt_tokens") => usage.prompt_tokens = raw::whole_number(value),
-                Some("completion_tokens") => usage.completion_tokens = raw::whole_number(value),
-                _ => {}
+            match &*key.text().ok_or(Invalid)? {
+                "error" => self.error = Some(reader.value()?),
+                "choices" => self.choices = Some(Choices::read(reader, holder)?),
+                "usage" => self.usage = read_usage(reader)?,
+                "model" => self.annotation.note_model(reader.value()?, reader.at()),
+                "routing_summary" => {
+                    self.annotation.note_summary();
+                    reader.value()?;
+                }
+                _ => drop(reader.value()?),
             }
+            self.annotation.note_end(reader.at());
         }
-        Ok(Some(usage))
+        reader.end()
     }
 }
 
-/// Which choices of a stream have begun to speak, and which have named their `finish_reason`.
+/// Reads the member `usage`; none if it is no object.
+fn read_usage(reader: &mut Reader<'_>) -> Result<Option<Usage>, Invalid> {
+    if reader.peek() != Some(b'{') {
+        return reader.value().map(|_| None);
+    }
+    let mut usage = Usage::default();
+    let mut object = Entries::default();
+    while let Some(key) = reader.key(&mut object)? {
+        let value = reader.value()?;
+        match key.text().as_deref() {
+            Some("prompt_tokens") => usage.prompt_tokens = raw::whole_number(value),
+            Some("completion_tokens") => usage.completion_tokens = raw::whole_number(value),
+            _ => {}
+        }
+    }
+    Ok(Some(usage))
+}
+
+/// The choices of a stream that have begun to speak, and those that have named their `finish_reason`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
     /// One bit for each index; the API allows 128 choices.
@@ -40,7 +79,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Adds what a later chunk tells.
+    /// Adds the choices of a later chunk.
     pub fn add(&mut self, later: Self) {
         self.begun |= later.begun;
         self.finished |= later.finished;
@@ -64,8 +103,8 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    /// `holder` is the member with the content: `message` in answers, `delta` in chunks. What is no array has no choices.
-    pub(super) fn read(reader: &mut Reader<'_>, holder: &str) -> Result<Self, Invalid> {
+    /// Reads the member `choices`; `holder` as in [`Envelope::read`]. A value that is no array has no choices.
+    pub fn read(reader: &mut Reader<'_>, holder: &str) -> Result<Self, Invalid> {
         let mut choices = Self::default();
         if reader.peek() != Some(b'[') {
             return reader.value().map(|_| choices);
@@ -132,7 +171,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// Whether a message or a delta has anything that is worth sending to a client. `reasoning`, `reasoning_details` and
+/// Whether a message or a delta has content for a client. `reasoning`, `reasoning_details` and
 /// `images` are OpenRouter's, `reasoning_content` is DeepSeek's.
 fn has_content(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
     if reader.peek() != Some(b'{') {

@@ -1,22 +1,12 @@
-//! The top level of an answer or a chunk, read in one pass, and the members that the gateway writes there.
+//! Writing two members into a JSON text without touching the rest of it.
 
-use super::choice::{Choices, Usage};
-use crate::json::reader::{Entries, Invalid, Reader};
-use crate::json::{Object, ObjectError, position, raw, slice};
+use crate::json::{Object, position, raw, slice};
 
-/// What one pass over a body tells. Of repeated keys the last one counts.
-#[derive(Debug, Default)]
-pub(super) struct View<'a> {
-    /// The `error` member, raw.
-    pub error: Option<&'a str>,
-    pub choices: Option<Choices>,
-    pub usage: Option<Usage>,
-    pub places: Places,
-}
-
-/// Where the gateway writes, in the body that was read.
+/// The places in a JSON object where the gateway writes: the value of `model`, and the end of the object.
+///
+/// The reader of a dialect notes them in the pass that judges the text, so that annotating costs no second one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct Annotation {
     /// From the first to behind the last byte of the value of `model`.
     model: Option<(u32, u32)>,
     /// Behind the last member, or the opening brace.
@@ -26,48 +16,35 @@ pub struct Places {
     is_odd: bool,
 }
 
-impl<'a> View<'a> {
-    /// `holder` is the member of a choice with the content: `message` in answers, `delta` in chunks.
-    pub fn read(body: &'a str, holder: &str) -> Result<Self, ObjectError> {
-        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
-        let mut view = Self::default();
-        match view.read_members(&mut Reader::new(body), holder) {
-            Ok(()) => Ok(view),
-            Err(Invalid) => Err(ObjectError::of(body)),
+impl Annotation {
+    /// The places in an object whose first byte inside its braces is at `begin`, as long as no member was read.
+    pub fn of_empty(begin: usize) -> Self {
+        Self {
+            end: position(begin),
+            is_empty: true,
+            ..Self::default()
         }
     }
 
-    fn read_members(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
-        reader.peek();
-        self.places.end = position(reader.at()) + 1;
-        self.places.is_empty = true;
-        let mut object = Entries::default();
-        while let Some(key) = reader.key(&mut object)? {
-            match &*key.text().ok_or(Invalid)? {
-                "error" => self.error = Some(reader.value()?),
-                "choices" => self.choices = Some(Choices::read(reader, holder)?),
-                "usage" => self.usage = Usage::read(reader)?,
-                "model" => {
-                    let length = reader.value()?.len();
-                    let end = reader.at();
-                    let place = (position(end - length), position(end));
-                    self.places.is_odd |= self.places.model.replace(place).is_some();
-                }
-                name => {
-                    self.places.is_odd |= name == "routing_summary";
-                    reader.value()?;
-                }
-            }
-            self.places.end = position(reader.at());
-            self.places.is_empty = false;
-        }
-        reader.end()
+    /// Notes the value of a member `model` that was read; it ends at `end`.
+    pub fn note_model(&mut self, value: &str, end: usize) {
+        let place = (position(end.saturating_sub(value.len())), position(end));
+        self.is_odd |= self.model.replace(place).is_some();
     }
-}
 
-impl Places {
-    /// Writes `body`, which is the one that was read, with its `model` replaced and `routing_summary`, raw JSON, set,
-    /// where given; all else byte for byte.
+    /// Notes a `routing_summary` of the provider's own.
+    pub fn note_summary(&mut self) {
+        self.is_odd = true;
+    }
+
+    /// Notes the end of a member's value.
+    pub fn note_end(&mut self, end: usize) {
+        self.end = position(end);
+        self.is_empty = false;
+    }
+
+    /// Appends `body`, the text that was read, with its `model` replaced and `routing_summary`, raw JSON, set, where
+    /// given; all else byte for byte.
     pub fn write(
         self,
         out: &mut String,
@@ -100,14 +77,13 @@ impl Places {
         out.push_str(slice(body, self.end, position(body.len())));
     }
 
-    /// The value of `model`, raw.
+    /// The value of `model` in `body`, raw; none if it has no such member.
     pub fn model(self, body: &str) -> Option<&str> {
         self.model.map(|(from, to)| slice(body, from, to))
     }
 }
 
-/// For bodies whose members have to be looked for one by one.
-#[cold]
+/// Edits a body whose members have to be looked for one by one.
 fn edited(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
     let Ok(mut object) = Object::parse_lenient(body) else {
         return body.to_owned();
@@ -129,8 +105,8 @@ mod tests {
 
     fn written(body: &str, model: Option<&str>, summary: Option<&str>) -> String {
         let mut out = String::new();
-        let places = View::read(body, "delta").unwrap().places;
-        places.write(&mut out, body, model, summary);
+        let annotation = crate::dialect::chat::annotation_of(body);
+        annotation.write(&mut out, body, model, summary);
         out
     }
 
@@ -160,6 +136,11 @@ mod tests {
             assert_eq!(written(body, Some("r"), Some("1")), expected);
             assert_eq!(written(body, None, None), body);
         }
+        let data = r#"{"id":"\u0031","model":"up","choices":[ ]}"#;
+        assert_eq!(
+            written(data, Some("r"), None),
+            data.replace("\"up\"", "\"r\"")
+        );
         assert_eq!(
             written(r#"{"a":1}"#, Some("\"é\n"), None),
             r#"{"a":1,"model":"\"é\n"}"#

@@ -1,26 +1,25 @@
 //! The gateway that answers now. A reload puts one with another configuration in its place.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::http::{Exchange, Handler, Head, Response};
 use crate::sync::lock;
 use crate::telemetry::metrics::Family;
 
-use super::Gateway;
+use super::context::Context;
+use super::pages;
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
-pub struct Current {
-    gateway: Mutex<Arc<Gateway>>,
+pub struct Reloadable {
+    context: Mutex<Arc<Context>>,
 }
 
-impl Current {
-    pub fn new(gateway: Gateway) -> Self {
+impl Reloadable {
+    pub fn new(context: Context) -> Self {
         Self {
-            gateway: Mutex::new(Arc::new(gateway)),
+            context: Mutex::new(Arc::new(context)),
         }
     }
 
@@ -28,35 +27,35 @@ impl Current {
     /// same provider, key and model. `listen` and the limits of the edge are not the gateway's to change.
     ///
     /// # Errors
-    /// As [`Gateway::new`]; then all stays as it was.
+    /// As [`Context::new`]; then all stays as it was.
     pub fn reload(&self, config: Config) -> Result<(), String> {
-        let new = Arc::new(self.gateway().successor(config)?);
-        *lock(&self.gateway) = new;
+        let new = Arc::new(self.current().successor(config)?);
+        *lock(&self.context) = new;
         Ok(())
     }
 
     /// The configuration of the moment.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.gateway().config)
+        Arc::clone(&self.current().config)
     }
 
     /// `/readyz` says no from now on.
     pub fn announce_stop(&self) {
-        self.gateway().ready.store(false, Ordering::Release);
+        self.current().announce_stop();
     }
 
     /// Whether [`Self::announce_stop`] was called.
     pub fn is_stopping(&self) -> bool {
-        !self.gateway().ready.load(Ordering::Acquire)
+        self.current().is_stopping()
     }
 
     /// For a person who asks how the service is: `3 routes, 1 step cooling`.
     pub fn status(&self) -> String {
-        let gateway = self.gateway();
+        let context = self.current();
         let now = Instant::now();
-        let routes = gateway.config.routes.len();
-        let steps = gateway.config.routes.iter().flat_map(|route| &route.steps);
-        let ledger = gateway.memory.ledger();
+        let routes = context.config.routes.len();
+        let steps = context.config.routes.iter().flat_map(|route| &route.steps);
+        let ledger = context.ledger.lock();
         let cooling = steps.filter(|step| ledger.cooling_of(step, now).is_some());
         format!(
             "{}, {} cooling",
@@ -67,26 +66,17 @@ impl Current {
 
     /// Everything that is measured, as it is now.
     pub fn families(&self) -> Vec<Family> {
-        self.gateway().families()
+        pages::metrics::families(&self.current())
     }
 
     /// Closes the connections to the providers and writes down what has to survive.
     pub fn close(&self) {
-        self.gateway().close();
+        self.current().close();
     }
 
-    fn gateway(&self) -> Arc<Gateway> {
-        Arc::clone(&lock(&self.gateway))
-    }
-}
-
-impl Handler for Current {
-    fn handle(&self, exchange: Exchange<'_>) {
-        self.gateway().handle(exchange);
-    }
-
-    fn instant(&self, head: &Head) -> Option<Response> {
-        self.gateway().instant(head)
+    /// The gateway of this moment; a reload does not change it.
+    pub(super) fn current(&self) -> Arc<Context> {
+        Arc::clone(&lock(&self.context))
     }
 }
 

@@ -1,28 +1,31 @@
 //! `GET /v1/diagnostics/upstream-models`: every provider's model list, asked for in parallel.
-//!
-//! The endpoint is open and calls out, so its results are shared: one probe is in flight at a time, its answer is
-//! reused for some seconds, and only a few requests may wait for it. A crowd of callers costs the providers one call
-//! each and leaves the workers to those who have a key.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::provider_call::ProviderCall;
 use crate::config::Provider;
 use crate::dialect::provider_error::error_of;
+use crate::http::Response;
 use crate::secret::Redactor;
-use crate::sync::{lock, wait};
 use crate::upstream::Client;
 
-/// How old a shared answer may be.
+use super::super::answers::Refusal;
+use super::super::shared_answer::{Patience, Rendered, Unanswered};
+use super::super::walk::ProviderCall;
+use super::{Unserved, Visit, to_json};
+
+/// The age of a shared answer.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// How long one provider may take.
+/// The time of one provider.
 const LIMIT: Duration = Duration::from_secs(25);
+
+/// A waiting caller waits so much longer than a probe may take, and then not any more.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Providers asked at once.
 const MOST_THREADS: usize = 32;
@@ -30,91 +33,59 @@ const MOST_THREADS: usize = 32;
 /// Bytes of a model list; the longest ones known are about 1 MiB.
 const LONGEST_LIST: usize = 8 * 1024 * 1024;
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    pub ok: bool,
-    pub providers: Vec<ProviderReport>,
+struct Report {
+    ok: bool,
+    providers: Vec<ProviderReport>,
 }
 
-/// What one provider answered.
+/// The answer of one provider.
 #[derive(Debug, Serialize)]
-pub struct ProviderReport {
-    pub provider: String,
-    pub ok: bool,
+struct ProviderReport {
+    provider: String,
+    ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub model_count: Option<usize>,
+    model_count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub http_status: Option<u16>,
+    http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    pub response_time_ms: u64,
+    error: Option<String>,
+    response_time_ms: u64,
 }
 
-/// The probe that all callers share.
-#[derive(Debug, Default)]
-pub struct SharedProbe {
-    state: Mutex<State>,
-    finished: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    in_flight: bool,
-    waiting: usize,
-    latest: Option<(Instant, Arc<Report>)>,
-}
-
-impl SharedProbe {
-    /// A fresh report: the shared one, the one in flight, or one of its own. `None` when `most_waiting` requests wait
-    /// for it already: each holds a worker, and nobody had to show a key.
-    pub fn report(
-        &self,
-        most_waiting: usize,
-        probe: impl FnOnce() -> Report,
-    ) -> Option<Arc<Report>> {
-        let mut state = self.state();
-        loop {
-            if let Some((at, report)) = &state.latest
-                && at.elapsed() < FRESH
-            {
-                return Some(Arc::clone(report));
-            }
-            if !state.in_flight {
-                break;
-            }
-            if state.waiting >= most_waiting {
-                return None;
-            }
-            state.waiting += 1;
-            state = wait(&self.finished, state);
-            state.waiting -= 1;
+/// The report on all providers, shared by all callers. The endpoint is open and calls out: a crowd costs the providers
+/// one call each, and leaves the workers to clients with a key.
+pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    let context = visit.context;
+    let patience = Patience {
+        client: &visit.exchange.client_socket(),
+        deadline: Instant::now() + LIMIT + GRACE,
+        most_waiting: context.config.server.max_concurrent_requests / 4,
+    };
+    let probe = || {
+        let report = probe(
+            &context.config.providers,
+            &context.client,
+            &context.redactor,
+        );
+        Rendered {
+            status: if report.ok { 200 } else { 503 },
+            body: to_json(&report),
         }
-        state.in_flight = true;
-        drop(state);
-        let landing = Landing(self);
-        let report = Arc::new(probe());
-        landing.0.state().latest = Some((Instant::now(), Arc::clone(&report)));
-        Some(report)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-}
-
-/// Ends the flight however the probe ended, or nobody would ever probe again.
-struct Landing<'a>(&'a SharedProbe);
-
-impl Drop for Landing<'_> {
-    fn drop(&mut self) {
-        self.0.state().in_flight = false;
-        self.0.finished.notify_all();
+    };
+    match context.upstream_models.get(FRESH, &patience, probe) {
+        Ok(answer) => Ok(Response::json(answer.status, answer.body.as_slice())),
+        Err(Unanswered::ClientGone) => Err(Unserved::ClientGone),
+        Err(Unanswered::Crowded | Unanswered::Late) => {
+            let message = "too many requests wait for this; try again in a second";
+            Err(Refusal::overloaded(message).into())
+        }
     }
 }
 
 /// Asks all providers at once, on a pool that lives as long as the probe.
-pub fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> Report {
+fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> Report {
     let ask = |provider: &Arc<Provider>| ask(provider, client, redactor);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(providers.len().clamp(1, MOST_THREADS))

@@ -1,31 +1,32 @@
-//! The status page, and what it shows.
+//! The status page and its data.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::config::Route;
+use crate::config::{Config, Route};
 use crate::http::{Head, Response, ResponseHead};
 use crate::routing::{Ledger, Walk};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 
-use super::Gateway;
-use super::journal::milliseconds;
-use super::memory::random;
-use super::route_diagnostics::{StepReport, step_report};
+use super::super::answers::Refusal;
+use super::super::journal::milliseconds;
+use super::super::shared_ledger::random;
+use super::routes::{StepStanding, standings};
+use super::{Unserved, Visit, json};
 
 /// One file with its style and its script, less than 20 KB. It holds no data and so needs no key.
 const PAGE: &str = include_str!("status.html");
 
-/// What stands in the page's place of the nonce.
+/// The mark in the page where the nonce belongs.
 const NONCE: &str = "{nonce}";
 
 #[derive(Serialize)]
 struct Status<'a> {
     version: &'static str,
     uptime_ms: u64,
-    /// What `recent` means.
+    /// The length of `recent`.
     recent_minutes: u32,
     in_flight: u64,
     workers_busy: u64,
@@ -48,7 +49,7 @@ struct RouteStatus<'a> {
 #[derive(Serialize)]
 struct StepStatus<'a> {
     #[serde(flatten)]
-    standing: StepReport<'a>,
+    standing: StepStanding<'a>,
     recent: Recent,
 }
 
@@ -65,14 +66,23 @@ struct Recent {
     output_tokens: u64,
 }
 
-/// Whether somebody with a browser asks for the front page.
-pub fn wants_page(head: &Head) -> bool {
+/// Whether a browser asks for the front page, and may have it.
+pub fn is_wanted(config: &Config, head: &Head) -> bool {
     let accepts = head.header("accept").unwrap_or_default();
-    head.path() == "/" && accepts.to_ascii_lowercase().contains("text/html")
+    config.status_page && accepts.to_ascii_lowercase().contains("text/html")
+}
+
+/// The page without its data, for browsers.
+pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    if is_wanted(&visit.context.config, visit.exchange.head()) {
+        Ok(page())
+    } else {
+        Err(Refusal::not_found("there is nothing at this path").into())
+    }
 }
 
 /// The page. Its policy lets nothing in but its own style and script, and its script ask nobody but the gateway.
-pub fn page() -> Response {
+fn page() -> Response {
     let nonce = format!("{:016x}{:016x}", random(), random());
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
@@ -86,14 +96,19 @@ pub fn page() -> Response {
     Response::new(head, PAGE.replace(NONCE, &nonce))
 }
 
-/// The data of the page as JSON, for these routes.
-pub fn report<'a>(gateway: &'a Gateway, routes: impl Iterator<Item = &'a Arc<Route>>) -> Vec<u8> {
-    let metrics = &gateway.metrics;
-    let edge = gateway.edge.read();
+/// The data of the page, for the routes that the client may see.
+pub fn data(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    let context = visit.context;
+    if !context.config.status_page {
+        return Err(Refusal::not_found("it is turned off").into());
+    }
+    let metrics = &context.metrics;
+    let edge = context.edge.read();
     let now = Instant::now();
     let routes = {
-        let ledger = gateway.memory.ledger();
-        routes
+        let ledger = context.ledger.lock();
+        visit
+            .routes()
             .map(|route| route_status(route, &ledger, metrics, now))
             .collect()
     };
@@ -107,8 +122,7 @@ pub fn report<'a>(gateway: &'a Gateway, routes: impl Iterator<Item = &'a Arc<Rou
         memory_bytes: Process::read().map(|process| process.resident),
         routes,
     };
-    // Strings and numbers always serialize; the empty object is for the type checker.
-    serde_json::to_vec(&status).unwrap_or_else(|_| b"{}".to_vec())
+    Ok(json(200, &status))
 }
 
 fn route_status<'a>(
@@ -117,14 +131,11 @@ fn route_status<'a>(
     metrics: &Metrics,
     now: Instant,
 ) -> RouteStatus<'a> {
-    let steps = route
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| StepStatus {
-            standing: step_report(index, step, ledger, now),
-            recent: metrics.step_lately(&route.name, index).into(),
-        });
+    let steps = standings(route, ledger, now).enumerate();
+    let steps = steps.map(|(index, standing)| StepStatus {
+        standing,
+        recent: metrics.step_lately(&route.name, index).into(),
+    });
     RouteStatus {
         name: &route.name,
         serves_next: Walk::first_step(route, ledger, now),

@@ -1,4 +1,4 @@
-//! What the gateway remembers of its providers: the cooldown ledger, and its copy on disk.
+//! The cooldown ledger that all requests share, and its copy on disk.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,18 +9,18 @@ use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
 use crate::state_file::{self, StateWriter};
 use crate::sync::lock;
 
-/// The ledger that all requests share.
-pub struct Memory {
+/// The ledger behind its lock, and the writer of its state file.
+pub struct SharedLedger {
     ledger: Arc<Mutex<Ledger>>,
-    /// Taken out when the gateway closes.
+    /// None without a state file, and after the gateway was closed.
     writer: Mutex<Option<StateWriter>>,
 }
 
-impl Memory {
-    /// Begins with what the state file holds, if there is one. A damaged one costs what it held, not the service.
+impl SharedLedger {
+    /// A ledger with the content of the state file, if there is one. A damaged file costs its content, not the service.
     ///
     /// # Errors
-    /// When the thread that writes the file cannot be started.
+    /// The thread that writes the file cannot be started.
     pub fn open(config: &Arc<Config>) -> std::io::Result<Self> {
         let ledger = Arc::new(Mutex::new(restored(config)));
         let writer = match &config.state_file {
@@ -42,28 +42,29 @@ impl Memory {
         })
     }
 
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    /// The ledger, locked. Blocks for as long as another request reads or writes it.
+    pub fn lock(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
     }
 
-    /// The ledger has changed; the file follows within a second or so.
+    /// Notes that the ledger has changed; the file follows (within about a second).
     pub fn changed(&self) {
         if let Some(writer) = &*lock(&self.writer) {
             writer.mark_dirty();
         }
     }
 
-    /// Takes over from the memory of another configuration, which writes no more from now on.
+    /// Takes over the ledger of another configuration, which writes no file any more from now on.
     pub fn take_over(&self, config: &Config, old: &Self, old_config: &Config) {
         // Two writers would write to one file.
         old.close();
         let (now, wall) = (Instant::now(), SystemTime::now());
-        let snapshot = Snapshot::take(&old.ledger(), old_config, now, wall, random());
-        *self.ledger() = snapshot.restore(config, now, wall);
+        let snapshot = Snapshot::take(&old.lock(), old_config, now, wall, random());
+        *self.lock() = snapshot.restore(config, now, wall);
         self.changed();
     }
 
-    /// Writes what is not written yet.
+    /// Writes the changes that are not on disk yet. Blocks for as long as the disk takes.
     pub fn close(&self) {
         let writer = lock(&self.writer).take();
         // Out of the lock: this waits for the disk, and requests must not.
@@ -88,7 +89,7 @@ fn restored(config: &Config) -> Ledger {
     }
 }
 
-/// A number that nobody can foresee: std seeds every `RandomState` anew.
+/// A number that no client can foresee: std seeds every `RandomState` anew.
 pub fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }

@@ -1,15 +1,15 @@
-//! Who asks: `X-Api-Key` or `Authorization: Bearer`.
+//! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
 
 use crate::config::{Client, Config, Route};
+use crate::http::Head;
 
-/// The client whose key one of the two headers holds. Every configured key is compared, so that the time taken does
-/// not tell which one was close.
-pub fn client<'c>(
-    config: &'c Config,
-    api_key: Option<&str>,
-    authorization: Option<&str>,
-) -> Option<&'c Client> {
-    let candidates = [api_key.map(str::trim), authorization.and_then(bearer)];
+/// The client whose key one of the two headers holds; none if neither holds a known one. Every configured key is
+/// compared, so that the time taken does not tell which one was close.
+pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Client> {
+    let candidates = [
+        head.header("x-api-key").map(str::trim),
+        head.header("authorization").and_then(bearer),
+    ];
     let mut found = None;
     for client in &config.clients {
         for candidate in candidates.into_iter().flatten() {

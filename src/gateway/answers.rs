@@ -1,0 +1,302 @@
+//! Answers and refusals in the client's dialect, and with each the end of its request.
+
+use std::time::{Duration, Instant};
+
+use crate::config::{ResponseModel, Step};
+use crate::dialect::Dialect;
+use crate::dialect::answer::WholeAnswer;
+use crate::dialect::class::Class;
+use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::http::{BodyError, Exchange, Response, ResponseHead};
+use crate::routing::{Answered, StepReport, Verdict, fallbacks};
+use crate::text::cut;
+
+use super::journal::{CLIENT_GONE, Journal, milliseconds, served_by};
+use super::walk::{
+    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
+};
+
+/// Bytes of a name that is repeated to the client.
+const LONGEST_NAME: usize = 200;
+
+/// An error of the gateway's own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    message: String,
+    /// The member of the request at fault.
+    param: Option<String>,
+    /// A further header.
+    header: Option<(&'static str, &'static str)>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            header: None,
+        }
+    }
+
+    /// A key is missing or wrong. RFC 9110 section 15.5.2 wants the challenge.
+    pub fn unauthorized() -> Self {
+        Self {
+            header: Some(("WWW-Authenticate", "Bearer")),
+            ..Self::new(
+                Code::Unauthorized,
+                "a key is needed in X-Api-Key or Authorization: Bearer",
+            )
+        }
+    }
+
+    /// The path names no endpoint, or one that is not there for now.
+    pub fn not_found(message: &str) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    /// No route has this name, or none that the client may use. No key may be in the name.
+    pub fn route(name: &str) -> Self {
+        let message = format!(
+            "there is no route {:?}; GET /v1/models lists the routes",
+            cut(name, LONGEST_NAME)
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(Code::RouteNotFound, message)
+        }
+    }
+
+    /// The endpoint takes these methods only.
+    pub fn method(allow: &'static str) -> Self {
+        Self {
+            header: Some(("Allow", allow)),
+            ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"))
+        }
+    }
+
+    /// The gateway cannot answer at the moment; another try in a second may do.
+    pub fn overloaded(message: &str) -> Self {
+        Self {
+            header: Some(("Retry-After", "1")),
+            ..Self::new(Code::Overloaded, message)
+        }
+    }
+
+    /// The member of the request at fault, by its path.
+    #[must_use]
+    pub fn about(self, param: Option<&str>) -> Self {
+        Self {
+            param: param.map(str::to_owned),
+            ..self
+        }
+    }
+}
+
+/// A request that waits for its answer.
+pub struct Pending<'g, 't> {
+    pub exchange: Exchange<'t>,
+    pub journal: Box<Journal<'g>>,
+    /// The dialect of refusals; none for OpenAI's shape, which stands for all endpoints without a dialect.
+    dialect: Option<&'static dyn Dialect>,
+}
+
+impl<'g, 't> Pending<'g, 't> {
+    pub fn new(
+        exchange: Exchange<'t>,
+        journal: Box<Journal<'g>>,
+        dialect: Option<&'static dyn Dialect>,
+    ) -> Self {
+        Self {
+            exchange,
+            journal,
+            dialect,
+        }
+    }
+
+    /// Sends an answer.
+    pub fn finish(self, response: Response) {
+        let delivery = self.exchange.send(response);
+        self.journal.end(if delivery.complete {
+            delivery.status
+        } else {
+            CLIENT_GONE
+        });
+    }
+
+    /// Sends a refusal.
+    pub fn refuse(mut self, refusal: Refusal) {
+        self.journal.failed(refusal.code.label());
+        let body = self.spell(&ErrorBody {
+            param: refusal.param.as_deref(),
+            ..ErrorBody::new(refusal.code, &refusal.message)
+        });
+        let response = Response::json(refusal.code.status(), body);
+        self.finish(match refusal.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
+        });
+    }
+
+    /// Answers a body that could not be read whole; `limit` is the largest one (bytes).
+    pub fn refuse_body(self, error: BodyError, limit: usize) {
+        let refusal = match error {
+            BodyError::TooLarge => Refusal::new(
+                Code::BodyTooLarge,
+                format!("the body is larger than {limit} bytes"),
+            ),
+            BodyError::TimedOut => {
+                Refusal::new(Code::RequestTimeout, "the body did not arrive in time")
+            }
+            BodyError::Malformed(reason) => Refusal::new(Code::InvalidRequest, reason),
+            BodyError::Stopping => Refusal::overloaded(STOPPING),
+            BodyError::Gone => return self.client_left(),
+        };
+        self.refuse(refusal);
+    }
+
+    /// Ends a request whose client does not wait any more.
+    pub fn client_left(self) {
+        self.journal.end(CLIENT_GONE);
+    }
+
+    /// Answers with the end of a walk.
+    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended) {
+        match ended {
+            Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
+            Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
+            Ended::ClientGone if self.exchange.is_ending() => {
+                self.refuse(Refusal::overloaded(STOPPING));
+            }
+            Ended::ClientGone => {
+                self.journal.failed(Class::Cancelled.label());
+                self.client_left();
+            }
+        }
+    }
+
+    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: Answered) {
+        let Some(step) = errand.route.steps.get(answered.step_index()) else {
+            let message = "the walk ended on a step that is not there";
+            return self.refuse(Refusal::new(Code::Internal, message));
+        };
+        self.journal.walk_answered(&answered, step);
+        let context = errand.context;
+        let summary = self
+            .journal
+            .routing_summary(errand.route, answered.reports());
+        let annotations = Annotations {
+            model: match context.config.response_model {
+                ResponseModel::Route => Some(&errand.route.name),
+                ResponseModel::Upstream => None,
+            },
+            routing_summary: &summary,
+        };
+        match reply {
+            Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
+            Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
+            Reply::Stream(stream) => {
+                self.send_stream(errand, step, answered, *stream, &annotations);
+            }
+        }
+    }
+
+    fn send_whole(
+        mut self,
+        step: &Step,
+        answered: &Answered,
+        answer: &WholeAnswer,
+        annotations: &Annotations<'_>,
+    ) {
+        self.journal.answered_whole(answered, answer);
+        let body = answer.annotated(annotations.model, annotations.routing_summary);
+        let head = routed(step, answered, "application/json".to_owned());
+        self.finish(Response::new(head, body));
+    }
+
+    fn send_opaque(mut self, step: &Step, answered: &Answered, answer: OpaqueAnswer) {
+        self.journal.answered_opaque(answered);
+        let head = routed(step, answered, answer.content_type);
+        self.finish(Response::new(head, answer.body));
+    }
+
+    /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
+    fn send_stream(
+        mut self,
+        errand: &Errand<'_>,
+        step: &Step,
+        mut answered: Answered,
+        stream: Committed,
+        annotations: &Annotations<'_>,
+    ) {
+        let held = stream.held.len().saturating_sub(1);
+        self.journal.committed(errand.dialect, &answered, held);
+        let head = routed(step, &answered, "text/event-stream".to_owned());
+        let Ending {
+            usage,
+            failure,
+            stopped,
+        } = relay(
+            errand,
+            stream,
+            self.exchange.stream(head),
+            annotations,
+            step.stall_timeout,
+            &mut self.journal,
+        );
+        self.journal.stream_ended(&answered, usage);
+        let Some(failure) = failure else {
+            self.journal.stream_whole(&answered);
+            return self.journal.end(200);
+        };
+        let gone = failure.class == Class::Cancelled && !stopped;
+        self.journal.failed(failure.class.label());
+        if !gone {
+            self.journal.stream_broke();
+        }
+        let context = errand.context;
+        answered.cut(&mut context.ledger.lock(), failure, Instant::now());
+        context.ledger.changed();
+        self.journal.attempt_failed(answered.reports().last());
+        self.journal.end(if gone { CLIENT_GONE } else { 200 });
+    }
+
+    /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
+    fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
+        let summary = self.journal.routing_summary(errand.route, reports);
+        let message = errand.context.redactor.redact(&verdict.message);
+        let body = self.spell(&ErrorBody {
+            kind: type_of(verdict.status),
+            details: Some(&summary),
+            routing_summary: Some(&summary),
+            ..ErrorBody::new(verdict.code, &message)
+        });
+        let mut response = Response::json(verdict.status, body)
+            .with("X-Fallback-Count", fallbacks(reports).to_string());
+        if let Some(after) = verdict.retry_after {
+            response = response
+                .with("Retry-After", whole_seconds(after).to_string())
+                .with("Retry-After-Ms", milliseconds(after).to_string());
+        }
+        self.finish(response);
+    }
+
+    fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {
+        match self.dialect {
+            Some(dialect) => dialect.refusal(error),
+            None => error.to_json(),
+        }
+    }
+}
+
+fn routed(step: &Step, answered: &Answered, content_type: String) -> ResponseHead {
+    ResponseHead::new(200, content_type)
+        .with("X-Routed-Via", served_by(step))
+        .with("X-Fallback-Count", answered.fallbacks().to_string())
+}
+
+/// Rounded up: a client that comes back exactly then must not come too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
