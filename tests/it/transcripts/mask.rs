@@ -74,6 +74,7 @@ impl Mask {
             let is_of_this_run = number.parse::<u64>().ok()? + 60 >= self.started;
             is_of_this_run.then_some("<created>")
         });
+        text = replaced(&text, "cooling down for ", is_of_wait, |_| Some("<wait> "));
         text = replaced(&text, r#""ts":""#, |byte| byte != '"', |_| Some("<time>"));
         text = replaced(&text, "\nDate: ", |byte| byte != '\\', |_| Some("<date>"));
         if self.exchange > 0 {
@@ -131,6 +132,11 @@ fn is_digit(character: char) -> bool {
     character.is_ascii_digit()
 }
 
+/// Of `1h 0m` or `2.0 s`, up to the word behind it.
+fn is_of_wait(character: char) -> bool {
+    " .hms".contains(character) || is_digit(character)
+}
+
 /// A mask that hides too much would let a wrong answer pass.
 #[test]
 fn only_what_differs_is_hidden() {
@@ -149,6 +155,10 @@ fn only_what_differs_is_hidden() {
         (r#"{"created":99999999999}"#, r#"{"created":<created>}"#),
         ("\\r\nDate: Thu, 1\\r\nA: b", "\\r\nDate: <date>\\r\nA: b"),
         ("\\r\nRetry-After: 7\\r\n", "\\r\nRetry-After: 7\\r\n"),
+        (
+            "cooling down for 1h 0m after timeout",
+            "cooling down for <wait> after timeout",
+        ),
         ("at 127.0.0.1:4711.", "at 127.0.0.1:<port>."),
     ] {
         assert_eq!(mask.text(text), masked);
