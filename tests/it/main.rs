@@ -37,3 +37,4 @@ mod stdout;
 mod stream;
 mod support;
 mod telemetry;
+mod transcripts;
