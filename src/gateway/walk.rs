@@ -62,11 +62,13 @@ pub fn walk(
             Move::Pause { until } => {
                 if client.goes_before(until) {
                     walk.cancelled(&mut gateway.memory.ledger(), None, Instant::now());
+                    gateway.memory.changed();
                     return client_gone(walk);
                 }
                 continue;
             }
             Move::Finished(verdict) => {
+                gateway.memory.changed();
                 trail.tell_skipped(walk.reports());
                 return exhausted(walk, verdict);
             }
@@ -116,6 +118,7 @@ impl Made {
                 journal.attempt_cancelled(attempt.step_index, attempt.started.elapsed());
                 span.failed(failure.class.label(), || failure.message);
                 walk.cancelled(&mut gateway.memory.ledger(), Some(attempt), Instant::now());
+                gateway.memory.changed();
                 ControlFlow::Break(client_gone(walk))
             }
             Err(failure) => {
