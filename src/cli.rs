@@ -102,8 +102,7 @@ const SUBCOMMANDS: [Subcommand; 6] = [
 ];
 
 /// The usage below the rows of the subcommands.
-const NOTES: &str = "\
-       ai-gateway --version | --help
+const NOTES: &str = "       ai-gateway --version | --help
 
 Without --config: ./config.yaml, else /etc/ai-gateway/config.yaml.
 Environment: PORT (when the file has no port), LOG_LEVEL (info, debug, warn,http=debug), LOG_FORMAT (json, text),
@@ -342,6 +341,7 @@ mod tests {
        ai-gateway explain ROUTE [--config FILE]  show a route's steps, and what is cooling if the gateway runs
 ";
         assert!(usage.starts_with(rows), "{usage}");
+        assert!(usage.contains("\n       ai-gateway --version"), "{usage}");
         assert!(
             usage.contains("\n       ai-gateway demo [--port N] [--once]       run on"),
             "{usage}"
