@@ -4,6 +4,7 @@
 
 pub mod chat;
 pub mod class;
+pub mod classify;
 pub mod error;
 pub mod models;
 pub mod provider_error;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::config::Step;
 
-use super::classify::Failure;
+use super::failure::Failure;
 use super::lanes::Target;
 use super::ledger::{Ledger, Ticket};
 use crate::dialect::class::Class;

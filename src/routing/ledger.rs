@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::{Provider, Step};
 
 use super::budget::{Budget, LIFETIME};
-use super::classify::Failure;
+use super::failure::Failure;
 use super::lanes::{Counts, Lanes, Place, Target, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
 use super::outcome::Scope;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Step;
 
-use super::classify::Failure;
+use super::failure::Failure;
 use super::mark::Cooling;
 use crate::dialect::class::Class;
 use crate::dialect::waits::in_words;

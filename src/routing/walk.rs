@@ -7,7 +7,7 @@ use crate::config::{Route, Step};
 
 use super::answered::Answered;
 use super::attempt::{Attempt, Unsettled};
-use super::classify::Failure;
+use super::failure::Failure;
 use super::lanes::{Target, key_count};
 use super::ledger::Ledger;
 use super::mark::Cooling;
