@@ -7,17 +7,102 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use lexopt::Arg::{Long, Short, Value};
+
 use crate::app::{self, WRONG_CONFIGURATION};
 use crate::{config, demo};
 
-const USAGE: &str = "\
-usage: ai-gateway [--config FILE]                serve
-       ai-gateway check [--config FILE]          validate the configuration, list its routes or all its errors
-       ai-gateway explain ROUTE [--config FILE]  show a route's steps, and what is cooling if the gateway runs
-       ai-gateway healthcheck [--config FILE]    ask the running gateway's /health; exit code 0 or 1
-       ai-gateway reload                         have the running gateway read its configuration again (SIGHUP)
-       ai-gateway demo [--port N] [--once]       run on two embedded providers: no configuration, key or network
-       ai-gateway --version | --help
+/// `EX_USAGE` of sysexits.h.
+const WRONG_USAGE: u8 = 64;
+
+/// A row of the usage.
+struct Subcommand {
+    /// Empty for serving, which is what happens without a name.
+    name: &'static str,
+    /// The one word after the name that it needs, as the usage shows it; empty where there is none.
+    operand: &'static str,
+    options: &'static [Opt],
+    about: &'static str,
+    run: fn(Arguments) -> ExitCode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opt {
+    Config,
+    Port,
+    Once,
+}
+
+/// Everything beside the subcommand's name. The sockets are those that a service manager has opened for the gateway,
+/// see [`crate::service_manager`].
+#[derive(Debug, Default)]
+struct Arguments {
+    operand: String,
+    config: Option<PathBuf>,
+    port: Option<u16>,
+    once: bool,
+    inherited: Vec<OwnedFd>,
+}
+
+const SUBCOMMANDS: [Subcommand; 6] = [
+    Subcommand {
+        name: "",
+        operand: "",
+        options: &[Opt::Config],
+        about: "serve",
+        run: |arguments| {
+            with_config(arguments.config.as_deref(), |path, config| {
+                app::serve(path, config, arguments.inherited)
+            })
+        },
+    },
+    Subcommand {
+        name: "check",
+        operand: "",
+        options: &[Opt::Config],
+        about: "validate the configuration, list its routes or all its errors",
+        run: |arguments| with_config(arguments.config.as_deref(), check),
+    },
+    Subcommand {
+        name: "explain",
+        operand: "ROUTE",
+        options: &[Opt::Config],
+        about: "show a route's steps, and what is cooling if the gateway runs",
+        run: |arguments| {
+            with_config(arguments.config.as_deref(), |_, config| {
+                ended(app::explain(&arguments.operand, &config))
+            })
+        },
+    },
+    Subcommand {
+        name: "healthcheck",
+        operand: "",
+        options: &[Opt::Config],
+        about: "ask the running gateway's /health; exit code 0 or 1",
+        run: |arguments| {
+            with_config(arguments.config.as_deref(), |_, config| {
+                ended(app::healthcheck(&config))
+            })
+        },
+    },
+    Subcommand {
+        name: "reload",
+        operand: "",
+        options: &[],
+        about: "have the running gateway read its configuration again (SIGHUP)",
+        run: |_| ended(app::reload()),
+    },
+    Subcommand {
+        name: "demo",
+        operand: "",
+        options: &[Opt::Port, Opt::Once],
+        about: "run on two embedded providers: no configuration, key or network",
+        run: |arguments| ended(demo::run(arguments.port, arguments.once)),
+    },
+];
+
+/// The usage below the rows of the subcommands.
+const NOTES: &str = "       ai-gateway --version | --help
 
 Without --config: ./config.yaml, else /etc/ai-gateway/config.yaml.
 Environment: PORT (when the file has no port), LOG_LEVEL (info, debug, warn,http=debug), LOG_FORMAT (json, text),
@@ -25,120 +110,96 @@ OTLP_ENDPOINT (traces and logs to a collector, see the README), and whatever the
 names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
 ";
 
-/// `EX_USAGE` of sysexits.h.
-const WRONG_USAGE: u8 = 64;
-
-#[derive(Debug, PartialEq, Eq)]
-enum Command {
-    Serve {
-        config: Option<PathBuf>,
-    },
-    Check {
-        config: Option<PathBuf>,
-    },
-    Explain {
-        route: String,
-        config: Option<PathBuf>,
-    },
-    Healthcheck {
-        config: Option<PathBuf>,
-    },
-    Reload,
-    Demo {
-        port: Option<u16>,
-        once: bool,
-    },
+/// What the command line asks for.
+enum Asked {
+    Run(&'static Subcommand, Arguments),
     Version,
-    Help,
+    Usage,
 }
 
-/// Runs the command that the arguments, without the program's name, ask for. `inherited` are the sockets that a service
-/// manager has opened for the gateway, see [`crate::service_manager`].
+/// Runs the subcommand that the arguments, without the program's name, ask for.
 pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -> ExitCode {
-    let command = match parse(arguments) {
-        Ok(command) => command,
+    match parse(lexopt::Parser::from_args(arguments)) {
+        Ok(Asked::Run(subcommand, arguments)) => (subcommand.run)(Arguments {
+            inherited,
+            ..arguments
+        }),
+        Ok(Asked::Version) => say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Asked::Usage) => say(&usage()),
         Err(problem) => {
-            complain(&format!("{problem}\n\n{USAGE}"));
-            return ExitCode::from(WRONG_USAGE);
+            complain(&format!("{problem}\n\n{}", usage()));
+            ExitCode::from(WRONG_USAGE)
         }
-    };
-    match command {
-        Command::Serve { config } => with_config(config.as_deref(), |path, config| {
-            app::serve(path, config, inherited)
-        }),
-        Command::Check { config } => with_config(config.as_deref(), check),
-        Command::Explain { route, config } => with_config(config.as_deref(), |_, config| {
-            ended(app::explain(&route, &config))
-        }),
-        Command::Healthcheck { config } => with_config(config.as_deref(), |_, config| {
-            ended(app::healthcheck(&config))
-        }),
-        Command::Reload => ended(app::reload()),
-        Command::Demo { port, once } => ended(demo::run(port, once)),
-        Command::Version => say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Help => say(USAGE),
     }
 }
 
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
-    let mut words = Vec::new();
-    let mut config = None;
-    let mut port = None;
-    let mut once = false;
-    let mut arguments = arguments.peekable();
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_string_lossy().into_owned();
-        let (name, attached) = match text.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => {
-                (name.to_owned(), Some(value.to_owned()))
+fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+    let (mut arguments, mut given, mut words) = (Arguments::default(), Vec::new(), Vec::new());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") | Short('c') => {
+                arguments.config = Some(parser.value()?.into());
+                given.push(Opt::Config);
             }
-            _ => (text, None),
-        };
-        let mut value = || match attached.clone() {
-            Some(value) => Ok(OsString::from(value)),
-            None => arguments
-                .next()
-                .ok_or_else(|| format!("{name} needs a value")),
-        };
-        match name.as_str() {
-            "--config" | "-c" => config = Some(PathBuf::from(value()?)),
-            "--port" => {
-                let given = value()?;
-                let number = given.to_str().and_then(|text| text.parse().ok());
-                port = Some(number.ok_or_else(|| "--port needs a number up to 65535".to_owned())?);
+            Long("port") => {
+                let number = parser.value()?;
+                let number = number.to_str().and_then(|text| text.parse().ok());
+                arguments.port = Some(number.ok_or("--port needs a number up to 65535")?);
+                given.push(Opt::Port);
             }
-            "--once" => once = true,
-            "--version" | "-V" => return Ok(Command::Version),
-            "--help" | "-h" => return Ok(Command::Help),
-            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
-            _ => words.push(name),
+            Long("once") => {
+                arguments.once = true;
+                given.push(Opt::Once);
+            }
+            Long("version") | Short('V') => return Ok(Asked::Version),
+            Long("help") | Short('h') => return Ok(Asked::Usage),
+            Value(word) => words.push(word.to_string_lossy().into_owned()),
+            Long(_) | Short(_) => return Err(argument.unexpected()),
         }
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let command = match words.as_slice() {
-        [] => Command::Serve { config },
-        ["check"] => Command::Check { config },
-        ["explain", route] => Command::Explain {
-            route: (*route).to_owned(),
-            config,
-        },
-        ["explain"] => return Err("explain needs the name of a route".to_owned()),
-        ["healthcheck"] => Command::Healthcheck { config },
-        ["reload"] if config.is_some() => {
-            return Err(
-                "reload takes no configuration: the running gateway knows its own".to_owned(),
-            );
-        }
-        ["reload"] => Command::Reload,
-        ["demo"] if config.is_some() => return Err("demo takes no configuration".to_owned()),
-        ["demo"] => return Ok(Command::Demo { port, once }),
-        ["help"] => return Ok(Command::Help),
-        [word, ..] => return Err(format!("unknown command {word}")),
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_default();
+    if name == "help" {
+        return Ok(Asked::Usage);
+    }
+    let mut rows = SUBCOMMANDS.iter();
+    let Some(subcommand) = rows.find(|row| row.name == name) else {
+        return Err(format!("unknown command {name}").into());
     };
-    if port.is_some() || once {
-        return Err("--port and --once belong to demo".to_owned());
+    if !subcommand.operand.is_empty() {
+        let missing = || format!("{name} needs a {}", subcommand.operand);
+        arguments.operand = words.next().ok_or_else(missing)?;
     }
-    Ok(command)
+    if let Some(word) = words.next() {
+        return Err(lexopt::Error::UnexpectedArgument(word.into()));
+    }
+    match given
+        .iter()
+        .find(|option| !subcommand.options.contains(option))
+    {
+        None => Ok(Asked::Run(subcommand, arguments)),
+        Some(Opt::Config) if subcommand.name == "reload" => {
+            Err("reload takes no configuration: the running gateway knows its own".into())
+        }
+        Some(Opt::Config) => Err(format!("{name} takes no configuration").into()),
+        Some(Opt::Port | Opt::Once) => Err("--port and --once belong to demo".into()),
+    }
+}
+
+fn usage() -> String {
+    let rows = SUBCOMMANDS.iter().map(|row| {
+        let options = row.options.iter().map(|option| match option {
+            Opt::Config => "[--config FILE]",
+            Opt::Port => "[--port N]",
+            Opt::Once => "[--once]",
+        });
+        let words = ["ai-gateway", row.name, row.operand].into_iter();
+        let words = words.filter(|word| !word.is_empty()).chain(options);
+        let form = words.collect::<Vec<_>>().join(" ");
+        let lead = if row.name.is_empty() { "usage:" } else { "" };
+        format!("{lead:6} {form:41} {}\n", row.about)
+    });
+    rows.chain([NOTES.to_owned()]).collect()
 }
 
 /// Finds and loads the configuration, or says every error in it.
@@ -202,50 +263,55 @@ fn complain(problem: &dyn Display) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
-    fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(OsString::from))
+    fn parsed(line: &str) -> Result<Asked, lexopt::Error> {
+        parse(lexopt::Parser::from_args(line.split_whitespace()))
     }
 
     #[test]
     fn every_documented_form_is_understood() {
-        let file = Some(PathBuf::from("a.yaml"));
-        for (line, command) in [
-            ("", Command::Serve { config: None }),
-            (
-                "--config a.yaml",
-                Command::Serve {
-                    config: file.clone(),
-                },
-            ),
-            (
-                "--config=a.yaml check",
-                Command::Check {
-                    config: file.clone(),
-                },
-            ),
-            ("check -c a.yaml", Command::Check { config: file }),
-            (
-                "explain x/y",
-                Command::Explain {
-                    route: "x/y".into(),
-                    config: None,
-                },
-            ),
-            ("healthcheck", Command::Healthcheck { config: None }),
-            (
-                "demo --once --port 0",
-                Command::Demo {
-                    port: Some(0),
-                    once: true,
-                },
-            ),
-            ("reload", Command::Reload),
-            ("--version", Command::Version),
-            ("demo --help", Command::Help),
+        let file = Some("a.yaml");
+        for (line, name, operand, config, port, once) in [
+            ("", "", "", None, None, false),
+            ("--config a.yaml", "", "", file, None, false),
+            ("--config=a.yaml check", "check", "", file, None, false),
+            ("check -c a.yaml", "check", "", file, None, false),
+            ("explain x/y", "explain", "x/y", None, None, false),
+            ("explain -ca.yaml x/y", "explain", "x/y", file, None, false),
+            ("healthcheck", "healthcheck", "", None, None, false),
+            ("demo --once --port 0", "demo", "", None, Some(0), true),
+            ("reload", "reload", "", None, None, false),
         ] {
-            assert_eq!(parsed(line), Ok(command), "{line}");
+            let Ok(Asked::Run(subcommand, arguments)) = parsed(line) else {
+                panic!("{line}");
+            };
+            let config = config.map(PathBuf::from);
+            assert_eq!(
+                (subcommand.name, &*arguments.operand, arguments.config),
+                (name, operand, config),
+                "{line}"
+            );
+            assert_eq!((arguments.port, arguments.once), (port, once), "{line}");
+        }
+        assert!(matches!(parsed("--version"), Ok(Asked::Version)));
+        for line in ["demo --help", "help", "-h"] {
+            assert!(matches!(parsed(line), Ok(Asked::Usage)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf_8_comes_through_in_both_spellings() {
+        let path = OsString::from_vec(b"/tmp/\xff.yaml".to_vec());
+        let mut attached = OsString::from("--config=");
+        attached.push(&path);
+        for words in [vec![attached], vec!["--config".into(), path.clone()]] {
+            let Ok(Asked::Run(_, arguments)) = parse(lexopt::Parser::from_args(words)) else {
+                panic!("{path:?}");
+            };
+            assert_eq!(arguments.config.as_deref(), Some(Path::new(&path)));
         }
     }
 
@@ -265,5 +331,20 @@ mod tests {
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn the_usage_has_a_row_for_each_subcommand() {
+        let usage = usage();
+        let rows = "usage: ai-gateway [--config FILE]                serve
+       ai-gateway check [--config FILE]          validate the configuration, list its routes or all its errors
+       ai-gateway explain ROUTE [--config FILE]  show a route's steps, and what is cooling if the gateway runs
+";
+        assert!(usage.starts_with(rows), "{usage}");
+        assert!(usage.contains("\n       ai-gateway --version"), "{usage}");
+        assert!(
+            usage.contains("\n       ai-gateway demo [--port N] [--once]       run on"),
+            "{usage}"
+        );
     }
 }

@@ -321,7 +321,6 @@ pub(crate) fn position(at: usize) -> u32 {
 
 impl ObjectError {
     /// Why [`Reader`] does not take this text for an object.
-    #[cold]
     pub fn of(source: &str) -> Self {
         let is_object = source
             .trim_start_matches([' ', '\t', '\r', '\n'])

@@ -290,22 +290,9 @@ fn owned_text(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
 }
 
-/// Where the first CR or LF stands, looked for in eight bytes at a time.
+/// Where the first CR or LF stands.
 fn line_end(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 0xff;
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut count = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let (cr, lf) = (word ^ (ONES * 0x0d), word ^ (ONES * 0x0a));
-        let found = (cr.wrapping_sub(ONES) & !cr | lf.wrapping_sub(ONES) & !lf) & (ONES * 0x80);
-        if found != 0 {
-            return Some(count + (found.trailing_zeros() / 8) as usize);
-        }
-        count += 8;
-    }
-    let at = tail.iter().position(|b| matches!(b, b'\r' | b'\n'))?;
-    Some(count + at)
+    memchr::memchr2(b'\r', b'\n', bytes)
 }
 
 fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {

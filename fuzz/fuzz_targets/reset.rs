@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use ai_gateway::dialect::classify::ProviderRefusal;
 use ai_gateway::dialect::rate_limits;
-use ai_gateway::routing::{Observed, classify};
+use ai_gateway::routing::Failure;
 use libfuzzer_sys::fuzz_target;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -40,14 +41,14 @@ fuzz_target!(|input: &[u8]| {
         );
     }
     for status in [429, 503, 200] {
-        let observed = Observed {
+        let refusal = ProviderRefusal {
             status,
             headers: &headers,
             code: headers("code"),
             kind: headers("type"),
             message,
         };
-        let failure = classify(&observed, now);
+        let failure = Failure::of_refusal(&refusal, now);
         if let Some(stated) = failure.stated {
             assert!(!stated.is_zero() && stated <= DAY, "{stated:?}");
         }

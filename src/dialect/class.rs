@@ -71,3 +71,20 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.label() == label)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_stable_and_tell_the_classes_apart() {
+        let labels: Vec<&str> = Class::ALL.iter().map(|class| class.label()).collect();
+        let expected = "cancelled unreachable timeout server_error rate_limited quota_exhausted unauthorized \
+                        model_not_found rejected too_large transient bad_response empty_answer";
+        assert_eq!(labels.join(" "), expected);
+        for class in Class::ALL {
+            assert_eq!(Class::from_label(class.label()), Some(class));
+        }
+        assert_eq!(Class::from_label("Timeout"), None);
+    }
+}

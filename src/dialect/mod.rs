@@ -11,6 +11,7 @@ pub mod answer;
 pub mod canonical;
 pub mod chat;
 pub mod class;
+pub mod classify;
 pub mod error;
 pub mod models;
 pub mod provider_error;

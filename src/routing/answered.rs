@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::config::Route;
 
 use super::attempt::Attempt;
-use super::classify::Failure;
+use super::failure::Failure;
 use super::ledger::Ledger;
 use super::report::{StepReport, fallbacks};
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::config::Step;
 
-use super::classify::Failure;
+use super::failure::Failure;
 use super::lanes::Target;
 use super::ledger::{Ledger, Ticket};
 use crate::dialect::class::Class;
@@ -22,6 +22,17 @@ pub struct Attempt {
     pub(super) ticket: Ticket,
     /// The route's deadline comes before the step's: being out of time is not the provider's fault.
     pub(super) cut_short: bool,
+    /// The failure that this attempt repeats, which the ledger has not been told: a repetition that ends well refutes
+    /// it, and one that fails says more.
+    pub(super) repeats: Option<Box<Unsettled>>,
+}
+
+/// A failure whose step is tried again before anything is written down.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub failure: Failure,
+    pub ticket: Ticket,
+    pub at: Instant,
 }
 
 impl Attempt {
@@ -33,10 +44,20 @@ impl Attempt {
         failure: &Failure,
         now: Instant,
     ) {
-        if self.cut_short && failure.class == Class::Timeout {
-            ledger.release(Target::new(step, self.key), &self.ticket);
+        let says_nothing = failure.class == Class::Cancelled
+            || (self.cut_short && failure.class == Class::Timeout);
+        if says_nothing {
+            self.give_up(ledger, step);
         } else {
             ledger.fail(step, self.key, &self.ticket, failure, now);
+        }
+    }
+
+    /// The attempt ends, or is not made, without a word about the provider; the failure that it repeats stands.
+    pub(super) fn give_up(&self, ledger: &mut Ledger, step: &Step) {
+        ledger.release(Target::new(step, self.key), &self.ticket);
+        if let Some(last) = &self.repeats {
+            ledger.fail(step, self.key, &last.ticket, &last.failure, last.at);
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 
 /// What an answer told of the calls left, and the number of that call. Every call that began later has taken one away,
 /// whether it is still in flight or not; so the count stays right in bursts, and no lost call leaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Budget {
     left: u64,
     after_call: u64,

@@ -57,13 +57,19 @@ struct KeyLane {
 pub(super) struct ModelLane {
     pub model: String,
     pub mark: Option<Mark>,
+    pub counts: Counts,
+    /// When the last call was made, on the ledger's count of all calls; zero for never.
+    pub last_call: u64,
+}
+
+/// What is known to be left.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counts {
     pub budget: Option<Budget>,
     /// What the last answer told to be left of tokens, and until when that is believed.
     pub tokens: Option<(u64, Instant)>,
     /// Calls made so far.
     pub calls: u64,
-    /// When the last call was made, on the ledger's count of all calls; zero for never.
-    pub last_call: u64,
 }
 
 impl ModelLane {
@@ -73,7 +79,7 @@ impl ModelLane {
 
     /// Whether the calls made so far are all that the provider said were left.
     pub fn used_up(&self, now: Instant) -> Option<Cooling> {
-        self.budget.as_ref()?.cooling(self.calls, now)
+        self.counts.budget?.cooling(self.counts.calls, now)
     }
 }
 

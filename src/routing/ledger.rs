@@ -6,8 +6,8 @@ use std::time::Instant;
 use crate::config::{Provider, Step};
 
 use super::budget::{Budget, LIFETIME};
-use super::classify::Failure;
-use super::lanes::{Lanes, Place, Target, key_count};
+use super::failure::Failure;
+use super::lanes::{Counts, Lanes, Place, Target, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
 use super::outcome::Scope;
 use crate::dialect::class::Class;
@@ -50,7 +50,7 @@ pub struct Quota<'a> {
 }
 
 /// A call that has begun and not yet told how it ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     id: u64,
     /// The number of the call among those to its target.
@@ -87,8 +87,12 @@ impl Ledger {
             provider: place.provider,
             key: place.key.unwrap_or_default(),
             model: &lane.model,
-            requests: lane.budget.and_then(|budget| budget.left(lane.calls, now)),
+            requests: lane
+                .counts
+                .budget
+                .and_then(|budget| budget.left(lane.counts.calls, now)),
             tokens: lane
+                .counts
                 .tokens
                 .and_then(|(left, until)| (until > now).then_some(left)),
         });
@@ -135,12 +139,13 @@ impl Ledger {
             return ticket;
         };
         let model = &mut *slots.model;
-        model.budget = model
+        let counts = &mut model.counts;
+        counts.budget = counts
             .budget
-            .and_then(|budget| budget.renewed(model.calls, now));
-        model.calls += 1;
+            .and_then(|budget| budget.renewed(counts.calls, now));
+        counts.calls += 1;
         model.last_call = ticket.id;
-        ticket.call = model.calls;
+        ticket.call = counts.calls;
         for slot in slots.marks() {
             slot.take_if(|mark| mark.is_forgotten(now));
             if let Some(mark) = slot {
@@ -178,9 +183,10 @@ impl Ledger {
             return;
         };
         let model = slots.model;
-        model.budget = Budget::after(model.budget, told, ticket.call, now);
+        let counts = &mut model.counts;
+        counts.budget = Budget::after(counts.budget, told, ticket.call, now);
         if let Some(left) = told.remaining_tokens {
-            model.tokens = Some((left, now + told.tokens_reset_in.unwrap_or(LIFETIME)));
+            counts.tokens = Some((left, now + told.tokens_reset_in.unwrap_or(LIFETIME)));
         }
         if let Some(span) = told.exhausted_for {
             let nothing_left = || Mark::new(Class::RateLimited, 0, now);
@@ -213,7 +219,7 @@ impl Ledger {
             Scope::Key => slots.key,
             Scope::KeyModel => {
                 // The count was wrong, or others use the key too.
-                slots.model.budget = None;
+                slots.model.counts.budget = None;
                 &mut slots.model.mark
             }
         };
@@ -227,6 +233,26 @@ impl Ledger {
             private: step.provider.private,
         };
         strike(slot, &new);
+    }
+
+    /// What is known to be left, of the keys and models of which anything was told.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Place<'_>, Counts)> {
+        let told = self.lanes.models();
+        let told = told.map(|(place, lane)| (place, lane.counts));
+        told.filter(|(_, counts)| counts.budget.is_some() || counts.tokens.is_some())
+    }
+
+    /// Takes over what is left from the ledger of another configuration.
+    pub(super) fn restore_counts(&mut self, place: Place<'_>, counts: Counts) {
+        if let (Some(key), Some(model)) = (place.key, place.model)
+            && let Some(slots) = self.lanes.slots(Target {
+                provider: place.provider,
+                key,
+                model,
+            })
+        {
+            slots.model.counts = counts;
+        }
     }
 
     pub(super) fn marks(&self) -> impl Iterator<Item = (Place<'_>, &Mark)> {

@@ -3,8 +3,8 @@
 //! Everything here is pure: no I/O, no clock, no logging; time and randomness come in as arguments. A request's life:
 //!
 //! 1. [`Walk::next`] names the next [`Attempt`], a pause before a retry, or the [`Verdict`] for the client.
-//! 2. The caller makes the attempt. A failure is read by [`classify()`] (or made with [`Failure::new`] when no
-//!    status was seen) and told to [`Walk::failed`]; an answer ends the walk with [`Walk::succeeded`].
+//! 2. The caller makes the attempt. A refusal becomes a failure with [`Failure::of_refusal`], anything else with
+//!    [`Failure::new`], which is told to [`Walk::failed`]; an answer ends the walk with [`Walk::succeeded`].
 //! 3. Both write down in the [`Ledger`], which all requests share, what was learned about the provider, key and model.
 //!
 //! The commit point is in the types: `succeeded` consumes the walk, so no attempt can follow it.
@@ -12,7 +12,7 @@
 mod answered;
 mod attempt;
 mod budget;
-pub mod classify;
+mod failure;
 mod lanes;
 mod ledger;
 mod mark;
@@ -27,7 +27,7 @@ mod tests;
 
 pub use answered::Answered;
 pub use attempt::Attempt;
-pub use classify::{Failure, Observed, classify};
+pub use failure::Failure;
 pub use ledger::{Entry, Ledger, Quota};
 pub use mark::Cooling;
 pub use outcome::{Cooldown, Guess, NextMove, Scope};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Step;
 
-use super::classify::Failure;
+use super::failure::Failure;
 use super::mark::Cooling;
 use crate::dialect::class::Class;
 use crate::dialect::waits::in_words;
@@ -30,8 +30,6 @@ pub struct StepReport {
     pub skipped: bool,
     /// From the time of this entry until the ledger lets the next request through.
     pub retry_after: Option<Duration>,
-    /// The same as a point in time.
-    pub(super) until: Option<Instant>,
 }
 
 impl StepReport {
@@ -83,10 +81,8 @@ impl StepReport {
 
     /// Adds how long the ledger will keep the next request away.
     pub(super) fn cooling(self, cooling: Option<Cooling>, now: Instant) -> Self {
-        let until = cooling.map(|cooling| cooling.until);
         Self {
-            retry_after: until.map(|until| until.saturating_duration_since(now)),
-            until,
+            retry_after: cooling.map(|cooling| cooling.until.saturating_duration_since(now)),
             ..self
         }
     }
@@ -104,7 +100,6 @@ impl StepReport {
             message: None,
             skipped: false,
             retry_after: None,
-            until: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Provider};
 
-use super::lanes::Place;
+use super::lanes::{Counts, Place};
 use super::ledger::Ledger;
 use super::mark::Mark;
 use crate::dialect::class::Class;
@@ -31,6 +31,19 @@ pub struct Snapshot {
     salt: u64,
     /// One by one, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
+    /// For a reload only. Every answer changes it, so in the file it would be written again and again, and the first
+    /// answer after a restart tells it anew.
+    #[serde(skip)]
+    left: Vec<Left>,
+}
+
+/// What a provider told to be left, of one of its keys and a model.
+#[derive(Clone, Debug, PartialEq)]
+struct Left {
+    provider: String,
+    key: Key,
+    model: String,
+    counts: Counts,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +62,7 @@ struct Entry {
     strikes: u32,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Key {
     index: usize,
     hash: u64,
@@ -75,6 +88,10 @@ impl Snapshot {
             salt,
             marks: entries
                 .filter_map(|entry| serde_json::to_value(entry).ok())
+                .collect(),
+            left: ledger
+                .counts()
+                .filter_map(|(place, counts)| left(place, counts, config, salt))
                 .collect(),
         }
     }
@@ -103,10 +120,22 @@ impl Snapshot {
         let mut ledger = Ledger::new(&config.providers);
         for value in &self.marks {
             if let Ok(entry) = Entry::deserialize(value)
-                && let Some(place) = place(&entry, config, self.salt)
+                && let Some(place) = place(
+                    &entry.provider,
+                    entry.key.as_ref(),
+                    entry.model.as_deref(),
+                    config,
+                    self.salt,
+                )
                 && let Some(mark) = mark(&entry, &clock)
             {
                 ledger.restore(place, mark);
+            }
+        }
+        for left in &self.left {
+            let (key, model) = (Some(&left.key), Some(left.model.as_str()));
+            if let Some(place) = place(&left.provider, key, model, config, self.salt) {
+                ledger.restore_counts(place, left.counts);
             }
         }
         ledger
@@ -157,27 +186,43 @@ fn entry(
     })
 }
 
-fn place<'a>(entry: &Entry, config: &'a Config, salt: u64) -> Option<Place<'a>> {
+fn left(place: Place<'_>, counts: Counts, config: &Config, salt: u64) -> Option<Left> {
+    let provider = config.providers.get(place.provider)?;
+    let index = place.key?;
+    Some(Left {
+        provider: provider.name.clone(),
+        key: Key {
+            index,
+            hash: key_hash(provider, index, salt),
+        },
+        model: place.model?.to_owned(),
+        counts,
+    })
+}
+
+/// The place of the same provider, key and model; `None` where the configuration has them no more.
+fn place<'a>(
+    provider: &str,
+    key: Option<&Key>,
+    model: Option<&str>,
+    config: &'a Config,
+    salt: u64,
+) -> Option<Place<'a>> {
     let provider = config
         .providers
         .iter()
-        .find(|provider| provider.name == entry.provider)?;
-    let key = match &entry.key {
+        .find(|candidate| candidate.name == provider)?;
+    let key = match key {
         None => None,
         Some(key) if key_hash(provider, key.index, salt) == key.hash => Some(key.index),
         Some(_) => return None,
     };
-    let model = match &entry.model {
+    let model = match model {
         None => None,
         Some(model) => {
             let steps = config.routes.iter().flat_map(|route| &route.steps);
             let mut of_provider = steps.filter(|step| step.provider.index == provider.index);
-            Some(
-                of_provider
-                    .find(|step| step.model == *model)?
-                    .model
-                    .as_str(),
-            )
+            Some(of_provider.find(|step| step.model == model)?.model.as_str())
         }
     };
     (key.is_some() || model.is_none()).then_some(Place {

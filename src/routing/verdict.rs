@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Route;
 use crate::dialect::error::Code;
 
+use super::ledger::Ledger;
 use super::report::StepReport;
 use crate::dialect::class::Class;
 
@@ -78,9 +80,17 @@ impl Verdict {
     }
 
     /// Every step failed or is cooling.
-    pub(super) fn exhausted(route: &str, reports: &[StepReport], now: Instant) -> Self {
-        let end = end_of(&steps(reports));
-        let count = steps(reports).len();
+    pub(super) fn exhausted(
+        route: &Route,
+        reports: &[StepReport],
+        ledger: &Ledger,
+        now: Instant,
+    ) -> Self {
+        let words = last_words_of_steps(reports);
+        let end = end_of(&words);
+        let count = words.len();
+        let retry_after = (end == End::Limited).then(|| soonest(route, &words, ledger, now));
+        let route = &route.name;
         let message = match end {
             End::Limited => format!("every step of route {route} is rate-limited or cooling down"),
             End::OutOfTime => format!("no step of route {route} answered in time"),
@@ -92,7 +102,6 @@ impl Verdict {
                 None => format!("route {route} has no step to try"),
             },
         };
-        let retry_after = (end == End::Limited).then(|| soonest(reports, now));
         Self {
             retry_after,
             ..Self::of(end, message)
@@ -149,8 +158,8 @@ fn word(report: &StepReport) -> Word {
     }
 }
 
-/// The last word of each step. One limited key makes a step limited: it is worth coming back for.
-fn steps(reports: &[StepReport]) -> Vec<Word> {
+/// The last word of each step, with the step's index. One limited key makes a step limited: it is worth coming back for.
+fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
     let mut steps: Vec<(usize, Word)> = Vec::new();
     for report in reports {
         let new = word(report);
@@ -163,12 +172,12 @@ fn steps(reports: &[StepReport]) -> Vec<Word> {
             None => steps.push((report.step_index, new)),
         }
     }
-    steps.into_iter().map(|(_, word)| word).collect()
+    steps
 }
 
 /// Steps that did not answer are not asked, unless there are no others: a dead one does not mask a 400 or a 429.
-fn end_of(words: &[Word]) -> End {
-    let mut answered = words.iter().filter_map(|word| match word {
+fn end_of(words: &[(usize, Word)]) -> End {
+    let mut answered = words.iter().filter_map(|(_, word)| match word {
         Word::Answered(end) => Some(*end),
         Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => None,
     });
@@ -180,10 +189,12 @@ fn end_of(words: &[Word]) -> End {
         };
     }
     // A step that cools because of a limit has answered, to an earlier request: dead + 429 stays 429 the next time.
-    if words.contains(&Word::Cooling { limited: true }) {
+    let mut spoken = words.iter().map(|(_, word)| word);
+    if spoken.any(|word| *word == Word::Cooling { limited: true }) {
         return End::Limited;
     }
-    let all = |kind: fn(&Word) -> bool| !words.is_empty() && words.iter().all(kind);
+    let all =
+        |kind: fn(&Word) -> bool| !words.is_empty() && words.iter().all(|(_, word)| kind(word));
     if all(|word| matches!(word, Word::Cooling { .. })) {
         End::Limited
     } else if all(|word| *word == Word::OutOfTime) {
@@ -219,17 +230,14 @@ fn last_words(reports: &[StepReport], qualifies: impl Fn(&StepReport) -> bool) -
     ))
 }
 
-/// Until the soonest of the limited steps is usable again. A key's wait counts as its step's.
-fn soonest(reports: &[StepReport], now: Instant) -> Duration {
-    let limited = reports.iter().filter(|report| {
-        matches!(
-            word(report),
-            Word::Cooling { .. } | Word::Answered(End::Limited)
-        )
+/// Until the ledger lets a request through to the soonest of the limited steps.
+fn soonest(route: &Route, words: &[(usize, Word)], ledger: &Ledger, now: Instant) -> Duration {
+    let limited = words
+        .iter()
+        .filter(|(_, word)| matches!(word, Word::Cooling { .. } | Word::Answered(End::Limited)));
+    let waits = limited.filter_map(|(index, _)| {
+        let cooling = ledger.cooling_of(route.steps.get(*index)?, now)?;
+        Some(cooling.until.saturating_duration_since(now))
     });
-    let waits = limited.filter_map(|report| report.until);
-    let wait = waits
-        .map(|until| until.saturating_duration_since(now))
-        .min();
-    wait.unwrap_or(UNTOLD).max(SHORTEST)
+    waits.min().unwrap_or(UNTOLD).max(SHORTEST)
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::config::{Route, Step};
 
 use super::answered::Answered;
-use super::attempt::Attempt;
-use super::classify::Failure;
+use super::attempt::{Attempt, Unsettled};
+use super::failure::Failure;
 use super::lanes::{Target, key_count};
 use super::ledger::Ledger;
 use super::mark::Cooling;
@@ -121,7 +121,7 @@ impl Walk {
             .or_else(|| self.leftover(ledger, now));
         match found {
             Some((step_index, key)) => self.begin(ledger, step_index, key, now),
-            None => self.finish(Verdict::exhausted(&self.route.name, &self.reports, now)),
+            None => self.exhausted(ledger, now),
         }
     }
 
@@ -129,7 +129,7 @@ impl Walk {
     pub fn failed(
         &mut self,
         ledger: &mut Ledger,
-        attempt: Attempt,
+        mut attempt: Attempt,
         failure: Failure,
         now: Instant,
         random: u64,
@@ -140,8 +140,15 @@ impl Walk {
         };
         let pause_until = self.pause_before_retry(step, &attempt, &failure, now, random);
         let class = failure.class;
-        if pause_until.is_none() {
-            attempt.conclude(ledger, step, &failure, now);
+        match pause_until {
+            Some(_) => {
+                attempt.repeats = Some(Box::new(Unsettled {
+                    failure: failure.clone(),
+                    ticket: attempt.ticket,
+                    at: now,
+                }));
+            }
+            None => attempt.conclude(ledger, step, &failure, now),
         }
         let cooling = match class.cooldown() {
             Some(_) => ledger.standing(Target::new(step, attempt.key), now),
@@ -248,7 +255,7 @@ impl Walk {
             *tried = true;
         }
         let Some(step) = self.route.steps.get(step_index) else {
-            return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
+            return self.exhausted(ledger, now);
         };
         let of_step = later(now, step.timeout);
         let deadline = self
@@ -262,6 +269,7 @@ impl Walk {
             key,
             ticket: ledger.begin(Target::new(step, key), now, deadline),
             cut_short: deadline < of_step,
+            repeats: None,
         })
     }
 
@@ -294,7 +302,7 @@ impl Walk {
         let last = retry.after;
         let route = Arc::clone(&self.route);
         let Some(step) = route.steps.get(last.step_index) else {
-            return self.finish(Verdict::exhausted(&self.route.name, &self.reports, now));
+            return self.exhausted(ledger, now);
         };
         let target = Target::new(step, last.key);
         // In the meantime another request may have been told to stay away.
@@ -302,7 +310,7 @@ impl Walk {
             .standing(target, now)
             .is_some_and(|cooling| cooling.stated)
         {
-            ledger.release(target, &last.ticket);
+            last.give_up(ledger, step);
             self.follow(NextMove::NextStep, last.step_index);
             return self.next(ledger, now);
         }
@@ -334,8 +342,12 @@ impl Walk {
         if let Some(Retry { after, .. }) = self.retry.take()
             && let Some(step) = self.route.steps.get(after.step_index)
         {
-            ledger.release(Target::new(step, after.key), &after.ticket);
+            after.give_up(ledger, step);
         }
+    }
+
+    fn exhausted(&mut self, ledger: &Ledger, now: Instant) -> Move {
+        self.finish(Verdict::exhausted(&self.route, &self.reports, ledger, now))
     }
 
     fn finish(&mut self, verdict: Verdict) -> Move {

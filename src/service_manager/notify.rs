@@ -1,4 +1,7 @@
-//! Telling the service manager how we are (sd_notify(3)).
+//! Messages to the service manager (sd_notify(3)).
+//!
+//! The crate sd-notify 0.5 was looked at: it opens a socket for each message, knows no abstract ones, and waits where the
+//! manager does not read.
 
 use std::env::{self, VarError};
 use std::os::linux::net::SocketAddrExt;

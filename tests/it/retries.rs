@@ -91,7 +91,7 @@ fn a_client_that_leaves_during_the_pause_ends_it() {
     connection.send(crate::support::gateway::chat(
         &crate::support::openai::request("r", false),
     ));
-    a.wait_for_requests(1);
+    gateway.wait_for_log(|line| line["msg"] == "attempt failed");
     drop(connection);
     let line = gateway.wait_for_log(|line| line["msg"] == "request");
     assert_eq!(
@@ -101,4 +101,7 @@ fn a_client_that_leaves_during_the_pause_ends_it() {
     );
     assert!(a.requests().len() <= 2, "{}", a.requests().len());
     assert_eq!(b.requests().len(), 0);
+    // What it had seen until then spares the next one.
+    let response = gateway.ask("r", false);
+    assert_eq!(response.steps()[0]["skipped"], true, "{response}");
 }

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use crate::dialect::answer::Flaw;
 use crate::dialect::class::Class;
+use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::provider_error::ProviderError;
 use crate::dialect::rate_limits::Headers;
-use crate::routing::{Failure, Observed, classify};
+use crate::routing::Failure;
 use crate::upstream::{CallError, Head};
 
 /// The failure that a provider's own words mean, below an error status or inside a 200.
@@ -49,12 +50,12 @@ pub fn cut() -> Failure {
 }
 
 fn classify_words(status: u16, headers: &Headers<'_>, said: &ProviderError) -> Failure {
-    let observed = Observed {
+    let refusal = ProviderRefusal {
         status,
         headers,
         code: said.code.as_deref(),
         kind: said.kind.as_deref(),
         message: &said.message,
     };
-    classify(&observed, SystemTime::now())
+    Failure::of_refusal(&refusal, SystemTime::now())
 }

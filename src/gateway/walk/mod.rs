@@ -60,6 +60,7 @@ impl Errand<'_> {
                     continue;
                 }
                 Move::Finished(verdict) => {
+                    self.context.ledger.changed();
                     let reports = walk.into_reports();
                     journal.exhausted(&verdict, &reports);
                     return Ended::Exhausted { verdict, reports };
@@ -109,6 +110,7 @@ impl Errand<'_> {
     ) -> Ended {
         let was_out = attempt.is_some();
         walk.cancelled(&mut self.context.ledger.lock(), attempt, Instant::now());
+        self.context.ledger.changed();
         let reports = walk.into_reports();
         if was_out {
             journal.attempt_failed(reports.last());

@@ -1,6 +1,6 @@
 //! Tests of the failover core; each file has the name of what it tests.
 
-mod classify;
+mod failure;
 mod ledger;
 mod properties;
 mod quota;

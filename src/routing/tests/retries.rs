@@ -154,3 +154,48 @@ fn a_retry_is_given_up_when_the_provider_has_told_another_request_to_stay_away()
     world.now = until;
     assert_eq!(world.attempt(&mut walk).step_index, 1);
 }
+
+#[test]
+fn a_failure_before_a_pause_is_told_also_when_the_client_leaves_before_the_retry_has_ended() {
+    for leaves_during_the_retry in [false, true] {
+        let (route, mut world) = chain_of(&[1, 1], |step| step.retries = 1);
+        let mut walk = world.walk(&route);
+        let attempt = world.attempt(&mut walk);
+        world.fail(&mut walk, attempt, failure(Class::ServerError));
+        let mut retry = None;
+        if leaves_during_the_retry {
+            world.pass(1_000);
+            retry = Some(world.attempt(&mut walk));
+        }
+        walk.cancelled(&mut world.ledger, retry, world.now);
+        assert_eq!(world.verdict(&mut walk).status, 499);
+        let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
+        assert_eq!(cooling.class, Class::ServerError);
+        let left = if leaves_during_the_retry { 4 } else { 5 };
+        assert_eq!(cooling.until - world.now, Duration::from_secs(left));
+    }
+}
+
+#[test]
+fn a_failure_before_a_pause_is_told_also_when_the_routes_time_ends_it() {
+    for during_the_retry in [false, true] {
+        let (route, mut world) = chain_of(&[1], |step| step.retries = 1);
+        let mut limited = (*route).clone();
+        limited.timeout = Some(Duration::from_secs(1));
+        let route = std::sync::Arc::new(limited);
+        let mut walk = world.walk(&route);
+        let attempt = world.attempt(&mut walk);
+        world.fail(&mut walk, attempt, failure(Class::Unreachable));
+        if during_the_retry {
+            world.pass(300);
+            let retry = world.attempt(&mut walk);
+            world.pass(700);
+            world.fail(&mut walk, retry, failure(Class::Timeout));
+        } else {
+            world.pass(1_000);
+        }
+        assert_eq!(world.verdict(&mut walk).status, 504);
+        let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
+        assert_eq!(cooling.until - world.now, Duration::from_secs(4));
+    }
+}

@@ -1,6 +1,6 @@
 //! A day of traffic on a virtual clock against four providers with quotas by the minute and by the day.
 //!
-//! Everything but the network is real: headers are written by the providers here and read by `reset` and `classify`.
+//! Everything but the network is real: headers are written by the providers here and read by `dialect`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,8 +10,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
+use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::rate_limits::{Headers, told};
-use crate::routing::{Attempt, Ledger, Move, Observed, Verdict, Walk, classify};
+use crate::routing::{Attempt, Failure, Ledger, Move, Verdict, Walk};
 
 const ANSWER_TAKES: Ms = 900;
 const REFUSAL_TAKES: Ms = 10;
@@ -138,7 +139,7 @@ impl Simulation {
             return None;
         }
         self.wasted += 1;
-        let observed = Observed {
+        let refusal = ProviderRefusal {
             status: 429,
             headers,
             code: None,
@@ -148,7 +149,7 @@ impl Simulation {
         walk.failed(
             &mut self.ledger,
             attempt,
-            classify(&observed, wall),
+            Failure::of_refusal(&refusal, wall),
             now,
             at,
         );

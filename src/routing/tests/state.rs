@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::setup::{World, chain_of, config, failure, provider, route, stated, step};
 use crate::config::Config;
 use crate::dialect::class::Class;
+use crate::dialect::rate_limits::Told;
 use crate::routing::Snapshot;
 
 const SALT: u64 = 0x5eed;
@@ -175,4 +176,38 @@ fn damaged_files_are_refused_and_damaged_entries_left_out() {
         cooling(&world),
         [(0, None, None, true, 86_400), (1, None, None, true, 100)]
     );
+}
+
+#[test]
+fn what_is_left_survives_a_reload_where_provider_key_and_model_are_the_same() {
+    let old = two_providers(&["sk-a", "sk-b"]);
+    let mut world = World::new(&old.providers);
+    let mut walk = world.walk(&old.routes[0]);
+    let attempt = world.attempt(&mut walk);
+    let told = Told {
+        remaining: Some(40),
+        limit: Some(50),
+        resets_in: Some(Duration::from_secs(30)),
+        remaining_tokens: Some(9_000),
+        ..Told::default()
+    };
+    world.succeed(walk, attempt, &told);
+    // A call that is out takes one away.
+    let mut walk = world.walk(&route(vec![step(&old.providers[0], "m")]));
+    let _first_key_or_second = world.attempt(&mut walk);
+    let before: Vec<_> = world.ledger.quotas(world.now).collect();
+    let snapshot = Snapshot::take(&world.ledger, &old, world.now, wall(), SALT);
+
+    let same = snapshot.restore(&two_providers(&["sk-a", "sk-b", "sk-c"]), world.now, wall());
+    assert_eq!(same.quotas(world.now).collect::<Vec<_>>(), before);
+    assert_eq!(
+        (before[0].requests, before[0].tokens),
+        (Some(40), Some(9_000))
+    );
+    let later = world.now + Duration::from_secs(31);
+    let later: Vec<_> = same.quotas(later).map(|quota| quota.requests).collect();
+    assert_eq!(later, [None], "the window is over");
+
+    let other_key = snapshot.restore(&two_providers(&["sk-new"]), world.now, wall());
+    assert_eq!(other_key.quotas(world.now).count(), 0);
 }

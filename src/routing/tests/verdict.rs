@@ -136,3 +136,17 @@ fn a_route_without_steps_ends_instead_of_hanging() {
     let (route, mut world) = chain(0);
     assert_eq!(world.request(&route, &[]).unwrap_err().status, 502);
 }
+
+#[test]
+fn a_steps_last_word_is_the_wait_that_is_named() {
+    let (route, mut world) = chain_of(&[1], |_| {});
+    let end = world.request(&route, &[(0, failure(Class::ServerError))]);
+    assert_eq!(end.unwrap_err().status, 502);
+    // Cooling on a guess, and tried all the same: what it says then is what counts.
+    let end = world.request(&route, &[(0, stated(Class::QuotaExhausted, 3600))]);
+    let verdict = end.unwrap_err();
+    assert_eq!(
+        (verdict.status, verdict.retry_after),
+        (429, Some(Duration::from_secs(3600)))
+    );
+}

@@ -199,3 +199,25 @@ fn what_is_counted_goes_on() {
     let status = gateway.get("/v1/diagnostics/status").json();
     assert_eq!(status["routes"][0]["recent"]["succeeded"], 3, "{status}");
 }
+
+/// What a provider told of its limits is as true after a reload as before.
+#[test]
+fn what_is_left_of_a_quota_is_still_known() {
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("x-ratelimit-remaining-requests", "40"),
+        ("x-ratelimit-reset-requests", "50s"),
+        ("x-ratelimit-remaining-tokens", "9000"),
+    ];
+    let upstream = Upstream::always(Script::body(200, &fields, openai::answer("fine")));
+    let gateway = config(&upstream).start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let with_more = config(&upstream).route("added", [("a", "model-b")]);
+    reload(&gateway, &with_more.text(), "reloaded");
+    let read = Exposition::of(&gateway);
+    for (kind, left) in [("requests", 40.0), ("tokens", 9000.0)] {
+        let labels = r#"{provider="a",model="model-a",key="0"}"#;
+        let series = format!("ai_gateway_quota_remaining_{kind}{labels}");
+        assert_eq!(read.value(&series), left, "{read}");
+    }
+}

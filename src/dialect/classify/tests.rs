@@ -1,20 +1,14 @@
-use std::time::{Duration, UNIX_EPOCH};
+use super::*;
 
-use super::setup::lookup;
-use crate::dialect::class::Class;
-use crate::routing::classify::MAX_MESSAGE;
-use crate::routing::{Failure, NextMove, Observed, classify};
-
-fn read(status: u16, code: &str, kind: &str, message: &str, fields: &[(&str, &str)]) -> Failure {
-    let headers = lookup(fields);
-    let observed = Observed {
+fn class_by(status: u16, code: &str, kind: &str, message: &str) -> Class {
+    let refusal = ProviderRefusal {
         status,
-        headers: &headers,
+        headers: &|_| None,
         code: (!code.is_empty()).then_some(code),
         kind: (!kind.is_empty()).then_some(kind),
         message,
     };
-    classify(&observed, UNIX_EPOCH + Duration::from_secs(1_790_000_000))
+    class_of(&refusal, SystemTime::UNIX_EPOCH)
 }
 
 #[test]
@@ -41,7 +35,7 @@ fn every_status_has_the_class_of_the_table() {
     ];
     for (class, statuses) in table {
         for status in *statuses {
-            assert_eq!(read(*status, "", "", "", &[]).class, *class, "{status}");
+            assert_eq!(class_by(*status, "", "", ""), *class, "{status}");
         }
     }
 }
@@ -174,79 +168,7 @@ fn codes_in_bodies_are_more_exact_than_the_status() {
         (200, "17", "", "", Class::ServerError),
         (200, "99999999", "", "", Class::ServerError),
     ] {
-        let failure = read(status, code, kind, message, &[]);
-        assert_eq!(failure.class, class, "{status} {code} {kind} {message}");
-        assert_eq!(failure.status, Some(status));
-    }
-}
-
-#[test]
-fn the_stated_wait_comes_only_from_what_speaks_of_it() {
-    let minute = [
-        ("x-ratelimit-remaining-requests", "0"),
-        ("x-ratelimit-reset-requests", "42s"),
-    ];
-    let after = [("retry-after", "7")];
-    for (status, code, message, fields, seconds) in [
-        (429, "", "", &after[..], Some(7)),
-        (429, "", "", &minute[..], Some(42)),
-        (429, "", "try again in 2s", &[][..], Some(2)),
-        (503, "", "", &after[..], Some(7)),
-        // The windows of the rate limit say nothing of an outage or of a bill.
-        (503, "", "", &minute[..], None),
-        (429, "insufficient_quota", "", &minute[..], None),
-        (402, "", "", &after[..], Some(7)),
-        // A bad key and a bad request do not get better by waiting.
-        (401, "", "", &after[..], None),
-        (400, "", "", &after[..], None),
-        (408, "", "", &after[..], None),
-    ] {
-        let failure = read(status, code, "", message, fields);
-        assert_eq!(
-            failure.stated,
-            seconds.map(Duration::from_secs),
-            "{status} {code} {message}"
-        );
-    }
-}
-
-#[test]
-fn a_daily_limit_that_tells_its_end_is_a_rate_limit_until_then() {
-    let message =
-        "Rate limit reached on tokens per day (TPD): Limit 100000. Please try again in 7m12.5s.";
-    let failure = read(429, "rate_limit_exceeded", "tokens", message, &[]);
-    assert_eq!(failure.class, Class::RateLimited);
-    assert_eq!(failure.stated, Some(Duration::from_millis(432_500)));
-}
-
-#[test]
-fn a_huge_message_is_cut_at_a_character() {
-    let failure = read(400, "", "", &"ä".repeat(MAX_MESSAGE), &[]);
-    assert_eq!(failure.message.len(), MAX_MESSAGE);
-    let failure = read(400, "", "", &format!("x{}", "ä".repeat(MAX_MESSAGE)), &[]);
-    assert_eq!(failure.message.len(), MAX_MESSAGE - 1);
-}
-
-#[test]
-fn labels_are_stable_and_tell_the_classes_apart() {
-    let labels: Vec<&str> = Class::ALL.iter().map(|class| class.label()).collect();
-    let expected = "cancelled unreachable timeout server_error rate_limited quota_exhausted unauthorized \
-                    model_not_found rejected too_large transient bad_response empty_answer";
-    assert_eq!(labels.join(" "), expected);
-    for class in Class::ALL {
-        assert_eq!(Class::from_label(class.label()), Some(class));
-    }
-    assert_eq!(Class::from_label("Timeout"), None);
-}
-
-#[test]
-fn only_limits_of_a_key_ask_for_the_next_key() {
-    for class in Class::ALL {
-        let expected = match class.label() {
-            "cancelled" => NextMove::Stop,
-            "rate_limited" | "quota_exhausted" | "unauthorized" => NextMove::NextKey,
-            _ => NextMove::NextStep,
-        };
-        assert_eq!(class.next_move(), expected, "{}", class.label());
+        let by_words = class_by(status, code, kind, message);
+        assert_eq!(by_words, class, "{status} {code} {kind} {message}");
     }
 }

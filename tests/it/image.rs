@@ -1,0 +1,69 @@
+//! The image can be built: what Dockerfile copies is there, and `.dockerignore` lets it through.
+
+use std::fs;
+use std::path::Path;
+
+/// Whether a source reaches the builder. Of the rules only the two kinds that the file uses: `*` and names, with or
+/// without a `!`; the last one that fits decides.
+fn passes(rules: &str, source: &str) -> bool {
+    let source = source.trim_start_matches("./");
+    let rules = rules.lines().map(str::trim);
+    let rules = rules.filter(|rule| !rule.is_empty() && !rule.starts_with('#'));
+    rules.fold(true, |passes, rule| {
+        let (name, lets_through) = match rule.strip_prefix('!') {
+            Some(name) => (name, true),
+            None => (rule, false),
+        };
+        let below = source.strip_prefix(name);
+        let fits =
+            name == "*" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if fits { lets_through } else { passes }
+    })
+}
+
+/// The sources of every COPY that takes from the folder, not from another stage.
+fn copied(dockerfile: &str) -> Vec<&str> {
+    let copies = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "));
+    let of_folder = copies.filter(|words| !words.contains("--from="));
+    let sources = of_folder.flat_map(|words| {
+        let words: Vec<&str> = words
+            .split_whitespace()
+            .filter(|word| !word.starts_with("--"))
+            .collect();
+        words[..words.len() - 1].to_vec()
+    });
+    sources.collect()
+}
+
+#[test]
+fn what_the_image_is_built_from_passes_the_ignore_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect(name);
+    let (dockerfile, rules) = (read("Dockerfile"), read(".dockerignore"));
+    let sources = copied(&dockerfile);
+    assert!(sources.len() > 3, "{sources:?}");
+    for source in sources {
+        assert!(root.join(source).exists(), "{source} is not there");
+        assert!(passes(&rules, source), "{source} is kept from the builder");
+    }
+    // Cargo runs it unasked, and without it the build is another one.
+    assert!(copied(&dockerfile).contains(&"build.rs"));
+    for secret in [".env", "config.yaml", "target"] {
+        assert!(!passes(&rules, secret), "{secret} reaches the builder");
+    }
+}
+
+#[test]
+fn the_last_rule_that_fits_decides() {
+    for (rules, source, expected) in [
+        ("*\n!src", "src", true),
+        ("*\n!src", "src/main.rs", true),
+        ("*\n!src", "src2", false),
+        ("*\n!src\nsrc/a", "./src/a", false),
+        ("# *\n", "src", true),
+    ] {
+        assert_eq!(passes(rules, source), expected, "{rules:?} {source}");
+    }
+}
