@@ -14,6 +14,8 @@ impl Refusal {
         Self::invalid("The request line is not one of HTTP/1.1.");
     pub const INVALID_TARGET: Self = Self::invalid("The request target is not valid.");
     pub const BARE_LINE_END: Self = Self::invalid("A line of the head does not end with CRLF.");
+    pub const ENDLESS_BLANK_LINES: Self =
+        Self::invalid("There are too many empty lines before the request.");
     pub const NUL: Self = Self::invalid("The head holds a NUL byte.");
     pub const FOLDED_FIELD: Self = Self::invalid("A header field is folded over two lines.");
     pub const SPACE_BEFORE_COLON: Self =
@@ -82,7 +84,7 @@ impl Refusal {
         message: "The gateway failed to answer this request. The request id finds the reason in its log.",
     };
 
-    const fn invalid(message: &'static str) -> Self {
+    pub const fn invalid(message: &'static str) -> Self {
         Self {
             code: Code::InvalidRequest,
             message,

@@ -90,6 +90,12 @@ impl Turn {
         self.edge.limits.write_timeout
     }
 
+    /// # Errors
+    /// See [`Body::check`].
+    pub fn check_body(&self) -> Result<(), Refusal> {
+        self.body.check(&self.job.connection)
+    }
+
     /// Takes a place for this request, if its client needs one.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, En
 fn answer_at_once(edge: &Edge, handler: &Contained, turn: &mut Turn) -> bool {
     if let Some(response) = handler.instant(&turn.job.head) {
         turn.send(&response);
-    } else if let Err(refusal) = turn.take_place() {
+    } else if let Err(refusal) = turn.check_body().and_then(|()| turn.take_place()) {
         edge.counts.refused(refusal);
         turn.refuse(refusal);
     } else {

@@ -170,6 +170,32 @@ fn blank_lines_before_a_request_are_skipped_however_they_come() {
     }
 }
 
+/// HTTP/0.9 has no head and so no blank line to wait for.
+#[test]
+fn a_request_line_without_a_version_is_refused_at_once() {
+    let server = Running::start(|_| {});
+    for split in 0..7 {
+        let mut client = server.connect();
+        let (first, last) = "GET /\r\n".split_at(split);
+        client.send(first);
+        client.send(last);
+        assert_eq!(status(&client.rest()), 400, "{split}");
+    }
+}
+
+#[test]
+fn blank_lines_before_a_request_are_bounded() {
+    let server = Running::start(|_| {});
+    let get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send("\r\n".repeat(8 << 10) + get);
+        assert_eq!(client.answer().1, "/x -", "each request has its own");
+    }
+    client.send("\r\n".repeat((8 << 10) + 1));
+    assert_eq!(status(&client.rest()), 400);
+}
+
 #[test]
 fn a_1_0_request_has_its_own_rules() {
     let parse = |fields: &str| parse(format!("GET / HTTP/1.0\r\n{fields}\r\n").as_bytes());
