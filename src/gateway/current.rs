@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::http::{Exchange, Handler, Head, Response};
+use crate::http::{Exchange, Handler, Head, Refusal, Response};
 use crate::sync::lock;
 use crate::telemetry::metrics::Family;
 
-use super::Gateway;
+use super::{Gateway, reply};
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
@@ -87,6 +87,10 @@ impl Handler for Current {
 
     fn instant(&self, head: &Head) -> Option<Response> {
         self.gateway().instant(head)
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> Response {
+        reply::edge_refusal(refusal)
     }
 }
 

@@ -34,7 +34,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::config::{self, Config};
 use crate::dialect::error::Code;
 use crate::dialect::models;
-use crate::http::{self, Exchange, Handler, Head, Response, ResponseHead};
+use crate::http::{self, Exchange, Handler, Head, Refusal, Response, ResponseHead};
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::{Metrics, prometheus};
@@ -352,6 +352,10 @@ impl Handler for Gateway {
             Endpoint::Live => Some(status(200, "alive")),
             _ => None,
         }
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> Response {
+        reply::edge_refusal(refusal)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers that are whole at once, and refusals.
 
 use crate::dialect::error::{Code, ErrorBody};
-use crate::http::{BodyError, Exchange, Response};
+use crate::http::{BodyError, Exchange, Reason, Refusal, Response};
 use crate::text::cut;
 
 use super::journal::{CLIENT_GONE, Journal};
@@ -93,6 +93,23 @@ fn refuse_for_now(exchange: Exchange<'_>, mut journal: Box<Journal<'_>>, message
         journal,
         Response::json(code.status(), body).with("Retry-After", "1"),
     );
+}
+
+/// The refusal of a request that the edge turned away.
+pub fn edge_refusal(refusal: &Refusal) -> Response {
+    let code = match refusal.reason {
+        Reason::Malformed => Code::InvalidRequest,
+        Reason::HeadTimeout => Code::RequestTimeout,
+        Reason::TargetTooLong => Code::TargetTooLong,
+        Reason::UnknownExpectation => Code::ExpectationFailed,
+        Reason::HeadTooLarge => Code::HeadTooLarge,
+        Reason::Panic => Code::Internal,
+        Reason::NotImplemented => Code::NotImplemented,
+        Reason::Overload => Code::Overloaded,
+        Reason::UnknownVersion => Code::VersionNotSupported,
+    };
+    let body = ErrorBody::new(code, refusal.message).to_json();
+    Response::json(refusal.status(), body)
 }
 
 /// The answer to a body that could not be read whole.
