@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
-use crate::http::{BodyError, Exchange, Response, ResponseHead};
+use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{Answered, StepReport, Verdict, fallbacks};
 use crate::text::cut;
 
@@ -288,6 +288,23 @@ impl<'g, 't> Pending<'g, 't> {
             None => error.to_json(),
         }
     }
+}
+
+/// The answer to a request that the edge turned away, in OpenAI's shape: its dialect is not known.
+pub fn edge_refusal(refusal: &http::Refusal) -> Response {
+    let code = match refusal.reason {
+        Reason::Malformed => Code::InvalidRequest,
+        Reason::HeadTimeout => Code::RequestTimeout,
+        Reason::TargetTooLong => Code::TargetTooLong,
+        Reason::UnknownExpectation => Code::ExpectationFailed,
+        Reason::HeadTooLarge => Code::HeadTooLarge,
+        Reason::Panic => Code::Internal,
+        Reason::NotImplemented => Code::NotImplemented,
+        Reason::Overload => Code::Overloaded,
+        Reason::UnknownVersion => Code::VersionNotSupported,
+    };
+    let body = ErrorBody::new(code, refusal.message).to_json();
+    Response::json(refusal.status(), body)
 }
 
 fn routed(step: &Step, answered: &Answered, content_type: String) -> ResponseHead {

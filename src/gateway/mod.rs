@@ -17,7 +17,7 @@ mod shared_answer;
 mod shared_ledger;
 mod walk;
 
-use crate::http::{Exchange, Handler, Head, Response};
+use crate::http::{self, Exchange, Handler, Head, Response};
 
 pub use context::Context;
 pub use reloadable::Reloadable;
@@ -29,5 +29,9 @@ impl Handler for Reloadable {
 
     fn instant(&self, head: &Head) -> Option<Response> {
         dispatch::at_once(head)
+    }
+
+    fn refusal(&self, refusal: &http::Refusal) -> Response {
+        answers::edge_refusal(refusal)
     }
 }
