@@ -17,6 +17,7 @@ impl Gateway {
         families.extend(of_edge(&self.edge.read()));
         families.extend(self.of_ledger(&self.memory.ledger(), Instant::now()));
         families.extend(of_client(&self.client.stats()));
+        families.push(self.of_unasked());
         families.extend(of_process());
         families.extend(self.of_exports());
         families.push(self.uptime());
@@ -82,6 +83,19 @@ impl Gateway {
             }
         }
         [requests, tokens]
+    }
+
+    /// Providers at the same address share their connections, and so this figure.
+    fn of_unasked(&self) -> Family {
+        let mut unasked = counter(
+            "ai_gateway.upstream.unasked",
+            "Times that a provider sent bytes that no request had asked for; its connections are then not kept for 10 minutes.",
+        );
+        for provider in &self.config.providers {
+            let signs = Value::Count(self.client.unasked(&provider.base_url));
+            unasked.push(&[("provider", &provider.name)], signs);
+        }
+        unasked
     }
 
     /// Absent when nothing is exported.

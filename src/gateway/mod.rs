@@ -77,7 +77,8 @@ impl Gateway {
         let started = since_1970.map_or(0, |duration| duration.as_secs());
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
-        Self::with(config, metrics, edge, started, ready)
+        let client = Client::new(Self::upstream_settings(&config))?;
+        Self::with(config, client, metrics, edge, started, ready)
     }
 
     /// A gateway with another configuration that remembers what this one knows of the providers; this one writes no
@@ -85,7 +86,8 @@ impl Gateway {
     fn successor(&self, config: Config) -> Result<Self, String> {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
-        let new = Self::with(config, metrics, edge, self.started, ready)?;
+        let client = self.client.successor(Self::upstream_settings(&config))?;
+        let new = Self::with(config, client, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         new.memory
             .take_over(&new.config, &self.memory, &self.config);
@@ -94,13 +96,13 @@ impl Gateway {
 
     fn with(
         config: Config,
+        client: Client,
         metrics: Metrics,
         edge: http::Stats,
         started: u64,
         ready: Arc<AtomicBool>,
     ) -> Result<Self, String> {
         let config = Arc::new(config);
-        let client = Client::new(Self::upstream_settings(&config))?;
         Ok(Self {
             client,
             memory: Memory::open(&config).map_err(|error| error.to_string())?,

@@ -199,3 +199,32 @@ fn what_is_counted_goes_on() {
     let status = gateway.get("/v1/diagnostics/status").json();
     assert_eq!(status["routes"][0]["recent"]["succeeded"], 3, "{status}");
 }
+
+/// A provider whose answers are shifted by one is no better under another configuration, and the alert goes on counting.
+#[test]
+fn a_provider_that_answers_twice_stays_distrusted() {
+    let twice = Script::json(200, &openai::answer("own"));
+    let upstream = Upstream::always(twice.send(*b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let gateway = config(&upstream).start();
+    let signs = r#"ai_gateway_upstream_unasked_total{provider="a"}"#;
+    assert_eq!(Exposition::of(&gateway).value(signs), 0.0);
+    assert_eq!(gateway.ask("r", false).status, 200);
+    // It shows at the latest when the connection is taken again.
+    assert_eq!(openai::content(&gateway.ask("r", false).json()), "own");
+    let warning =
+        "a provider sent bytes that no request had asked for: its connections are not kept for now";
+    let line = gateway.wait_for_log(|line| line["msg"] == warning);
+    assert_eq!(line["level"], "warn");
+    let before = Exposition::of(&gateway).value(signs);
+    assert!(before >= 1.0, "{before}");
+
+    let calm = Script::json(200, &openai::answer("own"));
+    (upstream.then(calm.clone())).then(calm.clone()).then(calm);
+    reload(&gateway, &config(&upstream).text(), "reloaded");
+    let connections = upstream.connections();
+    for _ in 0..3 {
+        assert_eq!(openai::content(&gateway.ask("r", false).json()), "own");
+    }
+    assert_eq!(upstream.connections(), connections + 3);
+    assert!(Exposition::of(&gateway).value(signs) >= before);
+}
