@@ -30,8 +30,10 @@ impl Current {
     /// # Errors
     /// As [`Gateway::new`]; then all stays as it was.
     pub fn reload(&self, config: Config) -> Result<(), String> {
-        let new = Arc::new(self.gateway().successor(config)?);
+        let old = self.gateway();
+        let new = Arc::new(old.successor(config)?);
         *lock(&self.gateway) = new;
+        old.client.retire();
         Ok(())
     }
 

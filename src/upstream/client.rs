@@ -143,6 +143,11 @@ impl Client {
         self.counts.read()
     }
 
+    /// Closes the idle connections, and from now on each one that comes back. Calls that are in flight go on.
+    pub fn retire(&self) {
+        self.pool.close();
+    }
+
     /// Closes all connections, the ones in use too, and refuses new ones.
     pub fn shutdown(&self) {
         self.pool.close();

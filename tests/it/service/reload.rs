@@ -1,11 +1,14 @@
 //! SIGHUP: another configuration for new requests, the old one for those in flight.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal as Kill;
 
 use super::config;
 use crate::support::gateway::chat;
 use crate::support::process::{Folder, command, run};
-use crate::support::{Config, Exposition, Gateway, Script, Signal, Upstream, openai};
+use crate::support::{Config, Exposition, Gateway, PATIENCE, Script, Signal, Upstream, openai};
 
 fn reload(gateway: &Gateway, config: &str, outcome: &str) {
     gateway.rewrite(config);
@@ -198,6 +201,35 @@ fn what_is_counted_goes_on() {
     );
     let status = gateway.get("/v1/diagnostics/status").json();
     assert_eq!(status["routes"][0]["recent"]["succeeded"], 3, "{status}");
+}
+
+/// The connections of the old configuration's pool would stay for as long as one stream of its time does.
+#[test]
+fn idle_connections_of_the_old_configuration_are_closed() {
+    let go = Signal::new();
+    let upstream = Upstream::saying("fine");
+    let held = Script::stream().event(&openai::text("one"));
+    upstream.then(held.await_signal(&go).event(&openai::stop()).done());
+    let gateway = config(&upstream).start();
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert!(stream.event().is_some());
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let established = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets of the machine");
+        let peer = format!(":{:04X} 01 ", upstream.address.port());
+        table.matches(&peer).count()
+    };
+    assert_eq!(established(), 2);
+    reload(&gateway, &config(&upstream).text(), "reloaded");
+    let patience = Instant::now() + PATIENCE;
+    while established() > 1 {
+        assert!(Instant::now() < patience, "it is still open");
+        thread::sleep(Duration::from_millis(5));
+    }
+    go.give();
+    while stream.event().is_some() {}
 }
 
 /// A provider whose answers are shifted by one is no better under another configuration, and the alert goes on counting.
