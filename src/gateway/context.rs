@@ -46,7 +46,8 @@ impl Context {
         let started = since_1970.map_or(0, |duration| duration.as_secs());
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
-        Self::with(config, metrics, edge, started, ready)
+        let client = upstream::Client::new(Self::upstream_settings(&config))?;
+        Self::with(config, client, metrics, edge, started, ready)
     }
 
     /// A gateway with another configuration and what this one knows of the providers. This one writes no state file from
@@ -57,7 +58,8 @@ impl Context {
     pub(super) fn successor(&self, config: Config) -> Result<Self, String> {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
-        let new = Self::with(config, metrics, edge, self.started, ready)?;
+        let client = self.client.successor(Self::upstream_settings(&config))?;
+        let new = Self::with(config, client, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
@@ -66,6 +68,7 @@ impl Context {
 
     fn with(
         config: Config,
+        client: upstream::Client,
         metrics: Metrics,
         edge: http::Stats,
         started: u64,
@@ -73,7 +76,7 @@ impl Context {
     ) -> Result<Self, String> {
         let config = Arc::new(config);
         Ok(Self {
-            client: upstream::Client::new(Self::upstream_settings(&config))?,
+            client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             upstream_models: SharedAnswer::default(),

@@ -29,8 +29,10 @@ impl Reloadable {
     /// # Errors
     /// As [`Context::new`]; then all stays as it was.
     pub fn reload(&self, config: Config) -> Result<(), String> {
-        let new = Arc::new(self.current().successor(config)?);
+        let old = self.current();
+        let new = Arc::new(old.successor(config)?);
         *lock(&self.context) = new;
+        old.client.retire();
         Ok(())
     }
 

@@ -24,6 +24,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_edge(&context.edge.read()));
     families.extend(of_ledger(context, &context.ledger.lock(), Instant::now()));
     families.extend(of_client(&context.client.stats()));
+    families.push(of_unasked(context));
     families.extend(of_process());
     families.extend(of_exports(context));
     families.push(uptime(context));
@@ -89,6 +90,19 @@ fn quotas(context: &Context, ledger: &Ledger, now: Instant) -> [Family; 2] {
         }
     }
     [requests, tokens]
+}
+
+/// Providers at the same address share their connections, and so this figure.
+fn of_unasked(context: &Context) -> Family {
+    let mut unasked = counter(
+        "ai_gateway.upstream.unasked",
+        "Times that a provider sent bytes that no request had asked for; its connections are then not kept for 10 minutes.",
+    );
+    for provider in &context.config.providers {
+        let signs = Value::Count(context.client.unasked(&provider.base_url));
+        unasked.push(&[("provider", &provider.name)], signs);
+    }
+    unasked
 }
 
 /// Absent when nothing is exported.
