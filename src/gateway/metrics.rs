@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::http;
 use crate::routing::Ledger;
+use crate::telemetry;
 use crate::telemetry::metrics::{Family, Kind, Process, Unit, Value};
 use crate::telemetry::otlp::Loss;
 use crate::upstream;
@@ -18,6 +19,7 @@ impl Gateway {
         families.extend(self.of_ledger(&self.memory.ledger(), Instant::now()));
         families.extend(of_client(&self.client.stats()));
         families.extend(of_process());
+        families.push(of_log());
         families.extend(self.of_exports());
         families.push(self.uptime());
         families.push(build_info());
@@ -165,6 +167,16 @@ fn of_client(stats: &upstream::Stats) -> [Family; 3] {
     );
     stale.push(&[], Value::Count(stats.stale_answers));
     [connections, failures, stale]
+}
+
+fn of_log() -> Family {
+    Family::single(
+        "ai_gateway.log.lines_lost",
+        Kind::Counter,
+        Unit::Things,
+        "Log lines that standard output did not take: its reader is too slow, or it is full or closed.",
+        Value::Count(telemetry::lines_lost()),
+    )
 }
 
 fn of_process() -> Vec<Family> {
