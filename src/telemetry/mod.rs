@@ -3,6 +3,7 @@
 mod json_sink;
 mod levels;
 mod log_writer;
+mod masking;
 pub mod metrics;
 pub mod otlp;
 mod queue;
@@ -16,6 +17,7 @@ use simplelog::{CombinedLogger, SharedLogger};
 
 pub use levels::Levels;
 pub use log_writer::lines_lost;
+pub use masking::Masking;
 pub use trace::Tracer;
 
 use log_writer::LogWriter;
