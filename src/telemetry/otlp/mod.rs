@@ -24,6 +24,7 @@ mod signal;
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -137,8 +138,11 @@ impl Otlp {
             while open {
                 open = closing.pause(interval);
                 let now = nanoseconds(SystemTime::now());
-                let (count, items) = points::encode(&read(), points::Span { start, now });
-                line.deliver(count, items);
+                let encode = || points::encode(&read(), points::Span { start, now });
+                match catch_unwind(AssertUnwindSafe(encode)) {
+                    Ok((count, items)) => line.deliver(count, items),
+                    Err(_) => log::error!("reading the metrics panicked"),
+                }
             }
         })
     }
