@@ -20,7 +20,7 @@ use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
 use crate::telemetry::otlp::Otlp;
-use crate::telemetry::{self, Format, Levels};
+use crate::telemetry::{self, Format, Levels, Masking};
 
 pub use running::{explain, healthcheck, reload};
 pub use signals::on_stop;
@@ -74,7 +74,8 @@ fn serve_until_stopped(
     let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
-    heed_signals(path, &current, notifier.clone(), server.stopper())?;
+    let masking = export.masking().clone();
+    heed_signals(path, &current, masking, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
     for address in &addresses {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
@@ -109,6 +110,7 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Fail
 fn heed_signals(
     path: &Path,
     current: &Arc<Reloadable>,
+    masking: Masking,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
 ) -> Result<(), Failure> {
@@ -120,7 +122,7 @@ fn heed_signals(
     let told = notifier.clone();
     let reload = move || {
         told.iter().for_each(|notifier| notifier.reloading());
-        let problem = reload::reload(&path, &reloaded).err();
+        let problem = reload::reload(&path, &reloaded, &masking).err();
         if let Some(Err(error)) = run_file
             .as_ref()
             .map(|file| file.reloaded(problem.as_deref()))

@@ -85,6 +85,7 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
             .join()
             .map_err(|_| "a demo provider ended abnormally")??;
     }
+    log::logger().flush();
     Ok(String::new())
 }
 
@@ -242,7 +243,8 @@ fn print_summary(object: &str) {
     }
 }
 
-/// A reader that has gone is no failure.
+/// A reader that has gone is no failure. What the log has said before comes before.
 fn print(text: &str) {
+    log::logger().flush();
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::http::{self, Response, ResponseHead};
 use crate::routing::Ledger;
+use crate::telemetry;
 use crate::telemetry::metrics::{Family, Kind, Process, Unit, Value, prometheus};
 use crate::telemetry::otlp::Loss;
 use crate::upstream;
@@ -26,6 +27,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_client(&context.client.stats()));
     families.push(of_unasked(context));
     families.extend(of_process());
+    families.push(of_log());
     families.extend(of_exports(context));
     families.push(uptime(context));
     families.push(build_info());
@@ -185,6 +187,16 @@ fn of_client(stats: &upstream::Stats) -> [Family; 3] {
     );
     stale.push(&[], Value::Count(stats.stale_answers));
     [connections, failures, stale]
+}
+
+fn of_log() -> Family {
+    Family::single(
+        "ai_gateway.log.lines_lost",
+        Kind::Counter,
+        Unit::Things,
+        "Log lines that standard output did not take: its reader is too slow, or it is full or closed.",
+        Value::Count(telemetry::lines_lost()),
+    )
 }
 
 fn of_process() -> Vec<Family> {
