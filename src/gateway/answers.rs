@@ -9,90 +9,13 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{Answered, StepReport, Verdict, fallbacks};
-use crate::text::cut;
+use crate::text::milliseconds;
 
-use super::journal::{CLIENT_GONE, Journal, milliseconds, served_by};
+use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::refusal::Refusal;
 use super::walk::{
     Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
 };
-
-/// Bytes of a name that is repeated to the client.
-const LONGEST_NAME: usize = 200;
-
-/// An error of the gateway's own.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub code: Code,
-    message: String,
-    /// The member of the request at fault.
-    param: Option<String>,
-    /// A further header.
-    header: Option<(&'static str, &'static str)>,
-}
-
-impl Refusal {
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            param: None,
-            header: None,
-        }
-    }
-
-    /// A key is missing or wrong. RFC 9110 section 15.5.2 wants the challenge.
-    pub fn unauthorized() -> Self {
-        Self {
-            header: Some(("WWW-Authenticate", "Bearer")),
-            ..Self::new(
-                Code::Unauthorized,
-                "a key is needed in X-Api-Key or Authorization: Bearer",
-            )
-        }
-    }
-
-    /// The path names no endpoint, or one that is not there for now.
-    pub fn not_found(message: &str) -> Self {
-        Self::new(Code::NotFound, message)
-    }
-
-    /// No route has this name, or none that the client may use. No key may be in the name.
-    pub fn route(name: &str) -> Self {
-        let message = format!(
-            "there is no route {:?}; GET /v1/models lists the routes",
-            cut(name, LONGEST_NAME)
-        );
-        Self {
-            param: Some("model".to_owned()),
-            ..Self::new(Code::RouteNotFound, message)
-        }
-    }
-
-    /// The endpoint takes these methods only.
-    pub fn method(allow: &'static str) -> Self {
-        Self {
-            header: Some(("Allow", allow)),
-            ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"))
-        }
-    }
-
-    /// The gateway cannot answer at the moment; another try in a second may do.
-    pub fn overloaded(message: &str) -> Self {
-        Self {
-            header: Some(("Retry-After", "1")),
-            ..Self::new(Code::Overloaded, message)
-        }
-    }
-
-    /// The member of the request at fault, by its path.
-    #[must_use]
-    pub fn about(self, param: Option<&str>) -> Self {
-        Self {
-            param: param.map(str::to_owned),
-            ..self
-        }
-    }
-}
 
 /// A request that waits for its answer.
 pub struct Pending<'g, 't> {

@@ -5,11 +5,12 @@ use crate::dialect::Dialect;
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
 use super::accounts;
-use super::answers::{Pending, Refusal};
+use super::answers::Pending;
 use super::context::Context;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::journal::Journal;
 use super::pages::{Unserved, Visit};
+use super::refusal::Refusal;
 use super::walk::Errand;
 
 /// Answers one request on a worker thread. Blocks.

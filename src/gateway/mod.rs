@@ -12,6 +12,7 @@ mod dispatch;
 mod endpoints;
 mod journal;
 mod pages;
+mod refusal;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;

@@ -8,8 +8,9 @@ mod captured_content;
 mod routing_summary;
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use captured_content::{Transcript, excerpt};
 use log::Level;
 
 use crate::config::{Route, Step};
@@ -23,10 +24,9 @@ use crate::telemetry::metrics;
 use crate::telemetry::trace::{
     self, Asked, AttemptSpan, Attribute, RequestSpan, Tried, current, names,
 };
-use crate::text::{cut, truncated};
+use crate::text::{cut, milliseconds, truncated};
 
 use super::context::Context;
-use captured_content::{Transcript, excerpt};
 
 /// The status in the log of a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -482,9 +482,4 @@ fn about(report: &StepReport) -> Vec<Attribute> {
 
 fn number(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
-}
-
-/// Whole milliseconds.
-pub fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use crate::json::raw;
 use crate::routing::StepReport;
 use crate::secret::Redactor;
-
-use super::milliseconds;
+use crate::text::milliseconds;
 
 /// About as much as the members of a step take, without its message (bytes).
 const STEP: usize = 160;

@@ -2,7 +2,7 @@
 
 use crate::http::Response;
 
-use super::{Unserved, Visit};
+use super::visit::{Unserved, Visit};
 
 /// The process is well.
 pub fn health() -> Response {

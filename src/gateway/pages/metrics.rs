@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::gateway::context::Context;
 use crate::http::{self, Response, ResponseHead};
 use crate::routing::Ledger;
 use crate::telemetry;
@@ -9,8 +10,7 @@ use crate::telemetry::metrics::{Family, Kind, Process, Unit, Value, prometheus};
 use crate::telemetry::otlp::Loss;
 use crate::upstream;
 
-use super::super::context::Context;
-use super::{Unserved, Visit};
+use super::visit::{Unserved, Visit};
 
 /// The exposition for Prometheus.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {

@@ -1,10 +1,10 @@
 //! `/v1/models`: the routes, as models that clients can choose from.
 
 use crate::dialect::models;
+use crate::gateway::refusal::Refusal;
 use crate::http::Response;
 
-use super::super::answers::Refusal;
-use super::{Unserved, Visit};
+use super::visit::{Unserved, Visit};
 
 /// The routes that the client may use.
 pub fn list(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {

@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::config::{Route, Step};
 use crate::http::Response;
 use crate::routing::Ledger;
+use crate::text::milliseconds;
 
-use super::super::journal::milliseconds;
-use super::{Unserved, Visit, json};
+use super::visit::{Unserved, Visit, json};
 
 #[derive(Serialize)]
 struct Report<'a> {

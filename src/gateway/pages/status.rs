@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::{Config, Route};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::shared_ledger::random;
 use crate::http::{Head, Response, ResponseHead};
 use crate::routing::{Ledger, Walk};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
+use crate::text::milliseconds;
 
-use super::super::answers::Refusal;
-use super::super::journal::milliseconds;
-use super::super::shared_ledger::random;
 use super::routes::{StepStanding, standings};
-use super::{Unserved, Visit, json};
+use super::visit::{Unserved, Visit, json};
 
 /// One file with its style and its script, less than 20 KB. It holds no data and so needs no key.
 const PAGE: &str = include_str!("status.html");

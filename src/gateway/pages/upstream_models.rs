@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Provider;
 use crate::dialect::provider_error::error_of;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::shared_answer::{Patience, Rendered, Unanswered};
+use crate::gateway::walk::ProviderCall;
 use crate::http::Response;
 use crate::secret::Redactor;
 use crate::upstream::Client;
 
-use super::super::answers::Refusal;
-use super::super::shared_answer::{Patience, Rendered, Unanswered};
-use super::super::walk::ProviderCall;
-use super::{Unserved, Visit, to_json};
+use super::visit::{Unserved, Visit, to_json};
 
 /// The age of a shared answer.
 const FRESH: Duration = Duration::from_secs(10);

@@ -10,13 +10,13 @@ use crate::dialect::class::Class;
 use crate::dialect::provider_error::{ProviderError, error_of};
 use crate::dialect::rate_limits::{Told, told};
 use crate::dialect::{FrameKind, Framing};
+use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
 use crate::secret::Secret;
 use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 
-use super::super::journal::Journal;
-use super::Errand;
 use super::commit::{Committed, Frames, open};
+use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
 
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.

@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::dialect::annotation::Annotation;
 use crate::dialect::class::Class;
 use crate::dialect::{FrameKind, StreamJudge};
+use crate::gateway::journal::Journal;
 use crate::routing::Failure;
 use crate::sse::{Decoder, Event, Item, TooLarge, encode};
 use crate::upstream::{Body, CallError, Head};
 
-use super::super::journal::Journal;
 use super::failure::{cut, failure_of, failure_of_error};
 
 /// Frames held back. Further ones without content are dropped: some providers send an empty delta for every hidden

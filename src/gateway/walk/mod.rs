@@ -2,35 +2,23 @@
 
 mod attempt;
 mod commit;
+mod errand;
 mod failure;
 mod relay;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client_socket::ClientSocket;
-use crate::config::Route;
-use crate::dialect::Dialect;
 use crate::dialect::class::Class;
-use crate::dialect::request::Request;
 use crate::routing::{Answered, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
-use super::context::Context;
 use super::journal::Journal;
 use super::shared_ledger::random;
 
 pub use attempt::{OpaqueAnswer, ProviderCall, Reply};
 pub use commit::Committed;
+pub use errand::Errand;
 pub use relay::{Annotations, Ending, STOPPING, relay};
-
-/// A request on its way over a route.
-pub struct Errand<'a> {
-    pub context: &'a Context,
-    pub dialect: &'static dyn Dialect,
-    pub route: &'a Arc<Route>,
-    pub request: &'a Request<'a>,
-    pub client: &'a ClientSocket,
-}
 
 /// The end of a walk.
 pub enum Ended {

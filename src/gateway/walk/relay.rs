@@ -7,14 +7,14 @@ use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::{Dialect, FrameKind, StreamJudge};
+use crate::gateway::journal::Journal;
 use crate::http::{Gone, Stream};
 use crate::routing::Failure;
 use crate::secret::Redactor;
 use crate::sse::{Event, Item, encode, encode_with};
 
-use super::super::journal::Journal;
-use super::Errand;
 use super::commit::{Committed, Frames, HeldFrame, broken_frame, too_large};
+use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_late_error};
 
 /// The words for clients whose answers do not finish in time.
