@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
-use ai_gateway::dialect::answer::WholeAnswer;
 use ai_gateway::dialect::chat::Chat;
-use ai_gateway::dialect::{Dialect as _, FrameKind};
+use ai_gateway::dialect::{Dialect, FrameKind};
 use ai_gateway::json::Object;
 use ai_gateway::json::reader::{Entries, Invalid, Reader};
 use ai_gateway::sse::Event;
@@ -117,7 +116,8 @@ fn check_marks(source: &str) {
             annotation.write(&mut written, source, model, summary);
             assert_eq!(Some(&written), expected.as_ref());
         }
-        let answer = WholeAnswer::read(&Chat, source.to_owned());
+        let dialect: &dyn Dialect = &Chat;
+        let answer = dialect.whole(source.to_owned());
         if let (Ok(answer), Some(summary)) = (answer, summary) {
             let written = answer.annotated(model, summary);
             assert_eq!(Some(&written), expected.as_ref());

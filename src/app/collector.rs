@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
-use crate::gateway::{Context, Reloadable};
+use crate::gateway::{Context, Reloadable, families};
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::telemetry::{Masking, Tracer};
 use crate::upstream::{self, Call, Client, Method};
@@ -72,7 +72,7 @@ impl Export {
         let measuring = self
             .otlp
             .as_mut()
-            .map(|otlp| otlp.measure(move || current.families()));
+            .map(|otlp| otlp.measure(move || families(&current.current())));
         if let Some(Err(error)) = measuring {
             log::warn!(error:% = error; "metrics are not exported");
         }

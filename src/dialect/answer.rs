@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use super::Dialect;
 use super::annotation::Annotation;
 use super::provider_error::ProviderError;
 use crate::json::raw;
@@ -39,17 +38,13 @@ pub enum Flaw {
 }
 
 impl WholeAnswer {
-    /// Takes a body that the dialect judges to be an answer.
-    ///
-    /// # Errors
-    /// The dialect's reason why it is none.
-    pub fn read(dialect: &dyn Dialect, text: String) -> Result<Self, Flaw> {
-        let (annotation, usage) = dialect.judge_whole(&text)?;
-        Ok(Self {
+    /// A body that its dialect has judged to be an answer.
+    pub fn new(text: String, annotation: Annotation, usage: Option<Usage>) -> Self {
+        Self {
             text,
             annotation,
             usage,
-        })
+        }
     }
 
     /// The answer as the provider wrote it.

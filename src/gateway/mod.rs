@@ -21,6 +21,7 @@ mod walk;
 use crate::http::{self, Exchange, Handler, Head, Response};
 
 pub use context::Context;
+pub use pages::metrics::families;
 pub use reloadable::Reloadable;
 
 impl Handler for Reloadable {

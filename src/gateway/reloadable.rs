@@ -5,10 +5,8 @@ use std::time::Instant;
 
 use crate::config::Config;
 use crate::sync::lock;
-use crate::telemetry::metrics::Family;
 
 use super::context::Context;
-use super::pages;
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
@@ -66,18 +64,13 @@ impl Reloadable {
         )
     }
 
-    /// Everything that is measured, as it is now.
-    pub fn families(&self) -> Vec<Family> {
-        pages::metrics::families(&self.current())
-    }
-
     /// Closes the connections to the providers and writes down what has to survive.
     pub fn close(&self) {
         self.current().close();
     }
 
     /// The gateway of this moment; a reload does not change it.
-    pub(super) fn current(&self) -> Arc<Context> {
+    pub fn current(&self) -> Arc<Context> {
         Arc::clone(&lock(&self.context))
     }
 }

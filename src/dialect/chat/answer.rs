@@ -99,12 +99,11 @@ fn message_deltas<'a>(choice: u64, message: &'a str, take: &mut dyn FnMut(Delta<
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::Chat;
+    use super::super::whole;
     use super::*;
-    use crate::dialect::answer::WholeAnswer;
 
     fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
-        WholeAnswer::read(&Chat, body.to_owned()).map(|answer| answer.usage)
+        whole(body.to_owned()).map(|answer| answer.usage)
     }
 
     fn with_message(message: &str) -> String {
@@ -211,7 +210,7 @@ mod tests {
     #[test]
     fn rewriting_touches_two_members_only() {
         let marked = |body: &str, model: Option<&str>, summary: &str| {
-            let answer = WholeAnswer::read(&Chat, body.to_owned()).unwrap();
+            let answer = whole(body.to_owned()).unwrap();
             assert_eq!(answer.text(), body);
             answer.annotated(model, summary)
         };
@@ -236,7 +235,7 @@ mod tests {
     fn the_model_is_the_one_that_the_answer_names() {
         let model = |member: &str| {
             let choices = r#""choices":[{"message":{"content":"x"}}]"#;
-            let answer = WholeAnswer::read(&Chat, format!("{{{member}{choices}}}")).unwrap();
+            let answer = whole(format!("{{{member}{choices}}}")).unwrap();
             answer.model().map(Cow::into_owned)
         };
         assert_eq!(model(r#""model":"\u006d", "#), Some("m".to_owned()));

@@ -155,9 +155,8 @@ fn is_another(known: &MergedObject, call: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Chat;
+    use super::super::whole;
     use super::*;
-    use crate::dialect::answer::WholeAnswer;
     use crate::dialect::provider_error::ProviderError;
 
     fn assemble(chunks: &[&str]) -> Result<String, Flaw> {
@@ -165,7 +164,7 @@ mod tests {
         for chunk in chunks {
             assembler.push(chunk)?;
         }
-        WholeAnswer::read(&Chat, assembler.finish()).map(|answer| answer.text().to_owned())
+        whole(assembler.finish()).map(|answer| answer.text().to_owned())
     }
 
     /// One chunk per delta of the first choice.

@@ -8,11 +8,11 @@ mod merge;
 mod request;
 mod split;
 
-use super::annotation::Annotation;
-use super::answer::{Flaw, Usage, WholeAnswer};
-use super::error::ErrorBody;
-use super::request::{Request, RequestError};
-use super::{Assemble, Dialect, Framing, StreamJudge};
+use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::{Flaw, Usage, WholeAnswer};
+use crate::dialect::error::ErrorBody;
+use crate::dialect::request::{Request, RequestError};
+use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
 pub struct Chat;
@@ -74,4 +74,11 @@ impl Dialect for Chat {
 pub fn annotation_of(data: &str) -> Annotation {
     let judged = chunk::ChunkJudge::default().judge_data(data);
     judged.annotation.unwrap()
+}
+
+/// Judges a body, for tests of what is made of it.
+#[cfg(test)]
+fn whole(text: String) -> Result<WholeAnswer, Flaw> {
+    let dialect: &dyn Dialect = &Chat;
+    dialect.whole(text)
 }

@@ -192,15 +192,14 @@ fn numbered(call: &str, position: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Chat;
     use super::super::assemble::Assembler;
     use super::super::chunk::ChunkJudge;
+    use super::super::whole;
     use super::*;
-    use crate::dialect::answer::WholeAnswer;
     use crate::dialect::{Assemble, FrameKind, StreamJudge};
 
     fn chunks_of(answer: &str) -> Result<Vec<String>, Flaw> {
-        split(WholeAnswer::read(&Chat, answer.to_owned())?.text())
+        split(whole(answer.to_owned())?.text())
     }
 
     #[test]

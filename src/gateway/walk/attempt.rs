@@ -105,7 +105,7 @@ impl Errand<'_> {
         } else {
             (text, true)
         };
-        let answer = WholeAnswer::read(self.dialect, text).map_err(flawed)?;
+        let answer = self.dialect.whole(text).map_err(flawed)?;
         // After the judgement: a body that is no answer anyway has more to say of itself than that it is cut.
         if !is_whole {
             return Err(cut());
@@ -142,7 +142,7 @@ impl Errand<'_> {
             if text.starts_with("data:") {
                 Frames::of_text(&text)
             } else {
-                let answer = WholeAnswer::read(self.dialect, text);
+                let answer = self.dialect.whole(text);
                 let frames = answer.and_then(|answer| self.dialect.split(&answer));
                 Frames::ready(frames.map_err(|flaw| failure_of_flaw(head, flaw))?)
             }
