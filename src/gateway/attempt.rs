@@ -12,8 +12,7 @@ use crate::dialect::chat::request::ChatRequest;
 use crate::dialect::chat::unfold::unfold;
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::Told;
-use crate::dialect::rate_limits::told;
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
 use crate::routing::Failure;
 use crate::secret::Secret;
 use crate::telemetry::trace::current;
@@ -42,7 +41,7 @@ pub struct Call<'a> {
 /// What a successful attempt gives, and what the provider told about its limits on the way.
 pub struct Success {
     pub reached: Reached,
-    pub told: Told,
+    pub told: RemainingLimits,
 }
 
 /// An answer the client can have.
@@ -183,12 +182,12 @@ impl Call<'_> {
 }
 
 /// Most providers tell nothing of their limits: then none of the many names is looked up.
-fn limits_told(head: &Head) -> Told {
+fn limits_told(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
     if names.any(|name| name.starts_with("x-ratelimit-")) {
-        told(&|name| head.header(name), SystemTime::now())
+        remaining_limits(&|name| head.header(name), SystemTime::now())
     } else {
-        Told::default()
+        RemainingLimits::default()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::dialect::chat::request::ChatRequest;
 use crate::dialect::class::Class;
 use crate::dialect::error::Code;
 use crate::http::{Exchange, Response, ResponseHead};
-use crate::routing::{Answered, StepReport, Verdict, fallbacks};
+use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
 use crate::telemetry::trace::{AttemptSpan, Attribute, current, names};
 
 use super::attempt::Reached;
@@ -143,7 +143,7 @@ fn serve(
 struct Streamed {
     opened: Box<Opened>,
     head: ResponseHead,
-    answered: Answered,
+    answered: AnsweredWalk,
     span: AttemptSpan,
 }
 
@@ -187,7 +187,7 @@ fn end_stream(
     mut journal: Box<Journal<'_>>,
     step: &Step,
     relayed: Relayed,
-    mut answered: Answered,
+    mut answered: AnsweredWalk,
     span: AttemptSpan,
 ) {
     let index = answered.step_index();

@@ -8,7 +8,7 @@ use crate::client_socket::ClientSocket;
 use crate::config::Route;
 use crate::dialect::chat::request::ChatRequest;
 use crate::dialect::class::Class;
-use crate::routing::{Answered, Attempt, Failure, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 use crate::telemetry::trace::{AttemptSpan, current};
 
 use super::attempt::{Call, Reached, Success};
@@ -32,7 +32,7 @@ pub enum Ended {
 /// A walk that a step has answered.
 pub struct Served {
     pub reached: Reached,
-    pub answered: Answered,
+    pub answered: AnsweredWalk,
     /// Of the attempt that answered; it goes on for as long as a stream does.
     pub span: AttemptSpan,
 }
