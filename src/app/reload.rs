@@ -1,18 +1,18 @@
-//! Another configuration for the gateway that runs.
+//! A reload: another configuration for the gateway that runs.
 
 use std::path::Path;
 
 use crate::config::{self, Config, Server};
 use crate::gateway::Current;
 
-/// Lines of one refusal; a file that is wrong in more places is another kind of file.
+/// The most lines of a refusal; a file with more problems is another kind of file.
 const MOST_LINES: usize = 100;
 
-/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. The log
-/// is told.
+/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. Both
+/// are logged.
 ///
 /// # Errors
-/// What is wrong with it, a line each.
+/// The problems of the file, a line each.
 pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
     let loaded = config::load(path).map_err(|error| error.to_string());
     let taken = loaded.and_then(|config| take_over(path, current, config));

@@ -1,4 +1,4 @@
-//! Finding and validation the file.
+//! The configuration file: finding, reading and validating it.
 
 use std::fs::File;
 use std::io::Read;
