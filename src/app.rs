@@ -28,13 +28,13 @@ pub use signals::on_stop;
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
 pub const WRONG_CONFIGURATION: u8 = 78;
 
-/// Why it does not serve, and whether another try could help.
-enum Failure {
+/// The reason why the gateway does not serve, and whether another try could help.
+enum CannotServe {
     Configuration(String),
     Other(String),
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error> From<E> for CannotServe {
     fn from(error: E) -> Self {
         Self::Other(error.to_string())
     }
@@ -52,8 +52,10 @@ pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
     let served = serve_until_stopped(path, config, inherited, &mut export);
     let (code, error) = match served {
         Ok(()) => (ExitCode::SUCCESS, None),
-        Err(Failure::Configuration(error)) => (ExitCode::from(WRONG_CONFIGURATION), Some(error)),
-        Err(Failure::Other(error)) => (ExitCode::FAILURE, Some(error)),
+        Err(CannotServe::Configuration(error)) => {
+            (ExitCode::from(WRONG_CONFIGURATION), Some(error))
+        }
+        Err(CannotServe::Other(error)) => (ExitCode::FAILURE, Some(error)),
     };
     if let Some(error) = error {
         log::error!(error = error.as_str(); "cannot serve");
@@ -68,9 +70,9 @@ fn serve_until_stopped(
     config: Config,
     inherited: Vec<OwnedFd>,
     export: &mut Export,
-) -> Result<(), Failure> {
+) -> Result<(), CannotServe> {
     let server = listen(&config, inherited)?;
-    let gateway = Context::new(config, server.stats()).map_err(Failure::Configuration)?;
+    let gateway = Context::new(config, server.stats()).map_err(CannotServe::Configuration)?;
     let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
@@ -89,12 +91,12 @@ fn serve_until_stopped(
     Ok(())
 }
 
-fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Failure> {
+fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, CannotServe> {
     let limits = config.server.clone();
     if inherited.is_empty() {
         return Ok(http::Server::bind(&config.listen, limits)?);
     }
-    let listeners = service_manager::listeners(inherited).map_err(Failure::Configuration)?;
+    let listeners = service_manager::listeners(inherited).map_err(CannotServe::Configuration)?;
     let server = http::Server::on(listeners, limits)?;
     let (inherited, configured) = (server.local_addrs(), &config.listen);
     if !inherited.iter().all(|address| configured.contains(address)) {
@@ -106,14 +108,14 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Fail
     Ok(server)
 }
 
-/// A reload on SIGHUP, the end on SIGTERM or SIGINT; whoever watches over us is told.
+/// A reload on SIGHUP, the end on SIGTERM or SIGINT; the service manager is told of both.
 fn heed_signals(
     path: &Path,
     current: &Arc<Reloadable>,
     masking: Masking,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
-) -> Result<(), Failure> {
+) -> Result<(), CannotServe> {
     let run_file = RunFile::create().unwrap_or_else(|error| {
         log::warn!(error:% = error; "no pid file: `ai-gateway reload` will not find this process");
         None

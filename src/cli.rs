@@ -17,9 +17,9 @@ const WRONG_USAGE: u8 = 64;
 
 /// A row of the usage.
 struct Subcommand {
-    /// Empty for serving, which is what happens without a name.
+    /// The name; empty for serving, the default.
     name: &'static str,
-    /// The one word after the name that it needs, as the usage shows it; empty where there is none.
+    /// The operand that the name must be followed by, as the usage shows it; empty where there is none.
     operand: &'static str,
     options: &'static [Opt],
     about: &'static str,
@@ -33,7 +33,7 @@ enum Opt {
     Once,
 }
 
-/// Everything beside the subcommand's name. The sockets are those that a service manager has opened for the gateway,
+/// The arguments beside the subcommand's name. The sockets are those that a service manager has opened for the gateway,
 /// see [`crate::service_manager`].
 #[derive(Debug, Default)]
 struct Arguments {
@@ -110,8 +110,8 @@ OTLP_ENDPOINT (traces and logs to a collector, see the README), and whatever the
 names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
 ";
 
-/// What the command line asks for.
-enum Asked {
+/// The command line, parsed.
+enum Invocation {
     Run(&'static Subcommand, Arguments),
     Version,
     Usage,
@@ -120,12 +120,12 @@ enum Asked {
 /// Runs the subcommand that the arguments, without the program's name, ask for.
 pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -> ExitCode {
     match parse(lexopt::Parser::from_args(arguments)) {
-        Ok(Asked::Run(subcommand, arguments)) => (subcommand.run)(Arguments {
+        Ok(Invocation::Run(subcommand, arguments)) => (subcommand.run)(Arguments {
             inherited,
             ..arguments
         }),
-        Ok(Asked::Version) => say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Asked::Usage) => say(&usage()),
+        Ok(Invocation::Version) => say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Invocation::Usage) => say(&usage()),
         Err(problem) => {
             complain(&format!("{problem}\n\n{}", usage()));
             ExitCode::from(WRONG_USAGE)
@@ -133,7 +133,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -
     }
 }
 
-fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+fn parse(mut parser: lexopt::Parser) -> Result<Invocation, lexopt::Error> {
     let (mut arguments, mut given, mut words) = (Arguments::default(), Vec::new(), Vec::new());
     while let Some(argument) = parser.next()? {
         match argument {
@@ -151,8 +151,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
                 arguments.once = true;
                 given.push(Opt::Once);
             }
-            Long("version") | Short('V') => return Ok(Asked::Version),
-            Long("help") | Short('h') => return Ok(Asked::Usage),
+            Long("version") | Short('V') => return Ok(Invocation::Version),
+            Long("help") | Short('h') => return Ok(Invocation::Usage),
             Value(word) => words.push(word.to_string_lossy().into_owned()),
             Long(_) | Short(_) => return Err(argument.unexpected()),
         }
@@ -160,7 +160,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     let mut words = words.into_iter();
     let name = words.next().unwrap_or_default();
     if name == "help" {
-        return Ok(Asked::Usage);
+        return Ok(Invocation::Usage);
     }
     let mut rows = SUBCOMMANDS.iter();
     let Some(subcommand) = rows.find(|row| row.name == name) else {
@@ -177,7 +177,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
         .iter()
         .find(|option| !subcommand.options.contains(option))
     {
-        None => Ok(Asked::Run(subcommand, arguments)),
+        None => Ok(Invocation::Run(subcommand, arguments)),
         Some(Opt::Config) if subcommand.name == "reload" => {
             Err("reload takes no configuration: the running gateway knows its own".into())
         }
@@ -202,7 +202,7 @@ fn usage() -> String {
     rows.chain([NOTES.to_owned()]).collect()
 }
 
-/// Finds and loads the configuration, or says every error in it.
+/// Finds and loads the configuration, or prints every problem in it.
 fn with_config(
     explicit: Option<&Path>,
     command: impl FnOnce(&Path, config::Config) -> ExitCode,
@@ -251,7 +251,7 @@ fn ended(result: Result<String, impl Display>) -> ExitCode {
     }
 }
 
-/// A reader that has gone (`ai-gateway --help | head -1`) is no failure.
+/// Prints a text. A reader that has gone (`ai-gateway --help | head -1`) is no failure.
 fn say(text: &str) -> ExitCode {
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
@@ -267,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(line: &str) -> Result<Asked, lexopt::Error> {
+    fn parsed(line: &str) -> Result<Invocation, lexopt::Error> {
         parse(lexopt::Parser::from_args(line.split_whitespace()))
     }
 
@@ -285,7 +285,7 @@ mod tests {
             ("demo --once --port 0", "demo", "", None, Some(0), true),
             ("reload", "reload", "", None, None, false),
         ] {
-            let Ok(Asked::Run(subcommand, arguments)) = parsed(line) else {
+            let Ok(Invocation::Run(subcommand, arguments)) = parsed(line) else {
                 panic!("{line}");
             };
             let config = config.map(PathBuf::from);
@@ -296,9 +296,9 @@ mod tests {
             );
             assert_eq!((arguments.port, arguments.once), (port, once), "{line}");
         }
-        assert!(matches!(parsed("--version"), Ok(Asked::Version)));
+        assert!(matches!(parsed("--version"), Ok(Invocation::Version)));
         for line in ["demo --help", "help", "-h"] {
-            assert!(matches!(parsed(line), Ok(Asked::Usage)), "{line}");
+            assert!(matches!(parsed(line), Ok(Invocation::Usage)), "{line}");
         }
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let mut attached = OsString::from("--config=");
         attached.push(&path);
         for words in [vec![attached], vec!["--config".into(), path.clone()]] {
-            let Ok(Asked::Run(_, arguments)) = parse(lexopt::Parser::from_args(words)) else {
+            let Ok(Invocation::Run(_, arguments)) = parse(lexopt::Parser::from_args(words)) else {
                 panic!("{path:?}");
             };
             assert_eq!(arguments.config.as_deref(), Some(Path::new(&path)));

@@ -89,7 +89,7 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     Ok(String::new())
 }
 
-struct Running {
+struct DemoServer {
     address: SocketAddr,
     stopper: Stopper,
     thread: std::thread::JoinHandle<std::io::Result<()>>,
@@ -111,14 +111,14 @@ fn listen(port: Option<u16>) -> std::io::Result<Server> {
 fn start(
     addresses: &[SocketAddr],
     handler: Arc<dyn crate::http::Handler>,
-) -> std::io::Result<Running> {
+) -> std::io::Result<DemoServer> {
     start_server(Server::bind(addresses, config::Server::default())?, handler)
 }
 
 fn start_server(
     server: Server,
     handler: Arc<dyn crate::http::Handler>,
-) -> std::io::Result<Running> {
+) -> std::io::Result<DemoServer> {
     let address = server
         .local_addrs()
         .first()
@@ -126,7 +126,7 @@ fn start_server(
         .unwrap_or_else(|| loopback(0));
     let stopper = server.stopper();
     let thread = std::thread::Builder::new().spawn(move || server.run(handler).map(|_| ()))?;
-    Ok(Running {
+    Ok(DemoServer {
         address,
         stopper,
         thread,
@@ -165,7 +165,7 @@ fn curl(address: SocketAddr) -> String {
     )
 }
 
-/// Sends one request through the gateway's own HTTP interface and prints what came back.
+/// Sends a request through the gateway's own HTTP interface and prints its answer.
 fn ask(
     client: &Client,
     address: SocketAddr,
@@ -243,7 +243,7 @@ fn print_summary(object: &str) {
     }
 }
 
-/// A reader that has gone is no failure. What the log has said before comes before.
+/// Prints a text, behind the lines that the log holds. A reader that has gone is no failure.
 fn print(text: &str) {
     log::logger().flush();
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());

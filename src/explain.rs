@@ -9,9 +9,9 @@ use crate::adapt;
 use crate::config::{Route, Step};
 use crate::dialect::waits::in_words;
 
-/// What the running gateway says of its routes (`GET /v1/diagnostics/routes`); only what is shown is read.
+/// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
-pub struct Running {
+pub struct RunningRoutes {
     routes: Vec<RunningRoute>,
 }
 
@@ -26,11 +26,11 @@ struct RunningStep {
     provider: String,
     model: String,
     usable: bool,
-    cooling: Vec<Cooling>,
+    cooling: Vec<RunningCooling>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Cooling {
+struct RunningCooling {
     scope: String,
     key_index: Option<usize>,
     class: String,
@@ -38,11 +38,11 @@ struct Cooling {
     remaining_ms: u64,
 }
 
-/// The route's steps with their effective settings and, of a running gateway, what is cooling.
+/// The route's steps with their effective settings and, of a running gateway, their cooldowns.
 pub fn explain(
     route: &Route,
     connect_timeout: Duration,
-    running: Result<&Running, &str>,
+    running: Result<&RunningRoutes, &str>,
 ) -> String {
     let mut text = format!("route {}\n", route.name);
     // Writing into a String cannot fail.
@@ -81,7 +81,7 @@ pub fn explain(
     text
 }
 
-fn steps_of<'a>(running: &'a Running, name: &str) -> Option<&'a Vec<RunningStep>> {
+fn steps_of<'a>(running: &'a RunningRoutes, name: &str) -> Option<&'a Vec<RunningStep>> {
     let route = running.routes.iter().find(|route| route.name == name)?;
     Some(&route.steps)
 }

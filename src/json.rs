@@ -15,29 +15,30 @@ use crate::text;
 
 use self::reader::{Entries, Invalid, Key, Reader};
 
-/// The most members an object may have. A request has about forty; the bound keeps the index of an object of empty
+/// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
 /// members below its text's own size.
 pub const MAX_MEMBERS: usize = 1 << 20;
 
-/// The most of a repeated key that is repeated once more in the error, in bytes.
+/// The longest part of a repeated key that is shown in the error (bytes).
 pub const MAX_SHOWN_KEY: usize = 128;
 
 /// A view on the text of a JSON object, and the edits to make when it is written.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
     source: &'a str,
-    /// Where the text behind the opening brace begins.
+    /// The offset of the text behind the opening brace.
     opened: u32,
-    members: Vec<Member>,
+    members: Vec<MemberSpan>,
     /// New values of members, as JSON.
     replaced: Vec<String>,
-    /// Keys as text, values as JSON.
+    /// The new members, keys as text and values as JSON.
     appended: Vec<(String, String)>,
 }
 
-/// Byte offsets: the key from its opening to behind its closing quote, the value from its first to behind its last byte.
+/// The byte offsets of a member: the key from its opening to behind its closing quote, the value from its first to
+/// behind its last byte.
 #[derive(Clone, Copy, Debug)]
-struct Member {
+struct MemberSpan {
     key: u32,
     key_end: u32,
     value: u32,
@@ -49,11 +50,11 @@ struct Member {
 enum Edit {
     Kept,
     Removed,
-    /// By the one with this place in `replaced`.
+    /// Replaced by the value with this index in `replaced`.
     Replaced(u32),
 }
 
-/// Why a text is no object to work with.
+/// The reason why a text is no object to work with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectError {
     /// `line` and `column` count from one; `message` does not repeat them.
@@ -62,11 +63,11 @@ pub enum ObjectError {
         column: usize,
         message: String,
     },
-    /// Valid JSON of another type.
+    /// The text is valid JSON of another type.
     NotAnObject,
-    /// The key as text, at most [`MAX_SHOWN_KEY`] bytes of it.
+    /// A key is repeated; its text (at most [`MAX_SHOWN_KEY`] bytes).
     DuplicateKey(String),
-    /// More members than [`MAX_MEMBERS`], or a text of more than 4 GiB.
+    /// The text has more members than [`MAX_MEMBERS`], or more than 4 GiB.
     TooLarge,
 }
 
@@ -130,7 +131,7 @@ impl<'a> Object<'a> {
             read(key, &mut reader)?;
             // One more tells that there are too many.
             if self.members.len() <= MAX_MEMBERS {
-                self.members.push(Member {
+                self.members.push(MemberSpan {
                     key: position(key_end - key.raw().len()),
                     key_end: position(key_end),
                     value: position(value),
@@ -200,7 +201,7 @@ impl<'a> Object<'a> {
         was_there
     }
 
-    /// The text this is a view on.
+    /// The text that is viewed.
     pub fn source(&self) -> &'a str {
         self.source
     }
@@ -210,7 +211,7 @@ impl<'a> Object<'a> {
         !self.appended.is_empty() || self.members.iter().any(|member| member.edit != Edit::Kept)
     }
 
-    /// The object with its edits; all between them byte for byte as it came, white space around the braces included.
+    /// The object with its edits; the text between them stays byte for byte, white space around the braces included.
     pub fn to_json(&self) -> String {
         if !self.is_edited() {
             return self.source.to_owned();
@@ -258,7 +259,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// About how many bytes the edits add.
+    /// The number of bytes that the edits add, about.
     fn added(&self) -> usize {
         let replaced = self.replaced.iter().map(String::len);
         let appended = self.appended.iter().map(|(key, json)| {
@@ -269,7 +270,7 @@ impl<'a> Object<'a> {
     }
 
     /// The value as it is to be written; `None` of a removed member.
-    fn written(&self, member: Member) -> Option<&str> {
+    fn written(&self, member: MemberSpan) -> Option<&str> {
         match member.edit {
             Edit::Kept => Some(self.value(member)),
             Edit::Removed => None,
@@ -290,11 +291,11 @@ impl<'a> Object<'a> {
         })
     }
 
-    fn key(&self, member: Member) -> &'a str {
+    fn key(&self, member: MemberSpan) -> &'a str {
         self.slice(member.key, member.key_end)
     }
 
-    fn value(&self, member: Member) -> &'a str {
+    fn value(&self, member: MemberSpan) -> &'a str {
         self.slice(member.value, member.end)
     }
 
@@ -303,7 +304,7 @@ impl<'a> Object<'a> {
     }
 }
 
-impl Member {
+impl MemberSpan {
     fn has_key(self, source: &str, key: &str) -> bool {
         raw::is_key(slice(source, self.key, self.key_end), key)
     }
@@ -320,7 +321,7 @@ pub(crate) fn position(at: usize) -> u32 {
 }
 
 impl ObjectError {
-    /// Why [`Reader`] does not take this text for an object.
+    /// The reason why [`Reader`] does not take this text for an object.
     pub fn of(source: &str) -> Self {
         let is_object = source
             .trim_start_matches([' ', '\t', '\r', '\n'])

@@ -1,4 +1,4 @@
-//! Turns [`ai_gateway::cli::run`] into an exit code.
+//! The process: the exit code of [`ai_gateway::cli::run`].
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;

@@ -5,10 +5,10 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-/// What stands in place of a key.
+/// The mask in place of a key.
 pub const MASK: &str = "***";
 
-/// Keys shorter than this are not searched for in foreign texts: masking `a` or `key` would garble every message.
+/// The shortest key that is searched for in foreign texts (bytes): masking `a` or `key` would garble every message.
 const SHORTEST_MASKED: usize = 8;
 
 /// A key or token. It has no `Display` and no `Serialize`; `Debug` prints [`MASK`].
@@ -25,7 +25,7 @@ impl Secret {
         &self.0
     }
 
-    /// Enough to tell one key from another: the mask, and of a long key its last four characters.
+    /// A hint that tells one key from another: the mask, and of a long key its last four characters.
     pub fn hint(&self) -> String {
         const LONG: usize = 20;
         let tail = self
@@ -39,7 +39,7 @@ impl Secret {
         }
     }
 
-    /// Compares without telling by its duration how many leading bytes agree. The length is not hidden.
+    /// Whether a candidate is the key, compared in constant time. The length is not hidden.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(candidate).into()
     }
@@ -51,14 +51,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Replaces every known key inside a text. Providers echo keys in their error messages.
+/// A redactor that masks every known key inside a text. Providers echo keys in their error messages.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     known: Vec<Secret>,
 }
 
 impl Redactor {
-    /// Keys shorter than eight bytes are left out: they would garble ordinary words.
+    /// A redactor of these keys, without those shorter than eight bytes, which would garble ordinary words.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let mut known: Vec<Secret> = secrets
             .into_iter()
@@ -101,7 +101,8 @@ impl Redactor {
     }
 }
 
-/// Where the longest beginning of the key stands with which the text ends; short ones may be anything.
+/// The offset of the longest beginning of a key with which the text ends; `None` where it is short, as it may be
+/// anything.
 fn begun_at_end(text: &str, key: &Secret) -> Option<usize> {
     let beginnings = key.0.char_indices().map(|(end, _)| end).rev();
     beginnings

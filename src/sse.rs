@@ -4,24 +4,24 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A buffer that has grown above this for one large event is given back when it is empty.
+/// The capacity of an empty buffer that is kept (bytes); one that grew above it for a large event is given back.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Takes bytes in pieces of any size and gives the same items for every split of the same bytes.
+/// A decoder that takes bytes in pieces of any size and gives the same items for every split of the same bytes.
 ///
-/// Time and memory are linear in the input: every byte is searched once, and moved a bounded number of times on average.
-/// An event that arrives whole, with one data line as almost all have, is not copied at all.
+/// Time and memory are linear in the input: every byte is searched once, and moved a bounded number of times on
+/// average. An event that arrives whole, with one data line as almost all have, is not copied at all.
 #[derive(Debug)]
 pub struct Decoder {
     max_event_bytes: usize,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that have come; behind them is room for more.
+    /// The bytes of the buffer that have come; behind them is room for more.
     filled: usize,
-    /// Bytes of the buffer that belong to lines already read.
+    /// The bytes of the buffer that belong to lines already read.
     read: usize,
-    /// Bytes of the buffer known to hold no further line end.
+    /// The bytes of the buffer known to hold no further line end.
     searched: usize,
     /// The last line ended with CR: an LF that follows is part of the same line end.
     after_cr: bool,
@@ -36,13 +36,13 @@ pub struct Decoder {
 enum Data {
     #[default]
     None,
-    /// One, from here to there in the buffer.
+    /// A single line, from here to there in the buffer.
     Line(usize, usize),
-    /// Joined by LF.
+    /// Several lines, joined by LF.
     Joined(Vec<u8>),
 }
 
-/// What a stream is made of.
+/// An item of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item<'d> {
     Event(Event<'d>),
@@ -160,7 +160,7 @@ impl Decoder {
         event
     }
 
-    /// Where the next complete line stands in the buffer, its end left out.
+    /// The position of the next complete line in the buffer, its end left out; `None` when more bytes are needed.
     fn next_line(&mut self) -> Option<(usize, usize)> {
         if self.after_cr {
             let next = *self.slice(self.read, self.filled).first()?;
@@ -184,7 +184,7 @@ impl Decoder {
         Some((from + bom, to))
     }
 
-    /// Bytes of the line under way.
+    /// The length of the line under way (bytes).
     fn unfinished(&self) -> usize {
         let line = self.slice(self.read, self.filled);
         // A mark of which only the first bytes are there is no text yet.
@@ -239,7 +239,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes of the event under way.
+    /// The length of the event under way (bytes).
     fn held(&self) -> usize {
         let data = match &self.data {
             Data::None => 0,
@@ -257,7 +257,8 @@ impl Decoder {
         }
     }
 
-    /// When all items were taken out, the unread bytes came with the last push: moving them to the front stays linear.
+    /// Drops the bytes that were read. When all items were taken out, the unread bytes came with the last push: moving
+    /// them to the front stays linear.
     fn drop_read_bytes(&mut self) {
         if let Data::Line(from, to) = self.data {
             self.data = Data::Joined(self.slice(from, to).to_vec());
@@ -290,7 +291,7 @@ fn owned_text(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
 }
 
-/// Where the first CR or LF stands.
+/// The offset of the first CR or LF.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     memchr::memchr2(b'\r', b'\n', bytes)
 }

@@ -1,4 +1,4 @@
-//! The state file: what the gateway remembers over a restart. Reads are bounded, writes are atomic and happen at most
+//! The state file: the memory of the gateway over a restart. Reads are bounded, writes are atomic and happen at most
 //! once a second on a thread of their own, so that no request ever waits for a disk.
 
 use std::fs::{self, File, OpenOptions};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::sync::{lock, wait};
 
-/// The least time between two writes.
+/// The shortest time between two writes.
 const PACE: Duration = Duration::from_secs(1);
 
 /// Reads a state file of at most `limit` bytes; `None` when there is none.
@@ -34,13 +34,13 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Writes the state from time to time, and once more when it is dropped.
+/// A writer of the state, at most once a second, and once more when it is dropped.
 pub struct StateWriter {
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct WriterState {
     flags: Mutex<Flags>,
     changed: Condvar,
 }
@@ -52,7 +52,7 @@ struct Flags {
 }
 
 impl StateWriter {
-    /// `snapshot` gives the text to write; it is called on the writer's thread.
+    /// Starts the writer. `snapshot` gives the text to write; it is called on the writer's thread.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -60,7 +60,7 @@ impl StateWriter {
         path: PathBuf,
         snapshot: impl Fn() -> String + Send + 'static,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WriterState {
             flags: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -75,7 +75,7 @@ impl StateWriter {
         })
     }
 
-    /// Something has changed that is worth keeping.
+    /// Marks the state as changed: a write follows.
     pub fn mark_dirty(&self) {
         let mut flags = self.shared.flags();
         if !flags.dirty {
@@ -95,7 +95,7 @@ impl Drop for StateWriter {
     }
 }
 
-impl Shared {
+impl WriterState {
     fn flags(&self) -> MutexGuard<'_, Flags> {
         lock(&self.flags)
     }
@@ -132,7 +132,7 @@ impl Shared {
     }
 }
 
-/// Once per change of state: a full disk must not fill the log as well.
+/// Logs a write that fails, or succeeds again, once per change: a full disk must not fill the log as well.
 fn report(path: &Path, written: io::Result<()>, failing: &mut bool) {
     match written {
         Err(error) if !*failing => {
@@ -147,7 +147,7 @@ fn report(path: &Path, written: io::Result<()>, failing: &mut bool) {
     }
 }
 
-/// A reader, or a crash, sees the old file or the new one, never a part.
+/// Writes the file so that a reader, or a crash, sees the old one or the new one, never a part.
 fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");

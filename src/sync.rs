@@ -1,12 +1,12 @@
 //! Locking past poison: a thread that panicked while it held a lock has failed its own request, not everybody's.
 //!
-//! Every value behind these locks is changed in single steps that leave it whole, so that what a panic leaves behind can
-//! be used.
+//! Every value behind these locks is changed in single steps that leave it whole, so that what a panic leaves behind
+//! can be used.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The lock's guard, also where a holder has panicked. Blocks.
+/// The guard of a lock, also where a holder has panicked. Blocks.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
     let headers = |name: &str| fields.get(name).copied();
     let now = SystemTime::UNIX_EPOCH + NOW;
 
-    let told = rate_limits::told(&headers, now);
+    let told = rate_limits::remaining_limits(&headers, now);
     for span in [told.resets_in, told.exhausted_for].into_iter().flatten() {
         assert!(!span.is_zero() && span <= DAY, "{span:?}");
     }

@@ -1,17 +1,16 @@
 //! Request adapters: pure edits that make one request fit one step.
 //!
 //! Every adapter changes top-level members only where it must; what it does not know stays byte for byte, for the
-//! provider to judge. A new adapter is a file here, a line in [`adapt`] and one in [`names`].
+//! provider to judge. A new adapter is a function here, a line in [`adapt`] and one in [`names`].
 
-mod conflict;
 mod strict_schema;
-mod thinking;
+mod tools;
 
 use crate::config::{ConflictResolution, Step};
 use crate::dialect::request::{Payload, Request};
 use crate::json::raw;
 
-/// The body for this step: `model` replaced by the step's, and whatever its adapters change.
+/// The body for a step: `model` is replaced by the step's, and its adapters make their edits.
 pub fn adapt(request: &Request<'_>, step: &Step) -> Vec<u8> {
     let mut body = match &request.payload {
         Payload::Json(object) => object.clone(),
@@ -19,10 +18,10 @@ pub fn adapt(request: &Request<'_>, step: &Step) -> Vec<u8> {
     };
     body.set("model", raw::quoted(&step.model));
     if let Some(resolution) = step.conflict_resolution {
-        conflict::resolve(&mut body, resolution);
+        tools::resolve_conflict(&mut body, resolution);
     }
-    if thinking::applies(step) {
-        thinking::relax_tool_choice(&mut body);
+    if tools::relaxes(step) {
+        tools::relax_tool_choice(&mut body);
     }
     if step.provider.strict_json_schema {
         strict_schema::enforce(&mut body);
@@ -30,13 +29,13 @@ pub fn adapt(request: &Request<'_>, step: &Step) -> Vec<u8> {
     body.to_json().into_bytes()
 }
 
-/// The adapters that would look at a request for this step, as the configuration spells them.
+/// The adapters of a step, as the configuration spells them.
 pub fn names(step: &Step) -> Vec<&'static str> {
     let conflict = step.conflict_resolution.map(|resolution| match resolution {
         ConflictResolution::Tools => "conflict_resolution: tools",
         ConflictResolution::Format => "conflict_resolution: format",
     });
-    let thinking = thinking::applies(step).then_some("thinking: true");
+    let thinking = tools::relaxes(step).then_some("thinking: true");
     let strict = step
         .provider
         .strict_json_schema

@@ -1,18 +1,18 @@
-//! `strict_json_schema`: providers such as Cerebras refuse a `json_schema` response format unless it is strict and every
-//! object in it says `"additionalProperties": false` and requires all its properties. OpenAI's strict mode asks the same
-//! (Structured outputs guide, "Supported schemas"). Clients write their schemas for laxer providers.
+//! `strict_json_schema`: providers such as Cerebras refuse a `json_schema` response format unless it is strict and
+//! every object in it says `"additionalProperties": false` and requires all its properties. OpenAI's strict mode asks
+//! the same (Structured outputs guide, "Supported schemas"). Clients write their schemas for laxer providers.
 //!
 //! Tools are left alone: a function's parameters are held to these rules only if the client itself marks the function
 //! `strict`, and then it has written them so, or OpenAI would refuse them as well.
 
 use crate::json::{Object, raw};
 
-/// Schemas nested deeper than this stay as they are below it. OpenAI allows 10 levels; the bound keeps the recursion
-/// within a worker's small stack.
+/// The deepest level that is made strict; below it schemas stay as they are. OpenAI allows 10 levels; the bound keeps
+/// the recursion within a worker's small stack.
 const MAX_DEPTH: usize = 64;
 
-/// Larger schemas stay as they are, in bytes. OpenAI allows 120,000 characters of names; the bound keeps the work of
-/// reading every level anew small.
+/// The largest schema that is made strict (bytes); larger ones stay as they are. OpenAI allows 120,000 characters of
+/// names; the bound keeps the work of reading every level anew small.
 const MAX_SCHEMA: usize = 1024 * 1024;
 
 /// Makes the schema of a `json_schema` response format strict. Key order, numbers and unknown keywords stay.
@@ -44,7 +44,7 @@ fn strict_json_schema(json_schema: &str) -> Option<String> {
     Some(json_schema.to_json())
 }
 
-/// `None` for what is no object, such as the schemas `true` and `false`, and for what lies too deep.
+/// A schema made strict; `None` for one that is no object, such as `true` and `false`, or that lies too deep.
 fn strict_schema(schema: &str, depth: usize) -> Option<String> {
     let below = depth.checked_sub(1)?;
     let inner = raw::map_members(schema, &mut |key, value| {

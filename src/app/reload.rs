@@ -1,4 +1,4 @@
-//! Another configuration for the gateway that runs.
+//! A reload: another configuration for the gateway that runs.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use crate::config::{self, Config, Server};
 use crate::gateway::Reloadable;
 use crate::telemetry::Masking;
 
-/// Lines of one refusal; a file that is wrong in more places is another kind of file.
+/// The most lines of a refusal; a file with more problems is another kind of file.
 const MOST_LINES: usize = 100;
 
-/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. The log
-/// is told.
+/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. Both
+/// are logged.
 ///
 /// # Errors
-/// What is wrong with it, a line each.
+/// The problems of the file, a line each.
 pub fn reload(path: &Path, current: &Reloadable, masking: &Masking) -> Result<(), String> {
     let loaded = config::load(path).map_err(|error| error.to_string());
     let taken = loaded.and_then(|config| take_over(path, current, masking, config));

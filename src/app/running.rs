@@ -1,4 +1,4 @@
-//! What other commands ask of the gateway that runs.
+//! Questions of the other subcommands to the gateway that runs.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use crate::gateway::Context;
 use crate::service_manager::Running;
 use crate::upstream::{self, Call, Client, Method};
 
-/// How long an answer may take.
+/// The timeout of an answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// How long a gateway may take to read its configuration: a `${file:...}` may be on a slow disk.
+/// The timeout of a reload: a `${file:...}` may be on a slow disk.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// Has the gateway that runs read its configuration again, and waits for what comes of it where that is told.
+/// Has the gateway that runs read its configuration again, and waits for the outcome where there is a pid file.
 ///
 /// # Errors
 /// It is not found, not ours to signal, or did not take the configuration: with all that is wrong in it.
@@ -62,7 +62,7 @@ pub fn healthcheck(config: &Config) -> Result<String, String> {
     }
 }
 
-/// A route as this configuration has it and, if a gateway runs with it, what is cooling there.
+/// A route as this configuration has it and, if a gateway runs with it, its steps that are cooling.
 ///
 /// # Errors
 /// When there is no such route.
@@ -83,8 +83,8 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     ))
 }
 
-/// What the running gateway tells a client that may see all routes, else the first client.
-fn state_of_running(config: &Config) -> Result<explain::Running, String> {
+/// The routes of the running gateway, as a client sees them that may see all, else the first client.
+fn state_of_running(config: &Config) -> Result<explain::RunningRoutes, String> {
     let client = config.clients.iter().find(|client| client.routes.is_none());
     let client = client.or(config.clients.first()).ok_or("no client key")?;
     let headers = [("X-Api-Key", client.key.expose())];
@@ -98,7 +98,7 @@ fn state_of_running(config: &Config) -> Result<explain::Running, String> {
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
 }
 
-/// One GET to the gateway that runs with this configuration.
+/// The status and body of a GET to the gateway that runs with this configuration.
 fn ask_running(
     config: &Config,
     path: &str,
@@ -130,7 +130,7 @@ fn ask_running(
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// Where a listen address is reached from this machine: a wildcard is no destination.
+/// The address at which a listen address is reached from this machine: a wildcard is no destination.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Signals become calls on a thread of their own.
+//! Signals, turned into calls on a thread of their own.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// The configuration is read here, which descends into its nesting. Only touched pages cost memory.
+/// The stack of the thread, which reads the configuration and descends into its nesting. Only touched pages cost
+/// memory.
 const STACK: usize = 2 * 1024 * 1024;
 
 /// Calls `stop` on the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -1,5 +1,5 @@
-//! Watching over ourselves, for a service manager that asks for it: it hears that we are up once a real request through
-//! the public listener was answered, and that we are well only as long as such requests are.
+//! The watch over the gateway itself, for a service manager that asks for it: readiness is told once a real request
+//! through the public listener was answered, and the watchdog is fed only as long as such requests are.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,18 +10,18 @@ use std::time::Duration;
 use crate::gateway::Reloadable;
 use crate::service_manager::Notifier;
 
-/// Between two requests to ourselves when the service manager names no watchdog; they keep its status line current.
+/// The time between two requests to ourselves without a watchdog; they keep the status line current.
 const USUAL_PACE: Duration = Duration::from_secs(10);
 
-/// Between two requests to ourselves until the first is answered.
+/// The time between two requests to ourselves until the first is answered.
 const IMPATIENCE: Duration = Duration::from_millis(20);
 
-/// For connecting, and for each read and write.
+/// The timeout of connecting, and of each read and write.
 const LIMIT: Duration = Duration::from_secs(3);
 
 const REQUEST: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// Watches until the process ends.
+/// Starts the watch, which lasts until the process ends.
 ///
 /// # Errors
 /// No thread can be started.

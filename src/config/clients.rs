@@ -1,17 +1,17 @@
-//! `api_key` and `api_keys` at the top: who may use the gateway.
+//! The clients that may use the gateway: `api_key` and `api_keys` at the top.
 
 use std::sync::Arc;
 
 use super::model::{Client, Route};
-use super::reader::{Table, Text, Value};
+use super::section::{Section, Setting, Text};
 use super::suggest::did_you_mean;
 use crate::secret::Secret;
 
 /// The name of the client whose key is the plain `api_key`.
 const DEFAULT_NAME: &str = "default";
 
-/// At least one client: a gateway without a key would hand out the operator's provider keys.
-pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
+/// The clients, at least one: a gateway without a key would hand out the operator's provider keys.
+pub(super) fn clients(root: &Section, routes: &[Arc<Route>]) -> Vec<Client> {
     let mut clients = Vec::new();
     let (one, several) = (root.get("api_key"), root.get("api_keys"));
     if one.is_none() && several.is_none() {
@@ -36,8 +36,8 @@ pub(super) fn clients(root: &Table, routes: &[Arc<Route>]) -> Vec<Client> {
     clients
 }
 
-/// Reads `{name, key, routes}`.
-fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
+/// Adds the client of a `{name, key, routes}`.
+fn add(value: &Setting, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
     let Some(table) = value.table() else { return };
     let name = table.unique_name("clients", |name| {
         clients.iter().any(|client| client.name == name)
@@ -64,7 +64,7 @@ fn add(value: &Value, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
 
 /// The key as clients send it. White space around it, which a pasted line or a `.env` file with CRLF brings along,
 /// can never arrive in a header.
-fn key(value: &Value, text: &Text) -> Option<Secret> {
+fn key(value: &Setting, text: &Text) -> Option<Secret> {
     let key = text.content.trim();
     if key.is_empty() {
         value.report("is empty: clients need a key");
@@ -77,7 +77,7 @@ fn key(value: &Value, text: &Text) -> Option<Secret> {
     Some(Secret::new(key))
 }
 
-fn allowed(value: &Value, routes: &[Arc<Route>]) -> Option<Vec<String>> {
+fn allowed(value: &Setting, routes: &[Arc<Route>]) -> Option<Vec<String>> {
     let listed = value.list()?;
     if listed.is_empty() {
         value.report("is empty: leave it out to allow every route");

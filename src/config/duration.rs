@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why a text is no duration. The text itself is left to the caller, who knows whether it may be shown.
+/// The reason why a text is no duration. The text itself is left to the caller, which knows whether it may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     /// A bare number other than 0.
@@ -82,7 +82,7 @@ fn nanoseconds_of(unit: &str) -> Option<u64> {
     })
 }
 
-/// `0.fraction` of a unit. An hour has 13 digits of nanoseconds, so later digits are nothing.
+/// The nanoseconds of `0.fraction` of a unit. An hour has 13 digits of nanoseconds, so later digits are nothing.
 fn fraction_of(unit: u64, fraction: &str) -> u64 {
     let (numerator, denominator) =
         fraction

@@ -1,14 +1,14 @@
-//! Where `${VAR}` and `${file:...}` come from.
+//! The source of `${VAR}` and `${file:...}`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 
-/// A secret in a file is short; a longer file is a wrong path.
+/// The longest file (bytes): a secret is short, and a longer file is a wrong path.
 const LONGEST_FILE: u64 = 64 * 1024;
 
-/// The outside that a configuration may refer to.
+/// The variables and files that a configuration may refer to.
 pub trait Environment {
     /// The value of an environment variable; `None` when it is not set.
     fn variable(&self, name: &str) -> Option<OsString>;
@@ -46,7 +46,7 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// Only these variables, and no files: for an embedded configuration and for tests.
+/// An environment of these variables and no files, for an embedded configuration and for tests.
 impl Environment for BTreeMap<String, String> {
     fn variable(&self, name: &str) -> Option<OsString> {
         self.get(name).map(OsString::from)

@@ -1,23 +1,23 @@
-//! What can be wrong with a configuration, as an operator reads it.
+//! The problems of a configuration, as an operator reads them.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Everything that is wrong in a configuration. `Display` prints one problem per line, without a newline at the end.
+/// The problems of a configuration. `Display` prints one problem per line, without a newline at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors {
     file: String,
     problems: Vec<Problem>,
 }
 
-/// One thing that is wrong. `Display` prints `routes[1].steps[0].provider: unknown provider "x"`.
+/// A problem of a configuration. `Display` prints `routes[1].steps[0].provider: unknown provider "x"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the tree, as `routes[1].steps[0].provider`; empty for the file as a whole.
+    /// The path in the tree, as `routes[1].steps[0].provider`; empty for the file as a whole.
     pub path: String,
-    /// Counted from 1; `None` for what stands nowhere, such as a missing section.
+    /// The line, counted from 1; `None` for a problem without a place, such as a missing section.
     pub line: Option<usize>,
     pub message: String,
 }
@@ -30,7 +30,7 @@ impl Errors {
         }
     }
 
-    /// The same problems under another file name; without it they are those of `config.yaml`.
+    /// These problems under another file name than `config.yaml`.
     #[must_use]
     pub fn in_file(self, file: impl Into<String>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Errors {
         }
     }
 
-    /// At least one, in the order of their lines.
+    /// The problems, at least one, in the order of their lines.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -71,14 +71,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why a configuration file gave no configuration. `Display` names the file.
+/// The reason why a file gave no configuration. `Display` names the file.
 #[derive(Debug)]
 pub enum LoadError {
     Read {
         file: PathBuf,
         error: io::Error,
     },
-    /// More than [`load`](super::load()) reads.
+    /// The file is longer than [`load`](super::load()) reads.
     TooLarge {
         file: PathBuf,
     },

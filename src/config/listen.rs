@@ -1,14 +1,14 @@
-//! `listen` and `port`: where clients connect.
+//! The addresses to listen on: `listen` and `port`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::reader::{Table, Value};
-use super::scalar::parse_count;
+use super::section::{Section, Setting};
+use super::typed_settings::parse_count;
 
 const PORT: u16 = 8080;
 
 /// The addresses of `listen`; else every address with the port of `port`, `$PORT` or 8080.
-pub(super) fn addresses(table: &Table) -> Vec<SocketAddr> {
+pub(super) fn addresses(table: &Section) -> Vec<SocketAddr> {
     let port = table.get("port");
     let Some(listen) = table.get("listen") else {
         let port = match port.and_then(|value| chosen_port(&value)) {
@@ -38,13 +38,14 @@ pub(super) fn addresses(table: &Table) -> Vec<SocketAddr> {
     addresses
 }
 
-/// All of IPv6 and IPv4: the edge falls back to IPv4 where the machine has no IPv6.
+/// The wildcard address of IPv6 and IPv4: the edge falls back to IPv4 where the machine has no IPv6.
 fn everywhere(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
 }
 
-/// `127.0.0.1:8080`, `[::1]:8080`, `:8080`, `localhost:8080`. Port 0 lets the system choose one, which tests use.
-fn address(value: &Value) -> Option<SocketAddr> {
+/// An address such as `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `localhost:8080`. Port 0 lets the system choose one,
+/// which tests use.
+fn address(value: &Setting) -> Option<SocketAddr> {
     let Some(text) = value.filled() else {
         value.report("must be an address such as 127.0.0.1:8080");
         return None;
@@ -68,7 +69,7 @@ fn address(value: &Value) -> Option<SocketAddr> {
     address
 }
 
-fn chosen_port(value: &Value) -> Option<u16> {
+fn chosen_port(value: &Setting) -> Option<u16> {
     let text = value.filled()?;
     let port = parse_port(&text.content).filter(|port| *port > 0);
     if port.is_none() {
@@ -78,7 +79,7 @@ fn chosen_port(value: &Value) -> Option<u16> {
     port.or(Some(PORT))
 }
 
-fn port_of_environment(table: &Table) -> Option<u16> {
+fn port_of_environment(table: &Section) -> Option<u16> {
     let text = table
         .environment()
         .variable("PORT")

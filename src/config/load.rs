@@ -1,10 +1,15 @@
-//! Finding and reading the file.
+//! The configuration file: finding, reading and validating it.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Config, FindError, LoadError, ProcessEnvironment, parse};
+use super::environment::{Environment, ProcessEnvironment};
+use super::errors::{Errors, FindError, LoadError};
+use super::model::Config;
+use super::section::Section;
+use super::validation::Validation;
+use super::{substitute, top_level, yaml_tree};
 
 /// Thousands of routes fit in; a longer file is a wrong path.
 const LONGEST: u64 = 4 * 1024 * 1024;
@@ -48,6 +53,25 @@ pub fn load(file: &Path) -> Result<Config, LoadError> {
     })?;
     parse(&text, &ProcessEnvironment)
         .map_err(|errors| LoadError::Invalid(errors.in_file(file.display().to_string())))
+}
+
+/// Reads and validates a configuration.
+///
+/// # Errors
+///
+/// Every problem of the text, in the order of its lines. When the text is no YAML, that one problem.
+pub fn parse(text: &str, environment: &dyn Environment) -> Result<Config, Errors> {
+    // Editors on Windows begin a file with a byte order mark.
+    let text = substitute::protect(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let document = yaml_tree::parse(&text)?;
+    let validation = Validation::new(environment);
+    let config = top_level::config(Section::top_level(&validation, &document));
+    let problems = validation.into_problems(&text);
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Errors::new(problems))
+    }
 }
 
 fn find_among(explicit: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, FindError> {

@@ -18,54 +18,54 @@ pub struct Config {
     pub response_model: ResponseModel,
     /// Whether providers are told the trace that their calls belong to.
     pub propagate_trace: bool,
-    /// Whether spans hold what was asked and answered.
+    /// Whether spans hold the messages of requests and answers.
     pub capture_content: bool,
     pub server: Server,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
-    /// `http://host:port` that upstream calls go through. Proxy variables of the environment are not read.
+    /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
     pub proxy: Option<String>,
-    /// Where cooldowns survive a restart.
+    /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
-    /// `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
+    /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
-    /// `GET /` shows people a page.
+    /// Whether `GET /` shows the status page.
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }
 
-/// Somebody who may use the gateway.
+/// A client that may use the gateway.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// For the log; `default` for the top-level `api_key`.
+    /// The name in the log; `default` for the top-level `api_key`.
     pub name: String,
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<String>>,
 }
 
-/// What `model` says in an answer.
+/// The `model` of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResponseModel {
     /// The route's name, which the client asked for.
     #[default]
     Route,
-    /// Whatever the provider said.
+    /// The provider's own word.
     Upstream,
 }
 
-/// An OpenAI-compatible API.
+/// A provider: an OpenAI-compatible API.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// The place in [`Config::providers`].
+    /// The index in [`Config::providers`].
     pub index: usize,
     pub name: String,
     /// Keys in the order of the file; empty for servers without one.
     pub keys: Vec<Secret>,
-    /// Without a trailing slash.
+    /// The base URL without a trailing slash.
     pub base_url: String,
-    /// Host and port in it.
+    /// The host and port in the base URL.
     pub server: (String, u16),
     pub strict_json_schema: bool,
     /// Extra request headers. Their values may be keys.
@@ -75,7 +75,7 @@ pub struct Provider {
     pub private: bool,
 }
 
-/// A name that clients put into `model`, and the steps behind it.
+/// A route: a name that clients put into `model`, and the steps behind it.
 #[derive(Clone, Debug)]
 pub struct Route {
     pub name: String,
@@ -84,25 +84,26 @@ pub struct Route {
     pub steps: Vec<Step>,
 }
 
-/// One provider and model to try.
+/// A step: a provider and model to try.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub provider: Arc<Provider>,
     pub model: String,
-    /// Bounds the first byte, and the whole answer when it is not streamed.
+    /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
     /// The longest gap between two reads of a stream after its first content.
     pub stall_timeout: Duration,
     /// The base of guessed cooldowns; `None` is the built-in one, zero turns them off.
     pub cooldown: Option<Duration>,
-    /// How often the step is repeated after a failure that may pass.
+    /// The number of retries after a failure that may pass.
     pub retries: u32,
     pub conflict_resolution: Option<ConflictResolution>,
-    /// `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for models known to need it.
+    /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
+    /// models known to need it.
     pub thinking: Option<bool>,
 }
 
-/// Which side gives way when a request has both `tools` and `response_format`.
+/// The side that stays when a request has both `tools` and `response_format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictResolution {
     /// `tools`: the tools stay, `response_format` goes.
@@ -114,35 +115,35 @@ pub enum ConflictResolution {
 /// The limits of the HTTP edge, `server:` in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Requests worked on at once; above it clients get 503.
+    /// The requests in flight; above it clients get 503.
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
-    /// Connections of one address, or of one network of IPv6 (64 bits); 503 above it. Behind trusted proxies: requests
-    /// worked on at once. `None` is no limit.
+    /// The connections of one address, or of one network of IPv6 (64 bits); 503 above it. Behind trusted proxies: the
+    /// requests in flight. `None` is no limit.
     pub max_connections_per_ip: Option<usize>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// Bytes of request line and fields, 431 above it.
+    /// The size of request line and fields (bytes), 431 above it.
     pub max_head: usize,
-    /// Number of fields, 431 above it.
+    /// The number of fields, 431 above it.
     pub max_fields: usize,
-    /// Bytes of the request target, 414 above it.
+    /// The size of the request target (bytes), 414 above it.
     pub max_target: usize,
-    /// Bytes of a request body, 413 above it.
+    /// The size of a request body (bytes), 413 above it.
     pub max_body: usize,
-    /// Bytes of a provider's answer that is not streamed.
+    /// The size of a provider's answer that is not streamed (bytes).
     pub max_answer: usize,
-    /// From the first byte of a head to its end, 408 after it.
+    /// The time from the first byte of a head to its end, 408 after it.
     pub head_timeout: Duration,
-    /// For a whole request body, 408 after it.
+    /// The time for a whole request body, 408 after it.
     pub body_timeout: Duration,
-    /// How long an idle connection is kept.
+    /// The idle timeout of a connection.
     pub keep_alive: Duration,
-    /// How long a client may refuse to take any more of its answer.
+    /// The write timeout: the time that a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
-    /// How long `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
+    /// The time for which `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
     pub shutdown_delay: Duration,
-    /// How long requests in flight may take to end after that.
+    /// The time that requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
 }
@@ -171,12 +172,12 @@ impl Default for Server {
 }
 
 impl Config {
-    /// The route of exactly this name.
+    /// The route with exactly this name.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
         self.routes.iter().find(|route| route.name == name)
     }
 
-    /// Masks every key of this configuration.
+    /// A redactor that masks every key of this configuration.
     pub fn redactor(&self) -> Redactor {
         let clients = self.clients.iter().map(|client| client.key.clone());
         let providers = self.providers.iter().flat_map(|provider| {

@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::reader::Value;
+use super::section::Setting;
 
-/// An address, or all that share their first bits.
+/// A range of addresses that share their first bits; a single address shares all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     is_ipv4: bool,
-    /// With the bits beyond the mask cleared.
+    /// The bits of the address, cleared beyond the mask.
     bits: u128,
     mask: u128,
 }
 
 impl Network {
-    /// Whether the address lies in it. An IPv4 address is in no range of IPv6, mapped or not.
+    /// Whether an address lies in the range. An IPv4 address is in no range of IPv6, mapped or not.
     pub fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.is_ipv4 && bits(address) & self.mask == self.bits
     }
@@ -44,7 +44,7 @@ impl Network {
     }
 }
 
-/// For those who build a configuration themselves.
+/// A range from its text, for code that builds a configuration itself.
 impl FromStr for Network {
     type Err = NoNetwork;
 
@@ -53,7 +53,7 @@ impl FromStr for Network {
     }
 }
 
-/// What was given is no address or range of addresses.
+/// The text is no address or range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoNetwork;
 
@@ -64,8 +64,8 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// The ranges of a list, or of a single one.
-pub(super) fn networks(value: &Value) -> Vec<Network> {
+/// The ranges of a setting, a list or a single one.
+pub(super) fn networks(value: &Setting) -> Vec<Network> {
     let listed = if value.is_list() {
         value.list().unwrap_or_default()
     } else {
@@ -74,7 +74,7 @@ pub(super) fn networks(value: &Value) -> Vec<Network> {
     listed.iter().filter_map(network).collect()
 }
 
-fn network(value: &Value) -> Option<Network> {
+fn network(value: &Setting) -> Option<Network> {
     let text = value.filled()?;
     let network = Network::read(&text.content);
     if network.is_none() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::model::Provider;
-use super::reader::{Table, Text, Value};
-use super::url::Endpoint;
+use super::section::{Section, Setting, Text};
+use super::url::BaseUrl;
 use crate::secret::Secret;
 
 /// Fields that the gateway writes itself: they frame the request, belong to the connection, or decide in which form
@@ -26,7 +26,7 @@ const OWN_FIELDS: [&str; 13] = [
 ];
 
 /// Reads every provider. One whose name cannot be read has an empty one.
-pub(super) fn providers(root: &Table) -> Vec<Arc<Provider>> {
+pub(super) fn providers(root: &Section) -> Vec<Arc<Provider>> {
     let mut providers: Vec<Arc<Provider>> = Vec::new();
     for value in root.required_list("providers") {
         let Some(table) = value.table() else { continue };
@@ -38,7 +38,7 @@ pub(super) fn providers(root: &Table) -> Vec<Arc<Provider>> {
     providers
 }
 
-fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
+fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
     let name = table.unique_name("providers", is_taken);
     let (base_url, server, private) = base_url(&table).unwrap_or_default();
     let provider = Provider {
@@ -58,9 +58,9 @@ fn provider(table: Table, index: usize, is_taken: impl Fn(&str) -> bool) -> Prov
     provider
 }
 
-fn base_url(table: &Table) -> Option<(String, (String, u16), bool)> {
+fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
     let (value, text) = table.required("base_url")?;
-    match Endpoint::parse(&text.content) {
+    match BaseUrl::parse(&text.content) {
         Ok(endpoint) if endpoint.path.ends_with("/chat/completions") => {
             value.report("must end before /chat/completions, which the gateway adds");
             None
@@ -79,7 +79,7 @@ fn base_url(table: &Table) -> Option<(String, (String, u16), bool)> {
 
 /// The keys of `api_key` and `api_keys`, each once. Empty ones are left out: local servers have none, and
 /// `[${A}, ${B:-}]` may have one or two.
-fn keys(table: &Table) -> Vec<Secret> {
+fn keys(table: &Section) -> Vec<Secret> {
     let one = table.get("api_key");
     let several = table
         .get("api_keys")
@@ -96,7 +96,7 @@ fn keys(table: &Table) -> Vec<Secret> {
 }
 
 /// A key that can stand in a header. White space around it comes from a pasted line or a `.env` file with CRLF.
-fn key(value: &Value, text: &Text) -> Option<Secret> {
+fn key(value: &Setting, text: &Text) -> Option<Secret> {
     let key = text.content.trim();
     if !key
         .bytes()
@@ -109,12 +109,12 @@ fn key(value: &Value, text: &Text) -> Option<Secret> {
 }
 
 /// Extra request headers. One whose value is empty is left out.
-fn headers(table: &Table) -> Vec<(String, Secret)> {
+fn headers(table: &Section) -> Vec<(String, Secret)> {
     let mut headers: Vec<(String, Secret)> = Vec::new();
     let listed = table
         .get("headers")
         .and_then(|value| value.table())
-        .map(Table::into_values);
+        .map(Section::into_values);
     for (name, value) in listed.unwrap_or_default() {
         if headers
             .iter()
@@ -141,7 +141,7 @@ fn headers(table: &Table) -> Vec<(String, Secret)> {
 }
 
 /// RFC 9110 section 5.6.2: a name is a token.
-fn check_header_name(name: &str, value: &Value) {
+fn check_header_name(name: &str, value: &Setting) {
     let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(in_token) {
         value.report("is no header name");

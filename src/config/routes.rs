@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::model::{ConflictResolution, Provider, Route, Step};
-use super::reader::Table;
+use super::section::Section;
 use super::suggest::did_you_mean;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
@@ -23,7 +23,7 @@ struct Defaults {
 }
 
 /// Reads every route. One whose name cannot be read has an empty one.
-pub(super) fn routes(root: &Table, providers: &[Arc<Provider>]) -> Vec<Arc<Route>> {
+pub(super) fn routes(root: &Section, providers: &[Arc<Provider>]) -> Vec<Arc<Route>> {
     let defaults = defaults(root);
     let mut routes: Vec<Arc<Route>> = Vec::new();
     for value in root.required_list("routes") {
@@ -36,7 +36,7 @@ pub(super) fn routes(root: &Table, providers: &[Arc<Provider>]) -> Vec<Arc<Route
     routes
 }
 
-fn defaults(root: &Table) -> Defaults {
+fn defaults(root: &Section) -> Defaults {
     let step_timeout = root
         .get_either("default_timeout", "default_step_timeout")
         .and_then(|value| value.timeout());
@@ -52,7 +52,7 @@ fn defaults(root: &Table) -> Defaults {
 }
 
 fn route(
-    table: Table,
+    table: Section,
     providers: &[Arc<Provider>],
     defaults: &Defaults,
     is_taken: impl Fn(&str) -> bool,
@@ -82,7 +82,7 @@ fn route(
 
 /// `None` when the provider is not known.
 fn step(
-    table: Table,
+    table: Section,
     providers: &[Arc<Provider>],
     default_timeout: Duration,
     default_cooldown: Option<Duration>,
@@ -125,7 +125,7 @@ fn step(
     })
 }
 
-fn provider(table: &Table, providers: &[Arc<Provider>]) -> Option<Arc<Provider>> {
+fn provider(table: &Section, providers: &[Arc<Provider>]) -> Option<Arc<Provider>> {
     let (value, name) = table.required("provider")?;
     let found = providers
         .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::model::Server;
 use super::network::networks;
-use super::reader::Table;
+use super::section::Section;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -13,7 +13,7 @@ const GIB: usize = 1 << 30;
 
 /// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
 /// into a head of 10 bytes, and one thread per request ends somewhere.
-pub(super) fn server(root: &Table) -> Server {
+pub(super) fn server(root: &Section) -> Server {
     let mut server = Server::default();
     let Some(value) = root.get("server") else {
         return server;
@@ -66,26 +66,26 @@ pub(super) fn server(root: &Table) -> Server {
     server
 }
 
-fn count(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
+fn count(table: &Section, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
     if let Some(given) = table.get(key).and_then(|value| value.count(&range)) {
         *setting = given;
     }
 }
 
-fn size(table: &Table, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
+fn size(table: &Section, key: &'static str, range: RangeInclusive<usize>, setting: &mut usize) {
     if let Some(given) = table.get(key).and_then(|value| value.size(&range)) {
         *setting = given;
     }
 }
 
-fn timeout(table: &Table, key: &'static str, setting: &mut Duration) {
+fn timeout(table: &Section, key: &'static str, setting: &mut Duration) {
     if let Some(given) = table.get(key).and_then(|value| value.timeout()) {
         *setting = given;
     }
 }
 
 /// Zero is allowed.
-fn duration(table: &Table, key: &'static str, setting: &mut Duration) {
+fn duration(table: &Section, key: &'static str, setting: &mut Duration) {
     if let Some(given) = table.get(key).and_then(|value| value.duration()) {
         *setting = given;
     }

@@ -1,4 +1,5 @@
-//! `${VAR}`, `${VAR:-default}` and `${file:/path}` inside scalars; `$${` is a literal `${`, a lone `$` stays.
+//! References inside scalars: `${VAR}`, `${VAR:-default}` and `${file:/path}`; `$${` is a literal `${`, a lone `$`
+//! stays.
 //!
 //! A value that is put in is text, never YAML, and is not searched for further references.
 
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::environment::Environment;
 
-/// Stand in for the braces of a reference while the YAML parser looks: in `[${A}, ${B}]` it would take `{A}` for a
+/// The stand-ins for the braces of a reference while the YAML parser looks: in `[${A}, ${B}]` it would take `{A}` for a
 /// mapping. The Go gateway replaced references before parsing, so its files have such lists. Both are
 /// noncharacters, which no text in earnest has (Unicode 23.7) and YAML lets pass.
 const OPEN: char = '\u{1fffe}';
@@ -16,14 +17,14 @@ const CLOSE: char = '\u{1ffff}';
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expanded {
     pub text: String,
-    /// Something of it came from outside, so it must not be shown.
+    /// A part of the text came from outside, so it must not be shown.
     pub substituted: bool,
 }
 
-/// Why references could not be replaced.
+/// The reasons why references could not be replaced.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// Variables that are not set.
+pub(super) struct ExpandError {
+    /// The variables that are not set.
     pub missing: BTreeSet<String>,
     pub problems: Vec<String>,
 }
@@ -64,12 +65,12 @@ pub(super) fn unprotect(text: &str) -> String {
 }
 
 /// Replaces every reference in a scalar of a protected text.
-pub(super) fn expand(text: &str, environment: &dyn Environment) -> Result<Expanded, Failure> {
+pub(super) fn expand(text: &str, environment: &dyn Environment) -> Result<Expanded, ExpandError> {
     let mut expanded = Expanded {
         text: String::with_capacity(text.len()),
         substituted: false,
     };
-    let mut failure = Failure::default();
+    let mut failure = ExpandError::default();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.text.push_str(&unprotect(before));
@@ -92,7 +93,7 @@ pub(super) fn expand(text: &str, environment: &dyn Environment) -> Result<Expand
         }
     }
     expanded.text.push_str(&unprotect(rest));
-    if failure == Failure::default() {
+    if failure == ExpandError::default() {
         Ok(expanded)
     } else {
         Err(failure)
@@ -103,7 +104,12 @@ fn opened(text: &str) -> Option<&str> {
     text.strip_prefix([OPEN, '{'])
 }
 
-fn replace(inside: &str, environment: &dyn Environment, text: &mut String, failure: &mut Failure) {
+fn replace(
+    inside: &str,
+    environment: &dyn Environment,
+    text: &mut String,
+    failure: &mut ExpandError,
+) {
     match resolve(inside, environment) {
         Ok(value) => text.push_str(&value),
         Err(Unresolved::Missing(name)) => {
@@ -145,7 +151,7 @@ fn resolve(inside: &str, environment: &dyn Environment) -> Result<String, Unreso
     }
 }
 
-/// What stands between the braces.
+/// The reference between the braces.
 enum Reference<'t> {
     Variable {
         name: &'t str,

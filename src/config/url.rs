@@ -4,17 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A URL without user, query and fragment, in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Endpoint<'t> {
-    /// `http` or `https`.
+pub struct BaseUrl<'t> {
+    /// The scheme, `http` or `https`.
     pub scheme: &'static str,
-    /// As written, with the brackets of an IPv6 address.
+    /// The host as written, with the brackets of an IPv6 address.
     pub host: &'t str,
     pub port: Option<u16>,
-    /// Empty, or a slash and more; without trailing slashes.
+    /// The path without trailing slashes: empty, or a slash and more.
     pub path: &'t str,
 }
 
-impl<'t> Endpoint<'t> {
+impl<'t> BaseUrl<'t> {
     /// Takes a URL apart.
     ///
     /// # Errors
@@ -48,11 +48,11 @@ impl<'t> Endpoint<'t> {
         self.port.unwrap_or(usual)
     }
 
-    /// Whether it is a machine of the operator's own, which a failure tells little about: it restarts and is back.
+    /// Whether the host is a machine of the operator's own, which is soon back after a failure.
     ///
-    /// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost` (RFC 6761),
-    /// names without a dot (containers), and the endings kept for private use (`.local` RFC 6762, `.home.arpa` RFC
-    /// 8375, `.internal` reserved by ICANN, `.lan` by custom).
+    /// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost`
+    /// (RFC 6761), names without a dot (containers), and the endings kept for private use (`.local` RFC 6762,
+    /// `.home.arpa` RFC 8375, `.internal` reserved by ICANN, `.lan` by custom).
     pub fn is_private(&self) -> bool {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         match host.parse::<IpAddr>() {
@@ -170,8 +170,8 @@ mod tests {
         ];
         for (url, scheme, host, port, path) in cases {
             assert_eq!(
-                Endpoint::parse(url),
-                Ok(Endpoint {
+                BaseUrl::parse(url),
+                Ok(BaseUrl {
                     scheme,
                     host,
                     port,
@@ -206,7 +206,7 @@ mod tests {
             ("https://ho,st/v1", "character"),
         ];
         for (url, reason) in cases {
-            let error = Endpoint::parse(url).unwrap_err();
+            let error = BaseUrl::parse(url).unwrap_err();
             assert!(error.contains(reason), "{url}: {error}");
         }
     }
@@ -220,7 +220,7 @@ mod tests {
             for host in hosts.split_whitespace() {
                 let url = format!("http://{host}:80");
                 assert_eq!(
-                    Endpoint::parse(&url).unwrap().is_private(),
+                    BaseUrl::parse(&url).unwrap().is_private(),
                     expected,
                     "{host}"
                 );

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::http::{Exchange, Handler, Response, ResponseHead};
 use crate::sse;
 
-/// Answers every request with 429, as a free tier does on a busy day.
+/// A provider that answers every request with 429, as a free tier does on a busy day.
 pub struct RateLimited;
 
 impl Handler for RateLimited {
@@ -22,7 +22,7 @@ impl Handler for RateLimited {
     }
 }
 
-/// Answers with the last message, plain or as a stream.
+/// A provider that answers with the last message, plain or as a stream.
 pub struct Steady;
 
 impl Handler for Steady {

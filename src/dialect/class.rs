@@ -1,6 +1,6 @@
 //! The outcome classes: every way an attempt can fail, and the label of each.
 
-/// How an attempt failed. The labels are stable: log, metrics and `routing_summary` use them.
+/// The class of an attempt's failure. The labels are stable: log, metrics and `routing_summary` use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The client went away.
@@ -9,23 +9,23 @@ pub enum Class {
     Unreachable,
     /// A phase was out of time.
     Timeout,
-    /// 5xx.
+    /// A status 5xx.
     ServerError,
-    /// 429.
+    /// A status 429, or throttling words.
     RateLimited,
-    /// 402, or a quota or billing code in the body.
+    /// A status 402, or a quota or billing code in the body.
     QuotaExhausted,
-    /// 401, 403, or a bad key by the body's account.
+    /// A status 401 or 403, or a bad key by the body's account.
     Unauthorized,
-    /// 404, 410, or a code that says so.
+    /// A status 404 or 410, or a code that says so.
     ModelNotFound,
-    /// 400, 422 and other 4xx: this provider does not take this request.
+    /// A status 400, 422 or another 4xx: this provider does not take this request.
     Rejected,
-    /// 413, or a context-length code.
+    /// A status 413, or a context-length code.
     TooLarge,
-    /// 408, 425.
+    /// A status 408 or 425.
     Transient,
-    /// Not an answer in the API's format: redirects, truncation, HTML, unasked gzip, too big.
+    /// An answer that is not in the API's format: redirects, truncation, HTML, unasked gzip, too big.
     BadResponse,
     /// A well-formed answer that says nothing.
     EmptyAnswer,

@@ -9,11 +9,11 @@ use super::rate_limits::{Headers, rate_limit_end, retry_after};
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
     pub status: u16,
-    /// Looks up a response header by its lower-case name.
+    /// The look-up of a response header by its lower-case name.
     pub headers: &'a Headers<'h>,
-    /// `error.code`, a number as its digits.
+    /// The `error.code`, a number as its digits.
     pub code: Option<&'a str>,
-    /// `error.type`, or Google's `error.status`.
+    /// The `error.type`, or Google's `error.status`.
     pub kind: Option<&'a str>,
     pub message: &'a str,
 }
@@ -23,11 +23,12 @@ struct Rule(Words, Statuses, Class);
 
 /// Words in lower case; one of them is enough.
 enum Words {
-    /// Within the code or the type.
+    /// Words within the code or the type.
     Named(&'static [&'static str]),
-    /// Within the code or the type, of a limit that comes back by itself: the refusal names its window or its end.
+    /// Words within the code or the type, of a limit that comes back by itself: the refusal names its window or its
+    /// end.
     NamedAndPassing(&'static [&'static str]),
-    /// Within the message.
+    /// Words within the message.
     Said(&'static [&'static str]),
 }
 use Words::{Named, NamedAndPassing, Said};
@@ -41,8 +42,8 @@ const BELOW_500: Statuses = &[0..=499];
 const OPEN: Statuses = &[200..=200, 400..=400, 429..=429];
 const ERROR_IN_200: Statuses = &[200..=200];
 
-/// What providers' words mean. The first row that fits decides; where none does, the status does. Codes in bodies are
-/// more exact than the status, which proxies and compatibility layers get wrong.
+/// The meaning of providers' words. The first row that fits decides; where none does, the status does. Codes in bodies
+/// are more exact than the status, which proxies and compatibility layers get wrong.
 const RULES: &[Rule] = &[
     // OpenAI: insufficient_quota, billing_hard_limit_reached, billing_not_active. DeepSeek: insufficient_balance.
     // OpenRouter: insufficient_credits.
@@ -168,7 +169,7 @@ pub fn class_of(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Class {
     rule.map_or_else(|| class_of_status(status), |Rule(_, _, class)| *class)
 }
 
-/// The wait that a refusal of this class states, at most 24 h; `None` where it says nothing of its end.
+/// The wait that a refusal of this class states (at most 24 h); `None` where the provider says nothing of its end.
 pub fn stated_wait(
     class: Class,
     refusal: &ProviderRefusal<'_, '_>,
@@ -181,10 +182,10 @@ pub fn stated_wait(
     retry_after(refusal.headers, now)
 }
 
-/// How messages name the window of a limit.
+/// The windows of limits, as messages name them.
 const WINDOWS: [&str; 4] = ["per second", "per minute", "per hour", "per day"];
 
-/// OpenRouter sends `{"error":{"code":429}}` inside a 200; others set `code` to a status as well.
+/// The status that counts: of a 200, the one in `code`. OpenRouter sends `{"error":{"code":429}}` inside a 200.
 fn effective_status(refusal: &ProviderRefusal<'_, '_>) -> u16 {
     if !(200..300).contains(&refusal.status) {
         return refusal.status;

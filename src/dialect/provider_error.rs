@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use crate::json::raw;
 use crate::text;
 
-/// The most of a provider's message that is kept, in bytes.
+/// The longest message of a provider that is kept (bytes).
 pub const MAX_MESSAGE: usize = 2 * 1024;
 
-/// What a provider says went wrong. Nothing in it is masked: providers echo keys.
+/// An error in a provider's words. Nothing in it is masked: providers echo keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderError {
     /// A word such as `insufficient_quota`, or a number such as `429`, as text.
     pub code: Option<String>,
     /// The `type` of OpenAI and Anthropic, the `status` of Google.
     pub kind: Option<String>,
-    /// At most [`MAX_MESSAGE`] bytes.
+    /// The message (at most [`MAX_MESSAGE`] bytes).
     pub message: String,
 }
 
@@ -27,11 +27,11 @@ impl ProviderError {
     }
 }
 
-/// The error a body speaks of. `None` if it is not JSON, or JSON that names no error.
+/// The error that a body speaks of; `None` if it is not JSON, or JSON that names no error.
 ///
-/// Known shapes: `{"error": {...}}` (OpenAI, Anthropic), `{"error": "text"}` (Ollama), `{"object": "error", "message": ...}`
-/// (Mistral, vLLM), `[{"error": {...}}]` (Google), `{"detail": ...}` (FastAPI), `{"errors": [...]}` (Cloudflare) and
-/// `{"message": ...}`.
+/// Known shapes: `{"error": {...}}` (OpenAI, Anthropic), `{"error": "text"}` (Ollama), `{"object": "error", "message":
+/// ...}` (Mistral, vLLM), `[{"error": {...}}]` (Google), `{"detail": ...}` (FastAPI), `{"errors": [...]}` (Cloudflare)
+/// and `{"message": ...}`.
 pub fn error_of(body: &str) -> Option<ProviderError> {
     let body = body.trim_ascii();
     if raw::is_array(body) {

@@ -1,35 +1,35 @@
-//! When a limit ends, by the provider's headers and words.
+//! The end of a limit, by the provider's headers and words.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::waits::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
 
-/// Looks up a response header by its lower-case name.
+/// The look-up of a response header by its lower-case name.
 pub type Headers<'h> = dyn Fn(&str) -> Option<&'h str> + 'h;
 
-/// What a successful answer tells of the provider's limits.
+/// The remaining limits, as a successful answer tells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Requests left in the tightest window.
+pub struct RemainingLimits {
+    /// The requests left in the tightest window.
     pub remaining: Option<u64>,
-    /// Requests that window holds when it is fresh.
+    /// The requests that the window holds when it is fresh.
     pub limit: Option<u64>,
-    /// Until that window is fresh again.
+    /// The time until that window is fresh again.
     pub resets_in: Option<Duration>,
-    /// Tokens left in the tightest window of tokens.
+    /// The tokens left in the tightest window of tokens.
     pub remaining_tokens: Option<u64>,
-    /// Until that window is fresh again.
+    /// The time until that window is fresh again.
     pub tokens_reset_in: Option<Duration>,
-    /// A window, of requests or of tokens, is used up; this is the time until the last such window is open again.
+    /// The time until the last used-up window, of requests or of tokens, is open again; `None` where none is used up.
     pub exhausted_for: Option<Duration>,
 }
 
 /// Reads the `x-ratelimit-*` headers of an answer. `now` is the wall clock.
-pub fn told(headers: &Headers<'_>, now: SystemTime) -> Told {
+pub fn remaining_limits(headers: &Headers<'_>, now: SystemTime) -> RemainingLimits {
     let windows = windows(headers, now);
     let requests = tightest(&windows, true);
     let tokens = tightest(&windows, false);
-    Told {
+    RemainingLimits {
         remaining: requests.and_then(|window| window.remaining),
         limit: requests.and_then(|window| window.limit),
         resets_in: requests.and_then(|window| window.reset),
@@ -39,7 +39,7 @@ pub fn told(headers: &Headers<'_>, now: SystemTime) -> Told {
     }
 }
 
-/// Of the windows of requests, or else of tokens, the one with the least left.
+/// The window of requests, or else of tokens, with the least left.
 fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
     let counting = windows
         .iter()
@@ -47,8 +47,8 @@ fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
     counting.min_by_key(|window| window.remaining)
 }
 
-/// When a rate limit ends. In this order, because the first ones speak of this very refusal and the later ones of
-/// windows that may have nothing to do with it:
+/// The wait until a rate limit ends. In this order, because the first ones speak of this very refusal and the later
+/// ones of windows that may have nothing to do with it:
 ///
 /// 1. `retry-after-ms`, `Retry-After`;
 /// 2. a wait in the text;
@@ -71,7 +71,8 @@ pub fn rate_limit_end(headers: &Headers<'_>, message: &str, now: SystemTime) -> 
         .or_else(of_windows)
 }
 
-/// `retry-after-ms`, else `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date); fractions are accepted.
+/// The wait in `retry-after-ms`, else in `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date); fractions
+/// are accepted.
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     let milliseconds = || {
         let value = parse_number(headers("retry-after-ms")?)?;
@@ -102,7 +103,7 @@ fn server_time(headers: &Headers<'_>) -> Option<SystemTime> {
     httpdate::parse_http_date(headers("date")?.trim()).ok()
 }
 
-/// One limit that a provider counts.
+/// A window in which a provider counts requests or tokens.
 struct Window {
     counts_requests: bool,
     remaining: Option<u64>,
@@ -111,7 +112,7 @@ struct Window {
 }
 
 /// The headers of one window.
-struct Names {
+struct HeaderNames {
     counts_requests: bool,
     remaining: &'static str,
     limit: &'static str,
@@ -120,7 +121,7 @@ struct Names {
 
 macro_rules! names {
     ($($suffix:literal $counts_requests:literal),* $(,)?) => {
-        [$(Names {
+        [$(HeaderNames {
             counts_requests: $counts_requests,
             remaining: concat!("x-ratelimit-remaining", $suffix),
             limit: concat!("x-ratelimit-limit", $suffix),
@@ -130,7 +131,7 @@ macro_rules! names {
 }
 
 /// OpenAI, Groq: `-requests`, `-tokens`; OpenRouter: no suffix; Cerebras: one for each length.
-const NAMES: [Names; 9] = names![
+const NAMES: [HeaderNames; 9] = names![
     "" true,
     "-requests" true,
     "-requests-minute" true,
@@ -144,7 +145,7 @@ const NAMES: [Names; 9] = names![
 
 fn windows(headers: &Headers<'_>, now: SystemTime) -> Vec<Window> {
     let field = |name: &str| headers(name).map(str::trim);
-    let window = |names: &Names| Window {
+    let window = |names: &HeaderNames| Window {
         counts_requests: names.counts_requests,
         remaining: field(names.remaining).and_then(parse_count),
         limit: field(names.limit).and_then(parse_count),

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A day: no provider's limit lasts longer, and a wrong number must not lock a step out for good.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `2m59.5s`, `1s`, `250ms`, `1h2m`, `1d`. A number without a unit is no span. Capped at [`LONGEST`].
+/// A span such as `2m59.5s`, `250ms`, `1h2m` or `1d` (at most [`LONGEST`]); `None` for a number without a unit.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0.0_f64;
@@ -21,7 +21,7 @@ pub fn parse_span(text: &str) -> Option<Duration> {
     (!text.trim().is_empty()).then(|| capped(total))
 }
 
-/// Plain seconds with an optional fraction: `20`, `1.5`. No sign, no exponent. Capped at [`LONGEST`].
+/// Plain seconds such as `20` or `1.5`, without sign and exponent (at most [`LONGEST`]).
 pub fn parse_seconds(text: &str) -> Option<Duration> {
     parse_number(text).map(capped)
 }

@@ -8,7 +8,7 @@ use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
-use crate::routing::{Answered, StepReport, Verdict, fallbacks};
+use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
 use super::journal::{CLIENT_GONE, Journal, served_by};
@@ -99,7 +99,7 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: Answered) {
+    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: AnsweredWalk) {
         let Some(step) = errand.route.steps.get(answered.step_index()) else {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
@@ -128,7 +128,7 @@ impl<'g, 't> Pending<'g, 't> {
     fn send_whole(
         mut self,
         step: &Step,
-        answered: &Answered,
+        answered: &AnsweredWalk,
         answer: &WholeAnswer,
         annotations: &Annotations<'_>,
     ) {
@@ -138,7 +138,7 @@ impl<'g, 't> Pending<'g, 't> {
         self.finish(Response::new(head, body));
     }
 
-    fn send_opaque(mut self, step: &Step, answered: &Answered, answer: OpaqueAnswer) {
+    fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
         self.journal.answered_opaque(answered);
         let head = routed(step, answered, answer.content_type);
         self.finish(Response::new(head, answer.body));
@@ -149,7 +149,7 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         errand: &Errand<'_>,
         step: &Step,
-        mut answered: Answered,
+        mut answered: AnsweredWalk,
         stream: Committed,
         annotations: &Annotations<'_>,
     ) {
@@ -230,7 +230,7 @@ pub fn edge_refusal(refusal: &http::Refusal) -> Response {
     Response::json(refusal.status(), body)
 }
 
-fn routed(step: &Step, answered: &Answered, content_type: String) -> ResponseHead {
+fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {
     ResponseHead::new(200, content_type)
         .with("X-Routed-Via", served_by(step))
         .with("X-Fallback-Count", answered.fallbacks().to_string())

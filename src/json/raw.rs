@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::reader::{Entries, Invalid, Reader, plain};
 
-/// Calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in order and
-/// repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
+/// Visits members: calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in
+/// order and repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
 pub fn each_member<'a>(
     json: &'a str,
     visit: &mut dyn FnMut(&'a str, &'a str),
@@ -20,8 +20,8 @@ pub fn each_member<'a>(
     reader.end()
 }
 
-/// Calls `visit` with the raw text of every item. Fails if `json` is not one JSON array, possibly after some items
-/// were visited.
+/// Visits items: calls `visit` with the raw text of each. Fails if `json` is not one JSON array, possibly after some
+/// items were visited.
 pub fn each_item<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str)) -> Result<(), Invalid> {
     let mut reader = Reader::new(json);
     let mut array = Entries::default();
@@ -72,7 +72,7 @@ pub fn is_key(raw_key: &str, key: &str) -> bool {
     raw_key.len() >= key.len() + 2 && text(raw_key).is_some_and(|decoded| decoded == key)
 }
 
-/// The text of a JSON string. `None` for other values, and for lone surrogates, which no Rust string can hold.
+/// The text of a JSON string; `None` for other values, and for lone surrogates, which no Rust string can hold.
 pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     let plain = inside(raw)?;
     if plain.contains('\\') {
@@ -82,7 +82,7 @@ pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// What stands between the quotes of a JSON string, escapes as they are. `None` for other values.
+/// The inside of a JSON string, without its quotes, escapes as they are; `None` for other values.
 ///
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
 /// was split between them.
@@ -106,7 +106,7 @@ pub fn is_array(raw: &str) -> bool {
     raw.starts_with('[')
 }
 
-/// `text` as a JSON string, with its quotes.
+/// A JSON string of `text`, with its quotes.
 pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     push_quoted(&mut out, text);
@@ -125,7 +125,7 @@ pub fn push_quoted(out: &mut String, text: &str) {
     }
 }
 
-/// Where `part`, a slice of `source`, begins in it.
+/// The offset of `part`, a slice of `source`, in it.
 pub(super) fn offset(source: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
 }

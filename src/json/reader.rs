@@ -14,27 +14,27 @@ pub struct Reader<'a> {
     at: usize,
 }
 
-/// How far an object or an array was read.
+/// The progress through an object or an array.
 #[derive(Debug, Default)]
 pub struct Entries {
     is_begun: bool,
 }
 
-/// The key of a member.
+/// The key of an object's member.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     raw: &'a str,
-    /// What stands between the quotes, if that is what it spells.
+    /// The characters between the quotes, where they hold no escapes.
     plain: Option<&'a str>,
 }
 
 impl<'a> Key<'a> {
-    /// As it stands in the text, quotes included.
+    /// The key as it stands in the text, quotes included.
     pub fn raw(self) -> &'a str {
         self.raw
     }
 
-    /// What it spells; `None` for lone surrogates, which no Rust string can hold.
+    /// The key as text; `None` for lone surrogates, which no Rust string can hold.
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self.plain {
             Some(plain) => Some(Cow::Borrowed(plain)),
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         Self { source, at: 0 }
     }
 
-    /// Where the last thing that was read ends.
+    /// The offset behind the last token that was read.
     pub fn at(&self) -> usize {
         self.at
     }
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         self.source.get(from..self.at).ok_or(Invalid)
     }
 
-    /// Nothing but white space is left.
+    /// Checks that nothing but white space is left.
     pub fn end(&mut self) -> Result<(), Invalid> {
         match self.peek() {
             None => Ok(()),
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Begins an object or an array. Whether it has a first entry, with a value that is to be read.
+    /// Begins an object or an array, and tells whether it has a first entry, with a value that is to be read.
     fn open(&mut self, nesting: &mut Nesting, is_object: bool) -> Result<bool, Invalid> {
         self.at += 1;
         nesting.push(is_object);
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// Ends what ends behind a value. Whether another value is to be read.
+    /// Ends the objects and arrays that end behind a value, and tells whether another value is to be read.
     fn close(&mut self, nesting: &mut Nesting) -> Result<bool, Invalid> {
         while let Some(is_object) = nesting.innermost() {
             match (self.peek(), is_object) {
@@ -192,7 +192,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string from its opening quote on. Whether it has escapes, of which lone surrogates may be some.
+    /// Reads a string from its opening quote on, and tells whether it has escapes, of which lone surrogates may be
+    /// some.
     fn string(&mut self) -> Result<bool, Invalid> {
         self.at += 1;
         let mut has_escapes = false;
@@ -248,7 +249,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// At least one digit.
+    /// Reads at least one digit.
     fn digits(&mut self) -> Result<(), Invalid> {
         let from = self.at;
         while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -284,12 +285,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Which of the values under way are objects, one bit each, the innermost lowest.
+/// The nesting of the values under way, a bit each that tells objects from arrays, the innermost lowest.
 #[derive(Default)]
 struct Nesting {
     bits: u64,
     depth: usize,
-    /// Where they do not fit any more, 64 by 64.
+    /// The outer levels that do not fit any more, 64 by 64.
     outer: Vec<u64>,
 }
 
@@ -320,7 +321,7 @@ impl Nesting {
 const ONES: u64 = u64::MAX / 0xff;
 const HIGH: u64 = ONES * 0x80;
 
-/// How many bytes stand in a string as they are: up to the first quote, backslash or control character.
+/// The number of bytes that stand in a string as they are: up to the first quote, backslash or control character.
 ///
 /// Eight bytes at a time, as in "Bit Twiddling Hacks" (Anderson), "Determine if a word has a byte less than n": the
 /// lowest byte found is right, higher ones may be wrong.

@@ -1,29 +1,29 @@
-//! One call to one provider with one key.
+//! An attempt: a call to one provider with one key.
 
 use std::time::Instant;
 
 use crate::config::Step;
 
 use super::failure::Failure;
-use super::lanes::Target;
 use super::ledger::{Ledger, Ticket};
+use super::ledger_store::KeyedModel;
 use crate::dialect::class::Class;
 
-/// A call to make.
+/// A call to make to a provider.
 #[derive(Debug)]
 pub struct Attempt {
     pub step_index: usize,
-    /// The place of the key in the provider's list; `None` for providers without one.
+    /// The key's index in the provider's list; `None` for providers without keys.
     pub key_index: Option<usize>,
     pub started: Instant,
-    /// For the first content of a stream, and for the whole answer if it is not streamed.
+    /// The deadline of a stream's first content, or of a whole answer.
     pub deadline: Instant,
     pub(super) key: usize,
     pub(super) ticket: Ticket,
-    /// The route's deadline comes before the step's: being out of time is not the provider's fault.
+    /// The route's deadline comes before the step's, so a timeout is not the provider's fault.
     pub(super) cut_short: bool,
-    /// The failure that this attempt repeats, which the ledger has not been told: a repetition that ends well refutes
-    /// it, and one that fails says more.
+    /// The failure that this retry follows, not yet in the ledger: a retry that succeeds refutes it, and one that fails
+    /// says more.
     pub(super) repeats: Option<Box<Unsettled>>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Unsettled {
 }
 
 impl Attempt {
-    /// Tells the ledger how the attempt failed.
+    /// Writes the attempt's failure into the ledger.
     pub(super) fn conclude(
         &self,
         ledger: &mut Ledger,
@@ -53,9 +53,9 @@ impl Attempt {
         }
     }
 
-    /// The attempt ends, or is not made, without a word about the provider; the failure that it repeats stands.
+    /// An attempt that ends without a word about the provider, or is not made; the failure that it follows stands.
     pub(super) fn give_up(&self, ledger: &mut Ledger, step: &Step) {
-        ledger.release(Target::new(step, self.key), &self.ticket);
+        ledger.release(KeyedModel::new(step, self.key), &self.ticket);
         if let Some(last) = &self.repeats {
             ledger.fail(step, self.key, &last.ticket, &last.failure, last.at);
         }

@@ -1,15 +1,15 @@
-//! How many more calls a provider will take, where it tells.
+//! The budget of calls that a provider says are left.
 
 use std::time::{Duration, Instant};
 
 use super::mark::Cooling;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 
-/// How long a count is believed when no reset is told: the usual window is a minute.
+/// The lifetime of a count that comes without a reset: the usual window is a minute.
 pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 
-/// What an answer told of the calls left, and the number of that call. Every call that began later has taken one away,
+/// The calls left by an answer's word, and the number of that call. Every call that began later has taken one away,
 /// whether it is still in flight or not; so the count stays right in bursts, and no lost call leaks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Budget {
@@ -23,8 +23,13 @@ pub(super) struct Budget {
 
 impl Budget {
     /// The budget after the answer to `call`. Answers arrive out of order: an older call's tells less.
-    pub fn after(old: Option<Self>, told: &Told, call: u64, now: Instant) -> Option<Self> {
-        let Some(left) = told.remaining else {
+    pub fn after(
+        old: Option<Self>,
+        seen: &RemainingLimits,
+        call: u64,
+        now: Instant,
+    ) -> Option<Self> {
+        let Some(left) = seen.remaining else {
             return old;
         };
         if let Some(old) = old.filter(|old| old.until > now && old.after_call > call) {
@@ -33,19 +38,19 @@ impl Budget {
         Some(Self {
             left,
             after_call: call,
-            limit: told.limit,
-            until: now + told.resets_in.unwrap_or(LIFETIME),
-            stated: told.resets_in.is_some(),
+            limit: seen.limit,
+            until: now + seen.resets_in.unwrap_or(LIFETIME),
+            stated: seen.resets_in.is_some(),
         })
     }
 
-    /// Calls left, given the number of calls made so far; `None` when that is not known any more.
+    /// The calls left, given the number of calls made so far; `None` when the window is over and the count unknown.
     pub fn left(&self, calls: u64, now: Instant) -> Option<u64> {
         let since = calls.saturating_sub(self.after_call);
         (self.until > now).then(|| self.left.saturating_sub(since))
     }
 
-    /// Whether the window is used up, given the number of calls made so far.
+    /// The cooling of a window that is used up, given the number of calls made so far; `None` while calls are left.
     pub fn cooling(&self, calls: u64, now: Instant) -> Option<Cooling> {
         (self.left(calls, now) == Some(0)).then_some(Cooling {
             until: self.until,

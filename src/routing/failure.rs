@@ -1,4 +1,4 @@
-//! A failed attempt.
+//! The failure of an attempt: its class, and the provider's words and wait.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use crate::dialect::classify::{ProviderRefusal, class_of, stated_wait};
 use crate::dialect::provider_error::MAX_MESSAGE;
 use crate::text::cut;
 
-/// A failed attempt.
+/// The failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub class: Class,
@@ -15,9 +15,9 @@ pub struct Failure {
     pub status: Option<u16>,
     /// The provider's own code.
     pub code: Option<String>,
-    /// Keys in it are not masked yet (at most [`MAX_MESSAGE`] bytes).
+    /// The message; keys in it are not masked yet (at most [`MAX_MESSAGE`] bytes).
     pub message: String,
-    /// How long the provider says to stay away (at most 24 h, never zero).
+    /// The wait that the provider states (at most 24 h, never zero).
     pub stated: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! The cooldown ledger: who is skipped, per provider, key and model, shared by all requests and routes.
+//! The cooldown ledger: the marks on providers, keys and models, shared by all requests and routes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,26 +7,26 @@ use crate::config::{Provider, Step};
 
 use super::budget::{Budget, LIFETIME};
 use super::failure::Failure;
-use super::lanes::{Counts, Lanes, Place, Target, key_count};
+use super::ledger_store::{Coverage, KeyedModel, KnownLimits, LedgerStore, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
-use super::outcome::Scope;
+use super::outcome::MarkScope;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 
-/// What is known about the providers of one configuration. It holds nothing for anything that is not configured, so it
+/// The knowledge about the providers of one configuration. It holds nothing for anything that is not configured, so it
 /// does not grow. It must not be used with the steps of another configuration (after a reload): carry the knowledge
 /// over with [`super::Snapshot`].
 #[derive(Debug, Default)]
 pub struct Ledger {
-    lanes: Lanes,
+    store: LedgerStore,
     /// Numbers the calls: identifies probes and tells which key rested longest.
     serial: u64,
 }
 
-/// Something that is cooling, for diagnostics.
+/// A provider, key or model that is cooling, for diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The place in [`crate::config::Config::providers`].
+pub struct CoolingEntry<'a> {
+    /// The index in [`crate::config::Config::providers`].
     pub provider: usize,
     /// `None`: the whole provider.
     pub key: Option<usize>,
@@ -35,25 +35,25 @@ pub struct Entry<'a> {
     pub cooling: Cooling,
 }
 
-/// What a provider has told to be left for one of its keys and a model, as far as it is still true.
+/// The requests and tokens that a provider has left for a key and a model, as far as its word is still true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota<'a> {
-    /// The place in [`crate::config::Config::providers`].
+pub struct RemainingQuota<'a> {
+    /// The index in [`crate::config::Config::providers`].
     pub provider: usize,
-    /// The place among the provider's keys; zero for one without keys.
+    /// The key's index in the provider's list; zero for a provider without keys.
     pub key: usize,
     pub model: &'a str,
     /// Calls that began since are subtracted.
     pub requests: Option<u64>,
-    /// As the last answer told.
+    /// The tokens left by the last answer's word.
     pub tokens: Option<u64>,
 }
 
-/// A call that has begun and not yet told how it ended.
+/// A call that has begun and whose outcome the ledger has not been told.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     id: u64,
-    /// The number of the call among those to its target.
+    /// The call's number among those to its target.
     call: u64,
     started: Instant,
 }
@@ -61,49 +61,56 @@ pub(super) struct Ticket {
 impl Ledger {
     pub fn new(providers: &[Arc<Provider>]) -> Self {
         Self {
-            lanes: Lanes::new(providers),
+            store: LedgerStore::new(providers),
             serial: 0,
         }
     }
 
-    /// Everything that is skipped at the moment: what is marked, and what is used up by the provider's own count.
-    pub fn cooling(&self, now: Instant) -> impl Iterator<Item = Entry<'_>> {
-        let marked = self.lanes.marks();
-        let marked = marked.filter_map(move |(place, mark)| Some((place, mark.cooling(now)?)));
-        let models = self.lanes.models();
-        let unmarked = models.filter(move |(_, lane)| lane.marked(now).is_none());
-        let used_up = unmarked.filter_map(move |(place, lane)| Some((place, lane.used_up(now)?)));
-        marked.chain(used_up).map(|(place, cooling)| Entry {
-            provider: place.provider,
-            key: place.key,
-            model: place.model,
-            cooling,
-        })
+    /// The providers, keys and models that are skipped at `now`: marked, or used up by the provider's own count.
+    pub fn cooling(&self, now: Instant) -> impl Iterator<Item = CoolingEntry<'_>> {
+        let marked = self.store.marks();
+        let marked =
+            marked.filter_map(move |(coverage, mark)| Some((coverage, mark.cooling(now)?)));
+        let models = self.store.models();
+        let unmarked = models.filter(move |(_, record)| record.marked(now).is_none());
+        let used_up =
+            unmarked.filter_map(move |(coverage, record)| Some((coverage, record.used_up(now)?)));
+        marked
+            .chain(used_up)
+            .map(|(coverage, cooling)| CoolingEntry {
+                provider: coverage.provider,
+                key: coverage.key,
+                model: coverage.model,
+                cooling,
+            })
     }
 
-    /// What is left where providers tell.
-    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = Quota<'_>> {
-        let quotas = self.lanes.models().map(move |(place, lane)| Quota {
-            provider: place.provider,
-            key: place.key.unwrap_or_default(),
-            model: &lane.model,
-            requests: lane
-                .counts
-                .budget
-                .and_then(|budget| budget.left(lane.counts.calls, now)),
-            tokens: lane
-                .counts
-                .tokens
-                .and_then(|(left, until)| (until > now).then_some(left)),
-        });
+    /// The remaining requests and tokens, of the keys and models whose provider tells.
+    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = RemainingQuota<'_>> {
+        let quotas = self
+            .store
+            .models()
+            .map(move |(coverage, record)| RemainingQuota {
+                provider: coverage.provider,
+                key: coverage.key.unwrap_or_default(),
+                model: &record.model,
+                requests: record
+                    .limits
+                    .budget
+                    .and_then(|budget| budget.left(record.limits.calls, now)),
+                tokens: record
+                    .limits
+                    .tokens
+                    .and_then(|(left, until)| (until > now).then_some(left)),
+            });
         quotas.filter(|quota| quota.requests.is_some() || quota.tokens.is_some())
     }
 
-    /// Why the step would be skipped now, by the key that is soonest usable; `None` if one is usable.
+    /// The cooling of a step, by its key that is usable soonest; `None` if a key is usable now.
     pub fn cooling_of(&self, step: &Step, now: Instant) -> Option<Cooling> {
         let mut soonest: Option<Cooling> = None;
         for key in 0..key_count(&step.provider) {
-            let cooling = self.standing(Target::new(step, key), now)?;
+            let cooling = self.standing(KeyedModel::new(step, key), now)?;
             if soonest.is_none_or(|soonest| cooling.until < soonest.until) {
                 soonest = Some(cooling);
             }
@@ -111,42 +118,42 @@ impl Ledger {
         soonest
     }
 
-    /// Why the target is skipped; `None` if it is usable.
-    pub(super) fn standing(&self, target: Target<'_>, now: Instant) -> Option<Cooling> {
+    /// The cooling of a target; `None` if it is usable.
+    pub(super) fn standing(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
         let of_marks = self
-            .lanes
+            .store
             .marks_of(target)
             .filter_map(|mark| mark.cooling(now));
-        let model = self.lanes.model(target);
+        let model = self.store.model(target);
         let of_budget = model.and_then(|model| model.used_up(now));
         of_marks.chain(of_budget).reduce(Cooling::and)
     }
 
-    /// When the target was last called, as a number that only grows; zero for never.
-    pub(super) fn last_call(&self, target: Target<'_>) -> u64 {
-        self.lanes.model(target).map_or(0, |model| model.last_call)
+    /// The number of the target's last call, counted over all calls; zero for a target never called.
+    pub(super) fn last_call(&self, target: KeyedModel<'_>) -> u64 {
+        self.store.model(target).map_or(0, |model| model.last_call)
     }
 
-    /// A call begins. Where a cooldown has passed it is the probe, until it ends or `until`.
-    pub(super) fn begin(&mut self, target: Target<'_>, now: Instant, until: Instant) -> Ticket {
+    /// Begins a call. Where a cooldown has passed, the call is the probe, until it ends or `until`.
+    pub(super) fn begin(&mut self, target: KeyedModel<'_>, now: Instant, until: Instant) -> Ticket {
         self.serial += 1;
         let mut ticket = Ticket {
             id: self.serial,
             call: 0,
             started: now,
         };
-        let Some(slots) = self.lanes.slots(target) else {
+        let Some(records) = self.store.records(target) else {
             return ticket;
         };
-        let model = &mut *slots.model;
-        let counts = &mut model.counts;
-        counts.budget = counts
+        let model = &mut *records.model;
+        let limits = &mut model.limits;
+        limits.budget = limits
             .budget
-            .and_then(|budget| budget.renewed(counts.calls, now));
-        counts.calls += 1;
+            .and_then(|budget| budget.renewed(limits.calls, now));
+        limits.calls += 1;
         model.last_call = ticket.id;
-        ticket.call = counts.calls;
-        for slot in slots.marks() {
+        ticket.call = limits.calls;
+        for slot in records.marks() {
             slot.take_if(|mark| mark.is_forgotten(now));
             if let Some(mark) = slot {
                 mark.claim(ticket.id, until);
@@ -155,46 +162,46 @@ impl Ledger {
         ticket
     }
 
-    /// The call ended without telling anything.
-    pub(super) fn release(&mut self, target: Target<'_>, ticket: &Ticket) {
-        let Some(slots) = self.lanes.slots(target) else {
+    /// Ends a call that says nothing about the provider.
+    pub(super) fn release(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
+        let Some(records) = self.store.records(target) else {
             return;
         };
-        for mark in slots.marks().into_iter().flatten() {
+        for mark in records.marks().into_iter().flatten() {
             mark.release(ticket.id);
         }
     }
 
-    /// The call was answered: marks from before it began are refuted, younger ones stay.
+    /// Ends a call that was answered: marks from before it began are refuted, younger ones stay.
     pub(super) fn succeed(
         &mut self,
-        target: Target<'_>,
+        target: KeyedModel<'_>,
         ticket: &Ticket,
-        told: &Told,
+        seen: &RemainingLimits,
         now: Instant,
     ) {
         self.release(target, ticket);
-        if let Some(slots) = self.lanes.slots(target) {
-            for slot in slots.marks() {
+        if let Some(records) = self.store.records(target) {
+            for slot in records.marks() {
                 slot.take_if(|mark| mark.set_at <= ticket.started);
             }
         }
-        let Some(slots) = self.lanes.slots(target) else {
+        let Some(records) = self.store.records(target) else {
             return;
         };
-        let model = slots.model;
-        let counts = &mut model.counts;
-        counts.budget = Budget::after(counts.budget, told, ticket.call, now);
-        if let Some(left) = told.remaining_tokens {
-            counts.tokens = Some((left, now + told.tokens_reset_in.unwrap_or(LIFETIME)));
+        let model = records.model;
+        let limits = &mut model.limits;
+        limits.budget = Budget::after(limits.budget, seen, ticket.call, now);
+        if let Some(left) = seen.remaining_tokens {
+            limits.tokens = Some((left, now + seen.tokens_reset_in.unwrap_or(LIFETIME)));
         }
-        if let Some(span) = told.exhausted_for {
+        if let Some(span) = seen.exhausted_for {
             let nothing_left = || Mark::new(Class::RateLimited, 0, now);
             model.mark.get_or_insert_with(nothing_left).state(span, now);
         }
     }
 
-    /// The call failed.
+    /// Ends a call that failed, with the mark that its class asks for.
     pub(super) fn fail(
         &mut self,
         step: &Step,
@@ -203,24 +210,26 @@ impl Ledger {
         failure: &Failure,
         now: Instant,
     ) {
-        let target = Target::new(step, key);
+        let target = KeyedModel::new(step, key);
         self.release(target, ticket);
-        let Some(slots) = self.lanes.slots(target) else {
+        let Some(records) = self.store.records(target) else {
             return;
         };
         if failure.class.shows_life() {
-            slots.provider.take_if(|mark| mark.set_at <= ticket.started);
+            records
+                .provider
+                .take_if(|mark| mark.set_at <= ticket.started);
         }
         let Some(cooldown) = failure.class.cooldown() else {
             return;
         };
         let slot = match cooldown.scope {
-            Scope::Provider => slots.provider,
-            Scope::Key => slots.key,
-            Scope::KeyModel => {
+            MarkScope::Provider => records.provider,
+            MarkScope::Key => records.key,
+            MarkScope::KeyModel => {
                 // The count was wrong, or others use the key too.
-                slots.model.counts.budget = None;
-                &mut slots.model.mark
+                records.model.limits.budget = None;
+                &mut records.model.mark
             }
         };
         let new = Strike {
@@ -235,33 +244,33 @@ impl Ledger {
         strike(slot, &new);
     }
 
-    /// What is known to be left, of the keys and models of which anything was told.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (Place<'_>, Counts)> {
-        let told = self.lanes.models();
-        let told = told.map(|(place, lane)| (place, lane.counts));
-        told.filter(|(_, counts)| counts.budget.is_some() || counts.tokens.is_some())
+    /// The known limits, of the keys and models whose provider has told any.
+    pub(super) fn limits(&self) -> impl Iterator<Item = (Coverage<'_>, KnownLimits)> {
+        let models = self.store.models();
+        let known = models.map(|(coverage, record)| (coverage, record.limits));
+        known.filter(|(_, limits)| limits.budget.is_some() || limits.tokens.is_some())
     }
 
-    /// Takes over what is left from the ledger of another configuration.
-    pub(super) fn restore_counts(&mut self, place: Place<'_>, counts: Counts) {
-        if let (Some(key), Some(model)) = (place.key, place.model)
-            && let Some(slots) = self.lanes.slots(Target {
-                provider: place.provider,
+    /// Takes over known limits from the ledger of another configuration.
+    pub(super) fn restore_limits(&mut self, coverage: Coverage<'_>, limits: KnownLimits) {
+        if let (Some(key), Some(model)) = (coverage.key, coverage.model)
+            && let Some(records) = self.store.records(KeyedModel {
+                provider: coverage.provider,
                 key,
                 model,
             })
         {
-            slots.model.counts = counts;
+            records.model.limits = limits;
         }
     }
 
-    pub(super) fn marks(&self) -> impl Iterator<Item = (Place<'_>, &Mark)> {
-        self.lanes.marks()
+    pub(super) fn marks(&self) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {
+        self.store.marks()
     }
 
-    /// Puts a mark from before a restart in its place.
-    pub(super) fn restore(&mut self, place: Place<'_>, mark: Mark) {
-        if let Some(slot) = self.lanes.slot(place) {
+    /// Puts back a mark from before a restart.
+    pub(super) fn restore(&mut self, coverage: Coverage<'_>, mark: Mark) {
+        if let Some(slot) = self.store.slot(coverage) {
             *slot = Some(mark);
         }
     }

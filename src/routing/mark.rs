@@ -1,4 +1,4 @@
-//! One cooldown: until when something is skipped, why, and who may look whether it is over.
+//! A mark: one cooldown of the ledger, its deadline, its reason and its probe.
 
 use std::time::{Duration, Instant};
 
@@ -6,18 +6,18 @@ use super::outcome::Guess;
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
 
-/// Why something is skipped, and until when.
+/// The reason and the deadline of a skipped provider, key or model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cooling {
-    /// In the past while another request probes.
+    /// The deadline; in the past while another request probes.
     pub until: Instant,
-    /// The provider said so; otherwise it is a guess, and better than nothing to try anyway.
+    /// The deadline is the provider's word, not a guess; a step that cools on a guess is tried when there is no better.
     pub stated: bool,
     pub class: Class,
 }
 
 impl Cooling {
-    /// Both hold: usable when the later one ends, and a statement stays one.
+    /// Two cooldowns that both hold: the later deadline, and stated if either is.
     pub(super) fn and(self, other: Self) -> Self {
         let later = if other.until > self.until {
             other
@@ -37,7 +37,7 @@ const CEILING: Duration = Duration::from_secs(60);
 const PRIVATE_BASE: Duration = Duration::from_secs(2);
 const PRIVATE_CEILING: Duration = Duration::from_secs(5);
 
-/// A mark is kept this long after its deadline, so that the next failure goes on doubling and the next request probes.
+/// A mark stays this long after its deadline, so that the next failure goes on doubling and the next request probes.
 const LINGER: Duration = Duration::from_secs(10 * 60);
 
 /// A failure as the ledger writes it down.
@@ -53,7 +53,7 @@ pub(super) struct Strike {
     pub private: bool,
 }
 
-/// Who looks whether a cooldown is over, and when it must have returned at the latest.
+/// The one request that is let through to find out whether a cooldown is over, and its deadline.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     id: u64,
@@ -63,7 +63,7 @@ struct Probe {
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub class: Class,
-    /// Never moves backwards.
+    /// The deadline that the provider stated; it never moves backwards.
     pub stated_until: Option<Instant>,
     pub guessed_until: Option<Instant>,
     /// Failures in a row; zero when a success told that nothing is left, which needs no probe.
@@ -84,7 +84,7 @@ impl Mark {
         }
     }
 
-    /// Whether the mark keeps requests away: its deadline is not reached, or somebody is probing.
+    /// Whether the mark keeps requests away: its deadline is ahead, or a probe is out.
     pub fn cooling(&self, now: Instant) -> Option<Cooling> {
         let until = self.until();
         let probed = self.probe.is_some_and(|probe| probe.until > now) && !self.is_forgotten(now);
@@ -95,7 +95,7 @@ impl Mark {
         })
     }
 
-    /// Takes the place of the one request that finds out. A probe that is out of time has lost it.
+    /// Lets a request be the probe. A probe that is past its deadline has lost its turn.
     pub fn claim(&mut self, id: u64, until: Instant) {
         self.probe = Some(Probe { id, until });
     }
@@ -104,7 +104,7 @@ impl Mark {
         self.probe = self.probe.filter(|probe| probe.id != id);
     }
 
-    /// Whether nothing of the mark matters any more.
+    /// Whether the mark is past its linger time and may be dropped.
     pub fn is_forgotten(&self, now: Instant) -> bool {
         let linger = if self.strikes == 0 {
             Duration::ZERO

@@ -1,4 +1,4 @@
-//! Failover decisions: what a failure means, who is skipped and for how long, what comes next, how it ends.
+//! Failover decisions: outcome classes to moves and marks, the cooldown ledger, the walk over a route's steps.
 //!
 //! Everything here is pure: no I/O, no clock, no logging; time and randomness come in as arguments. A request's life:
 //!
@@ -9,29 +9,29 @@
 //!
 //! The commit point is in the types: `succeeded` consumes the walk, so no attempt can follow it.
 
-mod answered;
+mod answered_walk;
 mod attempt;
 mod budget;
 mod failure;
-mod lanes;
 mod ledger;
+mod ledger_store;
 mod mark;
 mod outcome;
-mod report;
-mod state;
+mod snapshot;
+mod step_report;
 mod verdict;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub use answered::Answered;
+pub use answered_walk::AnsweredWalk;
 pub use attempt::Attempt;
 pub use failure::Failure;
-pub use ledger::{Entry, Ledger, Quota};
+pub use ledger::{CoolingEntry, Ledger, RemainingQuota};
 pub use mark::Cooling;
-pub use outcome::{Cooldown, Guess, NextMove, Scope};
-pub use report::{StepReport, fallbacks};
-pub use state::{MAX_SNAPSHOT, Snapshot};
+pub use outcome::{Cooldown, Guess, MarkScope, NextMove};
+pub use snapshot::{MAX_SNAPSHOT, Snapshot};
+pub use step_report::{StepReport, fallbacks};
 pub use verdict::Verdict;
 pub use walk::{Move, Walk};

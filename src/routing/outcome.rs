@@ -1,46 +1,46 @@
-//! What follows from each outcome class: the walk's next move, and what the ledger skips.
+//! The consequences of each outcome class: the walk's next move, and the mark in the ledger.
 
 use std::time::Duration;
 
 use crate::dialect::class::Class;
 
-/// What the walk does after a failure.
+/// The walk's move after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextMove {
-    /// Nobody is waiting any more.
+    /// The client is gone.
     Stop,
     /// The next usable key of the same step, and the next step after the last key.
     NextKey,
     NextStep,
 }
 
-/// What a failure makes the ledger skip.
+/// The mark that a failure leaves in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cooldown {
-    pub scope: Scope,
-    /// For how long when the provider does not say.
+    pub scope: MarkScope,
+    /// The length when the provider states none.
     pub guess: Guess,
-    /// Whether the provider's own word about the time counts.
+    /// Whether the provider's own word about the length counts.
     pub heeds_stated: bool,
 }
 
-/// How much of a provider a cooldown covers.
+/// The part of a provider that a cooldown covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum MarkScope {
     Provider,
     Key,
     KeyModel,
 }
 
-/// A cooldown of which the provider did not tell the length.
+/// The length of a cooldown when the provider states none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guess {
-    /// From the step's base, doubling with every failure in a row.
+    /// The step's base, doubled with every failure in a row.
     Doubling,
     Fixed(Duration),
 }
 
-/// A bad key is tried again after this time: somebody may have paid a bill or fixed a permission.
+/// The cooldown of a refused key: by then a bill may be paid or a permission fixed.
 const UNAUTHORIZED: Duration = Duration::from_secs(5 * 60);
 
 /// Quotas come back by the day or by payment; an hour loses little of either.
@@ -63,14 +63,14 @@ impl Class {
         }
     }
 
-    /// What to skip after this failure; `None` when it says nothing about the next request.
+    /// The mark that this class leaves; `None` for a class that says nothing about the next request.
     pub fn cooldown(self) -> Option<Cooldown> {
         let (scope, guess, heeds_stated) = match self {
-            Self::Unreachable | Self::Timeout => (Scope::Provider, Guess::Doubling, false),
-            Self::ServerError => (Scope::Provider, Guess::Doubling, true),
-            Self::RateLimited => (Scope::KeyModel, Guess::Doubling, true),
-            Self::QuotaExhausted => (Scope::Key, Guess::Fixed(QUOTA), true),
-            Self::Unauthorized => (Scope::Key, Guess::Fixed(UNAUTHORIZED), false),
+            Self::Unreachable | Self::Timeout => (MarkScope::Provider, Guess::Doubling, false),
+            Self::ServerError => (MarkScope::Provider, Guess::Doubling, true),
+            Self::RateLimited => (MarkScope::KeyModel, Guess::Doubling, true),
+            Self::QuotaExhausted => (MarkScope::Key, Guess::Fixed(QUOTA), true),
+            Self::Unauthorized => (MarkScope::Key, Guess::Fixed(UNAUTHORIZED), false),
             Self::Cancelled
             | Self::ModelNotFound
             | Self::Rejected

@@ -1,4 +1,4 @@
-//! How a walk without an answer ends for the client: the status says whether to try again.
+//! The verdict of a walk without an answer: a status that tells the client whether to try again.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +6,22 @@ use crate::config::Route;
 use crate::dialect::error::Code;
 
 use super::ledger::Ledger;
-use super::report::StepReport;
+use super::step_report::StepReport;
 use crate::dialect::class::Class;
 
-/// What the client gets when no step answered.
+/// The answer to the client when no step gave one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// 499 when the client is gone and only the log will see it.
+    /// The HTTP status; 499, for the log only, when the client is gone.
     pub status: u16,
     pub code: Code,
-    /// With 429 only, and always then: until the soonest step is usable again. Never zero.
+    /// The wait until the soonest step is usable again, with 429 only and always then (never zero).
     pub retry_after: Option<Duration>,
-    /// May hold a provider's words; keys in them are not masked yet.
+    /// The message; a provider's words in it are not masked yet.
     pub message: String,
 }
 
-/// The wait to name when every step is limited and none told for how long.
+/// The wait to name when every step is limited and no provider stated one.
 const UNTOLD: Duration = Duration::from_secs(5);
 
 /// The shortest wait to name: `Retry-After` counts whole seconds.
@@ -29,7 +29,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The ways a route ends without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum RouteEnd {
     Cancelled,
     Limited,
     OutOfTime,
@@ -39,7 +39,7 @@ enum End {
     Broken,
 }
 
-impl End {
+impl RouteEnd {
     fn status(self) -> u16 {
         match self {
             Self::Cancelled => 499,
@@ -68,7 +68,7 @@ impl End {
 impl Verdict {
     pub(super) fn cancelled() -> Self {
         Self::of(
-            End::Cancelled,
+            RouteEnd::Cancelled,
             "the client closed the connection".to_owned(),
         )
     }
@@ -76,10 +76,10 @@ impl Verdict {
     pub(super) fn route_deadline(route: &str) -> Self {
         let message =
             format!("route {route} is out of time: no step answered within the route's timeout");
-        Self::of(End::OutOfTime, message)
+        Self::of(RouteEnd::OutOfTime, message)
     }
 
-    /// Every step failed or is cooling.
+    /// The verdict when every step failed or is cooling.
     pub(super) fn exhausted(
         route: &Route,
         reports: &[StepReport],
@@ -89,13 +89,17 @@ impl Verdict {
         let words = last_words_of_steps(reports);
         let end = end_of(&words);
         let count = words.len();
-        let retry_after = (end == End::Limited).then(|| soonest(route, &words, ledger, now));
+        let retry_after = (end == RouteEnd::Limited).then(|| soonest(route, &words, ledger, now));
         let route = &route.name;
         let message = match end {
-            End::Limited => format!("every step of route {route} is rate-limited or cooling down"),
-            End::OutOfTime => format!("no step of route {route} answered in time"),
-            End::TooLarge | End::Rejected | End::ModelNotFound => own_words(route, end, reports),
-            End::Broken | End::Cancelled => match last_attempt(reports) {
+            RouteEnd::Limited => {
+                format!("every step of route {route} is rate-limited or cooling down")
+            }
+            RouteEnd::OutOfTime => format!("no step of route {route} answered in time"),
+            RouteEnd::TooLarge | RouteEnd::Rejected | RouteEnd::ModelNotFound => {
+                own_words(route, end, reports)
+            }
+            RouteEnd::Broken | RouteEnd::Cancelled => match last_attempt(reports) {
                 Some(words) => {
                     format!("all {count} steps of route {route} failed; the last: {words}")
                 }
@@ -108,7 +112,7 @@ impl Verdict {
         }
     }
 
-    fn of(end: End, message: String) -> Self {
+    fn of(end: RouteEnd, message: String) -> Self {
         Self {
             status: end.status(),
             code: end.code(),
@@ -118,14 +122,14 @@ impl Verdict {
     }
 }
 
-/// What a step says about the request.
+/// A step's word about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
-    /// It answered, and this is the end if all that answered agree.
-    Answered(End),
+    /// The step answered, and this is the end if all that answered agree.
+    Answered(RouteEnd),
     Unreachable,
     OutOfTime,
-    /// Skipped, because of a limit or of something else.
+    /// The step was skipped, because of a limit or for another reason.
     Cooling {
         limited: bool,
     },
@@ -134,31 +138,32 @@ enum Word {
 fn word(report: &StepReport) -> Word {
     let end = match report.class {
         None | Some(Class::Unreachable) => None,
-        Some(Class::Timeout) => Some(End::OutOfTime),
-        Some(Class::Cancelled) => Some(End::Cancelled),
-        Some(Class::RateLimited | Class::QuotaExhausted) => Some(End::Limited),
-        Some(Class::TooLarge) => Some(End::TooLarge),
-        Some(Class::Rejected) => Some(End::Rejected),
-        Some(Class::ModelNotFound) => Some(End::ModelNotFound),
+        Some(Class::Timeout) => Some(RouteEnd::OutOfTime),
+        Some(Class::Cancelled) => Some(RouteEnd::Cancelled),
+        Some(Class::RateLimited | Class::QuotaExhausted) => Some(RouteEnd::Limited),
+        Some(Class::TooLarge) => Some(RouteEnd::TooLarge),
+        Some(Class::Rejected) => Some(RouteEnd::Rejected),
+        Some(Class::ModelNotFound) => Some(RouteEnd::ModelNotFound),
         Some(
             Class::ServerError
             | Class::Unauthorized
             | Class::Transient
             | Class::BadResponse
             | Class::EmptyAnswer,
-        ) => Some(End::Broken),
+        ) => Some(RouteEnd::Broken),
     };
     match end {
         _ if report.skipped => Word::Cooling {
-            limited: end == Some(End::Limited),
+            limited: end == Some(RouteEnd::Limited),
         },
         None => Word::Unreachable,
-        Some(End::OutOfTime) => Word::OutOfTime,
+        Some(RouteEnd::OutOfTime) => Word::OutOfTime,
         Some(end) => Word::Answered(end),
     }
 }
 
-/// The last word of each step, with the step's index. One limited key makes a step limited: it is worth coming back for.
+/// The last word of each step, with the step's index. One limited key makes a step limited: it is worth coming back
+/// for.
 fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
     let mut steps: Vec<(usize, Word)> = Vec::new();
     for report in reports {
@@ -167,7 +172,7 @@ fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
             .iter_mut()
             .find(|(index, _)| *index == report.step_index)
         {
-            Some((_, Word::Answered(End::Limited))) => {}
+            Some((_, Word::Answered(RouteEnd::Limited))) => {}
             Some((_, old)) => *old = new,
             None => steps.push((report.step_index, new)),
         }
@@ -176,7 +181,7 @@ fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
 }
 
 /// Steps that did not answer are not asked, unless there are no others: a dead one does not mask a 400 or a 429.
-fn end_of(words: &[(usize, Word)]) -> End {
+fn end_of(words: &[(usize, Word)]) -> RouteEnd {
     let mut answered = words.iter().filter_map(|(_, word)| match word {
         Word::Answered(end) => Some(*end),
         Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => None,
@@ -185,31 +190,31 @@ fn end_of(words: &[(usize, Word)]) -> End {
         return if answered.all(|end| end == first) {
             first
         } else {
-            End::Broken
+            RouteEnd::Broken
         };
     }
     // A step that cools because of a limit has answered, to an earlier request: dead + 429 stays 429 the next time.
     let mut spoken = words.iter().map(|(_, word)| word);
     if spoken.any(|word| *word == Word::Cooling { limited: true }) {
-        return End::Limited;
+        return RouteEnd::Limited;
     }
     let all =
         |kind: fn(&Word) -> bool| !words.is_empty() && words.iter().all(|(_, word)| kind(word));
     if all(|word| matches!(word, Word::Cooling { .. })) {
-        End::Limited
+        RouteEnd::Limited
     } else if all(|word| *word == Word::OutOfTime) {
-        End::OutOfTime
+        RouteEnd::OutOfTime
     } else {
-        End::Broken
+        RouteEnd::Broken
     }
 }
 
-fn own_words(route: &str, end: End, reports: &[StepReport]) -> String {
+fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
 }
 
-/// What was tried tells more than what was skipped.
+/// The words of the last attempt; an attempt tells more than a skipped step.
 fn last_attempt(reports: &[StepReport]) -> Option<String> {
     last_words(reports, |report| !report.skipped).or_else(|| last_words(reports, |_| true))
 }
@@ -230,11 +235,14 @@ fn last_words(reports: &[StepReport], qualifies: impl Fn(&StepReport) -> bool) -
     ))
 }
 
-/// Until the ledger lets a request through to the soonest of the limited steps.
+/// The wait until the ledger lets a request through to the soonest of the limited steps.
 fn soonest(route: &Route, words: &[(usize, Word)], ledger: &Ledger, now: Instant) -> Duration {
-    let limited = words
-        .iter()
-        .filter(|(_, word)| matches!(word, Word::Cooling { .. } | Word::Answered(End::Limited)));
+    let limited = words.iter().filter(|(_, word)| {
+        matches!(
+            word,
+            Word::Cooling { .. } | Word::Answered(RouteEnd::Limited)
+        )
+    });
     let waits = limited.filter_map(|(index, _)| {
         let cooling = ledger.cooling_of(route.steps.get(*index)?, now)?;
         Some(cooling.until.saturating_duration_since(now))

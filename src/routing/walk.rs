@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Route, Step};
 
-use super::answered::Answered;
+use super::answered_walk::AnsweredWalk;
 use super::attempt::{Attempt, Unsettled};
 use super::failure::Failure;
-use super::lanes::{Target, key_count};
 use super::ledger::Ledger;
+use super::ledger_store::{KeyedModel, key_count};
 use super::mark::Cooling;
 use super::outcome::NextMove;
-use super::report::StepReport;
+use super::step_report::StepReport;
 use super::verdict::Verdict;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 use crate::dialect::waits::LONGEST;
 
-/// One request's way over its route. First every step that is not cooling, in order, each with its usable keys in
+/// A request's way over its route. First every step that is not cooling, in order, each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
 /// told when to come back is never called before.
 ///
@@ -29,25 +29,26 @@ pub struct Walk {
     deadline: Option<Instant>,
     /// The step whose turn it is in the first pass.
     cursor: usize,
-    progress: Vec<Progress>,
+    progress: Vec<StepProgress>,
     retry: Option<Retry>,
     reports: Vec<StepReport>,
     verdict: Option<Verdict>,
 }
 
-/// What to do next.
+/// The next move of a walk.
 #[derive(Debug)]
 pub enum Move {
-    /// Call the step's provider, then tell how it went: [`Walk::succeeded`], [`Walk::failed`] or [`Walk::cancelled`].
+    /// A call to the step's provider, whose outcome is to be told: [`Walk::succeeded`], [`Walk::failed`] or
+    /// [`Walk::cancelled`].
     Try(Attempt),
-    /// Wait before a retry, then ask again.
+    /// A pause before a retry; [`Walk::next`] is to be called again after it.
     Pause { until: Instant },
-    /// No step is left. Asking again gives the same.
+    /// The end: no step is left. Another call gives the same.
     Finished(Verdict),
 }
 
 #[derive(Debug)]
-struct Progress {
+struct StepProgress {
     /// The step has failed in a way that another key will not change.
     closed: bool,
     tried: Vec<bool>,
@@ -66,7 +67,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 impl Walk {
     pub fn new(route: Arc<Route>, now: Instant) -> Self {
-        let progress = |step: &Step| Progress {
+        let progress = |step: &Step| StepProgress {
             closed: false,
             tried: vec![false; key_count(&step.provider)],
             retries: 0,
@@ -82,7 +83,7 @@ impl Walk {
         }
     }
 
-    /// The step that a request would try first now; `None`: for each there is a provider's word about when to come back.
+    /// The step that a request would try first now; `None` where every step has a stated deadline.
     pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
         let mut walk = Self::new(Arc::clone(route), now);
         let found = walk.preferred(ledger, now);
@@ -94,17 +95,17 @@ impl Walk {
         &self.route
     }
 
-    /// Attempts and skipped steps so far.
+    /// The attempts and skipped steps so far.
     pub fn reports(&self) -> &[StepReport] {
         &self.reports
     }
 
-    /// The same, when the walk is over.
+    /// The attempts and skipped steps of a walk that is over.
     pub fn into_reports(self) -> Vec<StepReport> {
         self.reports
     }
 
-    /// The next move. Not to be asked while an attempt is out.
+    /// The next move; not to be called while an attempt is out.
     pub fn next(&mut self, ledger: &mut Ledger, now: Instant) -> Move {
         if let Some(verdict) = &self.verdict {
             return Move::Finished(verdict.clone());
@@ -125,7 +126,7 @@ impl Walk {
         }
     }
 
-    /// The attempt failed. `random` is any number; it spreads retries.
+    /// Takes in an attempt's failure. `random` is any number; it spreads retries.
     pub fn failed(
         &mut self,
         ledger: &mut Ledger,
@@ -151,7 +152,7 @@ impl Walk {
             None => attempt.conclude(ledger, step, &failure, now),
         }
         let cooling = match class.cooldown() {
-            Some(_) => ledger.standing(Target::new(step, attempt.key), now),
+            Some(_) => ledger.standing(KeyedModel::new(step, attempt.key), now),
             None => None,
         };
         let duration = now.saturating_duration_since(attempt.started);
@@ -174,7 +175,7 @@ impl Walk {
         }
     }
 
-    /// The client is gone: during an attempt, or during a pause.
+    /// Ends the walk of a client that is gone, during an attempt or during a pause.
     pub fn cancelled(&mut self, ledger: &mut Ledger, attempt: Option<Attempt>, now: Instant) {
         self.drop_retry(ledger);
         if let Some(attempt) = attempt {
@@ -184,23 +185,28 @@ impl Walk {
         self.verdict.get_or_insert_with(Verdict::cancelled);
     }
 
-    /// The attempt was answered: a whole answer, or the first content of a stream, which is the commit point. The walk
+    /// Ends the walk with an answer: a whole one, or the first content of a stream, which is the commit point. The walk
     /// is over; nothing can follow.
     pub fn succeeded(
         mut self,
         ledger: &mut Ledger,
         attempt: Attempt,
-        told: &Told,
+        seen: &RemainingLimits,
         now: Instant,
-    ) -> Answered {
+    ) -> AnsweredWalk {
         if let Some(step) = self.route.steps.get(attempt.step_index) {
-            ledger.succeed(Target::new(step, attempt.key), &attempt.ticket, told, now);
+            ledger.succeed(
+                KeyedModel::new(step, attempt.key),
+                &attempt.ticket,
+                seen,
+                now,
+            );
             let duration = now.saturating_duration_since(attempt.started);
             let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
             self.reports.reserve_exact(1);
             self.reports.push(report);
         }
-        Answered::new(self.route, self.reports, attempt)
+        AnsweredWalk::new(self.route, self.reports, attempt)
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
@@ -208,9 +214,9 @@ impl Walk {
         while let Some((step, progress)) = self.at(self.cursor) {
             let untried = progress.untried_keys();
             let usable =
-                untried.filter(|key| ledger.standing(Target::new(step, *key), now).is_none());
+                untried.filter(|key| ledger.standing(KeyedModel::new(step, *key), now).is_none());
             // The key that rested longest: in turn, so that quotas drain evenly.
-            let key = usable.min_by_key(|key| ledger.last_call(Target::new(step, *key)));
+            let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
             if let Some(key) = key {
                 return Some((self.cursor, key));
             }
@@ -224,12 +230,12 @@ impl Walk {
         None
     }
 
-    /// Of everything left, what is usable by now or cooling on a guess; the soonest first.
+    /// The untried step and key that is usable by now or cooling on a guess, the soonest first.
     fn leftover(&self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
         let mut best: Option<(Instant, usize, usize)> = None;
         for (index, (step, progress)) in self.route.steps.iter().zip(&self.progress).enumerate() {
             for key in progress.untried_keys() {
-                let until = match ledger.standing(Target::new(step, key), now) {
+                let until = match ledger.standing(KeyedModel::new(step, key), now) {
                     None => now,
                     Some(Cooling {
                         stated: false,
@@ -267,14 +273,14 @@ impl Walk {
             started: now,
             deadline,
             key,
-            ticket: ledger.begin(Target::new(step, key), now, deadline),
+            ticket: ledger.begin(KeyedModel::new(step, key), now, deadline),
             cut_short: deadline < of_step,
             repeats: None,
         })
     }
 
-    /// When to repeat the step: if the failure may pass and the step has retries and time left. A provider that asks
-    /// for a longer rest than a backoff is left alone, since the next step answers sooner.
+    /// The end of the pause before a retry; `None` unless the failure may pass and the step has retries and time left.
+    /// A provider that asks for a longer rest than a backoff is left alone, since the next step answers sooner.
     fn pause_before_retry(
         &self,
         step: &Step,
@@ -292,7 +298,7 @@ impl Walk {
         (stated <= LONGEST_BACKOFF && until < attempt.deadline).then_some(until)
     }
 
-    /// Repeats an attempt within what is left of its time.
+    /// Retries an attempt within the rest of its time.
     fn resume(&mut self, ledger: &mut Ledger, retry: Retry, now: Instant) -> Move {
         if now < retry.pause_until {
             let until = retry.pause_until;
@@ -304,7 +310,7 @@ impl Walk {
         let Some(step) = route.steps.get(last.step_index) else {
             return self.exhausted(ledger, now);
         };
-        let target = Target::new(step, last.key);
+        let target = KeyedModel::new(step, last.key);
         // In the meantime another request may have been told to stay away.
         if ledger
             .standing(target, now)
@@ -354,12 +360,12 @@ impl Walk {
         Move::Finished(self.verdict.insert(verdict).clone())
     }
 
-    fn at(&self, index: usize) -> Option<(&Step, &Progress)> {
+    fn at(&self, index: usize) -> Option<(&Step, &StepProgress)> {
         self.route.steps.get(index).zip(self.progress.get(index))
     }
 }
 
-impl Progress {
+impl StepProgress {
     fn untried_keys(&self) -> impl Iterator<Item = usize> {
         let keys = self.tried.iter().enumerate();
         keys.filter(|(_, tried)| !self.closed && !**tried)
@@ -367,7 +373,7 @@ impl Progress {
     }
 }
 
-/// 250 ms, doubling to 2 s, and of that a random part between a half and the whole.
+/// The pause before a retry: 250 ms, doubling to 2 s, and of that a random part between a half and the whole.
 fn backoff(done: u32, random: u64) -> Duration {
     let factor = 1_u32.checked_shl(done).unwrap_or(u32::MAX);
     let half = FIRST_BACKOFF.saturating_mul(factor).min(LONGEST_BACKOFF) / 2;

@@ -1,5 +1,5 @@
-//! What the process and its service manager say to each other: systemd's protocols, in plain `std`, and nothing at all
-//! where no service manager asks for it.
+//! The protocols of systemd: readiness and watchdog, inherited sockets, the pid file for reloads. Nothing happens where
+//! no service manager asks for it.
 
 mod notify;
 mod run_file;

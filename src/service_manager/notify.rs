@@ -1,7 +1,7 @@
 //! Messages to the service manager (sd_notify(3)).
 //!
-//! The crate sd-notify 0.5 was looked at: it opens a socket for each message, knows no abstract ones, and waits where the
-//! manager does not read.
+//! The crate sd-notify 0.5 was looked at: it opens a socket for each message, knows no abstract ones, and waits where
+//! the manager does not read.
 
 use std::env::{self, VarError};
 use std::os::linux::net::SocketAddrExt;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The way to the service manager.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub struct Notifier {
     socket: UnixDatagram,
@@ -20,7 +20,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// As `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` say; `None` where nobody listens.
+    /// The notifier that `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` ask for; `None` without a service manager.
     ///
     /// # Errors
     /// `NOTIFY_SOCKET` is no address of a kind that is known, or no socket can be had.
@@ -42,17 +42,17 @@ impl Notifier {
         }))
     }
 
-    /// How often the manager wants to hear of us at least.
+    /// The longest time between two messages that the manager allows; `None` without a watchdog.
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
 
-    /// The service is up, or back from a reload.
+    /// Tells that the service is up, or back from a reload.
     pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={}", line(status)));
     }
 
-    /// The configuration is being read again; [`Self::ready`] ends it.
+    /// Tells that the configuration is being read again; [`Self::ready`] ends it.
     pub fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
@@ -63,12 +63,12 @@ impl Notifier {
         self.send(&format!("STOPPING=1\nSTATUS={}", line(status)));
     }
 
-    /// All is well.
+    /// Tells the watchdog that the service is alive.
     pub fn alive(&self, status: &str) {
         self.send(&format!("WATCHDOG=1\nSTATUS={}", line(status)));
     }
 
-    /// For people who ask for the service's status.
+    /// Tells the status that `systemctl status` shows.
     pub fn status(&self, status: &str) {
         self.send(&format!("STATUS={}", line(status)));
     }
@@ -79,7 +79,7 @@ impl Notifier {
     }
 }
 
-/// A message is made of lines; a status is one of them.
+/// A status as one line of a message (at most 300 characters).
 fn line(status: &str) -> String {
     status
         .chars()

@@ -1,5 +1,5 @@
-//! How `ai-gateway reload` finds the process that serves, and learns what came of it: a file whose first line is the
-//! number of the process, the second that of its reloads, and the rest what was wrong with the last one.
+//! The pid file, by which `ai-gateway reload` finds the process that serves and learns the outcome: its first line is
+//! the number of the process, the second that of its reloads, and the rest what was wrong with the last one.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -15,13 +15,13 @@ use crate::sync::lock;
 
 const NAME: &str = "ai-gateway.pid";
 
-/// Where the file is when nobody says: the unit has `RuntimeDirectory=ai-gateway`.
+/// The directory without `$RUNTIME_DIRECTORY`: the unit has `RuntimeDirectory=ai-gateway`.
 const USUAL_DIRECTORY: &str = "/run/ai-gateway";
 
-/// Bytes of the file; what was wrong is cut to fit.
+/// The longest file (bytes); the problem in it is cut to fit.
 const LONGEST: u64 = 64 * 1024;
 
-/// The file of this process. It goes with it.
+/// The pid file of this process, removed at its end.
 #[derive(Debug)]
 pub struct RunFile {
     path: PathBuf,
@@ -29,7 +29,7 @@ pub struct RunFile {
 }
 
 impl RunFile {
-    /// In `$RUNTIME_DIRECTORY`, which systemd makes for the service; `None` without one.
+    /// The file in `$RUNTIME_DIRECTORY`, which systemd makes for the service; `None` without one.
     ///
     /// # Errors
     /// It cannot be written.
@@ -45,7 +45,7 @@ impl RunFile {
         Ok(Some(file))
     }
 
-    /// The configuration was read again; `problem` says why it was not taken over.
+    /// Writes down a reload; `problem` is the reason why it was refused.
     ///
     /// # Errors
     /// It cannot be written.
@@ -70,7 +70,7 @@ impl Drop for RunFile {
     }
 }
 
-/// The gateway that runs, seen from another process.
+/// The process of the gateway that runs, seen from another one.
 #[derive(Debug)]
 pub struct Running {
     pub pid: Pid,
@@ -78,8 +78,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// `$MAINPID`, which systemd sets for `ExecReload=`; else the process of the file; else process 1, which is the
-    /// gateway in its own container.
+    /// The process in `$MAINPID`, which systemd sets for `ExecReload=`; else that of the file; else process 1, which is
+    /// the gateway in its own container.
     ///
     /// # Errors
     /// Where it was looked for.
@@ -105,8 +105,7 @@ impl Running {
         }
     }
 
-    /// How often it has read its configuration again, and what was wrong with it the last time, if anything was.
-    /// `None` when it does not tell.
+    /// The number of reloads, and the problem of the last one, if it had any; `None` without a file of this process.
     pub fn reloads(&self) -> Option<(u64, Option<String>)> {
         let content = content(&self.file).filter(|content| content.pid == self.pid)?;
         let problem = content.problem;

@@ -1,5 +1,5 @@
-//! Sockets that the service manager has opened for us (socket activation, sd_listen_fds(3)). They outlive the process,
-//! so that connections made during a restart wait instead of being refused.
+//! Sockets that the service manager has opened for the gateway (socket activation, sd_listen_fds(3)). They outlive the
+//! process, so that connections made during a restart wait instead of being refused.
 
 use std::env;
 use std::net::TcpListener;
@@ -8,10 +8,10 @@ use std::os::fd::OwnedFd;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-/// More than any unit has; what is beyond is a mistake.
+/// The most sockets; more than any unit has are a mistake.
 const MOST: usize = 64;
 
-/// How many descriptors from [`super::FIRST_INHERITED`] on are meant for this process, which is zero unless a service
+/// The number of descriptors from [`super::FIRST_INHERITED`] on that are meant for this process; zero unless a service
 /// manager has started it with sockets.
 pub fn inherited_count() -> usize {
     let variable = |name| env::var(name).ok();
@@ -22,14 +22,14 @@ pub fn inherited_count() -> usize {
     )
 }
 
-/// A child of the process that was meant inherits the variables too: hence `LISTEN_PID`.
+/// The number in `LISTEN_FDS`, if `LISTEN_PID` is this process: a child of the one that was meant inherits both.
 fn count(pid: Option<String>, descriptors: Option<String>, us: u32) -> usize {
     let for_us = pid.and_then(|pid| pid.parse().ok()) == Some(us);
     let count = descriptors.and_then(|count| count.parse().ok());
     count.filter(|count| for_us && *count <= MOST).unwrap_or(0)
 }
 
-/// The inherited descriptors as what the edge can use.
+/// The inherited descriptors as listeners for the edge.
 ///
 /// # Errors
 /// One of them is no listening TCP socket.

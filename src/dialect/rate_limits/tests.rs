@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Told, rate_limit_end, retry_after, told};
+use super::{RemainingLimits, rate_limit_end, remaining_limits, retry_after};
 
 /// Looks a header up in a list.
 fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
@@ -160,15 +160,18 @@ fn answers_tell_their_tightest_window_of_requests() {
         ("x-ratelimit-reset-requests-minute", "17.5"),
         ("x-ratelimit-remaining-tokens", "1"),
     ];
-    let expected = Told {
+    let expected = RemainingLimits {
         remaining: Some(4),
         limit: Some(30),
         resets_in: Some(Duration::from_millis(17_500)),
         remaining_tokens: Some(1),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
-    assert_eq!(told(&lookup(&fields), now()), expected);
-    assert_eq!(told(&lookup(&[]), now()), Told::default());
+    assert_eq!(remaining_limits(&lookup(&fields), now()), expected);
+    assert_eq!(
+        remaining_limits(&lookup(&[]), now()),
+        RemainingLimits::default()
+    );
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn nothing_left_of_requests_or_tokens_is_told() {
             None,
         ),
     ] {
-        let exhausted = told(&lookup(&fields), now()).exhausted_for;
+        let exhausted = remaining_limits(&lookup(&fields), now()).exhausted_for;
         assert_eq!(exhausted, expected.map(Duration::from_secs), "{fields:?}");
     }
 }

@@ -19,7 +19,7 @@ use crate::dialect::answer::{Usage, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::request::Request;
 use crate::http::Exchange;
-use crate::routing::{Answered, Attempt, StepReport, Verdict, fallbacks};
+use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{
     self, Asked, AttemptSpan, Attribute, RequestSpan, Tried, current, names,
@@ -244,7 +244,7 @@ impl<'g> Journal<'g> {
     }
 
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
-    pub fn walk_answered(&mut self, answered: &Answered, step: &Step) {
+    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
         let reports = answered.reports();
         self.steps = tried(reports);
         self.fallbacks = answered.fallbacks();
@@ -274,7 +274,7 @@ impl<'g> Journal<'g> {
     }
 
     /// A whole answer is about to be sent.
-    pub fn answered_whole(&mut self, answered: &Answered, answer: &WholeAnswer) {
+    pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
         self.use_tokens(step_index, answer.usage);
         self.counted
@@ -288,7 +288,7 @@ impl<'g> Journal<'g> {
     }
 
     /// An answer without frames is about to be sent.
-    pub fn answered_opaque(&mut self, answered: &Answered) {
+    pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
         self.counted
             .attempt(answered.step_index(), None, answered.started().elapsed());
         current::event("commit", Vec::new);
@@ -296,7 +296,7 @@ impl<'g> Journal<'g> {
     }
 
     /// A stream is committed: its first content is about to be sent, behind `held` events without content.
-    pub fn committed(&mut self, dialect: &dyn Dialect, answered: &Answered, held: usize) {
+    pub fn committed(&mut self, dialect: &dyn Dialect, answered: &AnsweredWalk, held: usize) {
         current::event("commit", || {
             vec![Attribute::new(names::HELD_EVENTS, number(held))]
         });
@@ -318,7 +318,7 @@ impl<'g> Journal<'g> {
     }
 
     /// A committed stream ended whole, or broke later on.
-    pub fn stream_ended(&mut self, answered: &Answered, usage: Option<Usage>) {
+    pub fn stream_ended(&mut self, answered: &AnsweredWalk, usage: Option<Usage>) {
         self.use_tokens(answered.step_index(), usage);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
             self.capture(&answer);
@@ -326,7 +326,7 @@ impl<'g> Journal<'g> {
     }
 
     /// The stream that ended is whole.
-    pub fn stream_whole(&mut self, answered: &Answered) {
+    pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
         self.counted
             .attempt(answered.step_index(), None, answered.started().elapsed());
         self.end_attempt();

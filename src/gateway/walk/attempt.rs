@@ -8,7 +8,7 @@ use crate::config::Provider;
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{Told, told};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
 use crate::dialect::{FrameKind, Framing};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
@@ -47,7 +47,7 @@ impl Errand<'_> {
         &self,
         attempt: &Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, Told), Failure> {
+    ) -> Result<(Reply, RemainingLimits), Failure> {
         let answer = self.send(attempt, journal)?;
         let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
         journal.status_seen(head.status);
@@ -278,12 +278,12 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 }
 
 /// Most providers say nothing of their limits: then none of the many names is looked up.
-fn limits_of(head: &Head) -> Told {
+fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
     if names.any(|name| name.starts_with("x-ratelimit-")) {
-        told(&|name| head.header(name), SystemTime::now())
+        remaining_limits(&|name| head.header(name), SystemTime::now())
     } else {
-        Told::default()
+        RemainingLimits::default()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::dialect::class::Class;
-use crate::routing::{Answered, Attempt, Failure, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
@@ -24,7 +24,7 @@ pub use relay::{Annotations, Ending, STOPPING, relay};
 pub enum Ended {
     Answered {
         reply: Reply,
-        answered: Box<Answered>,
+        answered: Box<AnsweredWalk>,
     },
     Exhausted {
         verdict: Verdict,

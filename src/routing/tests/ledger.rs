@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
-use crate::routing::Entry;
+use crate::dialect::rate_limits::RemainingLimits;
+use crate::routing::CoolingEntry;
 
 /// Seconds that step 0 stays skipped after this, to a tenth.
 fn skipped_for(world: &mut World, route: &std::sync::Arc<crate::config::Route>) -> f64 {
@@ -160,7 +160,7 @@ fn one_request_probes_and_the_others_keep_skipping_until_it_returns() {
     for _ in 0..3 {
         assert_eq!(world.served_by(&route), Some(1), "while the probe is out");
     }
-    world.succeed(prober, probe, &Told::default());
+    world.succeed(prober, probe, &RemainingLimits::default());
     assert_eq!(world.served_by(&route), Some(0), "after it");
 }
 
@@ -202,7 +202,7 @@ fn an_old_success_does_not_clear_a_younger_mark() {
         stated(Class::RateLimited, 60),
     );
     world.pass(5);
-    world.succeed(slow, slow_attempt, &Told::default());
+    world.succeed(slow, slow_attempt, &RemainingLimits::default());
     assert_eq!(world.served_by(&route), Some(1));
 }
 
@@ -227,12 +227,12 @@ fn an_answer_that_says_nothing_is_left_spares_the_next_call() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = Told {
+    let told = RemainingLimits {
         remaining: Some(0),
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
         exhausted_for: Some(Duration::from_secs(20)),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(walk, attempt, &told);
     let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
@@ -253,12 +253,12 @@ fn what_is_left_is_known_while_it_is_true() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = Told {
+    let told = RemainingLimits {
         remaining: Some(9),
         resets_in: Some(Duration::from_secs(20)),
         remaining_tokens: Some(700),
         tokens_reset_in: Some(Duration::from_secs(40)),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(walk, attempt, &told);
     let left = |world: &World| {
@@ -271,7 +271,7 @@ fn what_is_left_is_known_while_it_is_true() {
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
     assert_eq!(left(&world), [(0, Some(8), Some(700))]);
-    world.succeed(walk, attempt, &Told::default());
+    world.succeed(walk, attempt, &RemainingLimits::default());
     world.pass(20_000);
     assert_eq!(left(&world), [(0, None, Some(700))]);
     world.pass(20_000);
@@ -283,11 +283,11 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = Told {
+    let told = RemainingLimits {
         remaining: Some(2),
         limit: Some(3),
         resets_in: Some(Duration::from_secs(20)),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(walk, attempt, &told);
     let mut walks: Vec<_> = (0..4).map(|_| world.walk(&route)).collect();
@@ -307,10 +307,10 @@ fn answers_that_overtake_each_other_do_not_restore_a_budget() {
     let (route, mut world) = chain(2);
     let (mut first, mut second) = (world.walk(&route), world.walk(&route));
     let (early, late) = (world.attempt(&mut first), world.attempt(&mut second));
-    let told = |remaining| Told {
+    let told = |remaining| RemainingLimits {
         remaining: Some(remaining),
         resets_in: Some(Duration::from_secs(20)),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(second, late, &told(1));
     world.succeed(first, early, &told(5));
@@ -324,10 +324,10 @@ fn a_refusal_overrules_what_was_told_to_be_left() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = Told {
+    let told = RemainingLimits {
         remaining: Some(1),
         resets_in: Some(Duration::from_secs(60)),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(walk, attempt, &told);
     world
@@ -357,7 +357,7 @@ fn diagnostics_see_what_cools_and_nothing_else() {
         .request(&route, &[(0, stated(Class::RateLimited, 30))])
         .unwrap();
     let now = world.now;
-    let seen: Vec<Entry<'_>> = world.ledger.cooling(now).collect();
+    let seen: Vec<CoolingEntry<'_>> = world.ledger.cooling(now).collect();
     assert_eq!(seen.len(), 2, "one for each key");
     assert_eq!(
         (seen[0].provider, seen[0].key, seen[0].model),

@@ -7,6 +7,6 @@ mod quota;
 mod retries;
 mod setup;
 mod simulation;
-mod state;
+mod snapshot;
 mod verdict;
 mod walk;

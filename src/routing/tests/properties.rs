@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::setup::{chain_of, failure};
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{Failure, Move};
 
 fn any_failure() -> impl Strategy<Value = Failure> {
@@ -98,7 +98,7 @@ proptest! {
                             }
                             // The commit point takes the walk away: no attempt after it can be written down.
                             None => {
-                                world.succeed(walk, attempt, &Told::default());
+                                world.succeed(walk, attempt, &RemainingLimits::default());
                                 committed = true;
                                 break;
                             }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, Provider, ResponseModel, Route, Server, Step};
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
-use crate::routing::{Answered, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
+use crate::dialect::rate_limits::RemainingLimits;
+use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
 use crate::secret::Secret;
 
 pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
@@ -127,7 +127,12 @@ impl World {
         walk.failed(&mut self.ledger, attempt, failure, self.now, 0);
     }
 
-    pub fn succeed(&mut self, walk: Walk, attempt: Attempt, told: &Told) -> Answered {
+    pub fn succeed(
+        &mut self,
+        walk: Walk,
+        attempt: Attempt,
+        told: &RemainingLimits,
+    ) -> AnsweredWalk {
         walk.succeeded(&mut self.ledger, attempt, told, self.now)
     }
 
@@ -153,7 +158,7 @@ impl World {
             {
                 Some((_, failure)) => self.fail(&mut walk, attempt, failure.clone()),
                 None => {
-                    let answered = self.succeed(walk, attempt, &Told::default());
+                    let answered = self.succeed(walk, attempt, &RemainingLimits::default());
                     return Ok(answered.reports().to_vec());
                 }
             }

@@ -11,14 +11,14 @@ use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
 use crate::dialect::classify::ProviderRefusal;
-use crate::dialect::rate_limits::{Headers, told};
+use crate::dialect::rate_limits::{Headers, remaining_limits};
 use crate::routing::{Attempt, Failure, Ledger, Move, Verdict, Walk};
 
 const ANSWER_TAKES: Ms = 900;
 const REFUSAL_TAKES: Ms = 10;
 
 enum End {
-    Answered { request: usize, step: usize },
+    AnsweredWalk { request: usize, step: usize },
     Refused { request: usize, verdict: Verdict },
 }
 
@@ -134,8 +134,13 @@ impl Simulation {
         let headers: &Headers<'_> = &field;
         if taken {
             let step = attempt.step_index;
-            walk.succeeded(&mut self.ledger, attempt, &told(headers, wall), now);
-            self.ends.push((at, End::Answered { request, step }));
+            walk.succeeded(
+                &mut self.ledger,
+                attempt,
+                &remaining_limits(headers, wall),
+                now,
+            );
+            self.ends.push((at, End::AnsweredWalk { request, step }));
             return None;
         }
         self.wasted += 1;
@@ -163,7 +168,7 @@ impl Simulation {
     fn answered(&self) -> usize {
         self.ends
             .iter()
-            .filter(|(_, end)| matches!(end, End::Answered { .. }))
+            .filter(|(_, end)| matches!(end, End::AnsweredWalk { .. }))
             .count()
     }
 
@@ -270,7 +275,7 @@ fn the_preferred_step_serves_again_within_a_second_of_its_deadline() {
     hour.run(&arrivals);
     let windows: Vec<Ms> = (1..60).map(|minute| minute * MINUTE - 7_000).collect();
     for opened in windows {
-        // Retry-After counts whole seconds, so the deadline is up to one later than the window.
+        // Retry-After limits whole seconds, so the deadline is up to one later than the window.
         let deadline = opened + 1_000;
         let after = |at: Ms| {
             arrivals
@@ -280,7 +285,7 @@ fn the_preferred_step_serves_again_within_a_second_of_its_deadline() {
                 .unwrap()
         };
         let first = hour.ends.iter().find_map(|(at, end)| match end {
-            End::Answered { request, step: 0 } if arrivals[*request] >= opened => {
+            End::AnsweredWalk { request, step: 0 } if arrivals[*request] >= opened => {
                 Some(at - ANSWER_TAKES)
             }
             _ => None,
@@ -309,7 +314,7 @@ fn beyond_capacity_all_of_it_is_used_and_the_rest_gets_an_honest_429_at_once() {
         let mut last_refusal: Option<Ms> = None;
         for (at, end) in &rush.ends {
             match end {
-                End::Answered { .. } => last_refusal = None,
+                End::AnsweredWalk { .. } => last_refusal = None,
                 End::Refused { request, verdict } => {
                     assert!(
                         at - arrivals[*request] <= 50,
@@ -319,7 +324,7 @@ fn beyond_capacity_all_of_it_is_used_and_the_rest_gets_an_honest_429_at_once() {
                     assert_eq!(verdict.status, 429);
                     let back = at + verdict.retry_after.unwrap().as_millis() as Ms;
                     assert!(back <= at + MINUTE + 1_000);
-                    // Nothing was answered in between, so the named point in time stays: the wait counts down. Waits
+                    // Nothing was answered in between, so the named point in time stays: the wait limits down. Waits
                     // below a second are rounded up to one.
                     let named = last_refusal.unwrap_or(back);
                     assert!(back <= named.max(at + 1_000), "{back} after {named}");

@@ -142,7 +142,7 @@ fn a_steps_last_word_is_the_wait_that_is_named() {
     let (route, mut world) = chain_of(&[1], |_| {});
     let end = world.request(&route, &[(0, failure(Class::ServerError))]);
     assert_eq!(end.unwrap_err().status, 502);
-    // Cooling on a guess, and tried all the same: what it says then is what counts.
+    // Cooling on a guess, and tried all the same: what it says then is what limits.
     let end = world.request(&route, &[(0, stated(Class::QuotaExhausted, 3600))]);
     let verdict = end.unwrap_err();
     assert_eq!(

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{Failure, Move, Walk};
 
 #[test]
@@ -75,7 +75,7 @@ fn a_limited_key_is_passed_over_and_the_other_serves() {
     let attempt = world.attempt(&mut walk);
     world.fail(&mut walk, attempt, stated(Class::RateLimited, 60));
     let attempt = world.attempt(&mut walk);
-    world.succeed(walk, attempt, &Told::default());
+    world.succeed(walk, attempt, &RemainingLimits::default());
     for _ in 0..3 {
         let reports = world.request(&route, &[]).unwrap();
         assert_eq!(reports.len(), 1, "no entry for a key that was passed over");
@@ -118,7 +118,7 @@ fn when_every_step_cools_guesses_are_tried_anyway_the_soonest_first() {
     world.fail(&mut walk, first, failure(Class::Unreachable));
     let second = world.attempt(&mut walk);
     assert_eq!(second.step_index, 2);
-    world.succeed(walk, second, &Told::default());
+    world.succeed(walk, second, &RemainingLimits::default());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn nobody_is_called_before_the_time_it_stated() {
         assert_eq!(
             verdict.retry_after.unwrap().as_secs(),
             left,
-            "it counts down"
+            "it limits down"
         );
         assert!(walk.reports().iter().all(|report| report.skipped));
     }
@@ -249,7 +249,7 @@ fn a_stream_that_breaks_after_commit_warns_the_next_request() {
         let (route, mut world) = chain(2);
         let mut walk = world.walk(&route);
         let attempt = world.attempt(&mut walk);
-        let mut answered = world.succeed(walk, attempt, &Told::default());
+        let mut answered = world.succeed(walk, attempt, &RemainingLimits::default());
         assert!(answered.reports()[0].success);
         world.pass(60_000);
         answered.cut(&mut world.ledger, failure(class), world.now);
@@ -278,7 +278,7 @@ fn fallbacks_are_the_other_steps_seen() {
     let mut walk = world.walk(&route);
     while let Move::Try(attempt) = walk.next(&mut world.ledger, world.now) {
         if attempt.step_index == 2 {
-            let answered = world.succeed(walk, attempt, &Told::default());
+            let answered = world.succeed(walk, attempt, &RemainingLimits::default());
             assert_eq!((answered.step_index(), answered.fallbacks()), (2, 2));
             return;
         }

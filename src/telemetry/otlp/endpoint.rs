@@ -1,6 +1,6 @@
 //! Where a signal goes: from what the operator wrote to a URL.
 
-use crate::config::Endpoint;
+use crate::config::BaseUrl;
 
 use super::signal::Signal;
 
@@ -14,7 +14,7 @@ const HTTPS: u16 = 443;
 /// The reason, which does not show the address.
 pub fn below(address: &str, signal: Signal) -> Result<String, &'static str> {
     let url = with_scheme(address)?;
-    let endpoint = Endpoint::parse(&url)?;
+    let endpoint = BaseUrl::parse(&url)?;
     Ok(format!(
         "{}{}{}",
         origin(&endpoint),
@@ -30,7 +30,7 @@ pub fn below(address: &str, signal: Signal) -> Result<String, &'static str> {
 /// The reason, which does not show the address.
 pub fn exact(address: &str, signal: Signal) -> Result<String, &'static str> {
     let url = with_scheme(address)?;
-    if Endpoint::parse(&url)?.path.is_empty() {
+    if BaseUrl::parse(&url)?.path.is_empty() {
         return below(address, signal);
     }
     Ok(url)
@@ -42,7 +42,7 @@ fn with_scheme(address: &str) -> Result<String, &'static str> {
         return Ok(address.to_owned());
     }
     let secure = format!("https://{address}");
-    let endpoint = Endpoint::parse(&secure)?;
+    let endpoint = BaseUrl::parse(&secure)?;
     if endpoint.is_private() && endpoint.port != Some(HTTPS) {
         Ok(format!("http://{address}"))
     } else {
@@ -50,7 +50,7 @@ fn with_scheme(address: &str) -> Result<String, &'static str> {
     }
 }
 
-fn origin(endpoint: &Endpoint<'_>) -> String {
+fn origin(endpoint: &BaseUrl<'_>) -> String {
     let port = endpoint.port.map(|port| format!(":{port}"));
     let port = port.unwrap_or_default();
     format!("{}://{}{port}", endpoint.scheme, endpoint.host)

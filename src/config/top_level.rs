@@ -1,14 +1,14 @@
-//! The top of the file.
+//! The settings at the top of the file.
 
 use std::path::PathBuf;
 
 use super::model::{Config, ResponseModel};
-use super::reader::Table;
-use super::url::Endpoint;
+use super::section::Section;
+use super::url::BaseUrl;
 use super::{clients, listen, providers, routes, server};
 
-/// Reads the whole document. The result is meaningless when problems were reported.
-pub(super) fn config(table: Table) -> Config {
+/// The configuration in a document; meaningless when problems were reported.
+pub(super) fn config(table: Section) -> Config {
     let providers = providers::providers(&table);
     let routes = routes::routes(&table, &providers);
     let config = Config {
@@ -34,7 +34,7 @@ pub(super) fn config(table: Table) -> Config {
     config
 }
 
-fn response_model(table: &Table) -> ResponseModel {
+fn response_model(table: &Section) -> ResponseModel {
     let options = [
         ("route", ResponseModel::Route),
         ("upstream", ResponseModel::Upstream),
@@ -45,14 +45,14 @@ fn response_model(table: &Table) -> ResponseModel {
         .unwrap_or_default()
 }
 
-fn flag(table: &Table, key: &'static str) -> bool {
+fn flag(table: &Section, key: &'static str) -> bool {
     table
         .get(key)
         .and_then(|value| value.flag())
         .unwrap_or(false)
 }
 
-fn metrics_need_key(root: &Table) -> bool {
+fn metrics_need_key(root: &Section) -> bool {
     let Some(table) = root.get("metrics").and_then(|value| value.table()) else {
         return false;
     };
@@ -61,18 +61,18 @@ fn metrics_need_key(root: &Table) -> bool {
     needed.unwrap_or(false)
 }
 
-fn path(table: &Table, key: &'static str) -> Option<PathBuf> {
+fn path(table: &Section, key: &'static str) -> Option<PathBuf> {
     table
         .get(key)?
         .filled()
         .map(|text| PathBuf::from(text.content))
 }
 
-fn proxy(table: &Table) -> Option<String> {
+fn proxy(table: &Section) -> Option<String> {
     let value = table.get("proxy")?;
     let url = value.filled()?.content;
-    match Endpoint::parse(&url) {
-        Ok(Endpoint {
+    match BaseUrl::parse(&url) {
+        Ok(BaseUrl {
             scheme: "http",
             host,
             port,
@@ -87,8 +87,9 @@ fn proxy(table: &Table) -> Option<String> {
     None
 }
 
-/// systemd names the directory of `StateDirectory=`, or several with colons between them (systemd.exec(5)).
-fn default_state_file(table: &Table) -> Option<PathBuf> {
+/// The state file in systemd's directory, which has no setting of its own. systemd names the directory of
+/// `StateDirectory=`, or several with colons between them (systemd.exec(5)).
+fn default_state_file(table: &Section) -> Option<PathBuf> {
     let directories = table.environment().variable("STATE_DIRECTORY")?;
     let first = std::env::split_paths(&directories).next()?;
     (!first.as_os_str().is_empty()).then(|| first.join("state.json"))

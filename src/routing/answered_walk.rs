@@ -1,4 +1,4 @@
-//! What is left of a walk after the commit point.
+//! A walk after its commit point.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,17 +8,17 @@ use crate::config::Route;
 use super::attempt::Attempt;
 use super::failure::Failure;
 use super::ledger::Ledger;
-use super::report::{StepReport, fallbacks};
+use super::step_report::{StepReport, fallbacks};
 
 /// A walk that ended with an answer.
 #[derive(Debug)]
-pub struct Answered {
+pub struct AnsweredWalk {
     route: Arc<Route>,
     reports: Vec<StepReport>,
     attempt: Attempt,
 }
 
-impl Answered {
+impl AnsweredWalk {
     pub(super) fn new(route: Arc<Route>, reports: Vec<StepReport>, attempt: Attempt) -> Self {
         Self {
             route,
@@ -36,12 +36,12 @@ impl Answered {
         self.attempt.step_index
     }
 
-    /// When the call that answered began.
+    /// The point in time when the call that answered began.
     pub fn started(&self) -> Instant {
         self.attempt.started
     }
 
-    /// How many other steps failed or were skipped before.
+    /// The number of other steps that failed or were skipped before.
     pub fn fallbacks(&self) -> usize {
         fallbacks(&self.reports)
     }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::setup::{World, chain_of, config, failure, provider, route, stated, step};
 use crate::config::Config;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::Told;
+use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::Snapshot;
 
 const SALT: u64 = 0x5eed;
@@ -38,7 +38,7 @@ type Seen = (usize, Option<usize>, Option<String>, bool, u64);
 
 fn cooling(world: &World) -> Vec<Seen> {
     let entries = world.ledger.cooling(world.now);
-    let entry = |entry: crate::routing::Entry<'_>| {
+    let entry = |entry: crate::routing::CoolingEntry<'_>| {
         let left = entry.cooling.until - world.now;
         let model = entry.model.map(str::to_owned);
         (
@@ -184,12 +184,12 @@ fn what_is_left_survives_a_reload_where_provider_key_and_model_are_the_same() {
     let mut world = World::new(&old.providers);
     let mut walk = world.walk(&old.routes[0]);
     let attempt = world.attempt(&mut walk);
-    let told = Told {
+    let told = RemainingLimits {
         remaining: Some(40),
         limit: Some(50),
         resets_in: Some(Duration::from_secs(30)),
         remaining_tokens: Some(9_000),
-        ..Told::default()
+        ..RemainingLimits::default()
     };
     world.succeed(walk, attempt, &told);
     // A call that is out takes one away.

@@ -1,8 +1,8 @@
-//! YAML to a tree in which every scalar is spelled as in the file and every node can be found again.
+//! A tree of YAML in which every scalar is spelled as in the file and every node can be found again.
 //!
 //! `serde_yaml` tells neither the line nor the spelling of a value it has parsed (`1.0`, `1e3` and `yes` lose theirs).
-//! Both are got by parsing again: nodes are numbered in the order in which the parser visits them, so a parse that fails
-//! on purpose at node *n* carries the line of node *n* in its error, and a second parse led by the shape of the
+//! Both are got by parsing again: nodes are numbered in the order in which the parser visits them, so a parse that
+//! fails on purpose at node *n* carries the line of node *n* in its error, and a second parse led by the shape of the
 //! first asks for each scalar as a string.
 
 use std::cell::Cell;
@@ -16,37 +16,35 @@ use serde::de::{
 use super::errors::{Errors, Problem};
 use super::substitute;
 
-/// `serde_yaml` limits how often aliases are followed, but not what they add up to: a list of n elements mentioned n
-/// times has n * n. Every node counts, and so does each byte of text.
+/// The largest document once its aliases are followed. `serde_yaml` limits how often aliases are followed, but not what
+/// they add up to: a list of n elements mentioned n times has n * n. Every node counts, and so does each byte of text.
 const MOST_NODES: usize = 500_000;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-/// Every open bracket makes the scanner of libyaml slower for all that follows, long before `serde_yaml` refuses more than
-/// 128 levels. Brackets in comments and quotes count too, which no real file has this many of.
+/// The deepest nesting of brackets. Every open one makes the scanner of libyaml slower for all that follows, long
+/// before `serde_yaml` refuses more than 128 levels. Brackets in comments and quotes count too, which no real file has
+/// this many of.
 const MOST_OPEN_BRACKETS: usize = 1_000;
 
-/// The entries at the top of a document.
-pub(super) type Entries = Vec<Entry>;
-
-pub(super) struct Entry {
+pub(super) struct MappingEntry {
     pub key: String,
     pub node: Node,
 }
 
 pub(super) struct Node {
-    /// For [`line_of`]. Inside a mapping it is the place of the key, else of the value itself.
+    /// The number for [`line_of`]: inside a mapping that of the key, else of the value itself.
     pub id: usize,
-    pub kind: Kind,
+    pub shape: Shape,
 }
 
-pub(super) enum Kind {
+pub(super) enum Shape {
     Null,
-    /// Numbers and booleans too, as they are spelled.
+    /// A text, a number or a boolean, as it is spelled.
     Scalar(String),
     List(Vec<Node>),
-    /// As written: merge keys (`<<`) and keys given twice are still there.
-    Map(Entries),
-    /// `!name value`.
+    /// A mapping as written: merge keys (`<<`) and keys given twice are still there.
+    Map(Vec<MappingEntry>),
+    /// A value with a tag: `!name value`.
     Tagged,
 }
 
@@ -55,7 +53,7 @@ pub(super) enum Kind {
 /// # Errors
 ///
 /// One problem, with its line where the parser tells it.
-pub(super) fn parse(text: &str) -> Result<Entries, Errors> {
+pub(super) fn parse(text: &str) -> Result<Vec<MappingEntry>, Errors> {
     if let Some(line) = line_of_bracket_flood(text) {
         return Err(problem(
             Some(line),
@@ -63,16 +61,16 @@ pub(super) fn parse(text: &str) -> Result<Entries, Errors> {
         ));
     }
     let counter = Counter::new(None);
-    let mut root = Read { counter: &counter }
+    let mut root = ShapeSeed { counter: &counter }
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| syntax_error(text, &error))?;
-    Respell { node: &mut root }
+    SpellingSeed { node: &mut root }
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| syntax_error(text, &error))?;
-    match root.kind {
-        Kind::Map(entries) => Ok(entries),
-        Kind::Null => Err(problem(None, "the file is empty".to_owned())),
-        Kind::Scalar(_) | Kind::List(_) | Kind::Tagged => Err(problem(
+    match root.shape {
+        Shape::Map(entries) => Ok(entries),
+        Shape::Null => Err(problem(None, "the file is empty".to_owned())),
+        Shape::Scalar(_) | Shape::List(_) | Shape::Tagged => Err(problem(
             Some(1),
             "a configuration is made of lines such as `port: 8080`".to_owned(),
         )),
@@ -82,7 +80,8 @@ pub(super) fn parse(text: &str) -> Result<Entries, Errors> {
 /// The line of a node, counted from 1. Parses the text again up to that node.
 pub(super) fn line_of(text: &str, id: usize) -> Option<usize> {
     let counter = Counter::new(Some(id));
-    let outcome = Read { counter: &counter }.deserialize(serde_yaml::Deserializer::from_str(text));
+    let outcome =
+        ShapeSeed { counter: &counter }.deserialize(serde_yaml::Deserializer::from_str(text));
     outcome.err()?.location().map(|location| location.line())
 }
 
@@ -124,7 +123,7 @@ fn problem(line: Option<usize>, message: String) -> Errors {
     }])
 }
 
-/// Numbers the nodes, and ends the parse at one of them or when there are too many.
+/// A counter that numbers the nodes, and ends the parse at one of them or when there are too many.
 struct Counter {
     visited: Cell<usize>,
     bytes: Cell<usize>,
@@ -140,7 +139,7 @@ impl Counter {
         }
     }
 
-    /// Must be called inside a visitor: only there does `serde_yaml` put the place into the error.
+    /// Counts a node. To be called inside a visitor: only there does `serde_yaml` put the place into the error.
     fn visit<E: de::Error>(&self, bytes: usize) -> Result<usize, E> {
         let id = self.visited.get();
         if self.stop_at == Some(id) {
@@ -159,21 +158,21 @@ impl Counter {
 
 /// The first parse: the shape, with numbers for the nodes.
 #[derive(Clone, Copy)]
-struct Read<'c> {
+struct ShapeSeed<'c> {
     counter: &'c Counter,
 }
 
-impl Read<'_> {
-    /// Leaves the text of a scalar to [`Respell`].
-    fn leaf<E: de::Error>(self, kind: Kind) -> Result<Node, E> {
+impl ShapeSeed<'_> {
+    /// A node without children; the text of a scalar is left to [`SpellingSeed`].
+    fn leaf<E: de::Error>(self, shape: Shape) -> Result<Node, E> {
         Ok(Node {
             id: self.counter.visit(0)?,
-            kind,
+            shape,
         })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Read<'_> {
+impl<'de> DeserializeSeed<'de> for ShapeSeed<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -181,7 +180,7 @@ impl<'de> DeserializeSeed<'de> for Read<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Read<'_> {
+impl<'de> Visitor<'de> for ShapeSeed<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,41 +188,41 @@ impl<'de> Visitor<'de> for Read<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-        self.leaf(Kind::Null)
+        self.leaf(Shape::Null)
     }
 
     fn visit_none<E: de::Error>(self) -> Result<Node, E> {
-        self.leaf(Kind::Null)
+        self.leaf(Shape::Null)
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_u64<E: de::Error>(self, _: u64) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_u128<E: de::Error>(self, _: u128) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_i128<E: de::Error>(self, _: i128) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_f64<E: de::Error>(self, _: f64) -> Result<Node, E> {
-        self.leaf(Kind::Scalar(String::new()))
+        self.leaf(Shape::Scalar(String::new()))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
         Ok(Node {
             id: self.counter.visit(text.len())?,
-            kind: Kind::Scalar(String::new()),
+            shape: Shape::Scalar(String::new()),
         })
     }
 
@@ -235,25 +234,25 @@ impl<'de> Visitor<'de> for Read<'_> {
         }
         Ok(Node {
             id,
-            kind: Kind::List(list),
+            shape: Shape::List(list),
         })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Node, A::Error> {
         let id = self.counter.visit(0)?;
         let mut entries = Vec::new();
-        while let Some((id, key)) = pairs.next_key_seed(Key {
+        while let Some((id, key)) = pairs.next_key_seed(KeySeed {
             counter: self.counter,
         })? {
             let node = pairs.next_value_seed(self)?;
-            entries.push(Entry {
+            entries.push(MappingEntry {
                 key,
                 node: Node { id, ..node },
             });
         }
         Ok(Node {
             id,
-            kind: Kind::Map(entries),
+            shape: Shape::Map(entries),
         })
     }
 
@@ -263,17 +262,17 @@ impl<'de> Visitor<'de> for Read<'_> {
         content.newtype_variant::<IgnoredAny>()?;
         Ok(Node {
             id,
-            kind: Kind::Tagged,
+            shape: Shape::Tagged,
         })
     }
 }
 
 /// A key, which may look like a number or a boolean: `on: x` has the key `on`.
-struct Key<'c> {
+struct KeySeed<'c> {
     counter: &'c Counter,
 }
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     type Value = (usize, String);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -281,7 +280,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = (usize, String);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -294,26 +293,26 @@ impl Visitor<'_> for Key<'_> {
 }
 
 /// The second parse: fills the scalars of a tree with their text.
-struct Respell<'n> {
+struct SpellingSeed<'n> {
     node: &'n mut Node,
 }
 
-impl<'de> DeserializeSeed<'de> for Respell<'_> {
+impl<'de> DeserializeSeed<'de> for SpellingSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.node.kind {
-            Kind::Scalar(_) => deserializer.deserialize_str(self),
-            Kind::List(_) => deserializer.deserialize_seq(self),
-            Kind::Map(_) => deserializer.deserialize_map(self),
-            Kind::Null | Kind::Tagged => {
+        match self.node.shape {
+            Shape::Scalar(_) => deserializer.deserialize_str(self),
+            Shape::List(_) => deserializer.deserialize_seq(self),
+            Shape::Map(_) => deserializer.deserialize_map(self),
+            Shape::Null | Shape::Tagged => {
                 deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ())
             }
         }
     }
 }
 
-impl<'de> Visitor<'de> for Respell<'_> {
+impl<'de> Visitor<'de> for SpellingSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -321,24 +320,24 @@ impl<'de> Visitor<'de> for Respell<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.node.kind = Kind::Scalar(text.to_owned());
+        self.node.shape = Shape::Scalar(text.to_owned());
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        if let Kind::List(list) = &mut self.node.kind {
+        if let Shape::List(list) = &mut self.node.shape {
             for node in list {
-                elements.next_element_seed(Respell { node })?;
+                elements.next_element_seed(SpellingSeed { node })?;
             }
         }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
-        if let Kind::Map(entries) = &mut self.node.kind {
+        if let Shape::Map(entries) = &mut self.node.shape {
             for entry in entries {
                 pairs.next_key::<IgnoredAny>()?;
-                pairs.next_value_seed(Respell {
+                pairs.next_value_seed(SpellingSeed {
                     node: &mut entry.node,
                 })?;
             }

@@ -1,9 +1,9 @@
-//! What the ledger knows, in a form that survives a restart.
+//! A snapshot of the ledger, which survives a restart or a reload.
 //!
-//! It holds no secret: a key is its place in the list and a salted hash, so that a changed list of keys does not inherit
-//! cooldowns. The hash is 64 bits of std's SipHash: enough to tell keys of one provider apart, and nothing to get a
-//! random key back from. Its algorithm may change with the compiler; then the keys' marks are forgotten, which costs a
-//! call each.
+//! It holds no secret: a key is its index in the list and a salted hash, so that a changed list of keys does not
+//! inherit cooldowns. The hash is 64 bits of std's SipHash: enough to tell keys of one provider apart, and nothing to
+//! get a random key back from. Its algorithm may change with the compiler; then the keys' marks are forgotten, which
+//! costs a call each.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::config::{Config, Provider};
 
-use super::lanes::{Counts, Place};
 use super::ledger::Ledger;
+use super::ledger_store::{Coverage, KnownLimits};
 use super::mark::Mark;
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
 
-/// Bytes that a caller should read of a state file at most; what is longer is damaged.
+/// The longest state file (bytes); a longer one is damaged.
 pub const MAX_SNAPSHOT: usize = 4 * 1024 * 1024;
 
 const VERSION: u32 = 1;
@@ -29,32 +29,32 @@ const VERSION: u32 = 1;
 pub struct Snapshot {
     version: u32,
     salt: u64,
-    /// One by one, so that a damaged entry does not cost the others.
+    /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
-    /// For a reload only. Every answer changes it, so in the file it would be written again and again, and the first
-    /// answer after a restart tells it anew.
+    /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
+    /// and the first answer after a restart tells them anew.
     #[serde(skip)]
-    left: Vec<Left>,
+    left: Vec<LimitsEntry>,
 }
 
-/// What a provider told to be left, of one of its keys and a model.
+/// The known limits of a key and a model.
 #[derive(Clone, Debug, PartialEq)]
-struct Left {
+struct LimitsEntry {
     provider: String,
-    key: Key,
+    key: KeyIdentity,
     model: String,
-    counts: Counts,
+    limits: KnownLimits,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry {
+struct MarkEntry {
     provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<Key>,
+    key: Option<KeyIdentity>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     class: String,
-    /// Milliseconds since 1970.
+    /// The stated deadline (milliseconds since 1970).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stated_until_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,14 +63,14 @@ struct Entry {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Key {
+struct KeyIdentity {
     index: usize,
     hash: u64,
 }
 
 impl Snapshot {
-    /// What is cooling at `now`, which is `wall` on the wall clock. `salt` is any random number, new for each snapshot
-    /// or not.
+    /// A snapshot of the ledger at `now`, which is `wall` on the wall clock. `salt` is any random number, new for each
+    /// snapshot or not.
     pub fn take(
         ledger: &Ledger,
         config: &Config,
@@ -82,7 +82,8 @@ impl Snapshot {
         let marks = ledger
             .marks()
             .filter(|(_, mark)| mark.cooling(now).is_some());
-        let entries = marks.filter_map(|(place, mark)| entry(place, mark, config, &clock, salt));
+        let entries =
+            marks.filter_map(|(coverage, mark)| entry(coverage, mark, config, &clock, salt));
         Self {
             version: VERSION,
             salt,
@@ -90,8 +91,8 @@ impl Snapshot {
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
             left: ledger
-                .counts()
-                .filter_map(|(place, counts)| left(place, counts, config, salt))
+                .limits()
+                .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))
                 .collect(),
         }
     }
@@ -119,8 +120,8 @@ impl Snapshot {
         let clock = Clock { now, wall };
         let mut ledger = Ledger::new(&config.providers);
         for value in &self.marks {
-            if let Ok(entry) = Entry::deserialize(value)
-                && let Some(place) = place(
+            if let Ok(entry) = MarkEntry::deserialize(value)
+                && let Some(coverage) = coverage(
                     &entry.provider,
                     entry.key.as_ref(),
                     entry.model.as_deref(),
@@ -129,20 +130,20 @@ impl Snapshot {
                 )
                 && let Some(mark) = mark(&entry, &clock)
             {
-                ledger.restore(place, mark);
+                ledger.restore(coverage, mark);
             }
         }
         for left in &self.left {
             let (key, model) = (Some(&left.key), Some(left.model.as_str()));
-            if let Some(place) = place(&left.provider, key, model, config, self.salt) {
-                ledger.restore_counts(place, left.counts);
+            if let Some(coverage) = coverage(&left.provider, key, model, config, self.salt) {
+                ledger.restore_limits(coverage, left.limits);
             }
         }
         ledger
     }
 }
 
-/// One moment on both clocks.
+/// A moment on both clocks.
 struct Clock {
     now: Instant,
     wall: SystemTime,
@@ -154,7 +155,8 @@ impl Clock {
         u64::try_from(wall.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
     }
 
-    /// `None` for the past. The wall clock may have been set back, so nothing lasts longer than it could have.
+    /// The instant of a wall-clock time; `None` for the past. The wall clock may have been set back, so no wait is
+    /// longer than 24 h.
     fn instant_of(&self, milliseconds: u64) -> Option<Instant> {
         let at = UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))?;
         let left = at.duration_since(self.wall).ok()?;
@@ -163,22 +165,22 @@ impl Clock {
 }
 
 fn entry(
-    place: Place<'_>,
+    coverage: Coverage<'_>,
     mark: &Mark,
     config: &Config,
     clock: &Clock,
     salt: u64,
-) -> Option<Entry> {
-    let provider = config.providers.get(place.provider)?;
-    let key = place.key.map(|index| Key {
+) -> Option<MarkEntry> {
+    let provider = config.providers.get(coverage.provider)?;
+    let key = coverage.key.map(|index| KeyIdentity {
         index,
         hash: key_hash(provider, index, salt),
     });
     let wall = |at: Option<Instant>| at.and_then(|at| clock.wall_ms_of(at));
-    Some(Entry {
+    Some(MarkEntry {
         provider: provider.name.clone(),
         key,
-        model: place.model.map(str::to_owned),
+        model: coverage.model.map(str::to_owned),
         class: mark.class.label().to_owned(),
         stated_until_ms: wall(mark.stated_until),
         guessed_until_ms: wall(mark.guessed_until),
@@ -186,28 +188,33 @@ fn entry(
     })
 }
 
-fn left(place: Place<'_>, counts: Counts, config: &Config, salt: u64) -> Option<Left> {
-    let provider = config.providers.get(place.provider)?;
-    let index = place.key?;
-    Some(Left {
+fn left(
+    coverage: Coverage<'_>,
+    limits: KnownLimits,
+    config: &Config,
+    salt: u64,
+) -> Option<LimitsEntry> {
+    let provider = config.providers.get(coverage.provider)?;
+    let index = coverage.key?;
+    Some(LimitsEntry {
         provider: provider.name.clone(),
-        key: Key {
+        key: KeyIdentity {
             index,
             hash: key_hash(provider, index, salt),
         },
-        model: place.model?.to_owned(),
-        counts,
+        model: coverage.model?.to_owned(),
+        limits,
     })
 }
 
-/// The place of the same provider, key and model; `None` where the configuration has them no more.
-fn place<'a>(
+/// The coverage of the same provider, key and model in this configuration; `None` where it has them no more.
+fn coverage<'a>(
     provider: &str,
-    key: Option<&Key>,
+    key: Option<&KeyIdentity>,
     model: Option<&str>,
     config: &'a Config,
     salt: u64,
-) -> Option<Place<'a>> {
+) -> Option<Coverage<'a>> {
     let provider = config
         .providers
         .iter()
@@ -225,14 +232,14 @@ fn place<'a>(
             Some(of_provider.find(|step| step.model == model)?.model.as_str())
         }
     };
-    (key.is_some() || model.is_none()).then_some(Place {
+    (key.is_some() || model.is_none()).then_some(Coverage {
         provider: provider.index,
         key,
         model,
     })
 }
 
-fn mark(entry: &Entry, clock: &Clock) -> Option<Mark> {
+fn mark(entry: &MarkEntry, clock: &Clock) -> Option<Mark> {
     let instant = |at: Option<u64>| at.and_then(|at| clock.instant_of(at));
     let mut mark = Mark::new(Class::from_label(&entry.class)?, entry.strikes, clock.now);
     mark.stated_until = instant(entry.stated_until_ms);
@@ -240,7 +247,7 @@ fn mark(entry: &Entry, clock: &Clock) -> Option<Mark> {
     mark.cooling(clock.now).map(|_| mark)
 }
 
-/// Of a provider without keys, the hash of none.
+/// The salted hash of a key; of a provider without keys, the hash of none.
 fn key_hash(provider: &Provider, index: usize, salt: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     salt.hash(&mut hasher);

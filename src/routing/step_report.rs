@@ -1,4 +1,4 @@
-//! The record of a walk: one entry for each attempt and each skipped step, for `routing_summary`, log and metrics.
+//! The reports of a walk: one for each attempt and each skipped step, for `routing_summary`, log and metrics.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,26 @@ use super::mark::Cooling;
 use crate::dialect::class::Class;
 use crate::dialect::waits::in_words;
 
-/// What became of one attempt, or why a step was skipped.
+/// The outcome of an attempt, or the reason why a step was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepReport {
     pub step_index: usize,
     pub provider: String,
     pub model: String,
-    /// `None` for providers without keys and for skipped steps.
+    /// The key's index in the provider's list; `None` for providers without keys and for skipped steps.
     pub key_index: Option<usize>,
     pub success: bool,
-    /// From the beginning of the attempt to its end, or to the first content of a stream.
+    /// The time from the beginning of the attempt to its end, or to the first content of a stream.
     pub duration: Duration,
-    /// How it failed; of a skipped step, the failure that made it cool down.
+    /// The class of the failure; of a skipped step, of the failure that made it cool down.
     pub class: Option<Class>,
     /// The provider's HTTP status, if it got as far as that.
     pub status: Option<u16>,
     /// The provider's message, in which keys are not masked yet; of a skipped step, why it was skipped.
     pub message: Option<String>,
-    /// No attempt was made: the step is cooling.
+    /// The step is cooling, and no attempt was made.
     pub skipped: bool,
-    /// From the time of this entry until the ledger lets the next request through.
+    /// The time from this report until the ledger lets the next request through.
     pub retry_after: Option<Duration>,
 }
 
@@ -79,7 +79,7 @@ impl StepReport {
         }
     }
 
-    /// Adds how long the ledger will keep the next request away.
+    /// Adds the time for which the ledger will keep the next request away.
     pub(super) fn cooling(self, cooling: Option<Cooling>, now: Instant) -> Self {
         Self {
             retry_after: cooling.map(|cooling| cooling.until.saturating_duration_since(now)),
@@ -104,7 +104,7 @@ impl StepReport {
     }
 }
 
-/// How many steps besides the one that was reported last failed or were skipped.
+/// The number of steps besides the last one reported that failed or were skipped.
 pub fn fallbacks(reports: &[StepReport]) -> usize {
     if reports.len() < 2 {
         return 0;

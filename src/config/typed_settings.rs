@@ -1,18 +1,18 @@
-//! Single values with a type: durations, sizes, counts, switches, choices.
+//! Settings with a type: durations, sizes, counts, switches, choices.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration::{self, Wrong};
-use super::reader::{Table, Text, Value};
+use super::section::{Section, Setting, Text};
 use super::size;
 use super::suggest::did_you_mean;
 
 /// The longest duration of any setting: more is a typing error, such as `s` for `ms`.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-impl Value<'_> {
-    /// A duration above zero, at most 24 h. `None` when empty or wrong; the latter is reported, here and below.
+impl Setting<'_> {
+    /// A duration above zero (at most 24 h); `None` when empty or wrong, and the latter is reported, here and below.
     pub fn timeout(&self) -> Option<Duration> {
         let (text, duration) = self.any_duration()?;
         if duration.is_zero() {
@@ -22,12 +22,12 @@ impl Value<'_> {
         Some(duration)
     }
 
-    /// A duration that may be zero, at most 24 h.
+    /// A duration that may be zero (at most 24 h).
     pub fn duration(&self) -> Option<Duration> {
         self.any_duration().map(|(_, duration)| duration)
     }
 
-    /// A size in bytes.
+    /// A size (bytes).
     pub fn size(&self, range: &RangeInclusive<usize>) -> Option<usize> {
         let text = self.filled()?;
         let size = size::parse(&text.content);
@@ -63,7 +63,7 @@ impl Value<'_> {
         }
     }
 
-    /// One of a few words.
+    /// The option behind a word, of a few.
     pub fn choice<T: Copy>(&self, options: &[(&str, T)]) -> Option<T> {
         let text = self.filled()?;
         let chosen = options.iter().find(|(word, _)| *word == text.content);
@@ -76,7 +76,7 @@ impl Value<'_> {
         chosen.map(|(_, value)| *value)
     }
 
-    /// Text without control characters, for names that appear in headers and logs.
+    /// Whether a text is free of control characters, for names that appear in headers and logs.
     pub fn is_printable(&self, text: &Text) -> bool {
         let printable = !text.content.chars().any(char::is_control);
         if !printable {
@@ -116,8 +116,8 @@ impl Value<'_> {
     }
 }
 
-impl Table<'_> {
-    /// The `name` of one of several `kind` (in the plural), which must be there and differ from the others.
+impl Section<'_> {
+    /// The `name` of one of several `kind` (in the plural); it must be there and differ from the others.
     pub fn unique_name(&self, kind: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
         let (value, name) = self.required("name")?;
         if !value.is_printable(&name) {

@@ -1,0 +1,227 @@
+//! The ledger's storage: a record for each provider, for each of its keys, and for each model used with a key.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::{Provider, Step};
+
+use super::budget::Budget;
+use super::mark::{Cooling, Mark};
+
+/// A provider's model with one of its keys: the unit that is called and skipped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyedModel<'a> {
+    pub provider: usize,
+    pub key: usize,
+    pub model: &'a str,
+}
+
+impl<'a> KeyedModel<'a> {
+    pub fn new(step: &'a Step, key: usize) -> Self {
+        Self {
+            provider: step.provider.index,
+            key,
+            model: &step.model,
+        }
+    }
+}
+
+/// The part of a provider that a mark covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coverage<'a> {
+    pub provider: usize,
+    /// `None`: the whole provider.
+    pub key: Option<usize>,
+    /// `None`: all models.
+    pub model: Option<&'a str>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LedgerStore {
+    providers: Vec<ProviderRecord>,
+}
+
+#[derive(Debug)]
+struct ProviderRecord {
+    mark: Option<Mark>,
+    keys: Vec<KeyRecord>,
+}
+
+#[derive(Debug, Default)]
+struct KeyRecord {
+    mark: Option<Mark>,
+    models: Vec<ModelRecord>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ModelRecord {
+    pub model: String,
+    pub mark: Option<Mark>,
+    pub limits: KnownLimits,
+    /// The number of the last call, counted over all calls of the ledger; zero for a model never called.
+    pub last_call: u64,
+}
+
+/// The requests and tokens known to be left.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct KnownLimits {
+    pub budget: Option<Budget>,
+    /// The tokens left by the last answer's word, and the point in time until which that is believed.
+    pub tokens: Option<(u64, Instant)>,
+    /// The number of calls made so far.
+    pub calls: u64,
+}
+
+impl ModelRecord {
+    pub fn marked(&self, now: Instant) -> Option<Cooling> {
+        self.mark.as_ref()?.cooling(now)
+    }
+
+    /// The cooling of a model whose provider's count is used up; `None` while calls are left or the count is unknown.
+    pub fn used_up(&self, now: Instant) -> Option<Cooling> {
+        self.limits.budget?.cooling(self.limits.calls, now)
+    }
+}
+
+/// The records that concern a target, the widest first.
+pub(super) struct Records<'a> {
+    pub provider: &'a mut Option<Mark>,
+    pub key: &'a mut Option<Mark>,
+    pub model: &'a mut ModelRecord,
+}
+
+impl<'a> Records<'a> {
+    pub fn marks(self) -> [&'a mut Option<Mark>; 3] {
+        [self.provider, self.key, &mut self.model.mark]
+    }
+}
+
+/// The number of key records of a provider: without keys there is one.
+pub(super) fn key_count(provider: &Provider) -> usize {
+    provider.keys.len().max(1)
+}
+
+impl LedgerStore {
+    pub fn new(providers: &[Arc<Provider>]) -> Self {
+        let record = |provider: &Arc<Provider>| ProviderRecord {
+            mark: None,
+            keys: (0..key_count(provider))
+                .map(|_| KeyRecord::default())
+                .collect(),
+        };
+        Self {
+            providers: providers.iter().map(record).collect(),
+        }
+    }
+
+    /// The record of the target's model; `None` before the first call.
+    pub fn model(&self, target: KeyedModel<'_>) -> Option<&ModelRecord> {
+        let key = self.providers.get(target.provider)?.keys.get(target.key)?;
+        key.models
+            .iter()
+            .find(|record| record.model == target.model)
+    }
+
+    /// The marks that concern the target, the widest first.
+    pub fn marks_of(&self, target: KeyedModel<'_>) -> impl Iterator<Item = &Mark> {
+        let provider = self.providers.get(target.provider);
+        let key = provider.and_then(|provider| provider.keys.get(target.key));
+        let marks = [
+            provider.and_then(|provider| provider.mark.as_ref()),
+            key.and_then(|key| key.mark.as_ref()),
+            self.model(target).and_then(|model| model.mark.as_ref()),
+        ];
+        marks.into_iter().flatten()
+    }
+
+    /// The records of the target, made when they are missing; `None` if there is no such provider or key.
+    pub fn records(&mut self, target: KeyedModel<'_>) -> Option<Records<'_>> {
+        let provider = self.providers.get_mut(target.provider)?;
+        let key = provider.keys.get_mut(target.key)?;
+        Some(Records {
+            provider: &mut provider.mark,
+            key: &mut key.mark,
+            model: record_of(&mut key.models, target.model)?,
+        })
+    }
+
+    /// The mark with this coverage, a model's record made when it is missing; `None` if there is no such provider or
+    /// key.
+    pub fn slot(&mut self, coverage: Coverage<'_>) -> Option<&mut Option<Mark>> {
+        let provider = self.providers.get_mut(coverage.provider)?;
+        let Some(key) = coverage.key else {
+            return Some(&mut provider.mark);
+        };
+        let key = provider.keys.get_mut(key)?;
+        match coverage.model {
+            None => Some(&mut key.mark),
+            Some(model) => Some(&mut record_of(&mut key.models, model)?.mark),
+        }
+    }
+
+    /// The records of all models that were ever called, each with its coverage.
+    pub fn models(&self) -> impl Iterator<Item = (Coverage<'_>, &ModelRecord)> {
+        let providers = self.providers.iter().enumerate();
+        let keys = providers.flat_map(|(provider, record)| {
+            let keys = record.keys.iter().enumerate();
+            keys.map(move |(key, record)| (provider, key, record))
+        });
+        keys.flat_map(|(provider, key, record)| {
+            record.models.iter().map(move |record| {
+                let coverage = Coverage {
+                    provider,
+                    key: Some(key),
+                    model: Some(record.model.as_str()),
+                };
+                (coverage, record)
+            })
+        })
+    }
+
+    /// All marks, each with its coverage.
+    pub fn marks(&self) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {
+        self.providers
+            .iter()
+            .enumerate()
+            .flat_map(|(provider, record)| {
+                let own = record.mark.iter().map(move |mark| {
+                    let coverage = Coverage {
+                        provider,
+                        key: None,
+                        model: None,
+                    };
+                    (coverage, mark)
+                });
+                let of_keys = record.keys.iter().enumerate();
+                own.chain(of_keys.flat_map(move |(key, record)| record.marks(provider, key)))
+            })
+    }
+}
+
+/// The model's record, made when it is missing. Models come from the configuration, so there are few.
+fn record_of<'a>(models: &'a mut Vec<ModelRecord>, model: &str) -> Option<&'a mut ModelRecord> {
+    let found = models.iter().position(|record| record.model == model);
+    let at = found.unwrap_or_else(|| {
+        models.push(ModelRecord {
+            model: model.to_owned(),
+            ..ModelRecord::default()
+        });
+        models.len() - 1
+    });
+    models.get_mut(at)
+}
+
+impl KeyRecord {
+    fn marks(&self, provider: usize, key: usize) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {
+        let coverage = move |model| Coverage {
+            provider,
+            key: Some(key),
+            model,
+        };
+        let own = self.mark.iter().map(move |mark| (coverage(None), mark));
+        own.chain(self.models.iter().filter_map(move |record| {
+            let mark = record.mark.as_ref()?;
+            Some((coverage(Some(record.model.as_str())), mark))
+        }))
+    }
+}
