@@ -15,7 +15,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::config;
 
 use super::head::Head;
-use super::places::Place;
+use super::permits::ClientPermit;
 use super::refusal::Refusal;
 use super::strict;
 
@@ -42,6 +42,14 @@ pub(super) enum Fill {
     Broken,
 }
 
+/// The course of a write that may be the last of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastWrite {
+    Begins,
+    /// The client has to make room first.
+    Stalls,
+}
+
 /// An accepted connection. It is owned by one thread at a time, the front or a worker; dropping it ends it.
 pub(super) struct Connection {
     /// Never used twice in the life of a server.
@@ -58,7 +66,7 @@ pub(super) struct Connection {
     /// The client had not ended its side a moment before it sent what was read last. Not known of every read.
     pub was_open: bool,
     /// Held as long as the connection.
-    pub place: Option<Place>,
+    pub permit: Option<ClientPermit>,
 }
 
 impl Connection {
@@ -72,7 +80,7 @@ impl Connection {
             scanned: 0,
             blank: 0,
             was_open: false,
-            place: None,
+            permit: None,
         }
     }
 
@@ -87,7 +95,6 @@ impl Connection {
     }
 
     /// Reads what has arrived, up to [`HEAD_SIZE`], into a buffer of just that size.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub fn fill_head(&mut self) -> Fill {
         let mut scratch = [const { MaybeUninit::uninit() }; HEAD_SIZE];
         self.received(|socket, buffer| {
@@ -209,13 +216,12 @@ impl Connection {
         self.write_last(slices, stall, |_| {})
     }
 
-    /// As [`Self::write_all`], and says before each call that it may be the last, and after it, with `false`, that it was
-    /// not: the client has to make room first.
+    /// As [`Self::write_all`], and tells of each call that it may be the last, and of each that was not.
     pub fn write_last(
         &self,
         mut slices: &mut [IoSlice<'_>],
         stall: Duration,
-        mut may_be_last: impl FnMut(bool),
+        mut tell: impl FnMut(LastWrite),
     ) -> (usize, bool) {
         let mut written = 0;
         loop {
@@ -224,7 +230,7 @@ impl Connection {
             if slices.is_empty() {
                 return (written, true);
             }
-            may_be_last(true);
+            tell(LastWrite::Begins);
             match (&*self.socket).write_vectored(slices) {
                 Ok(0) => return (written, false),
                 Ok(count) => {
@@ -233,7 +239,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    may_be_last(false);
+                    tell(LastWrite::Stalls);
                     let room = self.wait(PollFlags::OUT, Instant::now() + stall);
                     if !room.unwrap_or(false) {
                         return (written, false);
@@ -253,7 +259,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // Before the client can know, and come again.
-        self.place = None;
+        self.permit = None;
         // Others may still hold the socket to watch it; the client should see the end now. It may have gone already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }

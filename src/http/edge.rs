@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::config;
 
-use super::places::Places;
+use super::handoff::HandoffQueue;
+use super::permits::ClientPermits;
 use super::pool::Pool;
-use super::returns::Returns;
 use super::stats::Counts;
 use super::stop::StopSign;
 
@@ -15,8 +15,8 @@ pub(super) struct Edge {
     pub limits: config::Server,
     pub pool: Arc<Pool>,
     pub counts: Arc<Counts>,
-    pub places: Places,
-    pub returns: Returns,
+    pub clients: ClientPermits,
+    pub handoff: HandoffQueue,
     pub stop: Arc<StopSign>,
 }
 

@@ -18,11 +18,11 @@ use super::connection::{Connection, Fill, READ_SIZE};
 use super::deadlines::{Deadlines, Phase};
 use super::edge::Edge;
 use super::handler::Contained;
+use super::handoff::Handoff;
 use super::head::Head;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::Asked;
-use super::returns::Return;
 use super::{Drained, worker};
 
 use drain::Drain;
@@ -132,7 +132,7 @@ impl Front {
                 self.look_at(id, now);
             }
             self.accept(now);
-            self.take_returns(now);
+            self.take_handoffs(now);
             self.bound_heads(now);
             while let Some(id) = self.deadlines.expired(now) {
                 self.expire(id, now);
@@ -201,8 +201,8 @@ impl Front {
             connection.write_now(&Asked::unknown().encode(&response, false));
             return;
         }
-        match self.edge.places.for_connection(connection.peer.ip()) {
-            Ok(place) => connection.place = place,
+        match self.edge.clients.for_connection(connection.peer.ip()) {
+            Ok(permit) => connection.permit = permit,
             Err(refusal) => return self.refuse(connection, wait, refusal, now),
         }
         // Mostly the request is here already; then the poll never needs to hear of the connection.
@@ -259,6 +259,7 @@ impl Front {
         self.unregister(&connection, &mut wait);
         let (id, socket) = (connection.id, Arc::clone(&connection.socket));
         let job = Box::new(Job {
+            permit: self.edge.pool.permit(),
             connection,
             head,
             received: now,
@@ -276,8 +277,12 @@ impl Front {
 
     fn overload(&mut self, job: Box<Job>, mut wait: Wait, now: Instant) {
         let Job {
-            connection, head, ..
+            permit,
+            connection,
+            head,
+            ..
         } = *job;
+        drop(permit);
         self.edge.counts.refused(Refusal::OVERLOADED);
         let response = self.handler.refusal(Refusal::OVERLOADED);
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
@@ -294,23 +299,23 @@ impl Front {
         self.park(connection, wait);
     }
 
-    fn take_returns(&mut self, now: Instant) {
-        for returned in self.edge.returns.take() {
-            self.busy.remove(&returned.id());
+    fn take_handoffs(&mut self, now: Instant) {
+        for handoff in self.edge.handoff.take() {
+            self.busy.remove(&handoff.id());
             let mut wait = Wait {
                 phase: Phase::Idle,
                 deadline: now,
                 registered: false,
                 discarded: 0,
             };
-            match returned {
-                Return::Keep(connection) => {
+            match handoff {
+                Handoff::Keep(connection) => {
                     self.idle(&mut wait, now);
                     self.advance(connection, wait, now);
                 }
-                Return::Discard(connection) => self.begin_closing(connection, wait, now),
-                Return::Refused(job) => self.overload(job, wait, now),
-                Return::Ended(_) => {}
+                Handoff::Discard(connection) => self.begin_closing(connection, wait, now),
+                Handoff::Refused(job) => self.overload(job, wait, now),
+                Handoff::Ended(_) => {}
             }
         }
     }

@@ -37,19 +37,18 @@ mod delivery;
 mod descriptors;
 mod edge;
 mod exchange;
-mod finishing;
 mod forwarded;
 mod framing;
 mod front;
 mod handler;
+mod handoff;
 mod head;
 mod listener;
-mod places;
+mod permits;
 mod pool;
 mod refusal;
 mod request_id;
 mod response;
-mod returns;
 mod stats;
 mod stop;
 mod stream;
@@ -85,9 +84,9 @@ use acceptor::Acceptor;
 use edge::Edge;
 use front::Front;
 use handler::Contained;
-use places::Places;
+use handoff::HandoffQueue;
+use permits::ClientPermits;
 use pool::Pool;
-use returns::Returns;
 use stop::StopSign;
 
 /// A server that listens and does not serve yet.
@@ -159,9 +158,9 @@ impl Server {
         let edge = Edge {
             pool: self.stats.pool,
             counts: self.stats.counts,
-            places: Places::new(&self.limits),
+            clients: ClientPermits::new(&self.limits),
             limits: self.limits,
-            returns: Returns::new(self.waker),
+            handoff: HandoffQueue::new(self.waker),
             stop: self.stop,
         };
         let handler = Contained::new(handler);

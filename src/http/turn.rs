@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::net::connect_unspec;
 
 use super::body::{Body, BodyError};
+use super::connection::LastWrite;
 use super::edge::Edge;
-use super::finishing::Finishing;
-use super::places::Place;
+use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{Asked, BodyEnd, Response};
@@ -44,9 +44,8 @@ pub(super) struct Turn {
     pub answer: Answer,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
-    finishing: Finishing,
-    /// The client's, while it waits for this answer.
-    place: Option<Place>,
+    /// Held while the client waits for this answer.
+    client_permit: Option<ClientPermit>,
 }
 
 impl Turn {
@@ -54,11 +53,10 @@ impl Turn {
         Self {
             body: Body::announced(&job.head),
             job,
-            finishing: edge.pool.finishing(),
             edge,
             answer: Answer::None,
             keep_alive: false,
-            place: None,
+            client_permit: None,
         }
     }
 
@@ -70,20 +68,22 @@ impl Turn {
     /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
     pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
         let (timeout, edge) = (self.write_timeout(), &self.edge);
-        let (finishing, place) = (&mut self.finishing, &mut self.place);
-        self.job
-            .connection
-            .write_last(slices, timeout, |may_be_last| {
-                if may_be_last {
-                    finishing.raise();
-                    place.as_mut().map(Place::leave);
-                    return;
+        let client_permit = &mut self.client_permit;
+        let Job {
+            connection, permit, ..
+        } = &mut *self.job;
+        connection.write_last(slices, timeout, |write| match write {
+            LastWrite::Begins => {
+                permit.release();
+                client_permit.as_mut().map(ClientPermit::release);
+            }
+            LastWrite::Stalls => {
+                client_permit.as_mut().map(ClientPermit::take);
+                if let Some(job) = edge.pool.stall(permit) {
+                    edge.handoff.refuse(job);
                 }
-                place.as_mut().map(Place::retake);
-                if let Some(job) = edge.pool.stall(finishing) {
-                    edge.returns.refuse(job);
-                }
-            })
+            }
+        })
     }
 
     fn write_timeout(&self) -> Duration {
@@ -96,19 +96,19 @@ impl Turn {
         self.body.check(&self.job.connection)
     }
 
-    /// Takes a place for this request, if its client needs one.
+    /// Takes the permit of this request, if its client needs one.
     ///
     /// # Errors
-    /// The client has as many as it may.
-    pub fn take_place(&mut self) -> Result<(), Refusal> {
+    /// The client is at its limit.
+    pub fn take_client_permit(&mut self) -> Result<(), Refusal> {
         let peer = self.job.connection.peer.ip();
-        self.place = self.edge.places.for_request(peer, &self.job.head)?;
+        self.client_permit = self.edge.clients.for_request(peer, &self.job.head)?;
         Ok(())
     }
 
     pub fn client_address(&self) -> IpAddr {
         let peer = self.job.connection.peer.ip();
-        self.edge.places.client_address(peer, &self.job.head)
+        self.edge.clients.client_address(peer, &self.job.head)
     }
 
     /// # Errors
@@ -162,7 +162,9 @@ impl Turn {
     }
 
     /// Ends the exchange. An answer that was begun stays cut, visibly.
-    pub fn end(self) -> (Box<Job>, Ending, Finishing) {
+    pub fn end(mut self) -> (Box<Job>, Ending) {
+        // Also of an answer that was cut: the client may know.
+        self.job.permit.release();
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
             Answer::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
@@ -179,6 +181,6 @@ impl Turn {
             }
             Answer::None => Ending::Close,
         };
-        (self.job, ending, self.finishing)
+        (self.job, ending)
     }
 }

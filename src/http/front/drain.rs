@@ -119,8 +119,8 @@ impl Front {
             if self.poll.poll(&mut events, Some(left)).is_err() {
                 return;
             }
-            for returned in self.edge.returns.take() {
-                self.busy.remove(&returned.id());
+            for handoff in self.edge.handoff.take() {
+                self.busy.remove(&handoff.id());
             }
         }
     }
