@@ -113,7 +113,7 @@ impl Gateway {
     }
 }
 
-fn of_edge(reading: &http::Reading) -> [Family; 4] {
+fn of_edge(reading: &http::Snapshot) -> [Family; 4] {
     let mut connections = gauge(
         "ai_gateway.connections",
         Unit::Things,

@@ -1,4 +1,4 @@
-//! Reading a request body: only as far as it is wanted, and never more memory than has arrived.
+//! Snapshot a request body: only as far as it is wanted, and never more memory than has arrived.
 
 use std::fmt;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::config;
 
-use super::chunked::{ChunkError, Decoder};
+use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive};
 use super::framing::Framing;
 use super::head::Head;
@@ -117,7 +117,7 @@ impl Body {
         if self != Self::Unread(Framing::Chunked) {
             return Ok(());
         }
-        let decoded = Decoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
+        let decoded = ChunkedDecoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
         match decoded {
             Err(ChunkError::Malformed(reason)) => Err(Refusal::invalid(reason)),
             Err(ChunkError::TooLarge) | Ok(_) => Ok(()),
@@ -137,7 +137,7 @@ impl Body {
                 .ok()
                 .filter(|length| *length <= buffered),
             Framing::Chunked => {
-                let mut decoder = Decoder::new();
+                let mut decoder = ChunkedDecoder::new();
                 let decoded = decoder.decode(&connection.buffer, &mut Vec::new(), buffered);
                 decoded.ok().filter(|_| decoder.is_done())
             }
@@ -183,7 +183,7 @@ fn read_chunked(
     max_body: usize,
     deadline: Instant,
 ) -> Result<Vec<u8>, BodyError> {
-    let (mut decoder, mut body) = (Decoder::new(), Vec::new());
+    let (mut decoder, mut body) = (ChunkedDecoder::new(), Vec::new());
     loop {
         let used = decoder
             .decode(&connection.buffer, &mut body, max_body)

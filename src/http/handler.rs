@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::head::Head;
 use super::refusal::{Reason, Refusal};
 use super::response::{Response, ResponseHead};
-use super::turn::Turn;
+use super::transaction::Transaction;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -35,18 +35,18 @@ fn plain(refusal: &Refusal) -> Response {
 
 /// A handler whose panics cost one answer.
 #[derive(Clone)]
-pub(super) struct Contained(Arc<dyn Handler>);
+pub(super) struct ContainedHandler(Arc<dyn Handler>);
 
-impl Contained {
+impl ContainedHandler {
     pub fn new(handler: Arc<dyn Handler>) -> Self {
         Self(handler)
     }
 
     /// Answers the request; not at all if the handler panics before it has.
-    pub fn handle(&self, turn: &mut Turn) {
-        let handled = caught(|| self.0.handle(Exchange::new(turn)));
+    pub fn handle(&self, transaction: &mut Transaction) {
+        let handled = caught(|| self.0.handle(Exchange::new(transaction)));
         if let Err(panic) = handled {
-            log_panic_of_handler(&turn.job.head, &*panic);
+            log_panic_of_handler(&transaction.job.head, &*panic);
         }
     }
 

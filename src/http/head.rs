@@ -8,9 +8,8 @@ use httparse::{EMPTY_HEADER, Header, Request};
 
 use crate::config;
 
-use super::framing::{self, Framing};
+use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
-use super::version::Version;
 use super::{request_id, strict};
 
 /// A valid request head. `Debug` shows no field: they hold keys.

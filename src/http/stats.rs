@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::deadlines::{Deadlines, Phase};
+use super::deadlines::{Awaited, Deadlines};
 use super::pool::Pool;
 use super::refusal::{Reason, Refusal};
 
@@ -12,13 +12,13 @@ const REASONS: usize = Reason::ALL.len();
 /// A look into a server, from any thread. It takes the lock of the pool for a moment, and nothing else.
 #[derive(Clone)]
 pub struct Stats {
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<EdgeCounts>,
     pub(super) pool: Arc<Pool>,
 }
 
 /// What a server was doing at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct Snapshot {
     /// Connections by what they do: the name of the state and how many are in it.
     pub connections: [(&'static str, u64); 5],
     /// Connections since the start.
@@ -32,7 +32,7 @@ pub struct Reading {
 
 /// What the front counts.
 #[derive(Default)]
-pub(super) struct Counts {
+pub(super) struct EdgeCounts {
     fresh: AtomicU64,
     idle: AtomicU64,
     head: AtomicU64,
@@ -43,7 +43,7 @@ pub(super) struct Counts {
 }
 
 impl Stats {
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> Snapshot {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (workers_busy, workers_idle) = self.pool.workers();
@@ -51,7 +51,7 @@ impl Stats {
         for ((_, read), count) in refused.iter_mut().zip(&counts.refused) {
             *read = load(count);
         }
-        Reading {
+        Snapshot {
             connections: [
                 ("new", load(&counts.fresh)),
                 ("idle", load(&counts.idle)),
@@ -67,7 +67,7 @@ impl Stats {
     }
 }
 
-impl Counts {
+impl EdgeCounts {
     pub fn accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
@@ -80,11 +80,11 @@ impl Counts {
 
     /// How many connections there are: those the front waits on, and those that workers have.
     pub fn connections(&self, waiting: &Deadlines, busy: usize) {
-        let of = |phase| waiting.count(phase) as u64;
-        self.fresh.store(of(Phase::Fresh), Ordering::Relaxed);
-        self.idle.store(of(Phase::Idle), Ordering::Relaxed);
-        self.head.store(of(Phase::Head), Ordering::Relaxed);
-        self.closing.store(of(Phase::Closing), Ordering::Relaxed);
+        let of = |awaited| waiting.count(awaited) as u64;
+        self.fresh.store(of(Awaited::FirstByte), Ordering::Relaxed);
+        self.idle.store(of(Awaited::NextRequest), Ordering::Relaxed);
+        self.head.store(of(Awaited::Head), Ordering::Relaxed);
+        self.closing.store(of(Awaited::Close), Ordering::Relaxed);
         self.busy.store(busy as u64, Ordering::Relaxed);
     }
 }

@@ -9,11 +9,11 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::connection::{Fill, poll_until};
 use super::edge::Edge;
-use super::handler::{Contained, caught, log_panic};
+use super::handler::{ContainedHandler, caught, log_panic};
 use super::handoff::Lease;
 use super::pool::{Job, Step, WorkerState};
 use super::refusal::Refusal;
-use super::turn::{Answer, Ending, Turn};
+use super::transaction::{AnswerState, Disposition, Transaction};
 
 /// Room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost memory.
 const STACK: usize = 256 * 1024;
@@ -26,7 +26,7 @@ const LINGER: Duration = Duration::from_millis(2);
 ///
 /// # Errors
 /// The system has no thread or no memory for it.
-pub(super) fn spawn(edge: &Arc<Edge>, handler: &Contained) -> io::Result<()> {
+pub(super) fn spawn(edge: &Arc<Edge>, handler: &ContainedHandler) -> io::Result<()> {
     let (edge, handler) = (Arc::clone(edge), handler.clone());
     let worker = thread::Builder::new()
         .name("worker".to_owned())
@@ -34,7 +34,7 @@ pub(super) fn spawn(edge: &Arc<Edge>, handler: &Contained) -> io::Result<()> {
     worker.spawn(move || work(&edge, &handler)).map(drop)
 }
 
-fn work(edge: &Arc<Edge>, handler: &Contained) {
+fn work(edge: &Arc<Edge>, handler: &ContainedHandler) {
     let mut worker = WorkerState::Called;
     let mut job = edge.pool.next(&mut worker);
     while let Some(current) = job {
@@ -53,7 +53,7 @@ fn work(edge: &Arc<Edge>, handler: &Contained) {
 /// `None` if none does.
 fn serve(
     edge: &Arc<Edge>,
-    handler: &Contained,
+    handler: &ContainedHandler,
     worker: &mut WorkerState,
     mut job: Box<Job>,
 ) -> Option<Box<Job>> {
@@ -62,9 +62,9 @@ fn serve(
         let ending;
         (job, ending) = answer(edge, handler, job);
         match ending {
-            Ending::Keep => {}
-            Ending::Close => return None,
-            Ending::Discard => {
+            Disposition::Keep => {}
+            Disposition::Close => return None,
+            Disposition::Discard => {
                 lease.discard(job);
                 return None;
             }
@@ -76,20 +76,23 @@ fn serve(
     }
 }
 
-fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, Ending) {
-    let mut turn = Turn::new(job, Arc::clone(edge));
-    if let Some(response) = handler.instant(&turn.job.head) {
-        turn.send(&response);
-    } else if let Err(refusal) = turn.check_body().and_then(|()| turn.take_client_permit()) {
+fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Disposition) {
+    let mut transaction = Transaction::new(job, Arc::clone(edge));
+    if let Some(response) = handler.instant(&transaction.job.head) {
+        transaction.send(&response);
+    } else if let Err(refusal) = transaction
+        .check_body()
+        .and_then(|()| transaction.take_client_permit())
+    {
         edge.counts.refused(refusal);
-        turn.send(&handler.refusal(refusal));
+        transaction.send(&handler.refusal(refusal));
     } else {
-        handler.handle(&mut turn);
+        handler.handle(&mut transaction);
     }
-    if turn.answer == Answer::None {
-        turn.send(&handler.refusal(Refusal::PANIC));
+    if transaction.answer == AnswerState::None {
+        transaction.send(&handler.refusal(Refusal::PANIC));
     }
-    turn.end()
+    transaction.end()
 }
 
 /// Waits a moment for the next request on the connection, while no job waits for a worker. Whatever else comes (half a

@@ -7,10 +7,9 @@ use proptest::prelude::*;
 use super::{Running, status};
 use crate::config;
 use crate::http::connection::Connection;
-use crate::http::framing::Framing;
+use crate::http::framing::{Framing, Version};
 use crate::http::head::Head;
 use crate::http::strict::head_length;
-use crate::http::version::Version;
 
 /// What becomes of a whole head: parsed, or the status it is refused with.
 fn parse(head: &[u8]) -> Result<Head, u16> {

@@ -13,11 +13,11 @@ use super::edge::Edge;
 use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
-use super::response::{Asked, BodyEnd, Response};
+use super::response::{BodyEnd, Encoder, Response};
 
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum AnswerState {
     None,
     /// Begun and not ended: a stream, or an answer that the client did not take.
     Begun(BodyEnd),
@@ -26,7 +26,7 @@ pub(super) enum Answer {
 
 /// What becomes of the connection after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum Disposition {
     /// The next request may come.
     Keep,
     /// All was said and read.
@@ -37,24 +37,24 @@ pub(super) enum Ending {
 }
 
 /// The state of an exchange. It is the worker's, so that it outlives a handler that panics.
-pub(super) struct Turn {
+pub(super) struct Transaction {
     pub job: Box<Job>,
     edge: Arc<Edge>,
     body: Body,
-    pub answer: Answer,
+    pub answer: AnswerState,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
     /// Held while the client waits for this answer.
     client_permit: Option<ClientPermit>,
 }
 
-impl Turn {
+impl Transaction {
     pub fn new(job: Box<Job>, edge: Arc<Edge>) -> Self {
         Self {
             body: Body::announced(&job.head),
             job,
             edge,
-            answer: Answer::None,
+            answer: AnswerState::None,
             keep_alive: false,
             client_permit: None,
         }
@@ -144,7 +144,7 @@ impl Turn {
     pub fn send(&mut self, response: &Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
-        let asked = Asked::by(&self.job.head);
+        let asked = Encoder::for_request(&self.job.head);
         let head = asked.encode_head(&response.head, end, keep_alive);
         let body = if asked.wants_body(response.head.status) {
             response.body.as_slice()
@@ -154,32 +154,32 @@ impl Turn {
         let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
         let (written, whole) = self.write_end(&mut slices);
         self.answer = if whole {
-            Answer::Whole
+            AnswerState::Whole
         } else {
-            Answer::Begun(end)
+            AnswerState::Begun(end)
         };
         (written.saturating_sub(head.len()) as u64, whole)
     }
 
     /// Ends the exchange. An answer that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Box<Job>, Ending) {
+    pub fn end(mut self) -> (Box<Job>, Disposition) {
         // Also of an answer that was cut: the client may know.
         self.job.permit.release();
         let ending = match self.answer {
-            Answer::Whole if self.keep_alive => Ending::Keep,
-            Answer::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
-                Ending::Close
+            AnswerState::Whole if self.keep_alive => Disposition::Keep,
+            AnswerState::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
+                Disposition::Close
             }
-            Answer::Whole => Ending::Discard,
-            Answer::Begun(end) => {
+            AnswerState::Whole => Disposition::Discard,
+            AnswerState::Begun(end) => {
                 // To a client that reads until the end of the connection, a FIN would say that all is well. This sends
                 // a reset at once, whoever else still holds the socket (connect(2): AF_UNSPEC dissolves).
                 if end == BodyEnd::Close {
                     let _ = connect_unspec(&*self.job.connection.socket);
                 }
-                Ending::Close
+                Disposition::Close
             }
-            Answer::None => Ending::Close,
+            AnswerState::None => Disposition::Close,
         };
         (self.job, ending)
     }
