@@ -2,14 +2,14 @@
 
 use super::strict::is_token;
 
-/// Bytes of extensions and trailers taken in one body. They are dropped; without a bound, one-byte chunks with long
-/// extensions make a server read without end (as CVE-2023-39326 in Go).
+/// The most of extensions and trailers in one body, which are dropped: without a bound, one-byte chunks with long
+/// extensions make a server read without end, as CVE-2023-39326 in Go (bytes).
 const MAX_DROPPED: usize = 16 * 1024;
 
-/// Digits of a chunk size: a `u64` in hexadecimal. Also bounds leading zeros.
+/// The digits of a `u64` in hexadecimal, which bound a chunk size, leading zeros too.
 const MAX_DIGITS: u32 = 16;
 
-/// Why a chunked body cannot be read on.
+/// The failure of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChunkError {
     /// The body is longer than allowed.
@@ -17,7 +17,7 @@ pub(super) enum ChunkError {
     Malformed(&'static str),
 }
 
-/// Where in the coding the next byte stands.
+/// The position of the next byte in the coding.
 #[derive(Clone, Copy, Debug)]
 enum Position {
     Size { size: u64, digits: u32 },
@@ -34,23 +34,23 @@ enum Position {
     Done,
 }
 
-/// Decodes one body.
+/// The decoder of one body.
 pub(super) struct ChunkedDecoder {
-    state: Position,
+    position: Position,
     dropped: usize,
 }
 
 impl ChunkedDecoder {
     pub fn new() -> Self {
         Self {
-            state: Position::Size { size: 0, digits: 0 },
+            position: Position::Size { size: 0, digits: 0 },
             dropped: 0,
         }
     }
 
     /// Whether the last chunk and the trailers have been read.
     pub fn is_done(&self) -> bool {
-        matches!(self.state, Position::Done)
+        matches!(self.position, Position::Done)
     }
 
     /// Appends the payload in `input` to `body`, which may grow to `max_body` bytes. Returns how many bytes of `input`
@@ -69,27 +69,27 @@ impl ChunkedDecoder {
             if self.is_done() {
                 break;
             }
-            if let Position::Data { left } = self.state {
+            if let Position::Data { left } = self.position {
                 let here = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
                 let (data, behind) = rest.split_at_checked(here).unwrap_or((rest, &[]));
                 body.extend_from_slice(data);
                 rest = behind;
-                self.state = match left.saturating_sub(here as u64) {
+                self.position = match left.saturating_sub(here as u64) {
                     0 => Position::DataCr,
                     left => Position::Data { left },
                 };
                 continue;
             }
-            self.state = self.next(*byte, body.len(), max_body)?;
+            self.position = self.next(*byte, body.len(), max_body)?;
             rest = behind;
         }
         Ok(input.len() - rest.len())
     }
 
-    /// The state behind one byte that is not payload.
+    /// The position behind one byte that is not payload.
     fn next(&mut self, byte: u8, body: usize, max_body: usize) -> Result<Position, ChunkError> {
         use ChunkError::Malformed;
-        Ok(match (self.state, byte) {
+        Ok(match (self.position, byte) {
             (Position::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == MAX_DIGITS {
                     return Err(Malformed("a chunk size has too many digits"));
@@ -131,20 +131,20 @@ impl ChunkedDecoder {
                 return Err(Malformed("a trailer of the chunked body is no field"));
             }
             (Position::Extension { .. } | Position::TrailerValue, _) if is_text(byte) => {
-                self.dropping(self.state)?
+                self.dropping(self.position)?
             }
             _ => return Err(Malformed("a line of the chunked body is not valid")),
         })
     }
 
-    /// The state behind a byte that is dropped.
-    fn dropping(&mut self, state: Position) -> Result<Position, ChunkError> {
+    /// The position behind a byte that is dropped.
+    fn dropping(&mut self, position: Position) -> Result<Position, ChunkError> {
         self.dropped += 1;
         if self.dropped > MAX_DROPPED {
             let reason = "the chunk extensions and trailers are too long";
             return Err(ChunkError::Malformed(reason));
         }
-        Ok(state)
+        Ok(position)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a handler sees of a request, and how it answers.
+//! The handler's view of a request and its answer.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -29,19 +29,18 @@ impl<'t> Exchange<'t> {
         self.transaction.job.head.request_id()
     }
 
-    /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
+    /// The address of the client, also behind trusted proxies. An IPv4 address that is mapped into IPv6 is shown as IPv4.
     pub fn client_address(&self) -> IpAddr {
         self.transaction.client_address()
     }
 
-    /// When the head was whole.
+    /// The time at which the head was whole.
     pub fn received(&self) -> Instant {
         self.transaction.job.received
     }
 
-    /// Reads the whole body, after `100 Continue` if the client waits for it. Empty without a body, and the second time.
-    ///
-    /// Takes at most `max_body` bytes and `body_timeout`.
+    /// Reads the whole body, after `100 Continue` if the client waits for it. An empty one is returned without a body, and
+    /// the second time (at most `max_body` bytes, within `body_timeout`).
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
@@ -49,8 +48,8 @@ impl<'t> Exchange<'t> {
         self.transaction.read_body()
     }
 
-    /// Whether the server stops and its time to finish is over. The [`ClientSocket`] has gone off then, although the client may
-    /// be there: it wants an answer now, and be it that there is none.
+    /// Whether the server stops and its time to finish is over. The [`ClientSocket`] has gone off then, although the client
+    /// may be there: it is to be told now that there will be no answer.
     pub fn is_ending(&self) -> bool {
         self.transaction.is_ending()
     }

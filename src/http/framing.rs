@@ -14,7 +14,7 @@ pub enum Version {
 /// The framing of a request body: how its end is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// No body.
+    /// There is no body.
     Empty,
     /// Exactly this many bytes, at least one.
     Length(u64),

@@ -29,15 +29,15 @@ use state::{Front, Parked};
 
 pub(super) use state::WAKER;
 
-/// Connections accepted before the others have their turn.
+/// The connections accepted before the others have their turn.
 const ACCEPTS_A_TURN: usize = 64;
-/// Turns of accepting when the server stops: as many as the listeners' backlog can hold.
+/// The turns of accepting when the server stops: as many as the listeners' backlog can hold.
 const LAST_ACCEPTS: usize = 64;
 
 /// Serves until stopped. The calling thread becomes the front.
 ///
 /// # Errors
-/// Those of `poll`, none of which is expected.
+/// `poll` fails, which is not expected.
 pub(super) fn run(
     poll: Poll,
     edge: Arc<Edge>,

@@ -31,7 +31,7 @@ impl Handoff {
     }
 }
 
-/// The queue from the workers to the front. Never longer than the number of connections.
+/// The queue from the workers to the front, never longer than the number of connections.
 pub(super) struct HandoffQueue {
     waiting: Mutex<Vec<Handoff>>,
     waker: Arc<Waker>,
@@ -56,14 +56,14 @@ impl HandoffQueue {
     fn put(&self, handoff: Handoff) {
         let mut waiting = lock(&self.waiting);
         waiting.push(handoff);
-        // One wake-up serves all that arrive before the front has taken them.
+        // One wake-up is enough for all that arrive before the front has taken them.
         if waiting.len() == 1 {
             let _ = self.waker.wake();
         }
     }
 }
 
-/// The lease of a connection to a worker. However it ends, also by a panic, the front is told.
+/// The lease of a connection to a worker. Its end reaches the front, also that by a panic.
 pub(super) struct Lease<'e> {
     id: usize,
     queue: &'e HandoffQueue,

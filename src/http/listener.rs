@@ -10,13 +10,13 @@ use rustix::net::{
     AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, listen, socket_with, sockopt,
 };
 
-/// Connections the system keeps until they are accepted, so that a burst is not refused. The system may cap it lower.
+/// The connections that the system keeps until they are accepted, so that a burst is not refused. It may cap them lower.
 const BACKLOG: i32 = 4096;
 
 /// The pause in accepting after the system had no descriptor or memory for a connection.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Clients turned away before each such pause. The others wait: there may be room for them after it.
+/// The clients turned away before each such pause. The others wait: there may be room for them after it.
 const TURNED_AWAY: usize = 16;
 
 /// Listens on the address without blocking. `[::]` takes IPv4 too, and becomes `0.0.0.0` where there is no IPv6.
@@ -68,7 +68,7 @@ pub(super) enum Accepted {
     Exhausted,
 }
 
-/// The listeners.
+/// The listeners, and how accepting from them goes.
 pub(super) struct Acceptor {
     listeners: Vec<(TcpListener, bool)>,
     /// A descriptor given up when none is left, to take a client out of the backlog and close it. Otherwise it would stay

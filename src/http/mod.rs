@@ -12,7 +12,7 @@
 //!
 //! The **front** (the thread of [`Server::run`]) holds, in one epoll set, the listeners and every connection that is new,
 //! idle, in the middle of a head, or closing. It reads without blocking, so slow clients cost no thread, and it alone
-//! keeps the deadlines. Malformed heads, overload and what [`Handler::instant`] answers never reach a worker.
+//! keeps the deadlines. Malformed heads, overload and the answers of [`Handler::instant`] never reach a worker.
 //!
 //! A **worker** has the connection from a whole head to the end of the answer: it reads the body, runs the handler and
 //! writes, blocking in `poll` with a deadline each time. Workers start on demand up to `max_concurrent_requests`.
@@ -30,7 +30,8 @@
 //! # What is refused
 //!
 //! Every ambiguity about where a request ends (RFC 9112 section 11.2): `httparse` splits the head, and the raw bytes and
-//! fields are checked beside it. A refused request is answered in the shape that [`Handler::refusal`] gives it, and its connection closes.
+//! fields are checked beside it. A refused request is answered as [`Handler::refusal`] spells it, and its connection
+//! closes.
 
 mod body;
 mod chunked;

@@ -31,8 +31,7 @@ impl InFlight {
     }
 }
 
-/// The permit of one request to be in flight; released when dropped. It takes no lock, which every answer would wait
-/// for.
+/// The permit of one request to be in flight; released when dropped. Without a lock, as every answer would take it.
 pub(super) struct Permit {
     in_flight: InFlight,
     held: bool,
@@ -65,12 +64,12 @@ const NETWORK_OF_IPV6: u128 = !(u64::MAX as u128);
 /// The permits held, by address. No more addresses are in it than there are connections and requests in flight.
 type Held = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// The limit of each client, where there is one.
+/// The permits of clients, where there is a limit.
 ///
 /// A client that connects by itself has a permit for each connection. Behind a trusted proxy connections say nothing,
 /// as they are the proxy's; there each request in flight takes a permit.
 pub(super) struct ClientPermits {
-    /// For each address.
+    /// The most for each address; `None` is no limit.
     max: Option<usize>,
     trusted: Vec<Network>,
     held: Held,

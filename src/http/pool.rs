@@ -39,7 +39,7 @@ use super::connection::Connection;
 use super::head::Head;
 use super::permits::{InFlight, Permit};
 
-/// The time a worker stays without work.
+/// The time that a worker stays without work.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A request on its way to a worker. It is handed on in a box: moved by value, it would be copied into the frame of
@@ -190,7 +190,7 @@ impl Pool {
         self.step_in(&mut self.lock(), worker, step)
     }
 
-    /// Waits for the next job. `None` if the worker shall leave: it was idle for long, or the pool is closed.
+    /// Waits for the next job. `None` when the worker leaves: it was idle for long, or the pool is closed.
     pub fn next(&self, worker: &mut WorkerState) -> Option<Box<Job>> {
         let mut roster = self.lock();
         while *worker != WorkerState::Left {
@@ -279,7 +279,7 @@ impl Pool {
         job
     }
 
-    /// Wants no lingering worker any more if no job is left for it.
+    /// Calls no lingering worker any more if no job is left for it.
     fn settle(&self, roster: &mut Roster) {
         if roster.unclaimed() == 0 && mem::take(&mut roster.wanting) {
             let _ = rustix::io::read(&self.wanted, &mut [0u8; 8]);

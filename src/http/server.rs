@@ -43,7 +43,7 @@ impl Server {
         Self::on(listeners.collect::<io::Result<_>>()?, limits)
     }
 
-    /// Takes sockets that listen already and do not block.
+    /// A server on sockets that listen already and do not block.
     ///
     /// # Errors
     /// No descriptor is left.

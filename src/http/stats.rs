@@ -1,4 +1,4 @@
-//! What the edge is doing, in numbers.
+//! The figures of the edge.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,28 +9,28 @@ use super::refusal::{Reason, Refusal};
 
 const REASONS: usize = Reason::ALL.len();
 
-/// A look into a server, from any thread. It takes the lock of the pool for a moment, and nothing else.
+/// The figures of a server, to be read from any thread. Reading takes the lock of the pool for a moment, and no other.
 #[derive(Clone)]
 pub struct Stats {
     pub(super) counts: Arc<EdgeCounts>,
     pub(super) pool: Arc<Pool>,
 }
 
-/// What a server was doing at some moment.
+/// The figures of a server at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Connections by what they do: the name of the state and how many are in it.
+    /// Connections by state: its name, and the number of connections in it.
     pub connections: [(&'static str, u64); 5],
     /// Connections since the start.
     pub accepted: u64,
     pub workers_busy: u64,
-    /// Waiting for a request.
+    /// Workers without a request.
     pub workers_idle: u64,
     /// Requests and connections turned away before any handler saw them, by status.
     pub refused: [(u16, u64); REASONS],
 }
 
-/// What the front counts.
+/// The counts of the front.
 #[derive(Default)]
 pub(super) struct EdgeCounts {
     fresh: AtomicU64,
@@ -73,12 +73,13 @@ impl EdgeCounts {
     }
 
     pub fn refused(&self, refusal: Refusal) {
-        if let Some(count) = self.refused.get(refusal.reason as usize) {
+        let mut counts = Reason::ALL.iter().zip(&self.refused);
+        if let Some((_, count)) = counts.find(|(reason, _)| **reason == refusal.reason) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many connections there are: those the front waits on, and those that workers have.
+    /// Counts the connections: those the front waits on, and those that workers have.
     pub fn connections(&self, waiting: &Deadlines, busy: usize) {
         let of = |awaited| waiting.count(awaited) as u64;
         self.fresh.store(of(Awaited::FirstByte), Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Answers that are sent as they come into being.
+//! Streamed answers.
 
 use std::fmt;
 use std::io::IoSlice;
@@ -7,7 +7,7 @@ use super::framing::Version;
 use super::response::{BodyEnd, Delivery, Encoder, ResponseHead};
 use super::transaction::{AnswerState, Transaction};
 
-/// The client does not take any more of its answer.
+/// The failure to write to a client that takes no more of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
@@ -60,8 +60,8 @@ impl<'t> Stream<'t> {
         }
     }
 
-    /// Sends the bytes at once, as one chunk. Waits at most `write_timeout` without progress. Without bytes, only the
-    /// head is sent, if it was not yet.
+    /// Sends the bytes at once, as one chunk. Without bytes, only the head is sent, if it was not yet (waits at most
+    /// `write_timeout` without progress).
     ///
     /// # Errors
     /// The client has gone, or took nothing for too long; nothing more can be written.
@@ -80,7 +80,7 @@ impl<'t> Stream<'t> {
         Ok(())
     }
 
-    /// As [`Exchange::is_ending`](super::Exchange::is_ending).
+    /// Whether the server stops and its time to finish is over, as [`Exchange::is_ending`](super::Exchange::is_ending).
     pub fn is_ending(&self) -> bool {
         self.transaction.is_ending()
     }
@@ -98,7 +98,7 @@ impl<'t> Stream<'t> {
         self.delivery
     }
 
-    /// Ends the answer cut, as dropping it does, and tells how much was sent.
+    /// Ends the answer cut, as dropping it does, and returns how much was sent.
     pub fn cut(self) -> Delivery {
         self.delivery
     }

@@ -1,4 +1,4 @@
-//! One request and its answer, while a worker has the connection.
+//! A transaction: one request and its answer, while a worker has the connection.
 
 use std::io::IoSlice;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{BodyEnd, Encoder, Response};
 
-/// How far the answer has come.
+/// The state of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AnswerState {
     None,
@@ -24,19 +24,19 @@ pub(super) enum AnswerState {
     Whole,
 }
 
-/// What becomes of the connection after the answer.
+/// The disposition of the connection after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposition {
     /// The next request may come.
     Keep,
     /// All was said and read.
     Close,
-    /// The client may still be sending what nobody will read. Closing now would make its system throw the answer
-    /// away with a reset (RFC 9112 section 9.6).
+    /// The client may still be sending what will not be read. Closing now would make its system throw the answer away with
+    /// a reset (RFC 9112 section 9.6).
     Discard,
 }
 
-/// The state of an exchange. It is the worker's, so that it outlives a handler that panics.
+/// The transaction under way. It belongs to the worker, so that it outlives a handler that panics.
 pub(super) struct Transaction {
     pub job: Box<Job>,
     edge: Arc<Edge>,
@@ -60,7 +60,7 @@ impl Transaction {
         }
     }
 
-    /// Writes a part of the answer. Returns how many bytes were written, and whether all were.
+    /// Writes a part of the answer. Returns the number of bytes written, and whether all were.
     pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
         self.job.connection.write_all(slices, self.write_timeout())
     }
@@ -90,19 +90,16 @@ impl Transaction {
         self.edge.limits.write_timeout
     }
 
-    /// # Errors
-    /// See [`Body::check`].
-    pub fn check_body(&self) -> Result<(), Refusal> {
-        self.body.check(&self.job.connection)
-    }
-
-    /// Takes the permit of this request, if its client needs one.
+    /// Admits the request to its handler.
     ///
     /// # Errors
-    /// The client is at its limit.
-    pub fn take_client_permit(&mut self) -> Result<(), Refusal> {
-        let peer = self.job.connection.peer.ip();
-        self.client_permit = self.edge.clients.for_request(peer, &self.job.head)?;
+    /// The body is malformed as far as it has arrived, or the client is at its limit.
+    pub fn admit(&mut self) -> Result<(), Refusal> {
+        let Job {
+            connection, head, ..
+        } = &*self.job;
+        self.body.check(connection)?;
+        self.client_permit = self.edge.clients.for_request(connection.peer.ip(), head)?;
         Ok(())
     }
 
@@ -111,6 +108,8 @@ impl Transaction {
         self.edge.clients.client_address(peer, &self.job.head)
     }
 
+    /// Reads the whole body.
+    ///
     /// # Errors
     /// See [`Body::read`].
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
@@ -119,7 +118,7 @@ impl Transaction {
         let body = self
             .body
             .read(&mut self.job.connection, expects_continue, limits);
-        // Then it was this end that stopped reading.
+        // The front has then closed the side we read from.
         body.map_err(|error| match error {
             BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
             error => error,
@@ -130,8 +129,8 @@ impl Transaction {
         self.edge.is_ending()
     }
 
-    /// Decides whether the connection outlives this answer. What is left of the request is passed over if it is here
-    /// already, and never waited for.
+    /// Decides whether the connection outlives this answer. The rest of the request is passed over if it is here already,
+    /// and never waited for.
     pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
         self.keep_alive = self.job.head.keep_alive
             && end != BodyEnd::Close
@@ -140,7 +139,7 @@ impl Transaction {
         self.keep_alive
     }
 
-    /// Sends a whole answer. Returns how many bytes of its body were sent, and whether all of it was.
+    /// Sends a whole answer. Returns the number of bytes of its body that were sent, and whether all of it was.
     pub fn send(&mut self, response: &Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
@@ -161,9 +160,9 @@ impl Transaction {
         (written.saturating_sub(head.len()) as u64, whole)
     }
 
-    /// Ends the exchange. An answer that was begun stays cut, visibly.
+    /// Ends the transaction. An answer that was begun stays cut, visibly.
     pub fn end(mut self) -> (Box<Job>, Disposition) {
-        // Also of an answer that was cut: the client may know.
+        // Also of an answer that was cut, whose client may ask again.
         self.job.permit.release();
         let ending = match self.answer {
             AnswerState::Whole if self.keep_alive => Disposition::Keep,
@@ -173,7 +172,7 @@ impl Transaction {
             AnswerState::Whole => Disposition::Discard,
             AnswerState::Begun(end) => {
                 // To a client that reads until the end of the connection, a FIN would say that all is well. This sends
-                // a reset at once, whoever else still holds the socket (connect(2): AF_UNSPEC dissolves).
+                // a reset at once, also while a call still holds the socket (connect(2): AF_UNSPEC dissolves).
                 if end == BodyEnd::Close {
                     let _ = connect_unspec(&*self.job.connection.socket);
                 }

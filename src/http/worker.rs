@@ -15,10 +15,11 @@ use super::pool::{Job, Step, WorkerState};
 use super::refusal::Refusal;
 use super::transaction::{AnswerState, Disposition, Transaction};
 
-/// Room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost memory.
+/// The stack of a worker: room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost
+/// memory (bytes).
 const STACK: usize = 256 * 1024;
 
-/// How long a worker waits for the next request on a connection before it gives it back to the front. Longer than the
+/// The linger: a worker's wait for the next request on a connection before it hands it back to the front. Longer than the
 /// pause of a client that asks again at once, shorter than what it costs to be missed elsewhere.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -49,8 +50,8 @@ fn work(edge: &Arc<Edge>, handler: &ContainedHandler) {
     }
 }
 
-/// Answers the request, and those that follow it closely on its connection. Returns the job that waits for this worker,
-/// `None` if none does.
+/// Answers the request, and those that follow closely on its connection. Returns the job that waits for this worker,
+/// `None` if no job does.
 fn serve(
     edge: &Arc<Edge>,
     handler: &ContainedHandler,
@@ -80,10 +81,7 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
     let mut transaction = Transaction::new(job, Arc::clone(edge));
     if let Some(response) = handler.instant(&transaction.job.head) {
         transaction.send(&response);
-    } else if let Err(refusal) = transaction
-        .check_body()
-        .and_then(|()| transaction.take_client_permit())
-    {
+    } else if let Err(refusal) = transaction.admit() {
         edge.counts.refused(refusal);
         transaction.send(&handler.refusal(refusal));
     } else {
@@ -95,9 +93,9 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
     transaction.end()
 }
 
-/// Waits a moment for the next request on the connection, while no job waits for a worker. Whatever else comes (half a
-/// head, a bad one, the end) is left to the front, which is there for it. Breaks with the job that waits for this
-/// worker, or with `None` if none does.
+/// Lingers for the next request on the connection, while no job waits for a worker. Half a head, a malformed one and the
+/// end are left to the front, which is there for them. Breaks with the job that waits for this worker, or with `None` if
+/// no job does.
 fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> ControlFlow<Option<Box<Job>>> {
     let connection = &mut job.connection;
     connection.was_open = false;
@@ -135,13 +133,13 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> ControlFlow<O
     };
     job.permit.take();
     if let Some(other) = edge.pool.step(worker, Step::Continue) {
-        // It came first; this one goes back to the front, unread.
+        // That job came first; this request goes back to the front, unread.
         return ControlFlow::Break(Some(other));
     }
     let Ok(head) = connection.take_head(length, &edge.limits) else {
         return ControlFlow::Break(None);
     };
-    // Said of this request only: one that goes back to the front may wait long for its worker.
+    // Said of this request only: a request that goes back to the front may wait long for its worker.
     connection.was_open = was_open;
     (job.head, job.received) = (head, Instant::now());
     ControlFlow::Continue(())

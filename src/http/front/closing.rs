@@ -10,15 +10,16 @@ use crate::http::response::Encoder;
 
 use super::state::{Front, Parked};
 
-/// Reads of one connection before the others have their turn.
+/// The reads of one connection before the others have their turn.
 pub(super) const READS_A_TURN: usize = 16;
-/// The most that is taken from a client that sends on after an answer that closes, so that it can come to read the
-/// answer: a body with some images. It costs a copy into one buffer.
+/// The most that is read from a client that sends on after an answer that closes, so that it comes to read the answer: a
+/// body with some images. It costs a copy into one buffer (bytes).
 const MAX_DISCARDED: usize = 8 * 1024 * 1024;
 const MAX_CLOSING: Duration = Duration::from_secs(2);
 /// The time that a new connection has to send something before the next one pushes it out.
 const FRESH_GRACE: Duration = Duration::from_secs(1);
-/// The most that heads which are not whole take up together: all connections with a full head each would be 200 MB.
+/// The most that heads which are not whole take up together: all connections with a full head each would be 200 MB
+/// (bytes).
 const MAX_BUFFERED: usize = 16 * 1024 * 1024;
 
 impl Front {

@@ -10,16 +10,16 @@ use crate::http::stop::Drained;
 
 use super::state::Front;
 
-/// The part of the shutdown timeout that is kept for answers which did not finish to say so: a tenth, at most this.
+/// The most of the shutdown timeout, a tenth else, that is kept for unfinished answers to say so.
 const MOST_LAST_WORDS: Duration = Duration::from_secs(1);
 /// The time that handlers have, after their clients were cut off, to notice and log it.
 const EPILOGUE: Duration = Duration::from_millis(250);
 
 /// A graceful stop under way.
 pub(super) struct Drain {
-    /// From then on, what is in flight ends with an error.
+    /// The time from which requests in flight end with an error.
     end_by: Instant,
-    /// From then on, it is cut off.
+    /// The time from which they are cut off.
     stop_by: Instant,
     /// The number of answers that were told to end; `None` before `end_by`.
     unfinished: Option<usize>,
@@ -75,7 +75,7 @@ impl Front {
     fn end_answers(&mut self) -> usize {
         self.edge.stop.set_over();
         for socket in self.busy.values() {
-            // It fails for a client that is gone.
+            // It fails for a client that has gone.
             let _ = socket.shutdown(Shutdown::Read);
         }
         self.busy.len()

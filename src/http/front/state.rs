@@ -61,6 +61,8 @@ pub(super) struct Front {
 }
 
 impl Front {
+    /// The front before its first event.
+    ///
     /// # Errors
     /// A listener cannot be watched.
     pub fn new(
