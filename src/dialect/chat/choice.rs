@@ -2,7 +2,7 @@
 
 use crate::dialect::provider_error::{ProviderError, error_in};
 use crate::json::raw;
-use crate::json::reader::{Entries, Invalid, Reader};
+use crate::json::reader::{EntryCursor, Invalid, Reader};
 
 /// Tokens as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Usage {
             return reader.value().map(|_| None);
         }
         let mut usage = Self::default();
-        let mut object = Entries::default();
+        let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             let value = reader.value()?;
             match key.text().as_deref() {
@@ -70,7 +70,7 @@ impl Choices {
         if reader.peek() != Some(b'[') {
             return reader.value().map(|_| choices);
         }
-        let mut array = Entries::default();
+        let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             choices.count += 1;
             if reader.peek() == Some(b'{') {
@@ -118,7 +118,7 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     fn read(reader: &mut Reader<'a>, holder: &str) -> Result<Self, Invalid> {
         let mut choice = Self::default();
-        let mut object = Entries::default();
+        let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
                 Some("index") => choice.index = Some(reader.value()?),
@@ -139,7 +139,7 @@ fn has_content(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         return reader.value().map(|_| false);
     }
     let mut found = false;
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         match key.text().as_deref() {
             Some(
@@ -157,12 +157,14 @@ fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         let value = reader.value()?;
         return Ok(match value.as_bytes().first() {
             Some(b'"') => value != r#""""#,
-            Some(b'{') => Reader::new(value).key(&mut Entries::default())?.is_some(),
+            Some(b'{') => Reader::new(value)
+                .key(&mut EntryCursor::default())?
+                .is_some(),
             _ => false,
         });
     }
     let mut filled = false;
-    let mut array = Entries::default();
+    let mut array = EntryCursor::default();
     while reader.item(&mut array)? {
         filled |= is_filled_part(reader)?;
     }
@@ -175,7 +177,7 @@ fn is_filled_part(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         return Ok(!matches!(reader.value()?, "null" | r#""""#));
     }
     let (mut kind, mut text) = (None, None);
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         let value = reader.value()?;
         match key.text().as_deref() {

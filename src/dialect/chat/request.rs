@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::dialect::error::{Code, ErrorBody};
-use crate::json::reader::{Entries, Invalid, Key, Reader};
+use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::json::{Object, ObjectError, raw};
 
 /// A request that can be routed.
@@ -99,7 +99,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn read(&mut self, key: Key<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
+    fn read(&mut self, key: MemberKey<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
         match key.text().as_deref() {
             Some("model") => self.model = Some(value.value()?),
             Some("messages") => self.messages = Some(count_messages(value)?),
@@ -130,7 +130,7 @@ fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
 fn count_messages(messages: &mut Reader<'_>) -> Result<Result<usize, RequestError>, Invalid> {
     let (mut count, mut problem) = (0, None);
     if messages.peek() == Some(b'[') {
-        let mut array = Entries::default();
+        let mut array = EntryCursor::default();
         while messages.item(&mut array)? {
             if problem.is_none() {
                 problem = message_problem(messages, count)?;
@@ -158,7 +158,7 @@ fn message_problem(
         return Ok(Some(invalid(&format!("messages[{index}]"), "an object")));
     }
     let mut role = None;
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = message.key(&mut object)? {
         let value = message.value()?;
         if key.text().as_deref() == Some("role") {
@@ -177,7 +177,7 @@ fn message_problem(
 fn count_items(value: &mut Reader<'_>) -> Result<usize, Invalid> {
     let mut count = 0;
     if value.peek() == Some(b'[') {
-        let mut array = Entries::default();
+        let mut array = EntryCursor::default();
         while value.item(&mut array)? {
             value.value()?;
             count += 1;

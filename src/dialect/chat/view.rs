@@ -1,7 +1,7 @@
 //! The top level of an answer or a chunk, read in one pass, and the members that the gateway writes there.
 
 use super::choice::{Choices, Usage};
-use crate::json::reader::{Entries, Invalid, Reader};
+use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{Object, ObjectError, position, raw, slice};
 
 /// What one pass over a body tells. Of repeated keys the last one counts.
@@ -41,7 +41,7 @@ impl<'a> View<'a> {
         reader.peek();
         self.places.end = position(reader.at()) + 1;
         self.places.is_empty = true;
-        let mut object = Entries::default();
+        let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match &*key.text().ok_or(Invalid)? {
                 "error" => self.error = Some(reader.value()?),
