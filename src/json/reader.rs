@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if self.byte() == Some(b'0') {
-            // A digit behind it is no more part of the number, and so is refused by whoever reads on.
+            // A digit behind it is no more part of the number, and so is refused by the next read.
             self.at += 1;
         } else {
             self.digits()?;
