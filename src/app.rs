@@ -16,11 +16,11 @@ use std::sync::Arc;
 use collector::Export;
 
 use crate::config::Config;
-use crate::gateway::{Current, Gateway};
+use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
 use crate::telemetry::otlp::Otlp;
-use crate::telemetry::{self, Format, Levels};
+use crate::telemetry::{self, Format, Levels, Masking};
 
 pub use running::{explain, healthcheck, reload};
 pub use signals::on_stop;
@@ -72,11 +72,12 @@ fn serve_until_stopped(
     export: &mut Export,
 ) -> Result<(), CannotServe> {
     let server = listen(&config, inherited)?;
-    let gateway = Gateway::new(config, server.stats()).map_err(CannotServe::Configuration)?;
-    let current = Arc::new(Current::new(export.watch(gateway)));
+    let gateway = Context::new(config, server.stats()).map_err(CannotServe::Configuration)?;
+    let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
-    heed_signals(path, &current, notifier.clone(), server.stopper())?;
+    let masking = export.masking().clone();
+    heed_signals(path, &current, masking, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
     for address in &addresses {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
@@ -110,7 +111,8 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Cann
 /// A reload on SIGHUP, the end on SIGTERM or SIGINT; the service manager is told of both.
 fn heed_signals(
     path: &Path,
-    current: &Arc<Current>,
+    current: &Arc<Reloadable>,
+    masking: Masking,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
 ) -> Result<(), CannotServe> {
@@ -122,7 +124,7 @@ fn heed_signals(
     let told = notifier.clone();
     let reload = move || {
         told.iter().for_each(|notifier| notifier.reloading());
-        let problem = reload::reload(&path, &reloaded).err();
+        let problem = reload::reload(&path, &reloaded, &masking).err();
         if let Some(Err(error)) = run_file
             .as_ref()
             .map(|file| file.reloaded(problem.as_deref()))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Config};
-use crate::gateway::Gateway;
+use crate::gateway::{Context, Reloadable};
 use crate::http::{Server, Stopper};
 use crate::json::Object;
 use crate::upstream::{Call, Client, Method, Response};
@@ -53,14 +53,14 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     let server = listen(port)?;
     let address = *server.local_addrs().first().ok_or("no address")?;
     let config = configuration(address, first.address, second.address)?;
-    let handler = Gateway::new(config.clone(), server.stats())?;
-    let gateway = start_server(server, Arc::new(handler))?;
+    let handler = Context::new(config.clone(), server.stats())?;
+    let gateway = start_server(server, Arc::new(Reloadable::new(handler)))?;
     if !once {
         let stopper = gateway.stopper.clone();
         app::on_stop(move || stopper.stop())?;
     }
 
-    let client = Client::new(Gateway::upstream_settings(&config))?;
+    let client = Client::new(Context::upstream_settings(&config))?;
     print(&format!(
         "The route \"demo\" has two steps: the first provider is rate-limited (429), the second answers.\n\
          The gateway listens on http://{address}\n"
@@ -85,6 +85,7 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
             .join()
             .map_err(|_| "a demo provider ended abnormally")??;
     }
+    log::logger().flush();
     Ok(String::new())
 }
 
@@ -242,7 +243,8 @@ fn print_summary(object: &str) {
     }
 }
 
-/// Prints a text. A reader that has gone is no failure.
+/// Prints a text, behind the lines that the log holds. A reader that has gone is no failure.
 fn print(text: &str) {
+    log::logger().flush();
     let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
 }

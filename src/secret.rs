@@ -1,5 +1,6 @@
 //! Keys that cannot be printed, and the masking of keys inside texts that others wrote.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use subtle::ConstantTimeEq;
@@ -69,14 +70,25 @@ impl Redactor {
         Self { known }
     }
 
-    /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
-    pub fn redact(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
+    /// A redactor for the keys of both.
+    pub fn and(&self, other: &Self) -> Self {
+        Self::new(self.known.iter().chain(&other.known).cloned())
+    }
+
+    /// Masks whole keys in a text that nothing was cut from.
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut masked = Cow::Borrowed(text);
         for secret in &self.known {
-            if masked.contains(&secret.0) {
-                masked = masked.replace(&secret.0, MASK);
+            if masked.len() >= secret.0.len() && masked.contains(&secret.0) {
+                masked = Cow::Owned(masked.replace(&secret.0, MASK));
             }
         }
+        masked
+    }
+
+    /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
+    pub fn redact(&self, text: &str) -> String {
+        let mut masked = self.mask(text).into_owned();
         let begun = self
             .known
             .iter()
@@ -131,6 +143,14 @@ mod tests {
             redactor.redact("bad key sk-12345678, sk-12345678-long; short"),
             "bad key ***, ***; short"
         );
+    }
+
+    #[test]
+    fn two_redactors_together_mask_the_keys_of_both() {
+        let [old, new] = ["sk-old-key", "sk-new-key"].map(|key| Redactor::new([Secret::new(key)]));
+        let both = old.and(&new);
+        assert_eq!(both.mask("sk-new-key sk-old-key"), "*** ***");
+        assert!(matches!(both.mask("nothing"), Cow::Borrowed("nothing")));
     }
 
     #[test]

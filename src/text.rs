@@ -1,4 +1,6 @@
-//! Cutting texts at a character's boundary.
+//! Texts cut at a character's boundary, and durations as logs and reports write them.
+
+use std::time::Duration;
 
 /// The beginning of a text, whole characters only (at most `max_bytes`).
 pub fn cut(text: &str, max_bytes: usize) -> &str {
@@ -10,6 +12,11 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
 pub fn truncated(mut text: String, max_bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(max_bytes));
     text
+}
+
+/// The whole milliseconds of a duration.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

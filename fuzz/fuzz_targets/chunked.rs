@@ -75,6 +75,12 @@ fn model(body: &[u8], max_body: usize) -> Option<(Vec<u8>, usize)> {
         if trailer.is_empty() {
             return (dropped <= MAX_DROPPED).then_some((payload, at));
         }
+        let name = &trailer[..trailer.iter().position(|byte| *byte == b':')?];
+        let is_token =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        if name.is_empty() || !name.iter().all(is_token) {
+            return None;
+        }
     }
 }
 

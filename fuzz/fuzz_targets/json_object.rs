@@ -3,10 +3,13 @@
 
 #![no_main]
 
+use std::borrow::Cow;
+
+use ai_gateway::dialect::chat::Chat;
+use ai_gateway::dialect::{Dialect, FrameKind};
 use ai_gateway::json::Object;
 use ai_gateway::json::reader::{EntryCursor, Invalid, Reader};
-use ai_gateway::dialect::chat::answer::Answer;
-use ai_gateway::dialect::chat::chunk::{Chunk, ChunkKind};
+use ai_gateway::sse::Event;
 use libfuzzer_sys::fuzz_target;
 use serde::Deserializer as _;
 use serde::de::IgnoredAny;
@@ -103,14 +106,21 @@ fn check_marks(source: &str) {
             summary.map(|summary| object.set("routing_summary", summary.to_owned()));
         }
         let expected = object.map(|object| object.to_json());
-        let chunk = Chunk::inspect(source);
-        if let ChunkKind::Content | ChunkKind::Prelude = chunk.kind {
+        let chunk = Chat.judge_stream().judge(&Event {
+            name: None,
+            data: Cow::Borrowed(source),
+        });
+        if let FrameKind::Content | FrameKind::Prelude = chunk.kind {
             let mut written = String::new();
-            chunk.write(&mut written, source, model, summary);
+            let annotation = chunk.annotation.expect("an object");
+            annotation.write(&mut written, source, model, summary);
             assert_eq!(Some(&written), expected.as_ref());
         }
-        if let (Ok(answer), Some(summary)) = (Answer::read(source.to_owned()), summary) {
-            assert_eq!(Some(&answer.marked(model, summary)), expected.as_ref());
+        let dialect: &dyn Dialect = &Chat;
+        let answer = dialect.whole(source.to_owned());
+        if let (Ok(answer), Some(summary)) = (answer, summary) {
+            let written = answer.annotated(model, summary);
+            assert_eq!(Some(&written), expected.as_ref());
         }
     }
 }

@@ -7,12 +7,15 @@ mod strict_schema;
 mod tools;
 
 use crate::config::{ConflictResolution, Step};
-use crate::dialect::chat::request::ChatRequest;
+use crate::dialect::request::{Payload, Request};
 use crate::json::raw;
 
 /// The body for a step: `model` is replaced by the step's, and its adapters make their edits.
-pub fn adapt(request: &ChatRequest<'_>, step: &Step) -> Vec<u8> {
-    let mut body = request.object().clone();
+pub fn adapt(request: &Request<'_>, step: &Step) -> Vec<u8> {
+    let mut body = match &request.payload {
+        Payload::Json(object) => object.clone(),
+        Payload::Multipart { body, .. } => return body.to_vec(),
+    };
     body.set("model", raw::quoted(&step.model));
     if let Some(resolution) = step.conflict_resolution {
         tools::resolve_conflict(&mut body, resolution);

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Provider;
+use crate::dialect::Dialect as _;
+use crate::dialect::chat::Chat;
 
 fn step(model: &str) -> Step {
     Step {
@@ -44,7 +46,7 @@ fn eager_step() -> Step {
 }
 
 fn adapted(body: &str, step: &Step) -> String {
-    let request = ChatRequest::parse(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes()).unwrap();
     String::from_utf8(adapt(&request, step)).unwrap()
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, ProcessEnvironment};
-use crate::gateway::{Current, Gateway};
+use crate::gateway::{Context, Reloadable, families};
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
+use crate::telemetry::{Masking, Tracer};
 use crate::upstream::{self, Call, Client, Method};
 
 /// Bytes of a collector's answer; it says nothing, or how much was rejected.
@@ -15,9 +16,9 @@ const LONGEST_REPLY: usize = 64 * 1024;
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
 /// What is exported, and what was wrong with the wish for it.
-#[derive(Default)]
 pub struct Export {
     pub otlp: Option<Otlp>,
+    masking: Masking,
     problems: Vec<String>,
 }
 
@@ -25,16 +26,26 @@ impl Export {
     /// As the environment says; without an endpoint in it nothing is started.
     pub fn start(config: &Config) -> Self {
         let settings = Settings::read(&ProcessEnvironment);
+        let masking = Masking::new(config.redactor());
         let otlp = match settings.destinations.as_slice() {
             [] => Ok(None),
-            _ => start(config, &settings).map(Some),
+            _ => start(config, &settings, &masking).map(Some),
         };
         let mut problems = settings.problems;
         let otlp = otlp.unwrap_or_else(|problem| {
             problems.push(format!("nothing is exported: {problem}"));
             None
         });
-        Self { otlp, problems }
+        Self {
+            otlp,
+            masking,
+            problems,
+        }
+    }
+
+    /// The keys that are masked in everything exported.
+    pub fn masking(&self) -> &Masking {
+        &self.masking
     }
 
     /// Says in the log what is exported and what was ignored. A typo here does not keep the gateway from serving.
@@ -48,19 +59,20 @@ impl Export {
     }
 
     /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
-    pub fn watch(&self, gateway: Gateway) -> Gateway {
+    pub fn watch(&self, gateway: Context) -> Context {
         let otlp = self.otlp.as_ref();
-        let tracer = otlp.map(Otlp::tracer).unwrap_or_default();
+        let tracer = otlp.map(Otlp::tracer);
+        let tracer = tracer.unwrap_or_else(|| Tracer::without_spans(self.masking.clone()));
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
     /// Exports from now on what the gateway of the moment measures.
-    pub fn measure(&mut self, current: &Arc<Current>) {
+    pub fn measure(&mut self, current: &Arc<Reloadable>) {
         let current = Arc::clone(current);
         let measuring = self
             .otlp
             .as_mut()
-            .map(|otlp| otlp.measure(move || current.families()));
+            .map(|otlp| otlp.measure(move || families(&current.current())));
         if let Some(Err(error)) = measuring {
             log::warn!(error:% = error; "metrics are not exported");
         }
@@ -74,7 +86,7 @@ impl Export {
     }
 }
 
-fn start(config: &Config, settings: &Settings) -> Result<Otlp, String> {
+fn start(config: &Config, settings: &Settings, masking: &Masking) -> Result<Otlp, String> {
     // The proxy is for calls to providers; collectors stand near.
     let client = Client::new(upstream::Settings {
         connect_timeout: config.server.connect_timeout,
@@ -82,7 +94,7 @@ fn start(config: &Config, settings: &Settings) -> Result<Otlp, String> {
         ..upstream::Settings::default()
     })?;
     let transport: Arc<dyn Transport> = Arc::new(Carrier(client));
-    Otlp::start(settings, &transport).map_err(|error| error.to_string())
+    Otlp::start(settings, &transport, masking).map_err(|error| error.to_string())
 }
 
 struct Carrier(Client);

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::config::{self, Config, Server};
-use crate::gateway::Current;
+use crate::gateway::Reloadable;
+use crate::telemetry::Masking;
 
 /// The most lines of a refusal; a file with more problems is another kind of file.
 const MOST_LINES: usize = 100;
@@ -13,9 +14,9 @@ const MOST_LINES: usize = 100;
 ///
 /// # Errors
 /// The problems of the file, a line each.
-pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
+pub fn reload(path: &Path, current: &Reloadable, masking: &Masking) -> Result<(), String> {
     let loaded = config::load(path).map_err(|error| error.to_string());
-    let taken = loaded.and_then(|config| take_over(path, current, config));
+    let taken = loaded.and_then(|config| take_over(path, current, masking, config));
     taken.map_err(|problem| {
         let lines: Vec<&str> = problem.lines().take(MOST_LINES).collect();
         for line in &lines {
@@ -25,9 +26,19 @@ pub fn reload(path: &Path, current: &Current) -> Result<(), String> {
     })
 }
 
-fn take_over(path: &Path, current: &Current, config: Config) -> Result<(), String> {
-    let late = needs_restart(&current.config(), &config);
-    current.reload(config)?;
+fn take_over(
+    path: &Path,
+    current: &Reloadable,
+    masking: &Masking,
+    config: Config,
+) -> Result<(), String> {
+    let old = current.config();
+    let late = needs_restart(&old, &config);
+    // Requests in flight end with the old keys, and the first ones with the new keys come at once.
+    masking.replace(old.redactor().and(&config.redactor()));
+    current
+        .reload(config)
+        .inspect_err(|_| masking.replace(old.redactor()))?;
     log::info!(config:% = path.display(); "reloaded");
     if !late.is_empty() {
         log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");

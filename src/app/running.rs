@@ -7,7 +7,7 @@ use rustix::process::{Signal, kill_process};
 
 use crate::config::Config;
 use crate::explain;
-use crate::gateway::Gateway;
+use crate::gateway::Context;
 use crate::service_manager::Running;
 use crate::upstream::{self, Call, Client, Method};
 
@@ -108,7 +108,7 @@ fn ask_running(
     let url = format!("http://{}{path}", reachable(*address));
     let client = Client::new(upstream::Settings {
         proxy: None,
-        ..Gateway::upstream_settings(config)
+        ..Context::upstream_settings(config)
     })
     .map_err(|error| error.to_string())?;
     let deadline = Instant::now() + LIMIT;

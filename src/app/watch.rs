@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::gateway::Current;
+use crate::gateway::Reloadable;
 use crate::service_manager::Notifier;
 
 /// The time between two requests to ourselves without a watchdog; they keep the status line current.
@@ -27,7 +27,7 @@ const REQUEST: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: 
 /// No thread can be started.
 pub fn start(
     notifier: Arc<Notifier>,
-    current: Arc<Current>,
+    current: Arc<Reloadable>,
     address: SocketAddr,
 ) -> io::Result<()> {
     let thread = thread::Builder::new().name("watch".to_owned());
@@ -35,7 +35,7 @@ pub fn start(
     thread.stack_size(128 * 1024).spawn(watch).map(drop)
 }
 
-fn watch(notifier: &Notifier, current: &Current, address: SocketAddr) {
+fn watch(notifier: &Notifier, current: &Reloadable, address: SocketAddr) {
     while !is_well(address) {
         thread::sleep(IMPATIENCE);
     }

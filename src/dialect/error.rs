@@ -93,6 +93,8 @@ pub struct ErrorBody<'a> {
     pub code: &'a str,
     /// As JSON.
     pub details: Option<&'a str>,
+    /// A member beside `error`, as JSON.
+    pub routing_summary: Option<&'a str>,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -104,18 +106,12 @@ impl<'a> ErrorBody<'a> {
             param: None,
             code: code.label(),
             details: None,
+            routing_summary: None,
         }
     }
 
-    /// `{"error":{...}}`
+    /// `{"error":{...}}`, with the routing summary behind it if there is one.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = self.open_json();
-        out.push('}');
-        out.into_bytes()
-    }
-
-    /// The same without the last brace, for further members.
-    pub fn open_json(&self) -> String {
         let mut out = String::from("{\"error\":{\"message\":");
         raw::push_quoted(&mut out, self.message);
         out.push_str(",\"type\":");
@@ -132,7 +128,12 @@ impl<'a> ErrorBody<'a> {
             out.push_str(details);
         }
         out.push('}');
-        out
+        if let Some(summary) = self.routing_summary {
+            out.push_str(",\"routing_summary\":");
+            out.push_str(summary);
+        }
+        out.push('}');
+        out.into_bytes()
     }
 }
 
@@ -150,11 +151,12 @@ mod tests {
         let body = ErrorBody {
             param: Some("a\nb"),
             details: Some("[1]"),
+            routing_summary: Some("{}"),
             ..ErrorBody::new(Code::NotFound, "")
         };
         assert_eq!(
-            body.open_json(),
-            r#"{"error":{"message":"","type":"invalid_request_error","param":"a\nb","code":"NOT_FOUND","details":[1]}"#
+            String::from_utf8(body.to_json()).unwrap(),
+            r#"{"error":{"message":"","type":"invalid_request_error","param":"a\nb","code":"NOT_FOUND","details":[1]},"routing_summary":{}}"#
         );
     }
 }

@@ -1,12 +1,23 @@
-//! Wire formats: what clients and providers say to each other, a file or folder each.
+//! Wire formats: a file or a folder for each dialect that clients and providers speak, and the facts that all share.
 //!
-//! Views judge the raw text and never build a tree; only what the gateway needs to know is read, in one pass.
+//! A dialect answers the same questions in the same order ([`Dialect`]): reading a request, addressing the provider,
+//! telling frames apart, judging a frame, judging a whole answer, annotating, spelling a refusal, spelling a break. The
+//! rooms above ask these questions and know no dialect by its name; the table of endpoints does.
+//!
+//! Views judge the raw text and never build a tree: the members that the gateway needs are read in one pass.
 
+pub mod annotation;
+pub mod answer;
+pub mod canonical;
 pub mod chat;
 pub mod class;
 pub mod classify;
 pub mod error;
 pub mod models;
 pub mod provider_error;
+mod questions;
 pub mod rate_limits;
+pub mod request;
 pub mod waits;
+
+pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};

@@ -12,6 +12,7 @@ use super::chunked::{ChunkError, Decoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive};
 use super::framing::Framing;
 use super::head::Head;
+use super::refusal::Refusal;
 
 /// Why there is no request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,22 @@ impl Body {
         // Nothing is held for a client while the provider is waited for.
         connection.rest();
         Ok(body)
+    }
+
+    /// Checks as much of a chunked body as has arrived, whether or not it will be read: what a malformed chunk hides may
+    /// be the next request to another reader.
+    ///
+    /// # Errors
+    /// What is malformed.
+    pub fn check(self, connection: &Connection) -> Result<(), Refusal> {
+        if self != Self::Unread(Framing::Chunked) {
+            return Ok(());
+        }
+        let decoded = Decoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
+        match decoded {
+            Err(ChunkError::Malformed(reason)) => Err(Refusal::invalid(reason)),
+            Err(ChunkError::TooLarge) | Ok(_) => Ok(()),
+        }
     }
 
     /// Passes over a body that nobody has read, if all of it has arrived already. Whether the connection stands at the

@@ -1,5 +1,7 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), decoded incrementally: any split of the input gives the same.
 
+use super::strict::is_token;
+
 /// Bytes of extensions and trailers taken in one body. They are dropped; without a bound, one-byte chunks with long
 /// extensions make a server read without end (as CVE-2023-39326 in Go).
 const MAX_DROPPED: usize = 16 * 1024;
@@ -25,7 +27,8 @@ enum State {
     DataCr,
     DataEnd,
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerEnd,
     BodyEnd,
     Done,
@@ -116,22 +119,30 @@ impl Decoder {
             }
             (State::TrailerStart, b'\r') => State::BodyEnd,
             (State::BodyEnd, b'\n') => State::Done,
-            (State::Trailer, b'\r') => State::TrailerEnd,
+            (State::TrailerValue, b'\r') => State::TrailerEnd,
             (State::TrailerEnd, b'\n') => State::TrailerStart,
-            (State::Extension { .. } | State::TrailerStart | State::Trailer, _)
-                if is_text(byte) =>
-            {
-                self.dropped += 1;
-                if self.dropped > MAX_DROPPED {
-                    return Err(Malformed("the chunk extensions and trailers are too long"));
-                }
-                match self.state {
-                    State::TrailerStart => State::Trailer,
-                    state => state,
-                }
+            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => {
+                self.dropping(State::TrailerName)?
+            }
+            (State::TrailerName, b':') => self.dropping(State::TrailerValue)?,
+            (State::TrailerStart | State::TrailerName, _) => {
+                return Err(Malformed("a trailer of the chunked body is no field"));
+            }
+            (State::Extension { .. } | State::TrailerValue, _) if is_text(byte) => {
+                self.dropping(self.state)?
             }
             _ => return Err(Malformed("a line of the chunked body is not valid")),
         })
+    }
+
+    /// The state behind a byte that is dropped.
+    fn dropping(&mut self, state: State) -> Result<State, ChunkError> {
+        self.dropped += 1;
+        if self.dropped > MAX_DROPPED {
+            let reason = "the chunk extensions and trailers are too long";
+            return Err(ChunkError::Malformed(reason));
+        }
+        Ok(state)
     }
 }
 
@@ -199,6 +210,12 @@ mod tests {
             b"1\r\na\n0\r\n\r\n",
             b"0\r\nX: 1\n\r\n",
             b"0\r\n\n",
+            b"0\r\nX\r\n\r\n",
+            b"0\r\nX : 1\r\n\r\n",
+            b"0\r\n: 1\r\n\r\n",
+            b"0\r\n X: 1\r\n\r\n",
+            b"0\r\nX: 1\r\n 2\r\n\r\n",
+            b"0\r\nX: \0\r\n\r\n",
             b"11111111111111111\r\n",
         ] {
             let result = decode(&[wire], usize::MAX);
@@ -226,7 +243,8 @@ mod tests {
         for (line, accepted) in [
             (format!("1;{}\r\na\r\n0\r\n\r\n", &long[1..]), true),
             (format!("1;;{long}\r\na\r\n0\r\n\r\n"), false),
-            (format!("0\r\n{long}x\r\n\r\n"), false),
+            (format!("0\r\nX:{}\r\n\r\n", &long[2..]), true),
+            (format!("0\r\nX:{long}\r\n\r\n"), false),
         ] {
             assert_eq!(decode(&[line.as_bytes()], 10).is_ok(), accepted);
         }

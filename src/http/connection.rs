@@ -26,6 +26,9 @@ pub(super) const READ_SIZE: usize = 16 * 1024;
 /// before; a buffer of this size on the heap would cost a page for each of a thousand, and the allocator more work.
 const HEAD_SIZE: usize = 4 * 1024;
 
+/// Bytes of blank lines skipped before a request. Without a bound they keep a connection that never asks for anything.
+const MAX_BLANK: usize = 16 * 1024;
+
 /// What a read that does not block came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
@@ -50,6 +53,8 @@ pub(super) struct Connection {
     pub buffer: Vec<u8>,
     /// How many bytes of the buffer are known not to hold the end of a head.
     scanned: usize,
+    /// Bytes of blank lines since the last head.
+    blank: usize,
     /// The client had not ended its side a moment before it sent what was read last. Not known of every read.
     pub was_open: bool,
     /// Held as long as the connection.
@@ -65,6 +70,7 @@ impl Connection {
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
+            blank: 0,
             was_open: false,
             place: None,
         }
@@ -128,6 +134,10 @@ impl Connection {
         let blank = strict::blank_lines(&self.buffer);
         if blank > 0 {
             self.consume(blank);
+            self.blank += blank;
+        }
+        if self.blank > MAX_BLANK {
+            return Err(Refusal::ENDLESS_BLANK_LINES);
         }
         let length = strict::head_length(&self.buffer, self.scanned)?;
         if length.unwrap_or(self.buffer.len()) > limits.max_head {
@@ -166,6 +176,7 @@ impl Connection {
     pub fn take_head(&mut self, length: usize, limits: &config::Server) -> Result<Head, Refusal> {
         let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
         self.consume(length);
+        self.blank = 0;
         Ok(head)
     }
 

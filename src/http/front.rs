@@ -21,7 +21,7 @@ use super::handler::Contained;
 use super::head::Head;
 use super::pool::Job;
 use super::refusal::Refusal;
-use super::response::{Asked, Response};
+use super::response::Asked;
 use super::returns::Return;
 use super::{Drained, worker};
 
@@ -197,8 +197,8 @@ impl Front {
         if held >= self.edge.limits.max_connections && !self.evict(now) {
             self.edge.counts.refused(Refusal::TOO_MANY_CONNECTIONS);
             // Not even a closing phase for it: that would be one more connection.
-            let asked = Asked::unknown();
-            connection.write_now(&asked.encode(&Refusal::TOO_MANY_CONNECTIONS.into(), false));
+            let response = self.handler.refusal(Refusal::TOO_MANY_CONNECTIONS);
+            connection.write_now(&Asked::unknown().encode(&response, false));
             return;
         }
         match self.edge.places.for_connection(connection.peer.ip()) {
@@ -279,7 +279,7 @@ impl Front {
             connection, head, ..
         } = *job;
         self.edge.counts.refused(Refusal::OVERLOADED);
-        let response: Response = Refusal::OVERLOADED.into();
+        let response = self.handler.refusal(Refusal::OVERLOADED);
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
         let bytes = Asked::by(&head).encode(&response, keep_alive);
         if !keep_alive {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::head::Head;
-use super::refusal::Refusal;
-use super::response::Response;
+use super::refusal::{Reason, Refusal};
+use super::response::{Response, ResponseHead};
 use super::turn::Turn;
 
 /// Answers requests.
@@ -21,6 +21,16 @@ pub trait Handler: Send + Sync + 'static {
     fn instant(&self, _head: &Head) -> Option<Response> {
         None
     }
+
+    /// The answer to a request that the edge turns away. Status and `Retry-After` are the edge's to set.
+    fn refusal(&self, refusal: &Refusal) -> Response {
+        plain(refusal)
+    }
+}
+
+fn plain(refusal: &Refusal) -> Response {
+    let head = ResponseHead::new(refusal.status(), "text/plain; charset=utf-8");
+    Response::new(head, refusal.message)
 }
 
 /// A handler whose panics cost one answer.
@@ -47,8 +57,23 @@ impl Contained {
         }
         caught(|| self.0.instant(head)).unwrap_or_else(|panic| {
             log_panic_of_handler(head, &*panic);
-            Some(Refusal::PANIC.into())
+            Some(self.refusal(Refusal::PANIC))
         })
+    }
+
+    /// The refusal in the handler's shape, or as plain text if the handler panics. An overload is over soon, so clients
+    /// may come back (after 1 s).
+    pub fn refusal(&self, refusal: Refusal) -> Response {
+        let spelled = caught(|| self.0.refusal(&refusal));
+        let mut response = spelled.unwrap_or_else(|panic| {
+            log_panic(format_args!("the handler, at a refusal,"), &*panic);
+            plain(&refusal)
+        });
+        response.head.status = refusal.status();
+        match refusal.reason {
+            Reason::Overload => response.with("Retry-After", "1"),
+            _ => response,
+        }
     }
 }
 
@@ -62,7 +87,6 @@ pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work))
 }
 
-#[cold]
 fn log_panic_of_handler(head: &Head, panic: &(dyn Any + Send)) {
     log_panic(
         format_args!("request {}: the handler", head.request_id()),
@@ -70,7 +94,6 @@ fn log_panic_of_handler(head: &Head, panic: &(dyn Any + Send)) {
     );
 }
 
-#[cold]
 pub(super) fn log_panic(who: fmt::Arguments<'_>, panic: &(dyn Any + Send)) {
     log::error!("{who} panicked: {}", bounded(panic));
 }

@@ -220,19 +220,9 @@ fn absolute(target: &str) -> Option<&str> {
 
 fn refusal(error: httparse::Error, head: &[u8]) -> Refusal {
     match error {
-        httparse::Error::Version if names_a_version(head) => Refusal::UNKNOWN_VERSION,
+        httparse::Error::Version if strict::names_a_version(head) => Refusal::UNKNOWN_VERSION,
         httparse::Error::HeaderName | httparse::Error::HeaderValue => Refusal::INVALID_FIELD,
         httparse::Error::TooManyHeaders => Refusal::TOO_MANY_FIELDS,
         _ => Refusal::INVALID_REQUEST_LINE,
     }
-}
-
-/// Whether the third and last word of the request line is `HTTP/` digit `.` digit, as in the HTTP/2 preface.
-fn names_a_version(head: &[u8]) -> bool {
-    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let mut words = line.split(|byte| *byte == b' ').skip(2);
-    let (version, more) = (words.next().unwrap_or_default(), words.next());
-    let numbers = version.strip_prefix(b"HTTP/");
-    more.is_none()
-        && matches!(numbers, Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
 }

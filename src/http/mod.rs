@@ -23,7 +23,7 @@
 //! # What is refused
 //!
 //! Every ambiguity about where a request ends (RFC 9112 section 11.2): `httparse` splits the head, and the raw bytes and
-//! fields are checked beside it. A refused request is answered, OpenAI-shaped, and its connection closes.
+//! fields are checked beside it. A refused request is answered in the shape that [`Handler::refusal`] gives it, and its connection closes.
 
 mod acceptor;
 #[cfg(feature = "fuzzing")]
@@ -75,6 +75,7 @@ pub use delivery::Delivery;
 pub use exchange::Exchange;
 pub use handler::Handler;
 pub use head::Head;
+pub use refusal::{Reason, Refusal};
 pub use response::{Response, ResponseHead};
 pub use stats::{Reading, Stats};
 pub use stream::{Gone, Stream};

@@ -71,19 +71,18 @@ impl Places {
         let Some(max) = self.max else {
             return Ok(None);
         };
-        let mut place = Place {
-            address: counted_as(address),
-            taken: Arc::clone(&self.taken),
-            held: false,
-        };
-        let full = lock(&self.taken)
-            .get(&place.address)
-            .is_some_and(|count| *count >= max);
-        if full {
+        let address = counted_as(address);
+        let mut taken = lock(&self.taken);
+        let count = taken.get(&address).copied().unwrap_or_default();
+        if count >= max {
             return Err(Refusal::TOO_MANY_OF_ONE_CLIENT);
         }
-        place.retake();
-        Ok(Some(place))
+        taken.insert(address, count + 1);
+        Ok(Some(Place {
+            address,
+            taken: Arc::clone(&self.taken),
+            held: true,
+        }))
     }
 }
 
@@ -132,6 +131,8 @@ fn counted_as(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
     use super::*;
 
     fn places(max: usize) -> Places {
@@ -172,6 +173,27 @@ mod tests {
         let places = places(1);
         let held: Vec<_> = (0..10).map(|_| connect(&places, "10.0.0.1")).collect();
         assert!(held.iter().all(|place| matches!(place, Ok(None))));
+    }
+
+    /// The count was looked up under one lock and raised under another.
+    #[test]
+    fn clients_that_connect_at_the_same_moment_stay_within_the_limit() {
+        let (places, held, most) = (places(1), AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..100_000 {
+                        if let Ok(place) = connect(&places, "192.0.2.1") {
+                            most.fetch_max(held.fetch_add(1, SeqCst) + 1, SeqCst);
+                            std::thread::yield_now();
+                            held.fetch_sub(1, SeqCst);
+                            drop(place);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 1);
     }
 
     #[test]

@@ -4,10 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::dialect::error::{Code, ErrorBody};
-
 use super::head::Head;
-use super::refusal::Refusal;
 use super::request_id;
 use super::strict::is_token;
 use super::version::Version;
@@ -67,26 +64,10 @@ impl Response {
         Self::new(ResponseHead::new(status, "application/json"), body)
     }
 
-    /// An OpenAI-shaped error with the code's usual status.
-    pub fn error(code: Code, message: &str) -> Self {
-        Self::json(code.status(), ErrorBody::new(code, message).to_json())
-    }
-
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.head = self.head.with(name, value);
         self
-    }
-}
-
-impl From<Refusal> for Response {
-    /// OpenAI-shaped. Overload is over soon: it says when to come back.
-    fn from(refusal: Refusal) -> Self {
-        let response = Self::error(refusal.code, refusal.message);
-        match refusal.code {
-            Code::Overloaded => response.with("Retry-After", "1"),
-            _ => response,
-        }
     }
 }
 

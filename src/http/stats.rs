@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::deadlines::{Deadlines, Phase};
 use super::pool::Pool;
-use super::refusal::Refusal;
+use super::refusal::{Reason, Refusal};
 
-/// The statuses of [`Refusal`]s.
-const STATUSES: [u16; 9] = [400, 408, 414, 417, 431, 500, 501, 503, 505];
+const REASONS: usize = Reason::ALL.len();
 
 /// A look into a server, from any thread. It takes the lock of the pool for a moment, and nothing else.
 #[derive(Clone)]
@@ -28,7 +27,7 @@ pub struct Reading {
     /// Waiting for a request.
     pub workers_idle: u64,
     /// Requests and connections turned away before any handler saw them, by status.
-    pub refused: [(u16, u64); STATUSES.len()],
+    pub refused: [(u16, u64); REASONS],
 }
 
 /// What the front counts.
@@ -40,7 +39,7 @@ pub(super) struct Counts {
     closing: AtomicU64,
     busy: AtomicU64,
     accepted: AtomicU64,
-    refused: [AtomicU64; STATUSES.len()],
+    refused: [AtomicU64; REASONS],
 }
 
 impl Stats {
@@ -48,7 +47,7 @@ impl Stats {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (workers_busy, workers_idle) = self.pool.workers();
-        let mut refused = STATUSES.map(|status| (status, 0));
+        let mut refused = Reason::ALL.map(|reason| (reason.status(), 0));
         for ((_, read), count) in refused.iter_mut().zip(&counts.refused) {
             *read = load(count);
         }
@@ -74,9 +73,7 @@ impl Counts {
     }
 
     pub fn refused(&self, refusal: Refusal) {
-        let status = refusal.code.status();
-        let place = STATUSES.iter().position(|known| *known == status);
-        if let Some(count) = place.and_then(|place| self.refused.get(place)) {
+        if let Some(count) = self.refused.get(refusal.reason as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -28,6 +28,8 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
     {
         return Err(Refusal::INVALID_REQUEST_LINE);
     }
+    let seen = buffer.get(..scanned).unwrap_or_default();
+    let mut in_request_line = memchr(b'\n', seen).is_none();
     let mut end = scanned;
     while let Some(ahead) = buffer.get(end..)
         && let (line, Some(_)) = first_line(ahead)
@@ -37,11 +39,25 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
         if !read.ends_with(b"\r\n") {
             return Err(Refusal::BARE_LINE_END);
         }
+        // An HTTP/0.9 line is all of its request: the rest of a head would be waited for in vain.
+        if std::mem::take(&mut in_request_line) && !names_a_version(read) {
+            return Err(Refusal::INVALID_REQUEST_LINE);
+        }
         if read.ends_with(b"\r\n\r\n") {
             return Ok(Some(end));
         }
     }
     Ok(None)
+}
+
+/// Whether the third and last word of the request line is `HTTP/` digit `.` digit, as in the HTTP/2 preface.
+pub(super) fn names_a_version(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let (version, more) = (words.next().unwrap_or_default(), words.next());
+    let numbers = version.strip_prefix(b"HTTP/");
+    more.is_none()
+        && matches!(numbers, Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 /// Checks a whole head for what `httparse` would accept or name wrongly, and counts its fields.

@@ -90,6 +90,12 @@ impl Turn {
         self.edge.limits.write_timeout
     }
 
+    /// # Errors
+    /// See [`Body::check`].
+    pub fn check_body(&self) -> Result<(), Refusal> {
+        self.body.check(&self.job.connection)
+    }
+
     /// Takes a place for this request, if its client needs one.
     ///
     /// # Errors
@@ -155,16 +161,8 @@ impl Turn {
         (written.saturating_sub(head.len()) as u64, whole)
     }
 
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn refuse(&mut self, refusal: Refusal) {
-        self.send(&refusal.into());
-    }
-
-    /// Ends the exchange: an answer that is missing becomes a 500, one that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Box<Job>, Ending, Finishing) {
-        if self.answer == Answer::None {
-            self.refuse(Refusal::PANIC);
-        }
+    /// Ends the exchange. An answer that was begun stays cut, visibly.
+    pub fn end(self) -> (Box<Job>, Ending, Finishing) {
         let ending = match self.answer {
             Answer::Whole if self.keep_alive => Ending::Keep,
             Answer::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {

@@ -11,8 +11,9 @@ use super::edge::Edge;
 use super::finishing::Finishing;
 use super::handler::{Contained, caught, log_panic};
 use super::pool::{Job, Occupation};
+use super::refusal::Refusal;
 use super::returns::Lease;
-use super::turn::{Ending, Turn};
+use super::turn::{Answer, Ending, Turn};
 
 /// Room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost memory.
 const STACK: usize = 256 * 1024;
@@ -81,6 +82,9 @@ fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, En
     if !answer_at_once(edge, handler, &mut turn) {
         handler.handle(&mut turn);
     }
+    if turn.answer == Answer::None {
+        turn.send(&handler.refusal(Refusal::PANIC));
+    }
     turn.end()
 }
 
@@ -89,9 +93,9 @@ fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, En
 fn answer_at_once(edge: &Edge, handler: &Contained, turn: &mut Turn) -> bool {
     if let Some(response) = handler.instant(&turn.job.head) {
         turn.send(&response);
-    } else if let Err(refusal) = turn.take_place() {
+    } else if let Err(refusal) = turn.check_body().and_then(|()| turn.take_place()) {
         edge.counts.refused(refusal);
-        turn.refuse(refusal);
+        turn.send(&handler.refusal(refusal));
     } else {
         return false;
     }

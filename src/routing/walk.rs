@@ -179,7 +179,7 @@ impl Walk {
     pub fn cancelled(&mut self, ledger: &mut Ledger, attempt: Option<Attempt>, now: Instant) {
         self.drop_retry(ledger);
         if let Some(attempt) = attempt {
-            let failure = Failure::new(Class::Cancelled, "the client closed the connection");
+            let failure = Failure::new(Class::Cancelled, "the client is gone");
             self.failed(ledger, attempt, failure, now, 0);
         }
         self.verdict.get_or_insert_with(Verdict::cancelled);

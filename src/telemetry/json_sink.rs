@@ -1,7 +1,6 @@
 //! One JSON object a line on standard output.
 
 use std::fmt::Display;
-use std::io::Write;
 
 use log::kv::{self, VisitSource, VisitValue};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -11,6 +10,7 @@ use time::OffsetDateTime;
 use crate::text;
 
 use super::levels::Levels;
+use super::log_writer::LogWriter;
 use super::trace::current;
 
 /// Bytes of one string in a line; what is longer is cut.
@@ -22,13 +22,15 @@ const USUAL_LINE: usize = 512;
 /// Numbers of fields a line keeps.
 const MOST_FIELDS: usize = 64;
 
+/// The sink of `LOG_FORMAT=json`.
 pub struct JsonSink {
     levels: Levels,
+    writer: LogWriter,
 }
 
 impl JsonSink {
-    pub fn new(levels: Levels) -> Box<Self> {
-        Box::new(Self { levels })
+    pub fn new(levels: Levels, writer: LogWriter) -> Box<Self> {
+        Box::new(Self { levels, writer })
     }
 }
 
@@ -41,13 +43,11 @@ impl Log for JsonSink {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line = line(record, OffsetDateTime::now_utc());
-        // A full or closed standard output must not end the service; there is nowhere to say so.
-        let _ = std::io::stdout().lock().write_all(&line);
+        self.writer.push(&line(record, OffsetDateTime::now_utc()));
     }
 
     fn flush(&self) {
-        let _ = std::io::stdout().lock().flush();
+        self.writer.flush();
     }
 }
 
@@ -80,7 +80,7 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> Vec<u8> {
         put_hex(&mut line, "trace_id", &trace);
         put_hex(&mut line, "span_id", &span);
     }
-    let mut fields = Fields {
+    let mut fields = FieldsOfLine {
         line: &mut line,
         left: MOST_FIELDS,
     };
@@ -176,7 +176,6 @@ fn needs_escape(byte: &u8) -> bool {
     matches!(byte, 0..0x20 | b'"' | b'\\')
 }
 
-#[cold]
 fn put_escaped(line: &mut Vec<u8>, byte: u8) {
     match byte {
         b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
@@ -189,33 +188,33 @@ fn put_escaped(line: &mut Vec<u8>, byte: u8) {
     }
 }
 
-struct Fields<'a> {
+struct FieldsOfLine<'a> {
     line: &'a mut Vec<u8>,
     left: usize,
 }
 
-impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+impl<'kvs> VisitSource<'kvs> for FieldsOfLine<'_> {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         if self.left == 0 {
             return Ok(());
         }
         self.left -= 1;
         put_key(self.line, key.as_str());
-        value.visit(&mut Value(self.line))
+        value.visit(&mut FieldValue(self.line))
     }
 }
 
 /// The value behind a key.
-struct Value<'a>(&'a mut Vec<u8>);
+struct FieldValue<'a>(&'a mut Vec<u8>);
 
-impl Value<'_> {
+impl FieldValue<'_> {
     fn put(&mut self, number: impl serde::Serialize) -> Result<(), kv::Error> {
         serde_json::to_writer(&mut *self.0, &number)
             .map_err(|_| kv::Error::msg("a field could not be written"))
     }
 }
 
-impl<'v> VisitValue<'v> for Value<'_> {
+impl<'v> VisitValue<'v> for FieldValue<'_> {
     fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
         self.visit_str(&(&value as &dyn Display).to_string())
     }

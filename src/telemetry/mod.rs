@@ -2,6 +2,8 @@
 
 mod json_sink;
 mod levels;
+mod log_writer;
+mod masking;
 pub mod metrics;
 pub mod otlp;
 mod queue;
@@ -9,12 +11,16 @@ mod text_sink;
 pub mod trace;
 mod wire;
 
-use log::SetLoggerError;
+use std::io;
+
 use simplelog::{CombinedLogger, SharedLogger};
 
 pub use levels::Levels;
+pub use log_writer::lines_lost;
+pub use masking::Masking;
 pub use trace::Tracer;
 
+use log_writer::LogWriter;
 use otlp::Otlp;
 
 /// How records are written to standard output.
@@ -41,14 +47,16 @@ impl Format {
 /// Starts logging for the whole process: to standard output, and to a collector if there is one.
 ///
 /// # Errors
-/// When a logger is already there.
-pub fn start(format: Format, levels: Levels, otlp: Option<&Otlp>) -> Result<(), SetLoggerError> {
+/// When a logger is already there, or the thread that writes cannot be started.
+pub fn start(format: Format, levels: Levels, otlp: Option<&Otlp>) -> io::Result<()> {
+    let writer = LogWriter::start()?;
     let exported = otlp.and_then(|otlp| otlp.log_sink(levels.clone()));
     let printed: Box<dyn SharedLogger> = match format {
-        Format::Json => json_sink::JsonSink::new(levels),
-        Format::Text => text_sink::TextSink::new(levels, reads_journal()),
+        Format::Json => json_sink::JsonSink::new(levels, writer),
+        Format::Text => text_sink::TextSink::new(levels, writer, reads_journal()),
     };
-    CombinedLogger::init([Some(printed), exported].into_iter().flatten().collect())
+    let sinks = [Some(printed), exported].into_iter().flatten();
+    CombinedLogger::init(sinks.collect()).map_err(io::Error::other)
 }
 
 /// Whether systemd has connected standard output with its journal (systemd.exec(5)).

@@ -1,39 +1,47 @@
-//! Lines for people: simplelog's terminal format, or what systemd's journal makes the most of.
+//! Lines for people: simplelog's terminal format, or a form that systemd's journal makes the most of.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, IsTerminal, Write};
 
 use log::kv::{self, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use simplelog::{ColorChoice, Config, ConfigBuilder, SharedLogger, TermLogger, TerminalMode};
+use simplelog::{Config, ConfigBuilder, SharedLogger, WriteLogger};
 
 use super::levels::Levels;
+use super::log_writer::LogWriter;
 use super::trace::current;
+use crate::text::cut;
 
-/// Bytes of one line; what is longer is cut.
+/// Bound of one line (bytes).
 const LONGEST_LINE: usize = 8192;
 
-/// simplelog prints only the message, so the fields are put behind it first.
+/// The sink of `LOG_FORMAT=text`. simplelog prints only the message, so the fields are put behind it first.
 pub struct TextSink {
     levels: Levels,
-    /// `None` when the journal reads along.
-    terminal: Option<Box<TermLogger>>,
+    output: Output,
+}
+
+enum Output {
+    Journal(LogWriter),
+    Terminal(Box<WriteLogger<Terminal>>),
 }
 
 impl TextSink {
     /// `journal`: systemd's journal is at the other end. It has the time itself, and takes the level from a number in
     /// front of each line (sd-daemon(3)).
-    pub fn new(levels: Levels, journal: bool) -> Box<Self> {
-        let config = ConfigBuilder::new().set_time_format_rfc3339().build();
-        let terminal = (!journal).then(|| {
-            TermLogger::new(
-                levels.most(),
-                config,
-                TerminalMode::Stdout,
-                ColorChoice::Auto,
-            )
-        });
-        Box::new(Self { levels, terminal })
+    pub fn new(levels: Levels, writer: LogWriter, journal: bool) -> Box<Self> {
+        let output = if journal {
+            Output::Journal(writer)
+        } else {
+            let config = ConfigBuilder::new().set_time_format_rfc3339().build();
+            let terminal = Terminal {
+                line: Vec::new(),
+                in_colours: shows_colours(),
+                writer,
+            };
+            Output::Terminal(WriteLogger::new(levels.most(), config, terminal))
+        };
+        Box::new(Self { levels, output })
     }
 }
 
@@ -47,20 +55,22 @@ impl Log for TextSink {
             return;
         }
         let line = line(record);
-        match &self.terminal {
-            Some(terminal) => {
-                terminal.log(&record.to_builder().args(format_args!("{line}")).build());
-            }
-            None => {
+        match &self.output {
+            Output::Journal(writer) => {
                 let line = format!("<{}>{line}\n", priority(record.level()));
-                // A full or closed standard output must not end the service; there is nowhere to say so.
-                let _ = std::io::stdout().lock().write_all(line.as_bytes());
+                writer.push(line.as_bytes());
+            }
+            Output::Terminal(terminal) => {
+                terminal.log(&record.to_builder().args(format_args!("{line}")).build());
             }
         }
     }
 
     fn flush(&self) {
-        let _ = std::io::stdout().lock().flush();
+        match &self.output {
+            Output::Journal(writer) => writer.flush(),
+            Output::Terminal(terminal) => terminal.flush(),
+        }
     }
 }
 
@@ -70,14 +80,65 @@ impl SharedLogger for TextSink {
     }
 
     fn config(&self) -> Option<&Config> {
-        self.terminal
-            .as_ref()
-            .and_then(|terminal| terminal.config())
+        match &self.output {
+            Output::Journal(_) => None,
+            Output::Terminal(terminal) => terminal.config(),
+        }
     }
 
     fn as_log(self: Box<Self>) -> Box<dyn Log> {
         self
     }
+}
+
+/// Gathers the pieces that simplelog writes of a line, and hands whole lines over.
+struct Terminal {
+    line: Vec<u8>,
+    in_colours: bool,
+    writer: LogWriter,
+}
+
+impl Write for Terminal {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(piece);
+        // There is no other line feed in a line: control characters of the message are escaped.
+        if piece.ends_with(b"\n") {
+            if self.in_colours {
+                colour_level(&mut self.line);
+            }
+            self.writer.push(&self.line);
+            self.line.clear();
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush();
+        Ok(())
+    }
+}
+
+/// `TERM` and `NO_COLOR` decide, for a terminal only.
+fn shows_colours() -> bool {
+    let able = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
+    able && std::env::var_os("NO_COLOR").is_none() && io::stdout().is_terminal()
+}
+
+/// Colours the level, the first text in square brackets, with simplelog's own choice of colours.
+fn colour_level(line: &mut Vec<u8>) {
+    let bracket = |wanted| line.iter().position(|byte| *byte == wanted);
+    let (Some(start), Some(end)) = (bracket(b'['), bracket(b']')) else {
+        return;
+    };
+    let colour: &[u8] = match line.get(start + 1) {
+        Some(b'E') => b"\x1b[31m",
+        Some(b'W') => b"\x1b[33m",
+        Some(b'I') => b"\x1b[34m",
+        Some(b'D') => b"\x1b[36m",
+        _ => b"\x1b[37m",
+    };
+    line.splice(end + 1..end + 1, *b"\x1b[0m");
+    line.splice(start..start, colour.iter().copied());
 }
 
 /// syslog's number for a level, RFC 5424 section 6.2.1.
@@ -96,10 +157,12 @@ fn line(record: &Record<'_>) -> String {
     if let Some((trace, span)) = current::ids() {
         let _ = write!(text, " trace_id={trace} span_id={span}");
     }
-    let _ = record.key_values().visit(&mut Fields(&mut text));
-    let end = text.floor_char_boundary(LONGEST_LINE);
-    let mut line = String::with_capacity(end);
-    for character in text.get(..end).unwrap_or(&text).chars() {
+    let _ = record
+        .key_values()
+        .visit(&mut FieldsBehindMessage(&mut text));
+    let text = cut(&text, LONGEST_LINE);
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
         if character.is_control() {
             line.extend(character.escape_default());
         } else {
@@ -109,9 +172,10 @@ fn line(record: &Record<'_>) -> String {
     line
 }
 
-struct Fields<'a>(&'a mut String);
+/// Writes ` key=value` for each field of a record.
+struct FieldsBehindMessage<'a>(&'a mut String);
 
-impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+impl<'kvs> VisitSource<'kvs> for FieldsBehindMessage<'_> {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         write!(self.0, " {key}={value}").map_err(kv::Error::from)
     }
@@ -130,5 +194,13 @@ mod tests {
             .build();
         let line = line(&record);
         assert_eq!(line, r"request route=x\n2026 [ERROR] \u{1b}[31mforged");
+    }
+
+    #[test]
+    fn the_level_is_coloured() {
+        let mut line = b"2026-01-01T00:00:00Z [WARN] [a] b\n".to_vec();
+        colour_level(&mut line);
+        let expected = "2026-01-01T00:00:00Z \u{1b}[33m[WARN]\u{1b}[0m [a] b\n";
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
     }
 }

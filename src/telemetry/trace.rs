@@ -23,15 +23,14 @@ use opentelemetry_sdk::trace::{
     IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, ShouldSample,
 };
 
+use super::masking::Masking;
 use super::queue::Queue;
 use super::wire::Value;
+use crate::secret::Redactor;
 use current::Guard;
 use span::{Beginning, Kind, Span};
 
 pub use opentelemetry::KeyValue as Attribute;
-
-/// Bytes of a text that comes from elsewhere.
-const LONGEST_TEXT: usize = 1024;
 
 /// Methods of RFC 9110 and PATCH; span names and attributes hold no other.
 const METHODS: [&str; 9] = [
@@ -40,7 +39,11 @@ const METHODS: [&str; 9] = [
 
 /// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
-pub struct Tracer(Option<Arc<Making>>);
+pub struct Tracer {
+    /// `None` where traces are not exported.
+    making: Option<Arc<Making>>,
+    masking: Masking,
+}
 
 #[derive(Debug)]
 struct Making {
@@ -89,22 +92,34 @@ pub struct Tried<'a> {
 
 impl Tracer {
     /// Spans that the sampler keeps go into the queue.
-    pub fn new(sampler: Sampler, queue: Arc<Queue>) -> Self {
-        Self(Some(Arc::new(Making { sampler, queue })))
+    pub fn new(sampler: Sampler, queue: Arc<Queue>, masking: Masking) -> Self {
+        Self {
+            making: Some(Arc::new(Making { sampler, queue })),
+            masking,
+        }
+    }
+
+    /// A tracer that makes no spans, and passes on the clients' traces at most.
+    pub fn without_spans(masking: Masking) -> Self {
+        Self {
+            making: None,
+            masking,
+        }
     }
 
     /// Begins the span of a request, inside the client's trace if it names one. Where no spans are made, the client's
     /// trace is remembered if it is to be `passed_on`.
     pub fn request(&self, asked: &Asked<'_>, passed_on: bool) -> RequestSpan {
-        if self.0.is_none() && !passed_on {
+        if self.making.is_none() && !passed_on {
             return RequestSpan(None);
         }
-        let parent = headers::incoming(asked.header);
-        let Some(making) = &self.0 else {
+        let redactor = self.masking.redactor();
+        let parent = headers::incoming(asked.header, &redactor);
+        let Some(making) = &self.making else {
             return RequestSpan(parent.map(Span::of_client).and_then(Guard::open));
         };
         let known = METHODS.contains(&asked.method);
-        let mut span = making.begin(asked, known, parent);
+        let mut span = making.begin(asked, known, parent, redactor);
         if span.is_recorded() {
             describe(&mut span, asked, known);
         }
@@ -113,7 +128,13 @@ impl Tracer {
 }
 
 impl Making {
-    fn begin(&self, asked: &Asked<'_>, known: bool, parent: Option<SpanContext>) -> Span {
+    fn begin(
+        &self,
+        asked: &Asked<'_>,
+        known: bool,
+        parent: Option<SpanContext>,
+        redactor: Arc<Redactor>,
+    ) -> Span {
         let ids = RandomIdGenerator::default();
         let inside = match &parent {
             Some(parent) => Context::new().with_remote_span_context(parent.clone()),
@@ -141,7 +162,7 @@ impl Making {
             kind: Kind::Server,
             started: now.checked_sub(asked.age).unwrap_or(now),
         };
-        Span::sampled(context, &beginning, Arc::clone(&self.queue))
+        Span::sampled(context, &beginning, Arc::clone(&self.queue), redactor)
     }
 }
 
@@ -159,10 +180,10 @@ impl RequestSpan {
         let parent = self.0.as_ref().and_then(|guard| {
             guard.read(|span| {
                 let ours = span.is_ours.then(|| span.context.clone());
-                Some((ours?, span.queue().cloned()))
+                Some((ours?, span.way_out()))
             })
         });
-        let Some((parent, queue)) = parent.flatten() else {
+        let Some((parent, way_out)) = parent.flatten() else {
             return AttemptSpan(None);
         };
         let context = SpanContext::new(
@@ -172,7 +193,7 @@ impl RequestSpan {
             false,
             parent.trace_state().clone(),
         );
-        let Some(queue) = queue else {
+        let Some((queue, redactor)) = way_out else {
             return AttemptSpan(Guard::open(Span::unsampled(context)));
         };
         let tried = tried();
@@ -182,7 +203,7 @@ impl RequestSpan {
             kind: Kind::Client,
             started: SystemTime::now(),
         };
-        let mut span = Span::sampled(context, &beginning, queue);
+        let mut span = Span::sampled(context, &beginning, queue, redactor);
         describe_attempt(&mut span, &tried);
         AttemptSpan(Guard::open(span))
     }
@@ -219,7 +240,7 @@ impl AttemptSpan {
         }
     }
 
-    /// The attempt came to nothing. No key may be in the message.
+    /// The attempt came to nothing.
     pub fn failed(self, class: &'static str, message: impl FnOnce() -> String) {
         if let Some(guard) = &self.0
             && guard.read(Span::is_recorded) == Some(true)
@@ -227,7 +248,7 @@ impl AttemptSpan {
             let message = message();
             guard.change(|span| {
                 span.text(names::ERROR_TYPE, class);
-                span.fail(cut(&message));
+                span.fail(&message);
             });
         }
     }
@@ -238,22 +259,22 @@ fn describe(span: &mut Span, asked: &Asked<'_>, known: bool) {
         names::HTTP_METHOD,
         if known { asked.method } else { "_OTHER" },
     );
-    span.text(names::URL_PATH, cut(asked.path));
+    span.foreign_text(names::URL_PATH, asked.path);
     span.text(names::URL_SCHEME, "http");
     let mut client = String::with_capacity(40);
     // Writing to a string does not fail.
     let _ = write!(client, "{}", asked.client);
     span.text(names::CLIENT_ADDRESS, &client);
-    span.text(names::REQUEST_ID, asked.request_id);
-    let mut put = |name: &'static str, value: Option<&str>| {
-        value.inspect(|value| span.text(name, cut(value)));
-    };
-    put(names::HTTP_ROUTE, asked.template);
-    put(
-        names::HTTP_METHOD_ORIGINAL,
-        (!known).then_some(asked.method),
-    );
-    put(names::USER_AGENT, (asked.header)("user-agent"));
+    span.foreign_text(names::REQUEST_ID, asked.request_id);
+    if let Some(template) = asked.template {
+        span.text(names::HTTP_ROUTE, template);
+    }
+    if !known {
+        span.foreign_text(names::HTTP_METHOD_ORIGINAL, asked.method);
+    }
+    if let Some(agent) = (asked.header)("user-agent") {
+        span.foreign_text(names::USER_AGENT, agent);
+    }
 }
 
 fn describe_attempt(span: &mut Span, tried: &Tried<'_>) {
@@ -279,7 +300,7 @@ fn describe_answer(span: &mut Span, answered: &Answered<'_>) {
     }
     if let Some(route) = answered.route {
         // Nothing of `gen_ai` here: whoever adds up tokens or calls would count them twice.
-        span.text(names::ROUTE, route);
+        span.foreign_text(names::ROUTE, route);
         span.put(names::STREAM, Value::Flag(answered.stream));
         span.put(names::FALLBACKS, count(answered.fallbacks));
     }
@@ -299,9 +320,4 @@ fn describe_answer(span: &mut Span, answered: &Answered<'_>) {
 
 fn count(number: usize) -> Value<'static> {
     Value::Whole(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(LONGEST_TEXT))
-        .unwrap_or(text)
 }

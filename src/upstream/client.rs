@@ -20,6 +20,7 @@ use super::pool::Pool;
 use super::resolver::{CachingResolver, ask_system};
 use super::stats::{Counts, Stats};
 use super::tls::{self, Tls};
+use super::unasked::Distrusted;
 
 /// What a client is made from.
 #[derive(Clone, Debug)]
@@ -55,12 +56,14 @@ pub struct Client {
     connect_timeout: Duration,
     user_agent: HeaderValue,
     counts: Arc<Counts>,
+    distrusted: Arc<Distrusted>,
 }
 
 /// A call that failed, and whether it is worth a fresh connection.
 struct Failure {
     error: CallError,
-    /// The connection came from the pool and ended before any byte of an answer: it had been closed at the other end.
+    /// The connection came from the pool, and has brought nothing that can be an answer to this call: it had been
+    /// closed at the other end, or what it brings may be an answer to another call.
     stale: bool,
 }
 
@@ -71,13 +74,31 @@ impl Client {
         Self::with_lookup(settings, Box::new(ask_system))
     }
 
+    /// A client with other settings that knows what this one has learned of its peers, and goes on counting where this
+    /// one is.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn successor(&self, settings: Settings) -> Result<Self, String> {
+        let (counts, distrusted) = (Arc::clone(&self.counts), Arc::clone(&self.distrusted));
+        Self::with(settings, Box::new(ask_system), counts, distrusted)
+    }
+
     /// As [`Client::new`], with another way of looking names up.
     pub(super) fn with_lookup(settings: Settings, lookup: Box<Lookup>) -> Result<Self, String> {
+        Self::with(settings, lookup, Arc::default(), Arc::default())
+    }
+
+    fn with(
+        settings: Settings,
+        lookup: Box<Lookup>,
+        counts: Arc<Counts>,
+        distrusted: Arc<Distrusted>,
+    ) -> Result<Self, String> {
         let config = Agent::config_builder()
             .proxy(settings.proxy.as_deref().map(proxy).transpose()?)
             .user_agent(settings.user_agent.as_str())
             .build();
-        let counts = Arc::new(Counts::default());
         let dialer = Dialer {
             config,
             resolver: CachingResolver::new(lookup, Arc::clone(&counts)),
@@ -88,11 +109,12 @@ impl Client {
         };
         Ok(Self {
             dialer: Arc::new(dialer),
-            pool: Arc::new(Pool::new(settings.max_idle)),
+            pool: Arc::new(Pool::new(settings.max_idle, Arc::clone(&distrusted))),
             connect_timeout: settings.connect_timeout,
             user_agent: HeaderValue::try_from(settings.user_agent)
                 .map_err(|_| "not a user agent".to_owned())?,
             counts,
+            distrusted,
         })
     }
 
@@ -111,9 +133,19 @@ impl Client {
         self.over(&call, None).map_err(|failure| failure.error)
     }
 
+    /// How often the provider at this URL has sent bytes that no request had asked for.
+    pub fn unasked(&self, url: &str) -> u64 {
+        self.distrusted.signs(origin(url))
+    }
+
     /// What this client has done so far.
     pub fn stats(&self) -> Stats {
         self.counts.read()
+    }
+
+    /// Closes the idle connections, and from now on each one that comes back. Calls that are in flight go on.
+    pub fn retire(&self) {
+        self.pool.close();
     }
 
     /// Closes all connections, the ones in use too, and refuses new ones.
@@ -125,15 +157,24 @@ impl Client {
     /// The call over a connection from the pool, or a fresh one.
     fn over(&self, call: &Call<'_>, pooled: Option<Box<Connection>>) -> Result<Response, Failure> {
         let reused = pooled.is_some();
-        let scope = self.enter(call);
+        let scope = self.enter(call, reused);
+        let mut doubtful = false;
         let answer = self.send(call, pooled).and_then(|mut connection| {
             let (head, rest) = exchange::receive(&mut connection)?;
+            if reused && self.pool.distrusts(origin(call.url), Instant::now()) {
+                doubtful = true;
+                let why = "the answer may be another call's".to_owned();
+                return Err(CallError::Unreachable(why).into());
+            }
             Ok(Response {
                 head: Head::new(head, reused),
                 body: Body::new(rest, connection, &self.pool, call.client.cloned()),
             })
         });
         let progress = scope.progress();
+        if progress.unasked {
+            self.pool.note_unasked(origin(call.url), Instant::now());
+        }
         if !progress.phase.is_connecting() {
             self.counts.connection(reused);
         }
@@ -141,14 +182,15 @@ impl Client {
             let error = CallError::classify(error, progress.phase, progress.answered);
             let died = matches!(error, CallError::Unreachable(_));
             Failure {
-                stale: died && reused && !progress.answered,
+                stale: reused && (progress.unasked || doubtful || died && !progress.answered),
                 error,
             }
         })
     }
 
-    fn enter(&self, call: &Call<'_>) -> Scope {
+    fn enter(&self, call: &Call<'_>, reused: bool) -> Scope {
         let mut state = InProgress::new(Phase::Resolve, call.deadline, call.client.cloned());
+        state.reused = reused;
         // A timeout beyond the end of time is none.
         let connect_end = Instant::now().checked_add(self.connect_timeout);
         state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));

@@ -1,5 +1,6 @@
 //! One connection to a provider, whatever it is made of.
 
+use std::io;
 use std::sync::Arc;
 
 use ureq::unversioned::transport::{NextTimeout, Transport};
@@ -19,6 +20,28 @@ pub(super) struct Connection {
 pub(super) enum Wire {
     Plain(Plain),
     Secure(Box<TlsTransport>),
+}
+
+/// The state of a connection between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Open, and the provider has said nothing.
+    Quiet,
+    /// Bytes are there that no request had asked for.
+    Unasked,
+    Closed,
+}
+
+impl Look {
+    /// The meaning of a read that does not wait.
+    pub fn of(read: io::Result<usize>) -> Self {
+        match read {
+            Ok(0) => Self::Closed,
+            Ok(_) => Self::Unasked,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Quiet,
+            Err(_) => Self::Closed,
+        }
+    }
 }
 
 impl Connection {
@@ -75,17 +98,21 @@ impl Connection {
         self.transport().buffers().input_consume(amount);
     }
 
-    /// Hands its buffers back. False if it cannot take another call, because something is left to be sent or read.
-    pub fn rest(&mut self) -> bool {
+    /// Looks, without waiting, for what the provider has said since its last answer ended. One system call, unless
+    /// records of TLS are there. Only a quiet connection can take another call.
+    pub fn look(&mut self) -> Look {
         match &mut self.wire {
-            Wire::Plain(plain) => plain.rest(),
-            Wire::Secure(tls) => tls.rest(),
+            Wire::Plain(plain) => plain.look(),
+            Wire::Secure(tls) => tls.look(),
         }
     }
 
-    /// Whether it can take another call: the provider has neither closed it nor said anything. One system call.
-    pub fn is_open(&mut self) -> bool {
-        self.transport().is_open()
+    /// Hands the memory of empty buffers back.
+    pub fn drop_buffers(&mut self) {
+        match &mut self.wire {
+            Wire::Plain(plain) => plain.drop_buffers(),
+            Wire::Secure(tls) => tls.drop_buffers(),
+        }
     }
 
     fn transport(&mut self) -> &mut dyn Transport {

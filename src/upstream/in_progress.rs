@@ -23,8 +23,12 @@ pub(super) struct InProgress {
     pub connect_deadline: Instant,
     pub phase: Phase,
     pub client: Option<ClientSocket>,
+    /// The connection has served another call before, whose answer may still have a second one behind it.
+    pub reused: bool,
     /// A byte of the answer has arrived.
     answered: bool,
+    /// Bytes were there that this call had not asked for.
+    unasked: bool,
     /// The bytes on the socket belong to TLS, so they are not yet bytes of an answer.
     under_tls: bool,
 }
@@ -36,7 +40,9 @@ impl InProgress {
             connect_deadline: deadline,
             phase,
             client,
+            reused: false,
             answered: phase == Phase::Body,
+            unasked: false,
             under_tls: false,
         }
     }
@@ -60,6 +66,7 @@ impl InProgress {
 pub(super) struct Progress {
     pub phase: Phase,
     pub answered: bool,
+    pub unasked: bool,
 }
 
 thread_local! {
@@ -82,10 +89,12 @@ impl Scope {
         read(|call| Progress {
             phase: call.phase,
             answered: call.answered,
+            unasked: call.unasked,
         })
         .unwrap_or(Progress {
             phase: Phase::Resolve,
             answered: false,
+            unasked: false,
         })
     }
 }
@@ -146,6 +155,16 @@ pub(super) fn under_tls<T>(f: impl FnOnce() -> T) -> T {
 
 pub(super) fn is_under_tls() -> bool {
     read(|call| call.under_tls).unwrap_or(false)
+}
+
+pub(super) fn is_reused() -> bool {
+    read(|call| call.reused).unwrap_or(false)
+}
+
+/// Bytes are there before the request has been sent whole, over a connection that has served another call before.
+pub(super) fn unasked() -> CallError {
+    change(|call| call.unasked = true);
+    CallError::Unreachable("the provider sent what was not asked for".to_owned())
 }
 
 /// The end of resolving and connecting. Without a call there is no time at all.

@@ -14,6 +14,8 @@
 //! * `Ok(0)` from [`Body::read`] means the body is complete as its framing says. A reset, a cut or a wrong chunk is an error.
 //! * No timeout is longer than its deadline, in whatever phase the call is, name resolution included.
 //! * No error text holds a header value.
+//! * A connection on which bytes were found that no request had asked for carries no further call, and its provider's
+//!   connections are not kept for a while (`unasked`): its answers may be another client's.
 //!
 //! What is absent on purpose: redirects, decompression, cookies, proxies from the environment.
 
@@ -34,6 +36,7 @@ mod resolver;
 mod socket;
 mod stats;
 mod tls;
+mod unasked;
 
 #[cfg(test)]
 mod tests;

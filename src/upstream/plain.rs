@@ -1,7 +1,10 @@
 //! A connection without TLS, be it what a call goes over or what TLS goes over.
 
+use std::io::{self, Read};
+
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
+use super::connection::Look;
 use super::socket::Socket;
 
 #[derive(Debug)]
@@ -26,11 +29,25 @@ impl Plain {
         }
     }
 
-    /// Hands its buffers back. False if something is left to be sent or read.
-    pub fn rest(&mut self) -> bool {
+    /// See [`Connection::look`](super::connection::Connection::look).
+    pub fn look(&mut self) -> Look {
         match self {
-            Self::Direct(socket) => socket.rest(),
-            Self::Tunnel(tunnel) => tunnel.is_open(),
+            Self::Direct(socket) => Look::of(socket.read_now(&mut [0])),
+            Self::Tunnel(tunnel) => Look::of(read_tunnel(&mut **tunnel, &mut [0])),
+        }
+    }
+
+    /// Reads what is there, without waiting for more.
+    pub fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Direct(socket) => socket.read_now(buf),
+            Self::Tunnel(tunnel) => read_tunnel(&mut **tunnel, buf),
+        }
+    }
+
+    pub fn drop_buffers(&mut self) {
+        if let Self::Direct(socket) = self {
+            socket.drop_buffers();
         }
     }
 
@@ -57,6 +74,21 @@ impl Transport for Plain {
 
     fn is_open(&mut self) -> bool {
         self.transport().is_open()
+    }
+}
+
+/// Reads what ureq has received and not yet given out.
+fn read_tunnel(tunnel: &mut dyn Transport, buf: &mut [u8]) -> io::Result<usize> {
+    let mut received = tunnel.buffers().input();
+    if !received.is_empty() {
+        let read = received.read(buf)?;
+        tunnel.buffers().input_consume(read);
+        return Ok(read);
+    }
+    if tunnel.is_open() {
+        Err(io::ErrorKind::WouldBlock.into())
+    } else {
+        Ok(0)
     }
 }
 

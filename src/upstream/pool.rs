@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-use super::connection::Connection;
+use super::connection::{Connection, Look};
+use super::unasked::Distrusted;
 
 /// How long a connection may be idle. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
 /// probe before use, and a call that meets one anyway is repeated.
@@ -23,6 +24,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub(super) struct Pool {
     idle: Mutex<Idle>,
     most: usize,
+    distrusted: Arc<Distrusted>,
     /// Has a clone for each connection that there is, the ones in use and in the making too.
     counted: Arc<()>,
 }
@@ -43,31 +45,57 @@ struct Waiting {
 
 impl Pool {
     /// A pool of at most `most` connections.
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, distrusted: Arc<Distrusted>) -> Self {
         Self {
             idle: Mutex::default(),
             most,
+            distrusted,
             counted: Arc::new(()),
         }
     }
 
-    /// A live connection to `origin`. Dead ones that are met on the way are closed.
+    /// A quiet connection to `origin`, which may be kept. Others that are met on the way are closed.
     pub fn take(&self, origin: &str, now: Instant) -> Option<Box<Connection>> {
         loop {
-            // The lock is not held while a connection is probed.
+            if self.distrusts(origin, now) {
+                self.drop_idle(origin);
+                return None;
+            }
+            // The lock is not held while a connection is looked at.
             let mut waiting = self.lock().pop(origin)?;
-            if !waiting.is_old(now) && waiting.connection.is_open() {
-                return Some(waiting.connection);
+            if waiting.is_old(now) {
+                continue;
+            }
+            match waiting.connection.look() {
+                Look::Quiet => return Some(waiting.connection),
+                Look::Unasked => self.note_unasked(origin, now),
+                Look::Closed => {}
             }
         }
     }
 
-    /// Keeps a connection whose last answer has been read to its end. In a full pool the oldest one of the origin that
-    /// has the most makes room.
+    /// Notes that this origin has sent bytes that no request had asked for. Its idle connections are closed.
+    pub fn note_unasked(&self, origin: &str, now: Instant) {
+        self.distrusted.note_sign(origin, now);
+        self.drop_idle(origin);
+    }
+
+    /// Whether an answer over a connection that had served another call before may be that call's second one.
+    pub fn distrusts(&self, origin: &str, now: Instant) -> bool {
+        self.distrusted.contains(origin, now)
+    }
+
+    /// Keeps a connection whose last answer has been read to its end, if it is quiet. In a full pool the oldest one of
+    /// the origin that has the most makes room.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
-        if self.most == 0 || !connection.rest() {
+        let look = connection.look();
+        if look == Look::Unasked {
+            self.note_unasked(connection.origin(), now);
+        }
+        if self.most == 0 || look != Look::Quiet || self.distrusts(connection.origin(), now) {
             return;
         }
+        connection.drop_buffers();
         // Closing is a system call each, so it waits until the lock is free again.
         let _surplus = {
             let mut idle = self.lock();
@@ -108,6 +136,10 @@ impl Pool {
         };
     }
 
+    fn drop_idle(&self, origin: &str) {
+        let _idle = self.lock().remove(origin);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Idle> {
         lock(&self.idle)
     }
@@ -124,6 +156,12 @@ impl Idle {
         let waiting = self.origins.get_mut(origin)?.pop_back()?;
         self.count -= 1;
         Some(waiting)
+    }
+
+    fn remove(&mut self, origin: &str) -> Option<VecDeque<Waiting>> {
+        let queue = self.origins.remove(origin)?;
+        self.count -= queue.len();
+        Some(queue)
     }
 
     fn push(&mut self, waiting: Waiting) {
@@ -194,7 +232,7 @@ mod tests {
     /// The connections of a burst must go again when there is no other burst, so the same few are taken always.
     #[test]
     fn the_youngest_is_taken_first_and_the_old_ones_go() {
-        let (mut net, pool, start) = (Net::new(), Pool::new(10), Instant::now());
+        let (mut net, pool, start) = (Net::new(), Pool::new(10, Arc::default()), Instant::now());
         let later = start + IDLE_AGE / 2;
         pool.put(net.connection("http://a"), start);
         pool.put(net.connection("http://b"), start);
@@ -212,21 +250,21 @@ mod tests {
     /// Descriptors are few; and one provider's idle connections must not cost the others a handshake per call.
     #[test]
     fn a_full_pool_takes_room_from_whoever_has_most() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
         for origin in ["http://a", "http://a", "http://b", "http://a", "http://b"] {
             pool.put(net.connection(origin), now);
         }
         assert_eq!(pool.lock().count, 3);
         assert_eq!(counted(&pool, "http://a", now), 1);
         assert_eq!(counted(&pool, "http://b", now), 2);
-        let none = Pool::new(0);
+        let none = Pool::new(0, Arc::default());
         none.put(net.connection("http://a"), now);
         assert_eq!(counted(&none, "http://a", now), 0);
     }
 
     #[test]
     fn a_closed_pool_is_empty_and_stays_so() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
         pool.put(net.connection("http://a"), now);
         pool.close();
         pool.put(net.connection("http://a"), now);
@@ -236,7 +274,7 @@ mod tests {
     /// A provider that has closed while the connection was idle.
     #[test]
     fn a_dead_connection_is_passed_over() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3), Instant::now());
+        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
         pool.put(net.connection("http://a"), now);
         pool.put(net.connection("http://a"), now);
         drop(net.1.pop());

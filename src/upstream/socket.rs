@@ -1,7 +1,7 @@
 //! The transport: one TCP connection to a provider.
 
 use std::fmt;
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use rustix::net::{RecvFlags, recv};
 use ureq::unversioned::transport::{Buffers, NextTimeout, ShutdownHandle, Transport};
 
 use super::buffers::ByteBuffers;
+use super::connection::Look;
 use super::error::CallError;
 use super::in_progress;
 
@@ -36,6 +37,16 @@ struct Shared {
     stream: TcpStream,
     /// Without this the end of input after a shutdown would pass for the end of a close-delimited body.
     shut_down: AtomicBool,
+}
+
+/// Input that is there before the request has been sent whole.
+enum EarlyInput {
+    /// Too few bytes to tell.
+    Begun,
+    /// `HTTP/1.1 1xx`.
+    Interim,
+    Answer,
+    End,
 }
 
 impl ShutdownHandle for Shared {
@@ -64,16 +75,23 @@ impl Socket {
         self.buffers.expect_output(bytes);
     }
 
-    /// Hands the buffers back, if nothing is left in them to be sent or read.
-    pub fn rest(&mut self) -> bool {
-        let idle = self.send_failed.is_none()
-            && self.buffers.unsent().is_empty()
-            && self.buffers.input().is_empty();
-        if idle {
-            self.buffers.drop_output();
-            self.buffers.drop_empty_input();
+    /// Reads what is there, without waiting for more. A connection that has something left to be sent is at its end.
+    pub fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if !self.buffers.input().is_empty() {
+            let read = self.buffers.input().read(buf)?;
+            self.buffers.input_consume(read);
+            return Ok(read);
         }
-        idle
+        if self.send_failed.is_some() || !self.buffers.unsent().is_empty() {
+            return Ok(0);
+        }
+        let mut stream = &self.shared.stream;
+        stream.read(buf)
+    }
+
+    pub fn drop_buffers(&mut self) {
+        self.buffers.drop_output();
+        self.buffers.drop_empty_input();
     }
 
     pub fn shutdown_handle(&self) -> Weak<dyn ShutdownHandle> {
@@ -116,25 +134,31 @@ impl Socket {
             PollFlags::OUT
         };
         let ready = in_progress::wait_for(self.shared.stream.as_fd(), interest)?;
-        if watch && ready.contains(PollFlags::IN) && !ready.contains(PollFlags::OUT) {
-            if self.final_answer_waits() {
-                self.send_failed = Some("answered before it had read the request".to_owned());
-            } else {
-                self.watch_early_answer = false;
+        let reused = in_progress::is_reused();
+        if watch && ready.contains(PollFlags::IN) && (reused || !ready.contains(PollFlags::OUT)) {
+            match self.early_input() {
+                // It may be the second answer to the call before: nothing tells the two apart.
+                EarlyInput::Begun | EarlyInput::Answer if reused => {
+                    return Err(in_progress::unasked());
+                }
+                EarlyInput::Begun | EarlyInput::Interim => self.watch_early_answer = false,
+                EarlyInput::Answer | EarlyInput::End => {
+                    self.send_failed = Some("answered before it had read the request".to_owned());
+                }
             }
         }
         Ok(())
     }
 
-    /// Whether the waiting input is something else than an interim answer (`HTTP/1.1 1xx`).
-    fn final_answer_waits(&self) -> bool {
+    /// Looks at the input without reading it.
+    fn early_input(&self) -> EarlyInput {
         const STATUS_AT: usize = "HTTP/1.1 ".len();
         let mut start = [0; STATUS_AT + 1];
         match recv(&self.shared.stream, &mut start, RecvFlags::PEEK) {
-            Ok((read, _)) if read > STATUS_AT => start.last() != Some(&b'1'),
-            // The end, which is final, or the first few bytes, which are looked at when they are read.
-            Ok((read, _)) => read == 0,
-            Err(_) => true,
+            Ok((0, _)) | Err(_) => EarlyInput::End,
+            Ok((read, _)) if read <= STATUS_AT => EarlyInput::Begun,
+            Ok(_) if start.last() == Some(&b'1') => EarlyInput::Interim,
+            Ok(_) => EarlyInput::Answer,
         }
     }
 
@@ -198,16 +222,7 @@ impl Transport for Socket {
 
     /// Whether the connection can take another call: nothing waits to be sent or read, and the provider has not closed.
     fn is_open(&mut self) -> bool {
-        let mut byte = [0; 1];
-        self.rest()
-            && matches!(
-                recv(
-                    &self.shared.stream,
-                    &mut byte,
-                    RecvFlags::PEEK | RecvFlags::DONTWAIT
-                ),
-                Err(rustix::io::Errno::AGAIN)
-            )
+        Look::of(self.read_now(&mut [0])) == Look::Quiet
     }
 }
 

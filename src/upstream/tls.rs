@@ -15,6 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::buffers::ByteBuffers;
+use super::connection::Look;
 use super::error::{CallError, Phase};
 use super::in_progress;
 use super::plain::Plain;
@@ -109,17 +110,32 @@ impl TlsTransport {
         in_progress::under_tls(|| stream.write_all(bytes)).map_err(broken)
     }
 
-    /// Hands the buffers back, if nothing is left in them to be sent or read.
-    pub fn rest(&mut self) -> bool {
-        let quiet = match self.stream.conn.process_new_packets() {
-            Ok(state) => state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed(),
-            Err(_) => false,
-        };
-        if !quiet || !self.buffers.input().is_empty() {
-            return false;
+    /// See [`Connection::look`](super::connection::Connection::look).
+    pub fn look(&mut self) -> Look {
+        if self.buffers.input().is_empty() {
+            Look::of(self.read_now(&mut [0]))
+        } else {
+            Look::Unasked
         }
+    }
+
+    /// Reads what is there, without waiting for more. Records that hold no bytes of an answer, such as session tickets,
+    /// are dealt with on the way.
+    fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let StreamOwned { conn, sock } = &mut self.stream;
+        loop {
+            conn.process_new_packets().map_err(io::Error::other)?;
+            match conn.reader().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            conn.read_tls(&mut ReadNow(&mut sock.0))?;
+        }
+    }
+
+    pub fn drop_buffers(&mut self) {
         self.buffers.drop_empty_input();
-        self.stream.sock.0.rest()
+        self.stream.sock.0.drop_buffers();
     }
 }
 
@@ -155,7 +171,7 @@ impl Transport for TlsTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        self.rest() && self.stream.sock.0.is_open()
+        self.look() == Look::Quiet
     }
 
     fn is_tls(&self) -> bool {
@@ -183,6 +199,15 @@ impl Read for Records {
         let read = plain.buffers().input().read(buf)?;
         plain.buffers().input_consume(read);
         Ok(read)
+    }
+}
+
+/// The records that are there.
+struct ReadNow<'a>(&'a mut Plain);
+
+impl Read for ReadNow<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read_now(buf)
     }
 }
 
@@ -266,7 +291,8 @@ mod tests {
             left -= read;
         }
         assert!(free(&mut tls) > at_first);
-        assert!(tls.rest());
+        assert_eq!(tls.look(), Look::Quiet);
+        tls.drop_buffers();
         assert_eq!(free(&mut tls), at_first);
     }
 }

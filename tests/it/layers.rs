@@ -24,6 +24,26 @@ const LAYERS: &[(u8, &[&str])] = &[
     (5, &["app", "cli", "demo", "explain", "main"]),
 ];
 
+/// The rooms of `gateway/`, from the top down.
+const GATEWAY: &[&str] = &[
+    "mod",
+    "reloadable",
+    "dispatch",
+    "endpoints",
+    "answers",
+    "pages",
+    "walk",
+    "journal",
+    "refusal",
+    "context",
+    "accounts",
+    "shared_ledger",
+    "shared_answer",
+];
+
+/// The rooms of `gateway/` that may name telemetry: one writes it, two read it.
+const TELLS: &[&str] = &["journal", "pages", "context"];
+
 /// The one room of layer 3 that its neighbours may name: the socket that both the edge and the client watch.
 const SHARED: &str = "client_socket";
 
@@ -157,6 +177,7 @@ fn violations(sources: &[Source]) -> Vec<String> {
             .iter()
             .filter(|word| matches!(from, 0 | 2) && source.text.contains(**word));
         found.extend(impure.map(|word| format!("{path}: layer {from} says {word}")));
+        found.extend(climbs(source));
         if from == 4 && (source.text.contains("ureq") || source.text.contains("TcpStream")) {
             found.push(format!("{path}: names ureq or a socket"));
         }
@@ -168,6 +189,58 @@ fn violations(sources: &[Source]) -> Vec<String> {
             .map(|room| format!("{room} imports itself in a circle")),
     );
     found
+}
+
+/// Imports that go up within a room: from a file to the `mod.rs` above it, and within `gateway/` to a room above.
+fn climbs(source: &Source) -> Vec<String> {
+    let path = &source.path;
+    let folders: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
+    let mut found = Vec::new();
+    let is_mod = folders.last() == Some(&"mod");
+    let above = source.text.split("use super::").skip(1);
+    let is_tidy = matches!(folders.first(), Some(&("gateway" | "dialect")));
+    if is_tidy && !is_mod && above.clone().any(names_a_type) {
+        found.push(format!("{path}: imports a name of the mod.rs above it"));
+    }
+    let Some(["gateway", room, rest @ ..]) = folders.get(..) else {
+        return found;
+    };
+    if !TELLS.contains(room) && source.imports().contains("telemetry") {
+        found.push(format!("{path}: names telemetry"));
+    }
+    let siblings = above.filter(|_| rest.is_empty() || is_mod);
+    let below = source
+        .text
+        .split("crate::gateway::")
+        .skip(1)
+        .chain(siblings);
+    let position = |name: &str| GATEWAY.iter().position(|room| *room == name);
+    let Some(from) = position(room) else {
+        found.push(format!(
+            "{path}: {room} has no place in the order of gateway/"
+        ));
+        return found;
+    };
+    for rest in below {
+        let name: String = rest
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+            .collect();
+        if position(&name).is_some_and(|to| to < from) {
+            found.push(format!("{path}: climbs from {room} to {name}"));
+        }
+    }
+    found
+}
+
+/// Whether an import from the `mod.rs` above names a type, alone or in a list; modules begin with a small letter.
+fn names_a_type(rest: &str) -> bool {
+    match rest.strip_prefix('{') {
+        Some(list) => members(list)
+            .iter()
+            .any(|member| member.trim().starts_with(char::is_uppercase)),
+        None => rest.starts_with(char::is_uppercase),
+    }
 }
 
 fn reaches(graph: &BTreeMap<&str, BTreeSet<String>>, from: &str, to: &str) -> bool {
@@ -242,6 +315,26 @@ fn the_scanner_sees_each_kind_of_violation() {
             "names ureq or a socket",
         ),
         ("misc.rs", "", "misc is not on the map"),
+        (
+            "gateway/walk/relay.rs",
+            "use crate::gateway::answers::Pending;",
+            "climbs from walk to answers",
+        ),
+        (
+            "gateway/accounts.rs",
+            "use super::context::Context;",
+            "climbs from accounts to context",
+        ),
+        (
+            "gateway/walk/relay.rs",
+            "use crate::telemetry::Tracer;",
+            "names telemetry",
+        ),
+        (
+            "dialect/error.rs",
+            "use super::{annotation, Dialect};",
+            "imports a name of the mod.rs above it",
+        ),
     ] {
         let found = violations(&[Source::new(path, text)]);
         assert_eq!(found.len(), 1, "{path}: {found:?}");

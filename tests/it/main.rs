@@ -38,3 +38,4 @@ mod stdout;
 mod stream;
 mod support;
 mod telemetry;
+mod transcripts;

@@ -1,9 +1,11 @@
 //! No key, ever: neither in what the gateway prints at its most talkative, nor in any answer, however hard others try.
 
+use rustix::process::Signal;
+
 use crate::support::config::{CLIENT_KEY, provider_key};
 use crate::support::gateway::{anonymous, request};
 use crate::support::process::{Folder, command, run};
-use crate::support::{Config, Script, Upstream, openai};
+use crate::support::{Collector, Config, Script, Upstream, openai};
 
 const ENVIRONMENT_KEY: &str = "environment-key-77aa0: #x";
 const HEADER_KEY: &str = "header-key-5d5d5d5d";
@@ -50,6 +52,39 @@ fn config(level: &str, upstreams: &[Upstream; 4]) -> Config {
         .route("broken", [("stream", "m")])
 }
 
+/// Requests of a client that has its key in the wrong places; only what may stand in a path or a field.
+fn pasted(key: &str) -> Vec<Vec<u8>> {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let escaped = key.replace(' ', "%20").replace('#', "%23");
+    let get = |path: &str, fields: &[(&str, &str)]| request("GET", path, fields, "");
+    let state = format!("vendor={key}");
+    let traced = [("traceparent", PARENT), ("tracestate", state.as_str())];
+    let mut all = vec![
+        get("/v1/models", &[("User-Agent", &format!("agent {key}"))]),
+        get("/v1/models", &[("traceparent", key)]),
+        get("/v1/models", &traced),
+        request(
+            "POST",
+            "/v1/chat/completions",
+            &traced,
+            &openai::request("echo", false),
+        ),
+        request(
+            "POST",
+            "/v1/chat/completions",
+            &[],
+            &openai::request(key, true),
+        ),
+    ];
+    // A key that is changed by the escapes of a path is none that anybody would find again.
+    if escaped == key {
+        all.push(get(&format!("/v1/{key}/models"), &[]));
+        all.push(get(&format!("/v1/models/{key}"), &[]));
+        all.push(get(&format!("/health/{key}?key={key}"), &[]));
+    }
+    all
+}
+
 #[test]
 fn no_key_in_any_output_or_answer() {
     for level in ["debug", "trace"] {
@@ -76,7 +111,9 @@ fn no_key_in_any_output_or_answer() {
             }),
             repeating(|told| Script::body(302, &[("Location", "http://127.0.0.1:1/?key")], told)),
         ];
-        let gateway = config(level, &upstreams).start();
+        let collector = Collector::new();
+        let config = config(level, &upstreams).with("capture_content: true");
+        let mut gateway = collector.configure(config).start();
         let mut answers = String::new();
         for route in ["all", "echo", "environment", "broken", "nobody"] {
             for stream in [false, true] {
@@ -98,8 +135,24 @@ fn no_key_in_any_output_or_answer() {
         ] {
             answers.push_str(&gateway.exchange(bytes).to_string());
         }
-        gateway.wait_for_log(|line| line["msg"] == "request");
+        for key in keys() {
+            for bytes in pasted(&key) {
+                answers.push_str(&gateway.exchange(bytes).to_string());
+            }
+        }
+        let metrics = gateway.get("/metrics").text();
+        assert!(metrics.contains("ai_gateway_requests_total"), "{metrics}");
+        answers.push_str(&metrics);
+        gateway.signal(Signal::TERM);
+        assert_eq!(gateway.wait(), Some(0));
         let printed = gateway.output.text();
+        let exported = collector.everything();
+        for signal in ["traces", "logs", "metrics"] {
+            assert!(
+                exported.contains(&format!("POST /v1/{signal} ")),
+                "{signal}"
+            );
+        }
         assert!(
             printed.lines().count() > 10,
             "nothing was logged:\n{printed}"
@@ -111,6 +164,7 @@ fn no_key_in_any_output_or_answer() {
         for key in keys() {
             assert!(!answers.contains(&key), "{key} in an answer:\n{answers}");
             assert!(!printed.contains(&key), "{key} in the output:\n{printed}");
+            assert!(!exported.contains(&key), "{key} was exported");
         }
         for upstream in &upstreams {
             for request in upstream.requests() {

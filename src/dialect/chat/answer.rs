@@ -1,83 +1,23 @@
-//! A provider's whole answer: is it one, and the members the gateway writes into it.
+//! A provider's whole answer: judging it, and reading it as deltas.
 
-use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
-
-use super::view::{Places, View};
-use crate::dialect::provider_error::{ProviderError, error_in, error_of};
+use super::envelope::Envelope;
+use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::{Flaw, Usage};
+use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::provider_error::{error_in, error_of};
 use crate::json::{ObjectError, raw};
 
-pub use super::choice::Usage;
-
-/// A whole answer that a client can be given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    text: String,
-    places: Places,
-    pub usage: Option<Usage>,
-}
-
-/// Why a body with status 200 is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// With the reason and its place.
-    NotJson(String),
-    NotAnObject,
-    ErrorObject(ProviderError),
-    NoChoices,
-    /// No choice has content, tool calls, a refusal, reasoning or audio.
-    EmptyContent,
-    /// More of these than any sane answer has.
-    TooMany(&'static str),
-}
-
-impl Answer {
-    /// Judges a body. Repeated keys are forgiven, the last one counts.
-    pub fn read(text: String) -> Result<Self, Flaw> {
-        let (places, usage) = judge(&text)?;
-        Ok(Self {
-            text,
-            places,
-            usage,
-        })
-    }
-
-    /// As the provider wrote it.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn into_text(self) -> String {
-        self.text
-    }
-
-    /// The `model`, if it says one.
-    pub fn model(&self) -> Option<Cow<'_, str>> {
-        self.places.model(&self.text).and_then(raw::text)
-    }
-
-    /// The answer with its `model` replaced (if one is given) and `routing_summary`, raw JSON, added before the closing
-    /// brace; all else byte for byte.
-    pub fn marked(&self, model: Option<&str>, routing_summary: &str) -> String {
-        let added = routing_summary.len() + model.map_or(0, str::len) + NAMES;
-        let mut out = String::with_capacity(self.text.len() + added);
-        self.places
-            .write(&mut out, &self.text, model, Some(routing_summary));
-        out
-    }
-}
-
-/// About what the names of both members take, with quotes, colons and commas.
-const NAMES: usize = 32;
-
-fn judge(body: &str) -> Result<(Places, Option<Usage>), Flaw> {
-    let view = View::read(body, "message").map_err(|error| match error {
+/// Judges a body: where the gateway writes into it, and the tokens that it took.
+///
+/// # Errors
+/// The reason why no client can be given it.
+pub fn judge(body: &str) -> Result<(Annotation, Option<Usage>), Flaw> {
+    let envelope = Envelope::read(body, "message").map_err(|error| match error {
         ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
         other => Flaw::NotJson(other.to_string()),
     })?;
-    let choices = view.choices.unwrap_or_default();
-    if let Some(error) = view.error.and_then(error_in).or(choices.error) {
+    let choices = envelope.choices.unwrap_or_default();
+    if let Some(error) = envelope.error.and_then(error_in).or(choices.error) {
         return Err(Flaw::ErrorObject(error));
     }
     if choices.count == 0 {
@@ -86,30 +26,84 @@ fn judge(body: &str) -> Result<(Places, Option<Usage>), Flaw> {
     if !choices.has_content {
         return Err(Flaw::EmptyContent);
     }
-    Ok((view.places, view.usage))
+    Ok((envelope.annotation, envelope.usage))
 }
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson(reason) => write!(f, "the answer is not JSON: {reason}"),
-            Self::NotAnObject => f.write_str("the answer is not a JSON object"),
-            Self::ErrorObject(error) => f.write_str(&error.message),
-            Self::NoChoices => f.write_str("the answer has no choices"),
-            Self::EmptyContent => f.write_str("the answer is empty"),
-            Self::TooMany(what) => write!(f, "the answer has too many {what}"),
+/// Reads a body that was judged, as deltas: first the answer's own members, then choice by choice. A choice without an
+/// index has that of its place.
+///
+/// # Errors
+/// As `take`.
+pub fn deltas<'a>(
+    body: &'a str,
+    take: &mut dyn FnMut(Delta<'a>) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    let mut taken = Ok(());
+    let mut take = |delta| {
+        if taken.is_ok() {
+            taken = take(delta);
         }
-    }
+    };
+    // A value that is no object has no members, one that is no array has no items.
+    let _ = raw::each_member(body, &mut |key, value| {
+        if !raw::is_key(key, "choices") {
+            take(Delta::Answer(Member { key, value }));
+        }
+    });
+    let mut place = 0;
+    let _ = raw::each_item(
+        raw::member(body, "choices").unwrap_or_default(),
+        &mut |choice| {
+            let index = raw::member(choice, "index").and_then(raw::whole_number);
+            choice_deltas(index.unwrap_or(place), choice, "message", &mut take);
+            place += 1;
+        },
+    );
+    taken
 }
 
-impl Error for Flaw {}
+/// Reads one choice; `holder` is the member with its message.
+pub(super) fn choice_deltas<'a>(
+    choice: u64,
+    text: &'a str,
+    holder: &str,
+    take: &mut dyn FnMut(Delta<'a>),
+) {
+    take(Delta::Choice(choice));
+    let _ = raw::each_member(text, &mut |key, value| {
+        if raw::is_key(key, holder) {
+            message_deltas(choice, value, take);
+        } else if !raw::is_key(key, "index") {
+            take(Delta::OfChoice(choice, Member { key, value }));
+        }
+    });
+}
+
+fn message_deltas<'a>(choice: u64, message: &'a str, take: &mut dyn FnMut(Delta<'a>)) {
+    let _ = raw::each_member(message, &mut |key, value| {
+        let mut calls = 0;
+        if raw::is_key(key, "tool_calls") {
+            // A value that is no array has no items.
+            let _ = raw::each_item(value, &mut |call| {
+                take(Delta::ToolCall { choice, call });
+                calls += 1;
+            });
+        }
+        if calls == 0 {
+            take(Delta::OfMessage(choice, Member { key, value }));
+        }
+    });
+}
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use super::super::whole;
     use super::*;
 
     fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
-        Answer::read(body.to_owned()).map(|answer| answer.usage)
+        whole(body.to_owned()).map(|answer| answer.usage)
     }
 
     fn with_message(message: &str) -> String {
@@ -216,9 +210,9 @@ mod tests {
     #[test]
     fn rewriting_touches_two_members_only() {
         let marked = |body: &str, model: Option<&str>, summary: &str| {
-            let answer = Answer::read(body.to_owned()).unwrap();
+            let answer = whole(body.to_owned()).unwrap();
             assert_eq!(answer.text(), body);
-            answer.marked(model, summary)
+            answer.annotated(model, summary)
         };
         let body = "{ \"id\":\"1\" , \"model\" : \"up\", \"n\":9007199254740993,\"choices\":[{\"message\":{\"content\":1,\"refusal\":\"x\"}}]\n}\n";
         assert_eq!(
@@ -241,7 +235,7 @@ mod tests {
     fn the_model_is_the_one_that_the_answer_names() {
         let model = |member: &str| {
             let choices = r#""choices":[{"message":{"content":"x"}}]"#;
-            let answer = Answer::read(format!("{{{member}{choices}}}")).unwrap();
+            let answer = whole(format!("{{{member}{choices}}}")).unwrap();
             answer.model().map(Cow::into_owned)
         };
         assert_eq!(model(r#""model":"\u006d", "#), Some("m".to_owned()));

@@ -3,60 +3,45 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Answer, Flaw};
-use super::chunk::{Chunk, ChunkKind};
-use super::merge::Fields;
+use super::chunk::{ChunkJudge, deltas};
+use super::merge::MergedObject;
+use crate::dialect::answer::Flaw;
+use crate::dialect::canonical::Delta;
+use crate::dialect::{Assemble, FrameKind};
 use crate::json::raw;
 
 /// OpenAI's bound for `n`, and for the tools of a request.
 const MAX_CHOICES: usize = 128;
 const MAX_TOOL_CALLS: usize = 1024;
 
-/// Takes the data of events one by one. Its memory is linear in what was pushed; how much that is, the caller bounds.
+/// The writer of a whole answer from deltas. Its memory is linear in the chunks pushed; the caller bounds those.
 #[derive(Debug, Default)]
 pub struct Assembler {
-    top: Fields,
+    top: MergedObject,
     choices: BTreeMap<u64, Choice>,
 }
 
 #[derive(Debug, Default)]
 struct Choice {
-    fields: Fields,
-    message: Fields,
-    calls: Vec<Fields>,
-    /// The place of the latest call with an index.
-    places: BTreeMap<u64, usize>,
+    members: MergedObject,
+    message: MergedObject,
+    calls: Vec<MergedObject>,
+    /// The position in `calls` of the latest call with an index.
+    positions: BTreeMap<u64, usize>,
 }
 
-impl Assembler {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds an event's data; `[DONE]` adds nothing. Whether the stream came to its end is for the caller to see, from
-    /// [`Chunk::inspect`].
-    pub fn push(&mut self, data: &str) -> Result<(), Flaw> {
-        match Chunk::inspect(data).kind {
-            ChunkKind::Done => return Ok(()),
-            ChunkKind::Error(error) => return Err(Flaw::ErrorObject(error)),
-            ChunkKind::NotJson(reason) => return Err(Flaw::NotJson(reason)),
-            ChunkKind::Content | ChunkKind::Prelude => {}
+impl Assemble for Assembler {
+    /// `[DONE]` adds nothing.
+    fn push(&mut self, data: &str) -> Result<(), Flaw> {
+        match ChunkJudge::default().judge_data(data).kind {
+            FrameKind::End => Ok(()),
+            FrameKind::Error(error) => Err(Flaw::ErrorObject(error)),
+            FrameKind::Broken(reason) => Err(Flaw::NotJson(reason)),
+            FrameKind::Content | FrameKind::Prelude => deltas(data, &mut |delta| self.write(delta)),
         }
-        let choices = raw::member(data, "choices").unwrap_or_default();
-        self.top
-            .merge_all(data, |key| !matches!(key, "choices" | "object"))?;
-        let mut pushed = Ok(());
-        // What is no array has no choices.
-        let _ = raw::each_item(choices, &mut |choice| {
-            if pushed.is_ok() {
-                pushed = self.push_choice(choice);
-            }
-        });
-        pushed
     }
 
-    /// The answer, if it is one.
-    pub fn finish(self) -> Result<Answer, Flaw> {
+    fn finish(self: Box<Self>) -> String {
         let mut answer = String::from(r#"{"object":"chat.completion""#);
         let mut top = String::new();
         self.top.write_members(&mut top);
@@ -65,65 +50,69 @@ impl Assembler {
             answer.push_str(&top);
         }
         answer.push_str(r#","choices":["#);
-        for (place, (index, choice)) in self.choices.into_iter().enumerate() {
-            if place > 0 {
+        for (position, (index, choice)) in self.choices.into_iter().enumerate() {
+            if position > 0 {
                 answer.push(',');
             }
             choice.write(index, &mut answer);
         }
         answer.push_str("]}");
-        Answer::read(answer)
+        answer
+    }
+}
+
+impl Assembler {
+    fn write(&mut self, delta: Delta<'_>) -> Result<(), Flaw> {
+        match delta {
+            Delta::Answer(member) if raw::is_key(member.key, "object") => Ok(()),
+            Delta::Answer(member) => self.top.merge(member.key, member.value),
+            Delta::Choice(index) => self.choice(index).map(drop),
+            Delta::OfChoice(index, member) => {
+                let members = &mut self.choice(index)?.members;
+                members.merge(member.key, member.value)
+            }
+            // Calls come one by one; a member in their place says that there are none.
+            Delta::OfMessage(_, member) if raw::is_key(member.key, "tool_calls") => Ok(()),
+            Delta::OfMessage(index, member) => {
+                let message = &mut self.choice(index)?.message;
+                message.merge(member.key, member.value)
+            }
+            Delta::ToolCall { choice, call } => self.choice(choice)?.push_call(call),
+        }
     }
 
-    fn push_choice(&mut self, choice: &str) -> Result<(), Flaw> {
-        let index = raw::member(choice, "index").and_then(raw::whole_number);
-        let index = index.unwrap_or_default();
+    fn choice(&mut self, index: u64) -> Result<&mut Choice, Flaw> {
         if self.choices.len() >= MAX_CHOICES && !self.choices.contains_key(&index) {
             return Err(Flaw::TooMany("choices"));
         }
-        self.choices.entry(index).or_default().push(choice)
+        Ok(self.choices.entry(index).or_default())
     }
 }
 
 impl Choice {
-    fn push(&mut self, choice: &str) -> Result<(), Flaw> {
-        self.fields
-            .merge_all(choice, |key| !matches!(key, "index" | "delta"))?;
-        let delta = raw::member(choice, "delta").unwrap_or_default();
-        self.message.merge_all(delta, |key| key != "tool_calls")?;
-        let calls = raw::member(delta, "tool_calls").unwrap_or_default();
-        let mut pushed = Ok(());
-        let _ = raw::each_item(calls, &mut |call| {
-            if pushed.is_ok() {
-                pushed = self.push_call(call);
-            }
-        });
-        pushed
-    }
-
     fn push_call(&mut self, call: &str) -> Result<(), Flaw> {
         let index = raw::member(call, "index").and_then(raw::whole_number);
         let known = match index {
-            Some(index) => self.places.get(&index).copied(),
+            Some(index) => self.positions.get(&index).copied(),
             None => self.calls.len().checked_sub(1),
         };
-        let known = known.filter(|place| {
+        let known = known.filter(|position| {
             self.calls
-                .get(*place)
-                .is_some_and(|fields| !is_another(fields, call))
+                .get(*position)
+                .is_some_and(|known| !is_another(known, call))
         });
-        let place = known.unwrap_or(self.calls.len());
-        if place >= MAX_TOOL_CALLS {
+        let position = known.unwrap_or(self.calls.len());
+        if position >= MAX_TOOL_CALLS {
             return Err(Flaw::TooMany("tool calls"));
         }
         if known.is_none() {
-            self.calls.push(Fields::default());
+            self.calls.push(MergedObject::default());
         }
         if let Some(index) = index {
-            self.places.insert(index, place);
+            self.positions.insert(index, position);
         }
-        match self.calls.get_mut(place) {
-            Some(fields) => fields.merge_all(call, |key| key != "index"),
+        match self.calls.get_mut(position) {
+            Some(known) => known.merge_all(call, |key| key != "index"),
             None => Ok(()),
         }
     }
@@ -131,20 +120,20 @@ impl Choice {
     fn write(mut self, index: u64, out: &mut String) {
         self.message.ensure("role", r#""assistant""#);
         self.message.ensure("content", "null");
-        self.fields.ensure("finish_reason", "null");
+        self.members.ensure("finish_reason", "null");
         out.push_str(&format!(r#"{{"index":{index},"message":{{"#));
         self.message.write_members(out);
         if !self.calls.is_empty() {
             out.push_str(r#","tool_calls":["#);
-            for (place, call) in self.calls.iter().enumerate() {
-                out.push_str(if place > 0 { ",{" } else { "{" });
+            for (position, call) in self.calls.iter().enumerate() {
+                out.push_str(if position > 0 { ",{" } else { "{" });
                 call.write_members(out);
                 out.push('}');
             }
             out.push(']');
         }
         out.push_str("},");
-        self.fields.write_members(out);
+        self.members.write_members(out);
         out.push('}');
     }
 }
@@ -152,7 +141,7 @@ impl Choice {
 /// Whether a delta begins another call than the one that stands at its index. Gemini's compatible API gives parallel
 /// calls the same index, or none; they differ in their ids and each comes with its name. An id alone does not tell:
 /// old versions of vLLM made up a new one for every delta.
-fn is_another(known: &Fields, call: &str) -> bool {
+fn is_another(known: &MergedObject, call: &str) -> bool {
     let function = raw::member(call, "function").unwrap_or_default();
     let has_name = raw::member(function, "name")
         .and_then(raw::inside)
@@ -166,15 +155,16 @@ fn is_another(known: &Fields, call: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole;
     use super::*;
     use crate::dialect::provider_error::ProviderError;
 
     fn assemble(chunks: &[&str]) -> Result<String, Flaw> {
-        let mut assembler = Assembler::new();
+        let mut assembler = Box::new(Assembler::default());
         for chunk in chunks {
             assembler.push(chunk)?;
         }
-        assembler.finish().map(Answer::into_text)
+        whole(assembler.finish()).map(|answer| answer.text().to_owned())
     }
 
     /// One chunk per delta of the first choice.

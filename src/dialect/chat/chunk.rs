@@ -1,118 +1,121 @@
-//! The data of one stream event: what it means for the commit point and the end of the stream.
+//! The chunks of a stream: judging them one by one, and reading them as deltas.
 
-use std::borrow::Cow;
-
-use super::view::{Places, View};
-use crate::dialect::provider_error::{ProviderError, error_in, error_of};
+use super::answer::choice_deltas;
+use super::envelope::{Ends, Envelope};
+use crate::dialect::answer::{Flaw, Usage};
+use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::provider_error::{error_in, error_of};
+use crate::dialect::{FrameKind, Judged, StreamJudge};
 use crate::json::{ObjectError, raw};
-
-pub use super::choice::{Ends, Usage};
+use crate::sse::Event;
 
 /// The data of the event that ends a stream.
 pub const DONE: &str = "[DONE]";
 
-/// An inspected event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    pub kind: ChunkKind,
-    /// What it tells of the ends of its choices.
-    pub ends: Ends,
-    pub usage: Option<Usage>,
-    /// None in what is no object.
-    places: Option<Places>,
+/// The judge of one stream of chunks.
+#[derive(Debug, Default)]
+pub struct ChunkJudge {
+    ends: Ends,
+    usage: Option<Usage>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChunkKind {
-    /// `[DONE]`
-    Done,
-    /// Text, reasoning, a refusal, a tool call, audio: the first of these commits.
-    Content,
-    /// Role-only and empty deltas, usage, finish reasons, and everything unknown.
-    Prelude,
-    Error(ProviderError),
-    /// Not a JSON object, with the reason: broken, or cut.
-    NotJson(String),
+impl StreamJudge for ChunkJudge {
+    fn judge(&mut self, frame: &Event<'_>) -> Judged {
+        self.judge_data(&frame.data)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.ends.are_all_there()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
 }
 
-impl Chunk {
-    pub fn inspect(data: &str) -> Self {
+impl ChunkJudge {
+    /// Judges the data of an event.
+    pub fn judge_data(&mut self, data: &str) -> Judged {
         if data.trim_ascii() == DONE {
-            return ChunkKind::Done.into();
+            return without_object(FrameKind::End);
         }
-        let view = match View::read(data, "delta") {
-            Ok(view) => view,
+        let envelope = match Envelope::read(data, "delta") {
+            Ok(envelope) => envelope,
             Err(ObjectError::NotAnObject) => {
-                return error_of(data)
-                    .map_or_else(
-                        || ChunkKind::NotJson(ObjectError::NotAnObject.to_string()),
-                        ChunkKind::Error,
-                    )
-                    .into();
+                return without_object(error_of(data).map_or_else(
+                    || FrameKind::Broken(ObjectError::NotAnObject.to_string()),
+                    FrameKind::Error,
+                ));
             }
-            Err(other) => return ChunkKind::NotJson(other.to_string()).into(),
+            Err(other) => return without_object(FrameKind::Broken(other.to_string())),
         };
-        // Only what looks like no chunk at all is searched for the other shapes of errors.
-        let no_chunk = view.choices.is_none();
-        let choices = view.choices.unwrap_or_default();
-        let error = view.error.and_then(error_in).or(choices.error);
+        // Only an object without choices is searched for the other shapes of errors.
+        let no_chunk = envelope.choices.is_none();
+        let choices = envelope.choices.unwrap_or_default();
+        let error = envelope.error.and_then(error_in).or(choices.error);
         let error = error.or_else(|| no_chunk.then(|| error_of(data)).flatten());
-        Self {
+        self.ends.add(choices.ends);
+        self.usage = envelope.usage.or(self.usage);
+        Judged {
             kind: match error {
-                Some(error) => ChunkKind::Error(error),
-                None if choices.has_content => ChunkKind::Content,
-                None => ChunkKind::Prelude,
+                Some(error) => FrameKind::Error(error),
+                None if choices.has_content => FrameKind::Content,
+                None => FrameKind::Prelude,
             },
-            ends: choices.ends,
-            usage: view.usage,
-            places: Some(view.places),
-        }
-    }
-
-    /// The `model`, if `data`, the inspected one, says it.
-    pub fn model<'a>(&self, data: &'a str) -> Option<Cow<'a, str>> {
-        self.places?.model(data).and_then(raw::text)
-    }
-
-    /// Appends `data`, the inspected one, with its `model` replaced and `routing_summary`, raw JSON, added, where given;
-    /// all else byte for byte. What is no object, `[DONE]` for one, stays as it is.
-    pub fn write(
-        &self,
-        out: &mut String,
-        data: &str,
-        model: Option<&str>,
-        routing_summary: Option<&str>,
-    ) {
-        match self.places {
-            Some(places) => places.write(out, data, model, routing_summary),
-            None => out.push_str(data),
+            annotation: Some(envelope.annotation),
         }
     }
 }
 
-impl From<ChunkKind> for Chunk {
-    fn from(kind: ChunkKind) -> Self {
-        Self {
-            kind,
-            ends: Ends::default(),
-            usage: None,
-            places: None,
-        }
+fn without_object(kind: FrameKind) -> Judged {
+    Judged {
+        kind,
+        annotation: None,
     }
+}
+
+/// Reads a chunk that was judged, as deltas: first the members of the answer itself, then choice by choice. A choice
+/// without an index is the first.
+///
+/// # Errors
+/// As `take`.
+pub fn deltas<'a>(
+    data: &'a str,
+    take: &mut dyn FnMut(Delta<'a>) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    let mut taken = Ok(());
+    let mut take = |delta| {
+        if taken.is_ok() {
+            taken = take(delta);
+        }
+    };
+    // A value that is no object has no members, one that is no array has no items.
+    let _ = raw::each_member(data, &mut |key, value| {
+        if !raw::is_key(key, "choices") {
+            take(Delta::Answer(Member { key, value }));
+        }
+    });
+    let _ = raw::each_item(
+        raw::member(data, "choices").unwrap_or_default(),
+        &mut |choice| {
+            let index = raw::member(choice, "index").and_then(raw::whole_number);
+            choice_deltas(index.unwrap_or_default(), choice, "delta", &mut take);
+        },
+    );
+    taken
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rewrite(data: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
-        let mut out = String::new();
-        Chunk::inspect(data).write(&mut out, data, model, routing_summary);
-        out
+    fn judged(data: &str) -> (Judged, ChunkJudge) {
+        let mut judge = ChunkJudge::default();
+        (judge.judge_data(data), judge)
     }
 
-    fn kind(data: &str) -> ChunkKind {
-        Chunk::inspect(data).kind
+    fn kind(data: &str) -> FrameKind {
+        judged(data).0.kind
     }
 
     #[test]
@@ -129,7 +132,7 @@ mod tests {
             r#"{"audio":{"data":"UklG"}}"#,
         ] {
             let data = format!(r#"{{"choices":[{{"delta":{{}}}},{{"index":1,"delta":{delta}}}]}}"#);
-            assert_eq!(kind(&data), ChunkKind::Content, "{delta}");
+            assert_eq!(kind(&data), FrameKind::Content, "{delta}");
         }
         for data in [
             r#"{"choices":[{"delta":{"role":"assistant"}}]}"#,
@@ -141,8 +144,9 @@ mod tests {
             r#"{"type":"ping"}"#,
             "{}",
         ] {
-            assert_eq!(Chunk::inspect(data).kind, ChunkKind::Prelude, "{data}");
-            assert!(!Chunk::inspect(data).ends.are_all_there(), "{data}");
+            let (judged, judge) = judged(data);
+            assert_eq!(judged.kind, FrameKind::Prelude, "{data}");
+            assert!(!judge.is_whole(), "{data}");
         }
     }
 
@@ -152,15 +156,15 @@ mod tests {
             let data = format!(
                 r#"{{"choices":[{{"delta":{{}},"finish_reason":null}},{{"delta":{{}},"finish_reason":{reason}}}]}}"#
             );
-            let chunk = Chunk::inspect(&data);
-            assert_eq!(chunk.kind, ChunkKind::Prelude);
-            chunk.ends.are_all_there()
+            let (judged, judge) = judged(&data);
+            assert_eq!(judged.kind, FrameKind::Prelude);
+            judge.is_whole()
         };
         assert!(finished("\"stop\"") && finished("\"length\""));
         assert!(!finished("null") && !finished("\"\""));
-        let both =
-            Chunk::inspect(r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#);
-        assert!(both.ends.are_all_there() && both.kind == ChunkKind::Content);
+        let (both, judge) =
+            judged(r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#);
+        assert!(judge.is_whole() && both.kind == FrameKind::Content);
     }
 
     /// Would break for clients that ask for several choices: a proxy that closes properly after the first one's end.
@@ -169,7 +173,7 @@ mod tests {
         let said = |index: u64| format!(r#"{{"index":{index},"delta":{{"content":"x"}}}}"#);
         let ended =
             |index: u64| format!(r#"{{"index":{index},"delta":{{}},"finish_reason":"stop"}}"#);
-        let mut ends = Ends::default();
+        let mut judge = ChunkJudge::default();
         for (choices, all) in [
             (said(0), false),
             (said(1), false),
@@ -178,8 +182,8 @@ mod tests {
             (said(u64::MAX), false),
             (format!("{},{}", ended(0), ended(200)), true),
         ] {
-            ends.add(Chunk::inspect(&format!(r#"{{"choices":[{choices}]}}"#)).ends);
-            assert_eq!(ends.are_all_there(), all, "{choices}");
+            judge.judge_data(&format!(r#"{{"choices":[{choices}]}}"#));
+            assert_eq!(judge.is_whole(), all, "{choices}");
         }
     }
 
@@ -195,7 +199,7 @@ mod tests {
             r#"[{"error":{"message":"m"}}]"#,
         ] {
             match kind(data) {
-                ChunkKind::Error(error) => assert_eq!(error.message, "m", "{data}"),
+                FrameKind::Error(error) => assert_eq!(error.message, "m", "{data}"),
                 other => panic!("{data}: {other:?}"),
             }
         }
@@ -203,8 +207,8 @@ mod tests {
 
     #[test]
     fn the_end_and_a_cut_event_are_told_apart() {
-        assert_eq!(kind("[DONE]"), ChunkKind::Done);
-        assert_eq!(kind(" [DONE] "), ChunkKind::Done);
+        assert_eq!(kind("[DONE]"), FrameKind::End);
+        assert_eq!(kind(" [DONE] "), FrameKind::End);
         for data in [
             "",
             "[DON",
@@ -212,35 +216,26 @@ mod tests {
             "1",
             "[]",
         ] {
-            assert!(matches!(kind(data), ChunkKind::NotJson(_)), "{data}");
+            assert!(matches!(kind(data), FrameKind::Broken(_)), "{data}");
         }
     }
 
     #[test]
     fn usage_is_read_from_any_chunk() {
-        let usage =
-            Chunk::inspect(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#)
-                .usage;
+        let usage = |data: &str| judged(data).1.usage();
+        let counted = usage(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#);
         let expected = Usage {
             prompt_tokens: Some(1),
             completion_tokens: Some(2),
         };
-        assert_eq!(usage, Some(expected));
-        assert_eq!(Chunk::inspect(r#"{"choices":[],"usage":null}"#).usage, None);
+        assert_eq!(counted, Some(expected));
+        assert_eq!(usage(r#"{"choices":[],"usage":null}"#), None);
     }
 
+    /// `[DONE]` is no object to write into.
     #[test]
-    fn rewriting_leaves_the_rest_and_the_end_alone() {
-        assert_eq!(rewrite("[DONE]", Some("m"), Some("{}")), "[DONE]");
-        let data = r#"{"id":"\u0031","model":"up","choices":[ ]}"#;
-        assert_eq!(rewrite(data, None, None), data);
-        assert_eq!(
-            rewrite(data, Some("r"), None),
-            r#"{"id":"\u0031","model":"r","choices":[ ]}"#
-        );
-        assert_eq!(
-            rewrite("{}", Some("r"), Some("1")),
-            r#"{"model":"r","routing_summary":1}"#
-        );
+    fn only_objects_are_annotated() {
+        assert_eq!(judged("[DONE]").0.annotation, None);
+        assert!(judged(r#"{"choices":[ ]}"#).0.annotation.is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Adding up the deltas of a stream, member by member.
 
-use super::answer::Flaw;
+use crate::dialect::answer::Flaw;
 use crate::json::raw;
 
 /// The most members of one merged object. A delta has about ten; the bound keeps merging linear.
@@ -24,32 +24,32 @@ const NESTED: [&str; 5] = ["function", "custom", "function_call", "audio", "logp
 
 /// An object under construction, its members in the order in which they first came.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
-    entries: Vec<(String, Value)>,
+pub struct MergedObject {
+    entries: Vec<(String, MergedValue)>,
     /// This is the value of a member in [`NESTED`]. There is no second level: recursion is bounded.
     is_nested: bool,
 }
 
 #[derive(Debug)]
-enum Value {
+enum MergedValue {
     /// The inside of a JSON string. Insides are joined as they are, escapes included.
     Text(String),
     /// The inside of a JSON array.
     List(String),
-    Nested(Fields),
+    Nested(MergedObject),
     Raw(String),
 }
 
-impl Fields {
+impl MergedObject {
     /// Merges one member, given raw. Fails above [`MAX_FIELDS`].
-    pub(super) fn merge(&mut self, raw_key: &str, value: &str) -> Result<(), Flaw> {
+    pub fn merge(&mut self, raw_key: &str, value: &str) -> Result<(), Flaw> {
         let key = raw::inside(raw_key).unwrap_or_default();
         let is_full = self.entries.len() >= MAX_FIELDS;
         match self.entries.iter_mut().find(|(name, _)| name == key) {
             Some((_, slot)) => slot.merge(key, value, self.is_nested),
             None if is_full => Err(Flaw::TooMany("members")),
             None => {
-                let value = Value::new(key, value, self.is_nested)?;
+                let value = MergedValue::new(key, value, self.is_nested)?;
                 self.entries.push((key.to_owned(), value));
                 Ok(())
             }
@@ -57,7 +57,7 @@ impl Fields {
     }
 
     /// Merges every member of an object that `is_wanted` by its key. What is no object has none.
-    pub(super) fn merge_all(
+    pub fn merge_all(
         &mut self,
         object: &str,
         is_wanted: impl Fn(&str) -> bool,
@@ -72,23 +72,23 @@ impl Fields {
     }
 
     /// The inside of a text that has come so far.
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
+    pub fn text(&self, key: &str) -> Option<&str> {
         match self.entries.iter().find(|(name, _)| name == key) {
-            Some((_, Value::Text(text))) => Some(text),
+            Some((_, MergedValue::Text(text))) => Some(text),
             _ => None,
         }
     }
 
     /// Adds a member that clients expect, unless it came.
-    pub(super) fn ensure(&mut self, key: &str, json: &str) {
+    pub fn ensure(&mut self, key: &str, json: &str) {
         if !self.entries.iter().any(|(name, _)| name == key) {
             self.entries
-                .push((key.to_owned(), Value::Raw(json.to_owned())));
+                .push((key.to_owned(), MergedValue::Raw(json.to_owned())));
         }
     }
 
     /// Writes `"key":value,...` without braces, or nothing.
-    pub(super) fn write_members(&self, out: &mut String) {
+    pub fn write_members(&self, out: &mut String) {
         for (place, (key, value)) in self.entries.iter().enumerate() {
             if place > 0 {
                 out.push(',');
@@ -101,7 +101,7 @@ impl Fields {
     }
 }
 
-impl Value {
+impl MergedValue {
     fn new(key: &str, value: &str, is_nested: bool) -> Result<Self, Flaw> {
         if let Some(text) = raw::inside(value) {
             return Ok(Self::Text(text.to_owned()));
@@ -110,9 +110,9 @@ impl Value {
             return Ok(Self::List(items.to_owned()));
         }
         if raw::is_object(value) && NESTED.contains(&key) && !is_nested {
-            let mut fields = Fields {
+            let mut fields = MergedObject {
                 is_nested: true,
-                ..Fields::default()
+                ..MergedObject::default()
             };
             fields.merge_all(value, |_| true)?;
             return Ok(Self::Nested(fields));
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn merged(key: &str, values: &[&str]) -> String {
-        let mut fields = Fields::default();
+        let mut fields = MergedObject::default();
         for value in values {
             fields.merge(&raw::quoted(key), value).unwrap();
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn members_without_number_are_refused_rather_than_lost() {
-        let mut fields = Fields::default();
+        let mut fields = MergedObject::default();
         for n in 0..MAX_FIELDS {
             fields.merge(&format!("\"{n}\""), "1").unwrap();
         }

@@ -1,111 +1,48 @@
-//! A chat completion request: what routing needs to know, and the body it came in.
+//! A chat completion request, read as far as routing needs.
 
-use std::error::Error;
-use std::fmt;
-
-use crate::dialect::error::{Code, ErrorBody};
+use crate::dialect::request::{Payload, Request, RequestError};
 use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
-use crate::json::{Object, ObjectError, raw};
+use crate::json::{Object, raw};
 
-/// A request that can be routed.
-#[derive(Clone, Debug)]
-pub struct ChatRequest<'a> {
-    object: Object<'a>,
-    model: String,
-    stream: bool,
-    include_usage: bool,
-    messages: usize,
-    tools: usize,
+/// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with roles, and
+/// `stream`. Everything else is the provider's business.
+///
+/// # Errors
+/// The first fault in the body; faults of JSON come before those of members.
+pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
+    if body.trim_ascii().is_empty() {
+        return Err(RequestError::Empty);
+    }
+    let text =
+        std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
+    let mut members = Members::default();
+    let object = Object::parse_with(text, &mut |key, value| members.read(key, value))
+        .map_err(RequestError::Object)?;
+    let model = model(members.model)?;
+    members
+        .messages
+        .unwrap_or_else(|| Err(RequestError::missing("messages")))?;
+    Ok(Request {
+        model,
+        stream: stream(members.stream)?,
+        payload: Payload::Json(object),
+    })
 }
 
-/// Why a body is no request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestError {
-    Empty,
-    /// The offset of the first byte that is not UTF-8.
-    NotUtf8(usize),
-    Object(ObjectError),
-    /// A member that must be there, by its path.
-    Missing(String),
-    /// A member that is not what it must be.
-    Invalid {
-        param: String,
-        expected: &'static str,
-    },
-}
-
-impl<'a> ChatRequest<'a> {
-    /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with
-    /// roles, and `stream`. Everything else is the provider's business.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn parse(body: &'a [u8]) -> Result<Self, RequestError> {
-        if body.trim_ascii().is_empty() {
-            return Err(RequestError::Empty);
-        }
-        let text = std::str::from_utf8(body)
-            .map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
-        let mut seen = Seen::default();
-        let object = Object::parse_with(text, &mut |key, value| seen.read(key, value))
-            .map_err(RequestError::Object)?;
-        Ok(Self {
-            model: model(seen.model)?,
-            messages: seen.messages.unwrap_or_else(|| Err(missing("messages")))?,
-            stream: stream(seen.stream)?,
-            include_usage: seen
-                .stream_options
-                .and_then(|options| raw::member(options, "include_usage"))
-                == Some("true"),
-            tools: seen.tools,
-            object,
-        })
-    }
-
-    /// The body, for adapters to edit a copy of.
-    pub fn object(&self) -> &Object<'a> {
-        &self.object
-    }
-
-    /// The route that is asked for; never empty.
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    pub fn stream(&self) -> bool {
-        self.stream
-    }
-
-    /// `stream_options.include_usage`
-    pub fn include_usage(&self) -> bool {
-        self.include_usage
-    }
-
-    pub fn message_count(&self) -> usize {
-        self.messages
-    }
-
-    pub fn tool_count(&self) -> usize {
-        self.tools
-    }
-}
-
-/// What the one pass over a body finds, before anything is judged: a body must be JSON first.
+/// The members that count, from the one pass over a body. They are judged after it: a body must be JSON first.
 #[derive(Default)]
-struct Seen<'a> {
+struct Members<'a> {
     model: Option<&'a str>,
-    messages: Option<Result<usize, RequestError>>,
+    messages: Option<Result<(), RequestError>>,
     stream: Option<&'a str>,
-    stream_options: Option<&'a str>,
-    tools: usize,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Members<'a> {
     fn read(&mut self, key: MemberKey<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
         match key.text().as_deref() {
             Some("model") => self.model = Some(value.value()?),
-            Some("messages") => self.messages = Some(count_messages(value)?),
+            Some("messages") => self.messages = Some(check_messages(value)?),
             Some("stream") => self.stream = Some(value.value()?),
-            Some("stream_options") => self.stream_options = Some(value.value()?),
-            Some("tools") => self.tools = count_items(value)?,
             _ => drop(value.value()?),
         }
         Ok(())
@@ -113,9 +50,9 @@ impl<'a> Seen<'a> {
 }
 
 fn model(raw: Option<&str>) -> Result<String, RequestError> {
-    match raw::text(raw.ok_or_else(|| missing("model"))?) {
+    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
         Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(invalid("model", "a string that is not empty")),
+        _ => Err(RequestError::invalid("model", "a string that is not empty")),
     }
 }
 
@@ -123,11 +60,11 @@ fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
     match raw {
         None | Some("null" | "false") => Ok(false),
         Some("true") => Ok(true),
-        Some(_) => Err(invalid("stream", "true or false")),
+        Some(_) => Err(RequestError::invalid("stream", "true or false")),
     }
 }
 
-fn count_messages(messages: &mut Reader<'_>) -> Result<Result<usize, RequestError>, Invalid> {
+fn check_messages(messages: &mut Reader<'_>) -> Result<Result<(), RequestError>, Invalid> {
     let (mut count, mut problem) = (0, None);
     if messages.peek() == Some(b'[') {
         let mut array = EntryCursor::default();
@@ -144,8 +81,11 @@ fn count_messages(messages: &mut Reader<'_>) -> Result<Result<usize, RequestErro
     }
     Ok(match problem {
         Some(problem) => Err(problem),
-        None if count > 0 => Ok(count),
-        None => Err(invalid("messages", "an array that is not empty")),
+        None if count > 0 => Ok(()),
+        None => Err(RequestError::invalid(
+            "messages",
+            "an array that is not empty",
+        )),
     })
 }
 
@@ -155,7 +95,8 @@ fn message_problem(
 ) -> Result<Option<RequestError>, Invalid> {
     if message.peek() != Some(b'{') {
         message.value()?;
-        return Ok(Some(invalid(&format!("messages[{index}]"), "an object")));
+        let param = format!("messages[{index}]");
+        return Ok(Some(RequestError::invalid(&param, "an object")));
     }
     let mut role = None;
     let mut object = EntryCursor::default();
@@ -167,89 +108,11 @@ fn message_problem(
     }
     let param = || format!("messages[{index}].role");
     Ok(match role {
-        None => Some(missing(&param())),
-        Some(role) if !role.starts_with('"') => Some(invalid(&param(), "a string")),
+        None => Some(RequestError::missing(&param())),
+        Some(role) if !role.starts_with('"') => Some(RequestError::invalid(&param(), "a string")),
         Some(_) => None,
     })
 }
-
-/// What is no array has no items; whether it may be there is for the provider to say.
-fn count_items(value: &mut Reader<'_>) -> Result<usize, Invalid> {
-    let mut count = 0;
-    if value.peek() == Some(b'[') {
-        let mut array = EntryCursor::default();
-        while value.item(&mut array)? {
-            value.value()?;
-            count += 1;
-        }
-    } else {
-        value.value()?;
-    }
-    Ok(count)
-}
-
-fn missing(param: &str) -> RequestError {
-    RequestError::Missing(param.to_owned())
-}
-
-fn invalid(param: &str, expected: &'static str) -> RequestError {
-    RequestError::Invalid {
-        param: param.to_owned(),
-        expected,
-    }
-}
-
-impl RequestError {
-    /// `INVALID_JSON` for what no JSON reader takes, `VALIDATION_FAILED` for JSON that is no chat request.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Empty | Self::NotUtf8(_) | Self::Object(ObjectError::NotJson { .. }) => {
-                Code::InvalidJson
-            }
-            Self::Object(
-                ObjectError::NotAnObject | ObjectError::DuplicateKey(_) | ObjectError::TooLarge,
-            )
-            | Self::Missing(_)
-            | Self::Invalid { .. } => Code::ValidationFailed,
-        }
-    }
-
-    /// The member at fault, by its path: `messages[2].role`.
-    pub fn param(&self) -> Option<&str> {
-        match self {
-            Self::Missing(param) | Self::Invalid { param, .. } => Some(param),
-            Self::Object(ObjectError::DuplicateKey(key)) => Some(key),
-            Self::Empty | Self::NotUtf8(_) | Self::Object(_) => None,
-        }
-    }
-
-    /// The error body for the client.
-    pub fn to_json(&self) -> Vec<u8> {
-        ErrorBody {
-            param: self.param(),
-            ..ErrorBody::new(self.code(), &self.to_string())
-        }
-        .to_json()
-    }
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the body is empty"),
-            Self::NotUtf8(at) => write!(f, "the body is not UTF-8 from byte {at} on"),
-            Self::Object(error @ ObjectError::NotJson { .. }) => {
-                write!(f, "the body is not valid JSON: {error}")
-            }
-            Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
-            Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
-            Self::Missing(param) => write!(f, "'{param}' is missing"),
-            Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
-        }
-    }
-}
-
-impl Error for RequestError {}
 
 #[cfg(test)]
 mod tests {
@@ -258,17 +121,15 @@ mod tests {
     #[test]
     fn a_request_is_read_as_far_as_routing_needs() {
         let body = r#"{"model":"dynamic\/n8n","messages":[{"role":"system","content":null},{"content":[],"role":"tool"}],
-            "stream":true,"stream_options":{"include_usage":true},"tools":[{},{}],"x":"\ud800"}"#;
-        let request = ChatRequest::parse(body.as_bytes()).unwrap();
-        assert_eq!(request.model(), "dynamic/n8n");
-        assert!(request.stream() && request.include_usage());
-        assert_eq!((request.message_count(), request.tool_count()), (2, 2));
-        assert_eq!(request.object().to_json(), body);
+            "stream":true,"tools":[{},{}],"x":"\ud800"}"#;
+        let request = read(body.as_bytes()).unwrap();
+        assert_eq!(request.model, "dynamic/n8n");
+        assert!(request.stream);
+        assert_eq!(request.payload.object().unwrap().to_json(), body);
 
-        let body = r#"{"model":"m","messages":[{"role":""}],"stream":null,"stream_options":7,"tools":null}"#;
-        let request = ChatRequest::parse(body.as_bytes()).unwrap();
-        assert!(!request.stream() && !request.include_usage());
-        assert_eq!((request.message_count(), request.tool_count()), (1, 0));
+        let body = r#"{"model":"m","messages":[{"role":""}],"stream":null,"tools":null}"#;
+        let request = read(body.as_bytes()).unwrap();
+        assert!(!request.stream);
     }
 
     #[test]
@@ -360,7 +221,7 @@ mod tests {
                 "true or false",
             ),
         ] {
-            let error = ChatRequest::parse(body).unwrap_err();
+            let error = read(body).unwrap_err();
             let shown = String::from_utf8_lossy(body);
             assert_eq!(error.code().label(), code, "{shown}");
             assert_eq!(error.param(), param, "{shown}");
@@ -370,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_error_body_names_the_member() {
-        let body = ChatRequest::parse(br#"{"model":7}"#).unwrap_err().to_json();
+        let body = read(br#"{"model":7}"#).unwrap_err().to_json();
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"error":{"message":"'model' must be a string that is not empty","type":"invalid_request_error","param":"model","code":"VALIDATION_FAILED"}}"#
@@ -381,10 +242,10 @@ mod tests {
     fn deep_nesting_passes_as_far_as_it_is_not_ours() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{deep}}}]}}"#);
-        ChatRequest::parse(body.as_bytes()).unwrap();
+        read(body.as_bytes()).unwrap();
         let body = format!(r#"{{"model":"m","messages":{deep}}}"#);
         assert_eq!(
-            ChatRequest::parse(body.as_bytes()).unwrap_err().param(),
+            read(body.as_bytes()).unwrap_err().param(),
             Some("messages[0]")
         );
     }

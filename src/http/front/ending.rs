@@ -28,11 +28,11 @@ impl Front {
         log::debug!(
             "refused {}: {} {}",
             connection.peer,
-            refusal.code.status(),
+            refusal.status(),
             refusal.message
         );
         self.edge.counts.refused(refusal);
-        let bytes = Asked::unknown().encode(&refusal.into(), false);
+        let bytes = Asked::unknown().encode(&self.handler.refusal(refusal), false);
         self.part(connection, wait, &bytes, now);
     }
 

@@ -111,6 +111,35 @@ fn bodies_that_cannot_be_read_are_told_apart() {
     server.assert_alive();
 }
 
+/// What follows may be taken for the next request by a reader that is less strict.
+#[test]
+fn a_malformed_chunk_is_refused_whoever_answers_and_whatever_follows() {
+    let server = Running::start(|_| {});
+    let next = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    for path in ["/echo", "/deny", "/x", "/health"] {
+        for body in [
+            "5\r\nhello",
+            "5\r\nhello0\r\n\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "5\r\nhello\rX0\r\n\r\n",
+            "0\r\n",
+            "0\r\nX-Sum\r\n\r\n",
+            "0\r\nX-Sum : 1\r\n\r\n",
+            "0\r\nX-Sum: 1\n\r\n",
+            "0\r\nX-Sum: \0\r\n\r\n",
+            "0\r\n : 1\r\n\r\n",
+        ] {
+            let answer = server.say(format!(
+                "POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}{next}"
+            ));
+            assert_eq!(status(&answer), 400, "{path} {body:?}: {answer}");
+            assert!(answer.contains("Connection: close\r\n"), "{answer}");
+            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        }
+    }
+    server.assert_alive();
+}
+
 #[test]
 fn an_early_answer_reaches_a_client_that_is_still_sending() {
     let server = Running::start(|_| {});

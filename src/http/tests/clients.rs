@@ -28,7 +28,7 @@ fn a_client_with_all_its_connections_is_refused_another_until_one_ends() {
     }
     let answer = server.connect().rest();
     assert!(
-        status(&answer) == 503 && answer.contains("OVERLOADED"),
+        status(&answer) == 503 && answer.contains("Overload"),
         "{answer}"
     );
     for _ in 0..20 {

@@ -14,12 +14,36 @@ fn a_handler_that_panics_or_forgets_costs_one_answer() {
         let (head, body) = client.answer();
         assert_eq!(status(&head), 500, "{path}");
         assert!(
-            body.contains("INTERNAL") && head.contains("X-Request-Id"),
+            body.contains("Panic") && head.contains("X-Request-Id"),
             "{head}{body}"
         );
     }
     client.get("/x");
     assert_eq!(client.answer().1, "/x -");
+}
+
+#[test]
+fn a_handler_that_panics_at_a_refusal_costs_its_shape() {
+    let server = Running::start(|limits| limits.max_concurrent_requests = 1);
+    server.site.change(|gate| gate.broken = true);
+    let answer = server.say("GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(status(&answer), 400);
+    assert!(answer.ends_with("\r\n\r\nThe Host header field is missing."));
+    let mut held = server.connect();
+    held.get("/hold");
+    server.site.until(|gate| gate.held == 1);
+    let mut other = server.connect();
+    other.get("/x");
+    let (head, _) = other.answer();
+    assert!(
+        status(&head) == 503 && head.contains("Retry-After: 1\r\n"),
+        "{head}"
+    );
+    server.open_gate();
+    assert_eq!(held.answer().1, "held");
+    held.get("/panic");
+    assert_eq!(status(&held.answer().0), 500);
+    server.assert_alive();
 }
 
 #[test]

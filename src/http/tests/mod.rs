@@ -16,9 +16,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::connection::poll_until;
-use super::{Delivery, Drained, Exchange, Handler, Head, Response, ResponseHead, Server, Stopper};
+use super::{
+    Delivery, Drained, Exchange, Handler, Head, Refusal, Response, ResponseHead, Server, Stopper,
+};
 use crate::config;
-use crate::dialect::error::Code;
 
 /// Longer than anything here takes, so that a test that waits in vain fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ struct Site {
 struct Gate {
     held: usize,
     open: bool,
+    /// Refusals panic from now on.
+    broken: bool,
     deliveries: Vec<Delivery>,
     gone: Vec<bool>,
 }
@@ -70,11 +73,9 @@ impl Handler for Site {
                 Ok(body) => {
                     exchange.send(Response::new(ResponseHead::new(200, "text/plain"), body))
                 }
-                Err(error) => {
-                    exchange.send(Response::error(Code::InvalidRequest, &error.to_string()))
-                }
+                Err(error) => exchange.send(Response::json(400, error.to_string())),
             },
-            "/deny" => exchange.send(Response::error(Code::Unauthorized, "no")),
+            "/deny" => exchange.send(Response::json(401, "no")),
             "/hold" => {
                 self.change(|gate| gate.held += 1);
                 self.until(|gate| gate.open);
@@ -143,6 +144,14 @@ impl Handler for Site {
             "/instant-panic" => panic!("as asked"),
             _ => None,
         }
+    }
+
+    fn refusal(&self, refusal: &Refusal) -> Response {
+        let broken = self.gate.lock().unwrap().broken;
+        assert!(!broken, "as asked");
+        let (reason, message) = (refusal.reason, refusal.message);
+        let body = format!(r#"{{"reason":"{reason:?}","message":"{message}"}}"#);
+        Response::json(refusal.status(), body)
     }
 }
 

@@ -34,7 +34,7 @@ fn requests_above_the_cap_are_told_to_come_back_and_health_is_answered() {
         let (head, body) = client.answer();
         assert_eq!(status(&head), 503);
         assert!(
-            head.contains("Retry-After: 1\r\n") && body.contains("OVERLOADED"),
+            head.contains("Retry-After: 1\r\n") && body.contains("Overload"),
             "{head}{body}"
         );
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::dialect::chat::chunk::Usage;
+use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 
 use super::{Lane, Metrics, Route};

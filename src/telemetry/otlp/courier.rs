@@ -1,5 +1,6 @@
 //! The way to the collector: POSTs over whatever transport the composition root gives, repeated where that may help.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ const LONGEST_WORDS: usize = 200;
 /// An export that meets a restart or a limit is sent again, so many times, after pauses that double from the first.
 const MOST_REPEATS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bound of the pause that a collector asks for in `Retry-After`.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One POST to a collector.
 pub struct Post<'a> {
@@ -91,7 +95,8 @@ impl Courier {
             };
             pause = pause.max(wish);
             let end = self.closing.before(deadline);
-            if Instant::now() + pause >= end {
+            let next = Instant::now().checked_add(pause);
+            if next.is_none_or(|next| next >= end) {
                 return outcome;
             }
             self.closing.pause(pause);
@@ -112,24 +117,33 @@ impl Courier {
         let others = self.headers.iter();
         let others = others.map(|(name, value)| (name.as_str(), value.expose()));
         let headers: Vec<(&str, &str)> = own.into_iter().chain(others).collect();
-        let reply = self.transport.post(Post {
+        let post = Post {
             url: &self.url,
             headers: &headers,
             body: message,
             deadline: self.closing.before(deadline),
-        });
+        };
+        // A fault on the way must cost one export, not the thread and with it all that follow.
+        let reply = catch_unwind(AssertUnwindSafe(|| self.transport.post(post)));
         match reply {
-            Err(problem) => (Outcome::Lost(problem), Some(Duration::ZERO)),
-            Ok(reply) => (judge(&reply), wish(&reply)),
+            Err(_) => (Outcome::Lost("the export panicked".to_owned()), None),
+            Ok(Err(problem)) => (Outcome::Lost(problem), Some(Duration::ZERO)),
+            Ok(Ok(reply)) => (judge(&reply), wish(&reply)),
         }
     }
 }
 
 /// Which answers ask for another try: the specification's list.
 fn wish(reply: &Reply) -> Option<Duration> {
-    let seconds = reply.retry_after.as_deref().map(str::parse);
-    let seconds = seconds.and_then(Result::ok).unwrap_or_default();
-    matches!(reply.status, 429 | 502 | 503 | 504).then_some(Duration::from_secs(seconds))
+    let seconds = reply.retry_after.as_deref().and_then(seconds);
+    let pause = Duration::from_secs(seconds.unwrap_or_default()).min(LONGEST_PAUSE);
+    matches!(reply.status, 429 | 502 | 503 | 504).then_some(pause)
+}
+
+/// A number of seconds, however large; `None` for a date or anything else.
+fn seconds(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Collectors answer in protobuf, some in JSON or with nothing. A web page means that somebody else took the export.
@@ -164,4 +178,66 @@ fn shown(words: &str) -> String {
     let end = words.floor_char_boundary(LONGEST_WORDS);
     let words = words.get(..end).unwrap_or_default();
     words.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::otlp::Signal;
+
+    fn courier(transport: impl Transport + 'static) -> Courier {
+        let destination = Destination {
+            signal: Signal::Traces,
+            url: "http://collector/v1/traces".to_owned(),
+            headers: Vec::new(),
+            delay: Duration::ZERO,
+        };
+        let timeout = Duration::from_secs(10);
+        Courier::new(
+            Arc::new(transport),
+            &destination,
+            timeout,
+            Closing::default(),
+        )
+    }
+
+    struct Panicking;
+
+    impl Transport for Panicking {
+        fn post(&self, _: Post<'_>) -> Result<Reply, String> {
+            panic!("in a test");
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_export() {
+        let outcome = courier(Panicking).deliver(b"x");
+        assert_eq!(outcome, Outcome::Lost("the export panicked".to_owned()));
+    }
+
+    #[test]
+    fn a_pause_is_bounded_whatever_the_collector_asks_for() {
+        let wish = |status, retry_after: &str| {
+            wish(&Reply {
+                status,
+                content_type: None,
+                retry_after: Some(retry_after.to_owned()),
+                body: Vec::new(),
+            })
+        };
+        for (retry_after, seconds) in [
+            ("0", 0),
+            ("7", 7),
+            ("31", 30),
+            ("10000000000000000000", 30),
+            ("1000000000000000000000000000000", 30),
+            ("-1", 0),
+            ("soon", 0),
+            ("", 0),
+        ] {
+            let expected = Some(Duration::from_secs(seconds));
+            assert_eq!(wish(503, retry_after), expected, "{retry_after}");
+        }
+        assert_eq!(wish(400, "7"), None);
+    }
 }

@@ -9,10 +9,13 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use opentelemetry::Context;
 use simplelog::{Config, SharedLogger};
 
+use crate::secret::Redactor;
 use crate::telemetry::levels::Levels;
+use crate::telemetry::masking::Masking;
 use crate::telemetry::queue::Queue;
 use crate::telemetry::trace::current;
 use crate::telemetry::wire::{self, Value, nanoseconds};
+use crate::text::cut;
 
 /// Bytes of one text value; what is longer is cut.
 const LONGEST_VALUE: usize = 4096;
@@ -27,11 +30,16 @@ const USUAL: usize = 512;
 pub struct LogSink {
     levels: Levels,
     queue: Arc<Queue>,
+    masking: Masking,
 }
 
 impl LogSink {
-    pub fn new(levels: Levels, queue: Arc<Queue>) -> Box<Self> {
-        Box::new(Self { levels, queue })
+    pub fn new(levels: Levels, queue: Arc<Queue>, masking: Masking) -> Box<Self> {
+        Box::new(Self {
+            levels,
+            queue,
+            masking,
+        })
     }
 }
 
@@ -44,7 +52,8 @@ impl Log for LogSink {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let mut bytes = Vec::with_capacity(USUAL);
-            write(&mut bytes, record, SystemTime::now());
+            let redactor = self.masking.redactor();
+            write(&mut bytes, record, SystemTime::now(), &redactor);
             self.queue.push(&bytes);
         }
     }
@@ -67,7 +76,7 @@ impl SharedLogger for LogSink {
 }
 
 /// A `LogRecord`.
-fn write(out: &mut Vec<u8>, record: &Record<'_>, now: SystemTime) {
+fn write(out: &mut Vec<u8>, record: &Record<'_>, now: SystemTime, redactor: &Redactor) {
     let now = nanoseconds(now);
     wire::fixed64(out, 1, now);
     wire::number(out, 2, severity(record.level()));
@@ -81,11 +90,13 @@ fn write(out: &mut Vec<u8>, record: &Record<'_>, now: SystemTime) {
             &scratch
         }
     };
-    wire::value(out, 5, Value::Text(cut(message)));
+    let message = redactor.mask(message);
+    wire::value(out, 5, Value::Text(cut(&message, LONGEST_VALUE)));
     wire::attribute(out, ATTRIBUTE, "target", Value::Text(record.target()));
     let mut fields = Fields {
         out,
         left: MOST_FIELDS,
+        redactor,
     };
     // An error here means a field could not be read; the record still says what it can.
     let _ = record.key_values().visit(&mut fields);
@@ -111,14 +122,10 @@ fn severity(level: Level) -> u32 {
     }
 }
 
-fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(LONGEST_VALUE))
-        .unwrap_or(text)
-}
-
 struct Fields<'a> {
     out: &'a mut Vec<u8>,
     left: usize,
+    redactor: &'a Redactor,
 }
 
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {
@@ -130,6 +137,7 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
         value.visit(Field {
             out: self.out,
             key: key.as_str(),
+            redactor: self.redactor,
         })
     }
 }
@@ -137,6 +145,7 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
 struct Field<'a> {
     out: &'a mut Vec<u8>,
     key: &'a str,
+    redactor: &'a Redactor,
 }
 
 impl Field<'_> {
@@ -148,7 +157,7 @@ impl Field<'_> {
 
 impl VisitValue<'_> for Field<'_> {
     fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
-        self.put(Value::Text(cut(&value.to_string())))
+        self.visit_str(&value.to_string())
     }
 
     /// An attribute without a value is none.
@@ -173,7 +182,8 @@ impl VisitValue<'_> for Field<'_> {
     }
 
     fn visit_str(&mut self, value: &str) -> Result<(), kv::Error> {
-        self.put(Value::Text(cut(value)))
+        let masked = self.redactor.mask(value);
+        self.put(Value::Text(cut(&masked, LONGEST_VALUE)))
     }
 }
 
@@ -205,6 +215,7 @@ mod tests {
             &mut bytes,
             &record.args(format_args!("{}{}", "a", 1)).build(),
             SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(5),
+            &Redactor::default(),
         );
         let record = LogRecord::decode(bytes.as_slice()).unwrap();
         assert_eq!(

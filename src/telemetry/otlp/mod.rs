@@ -24,6 +24,7 @@ mod signal;
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -40,6 +41,7 @@ pub use settings::{Destination, Settings};
 pub use signal::Signal;
 
 use super::levels::Levels;
+use super::masking::Masking;
 use super::metrics::Family;
 use super::queue::Queue;
 use super::trace::Tracer;
@@ -56,6 +58,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The export under way: a thread for each signal that has a destination.
 pub struct Otlp {
     tracer: Tracer,
+    masking: Masking,
     records: Option<Arc<Queue>>,
     /// Until [`Self::measure`] is told what to read.
     metrics: Option<(Line, Duration)>,
@@ -72,9 +75,14 @@ impl Otlp {
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(settings: &Settings, transport: &Arc<dyn Transport>) -> io::Result<Self> {
+    pub fn start(
+        settings: &Settings,
+        transport: &Arc<dyn Transport>,
+        masking: &Masking,
+    ) -> io::Result<Self> {
         let mut otlp = Self {
-            tracer: Tracer::default(),
+            tracer: Tracer::without_spans(masking.clone()),
+            masking: masking.clone(),
             records: None,
             metrics: None,
             queues: Vec::new(),
@@ -99,7 +107,7 @@ impl Otlp {
             match destination.signal {
                 Signal::Traces => {
                     let sampler = settings.sampling.sampler();
-                    otlp.tracer = Tracer::new(sampler, Arc::clone(&queue));
+                    otlp.tracer = Tracer::new(sampler, Arc::clone(&queue), masking.clone());
                 }
                 Signal::Logs => otlp.records = Some(Arc::clone(&queue)),
                 Signal::Metrics => {
@@ -130,8 +138,11 @@ impl Otlp {
             while open {
                 open = closing.pause(interval);
                 let now = nanoseconds(SystemTime::now());
-                let (count, items) = points::encode(&read(), points::Span { start, now });
-                line.deliver(count, items);
+                let encode = || points::encode(&read(), points::Span { start, now });
+                match catch_unwind(AssertUnwindSafe(encode)) {
+                    Ok((count, items)) => line.deliver(count, items),
+                    Err(_) => log::error!("reading the metrics panicked"),
+                }
             }
         })
     }
@@ -143,7 +154,8 @@ impl Otlp {
 
     /// Where log records go, if they are exported.
     pub(super) fn log_sink(&self, levels: Levels) -> Option<Box<dyn SharedLogger>> {
-        Some(LogSink::new(levels, Arc::clone(self.records.as_ref()?)))
+        let records = Arc::clone(self.records.as_ref()?);
+        Some(LogSink::new(levels, records, self.masking.clone()))
     }
 
     /// What was lost so far, for each signal that is exported.

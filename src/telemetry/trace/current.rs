@@ -9,7 +9,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::span::Span;
-use super::{Attribute, count, cut, headers, names};
+use super::{Attribute, count, headers, names};
 use crate::telemetry::wire::Value;
 
 thread_local! {
@@ -52,14 +52,14 @@ pub fn status(status: u16) {
 
 /// The model that a provider says has answered.
 pub fn model(model: &str) {
-    innermost(|span| span.text(names::RESPONSE_MODEL, cut(model)));
+    innermost(|span| span.foreign_text(names::RESPONSE_MODEL, model));
 }
 
 /// What was asked and answered, in the conventions' JSON. Only where the configuration allows it.
 pub fn content(input: Option<String>, output: Option<String>) {
     innermost(|span| {
-        input.inspect(|text| span.text(names::INPUT_MESSAGES, text));
-        output.inspect(|text| span.text(names::OUTPUT_MESSAGES, text));
+        input.inspect(|text| span.bounded_text(names::INPUT_MESSAGES, text));
+        output.inspect(|text| span.bounded_text(names::OUTPUT_MESSAGES, text));
     });
 }
 

@@ -1,9 +1,13 @@
 //! `traceparent` and `tracestate`, W3C Trace Context.
 
+use std::borrow::Cow;
+
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use crate::secret::Redactor;
 
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
@@ -13,11 +17,17 @@ const STATE: &str = "tracestate";
 const LONGEST_STATE: usize = 1024;
 
 /// A request's headers, as the propagator reads them.
-struct Incoming<'a>(&'a dyn Fn(&str) -> Option<&'a str>);
+struct Incoming<'a, 'r> {
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+    redactor: &'r Redactor,
+}
 
-impl Extractor for Incoming<'_> {
+impl Extractor for Incoming<'_, '_> {
+    /// A header with a key in it is as good as none: it would go to the collector, and on to a provider.
     fn get(&self, key: &str) -> Option<&str> {
-        (self.0)(key).filter(|value| value.len() <= LONGEST_STATE)
+        (self.header)(key).filter(|value| {
+            value.len() <= LONGEST_STATE && matches!(self.redactor.mask(value), Cow::Borrowed(_))
+        })
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -26,11 +36,14 @@ impl Extractor for Incoming<'_> {
 }
 
 /// The client's span, if it names one.
-pub fn incoming<'a>(header: &'a dyn Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
+pub fn incoming<'a>(
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+    redactor: &Redactor,
+) -> Option<SpanContext> {
     // Most clients name none.
     header(PARENT)?;
-    let extracted =
-        TraceContextPropagator::new().extract_with_context(&Context::new(), &Incoming(header));
+    let incoming = Incoming { header, redactor };
+    let extracted = TraceContextPropagator::new().extract_with_context(&Context::new(), &incoming);
     let span = extracted.span();
     span.span_context()
         .is_valid()

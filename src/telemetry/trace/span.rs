@@ -8,9 +8,14 @@ use opentelemetry::trace::{SpanContext, SpanId};
 
 use super::super::queue::Queue;
 use super::super::wire::{self, Value, nanoseconds};
+use crate::secret::Redactor;
+use crate::text::cut;
 
 /// Bytes that most spans fit into.
 const USUAL: usize = 1024;
+
+/// Bound of a text that comes from elsewhere (bytes).
+const LONGEST_TEXT: usize = 1024;
 
 /// Events of one span; further ones are only counted (the specification's `OTEL_SPAN_EVENT_COUNT_LIMIT`).
 const MOST_EVENTS: u32 = 128;
@@ -45,6 +50,7 @@ struct Record {
     problem: Option<String>,
     parent_is_remote: bool,
     queue: Arc<Queue>,
+    redactor: Arc<Redactor>,
 }
 
 /// How a span begins. Its name is the two parts with a space between them.
@@ -73,7 +79,12 @@ impl Span {
     }
 
     /// One that goes into a queue when it ends.
-    pub fn sampled(context: SpanContext, beginning: &Beginning<'_>, queue: Arc<Queue>) -> Self {
+    pub fn sampled(
+        context: SpanContext,
+        beginning: &Beginning<'_>,
+        queue: Arc<Queue>,
+        redactor: Arc<Redactor>,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(USUAL);
         write_beginning(&mut bytes, &context, beginning);
         Self {
@@ -85,6 +96,7 @@ impl Span {
                 problem: None,
                 parent_is_remote: beginning.parent.is_some_and(SpanContext::is_remote),
                 queue,
+                redactor,
             }),
         }
     }
@@ -93,9 +105,28 @@ impl Span {
         self.record.is_some()
     }
 
-    /// Where it goes, if it is kept.
-    pub fn queue(&self) -> Option<&Arc<Queue>> {
-        self.record.as_ref().map(|record| &record.queue)
+    /// The queue and the redactor, also for the spans inside this one; none if it is not kept.
+    pub fn way_out(&self) -> Option<(Arc<Queue>, Arc<Redactor>)> {
+        let record = self.record.as_ref()?;
+        Some((Arc::clone(&record.queue), Arc::clone(&record.redactor)))
+    }
+
+    /// A text that clients or providers wrote: keys are masked, and then it is cut.
+    pub fn foreign_text(&mut self, name: &'static str, text: &str) {
+        self.masked_text(name, text, LONGEST_TEXT);
+    }
+
+    /// The same for a text that has bounds of its own.
+    pub fn bounded_text(&mut self, name: &'static str, text: &str) {
+        self.masked_text(name, text, usize::MAX);
+    }
+
+    fn masked_text(&mut self, name: &'static str, text: &str, max_bytes: usize) {
+        if let Some(record) = &mut self.record {
+            let masked = record.redactor.mask(text);
+            let text = Value::Text(cut(&masked, max_bytes));
+            wire::attribute(&mut record.bytes, ATTRIBUTE, name, text);
+        }
     }
 
     pub fn text(&mut self, name: &'static str, text: &str) {
@@ -121,7 +152,8 @@ impl Span {
     /// It is an error, with a message if there is one.
     pub fn fail(&mut self, message: &str) {
         if let Some(record) = &mut self.record {
-            record.problem = Some(message.to_owned());
+            let masked = record.redactor.mask(message);
+            record.problem = Some(cut(&masked, LONGEST_TEXT).to_owned());
         }
     }
 
@@ -213,7 +245,8 @@ mod tests {
             kind: Kind::Client,
             started: UNIX_EPOCH + Duration::from_nanos(11),
         };
-        let mut span = Span::sampled(context(2, false), &beginning, Arc::clone(&queue));
+        let context = context(2, false);
+        let mut span = Span::sampled(context, &beginning, Arc::clone(&queue), Arc::default());
         during(&mut span);
         span.end();
         let batch = queue.take(Duration::ZERO).unwrap();

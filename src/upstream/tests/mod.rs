@@ -7,6 +7,7 @@ mod names;
 mod pool;
 mod proxy;
 pub(super) mod tls;
+mod unasked;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -39,6 +40,8 @@ impl Provider {
             for stream in listener.incoming() {
                 let number = counter.fetch_add(1, Ordering::SeqCst);
                 let (script, stream) = (Arc::clone(&script), stream.unwrap());
+                // What is written is there, not only when what was written before has been acknowledged.
+                stream.set_nodelay(true).unwrap();
                 thread::spawn(move || script(stream, number));
             }
         });

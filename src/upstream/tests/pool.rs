@@ -228,3 +228,26 @@ fn idle_connections_make_room_for_those_in_use() {
             .all(|(reused, _)| *reused)
     );
 }
+
+/// After a reload nothing calls over the old client any more, but what is in flight holds its pool for as long as it lasts.
+#[test]
+fn a_client_that_retires_keeps_no_connection_and_ends_none_in_use() {
+    let (ended, ends) = channel();
+    let provider = Provider::new(move |mut stream, number| {
+        keeps_alive(stream.try_clone().unwrap(), number);
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        ended.send(number).unwrap();
+    });
+    let client = client();
+    let response = || client.call(post(&provider.url(), b"{}")).unwrap();
+    let (in_use, idle) = (response(), response());
+    text(idle).unwrap();
+    assert!(ends.try_recv().is_err());
+    client.retire();
+    assert_eq!(ends.recv_timeout(Duration::from_secs(10)), Ok(1));
+    assert_eq!(text(in_use).unwrap(), "again");
+    assert_eq!(ends.recv_timeout(Duration::from_secs(10)), Ok(0));
+    // A walk in flight may go on to its next step.
+    assert_eq!(text(response()).unwrap(), "again");
+    assert_eq!(ends.recv_timeout(Duration::from_secs(10)), Ok(2));
+}

@@ -51,7 +51,7 @@ pub(super) fn secure(provider: &Provider) -> String {
     format!("https://localhost:{}/", provider.address.port())
 }
 
-fn trusting() -> Client {
+pub(super) fn trusting() -> Client {
     let settings = Settings {
         ca_file: Some(fixture("ca.pem")),
         ..Settings::default()

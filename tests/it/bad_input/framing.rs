@@ -3,6 +3,9 @@
 use super::{Target, refusals};
 use crate::support::config::CLIENT_KEY;
 
+/// A request that is valid, behind one that is not.
+const NEXT: &str = "GET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n";
+
 /// A chat request with these fields between the usual ones and this body.
 fn post(fields: &str, body: &str) -> String {
     format!(
@@ -32,6 +35,13 @@ refusals! { refused_and_closed;
     chunk_size_negative: post("Transfer-Encoding: chunked\r\n", "-1\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_size_over_64_bits: post("Transfer-Encoding: chunked\r\n", "10000000000000000\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_longer_than_it_says: post("Transfer-Encoding: chunked\r\n", "2\r\n{}}\r\n0\r\n\r\n") => 400 "INVALID_REQUEST";
+    chunk_data_before_a_request: post("Transfer-Encoding: chunked\r\n", &format!("2\r\n{{}}{NEXT}")) => 400 "INVALID_REQUEST";
+    chunk_data_before_the_last_chunk: post("Transfer-Encoding: chunked\r\n", &format!("2\r\n{{}}0\r\n\r\n{NEXT}")) => 400 "INVALID_REQUEST";
+    trailer_without_a_colon: post("Transfer-Encoding: chunked\r\n", "0\r\nX-Sum\r\n\r\n") => 400 "INVALID_REQUEST";
+    trailer_with_a_space_before_the_colon: post("Transfer-Encoding: chunked\r\n", "0\r\nX-Sum : 1\r\n\r\n") => 400 "INVALID_REQUEST";
+    trailer_that_ends_with_lf: post("Transfer-Encoding: chunked\r\n", "0\r\nX-Sum: 1\n\r\n") => 400 "INVALID_REQUEST";
+    trailer_with_a_zero: post("Transfer-Encoding: chunked\r\n", "0\r\nX-Sum: \0\r\n\r\n") => 400 "INVALID_REQUEST";
+    trailer_that_is_a_request: post("Transfer-Encoding: chunked\r\n", &format!("0\r\n{NEXT}")) => 400 "INVALID_REQUEST";
     chunk_lines_end_with_lf: post("Transfer-Encoding: chunked\r\n", "2\n{}\n0\n\n") => 400 "INVALID_REQUEST";
 }
 

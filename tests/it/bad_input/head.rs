@@ -31,6 +31,8 @@ refusals! { refused_and_closed;
     no_version: line("GET /v1/models") => 400 "INVALID_REQUEST";
     a_space_in_the_target: line("GET /v1/mo dels HTTP/1.1") => 400 "INVALID_REQUEST";
     a_target_without_a_slash: line("GET v1/models HTTP/1.1") => 400 "INVALID_REQUEST";
+    an_http_0_9_line: "GET /\r\n" => 400 "INVALID_REQUEST";
+    endless_blank_lines: "\r\n".repeat(9 << 10) => 400 "INVALID_REQUEST";
     no_http_at_all: "\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03hello, TLS?\r\n\r\n" => 400 "INVALID_REQUEST";
     http_2_preface: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" => 505 "VERSION_NOT_SUPPORTED";
     http_3: line("GET /v1/models HTTP/3.0") => 505 "VERSION_NOT_SUPPORTED";

@@ -1,11 +1,14 @@
 //! SIGHUP: another configuration for new requests, the old one for those in flight.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal as Kill;
 
 use super::config;
 use crate::support::gateway::chat;
 use crate::support::process::{Folder, command, run};
-use crate::support::{Config, Exposition, Gateway, Script, Signal, Upstream, openai};
+use crate::support::{Config, Exposition, Gateway, PATIENCE, Script, Signal, Upstream, openai};
 
 fn reload(gateway: &Gateway, config: &str, outcome: &str) {
     gateway.rewrite(config);
@@ -220,4 +223,62 @@ fn what_is_left_of_a_quota_is_still_known() {
         let series = format!("ai_gateway_quota_remaining_{kind}{labels}");
         assert_eq!(read.value(&series), left, "{read}");
     }
+}
+
+/// The connections of the old configuration's pool would stay for as long as one stream of its time does.
+#[test]
+fn idle_connections_of_the_old_configuration_are_closed() {
+    let go = Signal::new();
+    let upstream = Upstream::saying("fine");
+    let held = Script::stream().event(&openai::text("one"));
+    upstream.then(held.await_signal(&go).event(&openai::stop()).done());
+    let gateway = config(&upstream).start();
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert!(stream.event().is_some());
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let established = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets of the machine");
+        let peer = format!(":{:04X} 01 ", upstream.address.port());
+        table.matches(&peer).count()
+    };
+    assert_eq!(established(), 2);
+    reload(&gateway, &config(&upstream).text(), "reloaded");
+    let patience = Instant::now() + PATIENCE;
+    while established() > 1 {
+        assert!(Instant::now() < patience, "it is still open");
+        thread::sleep(Duration::from_millis(5));
+    }
+    go.give();
+    while stream.event().is_some() {}
+}
+
+/// A provider whose answers are shifted by one is no better under another configuration, and the alert goes on counting.
+#[test]
+fn a_provider_that_answers_twice_stays_distrusted() {
+    let twice = Script::json(200, &openai::answer("own"));
+    let upstream = Upstream::always(twice.send(*b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let gateway = config(&upstream).start();
+    let signs = r#"ai_gateway_upstream_unasked_total{provider="a"}"#;
+    assert_eq!(Exposition::of(&gateway).value(signs), 0.0);
+    assert_eq!(gateway.ask("r", false).status, 200);
+    // It shows at the latest when the connection is taken again.
+    assert_eq!(openai::content(&gateway.ask("r", false).json()), "own");
+    let warning =
+        "a provider sent bytes that no request had asked for: its connections are not kept for now";
+    let line = gateway.wait_for_log(|line| line["msg"] == warning);
+    assert_eq!(line["level"], "warn");
+    let before = Exposition::of(&gateway).value(signs);
+    assert!(before >= 1.0, "{before}");
+
+    let calm = Script::json(200, &openai::answer("own"));
+    (upstream.then(calm.clone())).then(calm.clone()).then(calm);
+    reload(&gateway, &config(&upstream).text(), "reloaded");
+    let connections = upstream.connections();
+    for _ in 0..3 {
+        assert_eq!(openai::content(&gateway.ask("r", false).json()), "own");
+    }
+    assert_eq!(upstream.connections(), connections + 3);
+    assert!(Exposition::of(&gateway).value(signs) >= before);
 }

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use super::plain;
 use crate::support::collector::attribute;
 use crate::support::config::{CLIENT_KEY, provider_key};
+use crate::support::gateway::request;
 use crate::support::{Collector, Config, Script, Upstream, openai};
 
 /// {"o":"11","n":"stack-4711-otlp-write","k":"x"} and {"o":"11","n":"my-policy","k":"x"}
@@ -205,7 +206,8 @@ fn nothing_runs_when_nothing_is_configured() {
     assert!(line.get("trace_id").is_none(), "{line}");
 }
 
-/// Everything that leaves for a collector, with the most talkative log and content allowed.
+/// Everything that leaves for a collector, with the most talkative log and content allowed. Clients paste keys wherever
+/// there is room for one.
 #[test]
 fn no_key_is_exported() {
     let collector = Collector::new();
@@ -226,6 +228,11 @@ fn no_key_is_exported() {
             .event(&openai::error(&told, "x"))
             .last_chunk()
     });
+    // A provider that names its client's key as the model.
+    let naming = Upstream::answering(|_| {
+        let answer = openai::answer("x").replace(openai::UPSTREAM_MODEL, &provider_key("d"));
+        Script::json(200, &answer)
+    });
     let config = Config::new()
         .with("capture_content: true")
         .with("propagate_trace: true")
@@ -233,14 +240,21 @@ fn no_key_is_exported() {
         .provider("a", &a)
         .provider("b", &b)
         .provider("c", &broken)
+        .provider("d", &naming)
         .route("r", [("a", "m"), ("b", "m")])
-        .route("s", [("c", "m")]);
+        .route("s", [("c", "m")])
+        .route("t", [("d", "m")]);
     let mut gateway = collector.configure(config).start();
     gateway.ask("r", false);
     gateway.ask("s", true);
+    gateway.ask("t", false);
     let echo =
         format!(r#"{{"model":"r","messages":[{{"role":"user","content":"{CLIENT_KEY}"}}]}}"#);
     gateway.post(&echo);
+    gateway.post(&openai::request(CLIENT_KEY, false));
+    for bytes in keys_everywhere(CLIENT_KEY) {
+        gateway.exchange(bytes);
+    }
     gateway.signal(Signal::TERM);
     gateway.wait();
     let everything = collector.everything();
@@ -248,6 +262,8 @@ fn no_key_is_exported() {
         "bad key",
         "POST /v1/metrics",
         "gen_ai.client.operation.duration",
+        "/v1/***/models",
+        "agent ***",
     ] {
         assert!(everything.contains(part), "{part} is gone");
     }
@@ -256,7 +272,69 @@ fn no_key_is_exported() {
         provider_key("a"),
         provider_key("b"),
         provider_key("c"),
+        provider_key("d"),
     ] {
         assert!(!everything.contains(&key), "{key} was exported");
+    }
+    let others = b.requests().into_iter().chain(broken.requests());
+    for request in others {
+        let head = String::from_utf8_lossy(&request.head.raw).into_owned();
+        assert!(!head.contains(CLIENT_KEY), "at a provider: {head}");
+    }
+}
+
+/// Requests with this key in their path, user agent, method, id, `traceparent` and `tracestate`; with it at the end of
+/// what is kept of a long text, too.
+fn keys_everywhere(key: &str) -> Vec<Vec<u8>> {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let get = |path: &str, fields: &[(&str, &str)]| request("GET", path, fields, "");
+    let body = openai::request("s", false);
+    let mut all = vec![
+        get(&format!("/v1/{key}/models"), &[]),
+        get(&format!("/v1/models/{key}?api_key={key}"), &[]),
+        get("/v1/models", &[("User-Agent", &format!("agent {key}"))]),
+        get("/v1/models", &[("X-Request-Id", key)]),
+        get("/v1/models", &[("traceparent", &format!("00-{key}-1-01"))]),
+        request(key, "/v1/models", &[], ""),
+        request(
+            "POST",
+            "/v1/chat/completions",
+            &[
+                ("traceparent", PARENT),
+                ("tracestate", &format!("a=1,vendor={key}")),
+            ],
+            &body,
+        ),
+    ];
+    for kept in 1000..1024 {
+        let long = format!("/{}{key}", "x".repeat(kept));
+        all.push(get(&long, &[("User-Agent", &long)]));
+    }
+    all
+}
+
+/// New keys are masked from the first request on, and old ones as long as the requests that began with them.
+#[test]
+fn a_reload_changes_the_keys_that_are_masked() {
+    let collector = Collector::new();
+    let upstream = Upstream::saying("x");
+    let config = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")]);
+    let text = config.text();
+    let mut gateway = collector.configure(config).start();
+    let new_key = "another-client-key-7731";
+    gateway.rewrite(&text.replace(CLIENT_KEY, new_key));
+    gateway.signal(Signal::HUP);
+    gateway.wait_for_log(|line| line["msg"] == "reloaded");
+    for key in [CLIENT_KEY, new_key] {
+        gateway.get(&format!("/v1/{key}/models"));
+    }
+    gateway.signal(Signal::TERM);
+    gateway.wait();
+    let everything = collector.everything();
+    assert!(everything.contains("/v1/***/models"));
+    for key in [CLIENT_KEY, new_key] {
+        assert!(!everything.contains(key), "{key} was exported");
     }
 }

@@ -101,6 +101,50 @@ fn an_export_is_repeated_when_that_may_help() {
     assert_eq!(lines(&gateway, TROUBLE).len(), 0);
 }
 
+/// A collector's own fault in arithmetic, or somebody's joke: no number that it sends ends an export for good.
+#[test]
+fn a_collector_that_asks_for_an_absurd_pause_gets_the_next_export() {
+    let works = Arc::new(AtomicBool::new(false));
+    let collector = Collector::doing({
+        let works = Arc::clone(&works);
+        move |_| {
+            if works.load(Ordering::SeqCst) {
+                return Collector::taken();
+            }
+            let retry_after = [("Retry-After", "10000000000000000000")];
+            Script::body(503, &retry_after, "")
+        }
+    });
+    let (config, _upstream) = plain(&collector);
+    let gateway = config.start();
+    gateway.ask("r", false);
+    for signal in ["traces", "logs", "metrics"] {
+        in_trouble(&gateway, signal);
+    }
+    works.store(true, Ordering::SeqCst);
+    gateway.ask("r", false);
+    for signal in ["traces", "logs", "metrics"] {
+        gateway.wait_for_log(|line| {
+            line["msg"] == "telemetry arrives again" && line["signal"] == signal
+        });
+    }
+}
+
+/// Threads that cannot be started are told, and cost nothing but the export.
+#[test]
+fn without_threads_for_the_export_the_gateway_serves() {
+    let collector = Collector::new();
+    let (config, _upstream) = plain(&collector);
+    // No thread that leaves the size of its stack to the library can be started.
+    let gateway = config
+        .environment("RUST_MIN_STACK", "1000000000000000")
+        .start();
+    gateway.wait_for_log(|line| {
+        line["level"] == "warn" && line["msg"] == "telemetry is not exported as asked"
+    });
+    assert_eq!(gateway.ask("r", false).status, 200);
+}
+
 /// Some take an export and throw parts of it away.
 #[test]
 fn what_is_rejected_in_part_is_told() {

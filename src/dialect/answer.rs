@@ -1,0 +1,87 @@
+//! A provider's whole answer, whatever its dialect: the body that was judged, and why a body is no answer.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use super::annotation::Annotation;
+use super::provider_error::ProviderError;
+use crate::json::raw;
+
+/// Tokens as the provider counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub prompt_tokens: Option<u64>,
+    pub completion_tokens: Option<u64>,
+}
+
+/// A whole answer that a client can be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeAnswer {
+    text: String,
+    annotation: Annotation,
+    pub usage: Option<Usage>,
+}
+
+/// Why a body with status 200 is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// With the reason and its place.
+    NotJson(String),
+    NotAnObject,
+    ErrorObject(ProviderError),
+    NoChoices,
+    /// No choice has content, tool calls, a refusal, reasoning or audio.
+    EmptyContent,
+    /// More of these than any sane answer has.
+    TooMany(&'static str),
+}
+
+impl WholeAnswer {
+    /// A body that its dialect has judged to be an answer.
+    pub fn new(text: String, annotation: Annotation, usage: Option<Usage>) -> Self {
+        Self {
+            text,
+            annotation,
+            usage,
+        }
+    }
+
+    /// The answer as the provider wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The `model` that the provider names; none if it names none.
+    pub fn model(&self) -> Option<Cow<'_, str>> {
+        self.annotation.model(&self.text).and_then(raw::text)
+    }
+
+    /// The answer with its `model` replaced (if one is given) and `routing_summary`, raw JSON, added; all else byte for
+    /// byte.
+    pub fn annotated(&self, model: Option<&str>, routing_summary: &str) -> String {
+        let added = routing_summary.len() + model.map_or(0, str::len) + NAMES;
+        let mut out = String::with_capacity(self.text.len() + added);
+        self.annotation
+            .write(&mut out, &self.text, model, Some(routing_summary));
+        out
+    }
+}
+
+/// About as much as the names of both members take, with quotes, colons and commas (bytes).
+const NAMES: usize = 32;
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(reason) => write!(f, "the answer is not JSON: {reason}"),
+            Self::NotAnObject => f.write_str("the answer is not a JSON object"),
+            Self::ErrorObject(error) => f.write_str(&error.message),
+            Self::NoChoices => f.write_str("the answer has no choices"),
+            Self::EmptyContent => f.write_str("the answer is empty"),
+            Self::TooMany(members) => write!(f, "the answer has too many {members}"),
+        }
+    }
+}
+
+impl Error for Flaw {}

@@ -1,0 +1,120 @@
+//! The questions that every dialect answers.
+
+use crate::sse::Event;
+
+use super::annotation::Annotation;
+use super::answer::{Flaw, Usage, WholeAnswer};
+use super::error::ErrorBody;
+use super::provider_error::ProviderError;
+use super::request::{Request, RequestError};
+
+/// A wire format between a client and the gateway, and between the gateway and a provider.
+pub trait Dialect: Sync {
+    /// Reads a request as far as routing needs.
+    ///
+    /// # Errors
+    /// The member at fault, in words for the client.
+    fn read<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, RequestError>;
+
+    /// The path of a call, behind a provider's base URL, with its slash.
+    fn path(&self) -> &'static str;
+
+    /// The media types that a call accepts, as its `Accept` header lists them.
+    fn accept(&self, stream: bool) -> &'static str;
+
+    /// How the frames of an answer are told apart.
+    fn framing(&self) -> Framing;
+
+    /// A judge of one stream, from its first frame to its last.
+    fn judge_stream(&self) -> Box<dyn StreamJudge>;
+
+    /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts.
+    ///
+    /// # Errors
+    /// The reason why no client can be given it.
+    fn judge_whole(&self, text: &str) -> Result<(Annotation, Option<Usage>), Flaw>;
+
+    /// A builder of one whole answer from the frames of a stream.
+    fn assemble(&self) -> Box<dyn Assemble>;
+
+    /// The data of the events that a whole answer makes as a stream, its end mark included.
+    ///
+    /// # Errors
+    /// An answer with more choices than any sane one has.
+    fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw>;
+
+    /// The data of the event that ends a stream, for a provider that leaves it out.
+    fn end_mark(&self) -> &'static str;
+
+    /// The body of a refusal.
+    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8>;
+
+    /// The data of the event that says that a stream broke after its commit point. No end mark follows.
+    fn broken(&self, error: &ErrorBody<'_>) -> String;
+}
+
+impl dyn Dialect {
+    /// Takes a body that this dialect judges to be an answer.
+    ///
+    /// # Errors
+    /// The reason why no client can be given it.
+    pub fn whole(&self, text: String) -> Result<WholeAnswer, Flaw> {
+        let (annotation, usage) = self.judge_whole(&text)?;
+        Ok(WholeAnswer::new(text, annotation, usage))
+    }
+}
+
+/// How the frames of an answer are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events where a stream is asked for, else one JSON object.
+    Events,
+    /// Bytes without frames, such as audio: relayed as they are, whole.
+    Opaque,
+}
+
+/// The judgement on one stream, frame by frame. What is known of the stream so far is the judge's state.
+pub trait StreamJudge: Send {
+    /// Judges the next frame.
+    fn judge(&mut self, frame: &Event<'_>) -> Judged;
+
+    /// Whether the frames so far are a whole answer, were the stream to end here without its end mark.
+    fn is_whole(&self) -> bool;
+
+    /// The tokens as the provider counted them; none before it said so.
+    fn usage(&self) -> Option<Usage>;
+}
+
+/// A frame that was judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub kind: FrameKind,
+    /// Where the gateway writes into the frame's data; it writes nothing into data that is no object.
+    pub annotation: Option<Annotation>,
+}
+
+/// What a frame means for the commit point and the end of its stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A frame that holds nothing for a person yet: roles, empty deltas, usage, and everything unknown.
+    Prelude,
+    /// Text, reasoning, a refusal, a tool call, audio: the first of these commits.
+    Content,
+    /// The end mark.
+    End,
+    Error(ProviderError),
+    /// Data that is no JSON object, with the reason: broken, or cut.
+    Broken(String),
+}
+
+/// A whole answer in the making. Its memory is linear in the frames pushed; the caller bounds those.
+pub trait Assemble: Send {
+    /// Adds a frame's data. Whether the stream came to its end is for its [`StreamJudge`] to say.
+    ///
+    /// # Errors
+    /// Data that belongs into no answer.
+    fn push(&mut self, data: &str) -> Result<(), Flaw>;
+
+    /// The answer as JSON.
+    fn finish(self: Box<Self>) -> String;
+}

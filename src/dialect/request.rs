@@ -1,0 +1,119 @@
+//! A request as the rooms above see it, whatever its dialect, and why a body is none.
+
+use std::error::Error;
+use std::fmt;
+
+use super::error::{Code, ErrorBody};
+use crate::json::{Object, ObjectError};
+
+/// A request that can be routed.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    pub payload: Payload<'a>,
+    /// The name of the route, never empty.
+    pub model: String,
+    /// Whether the client asks for a stream.
+    pub stream: bool,
+}
+
+/// The body of a request. It is sent as it came, but for the edits of a step.
+#[derive(Clone, Debug)]
+pub enum Payload<'a> {
+    Json(Object<'a>),
+    /// A form with files (RFC 7578): its bytes, and the boundary between its parts.
+    Multipart {
+        body: &'a [u8],
+        boundary: &'a str,
+    },
+}
+
+impl<'a> Payload<'a> {
+    /// The object of a JSON body; none of a form.
+    pub fn object(&self) -> Option<&Object<'a>> {
+        match self {
+            Self::Json(object) => Some(object),
+            Self::Multipart { .. } => None,
+        }
+    }
+}
+
+/// Why a body is no request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    Empty,
+    /// The offset of the first byte that is not UTF-8.
+    NotUtf8(usize),
+    Object(ObjectError),
+    /// A member that must be there, by its path.
+    Missing(String),
+    /// A member of the wrong kind, by its path.
+    Invalid {
+        param: String,
+        expected: &'static str,
+    },
+}
+
+impl RequestError {
+    /// An absent member, by its path.
+    pub fn missing(param: &str) -> Self {
+        Self::Missing(param.to_owned())
+    }
+
+    /// A member of the wrong kind, by its path; `expected` completes "must be".
+    pub fn invalid(param: &str, expected: &'static str) -> Self {
+        Self::Invalid {
+            param: param.to_owned(),
+            expected,
+        }
+    }
+
+    /// `INVALID_JSON` for text that no JSON reader takes, `VALIDATION_FAILED` for JSON that is no request.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Empty | Self::NotUtf8(_) | Self::Object(ObjectError::NotJson { .. }) => {
+                Code::InvalidJson
+            }
+            Self::Object(
+                ObjectError::NotAnObject | ObjectError::DuplicateKey(_) | ObjectError::TooLarge,
+            )
+            | Self::Missing(_)
+            | Self::Invalid { .. } => Code::ValidationFailed,
+        }
+    }
+
+    /// The member at fault, by its path (`messages[2].role`); none if the whole body is.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Missing(param) | Self::Invalid { param, .. } => Some(param),
+            Self::Object(ObjectError::DuplicateKey(key)) => Some(key),
+            Self::Empty | Self::NotUtf8(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// The error body in OpenAI's shape.
+    pub fn to_json(&self) -> Vec<u8> {
+        ErrorBody {
+            param: self.param(),
+            ..ErrorBody::new(self.code(), &self.to_string())
+        }
+        .to_json()
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the body is empty"),
+            Self::NotUtf8(at) => write!(f, "the body is not UTF-8 from byte {at} on"),
+            Self::Object(error @ ObjectError::NotJson { .. }) => {
+                write!(f, "the body is not valid JSON: {error}")
+            }
+            Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
+            Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
+            Self::Missing(param) => write!(f, "'{param}' is missing"),
+            Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
+        }
+    }
+}
+
+impl Error for RequestError {}

@@ -1,0 +1,56 @@
+//! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
+
+use crate::config::{Client, Config, Route};
+use crate::http::Head;
+
+/// The client whose key one of the two headers holds; none if neither holds a known one. Every configured key is
+/// compared, so that the time taken does not tell which one was close.
+pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Client> {
+    let candidates = [
+        head.header("x-api-key").map(str::trim),
+        head.header("authorization").and_then(bearer),
+    ];
+    let mut found = None;
+    for client in &config.clients {
+        for candidate in candidates.into_iter().flatten() {
+            if client.key.matches(candidate.as_bytes()) {
+                found = Some(client);
+            }
+        }
+    }
+    found
+}
+
+/// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether the client may see this route.
+pub fn may_use(client: &Client, route: &Route) -> bool {
+    client
+        .routes
+        .as_ref()
+        .is_none_or(|allowed| allowed.contains(&route.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_is_found_in_every_spelling() {
+        for (header, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer  abc ", Some("abc")),
+            ("BEARER abc", Some("abc")),
+            ("Basic abc", None),
+            ("Bearer", None),
+            ("abc", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(header), token, "{header}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Answers and refusals in the client's dialect, and with each the end of its request.
+
+use std::time::{Duration, Instant};
+
+use crate::config::{ResponseModel, Step};
+use crate::dialect::Dialect;
+use crate::dialect::answer::WholeAnswer;
+use crate::dialect::class::Class;
+use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
+use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
+use crate::text::milliseconds;
+
+use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::refusal::Refusal;
+use super::walk::{
+    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
+};
+
+/// A request that waits for its answer.
+pub struct Pending<'g, 't> {
+    pub exchange: Exchange<'t>,
+    pub journal: Box<Journal<'g>>,
+    /// The dialect of refusals; none for OpenAI's shape, which stands for all endpoints without a dialect.
+    dialect: Option<&'static dyn Dialect>,
+}
+
+impl<'g, 't> Pending<'g, 't> {
+    pub fn new(
+        exchange: Exchange<'t>,
+        journal: Box<Journal<'g>>,
+        dialect: Option<&'static dyn Dialect>,
+    ) -> Self {
+        Self {
+            exchange,
+            journal,
+            dialect,
+        }
+    }
+
+    /// Sends an answer.
+    pub fn finish(self, response: Response) {
+        let delivery = self.exchange.send(response);
+        self.journal.end(if delivery.complete {
+            delivery.status
+        } else {
+            CLIENT_GONE
+        });
+    }
+
+    /// Sends a refusal.
+    pub fn refuse(mut self, refusal: Refusal) {
+        self.journal.failed(refusal.code.label());
+        let body = self.spell(&ErrorBody {
+            param: refusal.param.as_deref(),
+            ..ErrorBody::new(refusal.code, &refusal.message)
+        });
+        let response = Response::json(refusal.code.status(), body);
+        self.finish(match refusal.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
+        });
+    }
+
+    /// Answers a body that could not be read whole; `limit` is the largest one (bytes).
+    pub fn refuse_body(self, error: BodyError, limit: usize) {
+        let refusal = match error {
+            BodyError::TooLarge => Refusal::new(
+                Code::BodyTooLarge,
+                format!("the body is larger than {limit} bytes"),
+            ),
+            BodyError::TimedOut => {
+                Refusal::new(Code::RequestTimeout, "the body did not arrive in time")
+            }
+            BodyError::Malformed(reason) => Refusal::new(Code::InvalidRequest, reason),
+            BodyError::Stopping => Refusal::overloaded(STOPPING),
+            BodyError::Gone => return self.client_left(),
+        };
+        self.refuse(refusal);
+    }
+
+    /// Ends a request whose client does not wait any more.
+    pub fn client_left(self) {
+        self.journal.end(CLIENT_GONE);
+    }
+
+    /// Answers with the end of a walk.
+    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended) {
+        match ended {
+            Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
+            Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
+            Ended::ClientGone if self.exchange.is_ending() => {
+                self.refuse(Refusal::overloaded(STOPPING));
+            }
+            Ended::ClientGone => {
+                self.journal.failed(Class::Cancelled.label());
+                self.client_left();
+            }
+        }
+    }
+
+    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: AnsweredWalk) {
+        let Some(step) = errand.route.steps.get(answered.step_index()) else {
+            let message = "the walk ended on a step that is not there";
+            return self.refuse(Refusal::new(Code::Internal, message));
+        };
+        self.journal.walk_answered(&answered, step);
+        let context = errand.context;
+        let summary = self
+            .journal
+            .routing_summary(errand.route, answered.reports());
+        let annotations = Annotations {
+            model: match context.config.response_model {
+                ResponseModel::Route => Some(&errand.route.name),
+                ResponseModel::Upstream => None,
+            },
+            routing_summary: &summary,
+        };
+        match reply {
+            Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
+            Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
+            Reply::Stream(stream) => {
+                self.send_stream(errand, step, answered, *stream, &annotations);
+            }
+        }
+    }
+
+    fn send_whole(
+        mut self,
+        step: &Step,
+        answered: &AnsweredWalk,
+        answer: &WholeAnswer,
+        annotations: &Annotations<'_>,
+    ) {
+        self.journal.answered_whole(answered, answer);
+        let body = answer.annotated(annotations.model, annotations.routing_summary);
+        let head = routed(step, answered, "application/json".to_owned());
+        self.finish(Response::new(head, body));
+    }
+
+    fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
+        self.journal.answered_opaque(answered);
+        let head = routed(step, answered, answer.content_type);
+        self.finish(Response::new(head, answer.body));
+    }
+
+    /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
+    fn send_stream(
+        mut self,
+        errand: &Errand<'_>,
+        step: &Step,
+        mut answered: AnsweredWalk,
+        stream: Committed,
+        annotations: &Annotations<'_>,
+    ) {
+        let held = stream.held.len().saturating_sub(1);
+        self.journal.committed(errand.dialect, &answered, held);
+        let head = routed(step, &answered, "text/event-stream".to_owned());
+        let Ending {
+            usage,
+            failure,
+            stopped,
+        } = relay(
+            errand,
+            stream,
+            self.exchange.stream(head),
+            annotations,
+            step.stall_timeout,
+            &mut self.journal,
+        );
+        self.journal.stream_ended(&answered, usage);
+        let Some(failure) = failure else {
+            self.journal.stream_whole(&answered);
+            return self.journal.end(200);
+        };
+        let gone = failure.class == Class::Cancelled && !stopped;
+        self.journal.failed(failure.class.label());
+        if !gone {
+            self.journal.stream_broke();
+        }
+        let context = errand.context;
+        answered.cut(&mut context.ledger.lock(), failure, Instant::now());
+        context.ledger.changed();
+        self.journal.attempt_failed(answered.reports().last());
+        self.journal.end(if gone { CLIENT_GONE } else { 200 });
+    }
+
+    /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
+    fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
+        let summary = self.journal.routing_summary(errand.route, reports);
+        let message = errand.context.redactor.redact(&verdict.message);
+        let body = self.spell(&ErrorBody {
+            kind: type_of(verdict.status),
+            details: Some(&summary),
+            routing_summary: Some(&summary),
+            ..ErrorBody::new(verdict.code, &message)
+        });
+        let mut response = Response::json(verdict.status, body)
+            .with("X-Fallback-Count", fallbacks(reports).to_string());
+        if let Some(after) = verdict.retry_after {
+            response = response
+                .with("Retry-After", whole_seconds(after).to_string())
+                .with("Retry-After-Ms", milliseconds(after).to_string());
+        }
+        self.finish(response);
+    }
+
+    fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {
+        match self.dialect {
+            Some(dialect) => dialect.refusal(error),
+            None => error.to_json(),
+        }
+    }
+}
+
+/// The answer to a request that the edge turned away, in OpenAI's shape: its dialect is not known.
+pub fn edge_refusal(refusal: &http::Refusal) -> Response {
+    let code = match refusal.reason {
+        Reason::Malformed => Code::InvalidRequest,
+        Reason::HeadTimeout => Code::RequestTimeout,
+        Reason::TargetTooLong => Code::TargetTooLong,
+        Reason::UnknownExpectation => Code::ExpectationFailed,
+        Reason::HeadTooLarge => Code::HeadTooLarge,
+        Reason::Panic => Code::Internal,
+        Reason::NotImplemented => Code::NotImplemented,
+        Reason::Overload => Code::Overloaded,
+        Reason::UnknownVersion => Code::VersionNotSupported,
+    };
+    let body = ErrorBody::new(code, refusal.message).to_json();
+    Response::json(refusal.status(), body)
+}
+
+fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {
+    ResponseHead::new(200, content_type)
+        .with("X-Routed-Via", served_by(step))
+        .with("X-Fallback-Count", answered.fallbacks().to_string())
+}
+
+/// Rounded up: a client that comes back exactly then must not come too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,138 @@
+//! Everything that one configuration makes of a gateway: what the rooms around this file read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::config::{Client, Config, Route};
+use crate::http;
+use crate::secret::Redactor;
+use crate::telemetry::Tracer;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::Health;
+use crate::upstream::{self, Settings};
+
+use super::accounts;
+use super::shared_answer::SharedAnswer;
+use super::shared_ledger::SharedLedger;
+
+/// A gateway with one configuration. [`Reloadable`](super::Reloadable) exchanges it for one with another.
+pub struct Context {
+    pub(super) config: Arc<Config>,
+    pub(super) client: upstream::Client,
+    pub(super) ledger: SharedLedger,
+    pub(super) redactor: Redactor,
+    /// The latest answer of `/v1/diagnostics/upstream-models`.
+    pub(super) upstream_models: SharedAnswer,
+    pub(super) tracer: Tracer,
+    /// How the exports to a collector are doing.
+    pub(super) exports: Vec<Arc<Health>>,
+    pub(super) metrics: Arc<Metrics>,
+    /// The counters of the server in front of this.
+    pub(super) edge: http::Stats,
+    /// The `created` of every listed model (seconds since 1970).
+    pub(super) started: u64,
+    /// False from the announcement of a stop on.
+    ready: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// A gateway behind the server whose counters `edge` reads.
+    ///
+    /// # Errors
+    /// The upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
+    pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let started = since_1970.map_or(0, |duration| duration.as_secs());
+        let metrics = Metrics::new(&config);
+        let ready = Arc::new(AtomicBool::new(true));
+        let client = upstream::Client::new(Self::upstream_settings(&config))?;
+        Self::with(config, client, metrics, edge, started, ready)
+    }
+
+    /// A gateway with another configuration and what this one knows of the providers. This one writes no state file from
+    /// now on; the instruments that both have go on counting.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn successor(&self, config: Config) -> Result<Self, String> {
+        let ready = Arc::clone(&self.ready);
+        let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
+        let client = self.client.successor(Self::upstream_settings(&config))?;
+        let new = Self::with(config, client, metrics, edge, self.started, ready)?;
+        let new = new.exported_by(self.tracer.clone(), &self.exports);
+        new.ledger
+            .take_over(&new.config, &self.ledger, &self.config);
+        Ok(new)
+    }
+
+    fn with(
+        config: Config,
+        client: upstream::Client,
+        metrics: Metrics,
+        edge: http::Stats,
+        started: u64,
+        ready: Arc<AtomicBool>,
+    ) -> Result<Self, String> {
+        let config = Arc::new(config);
+        Ok(Self {
+            client,
+            ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
+            redactor: config.redactor(),
+            upstream_models: SharedAnswer::default(),
+            tracer: Tracer::default(),
+            exports: Vec::new(),
+            metrics: Arc::new(metrics),
+            edge,
+            started,
+            ready,
+            config,
+        })
+    }
+
+    /// The same gateway with spans of its requests and attempts, and with the counters of these exports.
+    #[must_use]
+    pub fn exported_by(self, tracer: Tracer, exports: &[Arc<Health>]) -> Self {
+        Self {
+            tracer,
+            exports: exports.to_vec(),
+            ..self
+        }
+    }
+
+    /// The settings of the client that calls providers, for a configuration.
+    pub fn upstream_settings(config: &Config) -> Settings {
+        Settings {
+            connect_timeout: config.server.connect_timeout,
+            ca_file: config.ca_file.clone(),
+            proxy: config.proxy.clone(),
+            max_idle: config.server.max_concurrent_requests,
+            ..Settings::default()
+        }
+    }
+
+    /// Closes the connections to the providers and writes down the state that has to survive.
+    pub(super) fn close(&self) {
+        self.client.shutdown();
+        self.ledger.close();
+    }
+
+    /// Makes `/readyz` say no from now on.
+    pub(super) fn announce_stop(&self) {
+        self.ready.store(false, Ordering::Release);
+    }
+
+    /// Whether a stop was announced.
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.ready.load(Ordering::Acquire)
+    }
+
+    /// The routes that a client may use, in the configuration's order.
+    pub(super) fn routes_of<'a>(
+        &'a self,
+        client: &'a Client,
+    ) -> impl Iterator<Item = &'a Arc<Route>> {
+        let routes = self.config.routes.iter();
+        routes.filter(|route| accounts::may_use(client, route))
+    }
+}

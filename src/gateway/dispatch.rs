@@ -1,0 +1,159 @@
+//! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
+
+use crate::config::Client;
+use crate::dialect::Dialect;
+use crate::http::{Exchange, Head, Response, ResponseHead};
+
+use super::accounts;
+use super::answers::Pending;
+use super::context::Context;
+use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::journal::Journal;
+use super::pages::{Unserved, Visit};
+use super::refusal::Refusal;
+use super::walk::Errand;
+
+/// Answers one request on a worker thread. Blocks.
+pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
+    let head = exchange.head();
+    let client = accounts::client_of(&context.config, head);
+    let found = endpoints::find(head.path());
+    let admitted = admit(context, head, found.as_ref(), client);
+    let endpoint = found.as_ref().map(|found| found.endpoint);
+    let is_quiet = endpoint.is_some_and(|endpoint| endpoint.visibility == Visibility::Quiet);
+    let admitted = match admitted {
+        Ok(Admitted::Endpoint(found)) if is_quiet => {
+            match page(context, &exchange, found, client) {
+                Ok(response) => {
+                    exchange.send(response);
+                    return;
+                }
+                Err(Unserved::ClientGone) => return,
+                Err(Unserved::Refused(refusal)) => Err(refusal),
+            }
+        }
+        admitted => admitted,
+    };
+    let mut journal = Journal::open(context, &exchange);
+    if !is_quiet {
+        journal.traced(&exchange, endpoint.map(|endpoint| endpoint.pattern));
+    }
+    if let Some(client) = client {
+        journal.identified(&client.name);
+    }
+    let dialect = endpoint.and_then(Endpoint::dialect);
+    match admitted {
+        Err(refusal) => Pending::new(exchange, journal, dialect).refuse(refusal),
+        Ok(Admitted::Options(endpoint)) => {
+            let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
+            let response = Response::new(head, Vec::new());
+            Pending::new(exchange, journal, dialect).finish(response);
+        }
+        Ok(Admitted::Endpoint(found)) => match (&found.endpoint.answer, client) {
+            (Answer::Walk(dialect), Some(client)) => {
+                let pending = Pending::new(exchange, journal, Some(*dialect));
+                complete(context, pending, *dialect, client);
+            }
+            _ => {
+                let answer = page(context, &exchange, found, client);
+                let pending = Pending::new(exchange, journal, dialect);
+                match answer {
+                    Ok(response) => pending.finish(response),
+                    Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+                    Err(Unserved::ClientGone) => pending.client_left(),
+                }
+            }
+        },
+    }
+}
+
+/// Answers a request at once, on the front thread; none if that takes a worker.
+pub fn at_once(head: &Head) -> Option<Response> {
+    let found = endpoints::find(head.path())?;
+    match found.endpoint.answer {
+        Answer::Front(answer) if found.endpoint.allows(head.method()) => Some(answer()),
+        _ => None,
+    }
+}
+
+/// A request that its endpoint answers.
+enum Admitted<'f> {
+    Endpoint(&'f Found),
+    Options(&'static Endpoint),
+}
+
+/// The key comes first: without one, a stranger does not learn which paths there are.
+fn admit<'f>(
+    context: &Context,
+    head: &Head,
+    found: Option<&'f Found>,
+    client: Option<&Client>,
+) -> Result<Admitted<'f>, Refusal> {
+    let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
+    if client.is_none() && !is_open {
+        return Err(Refusal::unauthorized());
+    }
+    let found = found.ok_or_else(|| Refusal::not_found("there is nothing at this path"))?;
+    match head.method() {
+        "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
+        method if found.endpoint.allows(method) => Ok(Admitted::Endpoint(found)),
+        _ => Err(Refusal::method(found.endpoint.allow())),
+    }
+}
+
+fn page(
+    context: &Context,
+    exchange: &Exchange<'_>,
+    found: &Found,
+    client: Option<&Client>,
+) -> Result<Response, Unserved> {
+    let visit = Visit {
+        context,
+        exchange,
+        client,
+        parameter: &found.parameter,
+    };
+    match found.endpoint.answer {
+        Answer::Front(answer) => Ok(answer()),
+        Answer::Page(answer) => answer(&visit),
+        // A walk needs to know whose request it is.
+        Answer::Walk(_) => Err(Refusal::unauthorized().into()),
+    }
+}
+
+/// Answers a request that names a route: from its body to the answer of the first step that can.
+fn complete<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    dialect: &'static dyn Dialect,
+    client: &Client,
+) {
+    let body = match pending.exchange.read_body() {
+        Ok(body) => body,
+        Err(error) => return pending.refuse_body(error, context.config.server.max_body),
+    };
+    let request = match dialect.read(&body) {
+        Ok(request) => request,
+        Err(error) => {
+            let refusal = Refusal::new(error.code(), error.to_string());
+            return pending.refuse(refusal.about(error.param()));
+        }
+    };
+    pending.journal.read(&request);
+    let route = context.config.route(&request.model);
+    let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
+        pending.journal.route_unknown(&request.model);
+        let name = context.redactor.redact(&request.model);
+        return pending.refuse(Refusal::route(&name));
+    };
+    pending.journal.walk_began(route, &request);
+    let errand = Errand {
+        context,
+        dialect,
+        route,
+        request: &request,
+        client: &pending.exchange.client_socket(),
+    };
+    let ended = errand.walk(&mut pending.journal);
+    pending.conclude(&errand, ended);
+}

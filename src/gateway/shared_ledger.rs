@@ -1,0 +1,95 @@
+//! The cooldown ledger that all requests share, and its copy on disk.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Instant, SystemTime};
+
+use crate::config::Config;
+use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
+use crate::state_file::{self, StateWriter};
+use crate::sync::lock;
+
+/// The ledger behind its lock, and the writer of its state file.
+pub struct SharedLedger {
+    ledger: Arc<Mutex<Ledger>>,
+    /// None without a state file, and after the gateway was closed.
+    writer: Mutex<Option<StateWriter>>,
+}
+
+impl SharedLedger {
+    /// A ledger with the content of the state file, if there is one. A damaged file costs its content, not the service.
+    ///
+    /// # Errors
+    /// The thread that writes the file cannot be started.
+    pub fn open(config: &Arc<Config>) -> std::io::Result<Self> {
+        let ledger = Arc::new(Mutex::new(restored(config)));
+        let writer = match &config.state_file {
+            None => None,
+            Some(path) => {
+                let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
+                // One for the process, so that the same knowledge is the same text and is not written again.
+                let salt = random();
+                let snapshot = move || {
+                    let (now, wall) = (Instant::now(), SystemTime::now());
+                    Snapshot::take(&lock(&ledger), &config, now, wall, salt).to_json()
+                };
+                Some(StateWriter::start(path.clone(), snapshot)?)
+            }
+        };
+        Ok(Self {
+            ledger,
+            writer: Mutex::new(writer),
+        })
+    }
+
+    /// The ledger, locked. Blocks for as long as another request reads or writes it.
+    pub fn lock(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    /// Notes that the ledger has changed; the file follows (within about a second).
+    pub fn changed(&self) {
+        if let Some(writer) = &*lock(&self.writer) {
+            writer.mark_dirty();
+        }
+    }
+
+    /// Takes over the ledger of another configuration, which writes no file any more from now on.
+    pub fn take_over(&self, config: &Config, old: &Self, old_config: &Config) {
+        // Two writers would write to one file.
+        old.close();
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let snapshot = Snapshot::take(&old.lock(), old_config, now, wall, random());
+        *self.lock() = snapshot.restore(config, now, wall);
+        self.changed();
+    }
+
+    /// Writes the changes that are not on disk yet. Blocks for as long as the disk takes.
+    pub fn close(&self) {
+        let writer = lock(&self.writer).take();
+        // Out of the lock: this waits for the disk, and requests must not.
+        drop(writer);
+    }
+}
+
+fn restored(config: &Config) -> Ledger {
+    let fresh = || Ledger::new(&config.providers);
+    let Some(path) = &config.state_file else {
+        return fresh();
+    };
+    let read = state_file::read(path, MAX_SNAPSHOT as u64).map_err(|error| error.to_string());
+    let snapshot = read.and_then(|text| text.as_deref().map(Snapshot::parse).transpose());
+    match snapshot {
+        Ok(Some(snapshot)) => snapshot.restore(config, Instant::now(), SystemTime::now()),
+        Ok(None) => fresh(),
+        Err(error) => {
+            log::warn!(path:% = path.display(), error = error.as_str(); "the state file is ignored");
+            fresh()
+        }
+    }
+}
+
+/// A number that no client can foresee: std seeds every `RandomState` anew.
+pub fn random() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}

@@ -1,0 +1,61 @@
+//! From what went wrong with a provider to the failure that `routing` knows.
+
+use std::time::SystemTime;
+
+use crate::dialect::answer::Flaw;
+use crate::dialect::class::Class;
+use crate::dialect::classify::ProviderRefusal;
+use crate::dialect::provider_error::ProviderError;
+use crate::dialect::rate_limits::Headers;
+use crate::routing::Failure;
+use crate::upstream::{CallError, Head};
+
+/// The failure that a provider's own words mean, below an error status or inside a 200.
+pub fn failure_of_error(head: &Head, said: &ProviderError) -> Failure {
+    classify_words(head.status, &|name| head.header(name), said)
+}
+
+/// The same for an error inside a stream under way, whose head has been forgotten.
+pub fn failure_of_late_error(said: &ProviderError) -> Failure {
+    classify_words(200, &|_| None, said)
+}
+
+/// The failure behind a call that gave no answer.
+pub fn failure_of(error: &CallError) -> Failure {
+    let class = match error {
+        CallError::Cancelled => Class::Cancelled,
+        CallError::Unreachable(_) => Class::Unreachable,
+        CallError::Timeout(_) => Class::Timeout,
+        CallError::BadResponse(_) => Class::BadResponse,
+    };
+    Failure::new(class, &error.to_string())
+}
+
+/// The failure behind an answer that looks fine and is not.
+pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
+    let class = match &flaw {
+        Flaw::ErrorObject(said) => return failure_of_error(head, said),
+        Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) => Class::BadResponse,
+        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
+    };
+    Failure {
+        status: Some(head.status),
+        ..Failure::new(class, &flaw.to_string())
+    }
+}
+
+/// The provider did not say that it was done: what was to come is not known.
+pub fn cut() -> Failure {
+    Failure::new(Class::BadResponse, "the stream was cut before its end")
+}
+
+fn classify_words(status: u16, headers: &Headers<'_>, said: &ProviderError) -> Failure {
+    let refusal = ProviderRefusal {
+        status,
+        headers,
+        code: said.code.as_deref(),
+        kind: said.kind.as_deref(),
+        message: &said.message,
+    };
+    Failure::of_refusal(&refusal, SystemTime::now())
+}

@@ -1,0 +1,109 @@
+//! The walk over a route's steps: `routing` decides, this makes the attempts and tells how they went.
+
+mod attempt;
+mod commit;
+mod errand;
+mod failure;
+mod relay;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::dialect::class::Class;
+use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
+
+use super::journal::Journal;
+use super::shared_ledger::random;
+
+pub use attempt::{OpaqueAnswer, ProviderCall, Reply};
+pub use commit::Committed;
+pub use errand::Errand;
+pub use relay::{Annotations, Ending, STOPPING, relay};
+
+/// The end of a walk.
+pub enum Ended {
+    Answered {
+        reply: Reply,
+        answered: Box<AnsweredWalk>,
+    },
+    Exhausted {
+        verdict: Verdict,
+        reports: Vec<StepReport>,
+    },
+    ClientGone,
+}
+
+impl Errand<'_> {
+    /// Walks until a step answers, none is left, or no client waits any more. Blocks.
+    pub fn walk(&self, journal: &mut Journal<'_>) -> Ended {
+        let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
+        loop {
+            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
+            let attempt = match next {
+                Move::Try(attempt) => Box::new(attempt),
+                Move::Pause { until } => {
+                    if self.client.goes_before(until) {
+                        return self.cancelled(walk, None, journal);
+                    }
+                    continue;
+                }
+                Move::Finished(verdict) => {
+                    self.context.ledger.changed();
+                    let reports = walk.into_reports();
+                    journal.exhausted(&verdict, &reports);
+                    return Ended::Exhausted { verdict, reports };
+                }
+            };
+            journal.attempt_began(self.route, &attempt, walk.reports());
+            match self.attempt(&attempt, journal) {
+                Ok((reply, limits)) => {
+                    let now = Instant::now();
+                    let mut ledger = self.context.ledger.lock();
+                    let answered = walk.succeeded(&mut ledger, *attempt, &limits, now);
+                    drop(ledger);
+                    self.context.ledger.changed();
+                    return Ended::Answered {
+                        reply,
+                        answered: Box::new(answered),
+                    };
+                }
+                Err(failure) if failure.class == Class::Cancelled => {
+                    return self.cancelled(walk, Some(*attempt), journal);
+                }
+                Err(failure) => self.failed(&mut walk, *attempt, failure, journal),
+            }
+        }
+    }
+
+    fn failed(
+        &self,
+        walk: &mut Walk,
+        attempt: Attempt,
+        failure: Failure,
+        journal: &mut Journal<'_>,
+    ) {
+        let now = Instant::now();
+        let mut ledger = self.context.ledger.lock();
+        walk.failed(&mut ledger, attempt, failure, now, random());
+        drop(ledger);
+        self.context.ledger.changed();
+        journal.attempt_failed(walk.reports().last());
+    }
+
+    fn cancelled(
+        &self,
+        mut walk: Box<Walk>,
+        attempt: Option<Attempt>,
+        journal: &mut Journal<'_>,
+    ) -> Ended {
+        let was_out = attempt.is_some();
+        walk.cancelled(&mut self.context.ledger.lock(), attempt, Instant::now());
+        self.context.ledger.changed();
+        let reports = walk.into_reports();
+        if was_out {
+            journal.attempt_failed(reports.last());
+        }
+        journal.walk_stopped(&reports);
+        Ended::ClientGone
+    }
+}
