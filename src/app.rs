@@ -142,7 +142,7 @@ fn heed_signals(
         if let Some(notifier) = notifier {
             notifier.stopping("finishing the requests in flight");
         }
-        // Whoever balances load reads `/readyz` in this time; all is served as before.
+        // A load balancer reads `/readyz` in this time; all is served as before.
         std::thread::sleep(stopped.config().server.shutdown_delay);
         stopper.stop();
     };

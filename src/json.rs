@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 
 use crate::text;
 
-use self::reader::{Entries, Invalid, Key, Reader};
+use self::reader::{EntryCursor, Invalid, MemberKey, Reader};
 
 /// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
 /// members below its text's own size.
@@ -82,7 +82,7 @@ impl<'a> Object<'a> {
     /// on the way.
     pub fn parse_with(
         source: &'a str,
-        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
     ) -> Result<Self, ObjectError> {
         let object = Self::view(source, read)?;
         match object.repeated_key() {
@@ -98,7 +98,7 @@ impl<'a> Object<'a> {
 
     fn view(
         source: &'a str,
-        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
     ) -> Result<Self, ObjectError> {
         u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut object = Self {
@@ -117,12 +117,12 @@ impl<'a> Object<'a> {
 
     fn read_members(
         &mut self,
-        read: &mut dyn FnMut(Key<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         let mut reader = Reader::new(self.source);
         reader.peek();
         self.opened = position(reader.at()) + 1;
-        let mut entries = Entries::default();
+        let mut entries = EntryCursor::default();
         while let Some(key) = reader.key(&mut entries)? {
             key.text().ok_or(Invalid)?;
             let key_end = raw::offset(self.source, key.raw()) + key.raw().len();

@@ -20,7 +20,7 @@ fn inherited_sockets() -> Vec<OwnedFd> {
     let open = numbers
         .take_while(|number| std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok());
     // SAFETY: LISTEN_PID names this very process, so these descriptors were opened for it (sd_listen_fds(3)). They are
-    // open, and nobody else owns them: nothing in this process has opened anything yet.
+    // open, and have no other owner: nothing in this process has opened anything yet.
     open.map(|number| unsafe { OwnedFd::from_raw_fd(number) })
         .collect()
 }

@@ -160,7 +160,7 @@ mod tests {
             ("bad key sk-012345678", "bad key ***"),
             ("bad key sk-01234", "bad key ***"),
             ("bad key sk-01234-o", "bad key ***"),
-            // Anybody's key begins like this.
+            // Too short a beginning to be the key's alone.
             ("bad key sk-0123", "bad key sk-0123"),
             ("sk-012345 is bad", "sk-012345 is bad"),
             ("sk-0123456789", "***"),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use ai_gateway::dialect::chat::Chat;
 use ai_gateway::dialect::{Dialect, FrameKind};
 use ai_gateway::json::Object;
-use ai_gateway::json::reader::{Entries, Invalid, Reader};
+use ai_gateway::json::reader::{EntryCursor, Invalid, Reader};
 use ai_gateway::sse::Event;
 use libfuzzer_sys::fuzz_target;
 use serde::Deserializer as _;
@@ -76,7 +76,7 @@ fn check_reader(source: &str) {
 
 /// Reads one value by going down as far as `depth`.
 fn descend(reader: &mut Reader<'_>, depth: usize) -> Result<(), Invalid> {
-    let mut entries = Entries::default();
+    let mut entries = EntryCursor::default();
     match reader.peek() {
         Some(b'{') if depth > 0 => {
             while reader.key(&mut entries)?.is_some() {

@@ -20,7 +20,7 @@ pub fn on_stop(stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     watch(None::<fn()>, stop)
 }
 
-/// As [`on_stop`], and calls `reload` on every SIGHUP before that. Several that come during one reload are one more.
+/// Calls `reload` on every SIGHUP as well, before the end that [`on_stop`] means. Several that come during one reload are one more.
 ///
 /// # Errors
 /// When the signals cannot be caught.

@@ -15,7 +15,7 @@ const MOST_RETRIES: usize = 10;
 /// A step's timeout when neither it nor the file says one.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What steps and routes fall back to.
+/// The defaults of steps and routes.
 struct Defaults {
     step_timeout: Duration,
     route_timeout: Option<Duration>,

@@ -173,7 +173,7 @@ impl<'t> Reference<'t> {
             None => (inside, None),
         };
         if !is_variable_name(name) {
-            // The inside is not shown: it may be a key that somebody put between braces.
+            // The inside is not shown: it may be a key that was put between braces.
             return Err(
                 "a reference is written ${NAME}, ${NAME:-default} or ${file:/path}; \
                         a literal `${` is written `$${`"

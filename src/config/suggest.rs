@@ -1,4 +1,4 @@
-//! "Did you mean": the known word that somebody probably meant.
+//! "Did you mean": the known word that is nearest to a wrong one.
 
 /// ` did you mean "x"?` behind a comma, or nothing when no candidate is near.
 pub(super) fn did_you_mean<'c>(
@@ -38,7 +38,7 @@ fn fold(word: &str) -> Vec<char> {
         .collect()
 }
 
-/// How many letters have to be inserted, removed, changed, or swapped with their neighbour (optimal string alignment).
+/// The number of letters to insert, remove, change, or swap with their neighbour (optimal string alignment).
 fn distance(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     let mut row_before = row.clone();

@@ -93,7 +93,7 @@ impl<'a> Validation<'a> {
 /// The way to a node from the top of the document.
 #[derive(Clone, Default)]
 pub(super) struct NodePath {
-    /// As `routes[1].steps[0].provider`; empty for the document itself.
+    /// The path as `routes[1].steps[0].provider`; empty for the document itself.
     text: String,
     /// [`Node::id`]; `None` for the document itself.
     node: Option<usize>,

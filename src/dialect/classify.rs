@@ -1,4 +1,4 @@
-//! From a provider's refusal to an outcome class: [`RULES`].
+//! The outcome class of a provider's refusal: a table of rules.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ pub struct ProviderRefusal<'a, 'h> {
     pub message: &'a str,
 }
 
-/// A row of [`RULES`]: the words to look for, the statuses under which they count, and the class that they mean.
+/// A row of the table: the words to look for, the statuses under which they count, and the class that they mean.
 struct Rule(Words, Statuses, Class);
 
 /// Words in lower case; one of them is enough.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Entries, Invalid, Reader, plain};
+use super::reader::{EntryCursor, Invalid, Reader, plain};
 
 /// Visits members: calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in
 /// order and repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
@@ -11,7 +11,7 @@ pub fn each_member<'a>(
     visit: &mut dyn FnMut(&'a str, &'a str),
 ) -> Result<(), Invalid> {
     let mut reader = Reader::new(json);
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         // A key that has no spelling as text cannot be compared.
         key.text().ok_or(Invalid)?;
@@ -24,7 +24,7 @@ pub fn each_member<'a>(
 /// items were visited.
 pub fn each_item<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str)) -> Result<(), Invalid> {
     let mut reader = Reader::new(json);
-    let mut array = Entries::default();
+    let mut array = EntryCursor::default();
     while reader.item(&mut array)? {
         visit(reader.value()?);
     }

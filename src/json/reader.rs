@@ -16,19 +16,19 @@ pub struct Reader<'a> {
 
 /// The progress through an object or an array.
 #[derive(Debug, Default)]
-pub struct Entries {
+pub struct EntryCursor {
     is_begun: bool,
 }
 
 /// The key of an object's member.
 #[derive(Clone, Copy, Debug)]
-pub struct Key<'a> {
+pub struct MemberKey<'a> {
     raw: &'a str,
     /// The characters between the quotes, where they hold no escapes.
     plain: Option<&'a str>,
 }
 
-impl<'a> Key<'a> {
+impl<'a> MemberKey<'a> {
     /// The key as it stands in the text, quotes included.
     pub fn raw(self) -> &'a str {
         self.raw
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the key of an object's next member, or the object's end. The member's value is to be read then.
-    pub fn key(&mut self, object: &mut Entries) -> Result<Option<Key<'a>>, Invalid> {
+    pub fn key(&mut self, object: &mut EntryCursor) -> Result<Option<MemberKey<'a>>, Invalid> {
         if !self.goes_on(object, b'{', b'}')? {
             return Ok(None);
         }
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether an array has one more item, which is to be read then.
-    pub fn item(&mut self, array: &mut Entries) -> Result<bool, Invalid> {
+    pub fn item(&mut self, array: &mut EntryCursor) -> Result<bool, Invalid> {
         self.goes_on(array, b'[', b']')
     }
 
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    fn goes_on(&mut self, entries: &mut Entries, open: u8, close: u8) -> Result<bool, Invalid> {
+    fn goes_on(&mut self, entries: &mut EntryCursor, open: u8, close: u8) -> Result<bool, Invalid> {
         let is_first = !entries.is_begun;
         if is_first {
             self.take(open)?;
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn name(&mut self) -> Result<Key<'a>, Invalid> {
+    fn name(&mut self) -> Result<MemberKey<'a>, Invalid> {
         if self.peek() != Some(b'"') {
             return Err(Invalid);
         }
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         let raw = self.source.get(from..self.at).ok_or(Invalid)?;
         let plain = self.source.get(from + 1..self.at - 1);
         self.take(b':')?;
-        Ok(Key {
+        Ok(MemberKey {
             raw,
             plain: plain.filter(|_| !has_escapes),
         })
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if self.byte() == Some(b'0') {
-            // A digit behind it is no more part of the number, and so is refused by whoever reads on.
+            // A digit behind it is no more part of the number, and so is refused by the next read.
             self.at += 1;
         } else {
             self.digits()?;

@@ -84,13 +84,13 @@ impl ModelRecord {
 }
 
 /// The records that concern a target, the widest first.
-pub(super) struct Records<'a> {
+pub(super) struct TargetRecords<'a> {
     pub provider: &'a mut Option<Mark>,
     pub key: &'a mut Option<Mark>,
     pub model: &'a mut ModelRecord,
 }
 
-impl<'a> Records<'a> {
+impl<'a> TargetRecords<'a> {
     pub fn marks(self) -> [&'a mut Option<Mark>; 3] {
         [self.provider, self.key, &mut self.model.mark]
     }
@@ -135,10 +135,10 @@ impl LedgerStore {
     }
 
     /// The records of the target, made when they are missing; `None` if there is no such provider or key.
-    pub fn records(&mut self, target: KeyedModel<'_>) -> Option<Records<'_>> {
+    pub fn records(&mut self, target: KeyedModel<'_>) -> Option<TargetRecords<'_>> {
         let provider = self.providers.get_mut(target.provider)?;
         let key = provider.keys.get_mut(target.key)?;
-        Some(Records {
+        Some(TargetRecords {
             provider: &mut provider.mark,
             key: &mut key.mark,
             model: record_of(&mut key.models, target.model)?,

@@ -43,7 +43,7 @@ const LINGER: Duration = Duration::from_secs(10 * 60);
 /// A failure as the ledger writes it down.
 pub(super) struct Strike {
     pub class: Class,
-    /// When the failed attempt began.
+    /// The beginning of the failed attempt.
     pub started: Instant,
     pub now: Instant,
     pub stated: Option<Duration>,

@@ -92,7 +92,7 @@ fn watchdog(
     microseconds: Result<String, VarError>,
     of: Result<String, VarError>,
 ) -> Option<Duration> {
-    // sd_watchdog_enabled(3): without WATCHDOG_PID it is for whoever reads it.
+    // sd_watchdog_enabled(3): without WATCHDOG_PID it is for any process.
     let for_us = of.is_err() || of.is_ok_and(|pid| pid == std::process::id().to_string());
     let microseconds = microseconds.ok()?.parse().ok().filter(|given| *given > 0)?;
     for_us.then(|| Duration::from_micros(microseconds))

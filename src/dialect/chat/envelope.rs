@@ -3,7 +3,7 @@
 use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Usage;
 use crate::dialect::provider_error::{ProviderError, error_in};
-use crate::json::reader::{Entries, Invalid, Reader};
+use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
 
 /// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
@@ -33,7 +33,7 @@ impl<'a> Envelope<'a> {
     fn read_members(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
         reader.peek();
         self.annotation = Annotation::of_empty(reader.at() + 1);
-        let mut object = Entries::default();
+        let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match &*key.text().ok_or(Invalid)? {
                 "error" => self.error = Some(reader.value()?),
@@ -58,7 +58,7 @@ fn read_usage(reader: &mut Reader<'_>) -> Result<Option<Usage>, Invalid> {
         return reader.value().map(|_| None);
     }
     let mut usage = Usage::default();
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         let value = reader.value()?;
         match key.text().as_deref() {
@@ -109,7 +109,7 @@ impl Choices {
         if reader.peek() != Some(b'[') {
             return reader.value().map(|_| choices);
         }
-        let mut array = Entries::default();
+        let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             choices.count += 1;
             if reader.peek() == Some(b'{') {
@@ -157,7 +157,7 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     fn read(reader: &mut Reader<'a>, holder: &str) -> Result<Self, Invalid> {
         let mut choice = Self::default();
-        let mut object = Entries::default();
+        let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
                 Some("index") => choice.index = Some(reader.value()?),
@@ -178,7 +178,7 @@ fn has_content(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         return reader.value().map(|_| false);
     }
     let mut found = false;
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         match key.text().as_deref() {
             Some(
@@ -196,12 +196,14 @@ fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         let value = reader.value()?;
         return Ok(match value.as_bytes().first() {
             Some(b'"') => value != r#""""#,
-            Some(b'{') => Reader::new(value).key(&mut Entries::default())?.is_some(),
+            Some(b'{') => Reader::new(value)
+                .key(&mut EntryCursor::default())?
+                .is_some(),
             _ => false,
         });
     }
     let mut filled = false;
-    let mut array = Entries::default();
+    let mut array = EntryCursor::default();
     while reader.item(&mut array)? {
         filled |= is_filled_part(reader)?;
     }
@@ -214,7 +216,7 @@ fn is_filled_part(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
         return Ok(!matches!(reader.value()?, "null" | r#""""#));
     }
     let (mut kind, mut text) = (None, None);
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
         let value = reader.value()?;
         match key.text().as_deref() {

@@ -1,7 +1,7 @@
 //! A chat completion request, read as far as routing needs.
 
 use crate::dialect::request::{Payload, Request, RequestError};
-use crate::json::reader::{Entries, Invalid, Key, Reader};
+use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::json::{Object, raw};
 
 /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with roles, and
@@ -38,7 +38,7 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn read(&mut self, key: Key<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
+    fn read(&mut self, key: MemberKey<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
         match key.text().as_deref() {
             Some("model") => self.model = Some(value.value()?),
             Some("messages") => self.messages = Some(check_messages(value)?),
@@ -67,7 +67,7 @@ fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
 fn check_messages(messages: &mut Reader<'_>) -> Result<Result<(), RequestError>, Invalid> {
     let (mut count, mut problem) = (0, None);
     if messages.peek() == Some(b'[') {
-        let mut array = Entries::default();
+        let mut array = EntryCursor::default();
         while messages.item(&mut array)? {
             if problem.is_none() {
                 problem = message_problem(messages, count)?;
@@ -99,7 +99,7 @@ fn message_problem(
         return Ok(Some(RequestError::invalid(&param, "an object")));
     }
     let mut role = None;
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     while let Some(key) = message.key(&mut object)? {
         let value = message.value()?;
         if key.text().as_deref() == Some("role") {

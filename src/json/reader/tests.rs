@@ -15,7 +15,7 @@ fn takes(text: &str) -> bool {
 
 /// Reads everything by going down, as far as `depth`.
 fn descend(reader: &mut Reader<'_>, depth: usize) -> Result<(), Invalid> {
-    let mut entries = Entries::default();
+    let mut entries = EntryCursor::default();
     match reader.peek() {
         Some(b'{') if depth > 0 => {
             while reader.key(&mut entries)?.is_some() {
@@ -154,7 +154,7 @@ fn a_hundred_thousand_levels_take_no_stack() {
 #[test]
 fn values_come_without_the_white_space_around_them() {
     let mut reader = Reader::new(" { \"a\" : [ 1 ] , \"\\u0062\" : \"x\" } ");
-    let mut object = Entries::default();
+    let mut object = EntryCursor::default();
     let key = reader.key(&mut object).unwrap().unwrap();
     assert_eq!((key.raw(), key.text().as_deref()), ("\"a\"", Some("a")));
     assert_eq!(reader.value(), Ok("[ 1 ]"));
