@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::{CallError, Phase};
 use super::exchange::{Rest, Unread};
-use crate::client_socket::ClientSocket;
-
-use super::in_progress::{InProgress, Scope};
 use super::pool::Pool;
 
 /// The first and the largest step by which a collected body grows.
@@ -20,7 +18,7 @@ const LARGEST_STEP: usize = 64 * 1024;
 pub struct Body {
     /// None at its end.
     unread: Option<Box<Arriving>>,
-    client: Option<ClientSocket>,
+    state: CallState,
     /// As announced by `Content-Length`.
     announced: Option<u64>,
     /// What follows an error is no body any more, so the first one is kept.
@@ -39,7 +37,7 @@ impl Body {
         rest: Rest,
         connection: Box<Connection>,
         pool: &Arc<Pool>,
-        client: Option<ClientSocket>,
+        state: CallState,
     ) -> Self {
         let unread = match rest {
             Rest::Body(unread) => Some(Box::new(Arriving {
@@ -57,7 +55,7 @@ impl Body {
         Self {
             announced: unread.as_ref().and_then(|body| body.unread.announced()),
             unread,
-            client,
+            state,
             failed: None,
         }
     }
@@ -75,17 +73,15 @@ impl Body {
         let Some(body) = &mut self.unread else {
             return Ok(0);
         };
-        let call = InProgress::new(Phase::Body, deadline, self.client.clone());
-        let scope = Scope::enter(call);
-        match body.unread.read(&mut body.connection, buf) {
+        self.state.phase = Phase::Body;
+        self.state.deadline = deadline;
+        match body.unread.read(&mut body.connection, buf, &mut self.state) {
             Ok(0) => {
-                drop(scope);
                 self.end();
                 Ok(0)
             }
             Ok(read) => Ok(read),
             Err(error) => {
-                let error = CallError::classify(error, Phase::Body, true);
                 self.failed = Some(error.clone());
                 self.unread = None;
                 Err(error)

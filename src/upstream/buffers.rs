@@ -1,6 +1,8 @@
 //! The bytes of one connection on their way in and out, held only while there are any.
 
-use ureq::unversioned::transport::Buffers;
+use std::io::{self, Read};
+
+use super::error::CallError;
 
 /// The first size of the input. Events of a stream and most answers' heads fit.
 const INPUT_FIRST: usize = 4 * 1024;
@@ -42,7 +44,7 @@ impl ByteBuffers {
         self.expected = bytes;
     }
 
-    /// Takes the first `amount` bytes of what [`Buffers::output`] offered as the next ones to send.
+    /// Takes the first `amount` bytes of what [`ByteBuffers::output`] offered as the next ones to send.
     pub fn commit(&mut self, amount: usize) {
         self.pending = self.output.len().min(self.pending.saturating_add(amount));
         self.expected = self.expected.saturating_sub(amount);
@@ -91,10 +93,9 @@ impl ByteBuffers {
         let doubled = self.input.len().saturating_mul(2);
         self.input.resize(doubled.max(INPUT_FIRST).min(most), 0);
     }
-}
 
-impl Buffers for ByteBuffers {
-    fn output(&mut self) -> &mut [u8] {
+    /// Room for the next bytes to send. It must hold the longest line of a head.
+    pub fn output(&mut self) -> &mut [u8] {
         let step = match self.expected {
             0 => OUTPUT_STEP,
             bytes => bytes,
@@ -106,32 +107,46 @@ impl Buffers for ByteBuffers {
         self.output.get_mut(self.pending..).unwrap_or_default()
     }
 
-    fn input(&self) -> &[u8] {
+    /// The bytes that have been received and not been consumed.
+    pub fn input(&self) -> &[u8] {
         self.input.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Empty when [`INPUT_MAX`] bytes are waiting to be consumed.
-    fn input_append_buf(&mut self) -> &mut [u8] {
+    /// Room for bytes that arrive; never empty.
+    ///
+    /// # Errors
+    /// `BadResponse` when [`INPUT_MAX`] bytes are waiting to be consumed.
+    pub fn input_room(&mut self) -> Result<&mut [u8], CallError> {
         self.make_room();
-        self.input.get_mut(self.end..).unwrap_or_default()
+        match self.input.get_mut(self.end..) {
+            Some(free) if !free.is_empty() => Ok(free),
+            _ => Err(CallError::BadResponse(
+                "a line that does not end".to_owned(),
+            )),
+        }
     }
 
-    fn input_appended(&mut self, amount: usize) {
+    /// Takes the first bytes of [`ByteBuffers::input_room`] as received.
+    pub fn input_appended(&mut self, amount: usize) {
         self.end = self.input.len().min(self.end.saturating_add(amount));
     }
 
-    fn input_consume(&mut self, amount: usize) {
+    /// Takes the first bytes of the input as read. 0 tells that more are needed.
+    pub fn input_consume(&mut self, amount: usize) {
         self.progress = amount > 0;
         self.start = self.end.min(self.start.saturating_add(amount));
     }
 
-    /// The scratch part is empty: it is for chunked requests, and ours have a length.
-    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut [], self.output())
+    /// Whether there is input that its last reader has not seen.
+    pub fn can_use_input(&self) -> bool {
+        self.start < self.end && self.progress
     }
 
-    fn can_use_input(&self) -> bool {
-        self.start < self.end && self.progress
+    /// Moves input to `buf`, as much as there is and fits.
+    pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.input().read(buf)?;
+        self.input_consume(read);
+        Ok(read)
     }
 }
 
@@ -140,7 +155,9 @@ mod tests {
     use super::*;
 
     fn receive(buffers: &mut ByteBuffers, bytes: &[u8]) -> usize {
-        let free = buffers.input_append_buf();
+        let Ok(free) = buffers.input_room() else {
+            return 0;
+        };
         let taken = free.len().min(bytes.len());
         free[..taken].copy_from_slice(&bytes[..taken]);
         buffers.input_appended(taken);

@@ -75,7 +75,6 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// `Unreachable` when it cannot be put on the wire: a malformed URL, a line break in a header.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub(super) fn head(&self, user_agent: &HeaderValue) -> Result<Request<()>, CallError> {
         let mut request = Request::new(());
         *request.method_mut() = match self.method {

@@ -3,13 +3,12 @@
 //! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB, which every waiting worker
 //! has on its stack; here each state has gone when the next one waits.
 
-use std::io;
-
 use ureq::http::{Request, Response};
 use ureq_proto::BodyMode;
-use ureq_proto::client::state::{RecvBody, RecvResponse, SendRequest};
+use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call as Protocol, RecvBodyResult, RecvResponseResult, SendRequestResult};
 
+use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
 
@@ -26,58 +25,57 @@ pub(super) enum Rest {
 pub(super) struct Unread(Protocol<RecvBody>);
 
 /// Puts the request on its way. `head_size` is not less than the bytes of its head.
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
 pub(super) fn send(
     connection: &mut Connection,
     request: Request<()>,
     head_size: usize,
     body: &[u8],
-) -> Result<(), ureq::Error> {
-    let mut protocol = Protocol::new(request)?.proceed();
+    state: &mut CallState,
+) -> Result<(), CallError> {
+    let protocol = Protocol::new(request);
+    let mut protocol = protocol.map_err(|error| violated(error, state))?.proceed();
     connection.expect_output(head_size);
-    send_head(connection, &mut protocol)?;
-    match protocol.proceed()? {
+    while !protocol.can_proceed() {
+        let written = protocol.write(connection.output());
+        let amount = written.map_err(|error| violated(error, state))?;
+        connection.send(amount, state)?;
+    }
+    match protocol.proceed().map_err(|error| violated(error, state))? {
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
         Some(SendRequestResult::SendBody(mut protocol)) => {
             // The announced length, checked before anything of the body is sent.
-            protocol.consume_direct_write(body.len())?;
-            connection.send_last(body)
+            let checked = protocol.consume_direct_write(body.len());
+            checked.map_err(|error| violated(error, state))?;
+            connection.send_last(body, state)
         }
         // Nobody may ask for it: `Call` drops the field `Expect`.
-        Some(SendRequestResult::Await100(_)) | None => Err(unexpected()),
+        Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
     }
 }
 
 /// Waits for the head of the answer. Interim answers (1xx) are passed over.
-pub(super) fn receive(connection: &mut Connection) -> Result<(Response<()>, Rest), ureq::Error> {
+pub(super) fn receive(
+    connection: &mut Connection,
+    state: &mut CallState,
+) -> Result<(Response<()>, Rest), CallError> {
     loop {
-        let progress = connection.await_input()?;
-        if let Some(head) = read_head(connection)? {
+        let progress = connection.await_input(state)?;
+        let head = read_head(connection);
+        if let Some(head) = head.map_err(|error| state.failed(error))? {
             return Ok(head);
         }
         if !progress {
-            return Err(ended());
+            return Err(state.ended());
         }
     }
 }
 
-fn send_head(
-    connection: &mut Connection,
-    protocol: &mut Protocol<SendRequest>,
-) -> Result<(), ureq::Error> {
-    while !protocol.can_proceed() {
-        let amount = protocol.write(connection.output())?;
-        connection.send(amount)?;
-    }
-    Ok(())
+/// An error of the protocol, with the words that ureq has for it.
+fn violated(error: ureq_proto::Error, state: &CallState) -> CallError {
+    state.failed(ureq::Error::from(error))
 }
 
-/// The end of the input where more was needed.
-fn ended() -> ureq::Error {
-    ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())
-}
-
-/// The head of the answer, if it is all there; or one more interim answer is out of its way.
+/// The head of the answer if it is all there. `None`: more input is needed, or one more interim answer is out of its way.
 fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
     let mut protocol = awaiting()?;
     match parse_head(connection, &mut protocol)? {
@@ -86,7 +84,6 @@ fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>
     }
 }
 
-#[inline(never)] // the fields of a head take 4 KB of stack while they are read
 fn parse_head(
     connection: &mut Connection,
     protocol: &mut Protocol<RecvResponse>,
@@ -105,7 +102,6 @@ fn parse_head(
     Ok(response)
 }
 
-#[inline(never)] // as above
 fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
     Ok(match protocol.proceed() {
         Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
@@ -121,7 +117,6 @@ fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
 
 /// The protocol at the point where an answer is awaited. Answers to GET and POST are read alike (RFC 9112 section 6.3),
 /// so it is not the request that has been sent: of that nothing is kept while thousands of calls may wait.
-#[inline(never)] // as above
 fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
     let mut protocol = Protocol::new(Request::new(()))?.proceed();
     protocol.write(&mut [0; 64])?;
@@ -133,7 +128,7 @@ fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
 
 /// A state of the protocol that the calls of this client do not come to.
 fn unexpected() -> ureq::Error {
-    CallError::Unreachable("a request of a kind that is not sent".to_owned()).into()
+    ureq::Error::Other("a request of a kind that is not sent".into())
 }
 
 impl Unread {
@@ -150,16 +145,18 @@ impl Unread {
         &mut self,
         connection: &mut Connection,
         buf: &mut [u8],
-    ) -> Result<usize, ureq::Error> {
+        state: &mut CallState,
+    ) -> Result<usize, CallError> {
         while !self.is_complete() {
-            let progress = connection.await_input()?;
-            let (read, written) = self.0.read(connection.input(), buf)?;
+            let progress = connection.await_input(state)?;
+            let read = self.0.read(connection.input(), buf);
+            let (read, written) = read.map_err(|error| violated(error, state))?;
             connection.consume(read);
             if written > 0 {
                 return Ok(written);
             }
             if !progress {
-                return self.end_of_input();
+                return self.end_of_input(state);
             }
         }
         Ok(0)
@@ -181,11 +178,11 @@ impl Unread {
 
     /// Some servers close right behind the last chunk, without the empty line after it. RFC 9112 section 8 asks for the
     /// chunk only.
-    fn end_of_input(&self) -> Result<usize, ureq::Error> {
+    fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
         if self.0.body_mode() == BodyMode::CloseDelimited || self.0.is_ended_chunked() {
             Ok(0)
         } else {
-            Err(ended())
+            Err(state.ended())
         }
     }
 }

@@ -31,7 +31,7 @@ const MAX_NAMES: usize = 256;
 const MAX_LOOKUPS: usize = 8;
 
 /// Addresses kept per name.
-pub(super) const MAX_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 
 /// `getaddrinfo` needs more than the few KiB of the workers, and less than the default of 2 MiB.
 const LOOKUP_STACK: usize = 256 * 1024;

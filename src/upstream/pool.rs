@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-use super::connection::{Connection, Look};
+use super::connection::Connection;
 use super::unasked::Distrusted;
+use super::wire::Look;
 
 /// How long a connection may be idle. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
 /// probe before use, and a call that meets one anyway is repeated.
@@ -203,8 +204,6 @@ impl Idle {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use super::super::connection::Wire;
-    use super::super::plain::Plain;
     use super::super::socket::Socket;
     use super::*;
 
@@ -220,7 +219,7 @@ mod tests {
             let near = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
             near.set_nonblocking(true).unwrap();
             self.1.push(self.0.accept().unwrap().0);
-            let wire = Wire::Plain(Plain::Direct(Socket::new(near)));
+            let wire = Box::new(Socket::new(near, false));
             Box::new(Connection::new(origin, wire, Arc::default()))
         }
     }

@@ -58,6 +58,8 @@ fn a_proxy_that_does_not_connect_is_no_provider() {
         "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n",
         "nonsense\r\n\r\n",
         "HTTP/1.1 2",
+        // More than that the tunnel stands: nothing of it can be an answer to a request that has not been sent.
+        "HTTP/1.1 200 Established\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ] {
         let proxy = Provider::saying(said);
         let error = client_through(&proxy).call(get(url, soon())).unwrap_err();

@@ -219,3 +219,52 @@ fn session_tickets_are_no_sign_and_a_second_answer_under_tls_is_one() {
         }
     }
 }
+
+/// What comes early may be a session ticket: the content of the records decides, once the request has been sent.
+#[test]
+fn an_early_answer_under_tls_moves_the_call_to_a_fresh_connection() {
+    let provider = tls::provider("server.pem", |mut session, connection| {
+        request(&mut session).unwrap();
+        session.write_all(ok("own").as_bytes()).unwrap();
+        session.flush().unwrap();
+        if connection == 0 {
+            session.read_exact(&mut [0; 100]).unwrap();
+            session.write_all(ok("late").as_bytes()).unwrap();
+            session.flush().unwrap();
+            while session.read(&mut [0; 65_536]).is_ok_and(|read| read > 0) {}
+        }
+    });
+    let client = tls::trusting();
+    let url = tls::secure(&provider);
+    for size in [2, 20_000_000] {
+        let response = client.call(post(&url, &vec![b'x'; size])).unwrap();
+        assert!(!response.head.reused);
+        assert_eq!(text(response).unwrap(), "own");
+    }
+    assert_eq!(client.unasked(&url), 1);
+}
+
+/// The proxy may be the one that answers twice.
+#[test]
+fn a_second_answer_through_a_tunnel_is_a_sign() {
+    let proxy = Provider::new(|mut stream, _| {
+        request(&mut stream).unwrap();
+        let established = b"HTTP/1.1 200 Established\r\n\r\n";
+        stream.write_all(established).unwrap();
+        while request(&mut stream).is_some() {
+            let twice = ok("own") + &ok("another's");
+            stream.write_all(twice.as_bytes()).unwrap();
+        }
+    });
+    let settings = Settings {
+        proxy: Some(format!("http://{}", proxy.address)),
+        ..Settings::default()
+    };
+    let client = Client::new(settings).unwrap();
+    for connections in 1..3 {
+        let response = client.call(get("http://api.example.com/", soon())).unwrap();
+        assert_eq!(text(response).unwrap(), "own");
+        assert_eq!(proxy.connections(), connections);
+    }
+    assert_eq!(client.unasked("http://api.example.com/v1"), 2);
+}
