@@ -1,20 +1,20 @@
-//! The bytes of one connection on their way in and out, held only while there are any.
+//! The buffers of one connection, which hold memory only while there are bytes in them.
 
 use std::io::{self, Read};
 
 use super::error::CallError;
 
-/// The first size of the input. Events of a stream and most answers' heads fit.
+/// The first size of the input. Events of a stream and most answers' heads fit (bytes).
 const INPUT_FIRST: usize = 4 * 1024;
 
-/// Above this the input grows only when a head needs it: one TLS record, one full read.
+/// The size of the input above which it grows only when a head needs it: one TLS record, one full read (bytes).
 const INPUT_USUAL: usize = 16 * 1024;
 
-/// The most that stays unconsumed. Heads over 64 KiB are refused by whoever reads them; this bounds lines of chunk sizes
-/// and trailers.
+/// The bound of unconsumed input. Heads over 64 KiB are refused where they are read; this bounds lines of chunk sizes
+/// and trailers (bytes).
 const INPUT_MAX: usize = 80 * 1024;
 
-/// What is offered for output of unknown size. It must hold the longest line of a head.
+/// The room for output of unknown size. It must hold the longest line of a head (bytes).
 const OUTPUT_STEP: usize = 16 * 1024;
 
 /// Input and output of a connection.
@@ -24,22 +24,22 @@ const OUTPUT_STEP: usize = 16 * 1024;
 /// of an answer arrive nothing is allocated for them.
 #[derive(Default)]
 pub(super) struct ByteBuffers {
-    /// Unconsumed bytes are `input[start..end]`, free ones come after.
+    /// Unconsumed bytes are `input[start..end]`, free room comes after.
     input: Vec<u8>,
     start: usize,
     end: usize,
-    /// The last consumer took something. If not, it needs more input than there is.
+    /// False when the last reader took nothing: it needs more input than there is.
     progress: bool,
-    /// Unsent bytes are `output[sent..pending]`, free ones come after.
+    /// Unsent bytes are `output[sent..pending]`, free room comes after.
     output: Vec<u8>,
     sent: usize,
     pending: usize,
-    /// Bytes of output that have been announced and are still to come.
+    /// The output that has been announced and is still to come (bytes).
     expected: usize,
 }
 
 impl ByteBuffers {
-    /// Output of at most so many bytes comes next.
+    /// Announces the output that comes next, by its upper bound (bytes).
     pub fn expect_output(&mut self, bytes: usize) {
         self.expected = bytes;
     }
@@ -94,7 +94,7 @@ impl ByteBuffers {
         self.input.resize(doubled.max(INPUT_FIRST).min(most), 0);
     }
 
-    /// Room for the next bytes to send. It must hold the longest line of a head.
+    /// Room for the next bytes to send, as much as has been announced, else [`OUTPUT_STEP`].
     pub fn output(&mut self) -> &mut [u8] {
         let step = match self.expected {
             0 => OUTPUT_STEP,
@@ -137,12 +137,12 @@ impl ByteBuffers {
         self.start = self.end.min(self.start.saturating_add(amount));
     }
 
-    /// Whether there is input that its last reader has not seen.
+    /// Whether there is input that the last reader has not seen.
     pub fn can_use_input(&self) -> bool {
         self.start < self.end && self.progress
     }
 
-    /// Moves input to `buf`, as much as there is and fits.
+    /// Moves as much input to `buf` as there is and fits.
     pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.input().read(buf)?;
         self.input_consume(read);
@@ -164,7 +164,7 @@ mod tests {
         taken
     }
 
-    /// An endless line that nobody consumes must not take the memory of the machine.
+    /// An endless line that is never consumed must not take the memory of the machine.
     #[test]
     fn unconsumed_input_stops_growing() {
         let mut buffers = ByteBuffers::default();

@@ -1,5 +1,5 @@
-//! The state of one call, a value that everything on the call's way is passed: how long it may take, how far it has come,
-//! and the client that waits for it. Whatever waits, waits here: for the provider and the client at once.
+//! The state of one call, a value that everything on the call's way is passed: its deadlines, its phase, and the client
+//! that it works for. All waits for a socket are here: for the provider's and the client's at once.
 
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
@@ -14,7 +14,7 @@ use super::error::{CallError, Phase};
 
 /// The state of one call, from the look-up of the name to the end of the answer's body.
 pub(super) struct CallState {
-    /// The end of the phase that the call is in, but for those that make the connection.
+    /// The end of the phase, but for those that make the connection.
     pub deadline: Instant,
     /// The end of resolving, connecting and negotiating TLS; not after `deadline`.
     pub connect_deadline: Instant,
@@ -26,7 +26,7 @@ pub(super) struct CallState {
     pub partly_sent: bool,
     /// Input was there before the request had been sent whole.
     pub early_input: bool,
-    /// Bytes were there that this call had not asked for.
+    /// The input held bytes that this call had not asked for.
     pub unasked: bool,
     /// Bytes of the answer have arrived.
     pub answered: bool,

@@ -14,27 +14,27 @@ use super::call_state::CallState;
 use super::connection::{Connection, origin};
 use super::dialer::Dialer;
 use super::error::{CallError, Phase};
-use super::exchange::{self, Rest};
-use super::names::Lookup;
-use super::pool::Pool;
+use super::exchange::{self, AfterHead};
+use super::host_names::Lookup;
+use super::pool::ConnectionPool;
 use super::resolver::{Resolver, ask_system};
 use super::socket::Sockets;
 use super::stats::{Counts, Stats};
 use super::tls::{self, Tls};
 use super::unasked::Distrusted;
 
-/// What a client is made from.
+/// The settings of a client.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// For name resolution, TCP and TLS together.
+    /// The timeout of name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// `http://[user:password@]host:port`, asked to CONNECT for every call. The environment is not read.
     pub proxy: Option<String>,
     pub user_agent: String,
-    /// Idle connections kept, and fewer while others are in use: idle ones go before there are more than this in all.
-    /// With as many as there can be calls at a time, no burst opens a connection that the one before it had already.
+    /// The bound of idle connections, and of all as long as there are idle ones among them. With as many as there can
+    /// be calls at a time, no burst opens a connection that the one before it had already.
     pub max_idle: usize,
 }
 
@@ -50,28 +50,27 @@ impl Default for Settings {
     }
 }
 
-/// Makes calls and keeps connections for later ones. Shared by all threads.
+/// The client that calls providers, and keeps connections for later calls. All threads share it.
 pub struct Client {
     dialer: Dialer,
-    pool: Arc<Pool>,
+    pool: Arc<ConnectionPool>,
     connect_timeout: Duration,
     user_agent: HeaderValue,
     counts: Arc<Counts>,
     distrusted: Arc<Distrusted>,
 }
 
-/// The head of an answer, what follows it, and the connection that brings it.
-type Received = (ureq::http::Response<()>, Rest, Box<Connection>);
+/// The head of an answer, its body, and the connection that brings them.
+type Received = (ureq::http::Response<()>, AfterHead, Box<Connection>);
 
 impl Client {
     /// # Errors
-    /// Says what is wrong with the settings: an unreadable or empty `ca_file`, a proxy that is not `http`.
+    /// Settings that cannot be used, in words: an unreadable or empty `ca_file`, a proxy that is not `http`.
     pub fn new(settings: Settings) -> Result<Self, String> {
         Self::with_lookup(settings, Box::new(ask_system))
     }
 
-    /// A client with other settings that knows what this one has learned of its peers, and goes on counting where this
-    /// one is.
+    /// A client with other settings that goes on counting where this one is, and distrusts the same providers.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -105,7 +104,10 @@ impl Client {
         };
         Ok(Self {
             dialer,
-            pool: Arc::new(Pool::new(settings.max_idle, Arc::clone(&distrusted))),
+            pool: Arc::new(ConnectionPool::new(
+                settings.max_idle,
+                Arc::clone(&distrusted),
+            )),
             connect_timeout: settings.connect_timeout,
             user_agent: HeaderValue::try_from(settings.user_agent)
                 .map_err(|_| "not a user agent".to_owned())?,
@@ -131,12 +133,12 @@ impl Client {
         self.over_fresh(&call, request)
     }
 
-    /// How often the provider at this URL has sent bytes that no request had asked for.
+    /// The number of times that the provider at a URL has sent bytes that no request had asked for.
     pub fn unasked(&self, url: &str) -> u64 {
         self.distrusted.signs(origin(url))
     }
 
-    /// What this client has done so far.
+    /// The client's counters.
     pub fn stats(&self) -> Stats {
         self.counts.read()
     }
@@ -152,8 +154,8 @@ impl Client {
         self.dialer.sockets.shut_down();
     }
 
-    /// The call over a connection that served another one before. `None`: it has brought nothing that can be an answer
-    /// to this call, because it had been closed at the other end, or may be out of step with the calls over it.
+    /// The call over a connection from the pool. `None`: the connection had been closed at the other end, or may be out
+    /// of step with its calls, and has brought no answer to this one.
     fn over_pooled(
         &self,
         call: &Call<'_>,

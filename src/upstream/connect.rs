@@ -1,4 +1,4 @@
-//! Making TCP connections: several addresses, one budget, and an eye on the client.
+//! TCP connections: several addresses, one budget, and an eye on the client.
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,11 +11,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use super::call_state::CallState;
 use super::error::CallError;
 
-/// How long an address is tried alone before the next one is tried beside it, RFC 8305 section 5.
+/// The head start of an address over the next one (Connection Attempt Delay of RFC 8305 section 5, 250 ms).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The first of the addresses that takes a connection. Each has a head start over the next one, which a refusal ends,
-/// and all share the call's connect budget.
+/// A connection to the first of the addresses that accepts (happy eyeballs). Each has a head start over the next one,
+/// which a refusal ends, and all share the call's connect budget.
 pub(super) fn connect(addresses: &[SocketAddr], state: &CallState) -> Result<TcpStream, CallError> {
     let mut untried = interleaved(addresses).into_iter();
     let mut pending: Vec<(SocketAddr, OwnedFd)> = Vec::new();

@@ -10,7 +10,7 @@ use super::wire::{Look, Wire};
 pub(super) struct Connection {
     origin: Box<str>,
     wire: Box<dyn Wire>,
-    /// The pool counts its clones: one for each connection that there is.
+    /// One of the clones by which the pool counts its connections.
     _counted: Arc<()>,
 }
 
@@ -23,12 +23,12 @@ impl Connection {
         }
     }
 
-    /// The beginning of the URLs that it serves, see [`origin`].
+    /// The beginning of the URLs that the connection serves, see [`origin`].
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Bounds the output that comes next, which is then offered as one piece of that size (bytes).
+    /// See [`ByteBuffers::expect_output`](super::buffers::ByteBuffers::expect_output).
     pub fn expect_output(&mut self, bytes: usize) {
         self.wire.buffers().expect_output(bytes);
     }
@@ -47,7 +47,7 @@ impl Connection {
         self.wire.send_last(bytes, state)
     }
 
-    /// Waits for more input, unless some is there that its last reader has not seen. False at its end.
+    /// Waits for more input, unless some is there that the last reader has not seen. False at the end of input.
     pub fn await_input(&mut self, state: &mut CallState) -> Result<bool, CallError> {
         if self.wire.buffers().can_use_input() {
             return Ok(true);
@@ -75,7 +75,7 @@ impl Connection {
         self.wire.look()
     }
 
-    /// Hands the memory of empty buffers back.
+    /// See [`Wire::drop_buffers`].
     pub fn drop_buffers(&mut self) {
         self.wire.drop_buffers();
     }

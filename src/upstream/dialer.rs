@@ -12,9 +12,9 @@ use super::socket::{Socket, Sockets};
 use super::tls::Tls;
 use super::wire::Wire;
 
-/// Makes connections, and remembers them for the day when all have to be closed.
+/// The maker of connections, which also has the list of them for the day when all have to be closed.
 pub(super) struct Dialer {
-    /// Names the proxy, if there is one.
+    /// ureq's configuration, which holds the proxy if there is one.
     pub config: Config,
     pub resolver: Resolver,
     pub tls: Tls,

@@ -1,8 +1,8 @@
-//! How a call fails, in the words the outcome classes need.
+//! The ways in which a call fails, in the words that the outcome classes need.
 
 use std::fmt;
 
-/// Why there is no (whole) answer. No variant ever holds a header value or a key.
+/// The reason why a call has no (whole) answer. No variant ever holds a header value or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
     /// The downstream client is gone; the upstream connection has been closed.
@@ -15,7 +15,7 @@ pub enum CallError {
     BadResponse(String),
 }
 
-/// Where in a call the time went.
+/// The stations of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Resolve,
@@ -28,7 +28,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The connection is still being made, so nothing that arrives is part of an answer.
+    /// Whether the connection is still being made, so that nothing that arrives is part of an answer.
     pub(super) fn is_connecting(self) -> bool {
         matches!(self, Self::Resolve | Self::Connect | Self::Tls)
     }

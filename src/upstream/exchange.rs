@@ -1,7 +1,7 @@
-//! One request and the head of its answer over a connection. The protocol is ureq-proto's; this moves the bytes.
+//! One request and the head of its answer over a connection: the bytes between ureq-proto's protocol and the wire.
 //!
-//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB, which every waiting worker
-//! has on its stack; here each state has gone when the next one waits.
+//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB on the stack of every waiting
+//! worker; here each state has gone when the next one waits.
 
 use ureq::http::{Request, Response};
 use ureq_proto::BodyMode;
@@ -12,19 +12,19 @@ use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
 
-/// Bytes of an answer's head. The number of its fields is bounded by ureq-proto (128).
+/// The bound of an answer's head (bytes). The number of its fields is bounded by ureq-proto (128).
 const MAX_HEAD: usize = 64 * 1024;
 
-/// What comes behind the head of an answer.
-pub(super) enum Rest {
-    Body(Box<Unread>),
+/// The rest of an answer behind its head.
+pub(super) enum AfterHead {
+    Body(Box<UnreadBody>),
     Nothing { reusable: bool },
 }
 
 /// A body that has not been read to its end.
-pub(super) struct Unread(Protocol<RecvBody>);
+pub(super) struct UnreadBody(Protocol<RecvBody>);
 
-/// Puts the request on its way. `head_size` is not less than the bytes of its head.
+/// Puts the request on its way. `head_size` is an upper bound of its head (bytes).
 pub(super) fn send(
     connection: &mut Connection,
     request: Request<()>,
@@ -48,7 +48,7 @@ pub(super) fn send(
             checked.map_err(|error| violated(error, state))?;
             connection.send_last(body, state)
         }
-        // Nobody may ask for it: `Call` drops the field `Expect`.
+        // `Call` drops the field `Expect`, so no call comes here.
         Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn send(
 pub(super) fn receive(
     connection: &mut Connection,
     state: &mut CallState,
-) -> Result<(Response<()>, Rest), CallError> {
+) -> Result<(Response<()>, AfterHead), CallError> {
     loop {
         let progress = connection.await_input(state)?;
         let head = read_head(connection);
@@ -75,8 +75,11 @@ fn violated(error: ureq_proto::Error, state: &CallState) -> CallError {
     state.failed(ureq::Error::from(error))
 }
 
-/// The head of the answer if it is all there. `None`: more input is needed, or one more interim answer is out of its way.
-fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
+/// The head of the answer if it is all there. `None`: more input is needed, or one more interim answer is out of its
+/// way.
+fn read_head(
+    connection: &mut Connection,
+) -> Result<Option<(Response<()>, AfterHead)>, ureq::Error> {
     let mut protocol = awaiting()?;
     match parse_head(connection, &mut protocol)? {
         Some(response) => Ok(Some((response, rest(protocol)?))),
@@ -102,13 +105,15 @@ fn parse_head(
     Ok(response)
 }
 
-fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
+fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<AfterHead, ureq::Error> {
     Ok(match protocol.proceed() {
-        Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
-        Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
+        Some(RecvResponseResult::RecvBody(protocol)) => {
+            AfterHead::Body(Box::new(UnreadBody(protocol)))
+        }
+        Some(RecvResponseResult::Redirect(protocol)) => AfterHead::Nothing {
             reusable: !protocol.must_close_connection(),
         },
-        Some(RecvResponseResult::Cleanup(protocol)) => Rest::Nothing {
+        Some(RecvResponseResult::Cleanup(protocol)) => AfterHead::Nothing {
             reusable: !protocol.must_close_connection(),
         },
         None => return Err(unexpected()),
@@ -131,8 +136,8 @@ fn unexpected() -> ureq::Error {
     ureq::Error::Other("a request of a kind that is not sent".into())
 }
 
-impl Unread {
-    /// The length of the body, as far as it has been announced.
+impl UnreadBody {
+    /// The announced length of the body (bytes). `None`: it has another framing.
     pub fn announced(&self) -> Option<u64> {
         match self.0.body_mode() {
             BodyMode::LengthDelimited(length) => Some(length),
@@ -140,7 +145,7 @@ impl Unread {
         }
     }
 
-    /// Reads what is there, or waits for it. 0 is the complete end.
+    /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
     pub fn read(
         &mut self,
         connection: &mut Connection,
@@ -176,8 +181,8 @@ impl Unread {
         self.0.body_mode() != BodyMode::CloseDelimited && self.0.can_proceed()
     }
 
-    /// Some servers close right behind the last chunk, without the empty line after it. RFC 9112 section 8 asks for the
-    /// chunk only.
+    /// The end of the body at the end of the input. Some servers close right behind the last chunk, without the empty
+    /// line after it; RFC 9112 section 8 asks for the chunk only.
     fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
         if self.0.body_mode() == BodyMode::CloseDelimited || self.0.is_ended_chunked() {
             Ok(0)

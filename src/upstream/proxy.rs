@@ -24,14 +24,14 @@ use super::wire::Wire;
 const HANDSHAKE_INPUT: usize = 16 * 1024;
 const HANDSHAKE_OUTPUT: usize = 4 * 1024;
 
-/// Asks the proxy at the other end of this wire for a tunnel to the host of the URI. `config` names the proxy.
+/// Asks the proxy at the other end of a wire for a tunnel to the host of a URI. `config` holds the proxy.
 pub(super) fn tunnel(
     wire: Box<dyn Wire>,
     uri: &Uri,
     config: &Config,
     state: &mut CallState,
 ) -> Result<Box<dyn Wire>, CallError> {
-    // The transport may ask for nothing of this thread's, so the state lies beside the wire for a while.
+    // One of ureq's transports cannot borrow, so it has a state of its own.
     let lent = CallState {
         phase: state.phase,
         ..CallState::new(state.deadline, state.connect_deadline, state.client.clone())
@@ -127,7 +127,7 @@ impl Handshake {
         Ok(())
     }
 
-    /// Moves what arrives into `buffers`. False at the end of the input.
+    /// Moves input to `buffers`. False at the end of input.
     fn receive(&mut self, buffers: &mut LazyBuffers) -> Result<bool, CallError> {
         let more = self.wire.receive(&mut self.state)?;
         let input = self.wire.buffers().input();

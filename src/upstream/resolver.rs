@@ -1,4 +1,4 @@
-//! From a URL to socket addresses.
+//! The resolver: from a URL to socket addresses.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -8,18 +8,18 @@ use ureq::http::Uri;
 
 use super::call_state::CallState;
 use super::error::CallError;
-use super::names::{Lookup, Names, NoAddress};
+use super::host_names::{HostNames, Lookup, NoAddress};
 use super::stats::Counts;
 
-/// Resolves literal addresses and `localhost` itself, and everything else by [`Names`].
+/// The resolver of literal addresses and `localhost`, and of everything else by [`HostNames`].
 pub(super) struct Resolver {
-    names: Names,
+    names: HostNames,
 }
 
 impl Resolver {
     pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
         Self {
-            names: Names::new(lookup, counts),
+            names: HostNames::new(lookup, counts),
         }
     }
 
@@ -61,8 +61,8 @@ pub(super) fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// Literal addresses, and `localhost` with all names below it, which are loopback by RFC 6761 section 6.3 even where
-/// there is no `/etc/hosts`.
+/// The addresses of a literal, and of `localhost` with all names below it, which are loopback by RFC 6761 section 6.3
+/// even where there is no `/etc/hosts`. `None`: the host needs a lookup.
 fn without_lookup(host: &str) -> Option<Vec<IpAddr>> {
     let bare = host
         .strip_prefix('[')

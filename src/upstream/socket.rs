@@ -17,8 +17,8 @@ use super::call_state::CallState;
 use super::error::CallError;
 use super::wire::Wire;
 
-/// Bytes to gather before they are sent without waiting for more. TLS records of most requests go out together that way;
-/// the memory is held only until it is sent, by a request that has as many bytes anyway.
+/// The size at which gathered output is sent without waiting for more. TLS records of most requests go out together
+/// that way; the memory is held only until it is sent, by a request that has as many bytes anyway (bytes).
 const SEND_AT_ONCE: usize = 64 * 1024;
 
 /// A connected, non-blocking TCP stream with its buffers.
@@ -31,7 +31,7 @@ pub(super) struct Socket {
     carries_records: bool,
 }
 
-/// The part of a socket that [`Sockets::shut_down`] reaches from another thread.
+/// The descriptor of a socket, which [`Sockets::shut_down`] reaches from another thread.
 struct Descriptor {
     stream: TcpStream,
     /// Without this the end of input after a shutdown would pass for the end of a close-delimited body.
@@ -49,7 +49,7 @@ enum EarlyInput {
 }
 
 impl Socket {
-    /// `stream` must be non-blocking.
+    /// A socket for a non-blocking stream.
     pub fn new(stream: TcpStream, carries_records: bool) -> Self {
         Self {
             descriptor: Arc::new(Descriptor {
@@ -62,8 +62,8 @@ impl Socket {
         }
     }
 
-    /// Waits until more can be sent. A provider that answers before it has taken the whole request (413, 401) may never
-    /// take the rest (RFC 9112 section 9.5): then sending ends here.
+    /// Waits until more can be sent (backpressure). A provider that answers before it has taken the whole request (413,
+    /// 401) may never take the rest (RFC 9112 section 9.5): then sending ends here.
     fn wait_for_room(&mut self, state: &mut CallState) -> Result<(), CallError> {
         let watch = !state.early_input && (state.reused || !self.carries_records);
         let interest = if watch {
@@ -81,7 +81,7 @@ impl Socket {
             return Ok(());
         }
         match self.early_input() {
-            // It may be the second answer to the call before: nothing tells the two apart.
+            // This may be the second answer to the call before: nothing tells the two apart.
             EarlyInput::Begun | EarlyInput::Answer if state.reused => Err(state.unasked()),
             EarlyInput::Begun | EarlyInput::Interim => Ok(()),
             EarlyInput::Answer | EarlyInput::End => {
@@ -109,7 +109,7 @@ impl Socket {
         }
     }
 
-    /// The end of input, which is not always what it seems.
+    /// The end of input, which is an error after a shutdown and where the request could not be sent.
     fn end_of_input(&self, state: &CallState) -> Result<bool, CallError> {
         if self.descriptor.shut_down.load(Ordering::SeqCst) {
             return Err(state.lost("the gateway is stopping"));
@@ -135,7 +135,7 @@ impl Wire for Socket {
         Ok(())
     }
 
-    /// After a broken connection it pretends, so that the answer is read.
+    /// A socket that cannot send any more pretends, so that the answer is read.
     fn send_last(&mut self, mut last: &[u8], state: &mut CallState) -> Result<(), CallError> {
         while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && last.is_empty()) {
             let mut stream = &self.descriptor.stream;
@@ -202,20 +202,20 @@ impl Wire for Socket {
     }
 }
 
-/// The sockets in use, the idle ones too.
+/// The open sockets, in use or idle.
 #[derive(Default)]
 pub(super) struct Sockets(Mutex<OpenSockets>);
 
 #[derive(Default)]
 struct OpenSockets {
     open: Vec<Weak<Descriptor>>,
-    /// The number at which closed ones are dropped.
+    /// The number of sockets at which the closed ones are dropped.
     sweep_at: usize,
     shut_down: bool,
 }
 
 impl Sockets {
-    /// Fewer than this are not worth a look for closed ones.
+    /// The number below which a sweep for closed sockets does not pay.
     const FEW: usize = 64;
 
     pub fn register(&self, socket: &Socket) -> Result<(), CallError> {
@@ -231,7 +231,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// Ends whatever goes on over them, and lets no new ones in.
+    /// Shuts all sockets down, with what goes on over them, and takes no new ones.
     pub fn shut_down(&self) {
         let open = {
             let mut sockets = lock(&self.0);
@@ -240,7 +240,7 @@ impl Sockets {
         };
         for socket in open.iter().filter_map(Weak::upgrade) {
             socket.shut_down.store(true, Ordering::SeqCst);
-            // It fails when the connection is closed already, which is what was wanted.
+            // This fails when the connection is closed already, as it should be.
             let _ = socket.stream.shutdown(Shutdown::Both);
         }
     }

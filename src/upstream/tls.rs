@@ -1,4 +1,4 @@
-//! TLS over a plain connection.
+//! TLS over another wire.
 //!
 //! ureq's own TLS cannot trust a private CA besides the built-in roots (it takes whole certificates, and the roots are
 //! bare trust anchors), and its buffers stay allocated; this uses the same rustls with the same `ring`.
@@ -17,10 +17,13 @@ use super::call_state::CallState;
 use super::error::{CallError, Phase};
 use super::wire::{Look, Wire};
 
-/// Hosts whose TLS session is remembered for a shorter handshake. Providers are few.
+/// The bound of remembered TLS sessions, which make the next handshake shorter. Providers are few (64).
 const SESSIONS: usize = 64;
 
-/// Trust in the built-in roots, and in the certificates of `ca_file` besides. The error says what is wrong with the file.
+/// A configuration that trusts the built-in roots, and the certificates of `ca_file` besides.
+///
+/// # Errors
+/// A `ca_file` that is unreadable or holds no certificate, in words.
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -53,7 +56,7 @@ fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String
     }
 }
 
-/// Negotiates TLS.
+/// The negotiation of TLS.
 pub(super) struct Tls {
     pub config: Arc<ClientConfig>,
 }
@@ -96,15 +99,15 @@ pub(super) struct TlsWire {
 }
 
 /// The session and the records below it, for as long as the call's state is lent to them.
-type Stream<'a, 'r> = rustls::Stream<'a, ClientConnection, Records<'r>>;
+type RecordStream<'a, 'r> = rustls::Stream<'a, ClientConnection, Records<'r>>;
 
 impl TlsWire {
-    /// Runs a step of the session. An end of input without a close_notify may be a cut by anybody on the way, so it is an
-    /// error, and never the end of a close-delimited body (RFC 9112 section 9.8).
+    /// Runs a step of the session. An end of input without a close_notify may be a cut by anybody on the way, so it is
+    /// an error, and never the end of a close-delimited body (RFC 9112 section 9.8).
     fn step<T>(
         &mut self,
         state: &mut CallState,
-        step: impl FnOnce(&mut Stream<'_, '_>, &ByteBuffers) -> io::Result<T>,
+        step: impl FnOnce(&mut RecordStream<'_, '_>, &ByteBuffers) -> io::Result<T>,
     ) -> Result<T, CallError> {
         let mut records = Records {
             below: &mut *self.below,
@@ -138,7 +141,7 @@ impl Wire for TlsWire {
     fn flush(&mut self, state: &mut CallState) -> Result<(), CallError> {
         self.step(state, |stream, _| stream.flush())?;
         self.below.flush(state)?;
-        // What came early may have been a session ticket: only what is in the records tells.
+        // The early input may have been a session ticket: only the content of its records tells.
         if state.reused && state.early_input && self.look() == Look::Unasked {
             return Err(state.unasked());
         }
@@ -234,7 +237,7 @@ mod tests {
         CallState::new(end, end, None)
     }
 
-    /// A connection to a server that sends so many bytes, and waits for the end.
+    /// A connection to a server that sends some bytes, and waits for the end.
     fn connected(bytes: usize) -> TlsWire {
         let config = server_config("server.pem");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
