@@ -17,7 +17,7 @@ pub fn models<'a>(names: impl IntoIterator<Item = &'a str>, created: u64) -> Vec
     out.into_bytes()
 }
 
-/// One entry of the list by itself.
+/// An entry of the list by itself.
 pub fn model(name: &str, created: u64) -> Vec<u8> {
     let mut out = String::new();
     push_model(&mut out, name, created);

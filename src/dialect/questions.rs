@@ -93,7 +93,7 @@ pub struct Judged {
     pub annotation: Option<Annotation>,
 }
 
-/// What a frame means for the commit point and the end of its stream.
+/// The meaning of a frame for the commit point and the end of its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// A frame that holds nothing for a person yet: roles, empty deltas, usage, and everything unknown.

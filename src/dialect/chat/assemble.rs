@@ -18,11 +18,11 @@ const MAX_TOOL_CALLS: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Assembler {
     top: MergedObject,
-    choices: BTreeMap<u64, Choice>,
+    choices: BTreeMap<u64, MergedChoice>,
 }
 
 #[derive(Debug, Default)]
-struct Choice {
+struct MergedChoice {
     members: MergedObject,
     message: MergedObject,
     calls: Vec<MergedObject>,
@@ -81,7 +81,7 @@ impl Assembler {
         }
     }
 
-    fn choice(&mut self, index: u64) -> Result<&mut Choice, Flaw> {
+    fn choice(&mut self, index: u64) -> Result<&mut MergedChoice, Flaw> {
         if self.choices.len() >= MAX_CHOICES && !self.choices.contains_key(&index) {
             return Err(Flaw::TooMany("choices"));
         }
@@ -89,7 +89,7 @@ impl Assembler {
     }
 }
 
-impl Choice {
+impl MergedChoice {
     fn push_call(&mut self, call: &str) -> Result<(), Flaw> {
         let index = raw::member(call, "index").and_then(raw::whole_number);
         let known = match index {

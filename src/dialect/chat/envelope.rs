@@ -73,7 +73,7 @@ fn read_usage(reader: &mut Reader<'_>) -> Result<Option<Usage>, Invalid> {
 /// The choices of a stream that have begun to speak, and those that have named their `finish_reason`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// One bit for each index; the API allows 128 choices.
+    /// A bit for each index; the API allows 128 choices.
     begun: u128,
     finished: u128,
 }
@@ -113,7 +113,7 @@ impl Choices {
         while reader.item(&mut array)? {
             choices.count += 1;
             if reader.peek() == Some(b'{') {
-                choices.add(Choice::read(reader, holder)?);
+                choices.add(ChoiceMembers::read(reader, holder)?);
             } else {
                 reader.value()?;
             }
@@ -121,7 +121,7 @@ impl Choices {
         Ok(choices)
     }
 
-    fn add(&mut self, choice: Choice<'_>) {
+    fn add(&mut self, choice: ChoiceMembers<'_>) {
         let index = choice.index.and_then(raw::whole_number);
         let bit = 1_u128 << index.unwrap_or(0).min(127);
         if choice.has_content {
@@ -147,14 +147,14 @@ impl Choices {
 
 /// The members of one choice that count, raw.
 #[derive(Default)]
-struct Choice<'a> {
+struct ChoiceMembers<'a> {
     index: Option<&'a str>,
     finish_reason: Option<&'a str>,
     error: Option<&'a str>,
     has_content: bool,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> ChoiceMembers<'a> {
     fn read(reader: &mut Reader<'a>, holder: &str) -> Result<Self, Invalid> {
         let mut choice = Self::default();
         let mut object = EntryCursor::default();

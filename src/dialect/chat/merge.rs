@@ -26,7 +26,7 @@ const NESTED: [&str; 5] = ["function", "custom", "function_call", "audio", "logp
 #[derive(Debug, Default)]
 pub struct MergedObject {
     entries: Vec<(String, MergedValue)>,
-    /// This is the value of a member in [`NESTED`]. There is no second level: recursion is bounded.
+    /// Whether the object is the value of a member in [`NESTED`]. There is no second level: recursion is bounded.
     is_nested: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One answer made into the chunks of a stream, for a client that asked for a stream and a provider that answered plain.
+//! An answer made into the chunks of a stream, for a client that asked for a stream and a provider that answered plain.
 
 use super::answer::deltas;
 use crate::dialect::answer::Flaw;
@@ -33,11 +33,11 @@ pub fn split(answer: &str) -> Result<Vec<String>, Flaw> {
 #[derive(Default)]
 struct Splitter<'a> {
     members: Vec<Member<'a>>,
-    choices: Vec<Choice<'a>>,
+    choices: Vec<ChoiceChunk<'a>>,
 }
 
 #[derive(Default)]
-struct Choice<'a> {
+struct ChoiceChunk<'a> {
     index: u64,
     /// The members of the delta as JSON, without braces.
     delta: String,
@@ -67,9 +67,9 @@ impl<'a> Splitter<'a> {
             Delta::Choice(_) if self.choices.len() >= MAX_CHOICES => {
                 return Err(Flaw::TooMany("choices"));
             }
-            Delta::Choice(index) => self.choices.push(Choice {
+            Delta::Choice(index) => self.choices.push(ChoiceChunk {
                 index,
-                ..Choice::default()
+                ..ChoiceChunk::default()
             }),
             Delta::OfChoice(_, member) => self.latest(|choice| choice.push_beside(member)),
             Delta::OfMessage(_, member) => self.latest(|choice| choice.push_member(member)),
@@ -79,7 +79,7 @@ impl<'a> Splitter<'a> {
     }
 
     /// Changes the choice under way: those of a whole answer come one after the other.
-    fn latest(&mut self, change: impl FnOnce(&mut Choice<'a>)) {
+    fn latest(&mut self, change: impl FnOnce(&mut ChoiceChunk<'a>)) {
         if let Some(choice) = self.choices.last_mut() {
             change(choice);
         }
@@ -115,7 +115,7 @@ impl<'a> Splitter<'a> {
     }
 }
 
-impl<'a> Choice<'a> {
+impl<'a> ChoiceChunk<'a> {
     fn push_beside(&mut self, member: Member<'a>) {
         if raw::is_key(member.key, "finish_reason") {
             self.finish_reason = Some(member.value);

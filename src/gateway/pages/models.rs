@@ -13,7 +13,7 @@ pub fn list(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(Response::json(200, body))
 }
 
-/// One of them, by its name.
+/// A route, by its name.
 pub fn one(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     let name = visit.parameter;
     let route = visit.routes().find(|route| route.name == name);

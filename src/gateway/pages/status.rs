@@ -16,7 +16,7 @@ use crate::text::milliseconds;
 use super::routes::{StepStanding, standings};
 use super::visit::{Unserved, Visit, json};
 
-/// One file with its style and its script, less than 20 KB. It holds no data and so needs no key.
+/// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
 const PAGE: &str = include_str!("status.html");
 
 /// The mark in the page where the nonce belongs.

@@ -1,4 +1,4 @@
-//! One attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
+//! An attempt: a call to one provider with one key, up to the point where its answer can be given to the client.
 
 use std::time::{Instant, SystemTime};
 
@@ -24,7 +24,7 @@ const LONGEST_REFUSAL: usize = 64 * 1024;
 
 /// An answer that a client can have.
 pub enum Reply {
-    /// One JSON object.
+    /// A JSON object.
     Whole(WholeAnswer),
     /// A stream whose first content has arrived.
     Stream(Box<Committed>),
@@ -114,7 +114,7 @@ impl Errand<'_> {
         Ok(Reply::Whole(answer))
     }
 
-    /// One object from a stream that is all there, and whether the stream came to its end.
+    /// An object put together from a stream that is all there, and whether the stream came to its end.
     fn assemble(&self, text: &str) -> Result<(String, bool), Flaw> {
         let mut assembler = self.dialect.assemble();
         let mut judge = self.dialect.judge_stream();
