@@ -7,26 +7,31 @@
 //! | layer | place | holds | must not |
 //! |---|---|---|---|
 //! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
-//! | 4 | [`gateway`] | what each endpoint does; the walk over steps | name ureq or a socket |
+//! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
 //! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
-//! | 2 | [`routing`] | failover decisions: outcome classes, cooldown ledger, final status | do I/O, read the clock, log |
+//! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`] | wire formats, SSE decoder, ordered raw JSON, cutting, locking, redacting key type | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, cutting, locking, redacting key type | do I/O |
+//!
+//! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
+//! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
 //!
 //! # The life of a request
 //!
 //! 1. The front thread ([`http`]) accepts the connection and reads the head without blocking, under a deadline and a
-//!    bound. A malformed one it answers itself, `/health` too. A whole one goes to a worker thread.
-//! 2. The worker calls [`gateway`], which finds out who asks before it reads a body, and views the body as an ordered
-//!    list of members ([`json`], [`dialect`]): what nobody needs to touch stays byte for byte.
+//!    bound. A malformed one is refused there, `/health` answered. A whole one goes to a worker thread.
+//! 2. `gateway::dispatch` finds the row of the path in the table of `endpoints`, checks the key before a body is read,
+//!    and hands the request to a page, or reads it in the dialect of the row ([`dialect`]). The body is an ordered list
+//!    of members ([`json`]): members that no rule touches stay byte for byte.
 //! 3. A `Walk` ([`routing`]) names the attempt to make: step, key, deadline. [`adapt`] edits the body for that step.
-//! 4. [`upstream`] makes the call, and waits for the provider and the client at once. Whatever goes wrong becomes an
-//!    outcome class, the walk is told, and names the next attempt or the verdict.
-//! 5. An answer ends the walk. A stream is held back until its first content; that is the commit point, after which
-//!    nothing of another step can follow: the types do not let it.
-//! 6. The answer leaves with `routing_summary` spliced in, the log gets one line, and the worker looks for the next
-//!    request on the connection before it gives it back to the front.
+//! 4. `walk::attempt` makes the call ([`upstream`]), which waits for the provider and the client at once. A failure
+//!    becomes an outcome class; the walk then names the next attempt, or the verdict.
+//! 5. An answer ends the walk. A stream is held back by `walk::commit` until its first content; that is the commit
+//!    point, after which nothing of another step can follow: the types do not let it. `walk::relay` passes on the rest.
+//! 6. `answers` sends the answer with its `routing_summary`, or spells the refusal, in the client's dialect. At each of
+//!    these stations the `journal` is told one fact, and turns it into log lines, instruments and spans.
+//! 7. The worker looks for the next request on the connection before it gives it back to the front.
 //!
 //! # What always holds
 //!

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use ai_gateway::http::bare::{Dechunked, dechunk};
+use ai_gateway::http::parsers::{Dechunked, dechunk};
 use libfuzzer_sys::fuzz_target;
 
 const MAX_DROPPED: usize = 16 * 1024;

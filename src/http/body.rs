@@ -1,4 +1,4 @@
-//! Reading a request body: only as far as it is wanted, and never more memory than has arrived.
+//! Request bodies, read only as far as they are wanted, and never into more memory than has arrived.
 
 use std::fmt;
 use std::time::Instant;
@@ -8,24 +8,24 @@ use rustix::io::Errno;
 
 use crate::config;
 
-use super::chunked::{ChunkError, Decoder};
+use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive};
 use super::framing::Framing;
 use super::head::Head;
 use super::refusal::Refusal;
 
-/// Why there is no request body.
+/// The failure to read a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// Over the limit; answer 413.
+    /// The body is over the limit; answer 413.
     TooLarge,
-    /// Not whole within the time for it; answer 408.
+    /// The body was not whole within the time for it; answer 408.
     TimedOut,
-    /// Not framed as announced, which includes an early end; answer 400. The text is for the client.
+    /// The body is not framed as announced, which includes an early end; answer 400. The text is for the client.
     Malformed(&'static str),
     /// The server stops, and its time to finish is over; answer 503.
     Stopping,
-    /// The connection is broken: nobody is there to answer.
+    /// The connection is broken, and no answer can be sent.
     Gone,
 }
 
@@ -45,13 +45,13 @@ impl std::error::Error for BodyError {}
 
 const EARLY_END: BodyError = BodyError::Malformed("the request body ends before its announced end");
 
-/// How far the body of a request has been read.
+/// The progress of reading the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Unread(Framing),
     /// The next byte of the connection is that of the next request.
     Read,
-    /// Where the next request starts is not known.
+    /// The start of the next request is not known.
     Lost,
 }
 
@@ -67,7 +67,8 @@ impl Body {
         self == Self::Read
     }
 
-    /// Reads the whole body, after `100 Continue` if the client waits for it. Empty if it was read already.
+    /// Reads the whole body, after `100 Continue` if the client waits for it. An empty one is returned if it was read
+    /// already.
     ///
     /// # Errors
     /// See [`BodyError`]; the connection closes after the answer.
@@ -108,24 +109,23 @@ impl Body {
         Ok(body)
     }
 
-    /// Checks as much of a chunked body as has arrived, whether or not it will be read: what a malformed chunk hides may
-    /// be the next request to another reader.
+    /// Checks as much of a chunked body as has arrived, whether or not it will be read: another reader may see the next
+    /// request in a malformed chunk.
     ///
     /// # Errors
-    /// What is malformed.
+    /// The coding is malformed.
     pub fn check(self, connection: &Connection) -> Result<(), Refusal> {
         if self != Self::Unread(Framing::Chunked) {
             return Ok(());
         }
-        let decoded = Decoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
+        let decoded = ChunkedDecoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
         match decoded {
             Err(ChunkError::Malformed(reason)) => Err(Refusal::invalid(reason)),
             Err(ChunkError::TooLarge) | Ok(_) => Ok(()),
         }
     }
 
-    /// Passes over a body that nobody has read, if all of it has arrived already. Whether the connection stands at the
-    /// next request.
+    /// Passes over an unread body, if all of it has arrived already. `true` if the connection stands at the next request.
     pub fn skip(&mut self, connection: &mut Connection) -> bool {
         let Self::Unread(framing) = *self else {
             return self.is_read();
@@ -137,7 +137,7 @@ impl Body {
                 .ok()
                 .filter(|length| *length <= buffered),
             Framing::Chunked => {
-                let mut decoder = Decoder::new();
+                let mut decoder = ChunkedDecoder::new();
                 let decoded = decoder.decode(&connection.buffer, &mut Vec::new(), buffered);
                 decoded.ok().filter(|_| decoder.is_done())
             }
@@ -183,7 +183,7 @@ fn read_chunked(
     max_body: usize,
     deadline: Instant,
 ) -> Result<Vec<u8>, BodyError> {
-    let (mut decoder, mut body) = (Decoder::new(), Vec::new());
+    let (mut decoder, mut body) = (ChunkedDecoder::new(), Vec::new());
     loop {
         let used = decoder
             .decode(&connection.buffer, &mut body, max_body)

@@ -2,14 +2,14 @@
 
 use super::strict::is_token;
 
-/// Bytes of extensions and trailers taken in one body. They are dropped; without a bound, one-byte chunks with long
-/// extensions make a server read without end (as CVE-2023-39326 in Go).
+/// The most of extensions and trailers in one body, which are dropped: without a bound, one-byte chunks with long
+/// extensions make a server read without end, as CVE-2023-39326 in Go (bytes).
 const MAX_DROPPED: usize = 16 * 1024;
 
-/// Digits of a chunk size: a `u64` in hexadecimal. Also bounds leading zeros.
+/// The digits of a `u64` in hexadecimal, which bound a chunk size, leading zeros too.
 const MAX_DIGITS: u32 = 16;
 
-/// Why a chunked body cannot be read on.
+/// The failure of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChunkError {
     /// The body is longer than allowed.
@@ -17,9 +17,9 @@ pub(super) enum ChunkError {
     Malformed(&'static str),
 }
 
-/// Where in the coding the next byte stands.
+/// The position of the next byte in the coding.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum Position {
     Size { size: u64, digits: u32 },
     Extension { size: u64 },
     SizeEnd { size: u64 },
@@ -34,23 +34,23 @@ enum State {
     Done,
 }
 
-/// Decodes one body.
-pub(super) struct Decoder {
-    state: State,
+/// The decoder of one body.
+pub(super) struct ChunkedDecoder {
+    position: Position,
     dropped: usize,
 }
 
-impl Decoder {
+impl ChunkedDecoder {
     pub fn new() -> Self {
         Self {
-            state: State::Size { size: 0, digits: 0 },
+            position: Position::Size { size: 0, digits: 0 },
             dropped: 0,
         }
     }
 
     /// Whether the last chunk and the trailers have been read.
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.position, Position::Done)
     }
 
     /// Appends the payload in `input` to `body`, which may grow to `max_body` bytes. Returns how many bytes of `input`
@@ -69,80 +69,82 @@ impl Decoder {
             if self.is_done() {
                 break;
             }
-            if let State::Data { left } = self.state {
+            if let Position::Data { left } = self.position {
                 let here = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
                 let (data, behind) = rest.split_at_checked(here).unwrap_or((rest, &[]));
                 body.extend_from_slice(data);
                 rest = behind;
-                self.state = match left.saturating_sub(here as u64) {
-                    0 => State::DataCr,
-                    left => State::Data { left },
+                self.position = match left.saturating_sub(here as u64) {
+                    0 => Position::DataCr,
+                    left => Position::Data { left },
                 };
                 continue;
             }
-            self.state = self.next(*byte, body.len(), max_body)?;
+            self.position = self.next(*byte, body.len(), max_body)?;
             rest = behind;
         }
         Ok(input.len() - rest.len())
     }
 
-    /// The state behind one byte that is not payload.
-    fn next(&mut self, byte: u8, body: usize, max_body: usize) -> Result<State, ChunkError> {
+    /// The position behind one byte that is not payload.
+    fn next(&mut self, byte: u8, body: usize, max_body: usize) -> Result<Position, ChunkError> {
         use ChunkError::Malformed;
-        Ok(match (self.state, byte) {
-            (State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+        Ok(match (self.position, byte) {
+            (Position::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == MAX_DIGITS {
                     return Err(Malformed("a chunk size has too many digits"));
                 }
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                State::Size {
+                Position::Size {
                     size: size << 4 | digit,
                     digits: digits + 1,
                 }
             }
-            (State::Size { digits: 0, .. }, _) => return Err(Malformed("a chunk size is missing")),
-            (State::Size { size, .. } | State::Extension { size }, b'\r') => {
+            (Position::Size { digits: 0, .. }, _) => {
+                return Err(Malformed("a chunk size is missing"));
+            }
+            (Position::Size { size, .. } | Position::Extension { size }, b'\r') => {
                 let room = max_body.saturating_sub(body) as u64;
                 if size > room {
                     return Err(ChunkError::TooLarge);
                 }
-                State::SizeEnd { size }
+                Position::SizeEnd { size }
             }
-            (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension { size },
-            (State::Size { .. }, _) => return Err(Malformed("a chunk size is not hexadecimal")),
-            (State::SizeEnd { size: 0 }, b'\n') => State::TrailerStart,
-            (State::SizeEnd { size }, b'\n') => State::Data { left: size },
-            (State::DataCr, b'\r') => State::DataEnd,
-            (State::DataEnd, b'\n') => State::Size { size: 0, digits: 0 },
-            (State::DataCr | State::DataEnd, _) => {
+            (Position::Size { size, .. }, b';' | b' ' | b'\t') => Position::Extension { size },
+            (Position::Size { .. }, _) => return Err(Malformed("a chunk size is not hexadecimal")),
+            (Position::SizeEnd { size: 0 }, b'\n') => Position::TrailerStart,
+            (Position::SizeEnd { size }, b'\n') => Position::Data { left: size },
+            (Position::DataCr, b'\r') => Position::DataEnd,
+            (Position::DataEnd, b'\n') => Position::Size { size: 0, digits: 0 },
+            (Position::DataCr | Position::DataEnd, _) => {
                 return Err(Malformed("a chunk is longer than its size"));
             }
-            (State::TrailerStart, b'\r') => State::BodyEnd,
-            (State::BodyEnd, b'\n') => State::Done,
-            (State::TrailerValue, b'\r') => State::TrailerEnd,
-            (State::TrailerEnd, b'\n') => State::TrailerStart,
-            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => {
-                self.dropping(State::TrailerName)?
+            (Position::TrailerStart, b'\r') => Position::BodyEnd,
+            (Position::BodyEnd, b'\n') => Position::Done,
+            (Position::TrailerValue, b'\r') => Position::TrailerEnd,
+            (Position::TrailerEnd, b'\n') => Position::TrailerStart,
+            (Position::TrailerStart | Position::TrailerName, _) if is_token(byte) => {
+                self.dropping(Position::TrailerName)?
             }
-            (State::TrailerName, b':') => self.dropping(State::TrailerValue)?,
-            (State::TrailerStart | State::TrailerName, _) => {
+            (Position::TrailerName, b':') => self.dropping(Position::TrailerValue)?,
+            (Position::TrailerStart | Position::TrailerName, _) => {
                 return Err(Malformed("a trailer of the chunked body is no field"));
             }
-            (State::Extension { .. } | State::TrailerValue, _) if is_text(byte) => {
-                self.dropping(self.state)?
+            (Position::Extension { .. } | Position::TrailerValue, _) if is_text(byte) => {
+                self.dropping(self.position)?
             }
             _ => return Err(Malformed("a line of the chunked body is not valid")),
         })
     }
 
-    /// The state behind a byte that is dropped.
-    fn dropping(&mut self, state: State) -> Result<State, ChunkError> {
+    /// The position behind a byte that is dropped.
+    fn dropping(&mut self, position: Position) -> Result<Position, ChunkError> {
         self.dropped += 1;
         if self.dropped > MAX_DROPPED {
             let reason = "the chunk extensions and trailers are too long";
             return Err(ChunkError::Malformed(reason));
         }
-        Ok(state)
+        Ok(position)
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     fn decode(pieces: &[&[u8]], max_body: usize) -> Result<(Vec<u8>, usize, bool), ChunkError> {
-        let (mut decoder, mut body, mut used) = (Decoder::new(), Vec::new(), 0);
+        let (mut decoder, mut body, mut used) = (ChunkedDecoder::new(), Vec::new(), 0);
         for piece in pieces {
             used += decoder.decode(piece, &mut body, max_body)?;
         }

@@ -1,4 +1,4 @@
-//! A client's socket and the bytes read from it ahead of their use.
+//! A client's connection: its socket, and the bytes read from it ahead of their use.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -15,24 +15,25 @@ use rustix::net::{RecvFlags, recv};
 use crate::config;
 
 use super::head::Head;
-use super::places::Place;
+use super::permits::ClientPermit;
 use super::refusal::Refusal;
 use super::strict;
 
-/// Bytes read at once.
+/// The size of a read (bytes).
 pub(super) const READ_SIZE: usize = 16 * 1024;
 
-/// Bytes read at once by a worker that waits for a head. They pass over its stack, whose pages it has had for the request
-/// before; a buffer of this size on the heap would cost a page for each of a thousand, and the allocator more work.
+/// The size of a read by a worker that waits for a head. It passes over the stack, whose pages the worker has had for the
+/// request before; a buffer on the heap would cost a page for each of a thousand, and the allocator more work (bytes).
 const HEAD_SIZE: usize = 4 * 1024;
 
-/// Bytes of blank lines skipped before a request. Without a bound they keep a connection that never asks for anything.
+/// The most of blank lines before a request: without a bound they keep a connection that never asks for anything
+/// (bytes).
 const MAX_BLANK: usize = 16 * 1024;
 
-/// What a read that does not block came to.
+/// The result of a read that does not block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// There are new bytes in the buffer.
+    /// New bytes are in the buffer.
     Bytes,
     /// Nothing has arrived.
     Blocked,
@@ -42,27 +43,36 @@ pub(super) enum Fill {
     Broken,
 }
 
-/// An accepted connection. It is owned by one thread at a time, the front or a worker; dropping it ends it.
+/// The course of a write that may be the last of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastWrite {
+    Begins,
+    /// The client has to make room first.
+    Stalls,
+}
+
+/// An accepted connection, owned by the front or by a worker. Dropping it ends it.
 pub(super) struct Connection {
-    /// Never used twice in the life of a server.
+    /// A number that is never used twice in the life of a server.
     pub id: usize,
     pub peer: SocketAddr,
-    /// Shared with those who watch whether the client hangs up.
+    /// Shared with calls that watch whether the client has gone.
     pub socket: Arc<TcpStream>,
-    /// Bytes that belong to what comes next: a head, a body, a pipelined request. Without allocation while empty and idle.
+    /// Bytes of the next head, body or pipelined request. Without allocation while empty and idle.
     pub buffer: Vec<u8>,
-    /// How many bytes of the buffer are known not to hold the end of a head.
+    /// The bytes of the buffer that are known not to hold the end of a head.
     scanned: usize,
-    /// Bytes of blank lines since the last head.
+    /// The bytes of blank lines since the last head.
     blank: usize,
-    /// The client had not ended its side a moment before it sent what was read last. Not known of every read.
+    /// Whether the client had not ended its side when it sent the bytes that were read last; `false` also where that is
+    /// not known.
     pub was_open: bool,
     /// Held as long as the connection.
-    pub place: Option<Place>,
+    pub permit: Option<ClientPermit>,
 }
 
 impl Connection {
-    /// The socket must not block.
+    /// The connection of a socket, which must not block.
     pub fn new(id: usize, socket: TcpStream, peer: SocketAddr) -> Self {
         Self {
             id,
@@ -72,7 +82,7 @@ impl Connection {
             scanned: 0,
             blank: 0,
             was_open: false,
-            place: None,
+            permit: None,
         }
     }
 
@@ -80,14 +90,13 @@ impl Connection {
         self.socket.as_raw_fd()
     }
 
-    /// Reads what has arrived, up to [`READ_SIZE`], into the buffer.
+    /// Reads into the buffer, up to [`READ_SIZE`].
     pub fn fill(&mut self) -> Fill {
         self.buffer.reserve(READ_SIZE);
         self.received(receive)
     }
 
-    /// Reads what has arrived, up to [`HEAD_SIZE`], into a buffer of just that size.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
+    /// Reads up to [`HEAD_SIZE`] into a buffer of just the size of what arrived.
     pub fn fill_head(&mut self) -> Fill {
         let mut scratch = [const { MaybeUninit::uninit() }; HEAD_SIZE];
         self.received(|socket, buffer| {
@@ -98,7 +107,7 @@ impl Connection {
         })
     }
 
-    /// As [`Self::fill`], through `scratch`, so that a connection without bytes costs no buffer.
+    /// Reads as [`Self::fill`] does, through `scratch`, so that a connection without bytes costs no buffer.
     pub fn fill_through(&mut self, scratch: &mut Vec<u8>) -> Fill {
         self.received(|socket, buffer| {
             scratch.clear();
@@ -125,7 +134,7 @@ impl Connection {
         }
     }
 
-    /// Whether the buffer holds a whole head, or one that will be refused. Skips blank lines before it.
+    /// The length of the head in the buffer, behind blank lines, which are skipped; `None` while it is not whole.
     ///
     /// # Errors
     /// Bytes that cannot become a head, or a head over its limit.
@@ -158,7 +167,7 @@ impl Connection {
         Ok(length)
     }
 
-    /// Takes the next head out of the buffer, if it is whole.
+    /// Takes the next head out of the buffer; `None` while it is not whole.
     ///
     /// # Errors
     /// A head that is refused; it stays in the buffer.
@@ -193,29 +202,28 @@ impl Connection {
         }
     }
 
-    /// Waits until the socket is ready for `events`, or in error. `false`: the deadline came first.
+    /// Waits until the socket is ready for `events`, or in error. `false` if the deadline came first.
     ///
     /// # Errors
-    /// Those of `poll`, none of which is expected.
+    /// `poll` fails, which is not expected.
     pub fn wait(&self, events: PollFlags, deadline: Instant) -> io::Result<bool> {
         let mut watched = [PollFd::new(&*self.socket, events)];
         poll_until(&mut watched, deadline)
     }
 
-    /// Writes all, in one call where the socket takes it. Returns how many bytes were written, and whether all were.
+    /// Writes all, in one call where the socket takes it. Returns the number of bytes written, and whether all were.
     ///
     /// `stall` bounds each wait for room, not their sum: a slow client is served, one that takes nothing is not.
     pub fn write_all(&self, slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
         self.write_last(slices, stall, |_| {})
     }
 
-    /// As [`Self::write_all`], and says before each call that it may be the last, and after it, with `false`, that it was
-    /// not: the client has to make room first.
+    /// Writes as [`Self::write_all`] does, and tells of each call that it may be the last, and of each that was not.
     pub fn write_last(
         &self,
         mut slices: &mut [IoSlice<'_>],
         stall: Duration,
-        mut may_be_last: impl FnMut(bool),
+        mut tell: impl FnMut(LastWrite),
     ) -> (usize, bool) {
         let mut written = 0;
         loop {
@@ -224,7 +232,7 @@ impl Connection {
             if slices.is_empty() {
                 return (written, true);
             }
-            may_be_last(true);
+            tell(LastWrite::Begins);
             match (&*self.socket).write_vectored(slices) {
                 Ok(0) => return (written, false),
                 Ok(count) => {
@@ -233,7 +241,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    may_be_last(false);
+                    tell(LastWrite::Stalls);
                     let room = self.wait(PollFlags::OUT, Instant::now() + stall);
                     if !room.unwrap_or(false) {
                         return (written, false);
@@ -244,7 +252,7 @@ impl Connection {
         }
     }
 
-    /// Writes all without waiting, or not all: `false`.
+    /// Writes without waiting. `false` if the socket did not take all.
     pub fn write_now(&self, bytes: &[u8]) -> bool {
         self.write_all(&mut [IoSlice::new(bytes)], Duration::ZERO).1
     }
@@ -252,23 +260,23 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Before the client can know, and come again.
-        self.place = None;
-        // Others may still hold the socket to watch it; the client should see the end now. It may have gone already.
+        // Before the client can see the end, and come again.
+        self.permit = None;
+        // Calls may still hold the socket to watch it; the client should see the end now. It may have gone already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
-/// Appends what has arrived to `buffer`, as far as it has room. Zero is the end.
+/// Appends the bytes that have arrived to `buffer`, as far as it has room. Zero is the end.
 pub(super) fn receive(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let (received, _) = recv(socket, spare_capacity(buffer), RecvFlags::DONTWAIT)?;
     Ok(received)
 }
 
-/// Waits until one of the descriptors is ready. `false`: the deadline came first.
+/// Waits until one of the descriptors is ready. `false` if the deadline came first.
 ///
 /// # Errors
-/// Those of `poll`, but for interruptions.
+/// `poll` fails, but for interruptions.
 pub(super) fn poll_until(watched: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,22 +1,23 @@
-//! When the front has to look at a connection again, although nothing arrives.
+//! The deadlines of the connections that the front waits on.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// What the front waits for on a connection.
+/// The event that the front waits for on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum Awaited {
     /// The first byte of a new connection.
-    Fresh,
-    /// The next request of a kept one.
-    Idle,
+    FirstByte,
+    /// The next request of a kept connection.
+    NextRequest,
     /// The rest of a head.
     Head,
     /// The client's end, after an answer that closes.
-    Closing,
+    Close,
 }
 
-/// The deadlines of all connections that the front holds, each by its phase. All operations are logarithmic.
+/// The deadlines of all connections that the front holds, by the event that each waits for. All operations are
+/// logarithmic.
 #[derive(Default)]
 pub(super) struct Deadlines {
     fresh: BTreeSet<(Instant, usize)>,
@@ -26,15 +27,15 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    pub fn insert(&mut self, phase: Phase, deadline: Instant, id: usize) {
-        self.of_mut(phase).insert((deadline, id));
+    pub fn insert(&mut self, awaited: Awaited, deadline: Instant, id: usize) {
+        self.of_mut(awaited).insert((deadline, id));
     }
 
-    pub fn remove(&mut self, phase: Phase, deadline: Instant, id: usize) {
-        self.of_mut(phase).remove(&(deadline, id));
+    pub fn remove(&mut self, awaited: Awaited, deadline: Instant, id: usize) {
+        self.of_mut(awaited).remove(&(deadline, id));
     }
 
-    /// The soonest deadline.
+    /// The soonest deadline; `None` without connections.
     pub fn next(&self) -> Option<Instant> {
         let firsts = [&self.fresh, &self.idle, &self.head, &self.closing].map(BTreeSet::first);
         firsts
@@ -44,7 +45,7 @@ impl Deadlines {
             .min()
     }
 
-    /// A connection whose deadline has come.
+    /// A connection whose deadline has come; `None` if there is none yet.
     pub fn expired(&self, now: Instant) -> Option<usize> {
         let firsts = [&self.fresh, &self.idle, &self.head, &self.closing].map(BTreeSet::first);
         let due = firsts
@@ -54,31 +55,32 @@ impl Deadlines {
         due.map(|(_, id)| *id)
     }
 
-    /// The connection of this phase whose deadline is the soonest, which is the oldest: all of a phase get equal time.
-    pub fn oldest(&self, phase: Phase) -> Option<(Instant, usize)> {
-        self.of(phase).first().copied()
+    /// The connection whose deadline is the soonest of those that wait for the same, which makes it the oldest: all of them
+    /// have equal time. `None` without one.
+    pub fn oldest(&self, awaited: Awaited) -> Option<(Instant, usize)> {
+        self.of(awaited).first().copied()
     }
 
-    /// How many connections are in this phase.
-    pub fn count(&self, phase: Phase) -> usize {
-        self.of(phase).len()
+    /// The number of connections that wait for this.
+    pub fn count(&self, awaited: Awaited) -> usize {
+        self.of(awaited).len()
     }
 
-    fn of(&self, phase: Phase) -> &BTreeSet<(Instant, usize)> {
-        match phase {
-            Phase::Fresh => &self.fresh,
-            Phase::Idle => &self.idle,
-            Phase::Head => &self.head,
-            Phase::Closing => &self.closing,
+    fn of(&self, awaited: Awaited) -> &BTreeSet<(Instant, usize)> {
+        match awaited {
+            Awaited::FirstByte => &self.fresh,
+            Awaited::NextRequest => &self.idle,
+            Awaited::Head => &self.head,
+            Awaited::Close => &self.closing,
         }
     }
 
-    fn of_mut(&mut self, phase: Phase) -> &mut BTreeSet<(Instant, usize)> {
-        match phase {
-            Phase::Fresh => &mut self.fresh,
-            Phase::Idle => &mut self.idle,
-            Phase::Head => &mut self.head,
-            Phase::Closing => &mut self.closing,
+    fn of_mut(&mut self, awaited: Awaited) -> &mut BTreeSet<(Instant, usize)> {
+        match awaited {
+            Awaited::FirstByte => &mut self.fresh,
+            Awaited::NextRequest => &mut self.idle,
+            Awaited::Head => &mut self.head,
+            Awaited::Close => &mut self.closing,
         }
     }
 }
@@ -90,20 +92,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soonest_of_all_phases_comes_first() {
+    fn the_soonest_of_all_comes_first() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut deadlines = Deadlines::default();
         assert_eq!(deadlines.next(), None);
-        deadlines.insert(Phase::Idle, at(75), 1);
-        deadlines.insert(Phase::Head, at(10), 2);
-        deadlines.insert(Phase::Idle, at(70), 3);
+        deadlines.insert(Awaited::NextRequest, at(75), 1);
+        deadlines.insert(Awaited::Head, at(10), 2);
+        deadlines.insert(Awaited::NextRequest, at(70), 3);
         assert_eq!(deadlines.next(), Some(at(10)));
         assert_eq!(deadlines.expired(at(9)), None);
         assert_eq!(deadlines.expired(at(10)), Some(2));
-        deadlines.remove(Phase::Head, at(10), 2);
+        deadlines.remove(Awaited::Head, at(10), 2);
         assert_eq!(deadlines.next(), Some(at(70)));
-        assert_eq!(deadlines.oldest(Phase::Idle), Some((at(70), 3)));
-        assert_eq!(deadlines.oldest(Phase::Fresh), None);
+        assert_eq!(deadlines.oldest(Awaited::NextRequest), Some((at(70), 3)));
+        assert_eq!(deadlines.oldest(Awaited::FirstByte), None);
     }
 }

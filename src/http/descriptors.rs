@@ -1,12 +1,13 @@
-//! How many connections the process can have descriptors for.
+//! The number of connections that the process can have descriptors for.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// For everything but connections: listeners, polls, the log, files, look-ups of names, and some to spare.
+/// The descriptors kept for everything but connections: listeners, polls, the log, files, look-ups of names, and some
+/// to spare.
 const OWN: usize = 16;
 
-/// The connections that there are descriptors for, at most `wanted`, when up to `requests` of them make a call each.
-/// Raises the process's soft limit for it.
+/// The connections that there are descriptors for when up to `requests` of them make a call each. Raises the process's
+/// soft limit for it (at most `wanted`).
 ///
 /// Without this the clients would take all descriptors, and no provider could be called for any of them.
 pub(super) fn affordable(wanted: usize, requests: usize) -> usize {
@@ -19,13 +20,15 @@ pub(super) fn affordable(wanted: usize, requests: usize) -> usize {
     wanted.min(affordable)
 }
 
-/// Each request may need a second descriptor, so half of them are kept for that, or less where fewer are needed.
+/// The share of the descriptors that connections may have. Each request may need a second one, so half are kept for that,
+/// or less where fewer are needed.
 fn share(limit: usize, requests: usize) -> usize {
     let available = limit.saturating_sub(OWN);
     (available - requests.min(available / 2)).max(1)
 }
 
-/// The hard limit. The soft one is lower on most systems for the sake of programs that use `select(2)`.
+/// The hard limit, which the soft one is raised to: that is lower on most systems for the sake of programs that use
+/// `select(2)`.
 fn raised_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -1,22 +1,24 @@
-//! What the front and the workers share.
+//! The state that the front and the workers share, and the limits that can be held.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config;
 
-use super::places::Places;
+use super::descriptors;
+use super::handoff::HandoffQueue;
+use super::permits::ClientPermits;
 use super::pool::Pool;
-use super::returns::Returns;
-use super::stats::Counts;
+use super::stats::EdgeCounts;
 use super::stop::StopSign;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
     pub limits: config::Server,
     pub pool: Arc<Pool>,
-    pub counts: Arc<Counts>,
-    pub places: Places,
-    pub returns: Returns,
+    pub counts: Arc<EdgeCounts>,
+    pub clients: ClientPermits,
+    pub handoff: HandoffQueue,
     pub stop: Arc<StopSign>,
 }
 
@@ -29,4 +31,22 @@ impl Edge {
     pub fn is_ending(&self) -> bool {
         self.stop.is_over()
     }
+}
+
+/// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
+/// and no more connections than there are descriptors for.
+pub(super) fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_connections =
+        descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    for duration in [
+        &mut limits.head_timeout,
+        &mut limits.body_timeout,
+        &mut limits.keep_alive,
+        &mut limits.write_timeout,
+        &mut limits.shutdown_timeout,
+    ] {
+        *duration = YEAR.min(*duration);
+    }
+    limits
 }

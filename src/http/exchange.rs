@@ -1,4 +1,4 @@
-//! What a handler sees of a request, and how it answers.
+//! The handler's view of a request and its answer.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -6,65 +6,63 @@ use std::time::Instant;
 use crate::client_socket::ClientSocket;
 
 use super::body::BodyError;
-use super::delivery::Delivery;
 use super::head::Head;
-use super::response::{Response, ResponseHead};
+use super::response::{Delivery, Response, ResponseHead};
 use super::stream::Stream;
-use super::turn::Turn;
+use super::transaction::Transaction;
 
 /// A request with a whole head, to be answered once. Dropped without an answer, it is answered 500.
 pub struct Exchange<'t> {
-    turn: &'t mut Turn,
+    transaction: &'t mut Transaction,
 }
 
 impl<'t> Exchange<'t> {
-    pub(super) fn new(turn: &'t mut Turn) -> Self {
-        Self { turn }
+    pub(super) fn new(transaction: &'t mut Transaction) -> Self {
+        Self { transaction }
     }
 
     pub fn head(&self) -> &Head {
-        &self.turn.job.head
+        &self.transaction.job.head
     }
 
     pub fn request_id(&self) -> &str {
-        self.turn.job.head.request_id()
+        self.transaction.job.head.request_id()
     }
 
-    /// The other end of the connection or, behind trusted proxies, whom they speak for. IPv4 addresses are shown as such.
+    /// The address of the client, also behind trusted proxies. An IPv4 address that is mapped into IPv6 is shown as IPv4.
     pub fn client_address(&self) -> IpAddr {
-        self.turn.client_address()
+        self.transaction.client_address()
     }
 
-    /// When the head was whole.
+    /// The time at which the head was whole.
     pub fn received(&self) -> Instant {
-        self.turn.job.received
+        self.transaction.job.received
     }
 
-    /// Reads the whole body, after `100 Continue` if the client waits for it. Empty without a body, and the second time.
-    ///
-    /// Takes at most `max_body` bytes and `body_timeout`.
+    /// Reads the whole body, after `100 Continue` if the client waits for it. An empty one is returned without a body, and
+    /// the second time (at most `max_body` bytes, within `body_timeout`).
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
-        self.turn.read_body()
+        self.transaction.read_body()
     }
 
-    /// Whether the server stops and its time to finish is over. The [`ClientSocket`] has gone off then, although the client may
-    /// be there: it wants an answer now, and be it that there is none.
+    /// Whether the server stops and its time to finish is over. The [`ClientSocket`] has gone off then, although the client
+    /// may be there: it is to be told now that there will be no answer.
     pub fn is_ending(&self) -> bool {
-        self.turn.is_ending()
+        self.transaction.is_ending()
     }
 
     /// The client's socket, to be watched from after the body was read.
     pub fn client_socket(&self) -> ClientSocket {
-        let connection = &self.turn.job.connection;
+        let connection = &self.transaction.job.connection;
         ClientSocket::new(&connection.socket, connection.was_open)
     }
 
     /// Sends a whole answer.
     pub fn send(self, response: Response) -> Delivery {
-        let (bytes, complete) = self.turn.send(&response);
+        let (bytes, complete) = self.transaction.send(&response);
         Delivery {
             status: response.head.status,
             complete,
@@ -74,6 +72,6 @@ impl<'t> Exchange<'t> {
 
     /// Begins an answer whose length is not known. Its head goes out with the first write.
     pub fn stream(self, head: ResponseHead) -> Stream<'t> {
-        Stream::begin(self.turn, head)
+        Stream::begin(self.transaction, head)
     }
 }

@@ -1,4 +1,4 @@
-//! Who asks, behind proxies.
+//! Client addresses behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,11 +6,10 @@ use crate::config::Network;
 
 use super::head::Head;
 
-/// The address of the client: the connection's other end or, while that is a trusted proxy, whom it says it speaks for.
+/// The address of the client: the peer's or, behind trusted proxies, the last in `X-Forwarded-For` that is no proxy's.
 ///
-/// Each proxy adds the address it sees to the right end of `X-Forwarded-For`, behind whatever came in. So it is read
-/// from the right up to the first address that is not a proxy's: what stands left of it was written by that client, who
-/// may write what it likes.
+/// Each proxy adds the address it sees to the right end of the field. So it is read from the right up to the first
+/// address that is not a proxy's: whatever stands left of that was written by the client, which may write what it likes.
 pub(super) fn client_address(peer: IpAddr, head: &Head, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer;
@@ -25,7 +24,7 @@ pub(super) fn client_address(peer: IpAddr, head: &Head, trusted: &[Network]) -> 
     // Several fields are one list in their order (RFC 9110 section 5.3).
     while let Some(list) = lists.pop() {
         for entry in list.rsplit(|byte| *byte == b',') {
-            // Whoever wrote something else is the last one known.
+            // Behind an entry that is no address, the last proxy is as far as can be told.
             let Some(address) = address(entry.trim_ascii()) else {
                 return client;
             };
@@ -38,7 +37,7 @@ pub(super) fn client_address(peer: IpAddr, head: &Head, trusted: &[Network]) -> 
     client
 }
 
-/// Some proxies add the port (Azure's does).
+/// The address in an entry, with the port that some proxies add (Azure's does); `None` for anything else.
 fn address(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?;
     let address: Option<IpAddr> = entry.parse().ok();
@@ -89,7 +88,7 @@ mod tests {
             // All are proxies: the farthest one asks for itself.
             (&["10.0.0.7, 10.0.0.2"], "10.0.0.7"),
             (&[], "10.0.0.1"),
-            // A client that could be anybody counts as the proxy nearest to it.
+            // A client that cannot be told counts as the proxy nearest to it.
             (&["unknown, 10.0.0.2"], "10.0.0.2"),
             (&["198.51.100.7, unknown"], "10.0.0.1"),
             (&[""], "10.0.0.1"),

@@ -1,22 +1,28 @@
-//! What the fields of a request say about its framing, its connection and its host (RFC 9112 sections 3.2, 6 and 9.3).
+//! The framing of a request, its connection and its host, as its fields tell them (RFC 9112 sections 3.2, 6 and 9.3).
 
 use httparse::Header;
 
 use super::refusal::Refusal;
-use super::version::Version;
 
-/// How the end of a request body is known.
+/// A version of HTTP that the edge speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// No body.
+pub enum Version {
+    Http10,
+    Http11,
+}
+
+/// The framing of a request body: how its end is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
     Empty,
     /// Exactly this many bytes, at least one.
     Length(u64),
     Chunked,
 }
 
-/// How the body is framed. Anything that two readers could take differently is refused (RFC 9112 section 6.3, and
-/// section 11.2 on smuggling): also lengths that are repeated with equal values, which the RFC leaves to the server.
+/// The framing of the body. Whatever two readers could take differently is refused (RFC 9112 section 6.3, and section
+/// 11.2 on smuggling): also lengths that are repeated with equal values, which the RFC leaves to the server.
 ///
 /// # Errors
 /// Repeated, malformed or contradicting fields, and transfer codings other than a single `chunked`.
@@ -36,8 +42,8 @@ pub(super) fn of_body(fields: &[Header<'_>], version: Version) -> Result<Framing
     }
 }
 
-/// Behind `chunked` nothing can follow, not even itself: where such a body ends cannot be told (RFC 9112 section 6.3),
-/// so no reader can make sense of it. Other codings make sense to somebody, but not here (section 6.1).
+/// The refusal of a transfer coding. Behind `chunked` nothing can follow, not even itself: where such a body ends cannot
+/// be told (RFC 9112 section 6.3). Other codings are valid, and not implemented here (section 6.1).
 fn refused_coding(codings: &[u8]) -> Refusal {
     let mut listed = codings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     if listed.any(is_chunked) && listed.next().is_some() {
@@ -64,7 +70,7 @@ pub(super) fn keeps_alive(fields: &[Header<'_>], version: Version) -> bool {
     }
 }
 
-/// Whether the client waits for `100 Continue` before it sends the body. A 1.0 client cannot mean it (RFC 9110
+/// Whether the client waits for `100 Continue` before it sends the body. HTTP/1.0 does not have it (RFC 9110
 /// section 10.1.1).
 ///
 /// # Errors
@@ -83,7 +89,7 @@ pub(super) fn expects_continue(fields: &[Header<'_>], version: Version) -> Resul
     Ok(expected)
 }
 
-/// One valid Host in 1.1, at most one in 1.0 (RFC 9112 section 3.2). An empty one is allowed.
+/// The Host field must be there once in 1.1, at most once in 1.0 (RFC 9112 section 3.2). It may be empty.
 ///
 /// # Errors
 /// A Host that is missing, repeated, or holds what no authority does.
@@ -96,7 +102,8 @@ pub(super) fn check_host(fields: &[Header<'_>], version: Version) -> Result<(), 
     }
 }
 
-/// Unreserved, sub-delimiters but the comma (a list is not one host), `%`, and `[:]` for IPv6 and the port.
+/// A byte of an authority: unreserved, sub-delimiters but the comma (a list is not one host), `%`, and `[:]` for IPv6 and
+/// the port.
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
 }
@@ -121,7 +128,7 @@ fn single<'h>(
     }
 }
 
-/// Digits only, and no overflow: `u64::from_str` alone would take `+5`.
+/// A decimal number; `None` for anything but digits, and on overflow. `u64::from_str` alone would take `+5`.
 fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Those who answer, and their panics.
+//! The handler of requests, and its panics.
 
 use std::any::Any;
 use std::fmt;
@@ -9,15 +9,15 @@ use super::exchange::Exchange;
 use super::head::Head;
 use super::refusal::{Reason, Refusal};
 use super::response::{Response, ResponseHead};
-use super::turn::Turn;
+use super::transaction::Transaction;
 
-/// Answers requests.
+/// The application behind the edge.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request, on a worker thread with a stack of 256 KiB. May block. A panic is answered 500.
     fn handle(&self, exchange: Exchange<'_>);
 
-    /// Answers a request without a body at once, also when all workers are busy. It runs on the front thread, which
-    /// serves everybody: it must not block. `None` leaves the request to [`Self::handle`].
+    /// Answers a request without a body at once, also when all workers are busy. It runs on the front thread, which all
+    /// connections share, and must not block. `None` leaves the request to [`Self::handle`].
     fn instant(&self, _head: &Head) -> Option<Response> {
         None
     }
@@ -28,6 +28,7 @@ pub trait Handler: Send + Sync + 'static {
     }
 }
 
+/// The refusal as plain text.
 fn plain(refusal: &Refusal) -> Response {
     let head = ResponseHead::new(refusal.status(), "text/plain; charset=utf-8");
     Response::new(head, refusal.message)
@@ -35,22 +36,22 @@ fn plain(refusal: &Refusal) -> Response {
 
 /// A handler whose panics cost one answer.
 #[derive(Clone)]
-pub(super) struct Contained(Arc<dyn Handler>);
+pub(super) struct ContainedHandler(Arc<dyn Handler>);
 
-impl Contained {
+impl ContainedHandler {
     pub fn new(handler: Arc<dyn Handler>) -> Self {
         Self(handler)
     }
 
-    /// Answers the request; not at all if the handler panics before it has.
-    pub fn handle(&self, turn: &mut Turn) {
-        let handled = caught(|| self.0.handle(Exchange::new(turn)));
+    /// Answers the request, unless the handler panics before it has.
+    pub fn handle(&self, transaction: &mut Transaction) {
+        let handled = caught(|| self.0.handle(Exchange::new(transaction)));
         if let Err(panic) = handled {
-            log_panic_of_handler(&turn.job.head, &*panic);
+            log_panic_of_handler(&transaction.job.head, &*panic);
         }
     }
 
-    /// What the handler answers at once, if the request is of that kind. A panic there is an answer too: 500.
+    /// The answer that needs no worker; `None` for a request that does. A panic there is answered 500.
     pub fn instant(&self, head: &Head) -> Option<Response> {
         if head.has_body() {
             return None;
@@ -82,7 +83,7 @@ type Panic = Box<dyn Any + Send>;
 /// Runs `work`.
 ///
 /// # Errors
-/// It panicked.
+/// The work panicked.
 pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work))
 }
@@ -94,11 +95,11 @@ fn log_panic_of_handler(head: &Head, panic: &(dyn Any + Send)) {
     );
 }
 
-pub(super) fn log_panic(who: fmt::Arguments<'_>, panic: &(dyn Any + Send)) {
-    log::error!("{who} panicked: {}", bounded(panic));
+pub(super) fn log_panic(subject: fmt::Arguments<'_>, panic: &(dyn Any + Send)) {
+    log::error!("{subject} panicked: {}", bounded(panic));
 }
 
-/// What a panic said, cut to a length fit for a log line.
+/// The message of a panic, cut to a length fit for a log line.
 fn bounded(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied());

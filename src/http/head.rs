@@ -8,9 +8,8 @@ use httparse::{EMPTY_HEADER, Header, Request};
 
 use crate::config;
 
-use super::framing::{self, Framing};
+use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
-use super::version::Version;
 use super::{request_id, strict};
 
 /// A valid request head. `Debug` shows no field: they hold keys.
@@ -19,7 +18,7 @@ pub struct Head {
     path: String,
     query: Option<String>,
     version: Version,
-    fields: Fields,
+    fields: FieldTable,
     request_id: String,
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
@@ -27,7 +26,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// As it was sent: `GET`. Methods are case-sensitive.
+    /// The method as it was sent: `GET`. Methods are case-sensitive.
     pub fn method(&self) -> &str {
         &self.method
     }
@@ -37,7 +36,7 @@ impl Head {
         &self.path
     }
 
-    /// What follows the first `?` of the target, not decoded.
+    /// The query of the target, behind the first `?`, not decoded; `None` without one.
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
     }
@@ -51,7 +50,8 @@ impl Head {
         &self.request_id
     }
 
-    /// The first value of this name (in any case), without the white space around it; `None` also where it is not UTF-8.
+    /// The first value of this name in any case, without the white space around it; `None` without the field, or where it
+    /// is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.fields.get(name)?).ok()
     }
@@ -73,7 +73,7 @@ impl Head {
     /// Parses a whole head, from the request line to the blank line that ends it.
     ///
     /// # Errors
-    /// Whatever is malformed, ambiguous or over a limit: strictly, see the module's documentation.
+    /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
     pub(super) fn parse(head: &[u8], limits: &config::Server) -> Result<Self, Refusal> {
         let count = strict::count_fields(head)?;
         if count > limits.max_fields {
@@ -87,7 +87,7 @@ impl Head {
         else {
             return Err(Refusal::INVALID_REQUEST_LINE);
         };
-        // Both readers must agree on where the head ends, or one of them sees another request.
+        // Both parsers must agree on where the head ends, or one of them sees another request.
         if parsed != httparse::Status::Complete(head.len()) {
             return Err(Refusal::INVALID_REQUEST_LINE);
         }
@@ -111,7 +111,7 @@ impl Head {
             keep_alive: framing::keeps_alive(fields, version),
             expects_continue: framing::expects_continue(fields, version)?,
             request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
-            fields: Fields::copy(fields),
+            fields: FieldTable::copy(fields),
         })
     }
 }
@@ -123,12 +123,12 @@ impl fmt::Debug for Head {
 }
 
 /// The fields in one allocation, however many they are.
-struct Fields {
+struct FieldTable {
     text: Vec<u8>,
-    places: Vec<(Range<usize>, Range<usize>)>,
+    ranges: Vec<(Range<usize>, Range<usize>)>,
 }
 
-impl Fields {
+impl FieldTable {
     fn copy(fields: &[Header<'_>]) -> Self {
         let size = fields
             .iter()
@@ -139,18 +139,18 @@ impl Fields {
             text.extend_from_slice(bytes);
             start..text.len()
         };
-        let places = fields
+        let ranges = fields
             .iter()
             .map(|field| (put(field.name.as_bytes()), put(field.value)));
         Self {
-            places: places.collect(),
+            ranges: ranges.collect(),
             text,
         }
     }
 
-    /// The first value of this name, in any case.
+    /// The first value of this name in any case; `None` without one.
     fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self.places.iter().find(|(field, _)| {
+        let (_, value) = self.ranges.iter().find(|(field, _)| {
             let field = self.text.get(field.clone());
             field.is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
         })?;
@@ -158,14 +158,14 @@ impl Fields {
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.places.iter().filter_map(|(name, value)| {
+        self.ranges.iter().filter_map(|(name, value)| {
             let name = std::str::from_utf8(self.text.get(name.clone())?).ok()?;
             Some((name, self.text.get(value.clone())?))
         })
     }
 }
 
-/// The usual ones cost no memory.
+/// The method, where the usual ones cost no memory.
 fn owned_method(method: &str) -> Cow<'static, str> {
     let usual = ["GET", "POST", "HEAD", "OPTIONS"];
     match usual.into_iter().find(|usual| *usual == method) {
@@ -181,7 +181,7 @@ fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
     request_id::adopt(values.next()?.value)
 }
 
-/// Path and query of the target's forms (RFC 9112 section 3.2). The authority of the absolute form would replace Host,
+/// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host,
 /// which nothing here looks at.
 fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Refusal> {
     if method == "CONNECT" {
@@ -208,7 +208,7 @@ fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t
     })
 }
 
-/// What follows the authority of `http://authority/path`.
+/// The part behind the authority of `http://authority/path`; `None` for another form.
 fn absolute(target: &str) -> Option<&str> {
     let (scheme, rest) = target.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {

@@ -1,18 +1,32 @@
-//! The worker threads and the queue between the front and them.
+//! The worker threads, and the queue of jobs between the front and them.
 //!
-//! A worker is *idle* (parked on a stack; the last to come is the first to be called, so that spare ones grow old and
-//! leave), *called* (on its way to a job that waits for it), *busy*, or *lingering*: it has answered and waits a moment
-//! for the next request on the same connection. A lingering worker is free. When a job finds nobody idle and no thread
-//! can be added, an eventfd, which lingering workers poll beside their connection, calls one of them at once.
+//! # The states of a worker
 //!
-//! A busy worker that hands the last bytes of its answer to the system is *finishing*: the client may have the whole
-//! answer, and ask again on another connection, before the handler has written its log line and returned. So it counts
-//! as free too, and the first job that nobody else takes is its next.
+//! ```text
+//!            Work                Work                 Linger
+//!   Idle -----------> Called -----------> Busy ----------------> Lingering
+//!    |  ^               ^                 | ^                      |  |
+//!    |  |             start               | +---- Work, Continue --+  |
+//!    |  +-------------------- Rest -------+---------------------------+
+//!    |
+//!    +---- Leave ----> Left
+//! ```
+//!
+//! *Idle* workers are parked on a stack: the last to come is the first to be called, so that spare ones grow old and
+//! leave. A *called* worker is on its way to a job in the queue. A *lingering* one has answered and waits a moment for
+//! the next request on the same connection. It is free: when a job finds no idle worker and no thread can be added, an
+//! eventfd, which lingering workers poll beside their connection, calls one of them at once.
+//!
+//! # Admission
+//!
+//! A request in flight holds a [`Permit`], and there are as many as there may be requests at once. It is released with
+//! the last write of the answer, not when the handler returns: a client that has its whole answer may ask again on
+//! another connection before the log line is written. The job that is admitted then waits for that worker. If the write
+//! stalls after all, the permit is taken again and the job is refused.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use std::{io, mem};
@@ -22,225 +36,185 @@ use rustix::event::{EventfdFlags, eventfd};
 use crate::sync::lock;
 
 use super::connection::Connection;
-use super::finishing::Finishing;
 use super::head::Head;
+use super::permits::{InFlight, Permit};
 
-/// How long a worker stays without work.
+/// The time that a worker stays without work.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A request on its way to a worker. It is handed on in a box: moved by value, it would be copied into the frame of
 /// every function on the way, and those are the memory that a waiting worker takes.
 pub(super) struct Job {
+    /// Dropped first: a client that sees the end of its connection may ask again at once.
+    pub permit: Permit,
     pub connection: Connection,
     pub head: Head,
     pub received: Instant,
 }
 
-/// What a worker was doing when it asks for its next job.
-pub(super) enum Occupation {
+/// The state of a worker. The worker keeps it, the pool changes and counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WorkerState {
     Called,
-    Busy(Finishing),
+    Busy,
     Lingering,
+    Idle,
+    Left,
+}
+
+/// A step from one state to another; see the diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A job of the queue.
+    Work,
+    /// The next request of the same connection.
+    Continue,
+    Linger,
+    Rest,
+    Leave,
+}
+
+impl WorkerState {
+    fn after(self, step: Step) -> Self {
+        match (self, step) {
+            (Self::Idle, Step::Work) => Self::Called,
+            (Self::Called | Self::Busy | Self::Lingering, Step::Work) => Self::Busy,
+            (Self::Lingering, Step::Continue) => Self::Busy,
+            (Self::Busy, Step::Linger) => Self::Lingering,
+            (Self::Called | Self::Busy | Self::Lingering, Step::Rest) => Self::Idle,
+            (_, Step::Leave) => Self::Left,
+            (state, Step::Work | Step::Continue | Step::Linger | Step::Rest) => state,
+        }
+    }
 }
 
 pub(super) struct Pool {
     max: usize,
-    state: Mutex<State>,
-    /// Raised without the lock, which every answer would have to take; lowered under it where it matters.
-    finishing: Arc<AtomicUsize>,
+    in_flight: InFlight,
+    roster: Mutex<Roster>,
     /// Readable while a lingering worker is wanted.
     wanted: OwnedFd,
 }
 
 #[derive(Default)]
-struct State {
+struct Roster {
     queue: VecDeque<Box<Job>>,
-    idle: Vec<Thread>,
+    /// The threads of the idle workers.
+    parked: Vec<Thread>,
     called: usize,
+    busy: usize,
     lingering: usize,
-    alive: usize,
+    idle: usize,
+    left: usize,
+    /// The eventfd is readable.
     wanting: bool,
-    /// No thread could be started the last time.
+    /// The last attempt to start a thread failed.
     short: bool,
     closed: bool,
 }
 
-impl State {
-    /// Jobs for which no called worker is coming.
-    fn unclaimed(&self) -> usize {
-        self.queue.len().saturating_sub(self.called)
-    }
-
-    fn busy(&self, finishing: usize) -> usize {
-        self.alive
-            .saturating_sub(self.idle.len() + self.called + self.lingering + finishing)
-    }
-}
-
 impl Pool {
-    /// Of at most `max` workers, and so many requests at once.
+    /// A pool without threads yet, for at most `max` requests at once.
     ///
     /// # Errors
     /// No descriptor is left.
     pub fn new(max: usize) -> io::Result<Self> {
         Ok(Self {
             max: max.max(1),
-            state: Mutex::default(),
-            finishing: Arc::default(),
+            in_flight: InFlight::default(),
+            roster: Mutex::default(),
             wanted: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
         })
     }
 
-    /// For a worker that begins a request.
-    pub fn finishing(&self) -> Finishing {
-        Finishing::new(&self.finishing)
+    /// A permit for a new job, not held before the job is admitted.
+    pub fn permit(&self) -> Permit {
+        self.in_flight.permit()
     }
 
-    /// Hands a job over; `spawn` starts one more worker, which asks for its job [`Occupation::Called`].
+    /// Admits a job to the queue; `spawn` starts one more worker, which begins [`WorkerState::Called`].
     ///
     /// # Errors
-    /// The job, when as many are worked on as may be, or no worker is free and none can be started.
+    /// The job, at the limit of requests in flight, or when no worker is free and no thread can be started.
     pub fn submit(
         &self,
-        job: Box<Job>,
+        mut job: Box<Job>,
         spawn: impl FnOnce() -> io::Result<()>,
     ) -> Result<(), Box<Job>> {
-        let mut state = self.lock();
-        let busy = state.busy(self.finishing.load(Ordering::SeqCst));
-        if state.closed || busy + state.queue.len() >= self.max {
+        let mut roster = self.lock();
+        if roster.closed || self.in_flight.count() >= self.max {
             return Err(job);
         }
-        state.queue.push_back(job);
-        if let Some(worker) = state.idle.pop() {
-            state.called += 1;
-            drop(state);
+        job.permit.take();
+        roster.queue.push_back(job);
+        if let Some(worker) = roster.parked.pop() {
+            roster.shift(&mut WorkerState::Idle, Step::Work);
+            drop(roster);
             worker.unpark();
             return Ok(());
         }
         let mut shortage = None;
-        if state.alive < self.max {
+        if roster.alive() < self.max {
             // Started under the lock: that is short, and the counts stay true.
             match spawn() {
                 Ok(()) => {
-                    state.alive += 1;
-                    state.called += 1;
-                    state.short = false;
+                    roster.called += 1;
+                    roster.short = false;
                     return Ok(());
                 }
-                Err(error) => shortage = (!mem::replace(&mut state.short, true)).then_some(error),
+                Err(error) => shortage = (!mem::replace(&mut roster.short, true)).then_some(error),
             }
         }
-        // With all threads that can be had at work, the limit is where they are.
-        let refused = if busy + state.queue.len() > state.alive {
-            state.queue.pop_back()
-        } else {
-            None
-        };
-        // Somebody lingers, or finishes and takes it next.
-        if refused.is_none() && state.lingering > 0 && !mem::replace(&mut state.wanting, true) {
+        let refused = self.over_capacity(&mut roster);
+        if refused.is_none() && roster.lingering > 0 && !mem::replace(&mut roster.wanting, true) {
             let _ = rustix::io::write(&self.wanted, &1u64.to_ne_bytes());
         }
-        drop(state);
+        drop(roster);
         if let Some(error) = shortage {
             log::warn!("no thread for another worker: {error}");
         }
         refused.map_or(Ok(()), Err)
     }
 
-    /// A write was not the last: the client has to make room first, which may take it long, so its worker is busy after
-    /// all. Returns the job that was let in for it meanwhile, to be refused.
-    pub fn stall(&self, finishing: &mut Finishing) -> Option<Box<Job>> {
-        let mut state = self.lock();
-        finishing.lower();
-        let busy = state.busy(self.finishing.load(Ordering::SeqCst));
-        if busy + state.queue.len() <= state.alive {
-            return None;
-        }
-        let job = state.queue.pop_back();
-        self.settle(&mut state);
-        job
+    /// Takes the permit of an answer again whose write was not the last: the client has to make room first, which may
+    /// take it long. Returns the job that was admitted in its place, to be refused; `None` if there was none.
+    pub fn stall(&self, permit: &mut Permit) -> Option<Box<Job>> {
+        let mut roster = self.lock();
+        permit.take();
+        self.over_capacity(&mut roster)
     }
 
-    /// Waits for the next job. `None`: the worker shall leave.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn next(&self, from: Occupation) -> Option<Box<Job>> {
-        let mut state = self.lock();
-        match from {
-            Occupation::Called => state.called = state.called.saturating_sub(1),
-            Occupation::Lingering => state.lingering = state.lingering.saturating_sub(1),
-            Occupation::Busy(finishing) => drop(finishing),
-        }
-        loop {
-            if let Some(job) = self.take(&mut state) {
-                return Some(job);
+    /// Takes a step, unless a job waits for which no other worker is called: that is then the worker's to do, and is
+    /// returned. `None` if the step was taken.
+    pub fn step(&self, worker: &mut WorkerState, step: Step) -> Option<Box<Job>> {
+        self.step_in(&mut self.lock(), worker, step)
+    }
+
+    /// Waits for the next job. `None` when the worker leaves: it was idle for long, or the pool is closed.
+    pub fn next(&self, worker: &mut WorkerState) -> Option<Box<Job>> {
+        let mut roster = self.lock();
+        while *worker != WorkerState::Left {
+            let job = self.step_in(&mut roster, worker, Step::Rest);
+            if job.is_some() {
+                return job;
             }
-            if state.closed {
-                return Self::leave(&mut state);
-            }
-            let me = thread::current();
-            let until = Instant::now() + IDLE;
-            state.idle.push(me.clone());
-            loop {
-                drop(state);
-                thread::park_timeout(until.saturating_duration_since(Instant::now()));
-                state = self.lock();
-                match state.idle.iter().position(|idle| idle.id() == me.id()) {
-                    None => {
-                        state.called = state.called.saturating_sub(1);
-                        break;
-                    }
-                    Some(place) if state.closed || Instant::now() >= until => {
-                        state.idle.remove(place);
-                        return Self::leave(&mut state);
-                    }
-                    // Somebody else's unpark: the handler may use the same means.
-                    Some(_) => {}
-                }
-            }
+            roster = self.park(roster, worker);
         }
-    }
-
-    /// A busy worker begins to linger, unless there is a job, which it then has to do.
-    pub fn begin_linger(&self, finishing: Finishing) -> Option<Box<Job>> {
-        let mut state = self.lock();
-        drop(finishing);
-        let job = self.take(&mut state);
-        if job.is_none() {
-            state.lingering += 1;
-        }
-        job
-    }
-
-    /// A lingering worker asks whether it is wanted for another job; with it, it lingers no more.
-    pub fn wanted_elsewhere(&self) -> Option<Box<Job>> {
-        let mut state = self.lock();
-        let job = self.take(&mut state)?;
-        state.lingering = state.lingering.saturating_sub(1);
-        Some(job)
-    }
-
-    /// A lingering worker has the next request on its connection and wants to go on with it, unless there is a job:
-    /// that came first.
-    pub fn resume(&self) -> Option<Box<Job>> {
-        let mut state = self.lock();
-        state.lingering = state.lingering.saturating_sub(1);
-        self.take(&mut state)
+        None
     }
 
     /// Lets all workers leave as soon as they have nothing to do.
     pub fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        for worker in &state.idle {
-            worker.unpark();
-        }
+        let mut roster = self.lock();
+        roster.closed = true;
+        roster.parked.iter().for_each(Thread::unpark);
     }
 
-    /// Workers that answer a request, and those that wait for one.
+    /// The numbers of workers that answer a request, and of those that are free.
     pub fn workers(&self) -> (usize, usize) {
-        let state = self.lock();
-        let busy = state.busy(self.finishing.load(Ordering::SeqCst));
-        (busy, state.alive.saturating_sub(busy))
+        let roster = self.lock();
+        let busy = self.in_flight.count().saturating_sub(roster.queue.len());
+        (busy, roster.alive().saturating_sub(busy))
     }
 
     /// Readable while a lingering worker is wanted.
@@ -248,29 +222,100 @@ impl Pool {
         self.wanted.as_fd()
     }
 
-    fn take(&self, state: &mut State) -> Option<Box<Job>> {
-        if state.unclaimed() == 0 {
+    fn step_in(
+        &self,
+        roster: &mut Roster,
+        worker: &mut WorkerState,
+        step: Step,
+    ) -> Option<Box<Job>> {
+        let own_claim = usize::from(*worker == WorkerState::Called);
+        if roster.unclaimed() + own_claim == 0 {
+            roster.shift(worker, step);
             return None;
         }
-        let job = state.queue.pop_front();
-        self.settle(state);
+        let job = roster.queue.pop_front();
+        roster.shift(worker, if job.is_some() { Step::Work } else { step });
+        self.settle(roster);
         job
     }
 
-    /// Wants no lingering worker any more if there is nothing left for it.
-    fn settle(&self, state: &mut State) {
-        if state.unclaimed() == 0 && mem::take(&mut state.wanting) {
+    /// Parks an idle worker until it is called or leaves.
+    fn park<'p>(
+        &'p self,
+        mut roster: MutexGuard<'p, Roster>,
+        worker: &mut WorkerState,
+    ) -> MutexGuard<'p, Roster> {
+        let me = thread::current();
+        let until = Instant::now() + IDLE;
+        roster.parked.push(me.clone());
+        loop {
+            let index = roster.parked.iter().position(|other| other.id() == me.id());
+            let Some(index) = index else {
+                // The call has counted it already.
+                *worker = WorkerState::Called;
+                return roster;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if roster.closed || left.is_zero() {
+                roster.parked.remove(index);
+                roster.shift(worker, Step::Leave);
+                return roster;
+            }
+            drop(roster);
+            // It may return without a call: the handler may use the same means.
+            thread::park_timeout(left);
+            roster = self.lock();
+        }
+    }
+
+    /// The last job of the queue, if more requests are in flight than there are threads: where none can be added, that is
+    /// the limit.
+    fn over_capacity(&self, roster: &mut Roster) -> Option<Box<Job>> {
+        if self.in_flight.count() <= roster.alive() {
+            return None;
+        }
+        let job = roster.queue.pop_back();
+        self.settle(roster);
+        job
+    }
+
+    /// Calls no lingering worker any more if no job is left for it.
+    fn settle(&self, roster: &mut Roster) {
+        if roster.unclaimed() == 0 && mem::take(&mut roster.wanting) {
             let _ = rustix::io::read(&self.wanted, &mut [0u8; 8]);
         }
     }
 
-    fn leave(state: &mut State) -> Option<Box<Job>> {
-        state.alive = state.alive.saturating_sub(1);
-        None
+    fn lock(&self) -> MutexGuard<'_, Roster> {
+        lock(&self.roster)
+    }
+}
+
+impl Roster {
+    /// The number of jobs for which no called worker is coming.
+    fn unclaimed(&self) -> usize {
+        self.queue.len().saturating_sub(self.called)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn alive(&self) -> usize {
+        self.called + self.busy + self.lingering + self.idle
+    }
+
+    fn shift(&mut self, worker: &mut WorkerState, step: Step) {
+        let from = self.count(*worker);
+        *from = from.saturating_sub(1);
+        *worker = worker.after(step);
+        *self.count(*worker) += 1;
+    }
+
+    fn count(&mut self, state: WorkerState) -> &mut usize {
+        match state {
+            WorkerState::Called => &mut self.called,
+            WorkerState::Busy => &mut self.busy,
+            WorkerState::Lingering => &mut self.lingering,
+            WorkerState::Idle => &mut self.idle,
+            WorkerState::Left => &mut self.left,
+        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! Request ids: the client's if it is harmless, else a new one.
+//! Request ids: the client's where it is harmless, else a new one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The longest id taken over from a client, in bytes.
+/// The longest id taken over from a client (bytes).
 const LONGEST: usize = 128;
 
-/// The client's id, if it is 1 to 128 ASCII letters, digits and `._:/+=@-`: those of UUIDs, ULIDs, base64 and trace
-/// headers. They cannot end a header field or a log line, nor be mistaken for markup.
+/// The client's id, if it holds but ASCII letters, digits and `._:/+=@-`, as UUIDs, ULIDs, base64 and trace headers do:
+/// they cannot end a header field or a log line, nor be mistaken for markup. `None` for any other (1 to 128 bytes).
 pub(super) fn adopt(proposed: &[u8]) -> Option<String> {
     let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(byte);
     let sane = (1..=LONGEST).contains(&proposed.len()) && proposed.iter().all(harmless);
@@ -33,7 +33,7 @@ pub(super) fn fresh() -> String {
 /// Hexadecimal digits of 64 bits.
 const HEX_DIGITS: usize = 16;
 
-/// As `{number:x}`, with at least so many digits: `format!` was a hundredth of all that a request costs.
+/// A number as `{number:x}` puts it, with at least so many digits: `format!` was a hundredth of all that a request costs.
 fn push_hex(text: &mut String, number: u64, at_least: usize) {
     let needed = HEX_DIGITS - number.leading_zeros() as usize / 4;
     for place in (0..needed.max(at_least)).rev() {

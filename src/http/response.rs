@@ -1,15 +1,15 @@
-//! Answers, and how their heads are written.
+//! Answers, and their encoding.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::framing::Version;
 use super::head::Head;
 use super::request_id;
 use super::strict::is_token;
-use super::version::Version;
 
-/// Fields that the edge writes itself. A second one from a handler would make the framing ambiguous.
+/// Fields that the edge writes itself: a second one from a handler would make the framing ambiguous.
 const OWN_FIELDS: [&str; 6] = [
     "connection",
     "content-length",
@@ -71,7 +71,17 @@ impl Response {
     }
 }
 
-/// How the end of an answer is told.
+/// The delivery of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub status: u16,
+    /// Whether the client's system took all of it.
+    pub complete: bool,
+    /// Bytes of the body, without framing.
+    pub bytes: u64,
+}
+
+/// The framing of an answer's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyEnd {
     Length(usize),
@@ -80,16 +90,16 @@ pub(super) enum BodyEnd {
     Close,
 }
 
-/// What of the request its answer depends on.
-pub(super) struct Asked<'r> {
+/// The encoder of the answer to one request.
+pub(super) struct Encoder<'r> {
     request_id: Cow<'r, str>,
     version: Version,
     /// A HEAD request: the fields of the answer, without its body.
     head_only: bool,
 }
 
-impl<'r> Asked<'r> {
-    pub fn by(head: &'r Head) -> Self {
+impl<'r> Encoder<'r> {
+    pub fn for_request(head: &'r Head) -> Self {
         Self {
             request_id: Cow::Borrowed(head.request_id()),
             version: head.version(),
@@ -97,8 +107,8 @@ impl<'r> Asked<'r> {
         }
     }
 
-    /// By a request whose head could not be read.
-    pub fn unknown() -> Self {
+    /// The encoder of an answer to a request whose head could not be read.
+    pub fn for_unreadable() -> Self {
         Self {
             request_id: Cow::Owned(request_id::fresh()),
             version: Version::Http11,
@@ -166,7 +176,7 @@ fn is_free(name: &str) -> bool {
     !own && !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// As `write!` does, without its machinery.
+/// A decimal number, as `write!` puts it, without its machinery.
 fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
     let start = bytes.len();
     let mut left = number;
@@ -211,7 +221,7 @@ fn put_date(bytes: &mut Vec<u8>) {
     });
 }
 
-/// The reason phrases of the statuses in use; it may be empty (RFC 9112 section 4).
+/// The reason phrase of a status; empty for those not in use, as it may be (RFC 9112 section 4).
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -242,7 +252,7 @@ mod tests {
     use super::*;
 
     fn encoded(response: &Response) -> String {
-        String::from_utf8(Asked::unknown().encode(response, true)).unwrap()
+        String::from_utf8(Encoder::for_unreadable().encode(response, true)).unwrap()
     }
 
     #[test]

@@ -1,38 +1,38 @@
-//! What the edge is doing, in numbers.
+//! The figures of the edge.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::deadlines::{Deadlines, Phase};
+use super::deadlines::{Awaited, Deadlines};
 use super::pool::Pool;
 use super::refusal::{Reason, Refusal};
 
 const REASONS: usize = Reason::ALL.len();
 
-/// A look into a server, from any thread. It takes the lock of the pool for a moment, and nothing else.
+/// The figures of a server, to be read from any thread. Reading takes the lock of the pool for a moment, and no other.
 #[derive(Clone)]
 pub struct Stats {
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<EdgeCounts>,
     pub(super) pool: Arc<Pool>,
 }
 
-/// What a server was doing at some moment.
+/// The figures of a server at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Connections by what they do: the name of the state and how many are in it.
+pub struct Snapshot {
+    /// Connections by state: its name, and the number of connections in it.
     pub connections: [(&'static str, u64); 5],
     /// Connections since the start.
     pub accepted: u64,
     pub workers_busy: u64,
-    /// Waiting for a request.
+    /// Workers without a request.
     pub workers_idle: u64,
     /// Requests and connections turned away before any handler saw them, by status.
     pub refused: [(u16, u64); REASONS],
 }
 
-/// What the front counts.
+/// The counts of the front.
 #[derive(Default)]
-pub(super) struct Counts {
+pub(super) struct EdgeCounts {
     fresh: AtomicU64,
     idle: AtomicU64,
     head: AtomicU64,
@@ -43,7 +43,7 @@ pub(super) struct Counts {
 }
 
 impl Stats {
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> Snapshot {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (workers_busy, workers_idle) = self.pool.workers();
@@ -51,7 +51,7 @@ impl Stats {
         for ((_, read), count) in refused.iter_mut().zip(&counts.refused) {
             *read = load(count);
         }
-        Reading {
+        Snapshot {
             connections: [
                 ("new", load(&counts.fresh)),
                 ("idle", load(&counts.idle)),
@@ -67,24 +67,25 @@ impl Stats {
     }
 }
 
-impl Counts {
+impl EdgeCounts {
     pub fn accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn refused(&self, refusal: Refusal) {
-        if let Some(count) = self.refused.get(refusal.reason as usize) {
+        let mut counts = Reason::ALL.iter().zip(&self.refused);
+        if let Some((_, count)) = counts.find(|(reason, _)| **reason == refusal.reason) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many connections there are: those the front waits on, and those that workers have.
+    /// Counts the connections: those the front waits on, and those that workers have.
     pub fn connections(&self, waiting: &Deadlines, busy: usize) {
-        let of = |phase| waiting.count(phase) as u64;
-        self.fresh.store(of(Phase::Fresh), Ordering::Relaxed);
-        self.idle.store(of(Phase::Idle), Ordering::Relaxed);
-        self.head.store(of(Phase::Head), Ordering::Relaxed);
-        self.closing.store(of(Phase::Closing), Ordering::Relaxed);
+        let of = |awaited| waiting.count(awaited) as u64;
+        self.fresh.store(of(Awaited::FirstByte), Ordering::Relaxed);
+        self.idle.store(of(Awaited::NextRequest), Ordering::Relaxed);
+        self.head.store(of(Awaited::Head), Ordering::Relaxed);
+        self.closing.store(of(Awaited::Close), Ordering::Relaxed);
         self.busy.store(busy as u64, Ordering::Relaxed);
     }
 }

@@ -1,14 +1,13 @@
-//! Answers that are sent as they come into being.
+//! Streamed answers.
 
 use std::fmt;
 use std::io::IoSlice;
 
-use super::delivery::Delivery;
-use super::response::{Asked, BodyEnd, ResponseHead};
-use super::turn::{Answer, Turn};
-use super::version::Version;
+use super::framing::Version;
+use super::response::{BodyEnd, Delivery, Encoder, ResponseHead};
+use super::transaction::{AnswerState, Transaction};
 
-/// The client does not take any more of its answer.
+/// The failure to write to a client that takes no more of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
@@ -24,7 +23,7 @@ impl std::error::Error for Gone {}
 /// (to HTTP/1.0 clients, with a reset), and the client knows that something is missing. Dropped before the first write,
 /// it is answered 500.
 pub struct Stream<'t> {
-    turn: &'t mut Turn,
+    transaction: &'t mut Transaction,
     /// The head, until it is sent.
     unsent: Vec<u8>,
     end: BodyEnd,
@@ -34,21 +33,21 @@ pub struct Stream<'t> {
 }
 
 impl<'t> Stream<'t> {
-    pub(super) fn begin(turn: &'t mut Turn, head: ResponseHead) -> Self {
-        let end = match turn.job.head.version() {
+    pub(super) fn begin(transaction: &'t mut Transaction, head: ResponseHead) -> Self {
+        let end = match transaction.job.head.version() {
             Version::Http11 => BodyEnd::Chunked,
             Version::Http10 => BodyEnd::Close,
         };
-        let keep_alive = turn.decide_keep_alive(end);
+        let keep_alive = transaction.decide_keep_alive(end);
         // Events are worth nothing in a cache; nginx in front would hold them back without the second field.
         let head = head
             .with("Cache-Control", "no-cache")
             .with("X-Accel-Buffering", "no");
-        let asked = Asked::by(&turn.job.head);
+        let asked = Encoder::for_request(&transaction.job.head);
         let unsent = asked.encode_head(&head, end, keep_alive);
         let wants_body = asked.wants_body(head.status);
         Self {
-            turn,
+            transaction,
             unsent,
             end,
             wants_body,
@@ -61,8 +60,8 @@ impl<'t> Stream<'t> {
         }
     }
 
-    /// Sends the bytes at once, as one chunk. Waits at most `write_timeout` without progress. Without bytes, only the
-    /// head is sent, if it was not yet.
+    /// Sends the bytes at once, as one chunk. Without bytes, only the head is sent, if it was not yet (waits at most
+    /// `write_timeout` without progress).
     ///
     /// # Errors
     /// The client has gone, or took nothing for too long; nothing more can be written.
@@ -73,14 +72,17 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
             _ => ("", ""),
         };
-        self.put(&[before.as_bytes(), bytes, after.as_bytes()], Turn::write)?;
+        self.put(
+            &[before.as_bytes(), bytes, after.as_bytes()],
+            Transaction::write,
+        )?;
         self.delivery.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    /// As [`Exchange::is_ending`](super::Exchange::is_ending).
+    /// Whether the server stops and its time to finish is over, as [`Exchange::is_ending`](super::Exchange::is_ending).
     pub fn is_ending(&self) -> bool {
-        self.turn.is_ending()
+        self.transaction.is_ending()
     }
 
     /// Ends the answer whole.
@@ -89,14 +91,14 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if self.wants_body => b"0\r\n\r\n",
             _ => b"",
         };
-        self.delivery.complete = self.put(&[last], Turn::write_end).is_ok();
+        self.delivery.complete = self.put(&[last], Transaction::write_end).is_ok();
         if self.delivery.complete {
-            self.turn.answer = Answer::Whole;
+            self.transaction.answer = AnswerState::Whole;
         }
         self.delivery
     }
 
-    /// Ends the answer cut, as dropping it does, and tells how much was sent.
+    /// Ends the answer cut, as dropping it does, and returns how much was sent.
     pub fn cut(self) -> Delivery {
         self.delivery
     }
@@ -104,12 +106,12 @@ impl<'t> Stream<'t> {
     fn put(
         &mut self,
         parts: &[&[u8]],
-        write: fn(&mut Turn, &mut [IoSlice<'_>]) -> (usize, bool),
+        write: fn(&mut Transaction, &mut [IoSlice<'_>]) -> (usize, bool),
     ) -> Result<(), Gone> {
         if self.gone {
             return Err(Gone);
         }
-        self.turn.answer = Answer::Begun(self.end);
+        self.transaction.answer = AnswerState::Begun(self.end);
         let head = std::mem::take(&mut self.unsent);
         let mut slices = [
             IoSlice::new(&head),
@@ -120,7 +122,7 @@ impl<'t> Stream<'t> {
         for (slice, part) in slices.iter_mut().skip(1).zip(parts) {
             *slice = IoSlice::new(part);
         }
-        let (_, whole) = write(self.turn, &mut slices);
+        let (_, whole) = write(self.transaction, &mut slices);
         self.gone = !whole;
         if whole { Ok(()) } else { Err(Gone) }
     }

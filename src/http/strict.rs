@@ -1,4 +1,4 @@
-//! Finding the end of a head, and the checks on its raw bytes.
+//! The end of a head, and the checks on its raw bytes.
 //!
 //! `httparse` takes a bare LF for a line end (RFC 9112 section 2.2 allows a recipient to), proxies in front of us may
 //! not: where two readers see different lines, a request can be smuggled. So lines end with CRLF here, or not at all.
@@ -7,8 +7,8 @@ use memchr::memchr;
 
 use super::refusal::Refusal;
 
-/// How many bytes of blank lines stand at the start. A server should skip those before a request line (RFC 9112
-/// section 2.2: some old clients send one after a body).
+/// The length of the blank lines at the start, which a server should skip before a request line (RFC 9112 section 2.2:
+/// some old clients send one after a body).
 pub(super) fn blank_lines(buffer: &[u8]) -> usize {
     let lines = buffer.chunks(2).take_while(|line| *line == b"\r\n");
     lines.count() * 2
@@ -16,11 +16,11 @@ pub(super) fn blank_lines(buffer: &[u8]) -> usize {
 
 /// The length of the head at the start of `buffer`, with the blank line that ends it; `None` while it is not whole.
 ///
-/// `scanned` is how many bytes an earlier call has seen without finding the end, so that a head that arrives byte by
-/// byte is looked at once and not once a byte.
+/// `scanned` is the number of bytes that an earlier call has seen without finding the end, so that a head that arrives
+/// byte by byte is looked at once and not once a byte.
 ///
 /// # Errors
-/// Bytes that no continuation can turn into a head.
+/// The bytes cannot become a head, whatever follows.
 pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
     if let Some(first) = buffer.first()
         && !is_token(*first)
@@ -63,7 +63,7 @@ pub(super) fn names_a_version(head: &[u8]) -> bool {
 /// Checks a whole head for what `httparse` would accept or name wrongly, and counts its fields.
 ///
 /// # Errors
-/// NUL, CR without LF, folded lines, and spaces before a colon.
+/// The head holds NUL, a CR without LF, a folded line, or a space before a colon.
 pub(super) fn count_fields(head: &[u8]) -> Result<usize, Refusal> {
     if memchr(0, head).is_some() {
         return Err(Refusal::NUL);
@@ -108,7 +108,7 @@ fn first_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// A `tchar` of RFC 9110 section 5.6.2.
+/// A byte of a token: `tchar` of RFC 9110 section 5.6.2.
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -1,5 +1,6 @@
 //! A worker thread: from a whole head to the next.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -8,17 +9,17 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::connection::{Fill, poll_until};
 use super::edge::Edge;
-use super::finishing::Finishing;
-use super::handler::{Contained, caught, log_panic};
-use super::pool::{Job, Occupation};
+use super::handler::{ContainedHandler, caught, log_panic};
+use super::handoff::Lease;
+use super::pool::{Job, Step, WorkerState};
 use super::refusal::Refusal;
-use super::returns::Lease;
-use super::turn::{Answer, Ending, Turn};
+use super::transaction::{AnswerState, Disposition, Transaction};
 
-/// Room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost memory.
+/// The stack of a worker: room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost
+/// memory (bytes).
 const STACK: usize = 256 * 1024;
 
-/// How long a worker waits for the next request on a connection before it gives it back to the front. Longer than the
+/// The linger: a worker's wait for the next request on a connection before it hands it back to the front. Longer than the
 /// pause of a client that asks again at once, shorter than what it costs to be missed elsewhere.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -26,7 +27,7 @@ const LINGER: Duration = Duration::from_millis(2);
 ///
 /// # Errors
 /// The system has no thread or no memory for it.
-pub(super) fn spawn(edge: &Arc<Edge>, handler: &Contained) -> io::Result<()> {
+pub(super) fn spawn(edge: &Arc<Edge>, handler: &ContainedHandler) -> io::Result<()> {
     let (edge, handler) = (Arc::clone(edge), handler.clone());
     let worker = thread::Builder::new()
         .name("worker".to_owned())
@@ -34,132 +35,112 @@ pub(super) fn spawn(edge: &Arc<Edge>, handler: &Contained) -> io::Result<()> {
     worker.spawn(move || work(&edge, &handler)).map(drop)
 }
 
-fn work(edge: &Arc<Edge>, handler: &Contained) {
-    let mut job = edge.pool.next(Occupation::Called);
+fn work(edge: &Arc<Edge>, handler: &ContainedHandler) {
+    let mut worker = WorkerState::Called;
+    let mut job = edge.pool.next(&mut worker);
     while let Some(current) = job {
         // The handler's panics are caught nearer to it. This one keeps the count of workers true if the edge itself
         // should be wrong; the connection ends with its lease.
-        job = match caught(|| serve(edge, handler, current)) {
-            Ok(Then::Do(next)) => Some(next),
-            Ok(Then::Rest(from)) => edge.pool.next(from),
-            Err(panic) => {
-                log_panic(format_args!("a worker"), &*panic);
-                edge.pool.next(Occupation::Busy(edge.pool.finishing()))
-            }
-        };
+        let served = caught(|| serve(edge, handler, &mut worker, current));
+        let next = served.unwrap_or_else(|panic| {
+            log_panic(format_args!("a worker"), &*panic);
+            None
+        });
+        job = next.or_else(|| edge.pool.next(&mut worker));
     }
 }
 
-/// What a worker does when it has let go of a connection.
-enum Then {
-    Do(Box<Job>),
-    Rest(Occupation),
-}
-
-/// Answers the request, and those that follow it closely.
-fn serve(edge: &Arc<Edge>, handler: &Contained, mut job: Box<Job>) -> Then {
-    let lease = Lease::new(&job.connection, &edge.returns);
+/// Answers the request, and those that follow closely on its connection. Returns the job that waits for this worker,
+/// `None` if no job does.
+fn serve(
+    edge: &Arc<Edge>,
+    handler: &ContainedHandler,
+    worker: &mut WorkerState,
+    mut job: Box<Job>,
+) -> Option<Box<Job>> {
+    let lease = Lease::new(&job.connection, &edge.handoff);
     loop {
-        let (ending, finishing);
-        (job, ending, finishing) = answer(edge, handler, job);
+        let ending;
+        (job, ending) = answer(edge, handler, job);
         match ending {
-            Ending::Keep => {}
-            Ending::Close => return Then::Rest(Occupation::Busy(finishing)),
-            Ending::Discard => {
+            Disposition::Keep => {}
+            Disposition::Close => return None,
+            Disposition::Discard => {
                 lease.discard(job);
-                return Then::Rest(Occupation::Busy(finishing));
+                return None;
             }
         }
-        if let Lingered::Leave(then) = linger(edge, &mut job, finishing) {
+        if let ControlFlow::Break(other) = linger(edge, worker, &mut job) {
             lease.keep(job);
-            return then;
+            return other;
         }
     }
 }
 
-fn answer(edge: &Arc<Edge>, handler: &Contained, job: Box<Job>) -> (Box<Job>, Ending, Finishing) {
-    let mut turn = Turn::new(job, Arc::clone(edge));
-    if !answer_at_once(edge, handler, &mut turn) {
-        handler.handle(&mut turn);
-    }
-    if turn.answer == Answer::None {
-        turn.send(&handler.refusal(Refusal::PANIC));
-    }
-    turn.end()
-}
-
-/// Answers what needs no handler, or shall not have one.
-#[inline(never)] // a frame of its own keeps the stack of a waiting worker small
-fn answer_at_once(edge: &Edge, handler: &Contained, turn: &mut Turn) -> bool {
-    if let Some(response) = handler.instant(&turn.job.head) {
-        turn.send(&response);
-    } else if let Err(refusal) = turn.check_body().and_then(|()| turn.take_place()) {
+fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Disposition) {
+    let mut transaction = Transaction::new(job, Arc::clone(edge));
+    if let Some(response) = handler.instant(&transaction.job.head) {
+        transaction.send(&response);
+    } else if let Err(refusal) = transaction.admit() {
         edge.counts.refused(refusal);
-        turn.send(&handler.refusal(refusal));
+        transaction.send(&handler.refusal(refusal));
     } else {
-        return false;
+        handler.handle(&mut transaction);
     }
-    true
+    if transaction.answer == AnswerState::None {
+        transaction.send(&handler.refusal(Refusal::PANIC));
+    }
+    transaction.end()
 }
 
-enum Lingered {
-    /// The job has its next request.
-    Next,
-    Leave(Then),
-}
-
-/// Waits a moment for the next request on the connection, while no other one waits for a worker. Whatever else comes
-/// (half a head, a bad one, the end) is left to the front, which is there for it.
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
-fn linger(edge: &Edge, job: &mut Job, finishing: Finishing) -> Lingered {
+/// Lingers for the next request on the connection, while no job waits for a worker. Half a head, a malformed one and the
+/// end are left to the front, which is there for them. Breaks with the job that waits for this worker, or with `None` if
+/// no job does.
+fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> ControlFlow<Option<Box<Job>>> {
     let connection = &mut job.connection;
     connection.was_open = false;
-    if let Some(other) = edge.pool.begin_linger(finishing) {
-        return Lingered::Leave(Then::Do(other));
+    if let Some(other) = edge.pool.step(worker, Step::Linger) {
+        return ControlFlow::Break(Some(other));
     }
-    let rest = || Lingered::Leave(Then::Rest(Occupation::Lingering));
     let until = Instant::now() + LINGER;
     let mut was_open = false;
     let length = loop {
         match connection.scan(&edge.limits) {
             Ok(Some(length)) => break length,
             Ok(None) if connection.buffer.is_empty() => {}
-            Ok(None) | Err(_) => return rest(),
+            Ok(None) | Err(_) => return ControlFlow::Break(None),
         }
         let mut watched = [
             PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
             PollFd::from_borrowed_fd(edge.pool.wanted(), PollFlags::IN),
         ];
         if !poll_until(&mut watched, until).unwrap_or(false) {
-            return rest();
+            return ControlFlow::Break(None);
         }
         let [client, wanted] = watched.map(|watched| watched.revents());
         if !wanted.is_empty()
-            && let Some(other) = edge.pool.wanted_elsewhere()
+            && let Some(other) = edge.pool.step(worker, Step::Linger)
         {
-            return Lingered::Leave(Then::Do(other));
+            return ControlFlow::Break(Some(other));
         }
         if client.is_empty() {
             continue;
         }
         if connection.fill_head() != Fill::Bytes {
-            return rest();
+            return ControlFlow::Break(None);
         }
         was_open = client == PollFlags::IN;
     };
-    if let Some(other) = edge.pool.resume() {
-        return Lingered::Leave(Then::Do(other));
+    job.permit.take();
+    if let Some(other) = edge.pool.step(worker, Step::Continue) {
+        // That job came first; this request goes back to the front, unread.
+        return ControlFlow::Break(Some(other));
     }
-    match connection.take_head(length, &edge.limits) {
-        Ok(head) => {
-            // Said of this request only: one that goes back to the front may wait long for its worker.
-            connection.was_open = was_open;
-            (job.head, job.received) = (head, Instant::now());
-            Lingered::Next
-        }
-        Err(_) => {
-            let busy = Occupation::Busy(edge.pool.finishing());
-            Lingered::Leave(Then::Rest(busy))
-        }
-    }
+    let Ok(head) = connection.take_head(length, &edge.limits) else {
+        return ControlFlow::Break(None);
+    };
+    // Said of this request only: a request that goes back to the front may wait long for its worker.
+    connection.was_open = was_open;
+    (job.head, job.received) = (head, Instant::now());
+    ControlFlow::Continue(())
 }

@@ -4,50 +4,48 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::{CallError, Phase};
-use super::exchange::{Rest, Unread};
-use crate::client_socket::ClientSocket;
+use super::exchange::{AfterHead, UnreadBody};
+use super::pool::ConnectionPool;
 
-use super::in_progress::{InProgress, Scope};
-use super::pool::Pool;
-
-/// The first and the largest step by which a collected body grows.
+/// The first and the largest step by which a collected body grows (bytes).
 const FIRST_STEP: usize = 4 * 1024;
 const LARGEST_STEP: usize = 64 * 1024;
 
 /// The bytes of an answer after its head. Dropping it before its end closes the connection.
 pub struct Body {
-    /// None at its end.
+    /// `None` at the body's end.
     unread: Option<Box<Arriving>>,
-    client: Option<ClientSocket>,
-    /// As announced by `Content-Length`.
+    state: CallState,
+    /// The length of `Content-Length` (bytes). `None`: the body has another framing.
     announced: Option<u64>,
-    /// What follows an error is no body any more, so the first one is kept.
+    /// The first error, which every further read gives: bytes behind it are no body any more.
     failed: Option<CallError>,
 }
 
-/// A body on its way, and where its connection goes afterwards.
+/// A body on its way, and the pool that its connection goes to afterwards.
 struct Arriving {
-    unread: Box<Unread>,
+    unread: Box<UnreadBody>,
     connection: Box<Connection>,
-    pool: Arc<Pool>,
+    pool: Arc<ConnectionPool>,
 }
 
 impl Body {
     pub(super) fn new(
-        rest: Rest,
+        rest: AfterHead,
         connection: Box<Connection>,
-        pool: &Arc<Pool>,
-        client: Option<ClientSocket>,
+        pool: &Arc<ConnectionPool>,
+        state: CallState,
     ) -> Self {
         let unread = match rest {
-            Rest::Body(unread) => Some(Box::new(Arriving {
+            AfterHead::Body(unread) => Some(Box::new(Arriving {
                 unread,
                 connection,
                 pool: Arc::clone(pool),
             })),
-            Rest::Nothing { reusable } => {
+            AfterHead::Nothing { reusable } => {
                 if reusable {
                     pool.put(connection, Instant::now());
                 }
@@ -57,17 +55,17 @@ impl Body {
         Self {
             announced: unread.as_ref().and_then(|body| body.unread.announced()),
             unread,
-            client,
+            state,
             failed: None,
         }
     }
 
-    /// Reads what is there, waiting until `deadline` for the first byte of it. `Ok(0)` is the complete end, as the
-    /// framing says; `buf` must not be empty.
+    /// Reads as much of the body as is there, and blocks until the deadline if there is none. `Ok(0)` is the complete
+    /// end by the body's framing; `buf` must not be empty.
     ///
     /// # Errors
-    /// `Cancelled` when the client is gone, `Timeout(Body)`, or `BadResponse` for a body that is cut or malformed. After
-    /// an error every further read gives the same one.
+    /// `Cancelled` when the client is gone, `Timeout(Body)`, or `BadResponse` for a body that is cut or malformed.
+    /// After an error every further read gives the same one.
     pub fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -75,17 +73,15 @@ impl Body {
         let Some(body) = &mut self.unread else {
             return Ok(0);
         };
-        let call = InProgress::new(Phase::Body, deadline, self.client.clone());
-        let scope = Scope::enter(call);
-        match body.unread.read(&mut body.connection, buf) {
+        self.state.phase = Phase::Body;
+        self.state.deadline = deadline;
+        match body.unread.read(&mut body.connection, buf, &mut self.state) {
             Ok(0) => {
-                drop(scope);
                 self.end();
                 Ok(0)
             }
             Ok(read) => Ok(read),
             Err(error) => {
-                let error = CallError::classify(error, Phase::Body, true);
                 self.failed = Some(error.clone());
                 self.unread = None;
                 Err(error)
@@ -106,7 +102,7 @@ impl Body {
         }
     }
 
-    /// The whole body, at most `limit` bytes of it.
+    /// The whole body, up to a limit (bytes).
     ///
     /// # Errors
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`

@@ -1,18 +1,20 @@
-//! The bytes of one connection on their way in and out, held only while there are any.
+//! The buffers of one connection, which hold memory only while there are bytes in them.
 
-use ureq::unversioned::transport::Buffers;
+use std::io::{self, Read};
 
-/// The first size of the input. Events of a stream and most answers' heads fit.
+use super::error::CallError;
+
+/// The first size of the input. Events of a stream and most answers' heads fit (bytes).
 const INPUT_FIRST: usize = 4 * 1024;
 
-/// Above this the input grows only when a head needs it: one TLS record, one full read.
+/// The size of the input above which it grows only when a head needs it: one TLS record, one full read (bytes).
 const INPUT_USUAL: usize = 16 * 1024;
 
-/// The most that stays unconsumed. Heads over 64 KiB are refused by whoever reads them; this bounds lines of chunk sizes
-/// and trailers.
+/// The bound of unconsumed input. Heads over 64 KiB are refused where they are read; this bounds lines of chunk sizes
+/// and trailers (bytes).
 const INPUT_MAX: usize = 80 * 1024;
 
-/// What is offered for output of unknown size. It must hold the longest line of a head.
+/// The room for output of unknown size. It must hold the longest line of a head (bytes).
 const OUTPUT_STEP: usize = 16 * 1024;
 
 /// Input and output of a connection.
@@ -22,27 +24,27 @@ const OUTPUT_STEP: usize = 16 * 1024;
 /// of an answer arrive nothing is allocated for them.
 #[derive(Default)]
 pub(super) struct ByteBuffers {
-    /// Unconsumed bytes are `input[start..end]`, free ones come after.
+    /// Unconsumed bytes are `input[start..end]`, free room comes after.
     input: Vec<u8>,
     start: usize,
     end: usize,
-    /// The last consumer took something. If not, it needs more input than there is.
+    /// False when the last reader took nothing: it needs more input than there is.
     progress: bool,
-    /// Unsent bytes are `output[sent..pending]`, free ones come after.
+    /// Unsent bytes are `output[sent..pending]`, free room comes after.
     output: Vec<u8>,
     sent: usize,
     pending: usize,
-    /// Bytes of output that have been announced and are still to come.
+    /// The output that has been announced and is still to come (bytes).
     expected: usize,
 }
 
 impl ByteBuffers {
-    /// Output of at most so many bytes comes next.
+    /// Announces the output that comes next, by its upper bound (bytes).
     pub fn expect_output(&mut self, bytes: usize) {
         self.expected = bytes;
     }
 
-    /// Takes the first `amount` bytes of what [`Buffers::output`] offered as the next ones to send.
+    /// Takes the first `amount` bytes of what [`ByteBuffers::output`] offered as the next ones to send.
     pub fn commit(&mut self, amount: usize) {
         self.pending = self.output.len().min(self.pending.saturating_add(amount));
         self.expected = self.expected.saturating_sub(amount);
@@ -91,10 +93,9 @@ impl ByteBuffers {
         let doubled = self.input.len().saturating_mul(2);
         self.input.resize(doubled.max(INPUT_FIRST).min(most), 0);
     }
-}
 
-impl Buffers for ByteBuffers {
-    fn output(&mut self) -> &mut [u8] {
+    /// Room for the next bytes to send, as much as has been announced, else [`OUTPUT_STEP`].
+    pub fn output(&mut self) -> &mut [u8] {
         let step = match self.expected {
             0 => OUTPUT_STEP,
             bytes => bytes,
@@ -106,32 +107,46 @@ impl Buffers for ByteBuffers {
         self.output.get_mut(self.pending..).unwrap_or_default()
     }
 
-    fn input(&self) -> &[u8] {
+    /// The bytes that have been received and not been consumed.
+    pub fn input(&self) -> &[u8] {
         self.input.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Empty when [`INPUT_MAX`] bytes are waiting to be consumed.
-    fn input_append_buf(&mut self) -> &mut [u8] {
+    /// Room for bytes that arrive; never empty.
+    ///
+    /// # Errors
+    /// `BadResponse` when [`INPUT_MAX`] bytes are waiting to be consumed.
+    pub fn input_room(&mut self) -> Result<&mut [u8], CallError> {
         self.make_room();
-        self.input.get_mut(self.end..).unwrap_or_default()
+        match self.input.get_mut(self.end..) {
+            Some(free) if !free.is_empty() => Ok(free),
+            _ => Err(CallError::BadResponse(
+                "a line that does not end".to_owned(),
+            )),
+        }
     }
 
-    fn input_appended(&mut self, amount: usize) {
+    /// Takes the first bytes of [`ByteBuffers::input_room`] as received.
+    pub fn input_appended(&mut self, amount: usize) {
         self.end = self.input.len().min(self.end.saturating_add(amount));
     }
 
-    fn input_consume(&mut self, amount: usize) {
+    /// Takes the first bytes of the input as read. 0 tells that more are needed.
+    pub fn input_consume(&mut self, amount: usize) {
         self.progress = amount > 0;
         self.start = self.end.min(self.start.saturating_add(amount));
     }
 
-    /// The scratch part is empty: it is for chunked requests, and ours have a length.
-    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut [], self.output())
+    /// Whether there is input that the last reader has not seen.
+    pub fn can_use_input(&self) -> bool {
+        self.start < self.end && self.progress
     }
 
-    fn can_use_input(&self) -> bool {
-        self.start < self.end && self.progress
+    /// Moves as much input to `buf` as there is and fits.
+    pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.input().read(buf)?;
+        self.input_consume(read);
+        Ok(read)
     }
 }
 
@@ -140,14 +155,16 @@ mod tests {
     use super::*;
 
     fn receive(buffers: &mut ByteBuffers, bytes: &[u8]) -> usize {
-        let free = buffers.input_append_buf();
+        let Ok(free) = buffers.input_room() else {
+            return 0;
+        };
         let taken = free.len().min(bytes.len());
         free[..taken].copy_from_slice(&bytes[..taken]);
         buffers.input_appended(taken);
         taken
     }
 
-    /// An endless line that nobody consumes must not take the memory of the machine.
+    /// An endless line that is never consumed must not take the memory of the machine.
     #[test]
     fn unconsumed_input_stops_growing() {
         let mut buffers = ByteBuffers::default();

@@ -1,4 +1,4 @@
-//! What goes into a call and what comes out.
+//! A call's request and its response.
 
 use std::time::Instant;
 
@@ -13,15 +13,16 @@ use super::error::CallError;
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub method: Method,
-    /// Absolute, `http` or `https`.
+    /// The absolute URL, `http` or `https`.
     pub url: &'a str,
-    /// Sent as they are, except those that frame the message or belong to one connection: these are the client's own.
+    /// The request's fields, sent as they are, except those that frame the message or belong to one connection: these
+    /// are the client's own.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Sent with a `Content-Length`. A POST without one sends an empty body, a GET never sends any.
+    /// The request's body, sent with a `Content-Length`. `None`: a POST sends an empty body. A GET never sends any.
     pub body: Option<&'a [u8]>,
-    /// For all up to the end of the answer's head: name, connection, TLS, sending, waiting.
+    /// The end of all phases up to the answer's head: name, connection, TLS, sending, waiting.
     pub deadline: Instant,
-    /// Watched for as long as the call and its body take.
+    /// The downstream client, watched for as long as the call and its body take. `None`: the call is the gateway's own.
     pub client: Option<&'a ClientSocket>,
 }
 
@@ -38,7 +39,7 @@ pub struct Response {
     pub body: Body,
 }
 
-/// What stands before an answer's body.
+/// The status and the fields of an answer.
 #[derive(Debug)]
 pub struct Head {
     pub status: u16,
@@ -57,12 +58,12 @@ impl Head {
         }
     }
 
-    /// The first value of this header, in any case; none if it is not visible ASCII.
+    /// The first value of a field, whose name is compared without case. `None`: it is absent, or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// All headers whose values are visible ASCII, names in lower case, repeated ones repeatedly.
+    /// The fields whose values are visible ASCII, names in lower case, repeated ones repeatedly.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers
             .iter()
@@ -75,7 +76,6 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// `Unreachable` when it cannot be put on the wire: a malformed URL, a line break in a header.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
     pub(super) fn head(&self, user_agent: &HeaderValue) -> Result<Request<()>, CallError> {
         let mut request = Request::new(());
         *request.method_mut() = match self.method {
@@ -113,8 +113,8 @@ impl<'a> Call<'a> {
         Ok(request)
     }
 
-    /// Not less than the bytes of the request's head: its line and its fields, with `Host` and, where the URL has a user
-    /// in it, `Authorization`.
+    /// An upper bound of the request's head: its line and its fields, with `Host` and, where the URL has a user in it,
+    /// `Authorization` (bytes).
     pub(super) fn head_size(&self, request: &Request<()>) -> usize {
         const LINE_AND_NAMES: usize = 128;
         let fields = request.headers().iter();
@@ -130,11 +130,11 @@ impl<'a> Call<'a> {
     }
 }
 
-/// How many fields [`Call::head`] adds.
+/// The number of fields that [`Call::head`] adds.
 const OWN_FIELDS: usize = 4;
 
-/// Fields that frame the request or control the connection (RFC 9110 section 7.6.1). Two framings in one request are how
-/// requests are smuggled.
+/// Fields that frame the request or control the connection (RFC 9110 section 7.6.1). Two framings in one request are
+/// how requests are smuggled.
 fn is_the_clients_own(name: &HeaderName) -> bool {
     [
         header::CONNECTION,

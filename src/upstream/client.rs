@@ -5,35 +5,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderValue, Request};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::body::Body;
 use super::call::{Call, Head, Response};
+use super::call_state::CallState;
 use super::connection::{Connection, origin};
-use super::dialer::{Dialer, Sockets};
+use super::dialer::Dialer;
 use super::error::{CallError, Phase};
-use super::exchange;
-use super::in_progress::{self, InProgress, Scope};
-use super::names::Lookup;
-use super::pool::Pool;
-use super::resolver::{CachingResolver, ask_system};
+use super::exchange::{self, AfterHead};
+use super::host_names::Lookup;
+use super::pool::ConnectionPool;
+use super::resolver::{Resolver, ask_system};
+use super::socket::Sockets;
 use super::stats::{Counts, Stats};
 use super::tls::{self, Tls};
 use super::unasked::Distrusted;
 
-/// What a client is made from.
+/// The settings of a client.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// For name resolution, TCP and TLS together.
+    /// The timeout of name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// `http://[user:password@]host:port`, asked to CONNECT for every call. The environment is not read.
     pub proxy: Option<String>,
     pub user_agent: String,
-    /// Idle connections kept, and fewer while others are in use: idle ones go before there are more than this in all.
-    /// With as many as there can be calls at a time, no burst opens a connection that the one before it had already.
+    /// The bound of idle connections, and of all as long as there are idle ones among them. With as many as there can
+    /// be calls at a time, no burst opens a connection that the one before it had already.
     pub max_idle: usize,
 }
 
@@ -49,33 +50,27 @@ impl Default for Settings {
     }
 }
 
-/// Makes calls and keeps connections for later ones. Shared by all threads.
+/// The client that calls providers, and keeps connections for later calls. All threads share it.
 pub struct Client {
-    dialer: Arc<Dialer>,
-    pool: Arc<Pool>,
+    dialer: Dialer,
+    pool: Arc<ConnectionPool>,
     connect_timeout: Duration,
     user_agent: HeaderValue,
     counts: Arc<Counts>,
     distrusted: Arc<Distrusted>,
 }
 
-/// A call that failed, and whether it is worth a fresh connection.
-struct Failure {
-    error: CallError,
-    /// The connection came from the pool, and has brought nothing that can be an answer to this call: it had been
-    /// closed at the other end, or what it brings may be an answer to another call.
-    stale: bool,
-}
+/// The head of an answer, its body, and the connection that brings them.
+type Received = (ureq::http::Response<()>, AfterHead, Box<Connection>);
 
 impl Client {
     /// # Errors
-    /// Says what is wrong with the settings: an unreadable or empty `ca_file`, a proxy that is not `http`.
+    /// Settings that cannot be used, in words: an unreadable or empty `ca_file`, a proxy that is not `http`.
     pub fn new(settings: Settings) -> Result<Self, String> {
         Self::with_lookup(settings, Box::new(ask_system))
     }
 
-    /// A client with other settings that knows what this one has learned of its peers, and goes on counting where this
-    /// one is.
+    /// A client with other settings that goes on counting where this one is, and distrusts the same providers.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -101,15 +96,18 @@ impl Client {
             .build();
         let dialer = Dialer {
             config,
-            resolver: CachingResolver::new(lookup, Arc::clone(&counts)),
+            resolver: Resolver::new(lookup, Arc::clone(&counts)),
             tls: Tls {
                 config: tls::client_config(settings.ca_file.as_deref())?,
             },
             sockets: Sockets::default(),
         };
         Ok(Self {
-            dialer: Arc::new(dialer),
-            pool: Arc::new(Pool::new(settings.max_idle, Arc::clone(&distrusted))),
+            dialer,
+            pool: Arc::new(ConnectionPool::new(
+                settings.max_idle,
+                Arc::clone(&distrusted),
+            )),
             connect_timeout: settings.connect_timeout,
             user_agent: HeaderValue::try_from(settings.user_agent)
                 .map_err(|_| "not a user agent".to_owned())?,
@@ -119,26 +117,28 @@ impl Client {
     }
 
     /// Sends the request and waits for the head of the answer, whatever its status is. A pooled connection that turns
-    /// out to be dead before the first byte of an answer is replaced once, silently.
+    /// out to be dead before the first byte of an answer, or not to be trusted, is replaced once, silently.
     ///
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
+        // Made first, so that nothing is left to do between a look at a connection and its use.
+        let mut request = call.head(&self.user_agent)?;
         if let Some(pooled) = self.pool.take(origin(call.url), Instant::now()) {
-            match self.over(&call, Some(pooled)) {
-                Err(failure) if failure.stale => {}
-                other => return other.map_err(|failure| failure.error),
+            if let Some(response) = self.over_pooled(&call, request, pooled)? {
+                return Ok(response);
             }
+            request = call.head(&self.user_agent)?;
         }
-        self.over(&call, None).map_err(|failure| failure.error)
+        self.over_fresh(&call, request)
     }
 
-    /// How often the provider at this URL has sent bytes that no request had asked for.
+    /// The number of times that the provider at a URL has sent bytes that no request had asked for.
     pub fn unasked(&self, url: &str) -> u64 {
         self.distrusted.signs(origin(url))
     }
 
-    /// What this client has done so far.
+    /// The client's counters.
     pub fn stats(&self) -> Stats {
         self.counts.read()
     }
@@ -154,69 +154,67 @@ impl Client {
         self.dialer.sockets.shut_down();
     }
 
-    /// The call over a connection from the pool, or a fresh one.
-    fn over(&self, call: &Call<'_>, pooled: Option<Box<Connection>>) -> Result<Response, Failure> {
-        let reused = pooled.is_some();
-        let scope = self.enter(call, reused);
-        let mut doubtful = false;
-        let answer = self.send(call, pooled).and_then(|mut connection| {
-            let (head, rest) = exchange::receive(&mut connection)?;
-            if reused && self.pool.distrusts(origin(call.url), Instant::now()) {
-                doubtful = true;
-                let why = "the answer may be another call's".to_owned();
-                return Err(CallError::Unreachable(why).into());
-            }
-            Ok(Response {
-                head: Head::new(head, reused),
-                body: Body::new(rest, connection, &self.pool, call.client.cloned()),
-            })
-        });
-        let progress = scope.progress();
-        if progress.unasked {
-            self.pool.note_unasked(origin(call.url), Instant::now());
-        }
-        if !progress.phase.is_connecting() {
-            self.counts.connection(reused);
-        }
-        answer.map_err(|error| {
-            let error = CallError::classify(error, progress.phase, progress.answered);
-            let died = matches!(error, CallError::Unreachable(_));
-            Failure {
-                stale: reused && (progress.unasked || doubtful || died && !progress.answered),
-                error,
-            }
-        })
-    }
-
-    fn enter(&self, call: &Call<'_>, reused: bool) -> Scope {
-        let mut state = InProgress::new(Phase::Resolve, call.deadline, call.client.cloned());
-        state.reused = reused;
-        // A timeout beyond the end of time is none.
-        let connect_end = Instant::now().checked_add(self.connect_timeout);
-        state.connect_deadline = connect_end.map_or(call.deadline, |end| end.min(call.deadline));
-        Scope::enter(state)
-    }
-
-    /// Sends the request over a connection that is there or has to be made.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    fn send(
+    /// The call over a connection from the pool. `None`: the connection had been closed at the other end, or may be out
+    /// of step with its calls, and has brought no answer to this one.
+    fn over_pooled(
         &self,
         call: &Call<'_>,
-        pooled: Option<Box<Connection>>,
-    ) -> Result<Box<Connection>, ureq::Error> {
-        let request = call.head(&self.user_agent)?;
-        let mut connection = match pooled {
-            Some(connection) => connection,
-            None => {
-                let counted = self.pool.one_more();
-                let wire = self.dialer.dial(request.uri())?;
-                Box::new(Connection::new(origin(call.url), wire, counted))
-            }
-        };
-        in_progress::sending();
+        request: Request<()>,
+        connection: Box<Connection>,
+    ) -> Result<Option<Response>, CallError> {
+        let mut state = self.begin(call);
+        state.reused = true;
+        let answer = self.exchange(call, request, connection, &mut state);
+        self.counts.connection(true);
+        let now = Instant::now();
+        if state.unasked {
+            self.pool.note_unasked(origin(call.url), now);
+        }
+        match answer {
+            Err(error @ (CallError::Timeout(_) | CallError::Cancelled)) => Err(error),
+            _ if self.pool.distrusts(origin(call.url), now) => Ok(None),
+            Ok(received) => Ok(Some(self.response(received, state))),
+            Err(CallError::Unreachable(_)) if !state.answered => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn over_fresh(&self, call: &Call<'_>, request: Request<()>) -> Result<Response, CallError> {
+        let mut state = self.begin(call);
+        let counted = self.pool.one_more();
+        let wire = self.dialer.dial(request.uri(), &mut state)?;
+        self.counts.connection(false);
+        let connection = Box::new(Connection::new(origin(call.url), wire, counted));
+        let received = self.exchange(call, request, connection, &mut state)?;
+        Ok(self.response(received, state))
+    }
+
+    fn begin(&self, call: &Call<'_>) -> CallState {
+        // A timeout beyond the end of time is none.
+        let connect_end = Instant::now().checked_add(self.connect_timeout);
+        let connect_end = connect_end.unwrap_or(call.deadline);
+        CallState::new(call.deadline, connect_end, call.client.cloned())
+    }
+
+    fn exchange(
+        &self,
+        call: &Call<'_>,
+        request: Request<()>,
+        mut connection: Box<Connection>,
+        state: &mut CallState,
+    ) -> Result<Received, CallError> {
+        state.phase = Phase::Send;
         let head_size = call.head_size(&request);
-        exchange::send(&mut connection, request, head_size, call.content())?;
-        Ok(connection)
+        exchange::send(&mut connection, request, head_size, call.content(), state)?;
+        let (head, rest) = exchange::receive(&mut connection, state)?;
+        Ok((head, rest, connection))
+    }
+
+    fn response(&self, (head, rest, connection): Received, state: CallState) -> Response {
+        Response {
+            head: Head::new(head, state.reused),
+            body: Body::new(rest, connection, &self.pool, state),
+        }
     }
 }
 

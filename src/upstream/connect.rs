@@ -1,4 +1,4 @@
-//! Making TCP connections: several addresses, one budget, and an eye on the client.
+//! TCP connections: several addresses, one budget, and an eye on the client.
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,16 +8,15 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
+use super::call_state::CallState;
 use super::error::CallError;
-use super::in_progress;
 
-/// How long an address is tried alone before the next one is tried beside it, RFC 8305 section 5.
+/// The head start of an address over the next one (Connection Attempt Delay of RFC 8305 section 5, 250 ms).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The first of the addresses that takes a connection. Each has a head start over the next one, which a refusal ends,
-/// and all share the call's connect budget.
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
-pub(super) fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> {
+/// A connection to the first of the addresses that accepts (happy eyeballs). Each has a head start over the next one,
+/// which a refusal ends, and all share the call's connect budget.
+pub(super) fn connect(addresses: &[SocketAddr], state: &CallState) -> Result<TcpStream, CallError> {
     let mut untried = interleaved(addresses).into_iter();
     let mut pending: Vec<(SocketAddr, OwnedFd)> = Vec::new();
     let mut failure = CallError::Unreachable("the host has no address".to_owned());
@@ -36,7 +35,7 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, CallError> 
         let fds = pending
             .iter()
             .map(|(_, socket)| (socket.as_fd(), PollFlags::OUT));
-        let ready = in_progress::wait_any(fds, head_start)?;
+        let ready = state.wait_any(fds, head_start)?;
         if let Some(finished) = ready.iter().position(|flags| !flags.is_empty()) {
             let (address, socket) = pending.remove(finished);
             match sockopt::socket_error(&socket) {

@@ -1,51 +1,21 @@
-//! One connection to a provider, whatever it is made of.
+//! One connection to a provider, and the origin that it leads to.
 
-use std::io;
 use std::sync::Arc;
 
-use ureq::unversioned::transport::{NextTimeout, Transport};
+use super::call_state::CallState;
+use super::error::{CallError, Phase};
+use super::wire::{Look, Wire};
 
-use super::plain::Plain;
-use super::tls::TlsTransport;
-
-/// A connection and where it leads to.
+/// A wire to an origin.
 pub(super) struct Connection {
     origin: Box<str>,
-    wire: Wire,
-    /// The pool counts its clones: one for each connection that there is.
+    wire: Box<dyn Wire>,
+    /// One of the clones by which the pool counts its connections.
     _counted: Arc<()>,
 }
 
-/// What carries the bytes.
-pub(super) enum Wire {
-    Plain(Plain),
-    Secure(Box<TlsTransport>),
-}
-
-/// The state of a connection between two calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Open, and the provider has said nothing.
-    Quiet,
-    /// Bytes are there that no request had asked for.
-    Unasked,
-    Closed,
-}
-
-impl Look {
-    /// The meaning of a read that does not wait.
-    pub fn of(read: io::Result<usize>) -> Self {
-        match read {
-            Ok(0) => Self::Closed,
-            Ok(_) => Self::Unasked,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Quiet,
-            Err(_) => Self::Closed,
-        }
-    }
-}
-
 impl Connection {
-    pub fn new(origin: &str, wire: Wire, counted: Arc<()>) -> Self {
+    pub fn new(origin: &str, wire: Box<dyn Wire>, counted: Arc<()>) -> Self {
         Self {
             origin: origin.into(),
             wire,
@@ -53,77 +23,65 @@ impl Connection {
         }
     }
 
-    /// The beginning of the URLs that it serves, see [`origin`].
+    /// The beginning of the URLs that the connection serves, see [`origin`].
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// So many bytes at most will be put into the output, which then is of that size.
+    /// See [`ByteBuffers::expect_output`](super::buffers::ByteBuffers::expect_output).
     pub fn expect_output(&mut self, bytes: usize) {
-        match &mut self.wire {
-            Wire::Plain(plain) => plain.expect_output(bytes),
-            Wire::Secure(tls) => tls.expect_output(bytes),
-        }
+        self.wire.buffers().expect_output(bytes);
     }
 
     pub fn output(&mut self) -> &mut [u8] {
-        self.transport().buffers().output()
+        self.wire.buffers().output()
     }
 
-    /// Sends these bytes, and the output before them with the same system call.
-    pub fn send_last(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
-        match &mut self.wire {
-            Wire::Plain(plain) => plain.send_last(bytes),
-            Wire::Secure(tls) => tls.send(bytes),
+    /// See [`Wire::send`].
+    pub fn send(&mut self, amount: usize, state: &mut CallState) -> Result<(), CallError> {
+        self.wire.send(amount, state)
+    }
+
+    /// See [`Wire::send_last`].
+    pub fn send_last(&mut self, bytes: &[u8], state: &mut CallState) -> Result<(), CallError> {
+        self.wire.send_last(bytes, state)
+    }
+
+    /// Waits for more input, unless some is there that the last reader has not seen. False at the end of input.
+    pub fn await_input(&mut self, state: &mut CallState) -> Result<bool, CallError> {
+        if self.wire.buffers().can_use_input() {
+            return Ok(true);
         }
-    }
-
-    /// Sends the first `amount` bytes of [`Connection::output`], soon: at the latest when input is waited for.
-    pub fn send(&mut self, amount: usize) -> Result<(), ureq::Error> {
-        self.transport()
-            .transmit_output(amount, NextTimeout::default())
-    }
-
-    /// Waits for more input, unless some is there that the last reader of it has not seen. False at its end.
-    pub fn await_input(&mut self) -> Result<bool, ureq::Error> {
-        self.transport().maybe_await_input(NextTimeout::default())
+        if state.phase == Phase::Send {
+            self.wire.flush(state)?;
+            state.phase = Phase::FirstByte;
+        }
+        let received = self.wire.receive(state)?;
+        state.answered |= received;
+        Ok(received)
     }
 
     pub fn input(&mut self) -> &[u8] {
-        self.transport().buffers().input()
+        self.wire.buffers().input()
     }
 
-    /// The first `amount` bytes of the input have been read. 0 says that more are needed.
+    /// Takes the first bytes of the input as read. 0 tells that more are needed.
     pub fn consume(&mut self, amount: usize) {
-        self.transport().buffers().input_consume(amount);
+        self.wire.buffers().input_consume(amount);
     }
 
-    /// Looks, without waiting, for what the provider has said since its last answer ended. One system call, unless
-    /// records of TLS are there. Only a quiet connection can take another call.
+    /// See [`Wire::look`].
     pub fn look(&mut self) -> Look {
-        match &mut self.wire {
-            Wire::Plain(plain) => plain.look(),
-            Wire::Secure(tls) => tls.look(),
-        }
+        self.wire.look()
     }
 
-    /// Hands the memory of empty buffers back.
+    /// See [`Wire::drop_buffers`].
     pub fn drop_buffers(&mut self) {
-        match &mut self.wire {
-            Wire::Plain(plain) => plain.drop_buffers(),
-            Wire::Secure(tls) => tls.drop_buffers(),
-        }
-    }
-
-    fn transport(&mut self) -> &mut dyn Transport {
-        match &mut self.wire {
-            Wire::Plain(plain) => plain,
-            Wire::Secure(tls) => &mut **tls,
-        }
+        self.wire.drop_buffers();
     }
 }
 
-/// What stands before the path of a URL: scheme, host and port. Calls with the same one share connections.
+/// The part of a URL before its path: scheme, host and port. Calls with the same origin share connections.
 pub(super) fn origin(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |scheme| scheme + "://".len());
     let behind = url.get(authority..).unwrap_or_default();

@@ -1,144 +1,82 @@
-//! From a URL to a connection: the name, TCP, perhaps a proxy, TLS.
-
-use std::sync::{Arc, Mutex, Weak};
+//! From a URL to a wire: the name, TCP, perhaps a proxy, TLS.
 
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Instant;
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, ShutdownHandle,
-    Transport,
-};
 
-use crate::sync::lock;
-
+use super::call_state::CallState;
 use super::connect::connect;
-use super::connection::Wire;
 use super::error::{CallError, Phase};
-use super::in_progress;
-use super::plain::Plain;
-use super::resolver::CachingResolver;
-use super::socket::Socket;
+use super::proxy;
+use super::resolver::Resolver;
+use super::socket::{Socket, Sockets};
 use super::tls::Tls;
+use super::wire::Wire;
 
-/// Makes connections, and remembers them for the day when all have to be closed.
+/// The maker of connections, which also has the list of them for the day when all have to be closed.
 pub(super) struct Dialer {
-    /// For ureq's connector to proxies.
+    /// ureq's configuration, which holds the proxy if there is one.
     pub config: Config,
-    pub resolver: CachingResolver,
+    pub resolver: Resolver,
     pub tls: Tls,
     pub sockets: Sockets,
 }
 
 impl Dialer {
-    /// A connection that takes requests for this URL.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn dial(self: &Arc<Self>, uri: &Uri) -> Result<Wire, ureq::Error> {
+    /// A wire that carries requests for this URL.
+    pub fn dial(&self, uri: &Uri, state: &mut CallState) -> Result<Box<dyn Wire>, CallError> {
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(CallError::Unreachable("not an http URL".to_owned()).into()),
+            _ => return Err(CallError::Unreachable("not an http URL".to_owned())),
         };
+        let wire = match self.config.proxy() {
+            Some(proxy) => self.tunnel(proxy.uri(), uri, secure, state)?,
+            None => self.socket(uri, secure, state)?,
+        };
+        if secure {
+            self.negotiate(uri, wire, state)
+        } else {
+            Ok(wire)
+        }
+    }
+
+    /// A wire through the proxy. The name of the provider is the proxy's to resolve.
+    fn tunnel(
+        &self,
+        proxy: &Uri,
+        uri: &Uri,
+        secure: bool,
+        state: &mut CallState,
+    ) -> Result<Box<dyn Wire>, CallError> {
+        let secure_proxy = proxy.scheme_str() == Some("https");
+        let mut wire = self.socket(proxy, secure || secure_proxy, state)?;
+        if secure_proxy {
+            wire = self.negotiate(proxy, wire, state)?;
+            state.phase = Phase::Connect;
+        }
+        proxy::tunnel(wire, uri, &self.config, state)
+    }
+
+    fn socket(
+        &self,
+        uri: &Uri,
+        carries_records: bool,
+        state: &mut CallState,
+    ) -> Result<Box<dyn Wire>, CallError> {
+        let addresses = self.resolver.resolve(uri, state)?;
+        state.phase = Phase::Connect;
+        let socket = Socket::new(connect(&addresses, state)?, carries_records);
+        self.sockets.register(&socket)?;
+        Ok(Box::new(socket))
+    }
+
+    fn negotiate(
+        &self,
+        uri: &Uri,
+        wire: Box<dyn Wire>,
+        state: &mut CallState,
+    ) -> Result<Box<dyn Wire>, CallError> {
         let host = uri.host().unwrap_or_default();
-        let plain = if self.config.proxy().is_some() {
-            Plain::Tunnel(self.tunnel(uri)?)
-        } else {
-            Plain::Direct(self.socket(&self.resolve(uri)?)?)
-        };
-        Ok(if secure {
-            Wire::Secure(self.tls.negotiate(host, plain)?)
-        } else {
-            Wire::Plain(plain)
-        })
-    }
-
-    fn resolve(&self, uri: &Uri) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.resolver
-            .resolve(uri, &self.config, NextTimeout::default())
-    }
-
-    fn socket(&self, addresses: &ResolvedSocketAddrs) -> Result<Socket, ureq::Error> {
-        in_progress::enter_phase(Phase::Connect);
-        let socket = Socket::new(connect(addresses)?);
-        self.sockets.register(socket.shutdown_handle())?;
-        Ok(socket)
-    }
-
-    /// A connection that the proxy has made. The name is the proxy's to resolve.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    fn tunnel(self: &Arc<Self>, uri: &Uri) -> Result<Box<dyn Transport>, ureq::Error> {
-        let (near, sockets) = (Arc::clone(self), Arc::clone(self));
-        let details = ConnectionDetails {
-            uri,
-            addrs: self.resolver.empty(),
-            config: &self.config,
-            request_level: false,
-            resolver: &self.resolver,
-            now: Instant::now(),
-            timeout: NextTimeout::default(),
-            current_time: Arc::new(Instant::now),
-            run_connector: Arc::new(move |proxy| near.to_proxy(proxy)),
-            register_shutdown: Arc::new(move |handle| sockets.sockets.register(handle)),
-        };
-        match ConnectProxyConnector::default().connect(&details, None::<()>)? {
-            Some(Either::B(tunnel)) => Ok(tunnel),
-            Some(Either::A(())) | None => {
-                Err(CallError::Unreachable("the proxy was not used".to_owned()).into())
-            }
-        }
-    }
-
-    fn to_proxy(&self, proxy: &ConnectionDetails<'_>) -> Result<Box<dyn Transport>, ureq::Error> {
-        let socket = self.socket(&proxy.addrs)?;
-        if !proxy.needs_tls() {
-            return Ok(Box::new(socket));
-        }
-        let host = proxy.uri.host().unwrap_or_default();
-        let secure = self.tls.negotiate(host, Plain::Direct(socket))?;
-        in_progress::enter_phase(Phase::Connect);
-        Ok(secure)
-    }
-}
-
-/// The sockets in use, the idle ones too.
-#[derive(Default)]
-pub(super) struct Sockets(Mutex<Registry>);
-
-#[derive(Default)]
-struct Registry {
-    open: Vec<Weak<dyn ShutdownHandle>>,
-    /// Closed ones are dropped when there are so many.
-    sweep_at: usize,
-    shut_down: bool,
-}
-
-impl Sockets {
-    /// Fewer than this are not worth a look for closed ones.
-    const FEW: usize = 64;
-
-    fn register(&self, handle: Weak<dyn ShutdownHandle>) -> Result<(), ureq::Error> {
-        let mut registry = lock(&self.0);
-        if registry.shut_down {
-            return Err(CallError::Unreachable("the gateway is stopping".to_owned()).into());
-        }
-        if registry.open.len() >= registry.sweep_at.max(Self::FEW) {
-            registry.open.retain(|handle| handle.strong_count() > 0);
-            registry.sweep_at = registry.open.len() * 2;
-        }
-        registry.open.push(handle);
-        Ok(())
-    }
-
-    /// Ends whatever goes on over them, and lets no new ones in.
-    pub fn shut_down(&self) {
-        let open = {
-            let mut registry = lock(&self.0);
-            registry.shut_down = true;
-            std::mem::take(&mut registry.open)
-        };
-        for socket in open.iter().filter_map(Weak::upgrade) {
-            socket.shutdown();
-        }
+        Ok(Box::new(self.tls.negotiate(host, wire, state)?))
     }
 }

@@ -1,84 +1,85 @@
-//! One request and the head of its answer over a connection. The protocol is ureq-proto's; this moves the bytes.
+//! One request and the head of its answer over a connection: the bytes between ureq-proto's protocol and the wire.
 //!
-//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB, which every waiting worker
-//! has on its stack; here each state has gone when the next one waits.
-
-use std::io;
+//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB on the stack of every waiting
+//! worker; here each state has gone when the next one waits.
 
 use ureq::http::{Request, Response};
 use ureq_proto::BodyMode;
-use ureq_proto::client::state::{RecvBody, RecvResponse, SendRequest};
+use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call as Protocol, RecvBodyResult, RecvResponseResult, SendRequestResult};
 
+use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
 
-/// Bytes of an answer's head. The number of its fields is bounded by ureq-proto (128).
+/// The bound of an answer's head (bytes). The number of its fields is bounded by ureq-proto (128).
 const MAX_HEAD: usize = 64 * 1024;
 
-/// What comes behind the head of an answer.
-pub(super) enum Rest {
-    Body(Box<Unread>),
+/// The rest of an answer behind its head.
+pub(super) enum AfterHead {
+    Body(Box<UnreadBody>),
     Nothing { reusable: bool },
 }
 
 /// A body that has not been read to its end.
-pub(super) struct Unread(Protocol<RecvBody>);
+pub(super) struct UnreadBody(Protocol<RecvBody>);
 
-/// Puts the request on its way. `head_size` is not less than the bytes of its head.
-#[inline(never)] // frames of their own keep the stack of a waiting worker small
+/// Puts the request on its way. `head_size` is an upper bound of its head (bytes).
 pub(super) fn send(
     connection: &mut Connection,
     request: Request<()>,
     head_size: usize,
     body: &[u8],
-) -> Result<(), ureq::Error> {
-    let mut protocol = Protocol::new(request)?.proceed();
+    state: &mut CallState,
+) -> Result<(), CallError> {
+    let protocol = Protocol::new(request);
+    let mut protocol = protocol.map_err(|error| violated(error, state))?.proceed();
     connection.expect_output(head_size);
-    send_head(connection, &mut protocol)?;
-    match protocol.proceed()? {
+    while !protocol.can_proceed() {
+        let written = protocol.write(connection.output());
+        let amount = written.map_err(|error| violated(error, state))?;
+        connection.send(amount, state)?;
+    }
+    match protocol.proceed().map_err(|error| violated(error, state))? {
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
         Some(SendRequestResult::SendBody(mut protocol)) => {
             // The announced length, checked before anything of the body is sent.
-            protocol.consume_direct_write(body.len())?;
-            connection.send_last(body)
+            let checked = protocol.consume_direct_write(body.len());
+            checked.map_err(|error| violated(error, state))?;
+            connection.send_last(body, state)
         }
-        // Nobody may ask for it: `Call` drops the field `Expect`.
-        Some(SendRequestResult::Await100(_)) | None => Err(unexpected()),
+        // `Call` drops the field `Expect`, so no call comes here.
+        Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
     }
 }
 
 /// Waits for the head of the answer. Interim answers (1xx) are passed over.
-pub(super) fn receive(connection: &mut Connection) -> Result<(Response<()>, Rest), ureq::Error> {
+pub(super) fn receive(
+    connection: &mut Connection,
+    state: &mut CallState,
+) -> Result<(Response<()>, AfterHead), CallError> {
     loop {
-        let progress = connection.await_input()?;
-        if let Some(head) = read_head(connection)? {
+        let progress = connection.await_input(state)?;
+        let head = read_head(connection);
+        if let Some(head) = head.map_err(|error| state.failed(error))? {
             return Ok(head);
         }
         if !progress {
-            return Err(ended());
+            return Err(state.ended());
         }
     }
 }
 
-fn send_head(
+/// An error of the protocol, with the words that ureq has for it.
+fn violated(error: ureq_proto::Error, state: &CallState) -> CallError {
+    state.failed(ureq::Error::from(error))
+}
+
+/// The head of the answer if it is all there. `None`: more input is needed, or one more interim answer is out of its
+/// way.
+fn read_head(
     connection: &mut Connection,
-    protocol: &mut Protocol<SendRequest>,
-) -> Result<(), ureq::Error> {
-    while !protocol.can_proceed() {
-        let amount = protocol.write(connection.output())?;
-        connection.send(amount)?;
-    }
-    Ok(())
-}
-
-/// The end of the input where more was needed.
-fn ended() -> ureq::Error {
-    ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())
-}
-
-/// The head of the answer, if it is all there; or one more interim answer is out of its way.
-fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>, ureq::Error> {
+) -> Result<Option<(Response<()>, AfterHead)>, ureq::Error> {
     let mut protocol = awaiting()?;
     match parse_head(connection, &mut protocol)? {
         Some(response) => Ok(Some((response, rest(protocol)?))),
@@ -86,7 +87,6 @@ fn read_head(connection: &mut Connection) -> Result<Option<(Response<()>, Rest)>
     }
 }
 
-#[inline(never)] // the fields of a head take 4 KB of stack while they are read
 fn parse_head(
     connection: &mut Connection,
     protocol: &mut Protocol<RecvResponse>,
@@ -105,14 +105,15 @@ fn parse_head(
     Ok(response)
 }
 
-#[inline(never)] // as above
-fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
+fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<AfterHead, ureq::Error> {
     Ok(match protocol.proceed() {
-        Some(RecvResponseResult::RecvBody(protocol)) => Rest::Body(Box::new(Unread(protocol))),
-        Some(RecvResponseResult::Redirect(protocol)) => Rest::Nothing {
+        Some(RecvResponseResult::RecvBody(protocol)) => {
+            AfterHead::Body(Box::new(UnreadBody(protocol)))
+        }
+        Some(RecvResponseResult::Redirect(protocol)) => AfterHead::Nothing {
             reusable: !protocol.must_close_connection(),
         },
-        Some(RecvResponseResult::Cleanup(protocol)) => Rest::Nothing {
+        Some(RecvResponseResult::Cleanup(protocol)) => AfterHead::Nothing {
             reusable: !protocol.must_close_connection(),
         },
         None => return Err(unexpected()),
@@ -121,7 +122,6 @@ fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<Rest, ureq::Error> {
 
 /// The protocol at the point where an answer is awaited. Answers to GET and POST are read alike (RFC 9112 section 6.3),
 /// so it is not the request that has been sent: of that nothing is kept while thousands of calls may wait.
-#[inline(never)] // as above
 fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
     let mut protocol = Protocol::new(Request::new(()))?.proceed();
     protocol.write(&mut [0; 64])?;
@@ -133,11 +133,11 @@ fn awaiting() -> Result<Box<Protocol<RecvResponse>>, ureq::Error> {
 
 /// A state of the protocol that the calls of this client do not come to.
 fn unexpected() -> ureq::Error {
-    CallError::Unreachable("a request of a kind that is not sent".to_owned()).into()
+    ureq::Error::Other("a request of a kind that is not sent".into())
 }
 
-impl Unread {
-    /// The length of the body, as far as it has been announced.
+impl UnreadBody {
+    /// The announced length of the body (bytes). `None`: it has another framing.
     pub fn announced(&self) -> Option<u64> {
         match self.0.body_mode() {
             BodyMode::LengthDelimited(length) => Some(length),
@@ -145,21 +145,23 @@ impl Unread {
         }
     }
 
-    /// Reads what is there, or waits for it. 0 is the complete end.
+    /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
     pub fn read(
         &mut self,
         connection: &mut Connection,
         buf: &mut [u8],
-    ) -> Result<usize, ureq::Error> {
+        state: &mut CallState,
+    ) -> Result<usize, CallError> {
         while !self.is_complete() {
-            let progress = connection.await_input()?;
-            let (read, written) = self.0.read(connection.input(), buf)?;
+            let progress = connection.await_input(state)?;
+            let read = self.0.read(connection.input(), buf);
+            let (read, written) = read.map_err(|error| violated(error, state))?;
             connection.consume(read);
             if written > 0 {
                 return Ok(written);
             }
             if !progress {
-                return self.end_of_input();
+                return self.end_of_input(state);
             }
         }
         Ok(0)
@@ -179,13 +181,13 @@ impl Unread {
         self.0.body_mode() != BodyMode::CloseDelimited && self.0.can_proceed()
     }
 
-    /// Some servers close right behind the last chunk, without the empty line after it. RFC 9112 section 8 asks for the
-    /// chunk only.
-    fn end_of_input(&self) -> Result<usize, ureq::Error> {
+    /// The end of the body at the end of the input. Some servers close right behind the last chunk, without the empty
+    /// line after it; RFC 9112 section 8 asks for the chunk only.
+    fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
         if self.0.body_mode() == BodyMode::CloseDelimited || self.0.is_ended_chunked() {
             Ok(0)
         } else {
-            Err(ended())
+            Err(state.ended())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that wait for their next call.
+//! The connection pool.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,45 +6,46 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-use super::connection::{Connection, Look};
+use super::connection::Connection;
 use super::unasked::Distrusted;
+use super::wire::Look;
 
-/// How long a connection may be idle. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
-/// probe before use, and a call that meets one anyway is repeated.
+/// The idle timeout of a connection. Servers close theirs after 60 s (nginx: 75 s) or so; those are found out by the
+/// look before use, and a call that meets one anyway is repeated (90 s).
 const IDLE_AGE: Duration = Duration::from_secs(90);
 
-/// How often connections of origins that nobody asks for any more are looked at.
+/// The interval of the sweep for expired connections, which also meets origins that are called no more (10 s).
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// Idle connections by origin, the youngest first in use: what a burst has opened ages and goes.
+/// Idle connections by origin, the youngest first in use: those that a burst has opened age and go.
 ///
 /// Taking one and giving one back are a look-up and a push under one lock, whatever their number is. ureq's own pool
-/// goes through all of them each time, so it had to be kept small, and the second of two bursts met as many TLS
-/// handshakes as the first.
-pub(super) struct Pool {
-    idle: Mutex<Idle>,
+/// scans all of them each time, so it had to be kept small, and the second of two bursts met as many TLS handshakes as
+/// the first.
+pub(super) struct ConnectionPool {
+    idle: Mutex<IdleConnections>,
     most: usize,
     distrusted: Arc<Distrusted>,
-    /// Has a clone for each connection that there is, the ones in use and in the making too.
+    /// A count by its clones: each connection has one, those in use and in the making too.
     counted: Arc<()>,
 }
 
 #[derive(Default)]
-struct Idle {
-    origins: HashMap<Box<str>, VecDeque<Waiting>>,
+struct IdleConnections {
+    origins: HashMap<Box<str>, VecDeque<IdleConnection>>,
     count: usize,
-    /// Due at the first chance while there is none.
+    /// `None`: the first sweep is due.
     next_sweep: Option<Instant>,
     closed: bool,
 }
 
-struct Waiting {
+struct IdleConnection {
     connection: Box<Connection>,
     since: Instant,
 }
 
-impl Pool {
-    /// A pool of at most `most` connections.
+impl ConnectionPool {
+    /// A pool with a bound (connections).
     pub fn new(most: usize, distrusted: Arc<Distrusted>) -> Self {
         Self {
             idle: Mutex::default(),
@@ -54,7 +55,8 @@ impl Pool {
         }
     }
 
-    /// A quiet connection to `origin`, which may be kept. Others that are met on the way are closed.
+    /// A quiet connection to `origin`, the youngest. Others that are met on the way are closed. `None`: a fresh one is
+    /// needed.
     pub fn take(&self, origin: &str, now: Instant) -> Option<Box<Connection>> {
         loop {
             if self.distrusts(origin, now) {
@@ -74,7 +76,7 @@ impl Pool {
         }
     }
 
-    /// Notes that this origin has sent bytes that no request had asked for. Its idle connections are closed.
+    /// Notes that an origin has sent bytes that no request had asked for. Its idle connections are closed.
     pub fn note_unasked(&self, origin: &str, now: Instant) {
         self.distrusted.note_sign(origin, now);
         self.drop_idle(origin);
@@ -106,7 +108,7 @@ impl Pool {
             if idle.count >= self.most {
                 surplus.extend(idle.pop_oldest());
             }
-            idle.push(Waiting {
+            idle.push(IdleConnection {
                 connection,
                 since: now,
             });
@@ -117,7 +119,7 @@ impl Pool {
     /// Counts one more connection, which is about to be made. If that is one too many, an idle one ends.
     pub fn one_more(&self) -> Arc<()> {
         let counted = Arc::clone(&self.counted);
-        // The pool's own is not counted.
+        // The pool's own clone is not counted.
         let _surplus = if Arc::strong_count(&counted) - 1 > self.most {
             self.lock().pop_oldest()
         } else {
@@ -126,7 +128,7 @@ impl Pool {
         counted
     }
 
-    /// Closes all, and keeps none from now on.
+    /// Closes the idle connections, and keeps none from now on.
     pub fn close(&self) {
         let _all = {
             let mut idle = self.lock();
@@ -140,31 +142,31 @@ impl Pool {
         let _idle = self.lock().remove(origin);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Idle> {
+    fn lock(&self) -> MutexGuard<'_, IdleConnections> {
         lock(&self.idle)
     }
 }
 
-impl Waiting {
+impl IdleConnection {
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= IDLE_AGE
     }
 }
 
-impl Idle {
-    fn pop(&mut self, origin: &str) -> Option<Waiting> {
+impl IdleConnections {
+    fn pop(&mut self, origin: &str) -> Option<IdleConnection> {
         let waiting = self.origins.get_mut(origin)?.pop_back()?;
         self.count -= 1;
         Some(waiting)
     }
 
-    fn remove(&mut self, origin: &str) -> Option<VecDeque<Waiting>> {
+    fn remove(&mut self, origin: &str) -> Option<VecDeque<IdleConnection>> {
         let queue = self.origins.remove(origin)?;
         self.count -= queue.len();
         Some(queue)
     }
 
-    fn push(&mut self, waiting: Waiting) {
+    fn push(&mut self, waiting: IdleConnection) {
         self.count += 1;
         match self.origins.get_mut(waiting.connection.origin()) {
             Some(queue) => queue.push_back(waiting),
@@ -175,15 +177,15 @@ impl Idle {
         }
     }
 
-    fn pop_oldest(&mut self) -> Option<Waiting> {
+    fn pop_oldest(&mut self) -> Option<IdleConnection> {
         let longest = self.origins.values_mut().max_by_key(|queue| queue.len())?;
         let oldest = longest.pop_front()?;
         self.count -= 1;
         Some(oldest)
     }
 
-    /// What has been idle for too long, looked for now and then.
-    fn sweep(&mut self, now: Instant) -> Vec<Waiting> {
+    /// The connections that are past their idle timeout; empty unless a sweep is due.
+    fn sweep(&mut self, now: Instant) -> Vec<IdleConnection> {
         let mut expired = Vec::new();
         if self.next_sweep.is_some_and(|at| now < at) {
             return expired;
@@ -203,12 +205,10 @@ impl Idle {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use super::super::connection::Wire;
-    use super::super::plain::Plain;
     use super::super::socket::Socket;
     use super::*;
 
-    /// Idle connections, told apart by the port of their own end.
+    /// Connections for a pool, each with its far end, which stays open.
     struct Net(TcpListener, Vec<TcpStream>);
 
     impl Net {
@@ -220,19 +220,23 @@ mod tests {
             let near = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
             near.set_nonblocking(true).unwrap();
             self.1.push(self.0.accept().unwrap().0);
-            let wire = Wire::Plain(Plain::Direct(Socket::new(near)));
+            let wire = Box::new(Socket::new(near, false));
             Box::new(Connection::new(origin, wire, Arc::default()))
         }
     }
 
-    fn counted(pool: &Pool, origin: &str, now: Instant) -> usize {
+    fn counted(pool: &ConnectionPool, origin: &str, now: Instant) -> usize {
         std::iter::from_fn(|| pool.take(origin, now)).count()
     }
 
     /// The connections of a burst must go again when there is no other burst, so the same few are taken always.
     #[test]
     fn the_youngest_is_taken_first_and_the_old_ones_go() {
-        let (mut net, pool, start) = (Net::new(), Pool::new(10, Arc::default()), Instant::now());
+        let (mut net, pool, start) = (
+            Net::new(),
+            ConnectionPool::new(10, Arc::default()),
+            Instant::now(),
+        );
         let later = start + IDLE_AGE / 2;
         pool.put(net.connection("http://a"), start);
         pool.put(net.connection("http://b"), start);
@@ -241,7 +245,7 @@ mod tests {
         let end = start + IDLE_AGE;
         pool.put(youngest, later);
         assert_eq!(counted(&pool, "http://a", end), 1);
-        // Nobody asks for `b` any more; what is given back elsewhere ends it.
+        // `b` is called no more; a connection that is given back to another origin ends it.
         pool.put(net.connection("http://a"), end);
         assert_eq!(pool.lock().count, 1);
         assert!(!pool.lock().origins.contains_key("http://b"));
@@ -249,22 +253,30 @@ mod tests {
 
     /// Descriptors are few; and one provider's idle connections must not cost the others a handshake per call.
     #[test]
-    fn a_full_pool_takes_room_from_whoever_has_most() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
+    fn a_full_pool_takes_room_from_the_origin_that_has_most() {
+        let (mut net, pool, now) = (
+            Net::new(),
+            ConnectionPool::new(3, Arc::default()),
+            Instant::now(),
+        );
         for origin in ["http://a", "http://a", "http://b", "http://a", "http://b"] {
             pool.put(net.connection(origin), now);
         }
         assert_eq!(pool.lock().count, 3);
         assert_eq!(counted(&pool, "http://a", now), 1);
         assert_eq!(counted(&pool, "http://b", now), 2);
-        let none = Pool::new(0, Arc::default());
+        let none = ConnectionPool::new(0, Arc::default());
         none.put(net.connection("http://a"), now);
         assert_eq!(counted(&none, "http://a", now), 0);
     }
 
     #[test]
     fn a_closed_pool_is_empty_and_stays_so() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
+        let (mut net, pool, now) = (
+            Net::new(),
+            ConnectionPool::new(3, Arc::default()),
+            Instant::now(),
+        );
         pool.put(net.connection("http://a"), now);
         pool.close();
         pool.put(net.connection("http://a"), now);
@@ -274,7 +286,11 @@ mod tests {
     /// A provider that has closed while the connection was idle.
     #[test]
     fn a_dead_connection_is_passed_over() {
-        let (mut net, pool, now) = (Net::new(), Pool::new(3, Arc::default()), Instant::now());
+        let (mut net, pool, now) = (
+            Net::new(),
+            ConnectionPool::new(3, Arc::default()),
+            Instant::now(),
+        );
         pool.put(net.connection("http://a"), now);
         pool.put(net.connection("http://a"), now);
         drop(net.1.pop());

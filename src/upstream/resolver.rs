@@ -1,57 +1,32 @@
-//! From a URL to socket addresses, as ureq asks for them.
+//! The resolver: from a URL to socket addresses.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
 
-use super::error::{CallError, Phase};
-use super::in_progress;
-use super::names::{Lookup, MAX_ADDRESSES, Names, NoAddress};
+use super::call_state::CallState;
+use super::error::CallError;
+use super::host_names::{HostNames, Lookup, NoAddress};
 use super::stats::Counts;
 
-/// Resolves literal addresses and `localhost` itself, and everything else by [`Names`].
-pub(super) struct CachingResolver {
-    names: Names,
+/// The resolver of literal addresses and `localhost`, and of everything else by [`HostNames`].
+pub(super) struct Resolver {
+    names: HostNames,
 }
 
-impl CachingResolver {
+impl Resolver {
     pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
         Self {
-            names: Names::new(lookup, counts),
+            names: HostNames::new(lookup, counts),
         }
     }
 
-    fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, CallError> {
-        if let Some(known) = without_lookup(host) {
-            return Ok(known);
-        }
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
-        let deadline = in_progress::connect_deadline();
-        self.names
-            .addresses(&name, deadline, in_progress::check)
-            .map_err(|error| match error {
-                NoAddress::Failed(why) => CallError::Unreachable(format!("{name}: {why}")),
-                NoAddress::Late => CallError::Timeout(Phase::Resolve),
-                NoAddress::Stopped(error) => error,
-            })
-    }
-}
-
-impl Resolver for CachingResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _: &Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    /// The addresses of the URI's host, at least one.
+    pub fn resolve(&self, uri: &Uri, state: &CallState) -> Result<Vec<SocketAddr>, CallError> {
         let Some(host) = uri.host() else {
-            return Err(CallError::Unreachable("a URL without a host".to_owned()).into());
+            return Err(CallError::Unreachable("a URL without a host".to_owned()));
         };
         let default = if uri.scheme_str() == Some("https") {
             443
@@ -59,18 +34,24 @@ impl Resolver for CachingResolver {
             80
         };
         let port = uri.port_u16().unwrap_or(default);
-        let mut resolved = self.empty();
-        // The array takes 16 and panics above that.
-        for address in self.addresses(host)?.into_iter().take(MAX_ADDRESSES) {
-            resolved.push(SocketAddr::new(address, port));
-        }
-        Ok(resolved)
+        let addresses = self.addresses(host, state)?.into_iter();
+        Ok(addresses
+            .map(|address| SocketAddr::new(address, port))
+            .collect())
     }
-}
 
-impl fmt::Debug for CachingResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CachingResolver")
+    fn addresses(&self, host: &str, state: &CallState) -> Result<Vec<IpAddr>, CallError> {
+        if let Some(known) = without_lookup(host) {
+            return Ok(known);
+        }
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        self.names
+            .addresses(&name, state.connect_deadline, || state.check())
+            .map_err(|error| match error {
+                NoAddress::Failed(why) => CallError::Unreachable(format!("{name}: {why}")),
+                NoAddress::Late => CallError::Timeout(state.phase),
+                NoAddress::Stopped(error) => error,
+            })
     }
 }
 
@@ -80,8 +61,8 @@ pub(super) fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// Literal addresses, and `localhost` with all names below it, which are loopback by RFC 6761 section 6.3 even where
-/// there is no `/etc/hosts`.
+/// The addresses of a literal, and of `localhost` with all names below it, which are loopback by RFC 6761 section 6.3
+/// even where there is no `/etc/hosts`. `None`: the host needs a lookup.
 fn without_lookup(host: &str) -> Option<Vec<IpAddr>> {
     let bare = host
         .strip_prefix('[')

@@ -1,39 +1,38 @@
-//! The transport: one TCP connection to a provider.
+//! One TCP connection to a provider.
 
-use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
-use ureq::unversioned::transport::{Buffers, NextTimeout, ShutdownHandle, Transport};
+
+use crate::sync::lock;
 
 use super::buffers::ByteBuffers;
-use super::connection::Look;
+use super::call_state::CallState;
 use super::error::CallError;
-use super::in_progress;
+use super::wire::Wire;
 
-/// Bytes to gather before they are sent without waiting for more. TLS records of most requests go out together that way;
-/// the memory is held only until it is sent, by a request that has as many bytes anyway.
+/// The size at which gathered output is sent without waiting for more. TLS records of most requests go out together
+/// that way; the memory is held only until it is sent, by a request that has as many bytes anyway (bytes).
 const SEND_AT_ONCE: usize = 64 * 1024;
 
 /// A connected, non-blocking TCP stream with its buffers.
-///
-/// ureq's own timeouts are never set, so its `NextTimeout` says nothing: all limits are those of the call in progress.
 pub(super) struct Socket {
-    shared: Arc<Shared>,
+    descriptor: Arc<Descriptor>,
     buffers: ByteBuffers,
-    /// Why no more can be sent. The provider may still have said why before it closed, so reading goes on.
+    /// The reason why no more can be sent. The provider may still have said why before it closed, so reading goes on.
     send_failed: Option<String>,
-    /// The provider's bytes are watched for a final answer while it does not take ours.
-    watch_early_answer: bool,
+    /// The bytes are records of TLS, whose content does not show.
+    carries_records: bool,
 }
 
-/// What [`Sockets::shut_down`](super::dialer::Sockets::shut_down) reaches from another thread.
-struct Shared {
+/// The descriptor of a socket, which [`Sockets::shut_down`] reaches from another thread.
+struct Descriptor {
     stream: TcpStream,
     /// Without this the end of input after a shutdown would pass for the end of a close-delimited body.
     shut_down: AtomicBool,
@@ -49,61 +48,97 @@ enum EarlyInput {
     End,
 }
 
-impl ShutdownHandle for Shared {
-    fn shutdown(&self) {
-        self.shut_down.store(true, Ordering::SeqCst);
-        // It fails when the connection is closed already, which is what was wanted.
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
 impl Socket {
-    /// `stream` must be non-blocking.
-    pub fn new(stream: TcpStream) -> Self {
+    /// A socket for a non-blocking stream.
+    pub fn new(stream: TcpStream, carries_records: bool) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            descriptor: Arc::new(Descriptor {
                 stream,
                 shut_down: AtomicBool::new(false),
             }),
             buffers: ByteBuffers::default(),
             send_failed: None,
-            watch_early_answer: true,
+            carries_records,
         }
     }
 
-    pub fn expect_output(&mut self, bytes: usize) {
-        self.buffers.expect_output(bytes);
-    }
-
-    /// Reads what is there, without waiting for more. A connection that has something left to be sent is at its end.
-    pub fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if !self.buffers.input().is_empty() {
-            let read = self.buffers.input().read(buf)?;
-            self.buffers.input_consume(read);
-            return Ok(read);
+    /// Waits until more can be sent (backpressure). A provider that answers before it has taken the whole request (413,
+    /// 401) may never take the rest (RFC 9112 section 9.5): then sending ends here.
+    fn wait_for_room(&mut self, state: &mut CallState) -> Result<(), CallError> {
+        let watch = !state.early_input && (state.reused || !self.carries_records);
+        let interest = if watch {
+            PollFlags::OUT | PollFlags::IN
+        } else {
+            PollFlags::OUT
+        };
+        let ready = state.wait_for(self.descriptor.stream.as_fd(), interest)?;
+        let has_room = ready.contains(PollFlags::OUT);
+        if !watch || !ready.contains(PollFlags::IN) || (has_room && !state.reused) {
+            return Ok(());
         }
-        if self.send_failed.is_some() || !self.buffers.unsent().is_empty() {
-            return Ok(0);
+        state.early_input = true;
+        if self.carries_records {
+            return Ok(());
         }
-        let mut stream = &self.shared.stream;
-        stream.read(buf)
+        match self.early_input() {
+            // This may be the second answer to the call before: nothing tells the two apart.
+            EarlyInput::Begun | EarlyInput::Answer if state.reused => Err(state.unasked()),
+            EarlyInput::Begun | EarlyInput::Interim => Ok(()),
+            EarlyInput::Answer | EarlyInput::End => {
+                self.send_failed = Some("answered before it had read the request".to_owned());
+                Ok(())
+            }
+        }
     }
 
-    pub fn drop_buffers(&mut self) {
-        self.buffers.drop_output();
-        self.buffers.drop_empty_input();
+    /// Looks for input, the end of it included, without reading it.
+    fn has_input(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(&self.descriptor.stream, &mut [0], flags).err() != Some(Errno::AGAIN)
     }
 
-    pub fn shutdown_handle(&self) -> Weak<dyn ShutdownHandle> {
-        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
-        weak
+    /// Tells the input apart without reading it.
+    fn early_input(&self) -> EarlyInput {
+        const STATUS_AT: usize = "HTTP/1.1 ".len();
+        let mut start = [0; STATUS_AT + 1];
+        match recv(&self.descriptor.stream, &mut start, RecvFlags::PEEK) {
+            Ok((0, _)) | Err(_) => EarlyInput::End,
+            Ok((read, _)) if read <= STATUS_AT => EarlyInput::Begun,
+            Ok(_) if start.last() == Some(&b'1') => EarlyInput::Interim,
+            Ok(_) => EarlyInput::Answer,
+        }
     }
 
-    /// Sends what has been gathered, and these bytes behind it, which are not copied for that. After a broken connection it
-    /// pretends, so that the answer is read.
-    pub fn flush_with(&mut self, mut last: &[u8]) -> Result<(), CallError> {
+    /// The end of input, which is an error after a shutdown and where the request could not be sent.
+    fn end_of_input(&self, state: &CallState) -> Result<bool, CallError> {
+        if self.descriptor.shut_down.load(Ordering::SeqCst) {
+            return Err(state.lost("the gateway is stopping"));
+        }
+        match &self.send_failed {
+            Some(why) => Err(state.lost(why)),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Wire for Socket {
+    fn buffers(&mut self) -> &mut ByteBuffers {
+        &mut self.buffers
+    }
+
+    fn send(&mut self, amount: usize, state: &mut CallState) -> Result<(), CallError> {
+        self.buffers.commit(amount);
+        if self.buffers.unsent().len() >= SEND_AT_ONCE {
+            self.flush(state)?;
+            state.partly_sent = true;
+        }
+        Ok(())
+    }
+
+    /// A socket that cannot send any more pretends, so that the answer is read.
+    fn send_last(&mut self, mut last: &[u8], state: &mut CallState) -> Result<(), CallError> {
         while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && last.is_empty()) {
-            let mut stream = &self.shared.stream;
+            let mut stream = &self.descriptor.stream;
             let gathered = self.buffers.unsent();
             match stream.write_vectored(&[IoSlice::new(gathered), IoSlice::new(last)]) {
                 Ok(sent) => {
@@ -112,7 +147,7 @@ impl Socket {
                     last = last.get(sent - of_gathered..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room()?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(state)?,
                 Err(error) => self.send_failed = Some(error.to_string()),
             }
         }
@@ -120,114 +155,93 @@ impl Socket {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), CallError> {
-        self.flush_with(&[])
+    fn flush(&mut self, state: &mut CallState) -> Result<(), CallError> {
+        let may_tell = self.carries_records && state.reused && state.partly_sent;
+        if may_tell && !self.buffers.unsent().is_empty() {
+            state.early_input |= self.has_input();
+        }
+        self.send_last(&[], state)
     }
 
-    /// Waits until more can be sent. A provider that answers before it has taken the whole request (413, 401) may never
-    /// take the rest (RFC 9112 section 9.5): then sending ends here.
-    fn wait_for_room(&mut self) -> Result<(), CallError> {
-        let watch = self.watch_early_answer && !in_progress::is_under_tls();
-        let interest = if watch {
-            PollFlags::OUT | PollFlags::IN
-        } else {
-            PollFlags::OUT
-        };
-        let ready = in_progress::wait_for(self.shared.stream.as_fd(), interest)?;
-        let reused = in_progress::is_reused();
-        if watch && ready.contains(PollFlags::IN) && (reused || !ready.contains(PollFlags::OUT)) {
-            match self.early_input() {
-                // It may be the second answer to the call before: nothing tells the two apart.
-                EarlyInput::Begun | EarlyInput::Answer if reused => {
-                    return Err(in_progress::unasked());
-                }
-                EarlyInput::Begun | EarlyInput::Interim => self.watch_early_answer = false,
-                EarlyInput::Answer | EarlyInput::End => {
-                    self.send_failed = Some("answered before it had read the request".to_owned());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the input without reading it.
-    fn early_input(&self) -> EarlyInput {
-        const STATUS_AT: usize = "HTTP/1.1 ".len();
-        let mut start = [0; STATUS_AT + 1];
-        match recv(&self.shared.stream, &mut start, RecvFlags::PEEK) {
-            Ok((0, _)) | Err(_) => EarlyInput::End,
-            Ok((read, _)) if read <= STATUS_AT => EarlyInput::Begun,
-            Ok(_) if start.last() == Some(&b'1') => EarlyInput::Interim,
-            Ok(_) => EarlyInput::Answer,
-        }
-    }
-
-    /// The end of input, which is not always what it seems.
-    fn end_of_input(&self) -> Result<bool, CallError> {
-        if self.shared.shut_down.load(Ordering::SeqCst) {
-            return Err(in_progress::lost(&"the gateway is stopping"));
-        }
-        match &self.send_failed {
-            Some(why) => Err(in_progress::lost(why)),
-            None => Ok(false),
-        }
-    }
-
-    fn receive(&mut self) -> Result<bool, CallError> {
-        self.flush()?;
-        in_progress::receiving();
+    fn receive(&mut self, state: &mut CallState) -> Result<bool, CallError> {
+        self.flush(state)?;
         loop {
             // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
-            in_progress::wait_for(self.shared.stream.as_fd(), PollFlags::IN)?;
-            let free = self.buffers.input_append_buf();
-            if free.is_empty() {
-                return Err(CallError::BadResponse(
-                    "a line that does not end".to_owned(),
-                ));
-            }
-            let mut stream = &self.shared.stream;
+            state.wait_for(self.descriptor.stream.as_fd(), PollFlags::IN)?;
+            let free = self.buffers.input_room()?;
+            let mut stream = &self.descriptor.stream;
             match stream.read(free) {
-                Ok(0) => return self.end_of_input(),
+                Ok(0) => return self.end_of_input(state),
                 Ok(read) => {
                     self.buffers.input_appended(read);
-                    in_progress::received();
                     return Ok(true);
                 }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 // A reset is never the end of a body, not even of one that the end of the connection delimits.
-                Err(error) => return Err(in_progress::lost(&error)),
+                Err(error) => return Err(state.lost(error)),
             }
         }
     }
-}
 
-impl Transport for Socket {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
+    /// A socket that cannot send, or has something left to be sent, is at its end.
+    fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if !self.buffers.input().is_empty() {
+            return self.buffers.read(buf);
+        }
+        if self.send_failed.is_some() || !self.buffers.unsent().is_empty() {
+            return Ok(0);
+        }
+        let mut stream = &self.descriptor.stream;
+        stream.read(buf)
     }
 
-    /// Gathers; what is gathered goes out when there is much of it, or when an answer is waited for.
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.buffers.commit(amount);
-        if self.buffers.unsent().len() >= SEND_AT_ONCE {
-            self.flush()?;
+    fn drop_buffers(&mut self) {
+        self.buffers.drop_output();
+        self.buffers.drop_empty_input();
+    }
+}
+
+/// The open sockets, in use or idle.
+#[derive(Default)]
+pub(super) struct Sockets(Mutex<OpenSockets>);
+
+#[derive(Default)]
+struct OpenSockets {
+    open: Vec<Weak<Descriptor>>,
+    /// The number of sockets at which the closed ones are dropped.
+    sweep_at: usize,
+    shut_down: bool,
+}
+
+impl Sockets {
+    /// The number below which a sweep for closed sockets does not pay.
+    const FEW: usize = 64;
+
+    pub fn register(&self, socket: &Socket) -> Result<(), CallError> {
+        let mut sockets = lock(&self.0);
+        if sockets.shut_down {
+            return Err(CallError::Unreachable("the gateway is stopping".to_owned()));
         }
+        if sockets.open.len() >= sockets.sweep_at.max(Self::FEW) {
+            sockets.open.retain(|socket| socket.strong_count() > 0);
+            sockets.sweep_at = sockets.open.len() * 2;
+        }
+        sockets.open.push(Arc::downgrade(&socket.descriptor));
         Ok(())
     }
 
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        Ok(self.receive()?)
-    }
-
-    /// Whether the connection can take another call: nothing waits to be sent or read, and the provider has not closed.
-    fn is_open(&mut self) -> bool {
-        Look::of(self.read_now(&mut [0])) == Look::Quiet
-    }
-}
-
-impl fmt::Debug for Socket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Socket").field(&self.shared.stream).finish()
+    /// Shuts all sockets down, with what goes on over them, and takes no new ones.
+    pub fn shut_down(&self) {
+        let open = {
+            let mut sockets = lock(&self.0);
+            sockets.shut_down = true;
+            std::mem::take(&mut sockets.open)
+        };
+        for socket in open.iter().filter_map(Weak::upgrade) {
+            socket.shut_down.store(true, Ordering::SeqCst);
+            // This fails when the connection is closed already, as it should be.
+            let _ = socket.stream.shutdown(Shutdown::Both);
+        }
     }
 }

@@ -1,17 +1,17 @@
-//! What the client has done, in numbers.
+//! The client's counters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counted since the start.
+/// The client's counters since the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Calls over a connection made for them.
     pub new_connections: u64,
-    /// Calls over one that had served another call before.
+    /// Calls over a connection that had served another call before.
     pub reused_connections: u64,
     /// Lookups of names that failed.
     pub dns_failures: u64,
-    /// Times that addresses were used past their age, because no lookup had renewed them yet.
+    /// Uses of stale addresses, which no lookup had renewed yet.
     pub stale_answers: u64,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// A request was sent over a connection.
+    /// Counts a call by its connection.
     pub fn connection(&self, reused: bool) {
         let count = if reused {
             &self.reused_connections

@@ -1,9 +1,8 @@
-//! TLS over a plain connection.
+//! TLS over another wire.
 //!
 //! ureq's own TLS cannot trust a private CA besides the built-in roots (it takes whole certificates, and the roots are
 //! bare trust anchors), and its buffers stay allocated; this uses the same rustls with the same `ring`.
 
-use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,19 +10,20 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::buffers::ByteBuffers;
-use super::connection::Look;
+use super::call_state::CallState;
 use super::error::{CallError, Phase};
-use super::in_progress;
-use super::plain::Plain;
+use super::wire::{Look, Wire};
 
-/// Hosts whose TLS session is remembered for a shorter handshake. Providers are few.
+/// The bound of remembered TLS sessions, which make the next handshake shorter. Providers are few (64).
 const SESSIONS: usize = 64;
 
-/// Trust in the built-in roots, and in the certificates of `ca_file` besides. The error says what is wrong with the file.
+/// A configuration that trusts the built-in roots, and the certificates of `ca_file` besides.
+///
+/// # Errors
+/// A `ca_file` that is unreadable or holds no certificate, in words.
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -56,16 +56,20 @@ fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String
     }
 }
 
-/// Negotiates TLS.
+/// The negotiation of TLS.
 pub(super) struct Tls {
     pub config: Arc<ClientConfig>,
 }
 
 impl Tls {
-    /// A connection to `host`, as it stands in a URI, over one that is plain.
-    #[inline(never)] // frames of their own keep the stack of a waiting worker small
-    pub fn negotiate(&self, host: &str, plain: Plain) -> Result<Box<TlsTransport>, ureq::Error> {
-        in_progress::enter_phase(Phase::Tls);
+    /// TLS with `host`, as it stands in a URI, over another wire.
+    pub fn negotiate(
+        &self,
+        host: &str,
+        below: Box<dyn Wire>,
+        state: &mut CallState,
+    ) -> Result<TlsWire, CallError> {
+        state.phase = Phase::Tls;
         // A literal IPv6 address stands in brackets in a URI, and without them in a certificate.
         let host = host
             .trim_start_matches('[')
@@ -75,168 +79,144 @@ impl Tls {
             .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
         let session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| CallError::Unreachable(format!("TLS: {error}")))?;
-        let mut transport = Box::new(TlsTransport {
-            stream: StreamOwned::new(session, Records(plain)),
+        let mut wire = TlsWire {
+            session: Box::new(session),
+            below,
             buffers: ByteBuffers::default(),
-        });
-        let StreamOwned { conn, sock } = &mut transport.stream;
-        while conn.is_handshaking() {
-            in_progress::under_tls(|| conn.complete_io(sock)).map_err(broken)?;
+        };
+        while wire.session.is_handshaking() {
+            wire.step(state, |stream, _| stream.conn.complete_io(stream.sock))?;
         }
-        Ok(transport)
+        Ok(wire)
     }
 }
 
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls")
-    }
-}
-
-/// A connection whose bytes are encrypted.
-pub(super) struct TlsTransport {
-    stream: StreamOwned<ClientConnection, Records>,
+/// A wire whose bytes are encrypted on the one below.
+pub(super) struct TlsWire {
+    session: Box<ClientConnection>,
+    below: Box<dyn Wire>,
     buffers: ByteBuffers,
 }
 
-impl TlsTransport {
-    pub fn expect_output(&mut self, bytes: usize) {
-        self.buffers.expect_output(bytes);
-    }
+/// The session and the records below it, for as long as the call's state is lent to them.
+type RecordStream<'a, 'r> = rustls::Stream<'a, ClientConnection, Records<'r>>;
 
-    /// Encrypts these bytes; the connection below sends the records.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), ureq::Error> {
-        let stream = &mut self.stream;
-        in_progress::under_tls(|| stream.write_all(bytes)).map_err(broken)
-    }
-
-    /// See [`Connection::look`](super::connection::Connection::look).
-    pub fn look(&mut self) -> Look {
-        if self.buffers.input().is_empty() {
-            Look::of(self.read_now(&mut [0]))
-        } else {
-            Look::Unasked
-        }
-    }
-
-    /// Reads what is there, without waiting for more. Records that hold no bytes of an answer, such as session tickets,
-    /// are dealt with on the way.
-    fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let StreamOwned { conn, sock } = &mut self.stream;
-        loop {
-            conn.process_new_packets().map_err(io::Error::other)?;
-            match conn.reader().read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
-            }
-            conn.read_tls(&mut ReadNow(&mut sock.0))?;
-        }
-    }
-
-    pub fn drop_buffers(&mut self) {
-        self.buffers.drop_empty_input();
-        self.stream.sock.0.drop_buffers();
+impl TlsWire {
+    /// Runs a step of the session. An end of input without a close_notify may be a cut by anybody on the way, so it is
+    /// an error, and never the end of a close-delimited body (RFC 9112 section 9.8).
+    fn step<T>(
+        &mut self,
+        state: &mut CallState,
+        step: impl FnOnce(&mut RecordStream<'_, '_>, &ByteBuffers) -> io::Result<T>,
+    ) -> Result<T, CallError> {
+        let mut records = Records {
+            below: &mut *self.below,
+            state,
+        };
+        let mut stream = rustls::Stream::new(&mut *self.session, &mut records);
+        step(&mut stream, &self.buffers).map_err(|error| match error.downcast::<CallError>() {
+            Ok(failed_below) => failed_below,
+            Err(error) => state.lost(format_args!("TLS: {error}")),
+        })
     }
 }
 
-impl Transport for TlsTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
+impl Wire for TlsWire {
+    fn buffers(&mut self) -> &mut ByteBuffers {
         &mut self.buffers
     }
 
-    /// Encrypts; the connection below gathers the records and sends them together.
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+    /// Encrypts at once. The wire below gathers the records and sends them together.
+    fn send(&mut self, amount: usize, state: &mut CallState) -> Result<(), CallError> {
         self.buffers.commit(amount);
-        let (stream, unsent) = (&mut self.stream, self.buffers.unsent());
-        in_progress::under_tls(|| stream.write_all(unsent)).map_err(broken)?;
+        self.step(state, |stream, buffers| stream.write_all(buffers.unsent()))?;
         self.buffers.drop_output();
         Ok(())
     }
 
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        let stream = &mut self.stream;
-        // Waiting comes before the buffer is taken, as in the plain transport.
-        in_progress::under_tls(|| stream.fill_buf().map(<[u8]>::len)).map_err(broken)?;
-        let free = self.buffers.input_append_buf();
-        if free.is_empty() {
-            let error = CallError::BadResponse("a line that does not end".to_owned());
-            return Err(error.into());
+    fn send_last(&mut self, bytes: &[u8], state: &mut CallState) -> Result<(), CallError> {
+        self.step(state, |stream, _| stream.write_all(bytes))
+    }
+
+    fn flush(&mut self, state: &mut CallState) -> Result<(), CallError> {
+        self.step(state, |stream, _| stream.flush())?;
+        self.below.flush(state)?;
+        // The early input may have been a session ticket: only the content of its records tells.
+        if state.reused && state.early_input && self.look() == Look::Unasked {
+            return Err(state.unasked());
         }
-        let read = in_progress::under_tls(|| stream.read(free)).map_err(broken)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, state: &mut CallState) -> Result<bool, CallError> {
+        // Waiting comes before the buffer is taken, as in the socket.
+        self.step(state, |stream, _| stream.fill_buf().map(drop))?;
+        let free = self.buffers.input_room()?;
+        let read = self.session.reader().read(free);
+        let read = read.map_err(|error| state.lost(format_args!("TLS: {error}")))?;
         self.buffers.input_appended(read);
-        if read > 0 {
-            in_progress::received();
-        }
         Ok(read > 0)
     }
 
-    fn is_open(&mut self) -> bool {
-        self.look() == Look::Quiet
+    /// Records that hold no bytes of an answer, such as session tickets, are dealt with on the way.
+    fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if !self.buffers.input().is_empty() {
+            return self.buffers.read(buf);
+        }
+        loop {
+            let session = &mut self.session;
+            session.process_new_packets().map_err(io::Error::other)?;
+            match session.reader().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            session.read_tls(&mut WaitingRecords(&mut *self.below))?;
+        }
     }
 
-    fn is_tls(&self) -> bool {
-        true
+    fn drop_buffers(&mut self) {
+        self.buffers.drop_empty_input();
+        self.below.drop_buffers();
     }
 }
 
-impl fmt::Debug for TlsTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsTransport")
-            .field(&self.stream.sock.0)
-            .finish()
-    }
+/// The records of TLS on the wire below, as `std::io` sees them.
+struct Records<'a> {
+    below: &'a mut dyn Wire,
+    state: &'a mut CallState,
 }
 
-/// What the records of TLS come from and go to. ureq's adapter for it does not give the connection back.
-struct Records(Plain);
-
-impl Read for Records {
+impl Read for Records<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let plain = &mut self.0;
-        plain
-            .maybe_await_input(NextTimeout::default())
-            .map_err(ureq::Error::into_io)?;
-        let read = plain.buffers().input().read(buf)?;
-        plain.buffers().input_consume(read);
-        Ok(read)
+        if self.below.buffers().input().is_empty() {
+            let received = self.below.receive(self.state);
+            received.map_err(io::Error::other)?;
+        }
+        self.below.buffers().read(buf)
     }
 }
 
-/// The records that are there.
-struct ReadNow<'a>(&'a mut Plain);
-
-impl Read for ReadNow<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read_now(buf)
-    }
-}
-
-impl Write for Records {
+impl Write for Records<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut room = self.0.buffers().output();
+        let mut room = self.below.buffers().output();
         let written = room.write(buf)?;
-        self.0
-            .transmit_output(written, NextTimeout::default())
-            .map_err(ureq::Error::into_io)?;
+        let sent = self.below.send(written, self.state);
+        sent.map_err(io::Error::other)?;
         Ok(written)
     }
 
-    /// The connection sends at the latest when input is waited for.
+    /// The wire below sends at the latest when input is waited for.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// What went wrong below TLS or in it. An end of input without a close_notify may be a cut by anybody on the way, so
-/// it never counts as the end of a close-delimited body (RFC 9112 section 9.8).
-fn broken(error: io::Error) -> ureq::Error {
-    let is_ours = error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<ureq::Error>());
-    if is_ours {
-        error.into()
-    } else {
-        in_progress::lost(&format_args!("TLS: {error}")).into()
+/// The records that have arrived.
+struct WaitingRecords<'a>(&'a mut dyn Wire);
+
+impl Read for WaitingRecords<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read_now(buf)
     }
 }
 
@@ -246,15 +226,19 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use rustls::ServerConnection;
+    use rustls::{ServerConnection, StreamOwned};
 
-    use super::super::in_progress::{InProgress, Scope};
     use super::super::socket::Socket;
     use super::super::tests::tls::{fixture, server_config};
     use super::*;
 
-    /// A connection to a server that sends so many bytes, and waits for the end.
-    fn connected(bytes: usize) -> Box<TlsTransport> {
+    fn state() -> CallState {
+        let end = Instant::now() + Duration::from_secs(10);
+        CallState::new(end, end, None)
+    }
+
+    /// A connection to a server that sends some bytes, and waits for the end.
+    fn connected(bytes: usize) -> TlsWire {
         let config = server_config("server.pem");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -268,24 +252,19 @@ mod tests {
         let tls = Tls {
             config: client_config(Some(&fixture("ca.pem"))).unwrap(),
         };
-        let socket = Plain::Direct(Socket::new(near));
-        tls.negotiate("localhost", socket).unwrap()
+        let socket = Box::new(Socket::new(near, true));
+        tls.negotiate("localhost", socket, &mut state()).unwrap()
     }
 
     /// Hundreds of idle connections would keep their last records: up to 16 KiB each.
     #[test]
     fn an_idle_connection_holds_no_buffer_below_tls_either() {
-        let end = Instant::now() + Duration::from_secs(10);
-        let _scope = Scope::enter(InProgress::new(Phase::Tls, end, None));
         let mut left = 200_000;
         let mut tls = connected(left);
-        let free = |tls: &mut TlsTransport| {
-            let below = tls.stream.sock.0.buffers();
-            below.input_append_buf().len()
-        };
+        let free = |tls: &mut TlsWire| tls.below.buffers().input_room().unwrap().len();
         let at_first = free(&mut connected(0));
         while left > 0 {
-            tls.await_input(NextTimeout::default()).unwrap();
+            tls.receive(&mut state()).unwrap();
             let read = tls.buffers.input().len();
             tls.buffers.input_consume(read);
             left -= read;

@@ -14,14 +14,14 @@ use crate::sync::lock;
 /// The time after a sign in which an origin's connections are not kept (10 minutes).
 const DISTRUST: Duration = Duration::from_secs(600);
 
-/// Origins remembered. Configurations name a few dozen at most.
+/// The bound of remembered origins. Configurations name a few dozen at most (256).
 const MAX_ORIGINS: usize = 256;
 
 /// The origins whose connections carry no second call for a while. Clients that follow each other share it: a reload
 /// makes no provider better.
 #[derive(Default)]
 pub(super) struct Distrusted {
-    /// False spares every call the lock, for as long as no origin gave a sign.
+    /// False as long as no origin gave a sign, which spares every call the lock.
     any: AtomicBool,
     origins: Mutex<HashMap<Box<str>, Distrust>>,
 }
@@ -58,6 +58,7 @@ impl Distrusted {
         }
     }
 
+    /// Whether an origin gave a sign not long ago.
     pub fn contains(&self, origin: &str, now: Instant) -> bool {
         self.any.load(Ordering::Acquire)
             && lock(&self.origins)

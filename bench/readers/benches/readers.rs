@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use ai_gateway::config::Server;
-use ai_gateway::http::bare;
+use ai_gateway::http::parsers;
 use ai_gateway::json::Object;
 use ai_gateway::sse::{Decoder, Item};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -20,7 +20,7 @@ fn head(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(head.len() as u64));
     group.bench_function("of the Python SDK", |bencher| {
         bencher.iter(|| {
-            bare::request(black_box(head), &limits).is_ok_and(|request| request.is_some())
+            parsers::request(black_box(head), &limits).is_ok_and(|request| request.is_some())
         });
     });
     group.finish();
@@ -33,7 +33,7 @@ fn chunked(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("chunks of 4 KiB", |bencher| {
         bencher
-            .iter(|| bare::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used));
+            .iter(|| parsers::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used));
     });
     group.finish();
 }

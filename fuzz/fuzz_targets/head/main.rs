@@ -6,19 +6,19 @@
 mod model;
 
 use ai_gateway::config::Server;
-use ai_gateway::http::bare::{self, Body};
+use ai_gateway::http::parsers::{self, Framing};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Server::default();
-    let read = bare::request(bytes, &limits);
+    let read = parsers::request(bytes, &limits);
     let model = model::read(bytes, limits.max_fields, limits.max_target);
 
     let request = match (read, model) {
         (Ok(Some(request)), Some(model)) => {
             assert_eq!(request.head.method(), model.method);
             assert_eq!(request.length, model.length);
-            assert_eq!(request.body, model.body);
+            assert_eq!(request.framing, model.framing);
             assert_eq!(request.keep_alive, model.keep_alive);
             assert_eq!(request.expects_continue, model.expects_continue);
             request
@@ -30,17 +30,17 @@ fuzz_target!(|bytes: &[u8]| {
     };
     agrees_with_httparse(&bytes[..request.length], &request);
     // What follows a head must not change it, and what is missing must make it incomplete, never another one.
-    let whole = bare::request(&bytes[..request.length], &limits)
+    let whole = parsers::request(&bytes[..request.length], &limits)
         .unwrap()
         .unwrap();
     assert_eq!(whole.length, request.length);
     assert!(matches!(
-        bare::request(&bytes[..request.length - 1], &limits),
+        parsers::request(&bytes[..request.length - 1], &limits),
         Ok(None)
     ));
 });
 
-fn agrees_with_httparse(head: &[u8], request: &bare::Request) {
+fn agrees_with_httparse(head: &[u8], request: &parsers::Request) {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut fields);
     let status = parsed
@@ -55,7 +55,7 @@ fn agrees_with_httparse(head: &[u8], request: &bare::Request) {
     }
     let theirs = parsed.headers.iter().map(|field| (field.name, field.value));
     assert!(request.head.fields().eq(theirs));
-    if request.body == Body::Empty {
+    if request.framing == Framing::Empty {
         assert!(!request.head.has_body());
     }
 }

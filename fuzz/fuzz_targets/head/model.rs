@@ -1,11 +1,11 @@
 //! What a request head is, as plainly as it can be said (RFC 9112 sections 2 to 6), without any regard to speed.
 
-use ai_gateway::http::bare::Body;
+use ai_gateway::http::parsers::Framing;
 
 pub struct Request {
     pub method: String,
     pub length: usize,
-    pub body: Body,
+    pub framing: Framing,
     pub keep_alive: bool,
     pub expects_continue: bool,
 }
@@ -43,7 +43,7 @@ pub fn read(bytes: &[u8], max_fields: usize, max_target: usize) -> Option<Reques
     Some(Request {
         method,
         length: at,
-        body: read_framing(&fields, is_1_1)?,
+        framing: read_framing(&fields, is_1_1)?,
         keep_alive: keeps_alive(&fields, is_1_1),
         expects_continue: expects_continue(&fields, is_1_1)?,
     })
@@ -105,22 +105,22 @@ fn has_valid_host(fields: &[Field], is_1_1: bool) -> bool {
     }
 }
 
-fn read_framing(fields: &[Field], is_1_1: bool) -> Option<Body> {
+fn read_framing(fields: &[Field], is_1_1: bool) -> Option<Framing> {
     match (
         values(fields, "content-length").as_slice(),
         values(fields, "transfer-encoding").as_slice(),
     ) {
-        ([], []) => Some(Body::Empty),
+        ([], []) => Some(Framing::Empty),
         ([length], []) => {
             let length = std::str::from_utf8(length).ok()?;
             let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
             match digits.then(|| length.parse().ok()).flatten()? {
-                0 => Some(Body::Empty),
-                length => Some(Body::Length(length)),
+                0 => Some(Framing::Empty),
+                length => Some(Framing::Length(length)),
             }
         }
         ([], [coding]) => {
-            (is_1_1 && coding.to_ascii_lowercase() == b"chunked").then_some(Body::Chunked)
+            (is_1_1 && coding.to_ascii_lowercase() == b"chunked").then_some(Framing::Chunked)
         }
         _ => None,
     }

@@ -5,13 +5,16 @@
 //! the client, and the headers that continue the trace at the provider.
 
 mod captured_content;
+mod log_lines;
 mod routing_summary;
+mod span_events;
 
 use std::borrow::Cow;
-use std::time::Instant;
 
-use captured_content::{Transcript, excerpt};
+use captured_content::Transcript;
 use log::Level;
+use log_lines::RequestFacts;
+use span_events::{about, number};
 
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
@@ -24,7 +27,7 @@ use crate::telemetry::metrics;
 use crate::telemetry::trace::{
     self, Asked, AttemptSpan, Attribute, RequestSpan, Tried, current, names,
 };
-use crate::text::{cut, milliseconds, truncated};
+use crate::text::{cut, truncated};
 
 use super::context::Context;
 
@@ -37,22 +40,7 @@ const LONGEST_NAME: usize = 200;
 /// A request as far as it is known.
 pub struct Journal<'g> {
     context: &'g Context,
-    request_id: String,
-    method: String,
-    path: String,
-    client: Option<&'g str>,
-    started: Instant,
-    route: Option<Cow<'g, str>>,
-    stream: bool,
-    steps: usize,
-    fallbacks: usize,
-    served_by: Option<String>,
-    usage: Option<Usage>,
-    error: Option<&'static str>,
-    /// The level of the request's line, where its status says too little.
-    level: Option<Level>,
-    /// The stream broke after its first content: the status that was sent does not tell how it ended.
-    broken: bool,
+    facts: RequestFacts<'g>,
     counted: metrics::Request,
     // The attempt's span stands inside the request's, and so ends before it.
     attempt: Option<AttemptSpan>,
@@ -71,20 +59,12 @@ impl<'g> Journal<'g> {
         let path = context.redactor.redact(head.path());
         Box::new(Self {
             context,
-            request_id: exchange.request_id().to_owned(),
-            method: head.method().to_owned(),
-            path: truncated(path, LONGEST_NAME),
-            client: None,
-            started: exchange.received(),
-            route: None,
-            stream: false,
-            steps: 0,
-            fallbacks: 0,
-            served_by: None,
-            usage: None,
-            error: None,
-            level: None,
-            broken: false,
+            facts: RequestFacts::new(
+                exchange.request_id(),
+                head.method(),
+                truncated(path, LONGEST_NAME),
+                exchange.received(),
+            ),
             counted: context.metrics.begin(),
             attempt: None,
             span: RequestSpan::none(),
@@ -114,26 +94,27 @@ impl<'g> Journal<'g> {
 
     /// The client showed a key.
     pub fn identified(&mut self, client: &'g str) {
-        self.client = Some(client);
+        self.facts.client = Some(client);
     }
 
     /// The body is a request.
     pub fn read(&mut self, request: &Request<'_>) {
-        self.stream = request.stream;
+        self.facts.stream = request.stream;
         if let Some(object) = request.payload.object() {
-            self.log_body("request body", object.source());
+            self.facts
+                .log_body("request body", object.source(), &self.context.redactor);
         }
     }
 
     /// The request names no route, or none for this client.
     pub fn route_unknown(&mut self, name: &str) {
         let name = self.context.redactor.redact(name);
-        self.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
+        self.facts.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
     }
 
     /// The walk over a route begins.
     pub fn walk_began(&mut self, route: &'g Route, request: &Request<'_>) {
-        self.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+        self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name);
         if self.captures_content()
             && let Some(object) = request.payload.object()
@@ -166,7 +147,7 @@ impl<'g> Journal<'g> {
             model: &step.model,
             key_index: attempt.key_index,
             server: (host, *port),
-            stream: self.stream,
+            stream: self.facts.stream,
             route: &route.name,
         }));
         if let Some(captured) = &self.captured_request {
@@ -213,7 +194,7 @@ impl<'g> Journal<'g> {
         let message = report.message.as_deref().unwrap_or_default();
         let message = self.context.redactor.redact(message);
         if class != Class::Cancelled {
-            self.log_failure(report, class, &message);
+            self.facts.log_failure(report, class, &message);
         }
         if report.retry_after.is_some() {
             current::event("cooldown set", || about(report));
@@ -223,48 +204,14 @@ impl<'g> Journal<'g> {
         }
     }
 
-    fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
-        let level = match class {
-            Class::Unauthorized => Level::Error,
-            _ => Level::Info,
-        };
-        log::log!(
-            level,
-            request_id = self.request_id.as_str(),
-            route = self.route.as_deref(),
-            step = report.step_index,
-            provider = report.provider.as_str(),
-            model = report.model.as_str(),
-            class = class.label(),
-            status = report.status,
-            error = message,
-            duration_ms = milliseconds(report.duration);
-            "attempt failed"
-        );
-    }
-
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
     pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
         let reports = answered.reports();
-        self.steps = tried(reports);
-        self.fallbacks = answered.fallbacks();
-        self.served_by = Some(served_by(step));
-        let level = if self.fallbacks > 0 {
-            Level::Info
-        } else {
-            Level::Debug
-        };
+        self.facts.steps = tried(reports);
+        self.facts.fallbacks = answered.fallbacks();
+        self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
-            log::log!(
-                level,
-                request_id = self.request_id.as_str(),
-                route = self.route.as_deref(),
-                step = report.step_index,
-                provider = report.provider.as_str(),
-                model = report.model.as_str(),
-                duration_ms = milliseconds(report.duration);
-                "attempt answered"
-            );
+            self.facts.log_answer(report);
         }
     }
 
@@ -279,7 +226,8 @@ impl<'g> Journal<'g> {
         self.use_tokens(step_index, answer.usage);
         self.counted
             .attempt(step_index, None, answered.started().elapsed());
-        self.log_body("answer body", answer.text());
+        self.facts
+            .log_body("answer body", answer.text(), &self.context.redactor);
         if self.captures_content() {
             self.capture(answer.text());
         }
@@ -305,7 +253,7 @@ impl<'g> Journal<'g> {
         }
         self.counted.first_content(
             answered.step_index(),
-            self.started.elapsed(),
+            self.facts.started.elapsed(),
             answered.started().elapsed(),
         );
     }
@@ -334,22 +282,22 @@ impl<'g> Journal<'g> {
 
     /// The stream that ended had broken: the client has seen a status that does not tell so.
     pub fn stream_broke(&mut self) {
-        self.broken = true;
+        self.facts.broken = true;
     }
 
     /// No step answered. A fault that somebody has to mend is an error: keys, bills, names of models. The rest passes.
     pub fn exhausted(&mut self, verdict: &Verdict, reports: &[StepReport]) {
         self.show_skipped(reports);
-        self.steps = tried(reports);
-        self.fallbacks = fallbacks(reports);
-        self.error = Some(verdict.code.label());
+        self.facts.steps = tried(reports);
+        self.facts.fallbacks = fallbacks(reports);
+        self.facts.error = Some(verdict.code.label());
         let to_mend = [
             Class::Unauthorized,
             Class::QuotaExhausted,
             Class::ModelNotFound,
         ];
         let mut classes = reports.iter().filter_map(|report| report.class);
-        self.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+        self.facts.level = Some(if classes.any(|class| to_mend.contains(&class)) {
             Level::Error
         } else {
             Level::Warn
@@ -358,64 +306,39 @@ impl<'g> Journal<'g> {
 
     /// The client left during the walk, or the gateway has no time left for it.
     pub fn walk_stopped(&mut self, reports: &[StepReport]) {
-        self.steps = tried(reports);
+        self.facts.steps = tried(reports);
     }
 
     /// The code or class of the problem that ends the request.
     pub fn failed(&mut self, error: &'static str) {
-        self.error = Some(error);
+        self.facts.error = Some(error);
     }
 
     /// The request is over: its line, and the end of its span. A fault of the gateway's own is an error.
     pub fn end(mut self: Box<Self>, status: u16) {
         self.attempt = None;
-        let duration = self.started.elapsed();
-        let level = self.level.unwrap_or(match status {
-            500 => Level::Error,
-            501.. => Level::Warn,
-            _ if self.broken => Level::Warn,
-            _ => Level::Info,
-        });
-        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
-        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
-        log::log!(
-            level,
-            request_id = self.request_id.as_str(),
-            client = self.client,
-            method = self.method.as_str(),
-            path = self.path.as_str(),
-            route = self.route.as_deref(),
-            stream = self.stream,
-            status = status,
-            duration_ms = milliseconds(duration),
-            steps = self.steps,
-            fallbacks = self.fallbacks,
-            served_by = self.served_by.as_deref(),
-            prompt_tokens = prompt_tokens,
-            completion_tokens = completion_tokens,
-            error = self.error;
-            "request"
-        );
+        let duration = self.facts.started.elapsed();
+        self.facts.log_request(status, duration);
         self.counted.end(metrics::End {
             status,
-            stream: self.stream,
+            stream: self.facts.stream,
             duration,
-            fallbacks: self.fallbacks,
-            broken: self.broken,
+            fallbacks: self.facts.fallbacks,
+            broken: self.facts.broken,
         });
         self.span.end(&trace::Answered {
             status,
-            error: self.error,
-            client: self.client,
-            route: self.route.as_deref(),
-            stream: self.stream,
-            fallbacks: self.fallbacks,
-            served_by: self.served_by.as_deref(),
+            error: self.facts.error,
+            client: self.facts.client,
+            route: self.facts.route.as_deref(),
+            stream: self.facts.stream,
+            fallbacks: self.facts.fallbacks,
+            served_by: self.facts.served_by.as_deref(),
         });
     }
 
     fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {
-        self.usage = usage;
+        self.facts.usage = usage;
         if let Some(usage) = usage {
             self.counted.tokens(step_index, usage);
         }
@@ -424,8 +347,8 @@ impl<'g> Journal<'g> {
     fn end_attempt(&mut self) {
         if let Some(span) = self.attempt.take() {
             span.answered(
-                self.usage.and_then(|usage| usage.prompt_tokens),
-                self.usage.and_then(|usage| usage.completion_tokens),
+                self.facts.usage.and_then(|usage| usage.prompt_tokens),
+                self.facts.usage.and_then(|usage| usage.completion_tokens),
             );
         }
     }
@@ -448,13 +371,6 @@ impl<'g> Journal<'g> {
         let shown = captured_content::output(answer, &self.context.redactor);
         current::content(None, Some(shown));
     }
-
-    fn log_body(&self, message: &str, body: &str) {
-        if log::log_enabled!(Level::Debug) {
-            let body = excerpt(body, &self.context.redactor);
-            log::debug!(request_id = self.request_id.as_str(), body = body.as_str(); "{message}");
-        }
-    }
 }
 
 /// The step in `X-Routed-Via` and in the log.
@@ -465,21 +381,4 @@ pub fn served_by(step: &Step) -> String {
 /// Attempts that were made.
 fn tried(reports: &[StepReport]) -> usize {
     reports.iter().filter(|report| !report.skipped).count()
-}
-
-fn about(report: &StepReport) -> Vec<Attribute> {
-    let mut attributes = vec![
-        Attribute::new(names::STEP, number(report.step_index)),
-        Attribute::new(names::PROVIDER, report.provider.clone()),
-        Attribute::new(names::REQUEST_MODEL, report.model.clone()),
-    ];
-    let class = report.class.map(Class::label);
-    attributes.extend(class.map(|class| Attribute::new(names::ERROR_TYPE, class)));
-    let cooldown = report.retry_after.map(|rest| rest.as_secs_f64());
-    attributes.extend(cooldown.map(|rest| Attribute::new(names::COOLDOWN, rest)));
-    attributes
-}
-
-fn number(index: usize) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
 }

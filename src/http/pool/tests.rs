@@ -9,10 +9,11 @@ use super::*;
 use crate::config;
 use crate::http::connection::poll_until;
 
-fn job(id: usize) -> Box<Job> {
+fn job(pool: &Pool, id: usize) -> Box<Job> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     Box::new(Job {
+        permit: pool.permit(),
         connection: Connection::new(id, TcpStream::connect(address).unwrap(), address),
         head: Head::parse(b"GET / HTTP/1.0\r\n\r\n", &config::Server::default()).unwrap(),
         received: Instant::now(),
@@ -28,9 +29,43 @@ fn is_wanted(pool: &Pool) -> bool {
     poll_until(&mut [PollFd::new(&wanted, PollFlags::IN)], Instant::now()).unwrap()
 }
 
-/// This thread plays the workers.
+/// The test's own thread plays the workers.
 fn submit(pool: &Pool, id: usize) -> bool {
-    pool.submit(job(id), || Ok(())).is_ok()
+    pool.submit(job(pool, id), || Ok(())).is_ok()
+}
+
+fn submit_without_threads(pool: &Pool, id: usize) -> bool {
+    let none = || Err(io::Error::from(io::ErrorKind::WouldBlock));
+    pool.submit(job(pool, id), none).is_ok()
+}
+
+/// A worker that was called, and the job that it has taken.
+fn start(pool: &Pool) -> (WorkerState, Box<Job>) {
+    let mut worker = WorkerState::Called;
+    let job = pool.next(&mut worker).unwrap();
+    assert_eq!(worker, WorkerState::Busy);
+    (worker, job)
+}
+
+#[test]
+fn no_step_leads_out_of_the_diagram() {
+    use WorkerState::*;
+    for (from, step, to) in [
+        (Idle, Step::Work, Called),
+        (Called, Step::Work, Busy),
+        (Busy, Step::Work, Busy),
+        (Lingering, Step::Work, Busy),
+        (Lingering, Step::Continue, Busy),
+        (Busy, Step::Linger, Lingering),
+        (Lingering, Step::Linger, Lingering),
+        (Called, Step::Rest, Idle),
+        (Busy, Step::Rest, Idle),
+        (Lingering, Step::Rest, Idle),
+        (Idle, Step::Leave, Left),
+        (Left, Step::Work, Left),
+    ] {
+        assert_eq!(from.after(step), to, "{from:?} {step:?}");
+    }
 }
 
 #[test]
@@ -38,13 +73,14 @@ fn a_lingering_worker_is_free_for_others_and_called_at_once() {
     let pool = Pool::new(1).unwrap();
     assert!(submit(&pool, 1));
     assert!(!submit(&pool, 2), "one is as many as may be");
-    assert_eq!(id(pool.next(Occupation::Called)), Some(1));
+    let (mut worker, mut first) = start(&pool);
     assert!(!submit(&pool, 2), "the worker is busy");
-    assert!(pool.begin_linger(pool.finishing()).is_none());
-    assert!(pool.wanted_elsewhere().is_none() && !is_wanted(&pool));
+    first.permit.release();
+    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(pool.step(&mut worker, Step::Linger).is_none() && !is_wanted(&pool));
     assert!(submit(&pool, 2) && is_wanted(&pool));
     assert!(!submit(&pool, 3), "the worker is spoken for");
-    assert_eq!(id(pool.wanted_elsewhere()), Some(2));
+    assert_eq!(id(pool.step(&mut worker, Step::Linger)), Some(2));
     assert!(!is_wanted(&pool), "the next to linger would spin");
 }
 
@@ -52,64 +88,81 @@ fn a_lingering_worker_is_free_for_others_and_called_at_once() {
 fn a_job_that_waits_comes_before_the_next_request_of_a_kept_connection() {
     let pool = Pool::new(1).unwrap();
     assert!(submit(&pool, 1));
-    assert_eq!(id(pool.next(Occupation::Called)), Some(1));
-    assert!(pool.begin_linger(pool.finishing()).is_none());
+    let (mut worker, mut first) = start(&pool);
+    first.permit.release();
+    assert!(pool.step(&mut worker, Step::Linger).is_none());
     assert!(submit(&pool, 2));
-    assert_eq!(id(pool.resume()), Some(2));
+    first.permit.take();
+    let second = pool.step(&mut worker, Step::Continue);
+    drop(first);
     assert!(!submit(&pool, 3), "it is busy with that");
+    assert_eq!(id(second), Some(2));
     // The linger is over without another request.
-    assert!(pool.begin_linger(pool.finishing()).is_none());
+    assert!(pool.step(&mut worker, Step::Linger).is_none());
     assert!(submit(&pool, 4));
-    assert_eq!(id(pool.next(Occupation::Lingering)), Some(4));
+    assert_eq!(id(pool.next(&mut worker)), Some(4));
     assert!(!is_wanted(&pool));
 }
 
 #[test]
-fn a_worker_that_finishes_takes_one_job_more_and_gives_it_up_if_its_client_stalls() {
+fn a_request_that_goes_on_after_a_linger_is_in_flight() {
     let pool = Pool::new(1).unwrap();
-    let mut finishing = pool.finishing();
     assert!(submit(&pool, 1));
-    assert_eq!(id(pool.next(Occupation::Called)), Some(1));
-    finishing.raise();
+    let (mut worker, mut first) = start(&pool);
+    first.permit.release();
+    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    first.permit.take();
+    assert!(pool.step(&mut worker, Step::Continue).is_none());
+    assert_eq!((worker, pool.workers()), (WorkerState::Busy, (1, 0)));
+    assert!(!submit(&pool, 2));
+}
+
+#[test]
+fn the_permit_of_a_whole_answer_admits_one_job_more_which_a_stall_refuses() {
+    let pool = Pool::new(1).unwrap();
+    assert!(submit(&pool, 1));
+    let (mut worker, mut first) = start(&pool);
+    first.permit.release();
     assert!(submit(&pool, 2) && !submit(&pool, 3));
-    assert_eq!(id(pool.stall(&mut finishing)), Some(2));
-    assert!(!submit(&pool, 4), "it is busy again");
-    finishing.raise();
+    assert_eq!(id(pool.stall(&mut first.permit)), Some(2));
+    assert!(!submit(&pool, 4), "the first is in flight again");
+    first.permit.release();
     assert!(submit(&pool, 5));
-    assert_eq!(id(pool.begin_linger(finishing)), Some(5));
-    assert!(!submit(&pool, 6), "it is busy with that");
+    let fifth = pool.step(&mut worker, Step::Linger);
+    assert!(!submit(&pool, 6), "the worker is busy with that");
+    assert_eq!(id(fifth), Some(5));
 }
 
 #[test]
 fn a_job_is_not_taken_from_the_worker_that_was_called_for_it() {
     let pool = Pool::new(2).unwrap();
     assert!(submit(&pool, 1));
-    assert_eq!(id(pool.next(Occupation::Called)), Some(1));
+    let (mut worker, mut first) = start(&pool);
     assert!(submit(&pool, 2), "a second worker is called");
-    assert!(
-        pool.begin_linger(pool.finishing()).is_none(),
-        "and the first may linger"
-    );
-    assert_eq!(id(pool.next(Occupation::Called)), Some(2));
+    first.permit.release();
+    let waiting = pool.step(&mut worker, Step::Linger);
+    assert!(waiting.is_none(), "and the first may linger");
+    assert_eq!(id(Some(start(&pool).1)), Some(2));
 }
 
 #[test]
 fn without_a_thread_to_be_had_a_job_waits_for_a_free_worker_or_is_refused_if_there_is_none() {
-    let none = || Err(io::Error::from(io::ErrorKind::WouldBlock));
     let pool = Pool::new(2).unwrap();
-    assert_eq!(id(pool.submit(job(1), none).err()), Some(1));
+    assert!(!submit_without_threads(&pool, 1));
     assert!(submit(&pool, 1));
-    assert_eq!(id(pool.next(Occupation::Called)), Some(1));
-    assert_eq!(id(pool.submit(job(2), none).err()), Some(2));
-    let mut finishing = pool.finishing();
-    finishing.raise();
-    assert!(pool.submit(job(3), none).is_ok());
-    assert_eq!(id(pool.begin_linger(finishing)), Some(3));
-    assert!(pool.begin_linger(pool.finishing()).is_none());
-    assert!(pool.submit(job(4), none).is_ok() && is_wanted(&pool));
-    assert_eq!(id(pool.submit(job(5), none).err()), Some(5));
-    assert_eq!(id(pool.wanted_elsewhere()), Some(4));
+    let (mut worker, mut first) = start(&pool);
+    assert!(!submit_without_threads(&pool, 2));
+    first.permit.release();
+    assert!(submit_without_threads(&pool, 3));
+    let mut third = pool.step(&mut worker, Step::Linger).unwrap();
+    assert_eq!(third.connection.id, 3);
+    third.permit.release();
+    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(submit_without_threads(&pool, 4) && is_wanted(&pool));
+    assert!(!submit_without_threads(&pool, 5));
+    let fourth = pool.step(&mut worker, Step::Linger);
     assert!(submit(&pool, 6), "threads can be had again");
+    assert_eq!(id(fourth), Some(4));
 }
 
 #[test]
@@ -120,30 +173,28 @@ fn an_idle_worker_is_called_before_another_is_started_and_leaves_when_the_pool_c
         started.set(started.get() + 1);
         Ok(())
     };
-    assert!(pool.submit(job(1), count).is_ok());
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            let mut served = vec![id(pool.next(Occupation::Called))];
-            while let Some(job) = pool.next(Occupation::Busy(pool.finishing())) {
-                served.push(Some(job.connection.id));
-            }
-            served
-        });
-        for next in 2..50 {
-            while pool.lock().idle.is_empty() {
-                thread::yield_now();
-            }
-            assert!(pool.submit(job(next), count).is_ok());
-        }
-        while pool.lock().idle.is_empty() {
+    let await_idle = || {
+        while pool.lock().parked.is_empty() {
             thread::yield_now();
         }
+    };
+    assert!(pool.submit(job(&pool, 1), count).is_ok());
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let (mut worker, mut served) = (WorkerState::Called, Vec::new());
+            while let Some(job) = pool.next(&mut worker) {
+                served.push(job.connection.id);
+            }
+            (worker, served)
+        });
+        for next in 2..50 {
+            await_idle();
+            assert!(pool.submit(job(&pool, next), count).is_ok());
+        }
+        await_idle();
         pool.close();
-        assert_eq!(
-            worker.join().unwrap(),
-            (1..50).map(Some).collect::<Vec<_>>()
-        );
+        let expected = (WorkerState::Left, (1..50).collect::<Vec<_>>());
+        assert_eq!(worker.join().unwrap(), expected);
     });
-    assert_eq!(started.get(), 1);
-    assert_eq!(pool.lock().alive, 0);
+    assert_eq!((started.get(), pool.lock().alive()), (1, 0));
 }

@@ -111,7 +111,7 @@ fn bodies_that_cannot_be_read_are_told_apart() {
     server.assert_alive();
 }
 
-/// What follows may be taken for the next request by a reader that is less strict.
+/// A less strict reader may take the bytes behind it for the next request.
 #[test]
 fn a_malformed_chunk_is_refused_whoever_answers_and_whatever_follows() {
     let server = Running::start(|_| {});

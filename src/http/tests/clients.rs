@@ -1,10 +1,10 @@
-//! What one client may take up.
+//! The limits of one client.
 
 use crate::config;
 
 use super::{Client, Running, status};
 
-/// A limit for each client, and this machine is a proxy.
+/// Limits for each client, where this machine is a proxy.
 fn behind_a_proxy(max: usize) -> impl FnOnce(&mut config::Server) {
     move |limits| {
         limits.max_connections_per_ip = Some(max);

@@ -29,7 +29,7 @@ impl Poor {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| line.unwrap().split("serving ").nth(1)?.parse().ok());
-        // What it says afterwards is nobody's concern, but it must be able to say it.
+        // Its later output is read and dropped, so that it never waits for room.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,

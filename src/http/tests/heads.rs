@@ -1,4 +1,4 @@
-//! Which heads are taken, and what the others are told.
+//! Heads that are taken, and the refusals of the others.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -7,12 +7,11 @@ use proptest::prelude::*;
 use super::{Running, status};
 use crate::config;
 use crate::http::connection::Connection;
-use crate::http::framing::Framing;
+use crate::http::framing::{Framing, Version};
 use crate::http::head::Head;
 use crate::http::strict::head_length;
-use crate::http::version::Version;
 
-/// What becomes of a whole head: parsed, or the status it is refused with.
+/// The parsed head, or the status that it is refused with.
 fn parse(head: &[u8]) -> Result<Head, u16> {
     let limits = config::Server::default();
     let length = head_length(head, 0).map_err(|refusal| refusal.status())?;
@@ -128,8 +127,8 @@ fn fields_that_mean_two_things_are_refused() {
 }
 
 proptest! {
-    /// Whatever is changed in a valid head, there is an answer to it and no panic; and what is accepted has no byte
-    /// that another reader could take for the end of a line.
+    /// A damaged head is refused or accepted without a panic; and an accepted one has no byte that another reader could
+    /// take for the end of a line.
     #[test]
     fn no_damage_to_a_head_confuses_the_parser(
         changes in prop::collection::vec((0..90usize, prop::sample::select(b"\r\n\0\t :,;5aZ/?*\x7f\xff".as_slice())), 0..4),

@@ -1,4 +1,4 @@
-//! Whole answers, and what was sent to get them.
+//! Whole answers, and the requests that got them.
 
 use super::*;
 

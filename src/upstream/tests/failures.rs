@@ -12,7 +12,7 @@ fn failure(provider: &Provider) -> CallError {
 }
 
 #[test]
-fn nobody_there_is_unreachable() {
+fn a_closed_port_and_a_bad_url_are_unreachable() {
     let gone = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -78,7 +78,7 @@ fn broken_answers_never_pass_for_whole_ones() {
     }
 }
 
-/// Memory and time would go to whoever never ends a line.
+/// Memory and time would go to a provider that never ends a line.
 #[test]
 fn a_line_without_end_is_a_bad_response() {
     for start in [

@@ -3,7 +3,7 @@
 mod cancel;
 mod exchange;
 mod failures;
-mod names;
+mod host_names;
 mod pool;
 mod proxy;
 pub(super) mod tls;
@@ -40,7 +40,7 @@ impl Provider {
             for stream in listener.incoming() {
                 let number = counter.fetch_add(1, Ordering::SeqCst);
                 let (script, stream) = (Arc::clone(&script), stream.unwrap());
-                // What is written is there, not only when what was written before has been acknowledged.
+                // Without this a write waits until the one before has been acknowledged (Nagle's algorithm).
                 stream.set_nodelay(true).unwrap();
                 thread::spawn(move || script(stream, number));
             }
@@ -70,7 +70,7 @@ impl Provider {
     }
 }
 
-/// One whole request; none if the connection ends before it begins.
+/// One whole request. `None`: the connection ended before it began.
 fn request(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut part = [0; 65_536];

@@ -43,7 +43,7 @@ fn a_pooled_connection_that_dies_under_a_call_is_replaced_once() {
         let provider = Provider::new(move |mut stream, number| {
             request(&mut stream).unwrap();
             stream.write_all(ok("again").as_bytes()).unwrap();
-            // The probe finds it open, and it dies with the next request.
+            // The look finds it open, and it dies with the next request.
             if number == 0 && request(&mut stream).is_some() {
                 how(stream);
             }
@@ -156,7 +156,7 @@ fn silence_on_a_pooled_connection_is_not_repeated() {
     assert_eq!(provider.connections(), 1);
 }
 
-/// Bytes after the end of an answer would be taken for the next answer: somebody else's.
+/// Bytes after the end of an answer would be taken for the next answer, which is another call's.
 #[test]
 fn a_connection_with_bytes_left_over_is_not_used_again() {
     let provider = Provider::new(|mut stream, _| {
@@ -229,7 +229,8 @@ fn idle_connections_make_room_for_those_in_use() {
     );
 }
 
-/// After a reload nothing calls over the old client any more, but what is in flight holds its pool for as long as it lasts.
+/// After a reload there are no new calls over the old client, but a stream in flight holds its pool for as long as it
+/// lasts.
 #[test]
 fn a_client_that_retires_keeps_no_connection_and_ends_none_in_use() {
     let (ended, ends) = channel();

@@ -49,7 +49,7 @@ fn a_proxy_that_cannot_be_used_is_refused_at_the_start() {
     }
 }
 
-/// What a proxy says before the connection stands is no answer of the provider, and its time is the connection's.
+/// A proxy's own answer is no answer of the provider, and its time is the connection's.
 #[test]
 fn a_proxy_that_does_not_connect_is_no_provider() {
     let url = "http://127.0.0.1:1/";
@@ -58,6 +58,8 @@ fn a_proxy_that_does_not_connect_is_no_provider() {
         "HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n",
         "nonsense\r\n\r\n",
         "HTTP/1.1 2",
+        // Bytes behind the proxy's answer, which cannot be an answer to a request that has not been sent.
+        "HTTP/1.1 200 Established\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ] {
         let proxy = Provider::saying(said);
         let error = client_through(&proxy).call(get(url, soon())).unwrap_err();
@@ -74,7 +76,7 @@ fn a_proxy_that_does_not_connect_is_no_provider() {
     assert_eq!(error, CallError::Timeout(Phase::Connect));
 }
 
-/// Carries bytes both ways for whoever asks to be connected.
+/// A proxy's tunnel, which carries bytes both ways.
 fn tunnel(mut near: TcpStream) {
     let Some(wish) = request(&mut near) else {
         return;

@@ -140,7 +140,7 @@ fn a_handshake_that_hangs_is_out_of_time_with_the_connection() {
     );
 }
 
-/// Without the close_notify anybody on the way may have cut the connection (RFC 9112 section 9.8).
+/// Without the close_notify the connection may have been cut by a third party (RFC 9112 section 9.8).
 #[test]
 fn only_a_tls_close_ends_a_close_delimited_body() {
     for (says_goodbye, whole) in [(true, true), (false, false)] {

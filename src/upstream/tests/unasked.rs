@@ -24,7 +24,7 @@ fn ask(client: &Client, provider: &Provider) -> String {
     text(response).unwrap()
 }
 
-/// The sign itself costs no call its answer, and while the provider is distrusted each call has a connection of its own.
+/// The sign costs no call its answer, and while the provider is distrusted each call has a connection of its own.
 #[test]
 fn a_second_answer_in_the_same_read_ends_the_keeping_of_connections() {
     let provider = Provider::new(|mut stream, _| {
@@ -42,7 +42,7 @@ fn a_second_answer_in_the_same_read_ends_the_keeping_of_connections() {
     assert_eq!(client.unasked("http://127.0.0.1:1/"), 0);
 }
 
-/// Idle connections are as shifted as the one that shows it, and so are those that are in use.
+/// Idle connections may be shifted like the one that shows it, and so may those that are in use.
 #[test]
 fn a_sign_ends_the_idle_connections_and_those_in_use() {
     let (go, wait) = channel::<()>();
@@ -76,9 +76,9 @@ fn a_sign_ends_the_idle_connections_and_those_in_use() {
     assert_eq!(ask(&client, &provider), "3.0");
 }
 
-/// The answer comes between two calls: it is found before the second one is sent.
+/// An answer that comes between two calls is found before the second one is sent.
 #[test]
-fn a_second_answer_on_an_idle_connection_is_nobodys() {
+fn a_second_answer_on_an_idle_connection_is_not_the_next_calls() {
     let (go, wait) = channel::<()>();
     let (said, is_said) = channel();
     let wait = Mutex::new(wait);
@@ -125,7 +125,7 @@ fn an_answer_before_the_request_is_sent_moves_the_call_to_a_fresh_connection() {
     assert_eq!(client.unasked(&provider.url()), 1);
 }
 
-/// What is on its way over a used connection when the sign is seen elsewhere cannot be told from a second answer.
+/// An answer on its way over a used connection, while the sign is seen elsewhere, cannot be told from a second answer.
 #[test]
 fn an_answer_that_was_awaited_during_a_sign_is_asked_for_again() {
     let (go, wait) = channel::<()>();
@@ -218,4 +218,53 @@ fn session_tickets_are_no_sign_and_a_second_answer_under_tls_is_one() {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Early input may be a session ticket: the content of the records decides, once the request has been sent.
+#[test]
+fn an_early_answer_under_tls_moves_the_call_to_a_fresh_connection() {
+    let provider = tls::provider("server.pem", |mut session, connection| {
+        request(&mut session).unwrap();
+        session.write_all(ok("own").as_bytes()).unwrap();
+        session.flush().unwrap();
+        if connection == 0 {
+            session.read_exact(&mut [0; 100]).unwrap();
+            session.write_all(ok("late").as_bytes()).unwrap();
+            session.flush().unwrap();
+            while session.read(&mut [0; 65_536]).is_ok_and(|read| read > 0) {}
+        }
+    });
+    let client = tls::trusting();
+    let url = tls::secure(&provider);
+    for size in [2, 20_000_000] {
+        let response = client.call(post(&url, &vec![b'x'; size])).unwrap();
+        assert!(!response.head.reused);
+        assert_eq!(text(response).unwrap(), "own");
+    }
+    assert_eq!(client.unasked(&url), 1);
+}
+
+/// The proxy may be the one that answers twice.
+#[test]
+fn a_second_answer_through_a_tunnel_is_a_sign() {
+    let proxy = Provider::new(|mut stream, _| {
+        request(&mut stream).unwrap();
+        let established = b"HTTP/1.1 200 Established\r\n\r\n";
+        stream.write_all(established).unwrap();
+        while request(&mut stream).is_some() {
+            let twice = ok("own") + &ok("another's");
+            stream.write_all(twice.as_bytes()).unwrap();
+        }
+    });
+    let settings = Settings {
+        proxy: Some(format!("http://{}", proxy.address)),
+        ..Settings::default()
+    };
+    let client = Client::new(settings).unwrap();
+    for connections in 1..3 {
+        let response = client.call(get("http://api.example.com/", soon())).unwrap();
+        assert_eq!(text(response).unwrap(), "own");
+        assert_eq!(proxy.connections(), connections);
+    }
+    assert_eq!(client.unasked("http://api.example.com/v1"), 2);
 }

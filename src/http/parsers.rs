@@ -1,29 +1,22 @@
-//! The readers of bytes without a connection around them, for fuzz targets and benches: they are private otherwise.
+//! The parsers without a connection around them, for fuzz targets and benches: they are private otherwise.
 
 use crate::config;
 
-use super::chunked::{ChunkError, Decoder};
-use super::framing::Framing;
+use super::chunked::{ChunkError, ChunkedDecoder};
 use super::head::Head;
 use super::refusal::Refusal;
 use super::strict;
+
+pub use super::framing::Framing;
 
 /// A request head, and how far it reaches.
 pub struct Request {
     pub head: Head,
     /// Bytes of blank lines before it, and its own up to its blank line.
     pub length: usize,
-    pub body: Body,
+    pub framing: Framing,
     pub keep_alive: bool,
     pub expects_continue: bool,
-}
-
-/// How the end of the body is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    Empty,
-    Length(u64),
-    Chunked,
 }
 
 /// Reads the head at the start of a connection; `None` while it is not whole.
@@ -41,11 +34,7 @@ pub fn request(bytes: &[u8], limits: &config::Server) -> Result<Option<Request>,
     let head = Head::parse(head, limits).map_err(message)?;
     Ok(Some(Request {
         length: blank + length,
-        body: match head.framing {
-            Framing::Empty => Body::Empty,
-            Framing::Length(length) => Body::Length(length),
-            Framing::Chunked => Body::Chunked,
-        },
+        framing: head.framing,
         keep_alive: head.keep_alive,
         expects_continue: head.expects_continue,
         head,
@@ -64,12 +53,12 @@ pub struct Dechunked {
 /// Decodes the pieces of a chunked body in turn.
 ///
 /// # Errors
-/// Why they are not one, or that the payload is longer than `max_body`.
+/// The pieces are no chunked body, or the payload is longer than `max_body`.
 pub fn dechunk<'p>(
     pieces: impl IntoIterator<Item = &'p [u8]>,
     max_body: usize,
 ) -> Result<Dechunked, &'static str> {
-    let (mut decoder, mut payload, mut used) = (Decoder::new(), Vec::new(), 0);
+    let (mut decoder, mut payload, mut used) = (ChunkedDecoder::new(), Vec::new(), 0);
     for piece in pieces {
         used += decoder
             .decode(piece, &mut payload, max_body)

@@ -11,82 +11,84 @@ use crate::sync::{lock, wait_for};
 
 use super::stats::Counts;
 
-/// How long an address is used without asking again. The real TTL is unknown to `getaddrinfo`.
+/// The age up to which an address is used without a new lookup (60 s). `getaddrinfo` does not give the real TTL.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// How long past [`FRESH`] an address is used without waiting for the answer of the lookup that refreshes it.
+/// The time past [`FRESH`] for which a stale address is used while the lookup that refreshes it runs in the background
+/// (stale-while-revalidate, 5 minutes).
 const USABLE: Duration = Duration::from_secs(300);
 
-/// How long a call waits for a lookup when older addresses are known. Then those are used.
+/// The longest wait of a call for a lookup when older addresses are known, which are used after it (1 s).
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a failed lookup is not repeated: with older addresses known, and without.
+/// The pause after a failed lookup: with older addresses known (10 s), and without (1 s).
 const RETRY_REFRESH: Duration = Duration::from_secs(10);
 const RETRY_UNKNOWN: Duration = Duration::from_secs(1);
 
-/// Names remembered. Configurations name a few dozen providers at most.
+/// The bound of the table of names. Configurations name a few dozen providers at most (256 names).
 const MAX_NAMES: usize = 256;
 
-/// Lookups at a time, as each holds a thread that cannot be cancelled while `getaddrinfo` hangs.
+/// The bound of concurrent lookups: each holds a thread that cannot be cancelled while `getaddrinfo` hangs (8 threads).
 const MAX_LOOKUPS: usize = 8;
 
-/// Addresses kept per name.
-pub(super) const MAX_ADDRESSES: usize = 16;
+/// The bound of addresses kept for a name (16).
+const MAX_ADDRESSES: usize = 16;
 
-/// `getaddrinfo` needs more than the few KiB of the workers, and less than the default of 2 MiB.
+/// The stack of a lookup's thread: `getaddrinfo` needs more than the few KiB of the workers, and less than the default
+/// of 2 MiB (bytes).
 const LOOKUP_STACK: usize = 256 * 1024;
 
-/// How long a wait may go on before the client's socket is looked at again.
+/// The interval at which a call that waits for a lookup checks its client's socket (25 ms).
 const GLANCE: Duration = Duration::from_millis(25);
 
-/// Asks the system (or, in tests, a script) for the addresses of a name. It may block.
+/// The lookup of a name's addresses: the system's, or a script's in tests. Blocks.
 pub(super) type Lookup = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// Why there are no addresses.
+/// The reason why a name has no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoAddress<E> {
-    /// The lookup said so.
+    /// The lookup failed.
     Failed(String),
-    /// The deadline passed before the lookup said anything.
+    /// The deadline passed before the lookup ended.
     Late,
-    /// The caller's own check said to stop.
+    /// The caller's own check failed.
     Stopped(E),
 }
 
-/// The names that have been looked up.
-pub(super) struct Names {
-    shared: Arc<Shared>,
+/// The names that have been looked up, and the threads that look them up.
+pub(super) struct HostNames {
+    lookups: Arc<Lookups>,
 }
 
-struct Shared {
+struct Lookups {
     lookup: Box<Lookup>,
     counts: Arc<Counts>,
-    table: Mutex<Table>,
+    table: Mutex<NameTable>,
     /// A lookup has ended.
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Table {
-    names: HashMap<String, Name>,
+struct NameTable {
+    names: HashMap<String, KnownName>,
     running: usize,
 }
 
-struct Name {
+struct KnownName {
     addresses: Vec<IpAddr>,
-    /// When `addresses` were found.
+    /// The time of the lookup that found `addresses`.
     found_at: Instant,
     last_used: Instant,
-    /// When the lookup under way began.
+    /// The beginning of the lookup under way.
     looking_since: Option<Instant>,
-    /// The last lookup failed so, and is not repeated before this.
+    /// The error of the last lookup, and the time before which it is not repeated.
     failure: Option<(String, Instant)>,
 }
 
-impl Names {
+impl HostNames {
     pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            lookups: Arc::new(Lookups {
                 lookup,
                 counts,
                 table: Mutex::default(),
@@ -95,15 +97,15 @@ impl Names {
         }
     }
 
-    /// The addresses of `name`, at least one. While it waits for a lookup it calls `check` every now and then, and stops
-    /// when that fails.
+    /// The addresses of `name`, at least one. Blocks while a lookup is under way, and calls `check` meanwhile (every
+    /// [`GLANCE`]): its failure ends the wait.
     pub fn addresses<E>(
         &self,
         name: &str,
         deadline: Instant,
         check: impl Fn() -> Result<(), E>,
     ) -> Result<Vec<IpAddr>, NoAddress<E>> {
-        let mut table = self.shared.lock();
+        let mut table = self.lookups.lock();
         loop {
             let now = Instant::now();
             table.remember(name, now);
@@ -115,12 +117,12 @@ impl Names {
             if known.wants_lookup(now) && has_room {
                 known.looking_since = Some(now);
                 table.running = table.running.saturating_add(1);
-                self.shared.spawn_lookup(name, &mut table, now);
+                self.lookups.spawn_lookup(name, &mut table, now);
                 continue;
             }
             if let Some(verdict) = known.verdict(now) {
                 if verdict.is_ok() && known.is_old(now) {
-                    self.shared.counts.stale_answer();
+                    self.lookups.counts.stale_answer();
                 }
                 return verdict.map_err(NoAddress::Failed);
             }
@@ -130,13 +132,13 @@ impl Names {
             else {
                 return Err(NoAddress::Late);
             };
-            table = wait_for(&self.shared.changed, table, left.min(GLANCE));
+            table = wait_for(&self.lookups.changed, table, left.min(GLANCE));
             check().map_err(NoAddress::Stopped)?;
         }
     }
 }
 
-impl Name {
+impl KnownName {
     fn unknown(now: Instant) -> Self {
         Self {
             addresses: Vec::new(),
@@ -157,7 +159,7 @@ impl Name {
         now.duration_since(self.found_at) >= FRESH
     }
 
-    /// What a caller gets now; nothing if it should wait for the lookup.
+    /// The addresses that a caller gets now, or the error. `None`: the lookup is to be waited for.
     fn verdict(&self, now: Instant) -> Option<Result<Vec<IpAddr>, String>> {
         if self.addresses.is_empty() {
             let failed = self.failure.as_ref().filter(|(_, until)| now < *until);
@@ -193,8 +195,8 @@ impl Name {
     }
 }
 
-impl Table {
-    /// Makes an entry for `name`, at the cost of the one used least recently if there are too many.
+impl NameTable {
+    /// Makes room for `name`; in a full table the name used least recently is evicted.
     fn remember(&mut self, name: &str, now: Instant) {
         if self.names.contains_key(name) {
             return;
@@ -209,7 +211,7 @@ impl Table {
                 self.names.remove(&oldest);
             }
         }
-        self.names.insert(name.to_owned(), Name::unknown(now));
+        self.names.insert(name.to_owned(), KnownName::unknown(now));
     }
 
     fn finish(&mut self, name: &str, result: io::Result<Vec<IpAddr>>, now: Instant) {
@@ -220,23 +222,23 @@ impl Table {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Table> {
+impl Lookups {
+    fn lock(&self) -> MutexGuard<'_, NameTable> {
         lock(&self.table)
     }
 
-    fn spawn_lookup(self: &Arc<Self>, name: &str, table: &mut Table, now: Instant) {
-        let (shared, owned) = (Arc::clone(self), name.to_owned());
+    fn spawn_lookup(self: &Arc<Self>, name: &str, table: &mut NameTable, now: Instant) {
+        let (lookups, owned) = (Arc::clone(self), name.to_owned());
         let thread = thread::Builder::new()
             .name("resolve".to_owned())
             .stack_size(LOOKUP_STACK)
             .spawn(move || {
-                let result = (shared.lookup)(&owned);
+                let result = (lookups.lookup)(&owned);
                 if !matches!(&result, Ok(addresses) if !addresses.is_empty()) {
-                    shared.counts.dns_failure();
+                    lookups.counts.dns_failure();
                 }
-                shared.lock().finish(&owned, result, Instant::now());
-                shared.changed.notify_all();
+                lookups.lock().finish(&owned, result, Instant::now());
+                lookups.changed.notify_all();
             });
         if let Err(error) = thread {
             self.counts.dns_failure();
@@ -257,11 +259,11 @@ mod tests {
         Err(io::Error::other("DNS is down"))
     }
 
-    /// What a caller meets so many seconds after a name was found, when each lookup since has failed.
+    /// A caller comes every second after a name was found, and each lookup since has failed.
     #[test]
     fn an_outage_of_dns_does_not_touch_names_already_known() {
         let found_at = Instant::now();
-        let mut name = Name::unknown(found_at);
+        let mut name = KnownName::unknown(found_at);
         name.found(Ok(OLD.to_vec()), found_at);
         let (mut lookups, mut waits) = (0, 0);
         for second in 0..100_000 {
@@ -290,7 +292,7 @@ mod tests {
     #[test]
     fn a_name_that_does_not_exist_is_asked_for_once_a_second() {
         let start = Instant::now();
-        let mut name = Name::unknown(start);
+        let mut name = KnownName::unknown(start);
         assert!(name.wants_lookup(start) && name.verdict(start).is_none());
         name.found(dns_is_down(), start);
         let soon = start + RETRY_UNKNOWN / 2;
@@ -300,23 +302,23 @@ mod tests {
     }
 
     fn ask(
-        names: &Names,
+        names: &HostNames,
         name: &str,
         patience: Duration,
     ) -> Result<Vec<IpAddr>, NoAddress<Infallible>> {
         names.addresses(name, Instant::now() + patience, || Ok(()))
     }
 
-    /// Old addresses keep the service up, and whoever runs it should know that they do.
+    /// Stale addresses keep the service up, and its operator should know that they do.
     #[test]
     fn addresses_past_their_age_are_used_and_counted() {
         let counts = Arc::new(Counts::default());
-        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())), Arc::clone(&counts));
+        let names = HostNames::new(Box::new(|_| Ok(OLD.to_vec())), Arc::clone(&counts));
         let patience = Duration::from_secs(10);
         assert_eq!(ask(&names, "host", patience).unwrap(), OLD);
         assert_eq!(counts.read().stale_answers, 0);
         let aged = Instant::now().checked_sub(2 * FRESH).unwrap();
-        let mut table = names.shared.lock();
+        let mut table = names.lookups.lock();
         let known = table.names.get_mut("host").unwrap();
         known.found_at = aged;
         known.failure = Some(("DNS is down".to_owned(), Instant::now() + patience));
@@ -331,7 +333,7 @@ mod tests {
         let running = Arc::new(AtomicUsize::new(0));
         let (counter, (never, hang)) = (Arc::clone(&running), std::sync::mpsc::channel::<()>());
         let hang = Arc::new(Mutex::new(hang));
-        let names = Names::new(
+        let names = HostNames::new(
             Box::new(move |_| {
                 counter.fetch_add(1, Ordering::SeqCst);
                 let _ = hang.lock().map(|hang| hang.recv());
@@ -354,13 +356,13 @@ mod tests {
 
     #[test]
     fn names_are_forgotten_when_there_are_too_many() {
-        let names = Names::new(Box::new(|_| Ok(OLD.to_vec())), Arc::default());
+        let names = HostNames::new(Box::new(|_| Ok(OLD.to_vec())), Arc::default());
         for n in 0..MAX_NAMES + 10 {
             let found = ask(&names, &format!("host{n}"), Duration::from_secs(10));
             assert_eq!(found.unwrap(), OLD);
             assert_eq!(ask(&names, "used", Duration::from_secs(10)).unwrap(), OLD);
         }
-        let table = names.shared.lock();
+        let table = names.lookups.lock();
         assert_eq!(table.names.len(), MAX_NAMES);
         assert!(table.names.contains_key("used") && !table.names.contains_key("host0"));
         assert_eq!(table.running, 0);

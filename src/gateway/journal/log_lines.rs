@@ -1,0 +1,140 @@
+//! The lines of a request in the log. Tools read them by their `msg` and members.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::dialect::answer::Usage;
+use crate::dialect::class::Class;
+use crate::routing::StepReport;
+use crate::secret::Redactor;
+use crate::text::milliseconds;
+
+use super::captured_content::excerpt;
+
+/// The target of all these lines, whatever the file is called that writes them: directives of `LOG_LEVEL` name it.
+const TARGET: &str = "ai_gateway::gateway::journal";
+
+/// A request as far as it is known, for its line.
+pub struct RequestFacts<'g> {
+    request_id: String,
+    method: String,
+    path: String,
+    pub client: Option<&'g str>,
+    pub started: Instant,
+    pub route: Option<Cow<'g, str>>,
+    pub stream: bool,
+    pub steps: usize,
+    pub fallbacks: usize,
+    pub served_by: Option<String>,
+    pub usage: Option<Usage>,
+    pub error: Option<&'static str>,
+    /// The level of the line, where the status says too little.
+    pub level: Option<Level>,
+    /// The stream broke after its first content: the status that was sent does not tell how it ended.
+    pub broken: bool,
+}
+
+impl RequestFacts<'_> {
+    /// A request of which only the head is known. No key may be in the path.
+    pub fn new(request_id: &str, method: &str, path: String, started: Instant) -> Self {
+        Self {
+            request_id: request_id.to_owned(),
+            method: method.to_owned(),
+            path,
+            client: None,
+            started,
+            route: None,
+            stream: false,
+            steps: 0,
+            fallbacks: 0,
+            served_by: None,
+            usage: None,
+            error: None,
+            level: None,
+            broken: false,
+        }
+    }
+
+    /// The request's own line. A fault of the gateway's own is an error.
+    pub fn log_request(&self, status: u16, duration: Duration) {
+        let level = self.level.unwrap_or(match status {
+            500 => Level::Error,
+            501.. => Level::Warn,
+            _ if self.broken => Level::Warn,
+            _ => Level::Info,
+        });
+        let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
+        let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
+        log::log!(
+            target: TARGET,
+            level,
+            request_id = self.request_id.as_str(),
+            client = self.client,
+            method = self.method.as_str(),
+            path = self.path.as_str(),
+            route = self.route.as_deref(),
+            stream = self.stream,
+            status = status,
+            duration_ms = milliseconds(duration),
+            steps = self.steps,
+            fallbacks = self.fallbacks,
+            served_by = self.served_by.as_deref(),
+            prompt_tokens = prompt_tokens,
+            completion_tokens = completion_tokens,
+            error = self.error;
+            "request"
+        );
+    }
+
+    /// The line of a failed attempt.
+    pub fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
+        let level = match class {
+            Class::Unauthorized => Level::Error,
+            _ => Level::Info,
+        };
+        log::log!(
+            target: TARGET,
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            class = class.label(),
+            status = report.status,
+            error = message,
+            duration_ms = milliseconds(report.duration);
+            "attempt failed"
+        );
+    }
+
+    /// The line of an attempt that answered.
+    pub fn log_answer(&self, report: &StepReport) {
+        let level = if self.fallbacks > 0 {
+            Level::Info
+        } else {
+            Level::Debug
+        };
+        log::log!(
+            target: TARGET,
+            level,
+            request_id = self.request_id.as_str(),
+            route = self.route.as_deref(),
+            step = report.step_index,
+            provider = report.provider.as_str(),
+            model = report.model.as_str(),
+            duration_ms = milliseconds(report.duration);
+            "attempt answered"
+        );
+    }
+
+    /// The line of a body, for debugging.
+    pub fn log_body(&self, message: &str, body: &str, redactor: &Redactor) {
+        if log::log_enabled!(Level::Debug) {
+            let body = excerpt(body, redactor);
+            log::debug!(target: TARGET, request_id = self.request_id.as_str(), body = body.as_str(); "{message}");
+        }
+    }
+}

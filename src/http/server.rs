@@ -1,0 +1,103 @@
+//! The server: its listeners, its limits, and its start.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use mio::{Poll, Waker};
+
+use crate::config;
+
+use super::edge::{Edge, attainable};
+use super::front;
+use super::handler::{ContainedHandler, Handler};
+use super::handoff::HandoffQueue;
+use super::listener::{self, Acceptor};
+use super::permits::ClientPermits;
+use super::pool::Pool;
+use super::stats::Stats;
+use super::stop::{Drained, StopSign, Stopper};
+
+/// A server that listens and does not serve yet.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    limits: config::Server,
+    poll: Poll,
+    waker: Arc<Waker>,
+    stop: Arc<StopSign>,
+    stats: Stats,
+}
+
+impl Server {
+    /// Listens on all addresses. `[::]` takes IPv4 too, and means `0.0.0.0` on a machine without IPv6; port 0 takes any
+    /// free one.
+    ///
+    /// # Errors
+    /// An address is in use, not this machine's, or not allowed; or no descriptor is left.
+    pub fn bind(addresses: &[SocketAddr], limits: config::Server) -> io::Result<Self> {
+        let listeners = addresses.iter().map(|address| {
+            listener::open(*address, addresses).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+            })
+        });
+        Self::on(listeners.collect::<io::Result<_>>()?, limits)
+    }
+
+    /// A server on sockets that listen already and do not block.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let stats = Stats {
+            counts: Arc::default(),
+            pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+        };
+        Ok(Self {
+            listeners,
+            limits: attainable(limits),
+            poll,
+            stats,
+            stop: Arc::new(StopSign::new(Arc::clone(&waker))),
+            waker,
+        })
+    }
+
+    /// The addresses listened on, with the ports that were chosen.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        let addresses = self.listeners.iter().map(TcpListener::local_addr);
+        addresses.filter_map(Result::ok).collect()
+    }
+
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.stop))
+    }
+
+    /// The figures of this server, also while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// Serves until stopped. The calling thread becomes the front.
+    ///
+    /// # Errors
+    /// The system has no descriptor for the server's own use, or its poll fails.
+    pub fn run(self, handler: Arc<dyn Handler>) -> io::Result<Drained> {
+        let edge = Edge {
+            pool: self.stats.pool,
+            counts: self.stats.counts,
+            clients: ClientPermits::new(&self.limits),
+            limits: self.limits,
+            handoff: HandoffQueue::new(self.waker),
+            stop: self.stop,
+        };
+        let handler = ContainedHandler::new(handler);
+        front::run(
+            self.poll,
+            Arc::new(edge),
+            handler,
+            Acceptor::new(self.listeners),
+        )
+    }
+}
