@@ -143,7 +143,8 @@ impl<'a> Object<'a> {
         reader.end()
     }
 
-    /// The raw JSON of a member as it would be written: the replacement, if there is one.
+    /// The raw JSON of a member as it would be written, its replacement if it has one; `None` for an absent or removed
+    /// one.
     pub fn get(&self, key: &str) -> Option<&str> {
         if let Some((_, value)) = self.appended.iter().find(|(name, _)| name == key) {
             return Some(value);
@@ -154,7 +155,7 @@ impl<'a> Object<'a> {
             .and_then(|member| self.written(*member))
     }
 
-    /// The text of a member that is a string (without lone surrogates).
+    /// The text of a member; `None` unless it is a string without lone surrogates.
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         raw::text(self.get(key)?)
     }

@@ -172,7 +172,7 @@ impl Default for Server {
 }
 
 impl Config {
-    /// The route with exactly this name.
+    /// The route with exactly this name; `None` where there is none.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
         self.routes.iter().find(|route| route.name == name)
     }

@@ -57,7 +57,7 @@ impl<'r> Setting<'r> {
         })
     }
 
-    /// The scalar; an empty one counts as absent, which lets `${VAR:-}` leave an option unset.
+    /// The scalar; `None` when it is empty, which lets `${VAR:-}` leave an option unset.
     pub fn filled(&self) -> Option<Text> {
         self.text().filter(|text| !text.content.is_empty())
     }
@@ -154,12 +154,12 @@ impl<'r> Section<'r> {
         self.validation.report(&self.path, message.into());
     }
 
-    /// The value of a key; nothing (`key:`) and `null` count as absent.
+    /// The setting of a key; `None` when it is absent, empty (`key:`) or `null`.
     pub fn get(&self, key: &'static str) -> Option<Setting<'r>> {
         self.field(key).map(|(value, _)| value)
     }
 
-    /// The value under either of two names for the same thing. Both at once are reported.
+    /// The setting under either of two names; `None` when both are absent. Both at once are reported.
     pub fn get_either(&self, name: &'static str, alias: &'static str) -> Option<Setting<'r>> {
         match (self.field(name), self.field(alias)) {
             (Some((value, false)), Some((_, true))) | (Some((_, true)), Some((value, false))) => {

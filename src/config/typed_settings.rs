@@ -130,7 +130,7 @@ impl Section<'_> {
     }
 }
 
-/// A number of digits only: `from_str` would take `+1` too.
+/// A number of digits only, as `from_str` would take `+1` too; `None` for any other text.
 pub(super) fn parse_count(text: &str) -> Option<usize> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())

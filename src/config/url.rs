@@ -2,6 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::Uri;
+
+const NO_SCHEME: &str = "must begin with https:// or http://";
+const NO_HOST: &str = "has no host";
+const NO_IPV6: &str = "holds no IPv6 address between its brackets";
+const MALFORMED: &str = "holds a character that URLs do not have, or a host with a colon: an IPv6 address stands between \
+                         brackets";
+
 /// A URL without user, query and fragment, in its parts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BaseUrl<'t> {
@@ -24,20 +32,31 @@ impl<'t> BaseUrl<'t> {
         if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err("holds a space or another character that URLs do not have");
         }
-        let (scheme, rest) = scheme_of(url)?;
+        let (_, rest) = url.split_once("://").ok_or(NO_SCHEME)?;
+        // The parser would drop a fragment.
         if url.contains(['?', '#']) {
             return Err("must not have a query or a fragment");
         }
-        let end = rest.find('/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if authority.contains('@') {
+        let uri: Uri = url.parse().map_err(|_| match rest.bytes().next() {
+            None | Some(b'/') => NO_HOST,
+            Some(_) => MALFORMED,
+        })?;
+        let scheme = match uri.scheme_str() {
+            Some("https") => "https",
+            Some("http") => "http",
+            _ => return Err(NO_SCHEME),
+        };
+        let authority = uri.authority().ok_or(NO_HOST)?;
+        if authority.as_str().contains('@') {
             return Err("must not hold a user or a password");
         }
-        let (host, port) = host_and_port(authority)?;
+        let (host, rest) = split_at(rest, authority.host().len());
+        let (port, path) = split_at(rest, authority.as_str().len() - host.len());
+        check_host(host)?;
         Ok(Self {
             scheme,
             host,
-            port,
+            port: port_of(port)?,
             path: path.trim_end_matches('/'),
         })
     }
@@ -67,53 +86,36 @@ impl<'t> BaseUrl<'t> {
     }
 }
 
-fn scheme_of(url: &str) -> Result<(&'static str, &str), &'static str> {
-    let (scheme, rest) = url
-        .split_once("://")
-        .ok_or("must begin with https:// or http://")?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "https" => Ok(("https", rest)),
-        "http" => Ok(("http", rest)),
-        _ => Err("must begin with https:// or http://"),
-    }
-}
-
-fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
-    let (host, port) = match authority.rsplit_once(':') {
-        // The last colon may be one inside an IPv6 address.
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    match host.strip_prefix('[') {
-        Some(address) => {
-            let address = address.strip_suffix(']').unwrap_or_default();
-            address
-                .parse::<Ipv6Addr>()
-                .map_err(|_| "holds no IPv6 address between its brackets")?;
-        }
-        None => check_host(host)?,
-    }
-    match port {
-        None => Ok((host, None)),
-        Some(port) => match port.parse::<u16>() {
-            Ok(port) if port > 0 => Ok((host, Some(port))),
-            _ => Err("has a port that is no number from 1 to 65535"),
-        },
-    }
+fn split_at(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 fn check_host(host: &str) -> Result<(), &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    if host.is_empty() {
-        return Err("has no host");
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').unwrap_or_default();
+        let address = address.parse::<Ipv6Addr>().map(drop);
+        return address.map_err(|_| NO_IPV6);
     }
-    if host.contains(':') {
-        return Err("has a host with a colon: an IPv6 address stands between brackets");
+    if host.is_empty() {
+        return Err(NO_HOST);
     }
     if !host.bytes().all(allowed) {
         return Err("has a host with a character that host names do not have");
     }
     Ok(())
+}
+
+/// The port behind its colon; `None` where there is neither.
+fn port_of(text: &str) -> Result<Option<u16>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // The parser lets anything follow a bracket.
+    let port = text.strip_prefix(':').ok_or(NO_IPV6)?.parse().ok();
+    let port = port.filter(|port| *port > 0);
+    port.map(Some)
+        .ok_or("has a port that is no number from 1 to 65535")
 }
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
@@ -197,6 +199,7 @@ mod tests {
             ("https://::1/v1", "brackets"),
             ("https://[::1/v1", "brackets"),
             ("https://[host]/v1", "brackets"),
+            ("https://[::1]x/v1", "brackets"),
             ("https://user:password@host/v1", "user"),
             ("https://host/v1?key=x", "query"),
             ("https://host/v1#x", "fragment"),
@@ -204,6 +207,7 @@ mod tests {
             ("https://host/v1\n", "space"),
             ("https://h\u{f6}st/v1", "character"),
             ("https://ho,st/v1", "character"),
+            ("https://host/<id>", "character"),
         ];
         for (url, reason) in cases {
             let error = BaseUrl::parse(url).unwrap_err();

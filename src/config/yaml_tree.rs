@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<MappingEntry>, Errors> {
     }
 }
 
-/// The line of a node, counted from 1. Parses the text again up to that node.
+/// The line of a node, counted from 1; `None` where the parser does not tell it. Parses the text again up to that node.
 pub(super) fn line_of(text: &str, id: usize) -> Option<usize> {
     let counter = Counter::new(Some(id));
     let outcome =

@@ -66,7 +66,7 @@ impl Class {
         }
     }
 
-    /// The class with exactly this label.
+    /// The class with exactly this label; `None` where there is none.
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.label() == label)
     }

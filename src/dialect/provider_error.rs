@@ -20,7 +20,8 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// The code, where it is an HTTP status: OpenRouter sends `{"error":{"code":429,...}}` inside a 200.
+    /// The code as an HTTP status; `None` where it is no error status. OpenRouter sends `{"error":{"code":429,...}}`
+    /// inside a 200.
     pub fn status(&self) -> Option<u16> {
         let status = self.code.as_deref()?.parse().ok()?;
         (400..=599).contains(&status).then_some(status)
@@ -42,7 +43,7 @@ pub fn error_of(body: &str) -> Option<ProviderError> {
     error_of_object(body)
 }
 
-/// The error in an `error` member, if it is one: `null`, `false`, `""` and `{}` stand beside good answers.
+/// The error in an `error` member; `None` for `null`, `false`, `""` and `{}`, which stand beside good answers.
 pub(super) fn error_in(error: &str) -> Option<ProviderError> {
     match error {
         "true" => Some(with_message("true")),

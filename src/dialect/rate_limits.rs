@@ -47,8 +47,8 @@ fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
     counting.min_by_key(|window| window.remaining)
 }
 
-/// The wait until a rate limit ends. In this order, because the first ones speak of this very refusal and the later
-/// ones of windows that may have nothing to do with it:
+/// The wait until a rate limit ends; `None` where nothing states it. It is looked for in this order, because the first
+/// ones speak of this very refusal and the later ones of windows that may have nothing to do with it:
 ///
 /// 1. `retry-after-ms`, `Retry-After`;
 /// 2. a wait in the text;
@@ -71,8 +71,8 @@ pub fn rate_limit_end(headers: &Headers<'_>, message: &str, now: SystemTime) -> 
         .or_else(of_windows)
 }
 
-/// The wait in `retry-after-ms`, else in `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date); fractions
-/// are accepted.
+/// The wait in `retry-after-ms`, else in `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date), fractions
+/// included; `None` where neither states a wait.
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     let milliseconds = || {
         let value = parse_number(headers("retry-after-ms")?)?;

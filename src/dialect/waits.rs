@@ -21,18 +21,19 @@ pub fn parse_span(text: &str) -> Option<Duration> {
     (!text.trim().is_empty()).then(|| capped(total))
 }
 
-/// Plain seconds such as `20` or `1.5`, without sign and exponent (at most [`LONGEST`]).
+/// Plain seconds such as `20` or `1.5`, without sign and exponent (at most [`LONGEST`]); `None` for any
+/// other text.
 pub fn parse_seconds(text: &str) -> Option<Duration> {
     parse_number(text).map(capped)
 }
 
-/// A plain decimal number: no sign, no exponent.
+/// A plain decimal number; `None` where there is a sign or an exponent.
 pub fn parse_number(text: &str) -> Option<f64> {
     let (number, rest) = split_number(text.trim())?;
     rest.is_empty().then_some(number)
 }
 
-/// The wait inside a sentence such as `Please try again in 7m12.5s.` or `retry after 20 seconds`.
+/// The wait inside a sentence such as `Please try again in 7m12.5s.` or `retry after 20 seconds`; `None` without one.
 pub fn find_wait(message: &str) -> Option<Duration> {
     const LEADS: [&str; 6] = [
         "try again in ",

@@ -44,7 +44,8 @@ pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
     found
 }
 
-/// The object with some values replaced: `change` gets the raw key and the raw value. All else stays byte for byte.
+/// The object with some values replaced: `change` gets the raw key and the raw value, and its `None` keeps the value.
+/// All else stays byte for byte.
 pub fn map_members(
     json: &str,
     change: &mut dyn FnMut(&str, &str) -> Option<String>,
@@ -56,7 +57,7 @@ pub fn map_members(
     Ok(splice.finish())
 }
 
-/// The array with some items replaced; all else stays byte for byte.
+/// The array with some items replaced; a `None` of `change` keeps the item, and all else stays byte for byte.
 pub fn map_items(
     json: &str,
     change: &mut dyn FnMut(&str) -> Option<String>,

@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// The first byte of what comes next, behind white space.
+    /// The next byte behind white space; `None` at the end of the text.
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = self.byte()?;

@@ -22,7 +22,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// The budget after the answer to `call`. Answers arrive out of order: an older call's tells less.
+    /// The budget after the answer to `call`; `None` while no answer has told any. Answers arrive out of order: an
+    /// older call's tells less.
     pub fn after(
         old: Option<Self>,
         seen: &RemainingLimits,
@@ -59,7 +60,7 @@ impl Budget {
         })
     }
 
-    /// The budget at the beginning of a call: a new window holds the limit again, or an unknown number.
+    /// The budget at the beginning of a call: a new window holds the limit again; `None` where the limit is unknown.
     pub fn renewed(self, calls: u64, now: Instant) -> Option<Self> {
         if self.until > now {
             return Some(self);

@@ -73,6 +73,7 @@ pub(super) struct KnownLimits {
 }
 
 impl ModelRecord {
+    /// The cooling by the model's own mark; `None` if it has none that holds.
     pub fn marked(&self, now: Instant) -> Option<Cooling> {
         self.mark.as_ref()?.cooling(now)
     }

@@ -84,7 +84,7 @@ impl Mark {
         }
     }
 
-    /// Whether the mark keeps requests away: its deadline is ahead, or a probe is out.
+    /// The cooling while the mark keeps requests away: its deadline is ahead, or a probe is out; `None` after that.
     pub fn cooling(&self, now: Instant) -> Option<Cooling> {
         let until = self.until();
         let probed = self.probe.is_some_and(|probe| probe.until > now) && !self.is_forgotten(now);
