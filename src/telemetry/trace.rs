@@ -5,21 +5,20 @@
 //! tracer a span is nothing, and costs nothing. Keys are masked here, in whatever comes from outside, before it is cut.
 
 pub mod current;
-mod headers;
 pub mod names;
 mod open_span;
+mod propagation;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::Value;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::masking::Masking;
 use current::Guard;
-use open_span::{OpenSpan, SpanMaker};
+use open_span::{OpenSpan, SpanMaker, count};
 
 pub use opentelemetry::KeyValue as Attribute;
 
@@ -95,7 +94,7 @@ impl Tracer {
             return RequestSpan(None);
         }
         let redactor = self.masking.redactor();
-        let parent = headers::incoming(asked.header, &redactor);
+        let parent = propagation::incoming(asked.header, &redactor);
         let Some(sdk) = &self.sdk else {
             return RequestSpan(parent.map(OpenSpan::OfClient).and_then(Guard::open));
         };
@@ -251,8 +250,4 @@ fn describe_answer(span: &mut OpenSpan, answered: &Answered<'_>) {
     if (answered.status >= 500 || broken) && !client_gone {
         span.fail("");
     }
-}
-
-fn count(number: usize) -> Value {
-    Value::I64(i64::try_from(number).unwrap_or(i64::MAX))
 }

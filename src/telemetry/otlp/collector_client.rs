@@ -225,8 +225,8 @@ fn seconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::signal::Signal;
     use super::*;
-    use crate::telemetry::otlp::Signal;
 
     fn client(transport: impl Transport + 'static) -> CollectorClient {
         let destination = Destination {

@@ -41,11 +41,11 @@ pub struct Health {
     gate: Arc<Gate>,
     failed: AtomicU64,
     rejected: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<LastExport>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LastExport {
     /// In trouble since this many had been lost.
     trouble: Option<u64>,
     /// As of the last export: what was lost in all, and what of it was turned away.
@@ -126,7 +126,7 @@ impl Health {
     }
 
     /// Counts what an export lost, and says why in the words of an operator.
-    fn problem(&self, state: &mut State, count: u64, outcome: Outcome) -> Option<String> {
+    fn problem(&self, state: &mut LastExport, count: u64, outcome: Outcome) -> Option<String> {
         let turned_away = self.gate.turned_away();
         let overflowed = turned_away > std::mem::replace(&mut state.turned_away, turned_away);
         match outcome {

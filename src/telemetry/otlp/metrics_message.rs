@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use prost::Message;
 
-use crate::telemetry::metrics::{Distribution, Family, Kind, Series, Unit, Value};
+use crate::telemetry::metrics::{Distribution, Family, FamilyKind, Series, SeriesValue, Unit};
 
 /// The producer of the metrics, the same in every message.
 #[derive(Debug)]
@@ -72,15 +72,15 @@ fn metric(family: &Family, interval: Interval) -> Metric {
     };
     let cumulative = AggregationTemporality::Cumulative.into();
     let data = match family.kind {
-        Kind::Counter => Data::Sum(Sum {
+        FamilyKind::Counter => Data::Sum(Sum {
             data_points: numbers(family, interval),
             aggregation_temporality: cumulative,
             is_monotonic: true,
         }),
-        Kind::Gauge => Data::Gauge(Gauge {
+        FamilyKind::Gauge => Data::Gauge(Gauge {
             data_points: numbers(family, interval),
         }),
-        Kind::Histogram => Data::Histogram(Histogram {
+        FamilyKind::Histogram => Data::Histogram(Histogram {
             data_points: distributions(family, interval),
             aggregation_temporality: cumulative,
         }),
@@ -97,11 +97,11 @@ fn metric(family: &Family, interval: Interval) -> Metric {
 fn numbers(family: &Family, interval: Interval) -> Vec<NumberDataPoint> {
     let points = family.series.iter().filter_map(|series| {
         let value = match &series.value {
-            Value::Count(count) => {
+            SeriesValue::Count(count) => {
                 number_data_point::Value::AsInt(i64::try_from(*count).unwrap_or(i64::MAX))
             }
-            Value::Level(level) => number_data_point::Value::AsDouble(*level),
-            Value::Distribution(_) => return None,
+            SeriesValue::Level(level) => number_data_point::Value::AsDouble(*level),
+            SeriesValue::Distribution(_) => return None,
         };
         Some(NumberDataPoint {
             attributes: attributes(series),
@@ -116,7 +116,7 @@ fn numbers(family: &Family, interval: Interval) -> Vec<NumberDataPoint> {
 
 fn distributions(family: &Family, interval: Interval) -> Vec<HistogramDataPoint> {
     let points = family.series.iter().filter_map(|series| {
-        let Value::Distribution(distribution) = &series.value else {
+        let SeriesValue::Distribution(distribution) = &series.value else {
             return None;
         };
         Some(distribution_point(series, distribution, interval))

@@ -2,14 +2,13 @@
 //!
 //! Spans and records go through `opentelemetry_sdk`'s batch processors and `opentelemetry-otlp`'s exporters (`spans`,
 //! `records`, `log_sink`). Two pieces of our own are put around these: a gate before each queue, which bounds it in bytes
-//! (`gate`), and under the exporters our HTTP client (`collector_client`), which tells what arrives to `health` (`export`).
+//! (`gate`), and under the exporters our HTTP client (`collector_client`), which tells what arrives to `health` (`signal_export`).
 //! Metrics come from the registry that `/metrics` shows as well; a thread reads and encodes them (`metrics_message`) and
-//! sends them with the same client. What the environment says is in `settings`, `endpoint`, `credentials` and `sampling`.
+//! sends them with the same client. What the environment says is in `settings`, `collector_url`, `credentials` and `sampling`.
 
 mod collector_client;
+mod collector_url;
 mod credentials;
-mod endpoint;
-mod export;
 mod gate;
 mod health;
 mod log_sink;
@@ -19,6 +18,7 @@ mod sampling;
 mod settings;
 mod shutdown_deadline;
 mod signal;
+mod signal_export;
 mod spans;
 
 use std::convert::Infallible;
@@ -48,11 +48,11 @@ use super::masking::Masking;
 use super::metrics::Family;
 use super::trace::Tracer;
 use collector_client::CollectorClient;
-use export::Export;
 use gate::Gate;
 use log_sink::LogSink;
 use metrics_message::{Interval, Origin};
 use shutdown_deadline::ShutdownDeadline;
+use signal_export::SignalExport;
 
 /// The name of what produces the telemetry, and its version.
 const SCOPE: &str = "ai-gateway";
@@ -64,7 +64,7 @@ pub struct Otlp {
     spans: Option<SdkTracerProvider>,
     records: Option<SdkLoggerProvider>,
     /// Until [`Self::measure`] knows what to read.
-    metrics: Option<(Export, Duration)>,
+    metrics: Option<(SignalExport, Duration)>,
     healths: Vec<Arc<Health>>,
     shutdown: ShutdownDeadline,
     resource: Resource,
@@ -117,7 +117,7 @@ impl Otlp {
             settings.timeout,
             self.shutdown.clone(),
         );
-        let export = Export {
+        let export = SignalExport {
             client: Arc::new(client),
             gate,
             health: Arc::clone(&health),

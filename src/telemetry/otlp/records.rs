@@ -16,9 +16,9 @@ use opentelemetry_sdk::logs::{
     SdkLoggerProvider,
 };
 
-use super::export::{Export, next_export};
 use super::gate::{Gate, MAX_WAITING};
 use super::settings::Destination;
+use super::signal_export::{SignalExport, next_export};
 
 /// Records of one export (the specification's `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`).
 const MAX_BATCH: usize = 512;
@@ -28,7 +28,7 @@ const MAX_BATCH: usize = 512;
 /// # Errors
 /// The address is none, or no thread can be started.
 pub fn start(
-    export: Export,
+    export: SignalExport,
     destination: &Destination,
     resource: Resource,
 ) -> Result<SdkLoggerProvider, String> {
@@ -40,24 +40,24 @@ pub fn start(
         .with_max_export_batch_size(MAX_BATCH)
         .with_scheduled_delay(destination.delay)
         .build();
-    let processor = BatchLogProcessor::builder(WatchedExporter { inner, export });
+    let processor = BatchLogProcessor::builder(WatchedRecordExporter { inner, export });
     // The SDK panics where it gets no thread.
     let build = AssertUnwindSafe(|| processor.with_batch_config(config).build());
     let inner = catch_unwind(build).map_err(|_| "their thread cannot be started")?;
     Ok(SdkLoggerProvider::builder()
         .with_resource(resource)
-        .with_log_processor(GatedProcessor { gate, inner })
+        .with_log_processor(GatedRecords { gate, inner })
         .build())
 }
 
 /// Lets records into the SDK's queue as far as the gate admits them.
 #[derive(Debug)]
-struct GatedProcessor {
+struct GatedRecords {
     gate: Arc<Gate>,
     inner: BatchLogProcessor,
 }
 
-impl LogProcessor for GatedProcessor {
+impl LogProcessor for GatedRecords {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         if self.gate.admit(memory_of(record)) {
             self.inner.emit(record, scope);
@@ -79,12 +79,12 @@ impl LogProcessor for GatedProcessor {
 
 /// `opentelemetry-otlp`'s exporter, with an account of what arrives.
 #[derive(Debug)]
-struct WatchedExporter {
+struct WatchedRecordExporter {
     inner: OtlpLogExporter,
-    export: Export,
+    export: SignalExport,
 }
 
-impl LogExporter for WatchedExporter {
+impl LogExporter for WatchedRecordExporter {
     /// The accounts hold every error, so there is none to return.
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let batch: Vec<_> = batch.iter().collect();

@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 use crate::config::Environment;
 use crate::secret::Secret;
 
+use super::collector_url;
 use super::credentials::authorization;
-use super::endpoint;
 use super::sampling::Sampling;
 use super::signal::Signal;
 
@@ -55,7 +55,7 @@ pub struct Destination {
 
 impl Settings {
     pub fn read(environment: &dyn Environment) -> Self {
-        let mut reading = Reading {
+        let mut reading = EnvironmentReading {
             environment,
             problems: Vec::new(),
         };
@@ -80,12 +80,12 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
+struct EnvironmentReading<'a> {
     environment: &'a dyn Environment,
     problems: Vec<String>,
 }
 
-impl Reading<'_> {
+impl EnvironmentReading<'_> {
     /// An empty variable counts as unset (OpenTelemetry's rule).
     fn variable(&self, name: &str) -> Option<String> {
         let value = self.environment.variable(name)?.into_string().ok()?;
@@ -106,10 +106,10 @@ impl Reading<'_> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
         let general = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"];
         let (name, url) = match self.variable(&own) {
-            Some(address) => (own.as_str(), endpoint::exact(&address, signal)),
+            Some(address) => (own.as_str(), collector_url::exact(&address, signal)),
             None => general.iter().find_map(|name| {
                 let address = self.variable(name)?;
-                Some((*name, endpoint::below(&address, signal)))
+                Some((*name, collector_url::below(&address, signal)))
             })?,
         };
         if !self.is_wanted(signal) {

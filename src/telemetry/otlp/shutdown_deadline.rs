@@ -7,10 +7,10 @@ use crate::sync::{lock, wait_for};
 
 /// The point in time by which every export has to end; none until the gateway stops. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct ShutdownDeadline(Arc<Shared>);
+pub struct ShutdownDeadline(Arc<Announcement>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Announcement {
     deadline: Mutex<Option<Instant>>,
     is_set: Condvar,
 }

@@ -14,9 +14,9 @@ use opentelemetry_sdk::trace::{
     SpanExporter, SpanProcessor,
 };
 
-use super::export::{Export, next_export};
 use super::gate::{Gate, MAX_WAITING};
 use super::settings::Destination;
+use super::signal_export::{SignalExport, next_export};
 
 /// Spans of one export (the specification's `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`).
 const MAX_BATCH: usize = 512;
@@ -26,7 +26,7 @@ const MAX_BATCH: usize = 512;
 /// # Errors
 /// The address is none, or no thread can be started.
 pub fn start(
-    export: Export,
+    export: SignalExport,
     destination: &Destination,
     sampler: Sampler,
     resource: Resource,
@@ -39,25 +39,25 @@ pub fn start(
         .with_max_export_batch_size(MAX_BATCH)
         .with_scheduled_delay(destination.delay)
         .build();
-    let processor = BatchSpanProcessor::builder(WatchedExporter { inner, export });
+    let processor = BatchSpanProcessor::builder(WatchedSpanExporter { inner, export });
     // The SDK panics where it gets no thread.
     let build = AssertUnwindSafe(|| processor.with_batch_config(config).build());
     let inner = catch_unwind(build).map_err(|_| "their thread cannot be started")?;
     Ok(SdkTracerProvider::builder()
         .with_sampler(sampler)
         .with_resource(resource)
-        .with_span_processor(GatedProcessor { gate, inner })
+        .with_span_processor(GatedSpans { gate, inner })
         .build())
 }
 
 /// Lets spans into the SDK's queue as far as the gate admits them.
 #[derive(Debug)]
-struct GatedProcessor {
+struct GatedSpans {
     gate: Arc<Gate>,
     inner: BatchSpanProcessor,
 }
 
-impl SpanProcessor for GatedProcessor {
+impl SpanProcessor for GatedSpans {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
@@ -81,12 +81,12 @@ impl SpanProcessor for GatedProcessor {
 
 /// `opentelemetry-otlp`'s exporter, with an account of what arrives.
 #[derive(Debug)]
-struct WatchedExporter {
+struct WatchedSpanExporter {
     inner: OtlpSpanExporter,
-    export: Export,
+    export: SignalExport,
 }
 
-impl SpanExporter for WatchedExporter {
+impl SpanExporter for WatchedSpanExporter {
     /// The accounts hold every error, so there is none to return.
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         while !batch.is_empty() {

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
 
-use super::open_span::OpenSpan;
-use super::{Attribute, count, headers, names};
+use super::open_span::{OpenSpan, count};
+use super::{names, propagation};
 
 thread_local! {
     /// Borrowed for a moment only, and never while a caller's code runs.
@@ -39,7 +39,7 @@ pub fn is_recorded() -> bool {
 }
 
 /// Something happened now.
-pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) {
+pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) {
     if is_recorded() {
         let attributes = attributes();
         innermost(|span| span.event(name, attributes));
@@ -68,7 +68,7 @@ pub fn content(input: Option<String>, output: Option<String>) {
 pub fn outgoing() -> Vec<(&'static str, String)> {
     let context = context(SpanContext::clone);
     context.map_or_else(Vec::new, |context| {
-        headers::outgoing(&Context::new().with_remote_span_context(context))
+        propagation::outgoing(&Context::new().with_remote_span_context(context))
     })
 }
 

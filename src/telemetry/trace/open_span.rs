@@ -141,3 +141,8 @@ impl OpenSpan {
         }
     }
 }
+
+/// A number as the value of an attribute.
+pub fn count(number: usize) -> Value {
+    Value::I64(i64::try_from(number).unwrap_or(i64::MAX))
+}

@@ -19,13 +19,13 @@ const MAX_EXPORT_BYTES: usize = MAX_WAITING_BYTES / 4;
 
 /// One signal's exports: the way to the collector, and the accounts of what arrives there.
 #[derive(Clone, Debug)]
-pub struct Export {
+pub struct SignalExport {
     pub client: Arc<CollectorClient>,
     pub gate: Arc<Gate>,
     pub health: Arc<Health>,
 }
 
-impl Export {
+impl SignalExport {
     /// Sets an exporter's builder up. Everything that it would read from the environment is said here, or is of no
     /// consequence: the client sends to its own address, with its own headers, and repeats by itself.
     pub fn set_up<B: WithExportConfig + WithHttpConfig>(
