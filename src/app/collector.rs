@@ -27,15 +27,22 @@ impl Export {
     pub fn start(config: &Config) -> Self {
         let settings = Settings::read(&ProcessEnvironment);
         let masking = Masking::new(config.redactor());
-        let otlp = match settings.destinations.as_slice() {
+        let started = match settings.destinations.as_slice() {
             [] => Ok(None),
             _ => start(config, &settings, &masking).map(Some),
         };
         let mut problems = settings.problems;
-        let otlp = otlp.unwrap_or_else(|problem| {
-            problems.push(format!("nothing is exported: {problem}"));
-            None
-        });
+        let otlp = match started {
+            Ok(None) => None,
+            Ok(Some((otlp, more))) => {
+                problems.extend(more);
+                Some(otlp)
+            }
+            Err(problem) => {
+                problems.push(format!("nothing is exported: {problem}"));
+                None
+            }
+        };
         Self {
             otlp,
             masking,
@@ -86,7 +93,12 @@ impl Export {
     }
 }
 
-fn start(config: &Config, settings: &Settings, masking: &Masking) -> Result<Otlp, String> {
+/// The export, and what of it cannot be started.
+fn start(
+    config: &Config,
+    settings: &Settings,
+    masking: &Masking,
+) -> Result<(Otlp, Vec<String>), String> {
     // The proxy is for calls to providers; collectors stand near.
     let client = Client::new(upstream::Settings {
         connect_timeout: config.server.connect_timeout,
@@ -94,7 +106,7 @@ fn start(config: &Config, settings: &Settings, masking: &Masking) -> Result<Otlp
         ..upstream::Settings::default()
     })?;
     let transport: Arc<dyn Transport> = Arc::new(Carrier(client));
-    Otlp::start(settings, &transport, masking).map_err(|error| error.to_string())
+    Ok(Otlp::start(settings, &transport, masking))
 }
 
 struct Carrier(Client);

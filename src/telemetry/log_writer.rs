@@ -41,11 +41,11 @@ pub fn lines_lost() -> u64 {
 
 /// The queue of lines before standard output. Clones share it.
 #[derive(Clone, Default)]
-pub struct LogWriter(Arc<Queue>);
+pub struct LogWriter(Arc<LineQueue>);
 
 #[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
+struct LineQueue {
+    waiting: Mutex<WaitingLines>,
     /// Signalled for a first line, and for a flush.
     wanted: Condvar,
     /// Signalled after each write.
@@ -53,7 +53,7 @@ struct Queue {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingLines {
     /// Whole lines, one behind the other.
     bytes: Vec<u8>,
     lines: u64,
@@ -119,7 +119,7 @@ impl LogWriter {
     }
 }
 
-impl Queue {
+impl LineQueue {
     fn run(&self, mut write: impl FnMut(&[u8]) -> Result<usize, Errno>) {
         let mut batch = Vec::new();
         loop {

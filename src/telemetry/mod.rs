@@ -6,10 +6,8 @@ mod log_writer;
 mod masking;
 pub mod metrics;
 pub mod otlp;
-mod queue;
 mod text_sink;
 pub mod trace;
-mod wire;
 
 use std::io;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 
-use super::{Lane, Metrics, Route};
+use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 
 /// A request that is being answered. It counts as in flight until it is dropped.
 #[derive(Debug)]
@@ -31,8 +31,15 @@ pub struct End {
     pub broken: bool,
 }
 
+impl Metrics {
+    /// Begins to count a request.
+    pub fn begin(self: &Arc<Self>) -> Request {
+        Request::begin(Arc::clone(self))
+    }
+}
+
 impl Request {
-    pub(super) fn begin(metrics: Arc<Metrics>) -> Self {
+    fn begin(metrics: Arc<Metrics>) -> Self {
         metrics.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             metrics,
@@ -49,37 +56,37 @@ impl Request {
 
     /// A step's attempt has ended; `None` for the class is an answer.
     pub fn attempt(&self, step_index: usize, outcome: Option<Class>, duration: Duration) {
-        let Some(lane) = self.lane(step_index) else {
+        let Some(target) = self.target(step_index) else {
             return;
         };
-        if let Some(durations) = lane.attempts(outcome) {
+        if let Some(durations) = target.attempts(outcome) {
             durations.time(duration);
         }
         match outcome {
-            None => lane.recent.success(self.metrics.minute(), duration),
+            None => target.recent.success(self.metrics.minute(), duration),
             // Nothing is known of what would have come.
             Some(Class::Cancelled) => {}
-            Some(_) => lane.recent.failure(self.metrics.minute()),
+            Some(_) => target.recent.failure(self.metrics.minute()),
         }
     }
 
     /// The first content of a stream is there: how long after the request, and after the call to its provider.
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
-        if let (Some(route), Some(lane)) = (self.route(), self.lane(step_index)) {
+        if let (Some(route), Some(target)) = (self.route(), self.target(step_index)) {
             route.requests.first_content.time(of_request);
-            lane.first_chunk.time(of_attempt);
+            target.first_chunk.time(of_attempt);
         }
     }
 
     /// What the provider says the answer took.
     pub fn tokens(&self, step_index: usize, usage: Usage) {
-        let Some(lane) = self.lane(step_index) else {
+        let Some(target) = self.target(step_index) else {
             return;
         };
         let (input, output) = (usage.prompt_tokens, usage.completion_tokens);
-        input.inspect(|tokens| lane.input_tokens.count(*tokens));
-        output.inspect(|tokens| lane.output_tokens.count(*tokens));
-        let recent = &lane.recent;
+        input.inspect(|tokens| target.input_tokens.count(*tokens));
+        output.inspect(|tokens| target.output_tokens.count(*tokens));
+        let recent = &target.recent;
         recent.tokens(
             self.metrics.minute(),
             input.unwrap_or_default(),
@@ -121,12 +128,12 @@ impl Request {
         }
     }
 
-    fn route(&self) -> Option<&Route> {
+    fn route(&self) -> Option<&RouteInstruments> {
         self.metrics.routes.get(self.route?)
     }
 
-    fn lane(&self, step_index: usize) -> Option<&Lane> {
-        self.route()?.lane(step_index)
+    fn target(&self, step_index: usize) -> Option<&TargetInstruments> {
+        self.route()?.target(step_index)
     }
 }
 

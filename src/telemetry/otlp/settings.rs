@@ -1,14 +1,16 @@
 //! What the environment says about exporting: the variables of the OpenTelemetry specification, and the `OTLP_` ones of
 //! the Go gateway. Where both are set, `OTEL_` wins.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
 
 use crate::config::Environment;
 use crate::secret::Secret;
 
+use super::collector_url;
 use super::credentials::authorization;
-use super::endpoint;
-use super::pairs::pairs;
 use super::sampling::Sampling;
 use super::signal::Signal;
 
@@ -53,7 +55,7 @@ pub struct Destination {
 
 impl Settings {
     pub fn read(environment: &dyn Environment) -> Self {
-        let mut reading = Reading {
+        let mut reading = EnvironmentReading {
             environment,
             problems: Vec::new(),
         };
@@ -78,12 +80,12 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
+struct EnvironmentReading<'a> {
     environment: &'a dyn Environment,
     problems: Vec<String>,
 }
 
-impl Reading<'_> {
+impl EnvironmentReading<'_> {
     /// An empty variable counts as unset (OpenTelemetry's rule).
     fn variable(&self, name: &str) -> Option<String> {
         let value = self.environment.variable(name)?.into_string().ok()?;
@@ -104,10 +106,10 @@ impl Reading<'_> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
         let general = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"];
         let (name, url) = match self.variable(&own) {
-            Some(address) => (own.as_str(), endpoint::exact(&address, signal)),
+            Some(address) => (own.as_str(), collector_url::exact(&address, signal)),
             None => general.iter().find_map(|name| {
                 let address = self.variable(name)?;
-                Some((*name, endpoint::below(&address, signal)))
+                Some((*name, collector_url::below(&address, signal)))
             })?,
         };
         if !self.is_wanted(signal) {
@@ -159,7 +161,7 @@ impl Reading<'_> {
         headers.extend(key.map(|key| ("authorization".to_owned(), authorization(&key))));
         let own = format!("OTEL_EXPORTER_OTLP_{}_HEADERS", signal.variable());
         for name in ["OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", &own] {
-            for (header, value) in self.pairs(name) {
+            for (header, value) in self.key_values(name) {
                 let header = header.to_ascii_lowercase();
                 headers.retain(|(set, _)| *set != header);
                 headers.push((header, Secret::new(value)));
@@ -179,7 +181,7 @@ impl Reading<'_> {
             resource.push((key, value));
         };
         for name in ["OTLP_RESOURCE_ATTRIBUTES", "OTEL_RESOURCE_ATTRIBUTES"] {
-            self.pairs(name)
+            self.key_values(name)
                 .into_iter()
                 .for_each(|(key, value)| set(key, value));
         }
@@ -190,8 +192,8 @@ impl Reading<'_> {
         resource
     }
 
-    fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
-        let (found, wrong) = pairs(&self.variable(name).unwrap_or_default());
+    fn key_values(&mut self, name: &str) -> Vec<(String, String)> {
+        let (found, wrong) = key_values(&self.variable(name).unwrap_or_default());
         if wrong > 0 {
             self.complain(format!(
                 "{name}: {wrong} of its entries are not of the form K=V"
@@ -258,6 +260,32 @@ impl Reading<'_> {
             self.problems.push(problem);
         }
     }
+}
+
+/// The entries of `K=V,K2=V2`, as headers and resource attributes are written (in the manner of W3C Baggage), and the
+/// number of those that are not of this form. Values are percent-decoded; keys are not.
+fn key_values(text: &str) -> (Vec<(String, String)>, usize) {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut wrong = 0;
+    for entry in text
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+    {
+        match entry.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                found.push((key.trim().to_owned(), decoded(value.trim())));
+            }
+            _ => wrong += 1,
+        }
+    }
+    (found, wrong)
+}
+
+/// A value that is not UTF-8 once decoded stays as it is.
+fn decoded(value: &str) -> String {
+    let decoded = percent_decode_str(value).decode_utf8();
+    decoded.map_or_else(|_| value.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -177,7 +177,11 @@ fn nothing_runs_when_nothing_is_configured() {
         let names = tasks
             .flatten()
             .map(|task| fs::read_to_string(task.path().join("comm")).unwrap_or_default());
-        names.filter(|name| name.starts_with("otlp-")).count()
+        // The SDK's threads, and that of the metrics.
+        let of_export = ["OpenTelemetry", "otlp-"];
+        names
+            .filter(|name| of_export.iter().any(|of| name.starts_with(of)))
+            .count()
     };
     let (config, upstream) = plain(&collector);
     let on = config.start();

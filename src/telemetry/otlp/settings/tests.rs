@@ -222,3 +222,18 @@ fn nothing_secret_is_printed() {
     let printed = format!("{settings:?}");
     assert!(!printed.contains("secret"), "{printed}");
 }
+
+#[test]
+fn key_values_are_found_and_the_rest_is_counted() {
+    let (found, wrong) = key_values(" a=1, b = x=y==,,c=a%20b%2Cc ,novalue, =x, d=100%, e=%FF,f=");
+    let expected = [
+        ("a", "1"),
+        ("b", "x=y=="),
+        ("c", "a b,c"),
+        ("d", "100%"),
+        ("e", "%FF"),
+        ("f", ""),
+    ];
+    let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((found, wrong), (expected.to_vec(), 2));
+}
