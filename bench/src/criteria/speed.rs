@@ -41,14 +41,14 @@ impl Arena {
             "32 connections: requests/s, of nginx's",
             gateway.a_second / nginx.a_second,
             "",
-            Target::AtLeast(0.5),
+            Target::AtLeast(0.6),
             &format!("{:.0}/s, nginx {:.0}/s", gateway.a_second, nginx.a_second),
         );
         report.line(
             "32 connections: CPU per request, of nginx's",
             gateway.cpu / nginx.cpu,
             "",
-            Target::AtMost(3.0),
+            Target::AtMost(2.6),
             &format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
         );
         Ok(())
@@ -139,7 +139,7 @@ impl Arena {
             "200 streams: CPU per event, of nginx's",
             gateway.cpu / nginx.cpu,
             "",
-            Target::AtMost(2.0),
+            Target::AtMost(1.8),
             &format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
         );
         Ok(())

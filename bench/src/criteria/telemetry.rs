@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::exports::EXPORTS;
+use crate::exports::{EXPORTS, MOST_TIMES};
 use crate::report::{Report, Target};
 use crate::rounds::{Contestant, Plain};
 use crate::servers::{self, Server, Setup, request};
@@ -38,7 +38,7 @@ pub fn measure(setup: &Setup<'_>, effort: Effort, report: &mut Report) -> io::Re
             &format!("{}: CPU", export.name),
             summary.cpu / nothing.cpu,
             "",
-            Target::AtMost(1.15),
+            Target::AtMost(MOST_TIMES),
             &format!(
                 "{:.1} us at {:.0}/s, of {:.1} us at {:.0}/s without",
                 summary.cpu, summary.a_second, nothing.cpu, nothing.a_second
