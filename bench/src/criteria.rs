@@ -4,17 +4,18 @@ mod memory;
 mod speed;
 mod telemetry;
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::report::{Report, Target};
-use crate::servers::{Directory, Setup};
+use crate::servers::{self, Directory};
 use crate::upstream;
 
 /// Bound of the binary's size, that of the work under way: 4.8 is what everything planned may come to, and a step on the
-/// way there must not spend it at once (10^6 bytes).
-const BINARY: f64 = 4.0;
+/// way there must not spend it at once (MB, of 10^6 bytes).
+const BINARY_MB: f64 = 4.0;
 
 /// How thorough.
 #[derive(Clone, Copy)]
@@ -37,51 +38,29 @@ impl Effort {
     };
 }
 
-/// Measures and prints; without an effort only what takes none: memory, start and the waiting crowd. Whether
+/// Measures and prints; without an effort only what takes none: memory, start and the waiting crowd. `true` if
 /// everything was met.
-pub fn measure(binary: &Path, effort: Option<Effort>) -> io::Result<bool> {
+pub fn measure(binaries: &[PathBuf], effort: Option<Effort>) -> io::Result<bool> {
     let directory = Directory::new()?;
     let upstream = upstream::start()?;
-    let mut report = Report::default();
-    report.head();
+    let mut report = Report::of(binaries.len());
     if let Some(effort) = effort {
-        let setup = Setup {
-            binary,
-            directory: directory.path(),
-            upstream,
-            streams: &[effort.events],
-            more_routes: 0,
-        };
-        speed::measure(&setup, effort, &mut report)?;
-        telemetry::measure(&setup, effort, &mut report)?;
+        let streams = [effort.events];
+        let setups = servers::setups(binaries, &directory, upstream, &streams);
+        speed::measure(&setups, effort, &mut report)?;
+        telemetry::measure(&setups, effort, &mut report)?;
     }
-    memory::measure(binary, directory.path(), upstream, &mut report)?;
-    let size = std::fs::metadata(binary)?.len() as f64 / 1e6;
+    let setups = servers::setups(binaries, &directory, upstream, &[]);
+    memory::measure(&setups, &mut report)?;
+    let lengths = servers::of_each(&setups, |setup| Ok(fs::metadata(setup.binary)?.len()))?;
     report.line(
         "size of the binary",
-        size,
         " MB",
-        Target::AtMost(BINARY),
-        "10^6 bytes",
+        Target::AtMost(BINARY_MB),
+        &lengths,
+        |length| *length as f64 / 1e6,
+        |_| "10^6 bytes",
     );
-    let wrong = report.wrong;
-    report.line(
-        "errors, in all of the above",
-        wrong.errors as f64,
-        "",
-        Target::AtMost(0.0),
-        "",
-    );
-    report.line(
-        "connections without any answer",
-        wrong.starved as f64,
-        "",
-        Target::AtMost(0.0),
-        "",
-    );
-    match report.missed {
-        0 => println!("\nall criteria are met"),
-        missed => println!("\n{missed} criteria are missed"),
-    }
-    Ok(report.missed == 0)
+    report.errors();
+    Ok(report.end())
 }

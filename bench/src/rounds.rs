@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::load::{End, Load};
 use crate::process::Process;
+use crate::servers::Server;
 use crate::streams::Streams;
 
 /// Who is asked, and what.
@@ -102,7 +103,15 @@ impl Streamed {
     }
 }
 
-impl Contestant<'_> {
+impl<'c> Contestant<'c> {
+    pub fn new(server: &'c Server, request: Vec<u8>) -> Self {
+        Self {
+            address: server.address,
+            process: Some(&server.process),
+            request,
+        }
+    }
+
     fn cpu(&self) -> Duration {
         self.process.map(Process::cpu).unwrap_or_default()
     }

@@ -71,12 +71,36 @@ pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     await_answer(process, address, begun)
 }
 
+/// A binary and the world around it.
+#[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub binary: &'s Path,
     pub directory: &'s Path,
     pub upstream: SocketAddr,
     pub streams: &'s [u32],
     pub more_routes: usize,
+}
+
+/// Setups of the binaries under comparison, equal in all else: the first is judged, the others stand beside it.
+pub fn setups<'s>(
+    binaries: &'s [PathBuf],
+    directory: &'s Directory,
+    upstream: SocketAddr,
+    streams: &'s [u32],
+) -> Vec<Setup<'s>> {
+    let setup = |binary: &'s PathBuf| Setup {
+        binary,
+        directory: directory.path(),
+        upstream,
+        streams,
+        more_routes: 0,
+    };
+    binaries.iter().map(setup).collect()
+}
+
+/// Measures one after the other.
+pub fn of_each<S, T>(setups: &[S], measure: impl FnMut(&S) -> io::Result<T>) -> io::Result<Vec<T>> {
+    setups.iter().map(measure).collect()
 }
 
 fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
