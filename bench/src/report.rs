@@ -99,7 +99,7 @@ impl Report {
         match self.missed {
             0 => println!("\nall criteria are met"),
             1 => println!("\n1 criterion is missed"),
-        missed => println!("\n{missed} criteria are missed"),
+            missed => println!("\n{missed} criteria are missed"),
         }
         self.missed == 0
     }

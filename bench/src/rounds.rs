@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::load::{End, Load};
+use crate::load::{End, Load, Outcome};
 use crate::process::Process;
 use crate::servers::Server;
 use crate::streams::Streams;
@@ -59,10 +59,7 @@ impl Plain {
                 cpu: microseconds(cpu) / outcome.answers as f64,
                 p50: microseconds(quantile(&mut outcome.latencies, 0.5)),
                 p99: microseconds(quantile(&mut outcome.latencies, 0.99)),
-                wrong: Wrong {
-                    errors: outcome.errors,
-                    starved: outcome.starved,
-                },
+                wrong: Wrong::of(&outcome),
             })
         })
     }
@@ -143,6 +140,15 @@ fn of_medians(row: &[Summary]) -> Summary {
         wrong: row
             .iter()
             .fold(Wrong::default(), |sum, round| sum + round.wrong),
+    }
+}
+
+impl Wrong {
+    pub fn of(outcome: &Outcome) -> Self {
+        Self {
+            errors: outcome.errors,
+            starved: outcome.starved,
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub struct Server {
     pub started_in: Duration,
 }
 
-/// Starts the gateway with the routes `plain`, `slow`, `limited-first`, `stream-N` for each of `streams`, and as many
-/// others as `more_routes`; `wrapper` is a command to run it under.
+/// Starts the gateway with the routes `plain`, `slow`, `limited-first`, `open`, `stream-N` for each of `streams`, and as
+/// many others as `more_routes`; `wrapper` is a command to run it under.
 pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     let address = free_address()?;
     let file = setup
@@ -119,7 +119,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
             let _ = writeln!(routes, "      - {{provider: {provider}, model: mock-1}}");
         }
     };
-    for name in ["plain", "slow", "limited"] {
+    for name in ["plain", "slow", "limited", "open"] {
         provider(name, name);
     }
     for number in 0..setup.more_routes {
@@ -128,6 +128,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     route("plain", &["plain"]);
     route("slow", &["slow"]);
     route("limited-first", &["limited", "plain"]);
+    route("open", &["open"]);
     for events in setup.streams {
         let name = format!("stream-{events}");
         provider(&name, &format!("stream/{events}"));

@@ -39,6 +39,34 @@ struct Stream {
     is_ended: bool,
 }
 
+/// Streams that stay open, of which each has had its first events.
+pub fn open(
+    address: SocketAddr,
+    request: &[u8],
+    count: usize,
+    events: u32,
+) -> io::Result<Vec<TcpStream>> {
+    let begin = |_| {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.write_all(request)?;
+        Ok(socket)
+    };
+    let sockets = (0..count).map(begin).collect::<io::Result<Vec<_>>>()?;
+    let mut received = vec![0; 64 * 1024];
+    for mut socket in &sockets {
+        let (mut answer, mut seen) = (Answer::default(), Events::default());
+        while seen.count < events {
+            let count = socket.read(&mut received)?;
+            let mut read = |data: &[u8]| seen.read(data, &mut |_| {});
+            if count == 0 || answer.read(&received[..count], &mut read)? {
+                return Err(invalid("a stream did not stay open"));
+            }
+        }
+    }
+    Ok(sockets)
+}
+
 impl Streams<'_> {
     /// Runs all streams to their end.
     ///

@@ -1,5 +1,6 @@
-//! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, or with 429, as the
-//! first part of the path says. Below `/otlp` it is a collector of telemetry that takes everything.
+//! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, with a stream that
+//! stays open, or with 429, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
+//! everything.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,6 +15,9 @@ use crate::readiness::Readiness;
 pub const SLOW: Duration = Duration::from_secs(2);
 /// Between two events of a stream: 50 a second.
 pub const EVENT_GAP: Duration = Duration::from_millis(20);
+
+/// Events of `/open`, after which the stream stays open in silence: memory is looked at on a machine at rest.
+pub const OPEN_EVENTS: u32 = 5;
 
 const LISTENER: usize = 0;
 /// As nginx has it in its configuration here.
@@ -65,7 +69,21 @@ struct Connection {
 enum Task {
     None,
     Answer,
-    Stream { next_event: Instant, left: u32 },
+    Stream {
+        next_event: Instant,
+        left: u32,
+        ends: bool,
+    },
+}
+
+impl Task {
+    fn stream(left: u32, ends: bool) -> Self {
+        Self::Stream {
+            next_event: Instant::now(),
+            left,
+            ends,
+        }
+    }
 }
 
 impl Upstream {
@@ -184,12 +202,13 @@ impl Connection {
         let due = if path.starts_with(b"slow") {
             self.task = Task::Answer;
             Some(Instant::now() + SLOW)
-        } else if path.starts_with(b"stream/") {
+        } else if let Some(events) = path.strip_prefix(b"stream/") {
+            self.task = Task::stream(number(events), true);
             self.unsent.extend_from_slice(STREAM_HEAD);
-            self.task = Task::Stream {
-                next_event: Instant::now(),
-                left: number(&path[b"stream/".len()..]),
-            };
+            self.work(answers)
+        } else if path.starts_with(b"open") {
+            self.task = Task::stream(OPEN_EVENTS, false);
+            self.unsent.extend_from_slice(STREAM_HEAD);
             self.work(answers)
         } else {
             self.unsent
@@ -210,6 +229,11 @@ impl Connection {
     fn work(&mut self, answers: &Answers) -> Option<Instant> {
         match self.task {
             Task::None => None,
+            Task::Stream {
+                left: 0,
+                ends: false,
+                ..
+            } => None,
             Task::Answer => {
                 self.task = Task::None;
                 self.unsent.extend_from_slice(&answers.plain);
@@ -224,13 +248,18 @@ impl Connection {
                 self.flush();
                 None
             }
-            Task::Stream { next_event, left } => {
+            Task::Stream {
+                next_event,
+                left,
+                ends,
+            } => {
                 self.chunk(&event(clock::nanoseconds()));
                 self.flush();
                 let next_event = next_event + EVENT_GAP;
                 self.task = Task::Stream {
                     next_event,
                     left: left - 1,
+                    ends,
                 };
                 Some(next_event)
             }

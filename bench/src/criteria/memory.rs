@@ -2,13 +2,17 @@
 //! left behind would be counted otherwise.
 
 use std::io;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::crowd::{self, Crowd};
+use crate::load::{End, Load};
+use crate::process::Size;
 use crate::report::{Report, Target};
 use crate::rounds::{Wrong, median, microseconds, quantile};
-use crate::servers::{self, Setup};
-use crate::upstream::SLOW;
+use crate::servers::{self, Server, Setup, request};
+use crate::streams;
+use crate::upstream::{OPEN_EVENTS, SLOW};
 
 const STARTS: usize = 9;
 /// From the first answer of a gateway to the look at its memory.
@@ -42,6 +46,8 @@ pub fn measure(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
             format!("of {count}, slowest {slowest:.1} ms")
         },
     );
+    live_streams(setups, report)?;
+    large_request(setups, report)?;
     idle(setups, report)
 }
 
@@ -101,15 +107,63 @@ fn in_flight(
     Ok(crowds)
 }
 
-fn idle(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
-    const COUNT: usize = 5000;
+fn live_streams(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
+    let request = request("", "open", 300, true);
     let sizes = servers::of_each(setups, |setup| {
         let gateway = servers::gateway(setup, &[])?;
-        let connections = crowd::idle(gateway.address, COUNT)?;
-        std::thread::sleep(Duration::from_millis(200));
-        let size = gateway.process.size();
-        drop(connections);
-        Ok(size)
+        let streams = streams::open(gateway.address, &request, 1000, OPEN_EVENTS)?;
+        Ok(size_with(&gateway, streams))
+    })?;
+    report.line(
+        "memory, 1,000 live streams",
+        " MB",
+        Target::AtMost(40.0),
+        &sizes,
+        |size| megabytes(size.resident_kb),
+        |size| {
+            let peak = megabytes(size.peak_kb);
+            format!("each has had {OPEN_EVENTS} events and stays open; peak {peak:.1} MB")
+        },
+    );
+    Ok(())
+}
+
+/// Compares the highest memory of one large request with that of the idle gateway before it.
+fn large_request(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
+    let request = request("", "plain", 20 << 20, false);
+    let results = servers::of_each(setups, |setup| {
+        let gateway = servers::gateway(setup, &[])?;
+        std::thread::sleep(SETTLING);
+        let idle = gateway.process.size().resident_kb;
+        let load = Load {
+            address: gateway.address,
+            request: &request,
+            connections: 1,
+            end: End::Answers(1),
+        };
+        let outcome = load.run()?;
+        Ok((idle, gateway.process.size().peak_kb, Wrong::of(&outcome)))
+    })?;
+    report.went_wrong(&[], results.iter().map(|(.., wrong)| *wrong));
+    report.line(
+        "memory, one request of 20 MiB: above idle",
+        " MB",
+        Target::AtMost(26.0),
+        &results,
+        |(idle, peak, _)| megabytes(peak.saturating_sub(*idle)),
+        |(idle, peak, _)| {
+            let (idle, peak) = (megabytes(*idle), megabytes(*peak));
+            format!("peak {peak:.1} MB, idle {idle:.2} MB")
+        },
+    );
+    Ok(())
+}
+
+fn idle(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
+    let sizes = servers::of_each(setups, |setup| {
+        let gateway = servers::gateway(setup, &[])?;
+        let connections = crowd::idle(gateway.address, 5000)?;
+        Ok(size_with(&gateway, connections))
     })?;
     report.line(
         "memory, 5,000 idle connections",
@@ -120,6 +174,14 @@ fn idle(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
         |_| "each has had one answer",
     );
     Ok(())
+}
+
+/// Looks at a gateway at rest, and closes its connections only then.
+fn size_with(gateway: &Server, connections: Vec<TcpStream>) -> Size {
+    std::thread::sleep(Duration::from_millis(200));
+    let size = gateway.process.size();
+    drop(connections);
+    size
 }
 
 /// As the kernel counts them: 2^20 bytes.
