@@ -1,4 +1,4 @@
-//! The criteria that the gateway is held to, at equal work with nginx in the same run.
+//! Criteria that the gateway is held to, at equal work with nginx in the same run.
 
 mod memory;
 mod speed;
@@ -13,11 +13,11 @@ use crate::report::{Report, Target};
 use crate::servers::{self, Directory};
 use crate::upstream;
 
-/// Bound of the binary's size, that of the work under way: 4.8 is what everything planned may come to, and a step on the
-/// way there must not spend it at once (MB, of 10^6 bytes).
+/// Bound of the binary's size for the work under way. With everything planned the binary may come to 4.8; what is meant
+/// for the rest must not be spent now (MB of 10^6 bytes).
 const BINARY_MB: f64 = 4.0;
 
-/// How thorough.
+/// Thoroughness of a run.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: u32,
@@ -38,8 +38,8 @@ impl Effort {
     };
 }
 
-/// Measures and prints; without an effort only what takes none: memory, start and the waiting crowd. `true` if
-/// everything was met.
+/// Criteria are measured and printed; without an effort only memory, start and the waiting crowd. `true` if the first
+/// binary missed none.
 pub fn measure(binaries: &[PathBuf], effort: Option<Effort>) -> io::Result<bool> {
     let directory = Directory::new()?;
     let upstream = upstream::start()?;

@@ -1,4 +1,4 @@
-//! What more of everything costs, as a table in Markdown.
+//! Cost of more of everything, as a table in Markdown.
 
 use std::io;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ impl Growth<'_> {
         self.rows(&case, 0, &request, |all| streamed.run(all))
     }
 
-    /// Prints a row for each binary. Each has a gateway of its own, so that the memory is that of the case.
+    /// Rows of a case, one for each binary. Each has a gateway of its own, so that the memory is that of the case.
     fn rows(
         &self,
         case: &str,
@@ -101,7 +101,7 @@ impl Growth<'_> {
     }
 }
 
-/// Runs, and sees how large the gateway becomes meanwhile.
+/// Result of `run`, and the largest size of the gateway meanwhile.
 fn watched(
     gateway: &Server,
     run: impl FnOnce() -> io::Result<Vec<Summary>>,

@@ -1,5 +1,4 @@
-//! How many instructions one plain request takes, and one event of a stream: the same on a busy machine and on a quiet
-//! one.
+//! Instructions of one plain request, and of one event of a stream: the same on a busy machine and on a quiet one.
 
 use std::fs;
 use std::io;
@@ -16,19 +15,20 @@ use crate::upstream;
 
 const FEW: u64 = 200;
 const MANY: u64 = 1200;
-/// Events, of one stream.
+/// Events of the shorter of two streams.
 const SHORT: u32 = 50;
 const LONG: u32 = 550;
 
-/// Large copies by moves of vectors: glibc makes them with one instruction that valgrind counts once for every byte.
+/// Setting of glibc for large copies by moves of vectors: else they are made with one instruction that valgrind counts
+/// once for every byte.
 const WITHOUT_REP: &str = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824:\
                            glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
 /// Bound of a plain request with nothing exported (instructions in user mode).
 const MOST: f64 = 95_000.0;
 
-/// Counts and prints; `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`, those of a
-/// second binary in `against` there. `true` if the criteria were met.
+/// Instructions are counted and printed; `profiles` is a directory to leave valgrind's profiles in, for
+/// `callgrind_annotate`, those of a second binary in `against` there. `true` if the first binary missed no criterion.
 pub fn measure(binaries: &[PathBuf], profiles: Option<&Path>) -> io::Result<bool> {
     let directory = Directory::new()?;
     let setups = servers::setups(binaries, &directory, upstream::start()?, &[SHORT, LONG]);
@@ -79,7 +79,7 @@ pub fn measure(binaries: &[PathBuf], profiles: Option<&Path>) -> io::Result<bool
 
 struct Gateway<'g> {
     setup: Setup<'g>,
-    /// The directory of its profiles.
+    /// Directory of its profiles.
     profiles: PathBuf,
 }
 
@@ -100,7 +100,7 @@ impl Cost {
 }
 
 impl Gateway<'_> {
-    /// Measures requests on one connection.
+    /// Cost of a request on one connection.
     fn a_request(&self, export: &Export) -> io::Result<Cost> {
         Cost::of(FEW, MANY, |requests| {
             let file = format!("callgrind-{requests}{}", export.suffix);
@@ -116,7 +116,7 @@ impl Gateway<'_> {
         })
     }
 
-    /// Measures events of one stream.
+    /// Cost of an event of one stream.
     fn an_event(&self) -> io::Result<Cost> {
         let [nothing, ..] = &EXPORTS;
         Cost::of(SHORT.into(), LONG.into(), |events| {
@@ -134,8 +134,8 @@ impl Gateway<'_> {
         })
     }
 
-    /// Counts instructions in user mode from the start to the end, while `run` has the gateway at work; `run` tells
-    /// whether all was answered.
+    /// Instructions in user mode from the gateway's start to its end. `run` has it at work, and tells whether all was
+    /// answered.
     fn instructions(
         &self,
         export: &Export,

@@ -1,4 +1,4 @@
-//! Measures the gateway beside nginx: `./ops.sh bench`.
+//! The gateway measured beside nginx: `./ops.sh bench`.
 
 mod answer;
 mod clock;
@@ -27,7 +27,7 @@ use criteria::Effort;
 const USAGE: &str = "\
 usage: ./ops.sh bench [MODE] [--against BINARY]
 
-       no mode, or --quick            the criteria beside nginx, about 5 minutes, or 2
+       no mode, or --quick            the criteria beside nginx, about 6 minutes, or 2
        --memory                       of these only memory, start and a crowd that waits
        --growth                       a table of what more connections, routes, bytes and streams cost
        --soak                         memory over a million requests and 100,000 connections
@@ -36,8 +36,9 @@ usage: ./ops.sh bench [MODE] [--against BINARY]
                                       kept in the directory
        --readers                      criterion benches of the readers of bytes
 
-With --against all but --readers measures BINARY as well, in the same rounds where there are rounds, and shows its
-figures beside the gateway's. The exit code tells whether the gateway itself missed a criterion (1).
+With --against all but --readers measures BINARY as well, in the same rounds where there are rounds, else directly
+after the gateway, and shows its figures beside the gateway's. Only the gateway's own can miss a criterion; the exit
+code is 1 then.
 ";
 
 fn main() -> ExitCode {
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The gateway and what it is measured against, and the other arguments. `None` if one is missing.
+/// Binaries (the gateway's, and that of `--against`) and the other arguments. `None` if one is missing.
 fn binaries_and_mode(
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Option<(Vec<PathBuf>, Vec<OsString>)> {
@@ -74,7 +75,7 @@ fn binaries_and_mode(
     Some((binaries, mode))
 }
 
-/// Measures in the mode. `false` if a criterion was missed, `None` if there is no such mode.
+/// Outcome of a mode: `false` if a criterion was missed, `None` if there is no such mode.
 fn measure(binaries: &[PathBuf], mode: &[OsString]) -> io::Result<Option<bool>> {
     if let Some(missing) = binaries.iter().find(|binary| !binary.is_file()) {
         let what = format!("there is no {}", missing.display());

@@ -1,27 +1,27 @@
-//! One line per criterion: what was measured, what it should be, whether it is.
+//! Table of the criteria: a line each, with what was measured, the target, and whether it is met.
 
 use std::fmt::Display;
 
 use crate::rounds::Wrong;
 
-/// The table of criteria. Each line is printed when its figures are known; only those of the first binary can miss.
+/// Table of criteria. Each line is printed when its figures are known; only the first binary can miss a criterion.
 pub struct Report {
     missed: u32,
-    /// Of each binary.
+    /// Errors of each binary.
     wrong: Vec<Wrong>,
 }
 
-/// A bound on a measured number.
+/// Bound on a measured number.
 #[derive(Clone, Copy)]
 pub enum Target {
     AtLeast(f64),
     AtMost(f64),
-    /// The number is only shown.
+    /// No bound: the number is only shown.
     Open,
 }
 
 impl Report {
-    /// Begins the table of one binary, or of more, with a column for each.
+    /// Table with a column for each of the binaries; its head is printed.
     pub fn of(binaries: usize) -> Self {
         let report = Self {
             missed: 0,
@@ -35,7 +35,7 @@ impl Report {
         report
     }
 
-    /// Prints a criterion: the `figure` of each binary's result, and `how` the first came about.
+    /// Line of a criterion: the `figure` of each binary's result, and `how` the first came about.
     pub fn line<R, H: Display>(
         &mut self,
         criterion: &str,
@@ -64,14 +64,14 @@ impl Report {
         );
     }
 
-    /// Counts errors of the binaries, one after the other, and those `around` them, which spoil every figure.
+    /// Errors are counted: those of each binary, and those `around` them, which spoil every figure.
     pub fn went_wrong(&mut self, around: &[Wrong], of_each: impl IntoIterator<Item = Wrong>) {
         for (sum, wrong) in self.wrong.iter_mut().zip(of_each) {
             *sum = around.iter().fold(*sum + wrong, |sum, wrong| sum + *wrong);
         }
     }
 
-    /// Prints the errors that were counted.
+    /// Lines of the errors that were counted.
     pub fn errors(&mut self) {
         let (none, wrong) = (Target::AtMost(0.0), self.wrong.clone());
         let errors = |wrong: &Wrong| wrong.errors as f64;
@@ -94,7 +94,7 @@ impl Report {
         );
     }
 
-    /// Prints how many criteria are missed. `true` if none is.
+    /// Closing line with the number of missed criteria. `true` if none is.
     pub fn end(&self) -> bool {
         match self.missed {
             0 => println!("\nall criteria are met"),
@@ -135,7 +135,7 @@ impl Target {
     }
 }
 
-/// With as many digits as say something.
+/// Number with as many digits as say something.
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! The two that are compared: the gateway, and nginx as a plain keep-alive proxy in front of the same provider.
+//! Servers under comparison: the gateway, and nginx as a plain keep-alive proxy in front of the same provider.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -41,11 +41,11 @@ impl Drop for Directory {
 pub struct Server {
     pub process: Process,
     pub address: SocketAddr,
-    /// From its start to its first answer, where that is 200.
+    /// Time from its start to its first answer with status 200.
     pub started_in: Duration,
 }
 
-/// Starts the gateway with the routes `plain`, `slow`, `limited-first`, `open`, `stream-N` for each of `streams`, and as
+/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `open`, `stream-N` for each of `streams`, and as
 /// many others as `more_routes`; `wrapper` is a command to run it under.
 pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     let address = free_address()?;
@@ -71,7 +71,7 @@ pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     await_answer(process, address, begun)
 }
 
-/// A binary and the world around it.
+/// Gateway binary and the surroundings that it is started in.
 #[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub binary: &'s Path,
@@ -98,7 +98,7 @@ pub fn setups<'s>(
     binaries.iter().map(setup).collect()
 }
 
-/// Measures one after the other.
+/// Results of `measure` for one setup after the other.
 pub fn of_each<S, T>(setups: &[S], measure: impl FnMut(&S) -> io::Result<T>) -> io::Result<Vec<T>> {
     setups.iter().map(measure).collect()
 }
@@ -141,7 +141,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     )
 }
 
-/// Starts nginx with one worker, without a log, and with a pool of upstream connections.
+/// Nginx, started with one worker, without a log, and with a pool of upstream connections.
 pub fn nginx(directory: &Path, upstream: SocketAddr) -> io::Result<Server> {
     let address = free_address()?;
     let prefix = directory.join("nginx");

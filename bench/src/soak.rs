@@ -8,11 +8,11 @@ use crate::servers::{self, Directory, Server, request};
 use crate::upstream;
 
 const CONNECTIONS_AT_ONCE: usize = 32;
-/// What the first of ten parts may differ from the last, in KiB: the allocator settles.
+/// Growth from the first of ten parts to the last that is no leak: the allocator settles (KiB).
 const SETTLING_KB: u64 = 512;
 
-/// Prints the memory after each tenth, of one binary after the other. `true` if that of the first did not grow after
-/// its first tenth.
+/// Memory is printed after each tenth, of one binary after the other. `true` if that of the first binary did not grow
+/// after its first tenth.
 pub fn measure(binaries: &[PathBuf]) -> io::Result<bool> {
     let directory = Directory::new()?;
     let setups = servers::setups(binaries, &directory, upstream::start()?, &[]);

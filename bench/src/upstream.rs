@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::readiness::Readiness;
 
-/// How long `/slow` takes.
+/// Time that `/slow` takes.
 pub const SLOW: Duration = Duration::from_secs(2);
-/// Between two events of a stream: 50 a second.
+/// Time between two events of a stream: 50 a second.
 pub const EVENT_GAP: Duration = Duration::from_millis(20);
 
 /// Events of `/open`, after which the stream stays open in silence: memory is looked at on a machine at rest.
 pub const OPEN_EVENTS: u32 = 5;
 
 const LISTENER: usize = 0;
-/// As nginx has it in its configuration here.
+/// Length of the queue of new connections, as nginx has it in its configuration here.
 const BACKLOG: i32 = 4096;
 
-/// Starts the provider on a thread of its own, which lives as long as the process.
+/// Provider on a thread of its own, which lives as long as the process.
 pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    // The standard library's backlog of 128 drops connections when a thousand come at once, and each of those comes again
-    // after a second: that would be measured instead of the gateway. Linux takes a new length at any time.
+    // The standard library's backlog of 128 drops connections when a thousand come at once, and each of those comes
+    // again after a second: that would be measured instead of the gateway. Linux takes a new length at any time.
     rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
@@ -59,7 +59,7 @@ struct Answers {
 
 struct Connection {
     socket: TcpStream,
-    /// The request under way.
+    /// Bytes of the request under way.
     request: Vec<u8>,
     unsent: Vec<u8>,
     task: Task,
@@ -174,7 +174,7 @@ impl Upstream {
 }
 
 impl Connection {
-    /// Reads what is there. `false` at the end.
+    /// Bytes that are there are read. `false` at the connection's end.
     fn receive(&mut self, received: &mut [u8]) -> io::Result<bool> {
         self.flush();
         loop {
@@ -192,7 +192,7 @@ impl Connection {
         }
     }
 
-    /// Answers the request if it is whole. The point in time at which there is more to say.
+    /// Answer to the request if that is whole. The point in time at which there is more to say; `None` if there is not.
     fn answer(&mut self, answers: &Answers) -> Option<Instant> {
         let length = request_length(&self.request)?;
         if self.request.len() < length {
@@ -284,7 +284,8 @@ impl Connection {
     }
 }
 
-/// Head and body of the request at the start, if its head is whole. All requests have a Content-Length.
+/// Length of the request at the start, head and body; all requests have a Content-Length. `None` until its head is
+/// whole.
 fn request_length(request: &[u8]) -> Option<usize> {
     let head = request.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     const NAME: &[u8] = b"content-length:";
@@ -306,7 +307,7 @@ const STREAM_HEAD: &[u8] =
 const COLLECTED: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
-/// `sent_at` is what lags are measured by.
+/// Event of a stream; `sent_at` is what lags are measured by.
 fn event(sent_at: u64) -> String {
     format!(
         "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
@@ -318,7 +319,7 @@ fn event(sent_at: u64) -> String {
 const LAST_EVENT: &str = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
     \"model\":\"mock-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
-/// An answer that is sent as it is.
+/// Answer with a whole body.
 fn answer(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!(

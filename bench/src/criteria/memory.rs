@@ -1,4 +1,4 @@
-//! Memory, the start, and a crowd of requests that all wait. Each case has a gateway of its own: what an earlier one
+//! Memory, the start, and a crowd of requests that all wait. Each case has a gateway of its own: what an earlier case
 //! left behind would be counted otherwise.
 
 use std::io;
@@ -15,7 +15,7 @@ use crate::streams;
 use crate::upstream::{OPEN_EVENTS, SLOW};
 
 const STARTS: usize = 9;
-/// From the first answer of a gateway to the look at its memory.
+/// Time from the first answer of a gateway to the look at its memory.
 const SETTLING: Duration = Duration::from_millis(50);
 
 pub fn measure(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
@@ -128,7 +128,7 @@ fn live_streams(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Compares the highest memory of one large request with that of the idle gateway before it.
+/// Peak of one large request above the memory of the idle gateway before it.
 fn large_request(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
     let request = request("", "plain", 20 << 20, false);
     let results = servers::of_each(setups, |setup| {
@@ -176,7 +176,7 @@ fn idle(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Looks at a gateway at rest, and closes its connections only then.
+/// Size of a gateway at rest, whose connections are closed only then.
 fn size_with(gateway: &Server, connections: Vec<TcpStream>) -> Size {
     std::thread::sleep(Duration::from_millis(200));
     let size = gateway.process.size();
@@ -184,7 +184,7 @@ fn size_with(gateway: &Server, connections: Vec<TcpStream>) -> Size {
     size
 }
 
-/// As the kernel counts them: 2^20 bytes.
+/// Megabytes as the kernel counts them (2^20 bytes).
 fn megabytes(kilobytes: u64) -> f64 {
     kilobytes as f64 / 1024.0
 }

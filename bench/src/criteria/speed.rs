@@ -16,16 +16,16 @@ const STREAMS: usize = 200;
 struct Arena {
     upstream: SocketAddr,
     nginx: Server,
-    /// One of each binary.
+    /// Gateway of each binary.
     gateways: Vec<Server>,
     effort: Effort,
 }
 
-/// The same work of all three kinds, in the same rounds.
+/// Summaries of the same work in the same rounds.
 struct Comparison {
     direct: Summary,
     nginx: Summary,
-    /// One of each binary.
+    /// Summary of each binary.
     gateways: Vec<Summary>,
 }
 
@@ -207,7 +207,7 @@ impl Arena {
         })
     }
 
-    /// Runs rounds of the provider itself and nginx, which get the request `proxied`, and the gateways.
+    /// Rounds of the provider itself and nginx, which get the request `proxied`, and of the gateways.
     fn compare(
         &self,
         proxied: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What exporting telemetry costs a request, with the gateway's own exporting threads.
+//! Cost of exporting telemetry for a request, with the gateway's own exporting threads.
 
 use std::io;
 
