@@ -32,8 +32,9 @@ fn chunked(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chunked body");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("chunks of 4 KiB", |bencher| {
-        bencher
-            .iter(|| parsers::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used));
+        bencher.iter(|| {
+            parsers::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used)
+        });
     });
     group.finish();
 }

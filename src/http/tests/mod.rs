@@ -259,7 +259,7 @@ impl Client {
         String::from_utf8(std::mem::take(&mut self.ahead)).unwrap()
     }
 
-    /// One answer with a Content-Length: head and body.
+    /// An answer with a Content-Length: head and body.
     fn answer(&mut self) -> (String, String) {
         let head = self.until(|bytes| {
             bytes
