@@ -83,9 +83,15 @@ impl Connection {
 
 /// The part of a URL before its path: scheme, host and port. Calls with the same origin share connections.
 pub(super) fn origin(url: &str) -> &str {
-    let authority = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    let scheme = url.find(':').unwrap_or_default();
+    let is_absolute = url
+        .get(scheme..)
+        .is_some_and(|rest| rest.starts_with("://"));
+    let authority = if is_absolute { scheme + "://".len() } else { 0 };
     let behind = url.get(authority..).unwrap_or_default();
-    let length = behind.find(['/', '?', '#']).unwrap_or(behind.len());
+    let mut bytes = behind.bytes();
+    let length = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let length = length.unwrap_or(behind.len());
     url.get(..authority + length).unwrap_or(url)
 }
 

@@ -59,7 +59,7 @@ impl ConnectionPool {
     /// needed.
     pub fn take(&self, origin: &str, now: Instant) -> Option<Box<Connection>> {
         loop {
-            if self.distrusts(origin, now) {
+            if self.distrusted.contains(origin, || now) {
                 self.drop_idle(origin);
                 return None;
             }
@@ -83,8 +83,8 @@ impl ConnectionPool {
     }
 
     /// Whether an answer over a connection that had served another call before may be that call's second one.
-    pub fn distrusts(&self, origin: &str, now: Instant) -> bool {
-        self.distrusted.contains(origin, now)
+    pub fn distrusts(&self, origin: &str) -> bool {
+        self.distrusted.contains(origin, Instant::now)
     }
 
     /// Keeps a connection whose last answer has been read to its end, if it is quiet. In a full pool the oldest one of
@@ -94,7 +94,10 @@ impl ConnectionPool {
         if look == Look::Unasked {
             self.note_unasked(connection.origin(), now);
         }
-        if self.most == 0 || look != Look::Quiet || self.distrusts(connection.origin(), now) {
+        if self.most == 0
+            || look != Look::Quiet
+            || self.distrusted.contains(connection.origin(), || now)
+        {
             return;
         }
         connection.drop_buffers();
