@@ -68,7 +68,7 @@ impl ConnectionPool {
             if waiting.is_old(now) {
                 continue;
             }
-            match waiting.connection.look() {
+            match waiting.connection.wire.look() {
                 Look::Quiet => return Some(waiting.connection),
                 Look::Unasked => self.note_unasked(origin, now),
                 Look::Closed => {}
@@ -90,7 +90,7 @@ impl ConnectionPool {
     /// Keeps a connection whose last answer has been read to its end, if it is quiet. In a full pool the oldest one of
     /// the origin that has the most makes room.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
-        let look = connection.look();
+        let look = connection.wire.look();
         if look == Look::Unasked {
             self.note_unasked(connection.origin(), now);
         }
@@ -100,7 +100,7 @@ impl ConnectionPool {
         {
             return;
         }
-        connection.drop_buffers();
+        connection.wire.drop_buffers();
         // Closing is a system call each, so it waits until the lock is free again.
         let _surplus = {
             let mut idle = self.lock();
