@@ -27,8 +27,8 @@ enum Output {
 }
 
 impl TextSink {
-    /// `journal`: systemd's journal is at the other end. It has the time itself, and takes the level from a number in
-    /// front of each line (sd-daemon(3)).
+    /// The sink for a terminal or a file, or for systemd's `journal`, which has the time itself, and takes the level
+    /// from a number in front of each line (sd-daemon(3)).
     pub fn new(levels: Levels, writer: LogWriter, journal: bool) -> Box<Self> {
         let output = if journal {
             Output::Journal(writer)
@@ -118,7 +118,7 @@ impl Write for Terminal {
     }
 }
 
-/// `TERM` and `NO_COLOR` decide, for a terminal only.
+/// True for a terminal, unless `TERM` or `NO_COLOR` says otherwise.
 fn shows_colours() -> bool {
     let able = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
     able && std::env::var_os("NO_COLOR").is_none() && io::stdout().is_terminal()

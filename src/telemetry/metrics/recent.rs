@@ -1,12 +1,12 @@
-//! The last quarter of an hour, for people: what succeeded, how long it took, and its tokens.
+//! The last quarter of an hour, for people: successes, failures, durations and tokens.
 //!
-//! Everything has a fixed size and takes no lock. A cell carries the minute it belongs to in its upper half, so that one
-//! exchange both finds out that it is old and starts it anew.
+//! Everything has a fixed size and takes no lock. A cell carries the minute it belongs to in its upper half, so that
+//! one exchange both finds out that it is old and starts it anew.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long something is recent. The minute that is not over yet comes on top.
+/// Minutes that count as recent. The minute that is not over yet comes on top.
 pub const MINUTES: u32 = 15;
 
 /// Cells of a [`Tally`]: the whole minutes and the current one.
@@ -15,7 +15,7 @@ const CELLS: usize = MINUTES as usize + 1;
 /// Durations kept. For a p95 that is plenty; under load they are the last ones of the quarter of an hour.
 const SAMPLES: usize = 256;
 
-/// How one route, or one step, has done lately.
+/// The last quarter of an hour of a route, or of a step.
 #[derive(Debug)]
 pub struct Recent {
     succeeded: Tally,
@@ -25,16 +25,16 @@ pub struct Recent {
     durations: Samples,
 }
 
-/// What [`Recent`] tells.
+/// The figures of a [`Recent`] at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lately {
     pub succeeded: u64,
     pub failed: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// Of what succeeded; `None` when nothing did.
+    /// Median duration of the successes; `None` if there are none.
     pub median: Option<Duration>,
-    /// 95 of 100 took at most this long.
+    /// 95th percentile of the same.
     pub p95: Option<Duration>,
 }
 
