@@ -12,7 +12,7 @@
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, cutting, locking, redacting key type | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, cutting, locking, redacting key type, the budget of memory | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
 //! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
@@ -20,7 +20,8 @@
 //! # The life of a request
 //!
 //! 1. The front thread ([`http`]) accepts the connection and reads the head without blocking, under a deadline and a
-//!    bound. A malformed one is refused there, `/health` answered. A whole one goes to a worker thread.
+//!    bound. A malformed one is refused there, `/health` answered. The body is collected there as well, within the budget
+//!    of memory, once the head has passed. A whole request goes to a worker thread.
 //! 2. `gateway::dispatch` finds the row of the path in the table of `endpoints`, checks the key before a body is read,
 //!    and hands the request to a page, or reads it in the dialect of the row ([`dialect`]). The body is an ordered list
 //!    of members ([`json`]): members that no rule touches stay byte for byte.
@@ -31,13 +32,15 @@
 //!    point, after which nothing of another step can follow: the types do not let it. `walk::relay` passes on the rest.
 //! 6. `answers` sends the answer with its `routing_summary`, or spells the refusal, in the client's dialect. At each of
 //!    these stations the `journal` is told one fact, and turns it into log lines, instruments and spans.
-//! 7. The worker looks for the next request on the connection before it gives it back to the front.
+//! 7. What the client's system does not take of a whole answer goes back to the front, which sends it as there is room.
+//!    Else the worker looks for the next request on the connection before it gives it back to the front.
 //!
 //! # What always holds
 //!
 //! * Every input gets an answer or a closed connection; nothing that a peer sends makes a buffer, a map, a queue or a
 //!   log line grow without bound, and no wait is without a deadline.
-//! * A slow or idle client holds no thread. A client that has gone ends its call to the provider.
+//! * A slow or idle client holds no thread, whether it sends or reads; a stream has to wait for its reader, within bounds.
+//!   A client that has gone ends its call to the provider.
 //! * Layers 0 to 2 are told the time; they do not ask for it.
 //! * A key is a [`secret::Secret`], which does not print itself, and is masked in what others wrote.
 //! * There is no async runtime, no retry that is not configured but the one for a stale pooled connection, no global
@@ -46,6 +49,7 @@
 
 pub mod adapt;
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod client_socket;
 pub mod config;

@@ -119,7 +119,7 @@ pub struct Server {
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
     /// The connections of one address, or of one network of IPv6 (64 bits); 503 above it. Behind trusted proxies: the
-    /// requests in flight. `None` is no limit.
+    /// requests in flight. `None` is a quarter of `max_connections` for all but loopback, and no limit of requests.
     pub max_connections_per_ip: Option<usize>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
@@ -131,6 +131,8 @@ pub struct Server {
     pub max_target: usize,
     /// The size of a request body (bytes), 413 above it.
     pub max_body: usize,
+    /// The memory for all bodies that wait for something (bytes); `None` is a third of what the system allows the process.
+    pub body_memory: Option<usize>,
     /// The size of a provider's answer that is not streamed (bytes).
     pub max_answer: usize,
     /// The time from the first byte of a head to its end, 408 after it.
@@ -159,6 +161,7 @@ impl Default for Server {
             max_fields: 100,
             max_target: 8 * 1024,
             max_body: 32 * 1024 * 1024,
+            body_memory: None,
             max_answer: 64 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),

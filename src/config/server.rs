@@ -10,6 +10,7 @@ use super::section::Section;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
+const TIB: usize = 1 << 40;
 
 /// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
 /// into a head of 10 bytes, and one thread per request ends somewhere.
@@ -44,6 +45,9 @@ pub(super) fn server(root: &Section) -> Server {
     size(&table, "max_head", 256..=MIB, &mut server.max_head);
     size(&table, "max_target", 64..=MIB, &mut server.max_target);
     size(&table, "max_body", KIB..=GIB, &mut server.max_body);
+    server.body_memory = table
+        .get("body_memory")
+        .and_then(|value| value.size(&(MIB..=TIB)));
     size(&table, "max_answer", KIB..=GIB, &mut server.max_answer);
 
     timeout(&table, "head_timeout", &mut server.head_timeout);

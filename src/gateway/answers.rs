@@ -17,6 +17,9 @@ use super::walk::{
     Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
 };
 
+/// Other requests have all the memory for bodies.
+const NO_MEMORY: &str = "other requests have all the memory for bodies; try again in a second";
+
 /// A request that waits for its answer.
 pub struct Pending<'g, 't> {
     pub exchange: Exchange<'t>,
@@ -62,10 +65,10 @@ impl<'g, 't> Pending<'g, 't> {
         });
     }
 
-    /// Answers a body that could not be read whole; `limit` is the largest one (bytes).
-    pub fn refuse_body(self, error: BodyError, limit: usize) {
+    /// Answers a body that could not be read whole.
+    pub fn refuse_body(self, error: BodyError) {
         let refusal = match error {
-            BodyError::TooLarge => Refusal::new(
+            BodyError::TooLarge(limit) => Refusal::new(
                 Code::BodyTooLarge,
                 format!("the body is larger than {limit} bytes"),
             ),
@@ -73,6 +76,7 @@ impl<'g, 't> Pending<'g, 't> {
                 Refusal::new(Code::RequestTimeout, "the body did not arrive in time")
             }
             BodyError::Malformed(reason) => Refusal::new(Code::InvalidRequest, reason),
+            BodyError::NoMemory => Refusal::overloaded(NO_MEMORY),
             BodyError::Stopping => Refusal::overloaded(STOPPING),
             BodyError::Gone => return self.client_left(),
         };

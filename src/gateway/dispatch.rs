@@ -76,6 +76,17 @@ pub fn at_once(head: &Head) -> Option<Response> {
     }
 }
 
+/// Whether the body of a request will be read: by a walk, for a client that has a key. All else is answered by the head
+/// alone. It runs on the front thread.
+pub fn wants_body(context: &Context, head: &Head) -> bool {
+    let is_walk = |found: Found| {
+        let endpoint = found.endpoint;
+        matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
+    };
+    endpoints::find(head.path()).is_some_and(is_walk)
+        && accounts::client_of(&context.config, head).is_some()
+}
+
 /// A request that its endpoint answers.
 enum Admitted<'f> {
     Endpoint(&'f Found),
@@ -128,9 +139,10 @@ fn complete<'g>(
     dialect: &'static dyn Dialect,
     client: &Client,
 ) {
+    pending.exchange.identify(&client.name);
     let body = match pending.exchange.read_body() {
         Ok(body) => body,
-        Err(error) => return pending.refuse_body(error, context.config.server.max_body),
+        Err(error) => return pending.refuse_body(error),
     };
     let request = match dialect.read(&body) {
         Ok(request) => request,

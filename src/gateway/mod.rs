@@ -33,6 +33,10 @@ impl Handler for Reloadable {
         dispatch::at_once(head)
     }
 
+    fn wants_body(&self, head: &Head) -> bool {
+        dispatch::wants_body(&self.current(), head)
+    }
+
     fn refusal(&self, refusal: &http::Refusal) -> Response {
         answers::edge_refusal(refusal)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::config;
 
 use super::head::Head;
-use super::permits::ClientPermit;
+use super::permits::{ClientPermit, counted_as};
 use super::refusal::Refusal;
 use super::strict;
 
@@ -43,12 +43,14 @@ pub(super) enum Fill {
     Broken,
 }
 
-/// The course of a write that may be the last of an answer.
+/// The result of writing as much as the socket takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LastWrite {
-    Begins,
-    /// The client has to make room first.
-    Stalls,
+pub(super) enum Written {
+    All,
+    /// The client has to make room for the rest.
+    Part,
+    /// The connection is broken.
+    Broken,
 }
 
 /// An accepted connection, owned by the front or by a worker. Dropping it ends it.
@@ -86,6 +88,11 @@ impl Connection {
         }
     }
 
+    /// The address by which the client is told from others.
+    pub fn client(&self) -> IpAddr {
+        counted_as(self.peer.ip())
+    }
+
     pub fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
@@ -93,7 +100,7 @@ impl Connection {
     /// Reads into the buffer, up to [`READ_SIZE`].
     pub fn fill(&mut self) -> Fill {
         self.buffer.reserve(READ_SIZE);
-        self.received(receive)
+        self.received(receive_into)
     }
 
     /// Reads up to [`HEAD_SIZE`] into a buffer of just the size of what arrived.
@@ -112,13 +119,14 @@ impl Connection {
         self.received(|socket, buffer| {
             scratch.clear();
             scratch.reserve(READ_SIZE);
-            let received = receive(socket, scratch)?;
+            let received = receive_into(socket, scratch)?;
             buffer.extend_from_slice(scratch);
             Ok(received)
         })
     }
 
-    fn received(
+    /// Reads by `read`, which appends to the buffer or to another one.
+    pub fn received(
         &mut self,
         mut read: impl FnMut(&TcpStream, &mut Vec<u8>) -> Result<usize, Errno>,
     ) -> Fill {
@@ -211,50 +219,36 @@ impl Connection {
         poll_until(&mut watched, deadline)
     }
 
-    /// Writes all, in one call where the socket takes it. Returns the number of bytes written, and whether all were.
+    /// Writes all, and blocks while the client has to make room. Returns the number of bytes written, and whether all were.
     ///
     /// `stall` bounds each wait for room, not their sum: a slow client is served, one that takes nothing is not.
-    pub fn write_all(&self, slices: &mut [IoSlice<'_>], stall: Duration) -> (usize, bool) {
-        self.write_last(slices, stall, |_| {})
-    }
-
-    /// Writes as [`Self::write_all`] does, and tells of each call that it may be the last, and of each that was not.
-    pub fn write_last(
+    /// `stalled` is kept from before the first wait until all is written.
+    pub fn write_all<S>(
         &self,
         mut slices: &mut [IoSlice<'_>],
         stall: Duration,
-        mut tell: impl FnMut(LastWrite),
+        stalled: impl Fn() -> S,
     ) -> (usize, bool) {
-        let mut written = 0;
+        let (mut total, mut waiting) = (0, None);
         loop {
-            // Also skips slices that are empty, for which nothing would ever be written.
-            IoSlice::advance_slices(&mut slices, 0);
-            if slices.is_empty() {
-                return (written, true);
+            let (count, written) = write_available(&self.socket, &mut slices);
+            total += count;
+            match written {
+                Written::All => return (total, true),
+                Written::Broken => return (total, false),
+                Written::Part => {}
             }
-            tell(LastWrite::Begins);
-            match (&*self.socket).write_vectored(slices) {
-                Ok(0) => return (written, false),
-                Ok(count) => {
-                    written += count;
-                    IoSlice::advance_slices(&mut slices, count);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    tell(LastWrite::Stalls);
-                    let room = self.wait(PollFlags::OUT, Instant::now() + stall);
-                    if !room.unwrap_or(false) {
-                        return (written, false);
-                    }
-                }
-                Err(_) => return (written, false),
+            waiting.get_or_insert_with(&stalled);
+            let room = self.wait(PollFlags::OUT, Instant::now() + stall);
+            if !room.unwrap_or(false) {
+                return (total, false);
             }
         }
     }
 
     /// Writes without waiting. `false` if the socket did not take all.
     pub fn write_now(&self, bytes: &[u8]) -> bool {
-        self.write_all(&mut [IoSlice::new(bytes)], Duration::ZERO).1
+        write_available(&self.socket, &mut &mut [IoSlice::new(bytes)][..]).1 == Written::All
     }
 }
 
@@ -268,9 +262,35 @@ impl Drop for Connection {
 }
 
 /// Appends the bytes that have arrived to `buffer`, as far as it has room. Zero is the end.
-pub(super) fn receive(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
+pub(super) fn receive_into(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let (received, _) = recv(socket, spare_capacity(buffer), RecvFlags::DONTWAIT)?;
     Ok(received)
+}
+
+/// Writes as much as the socket takes, in one call where it takes all. Returns the number of bytes that were taken, by
+/// which the slices are advanced.
+pub(super) fn write_available(
+    mut socket: &TcpStream,
+    slices: &mut &mut [IoSlice<'_>],
+) -> (usize, Written) {
+    let mut total = 0;
+    loop {
+        // Also skips slices that are empty, for which nothing would ever be written.
+        IoSlice::advance_slices(slices, 0);
+        if slices.is_empty() {
+            return (total, Written::All);
+        }
+        match socket.write_vectored(slices) {
+            Ok(0) => return (total, Written::Broken),
+            Ok(count) => {
+                total += count;
+                IoSlice::advance_slices(slices, count);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return (total, Written::Part),
+            Err(_) => return (total, Written::Broken),
+        }
+    }
 }
 
 /// Waits until one of the descriptors is ready. `false` if the deadline came first.

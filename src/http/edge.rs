@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::budget::Budget;
 use crate::config;
 
+use super::cgroup;
 use super::descriptors;
 use super::handoff::HandoffQueue;
 use super::permits::ClientPermits;
 use super::pool::Pool;
+use super::stalls::Stalls;
 use super::stats::EdgeCounts;
 use super::stop::StopSign;
 
@@ -20,6 +23,9 @@ pub(super) struct Edge {
     pub clients: ClientPermits,
     pub handoff: HandoffQueue,
     pub stop: Arc<StopSign>,
+    /// The memory for bodies and for answers that wait for their clients.
+    pub budget: Budget,
+    pub stalls: Stalls,
 }
 
 impl Edge {
@@ -33,9 +39,21 @@ impl Edge {
     }
 }
 
+/// The part of the memory limit of the system that bodies may have.
+const SHARE_OF_BODIES: usize = 3;
+/// The memory of bodies where the system sets no limit (bytes).
+const BODIES: usize = 128 * 1024 * 1024;
+
+/// The memory of bodies: as configured, else a third of what the control group allows, else 128 MiB.
+pub(super) fn body_memory(limits: &config::Server) -> usize {
+    let allowed = || cgroup::memory_limit().map(|limit| limit / SHARE_OF_BODIES);
+    limits.body_memory.or_else(allowed).unwrap_or(BODIES)
+}
+
 /// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
-/// and no more connections than there are descriptors for.
+/// no more connections than there are descriptors for, and no larger body than there is memory for.
 pub(super) fn attainable(mut limits: config::Server) -> config::Server {
+    limits.max_body = limits.max_body.min(body_memory(&limits));
     limits.max_connections =
         descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -39,8 +39,13 @@ impl<'t> Exchange<'t> {
         self.transaction.job.received
     }
 
-    /// Reads the whole body, after `100 Continue` if the client waits for it. An empty one is returned without a body, and
-    /// the second time (at most `max_body` bytes, within `body_timeout`).
+    /// Tells the client's name, by which its share of the workers is counted; its address stands for it else.
+    pub fn identify(&mut self, name: &str) {
+        self.transaction.identify(name);
+    }
+
+    /// Takes the whole body, which has arrived already. An empty one is returned without a body, and the second time (at
+    /// most `max_body` bytes).
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
@@ -60,11 +65,12 @@ impl<'t> Exchange<'t> {
         ClientSocket::new(&connection.socket, connection.was_open)
     }
 
-    /// Sends a whole answer.
+    /// Sends a whole answer. Does not wait for the client: the front sends what its system does not take at once.
     pub fn send(self, response: Response) -> Delivery {
-        let (bytes, complete) = self.transaction.send(&response);
+        let status = response.head.status;
+        let (bytes, complete) = self.transaction.send(response);
         Delivery {
-            status: response.head.status,
+            status,
             complete,
             bytes,
         }

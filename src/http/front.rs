@@ -1,8 +1,12 @@
-//! The front thread: new connections, idle ones, and heads that are not whole yet.
+//! The front thread: new connections, idle ones, heads and bodies that are not whole yet, and answers that wait for their
+//! clients.
 
+mod bodies;
 mod closing;
 mod drain;
+mod eviction;
 mod state;
+mod writing;
 
 use std::io;
 use std::sync::Arc;
@@ -11,21 +15,20 @@ use std::time::Instant;
 use mio::{Events, Poll, Token};
 
 use super::connection::{Connection, Fill};
-use super::deadlines::Awaited;
 use super::edge::Edge;
 use super::handler::ContainedHandler;
 use super::handoff::Handoff;
 use super::head::Head;
 use super::listener::{Accepted, Acceptor};
+use super::outgoing::Disposition;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{Encoder, Response};
 use super::stop::Drained;
-use super::worker;
 
 use closing::READS_A_TURN;
 use drain::Drain;
-use state::{Front, Parked};
+use state::{Front, Parked, Phase};
 
 pub(super) use state::WAKER;
 
@@ -70,7 +73,8 @@ impl Front {
             }
             self.accept(now);
             self.take_handoffs(now);
-            self.bound_heads(now);
+            self.retry_short(now);
+            self.bound_unbudgeted(now);
             while let Some(id) = self.deadlines.expired(now) {
                 self.expire(id, now);
             }
@@ -102,9 +106,11 @@ impl Front {
         let Some(parked) = self.unpark(id) else {
             return;
         };
-        match parked.awaited {
-            Awaited::Close => self.discard(parked),
-            Awaited::FirstByte | Awaited::NextRequest | Awaited::Head => self.advance(parked, now),
+        match parked.phase {
+            Phase::Closing { .. } => self.discard(parked),
+            Phase::Writing(_) => self.go_on_writing(parked, now),
+            Phase::Body(_) => self.collect(parked, now),
+            Phase::FirstByte | Phase::NextRequest | Phase::Head => self.advance(parked, now),
         }
     }
 
@@ -139,7 +145,7 @@ impl Front {
         }
         let permit = self.edge.clients.for_connection(connection.peer.ip());
         let deadline = now + self.edge.limits.head_timeout;
-        let mut parked = Parked::new(connection, Awaited::FirstByte, deadline);
+        let mut parked = Parked::new(connection, Phase::FirstByte, deadline);
         match permit {
             Ok(permit) => parked.connection.permit = permit,
             Err(refusal) => return self.refuse(parked, refusal, now),
@@ -149,13 +155,13 @@ impl Front {
     }
 
     /// Takes the connection as far as what has arrived allows: to a worker, to its end, or back to waiting.
-    fn advance(&mut self, mut parked: Parked, now: Instant) {
+    pub(super) fn advance(&mut self, mut parked: Parked, now: Instant) {
         for _ in 0..READS_A_TURN {
             match parked.connection.next_head(&self.edge.limits) {
                 Err(refusal) => return self.refuse(parked, refusal, now),
                 Ok(Some(head)) => {
                     let Some(response) = self.handler.instant(&head) else {
-                        return self.dispatch(parked, head, now);
+                        return self.receive(parked, head, now);
                     };
                     let Some(kept) = self.answer(parked, &head, &response, now) else {
                         return;
@@ -164,8 +170,8 @@ impl Front {
                     continue;
                 }
                 Ok(None) if parked.connection.buffer.is_empty() => {}
-                Ok(None) if parked.awaited != Awaited::Head => {
-                    parked.awaited = Awaited::Head;
+                Ok(None) if !matches!(parked.phase, Phase::Head) => {
+                    parked.phase = Phase::Head;
                     parked.deadline = now + self.edge.limits.head_timeout;
                 }
                 Ok(None) => {}
@@ -182,53 +188,26 @@ impl Front {
         self.park_with_more(parked);
     }
 
-    /// Answers without a worker. Returns the connection for its next request, `None` if it closes.
+    /// Answers without a worker. Returns the connection for its next request; `None` if it closes, or if the client has to
+    /// make room first.
     fn answer(
         &mut self,
-        mut parked: Parked,
+        parked: Parked,
         head: &Head,
         response: &Response,
         now: Instant,
     ) -> Option<Parked> {
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
         let bytes = Encoder::for_request(head).encode(response, keep_alive);
-        if !keep_alive {
-            self.part(parked, &bytes, now);
-            return None;
-        }
-        // A client that has left megabytes of answers unread while it asks for more is not waited for.
-        if !parked.connection.write_now(&bytes) {
-            self.close(parked);
-            return None;
-        }
-        parked.awaited = Awaited::NextRequest;
-        parked.deadline = now + self.edge.limits.keep_alive;
-        Some(parked)
+        let then = if keep_alive {
+            Disposition::Keep
+        } else {
+            Disposition::Discard
+        };
+        self.say(parked, bytes, then, now)
     }
 
-    /// Hands the request to a worker, or answers that there is none.
-    fn dispatch(&mut self, mut parked: Parked, head: Head, now: Instant) {
-        self.unregister(&mut parked);
-        let connection = parked.connection;
-        let (id, socket) = (connection.id, Arc::clone(&connection.socket));
-        let job = Box::new(Job {
-            permit: self.edge.pool.permit(),
-            connection,
-            head,
-            received: now,
-        });
-        if self.edge.is_ending() {
-            return self.overload(job, now);
-        }
-        self.busy.insert(id, socket);
-        let (edge, handler) = (&self.edge, &self.handler);
-        if let Err(job) = edge.pool.submit(job, || worker::spawn(edge, handler)) {
-            self.busy.remove(&id);
-            self.overload(job, now);
-        }
-    }
-
-    fn overload(&mut self, job: Box<Job>, now: Instant) {
+    pub(super) fn overload(&mut self, job: Box<Job>, now: Instant) {
         let Job {
             permit,
             connection,
@@ -239,7 +218,7 @@ impl Front {
         drop(permit);
         self.edge.counts.refused(Refusal::OVERLOADED);
         let response = self.handler.refusal(Refusal::OVERLOADED);
-        let parked = Parked::new(connection, Awaited::NextRequest, now);
+        let parked = Parked::new(connection, Phase::NextRequest, now);
         if let Some(kept) = self.answer(parked, &head, &response, now) {
             self.park_with_more(kept);
         }
@@ -251,13 +230,17 @@ impl Front {
             match handoff {
                 Handoff::Keep(connection) => {
                     let deadline = now + self.edge.limits.keep_alive;
-                    let parked = Parked::new(connection, Awaited::NextRequest, deadline);
+                    let parked = Parked::new(connection, Phase::NextRequest, deadline);
                     self.advance(parked, now);
                 }
                 Handoff::Discard(connection) => {
-                    self.begin_closing(Parked::new(connection, Awaited::Close, now), now);
+                    self.begin_closing(Parked::new(connection, Phase::NextRequest, now), now);
                 }
-                Handoff::Refused(job) => self.overload(job, now),
+                Handoff::Collect(connection, collecting) => {
+                    self.take_over(connection, collecting, now);
+                }
+                Handoff::Ready(job) => self.submit(job, now),
+                Handoff::Write(connection, rest) => self.begin_writing(connection, rest, now),
                 Handoff::Ended(_) => {}
             }
         }

@@ -22,6 +22,13 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
+    /// Whether the body of a request is worth collecting. Where it is not, because the head alone tells how the request is
+    /// answered, [`Self::handle`] is called at once, and reads no body. It runs on the front thread, as [`Self::instant`]
+    /// does, and must not block.
+    fn wants_body(&self, _head: &Head) -> bool {
+        true
+    }
+
     /// The answer to a request that the edge turns away. Status and `Retry-After` are the edge's to set.
     fn refusal(&self, refusal: &Refusal) -> Response {
         plain(refusal)
@@ -59,6 +66,14 @@ impl ContainedHandler {
         caught(|| self.0.instant(head)).unwrap_or_else(|panic| {
             log_panic_of_handler(head, &*panic);
             Some(self.refusal(Refusal::PANIC))
+        })
+    }
+
+    /// Whether the body is to be collected. A panic there leaves the request to a worker.
+    pub fn wants_body(&self, head: &Head) -> bool {
+        caught(|| self.0.wants_body(head)).unwrap_or_else(|panic| {
+            log_panic_of_handler(head, &*panic);
+            false
         })
     }
 

@@ -6,7 +6,9 @@ use mio::Waker;
 
 use crate::sync::lock;
 
+use super::collecting::Collecting;
 use super::connection::Connection;
+use super::outgoing::Outgoing;
 use super::pool::Job;
 
 /// A connection on its way back to the front.
@@ -15,8 +17,12 @@ pub(super) enum Handoff {
     Keep(Connection),
     /// To be closed once the client has stopped sending (lingering close).
     Discard(Connection),
-    /// Admitted, and without a worker after all: the request is refused.
-    Refused(Box<Job>),
+    /// For its next request, whose body is not whole.
+    Collect(Connection, Box<Collecting>),
+    /// For its next request, which is whole, and whose worker is needed elsewhere.
+    Ready(Box<Job>),
+    /// For the rest of an answer, which the client has to make room for.
+    Write(Connection, Box<Outgoing>),
     /// Ended; only its id is left.
     Ended(usize),
 }
@@ -24,8 +30,11 @@ pub(super) enum Handoff {
 impl Handoff {
     pub fn id(&self) -> usize {
         match self {
-            Self::Keep(connection) | Self::Discard(connection) => connection.id,
-            Self::Refused(job) => job.connection.id,
+            Self::Keep(connection)
+            | Self::Discard(connection)
+            | Self::Collect(connection, _)
+            | Self::Write(connection, _) => connection.id,
+            Self::Ready(job) => job.connection.id,
             Self::Ended(id) => *id,
         }
     }
@@ -47,10 +56,6 @@ impl HandoffQueue {
 
     pub fn take(&self) -> Vec<Handoff> {
         std::mem::take(&mut *lock(&self.waiting))
-    }
-
-    pub fn refuse(&self, job: Box<Job>) {
-        self.put(Handoff::Refused(job));
     }
 
     fn put(&self, handoff: Handoff) {
@@ -79,6 +84,7 @@ impl<'e> Lease<'e> {
         }
     }
 
+    /// Gives the connection back for its next request.
     pub fn keep(self, job: Box<Job>) {
         self.end(job, Handoff::Keep);
     }
@@ -87,7 +93,24 @@ impl<'e> Lease<'e> {
         self.end(job, Handoff::Discard);
     }
 
-    fn end(mut self, job: Box<Job>, handoff: fn(Connection) -> Handoff) {
+    /// Gives the connection back with a request whose body is not whole.
+    pub fn collect(self, job: Box<Job>, collecting: Box<Collecting>) {
+        self.end(job, |connection| Handoff::Collect(connection, collecting));
+    }
+
+    /// Gives the connection back with a whole request.
+    pub fn resubmit(mut self, mut job: Box<Job>) {
+        job.permit.release();
+        self.handed_off = true;
+        self.queue.put(Handoff::Ready(job));
+    }
+
+    /// Gives the connection back with the rest of an answer.
+    pub fn write(self, job: Box<Job>, rest: Box<Outgoing>) {
+        self.end(job, |connection| Handoff::Write(connection, rest));
+    }
+
+    fn end(mut self, job: Box<Job>, handoff: impl FnOnce(Connection) -> Handoff) {
         let Job {
             connection, permit, ..
         } = *job;

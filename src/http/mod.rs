@@ -34,8 +34,11 @@
 //! closes.
 
 mod body;
+mod cgroup;
 mod chunked;
+mod collecting;
 mod connection;
+mod content;
 mod deadlines;
 mod descriptors;
 mod edge;
@@ -47,6 +50,7 @@ mod handler;
 mod handoff;
 mod head;
 mod listener;
+mod outgoing;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod parsers;
@@ -56,6 +60,7 @@ mod refusal;
 mod request_id;
 mod response;
 mod server;
+mod stalls;
 mod stats;
 mod stop;
 mod stream;
@@ -67,6 +72,7 @@ mod worker;
 mod tests;
 
 pub use body::BodyError;
+pub use content::{Content, SharedContent};
 pub use exchange::Exchange;
 pub use framing::Version;
 pub use handler::Handler;

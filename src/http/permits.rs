@@ -1,6 +1,6 @@
 //! Permits: how many requests may be in flight, and how many connections and requests one client may have.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,26 +61,41 @@ impl Drop for Permit {
 /// The bits of an IPv6 address that tell clients apart: each has the other 64 for itself.
 const NETWORK_OF_IPV6: u128 = !(u64::MAX as u128);
 
-/// The permits held, by address. No more addresses are in it than there are connections and requests in flight.
-type Held = Arc<Mutex<HashMap<IpAddr, usize>>>;
+/// The part of all connections that one client may have where no limit is configured.
+const DEFAULT_SHARE: usize = 4;
 
-/// The permits of clients, where there is a limit.
+/// The permits held, by address. No more addresses are in it than there are connections and requests in flight.
+#[derive(Default)]
+struct Counts {
+    of: HashMap<IpAddr, usize>,
+    /// The same in the order of their numbers.
+    ranked: BTreeSet<(usize, IpAddr)>,
+}
+
+type Held = Arc<Mutex<Counts>>;
+
+/// The permits of clients, and their limits.
 ///
 /// A client that connects by itself has a permit for each connection. Behind a trusted proxy connections say nothing,
 /// as they are the proxy's; there each request in flight takes a permit.
 pub(super) struct ClientPermits {
-    /// The most for each address; `None` is no limit.
+    /// The most for each address; `None` where none is configured.
     max: Option<usize>,
+    /// The most connections for each address else, but loopback's: programs on the same machine look like one client.
+    default_max: usize,
     trusted: Vec<Network>,
-    held: Held,
+    connections: Held,
+    requests: Held,
 }
 
 impl ClientPermits {
     pub fn new(limits: &config::Server) -> Self {
         Self {
             max: limits.max_connections_per_ip,
+            default_max: (limits.max_connections / DEFAULT_SHARE).max(1),
             trusted: limits.trusted_proxies.clone(),
-            held: Held::default(),
+            connections: Held::default(),
+            requests: Held::default(),
         }
     }
 
@@ -96,7 +111,12 @@ impl ClientPermits {
         if self.is_proxy(peer) {
             return Ok(None);
         }
-        self.take(peer)
+        let max = match self.max {
+            Some(max) => max,
+            None if peer.is_loopback() => usize::MAX,
+            None => self.default_max,
+        };
+        take(&self.connections, counted_as(peer), max).map(Some)
     }
 
     /// The permit of a request. `None` if it needs none.
@@ -104,32 +124,54 @@ impl ClientPermits {
     /// # Errors
     /// The client is at its limit.
     pub fn for_request(&self, peer: IpAddr, head: &Head) -> Result<Option<ClientPermit>, Refusal> {
-        if self.max.is_none() || !self.is_proxy(peer) {
+        let Some(max) = self.max.filter(|_| self.is_proxy(peer)) else {
             return Ok(None);
-        }
-        self.take(self.client_address(peer, head))
+        };
+        let address = counted_as(self.client_address(peer, head));
+        take(&self.requests, address, max).map(Some)
+    }
+
+    /// The clients with the most connections, but for proxies, and those that have one only (at most `count`).
+    pub fn busiest(&self, count: usize) -> Vec<IpAddr> {
+        let held = lock(&self.connections);
+        let ranked = held.ranked.iter().rev().take(count);
+        let several = ranked.take_while(|(connections, _)| *connections > 1);
+        several.map(|(_, address)| *address).collect()
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
+}
 
-    fn take(&self, address: IpAddr) -> Result<Option<ClientPermit>, Refusal> {
-        let Some(max) = self.max else {
-            return Ok(None);
-        };
-        let address = counted_as(address);
-        let mut held = lock(&self.held);
-        let count = held.get(&address).copied().unwrap_or_default();
-        if count >= max {
-            return Err(Refusal::TOO_MANY_OF_ONE_CLIENT);
+fn take(held: &Held, address: IpAddr, max: usize) -> Result<ClientPermit, Refusal> {
+    let mut counts = lock(held);
+    if counts.of(address) >= max {
+        return Err(Refusal::TOO_MANY_OF_ONE_CLIENT);
+    }
+    counts.change(address, 1);
+    Ok(ClientPermit {
+        address,
+        all: Arc::clone(held),
+        held: true,
+    })
+}
+
+impl Counts {
+    fn of(&self, address: IpAddr) -> usize {
+        self.of.get(&address).copied().unwrap_or_default()
+    }
+
+    fn change(&mut self, address: IpAddr, by: isize) {
+        let count = self.of(address);
+        let changed = count.saturating_add_signed(by);
+        self.ranked.remove(&(count, address));
+        if changed == 0 {
+            self.of.remove(&address);
+        } else {
+            self.of.insert(address, changed);
+            self.ranked.insert((changed, address));
         }
-        held.insert(address, count + 1);
-        Ok(Some(ClientPermit {
-            address,
-            all: Arc::clone(&self.held),
-            held: true,
-        }))
     }
 }
 
@@ -144,20 +186,13 @@ impl ClientPermit {
     /// Takes the permit again, within the limit or not: the client did not take its answer.
     pub fn take(&mut self) {
         if !mem::replace(&mut self.held, true) {
-            *lock(&self.all).entry(self.address).or_default() += 1;
+            lock(&self.all).change(self.address, 1);
         }
     }
 
     pub fn release(&mut self) {
-        if !mem::take(&mut self.held) {
-            return;
-        }
-        let mut all = lock(&self.all);
-        if let Some(count) = all.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                all.remove(&self.address);
-            }
+        if mem::take(&mut self.held) {
+            lock(&self.all).change(self.address, -1);
         }
     }
 }
@@ -168,7 +203,8 @@ impl Drop for ClientPermit {
     }
 }
 
-fn counted_as(address: IpAddr) -> IpAddr {
+/// The address that stands for a client: of an IPv6 address, its network.
+pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_OF_IPV6).into(),
@@ -206,7 +242,10 @@ mod tests {
         drop(first);
         assert!(connect(&permits, "192.0.2.1").is_ok());
         drop(second);
-        assert!(lock(&permits.held).is_empty(), "nobody is remembered");
+        assert!(
+            lock(&permits.connections).of.is_empty(),
+            "nobody is remembered"
+        );
     }
 
     #[test]
@@ -222,6 +261,45 @@ mod tests {
         let permits = permits(1);
         let held: Vec<_> = (0..10).map(|_| connect(&permits, "10.0.0.1")).collect();
         assert!(held.iter().all(|permit| matches!(permit, Ok(None))));
+    }
+
+    #[test]
+    fn without_a_limit_of_its_own_a_stranger_may_have_a_quarter_of_all_connections() {
+        let permits = ClientPermits::new(&config::Server {
+            max_connections: 8,
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..config::Server::default()
+        });
+        for (peer, most) in [
+            ("192.0.2.1", 2),
+            ("2001:db8::1", 2),
+            ("127.0.0.1", 100),
+            ("::1", 100),
+            ("10.0.0.1", 100),
+        ] {
+            let held: Vec<_> = (0..100)
+                .map_while(|_| connect(&permits, peer).ok())
+                .collect();
+            assert_eq!(held.len(), most, "{peer}");
+        }
+    }
+
+    #[test]
+    fn the_busiest_clients_come_first_and_those_with_one_connection_are_not_among_them() {
+        let permits = permits(10);
+        let mut held = Vec::new();
+        for (peer, count) in [("192.0.2.1", 2), ("192.0.2.2", 3), ("192.0.2.3", 1)] {
+            held.extend((0..count).map(|_| connect(&permits, peer)));
+        }
+        held.extend((0..9).map(|_| connect(&permits, "10.0.0.1")));
+        let addresses = |names: &[&str]| -> Vec<IpAddr> {
+            names.iter().map(|name| name.parse().unwrap()).collect()
+        };
+        let both = addresses(&["192.0.2.2", "192.0.2.1"]);
+        assert_eq!(permits.busiest(9), both);
+        assert_eq!(permits.busiest(1), both[..1]);
+        held.drain(2..5);
+        assert_eq!(permits.busiest(9), addresses(&["192.0.2.1"]));
     }
 
     /// The count was looked up under one lock and raised under another.
@@ -255,7 +333,7 @@ mod tests {
         permit.release();
         permit.take();
         assert!(connect(&permits, "192.0.2.1").is_err());
-        assert_eq!(lock(&permits.held).values().sum::<usize>(), 2);
+        assert_eq!(lock(&permits.connections).of.values().sum::<usize>(), 2);
     }
 
     #[test]

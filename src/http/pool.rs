@@ -21,8 +21,8 @@
 //!
 //! A request in flight holds a [`Permit`], and there are as many as there may be requests at once. It is released with
 //! the last write of the answer, not when the handler returns: a client that has its whole answer may ask again on
-//! another connection before the log line is written. The job that is admitted then waits for that worker. If the write
-//! stalls after all, the permit is taken again and the job is refused.
+//! another connection before the log line is written. The job that is admitted then waits for that worker, which does not
+//! wait for its client: what the client's system does not take goes back to the front.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,11 +33,13 @@ use std::{io, mem};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::budget::Charge;
 use crate::sync::lock;
 
+use super::body::Body;
 use super::connection::Connection;
 use super::head::Head;
-use super::permits::{InFlight, Permit};
+use super::permits::{ClientPermit, InFlight, Permit};
 
 /// The time that a worker stays without work.
 const IDLE: Duration = Duration::from_secs(10);
@@ -49,7 +51,13 @@ pub(super) struct Job {
     pub permit: Permit,
     pub connection: Connection,
     pub head: Head,
+    /// The time at which the head was whole.
     pub received: Instant,
+    pub body: Body,
+    /// The memory of the body, until the answer is sent.
+    pub charge: Charge,
+    /// Held by a client behind a proxy while it waits for its answer; `None` also before it was asked for.
+    pub client_permit: Option<ClientPermit>,
 }
 
 /// The state of a worker. The worker keeps it, the pool changes and counts it.
@@ -176,12 +184,14 @@ impl Pool {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Takes the permit of an answer again whose write was not the last: the client has to make room first, which may
-    /// take it long. Returns the job that was admitted in its place, to be refused; `None` if there was none.
-    pub fn stall(&self, permit: &mut Permit) -> Option<Box<Job>> {
-        let mut roster = self.lock();
-        permit.take();
-        self.over_capacity(&mut roster)
+    /// Whether a job would be refused now. Without the lock.
+    pub fn is_full(&self) -> bool {
+        self.in_flight.count() >= self.max
+    }
+
+    /// Whether the last eighth of the workers is being used. Without the lock.
+    pub fn is_short(&self) -> bool {
+        self.in_flight.count() >= self.max - self.max.div_ceil(8)
     }
 
     /// Takes a step, unless a job waits for which no other worker is called: that is then the worker's to do, and is

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::content::Content;
 use super::framing::Version;
 use super::head::Head;
 use super::request_id;
@@ -49,18 +50,18 @@ impl ResponseHead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub head: ResponseHead,
-    pub body: Vec<u8>,
+    pub body: Content,
 }
 
 impl Response {
-    pub fn new(head: ResponseHead, body: impl Into<Vec<u8>>) -> Self {
+    pub fn new(head: ResponseHead, body: impl Into<Content>) -> Self {
         Self {
             head,
             body: body.into(),
         }
     }
 
-    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub fn json(status: u16, body: impl Into<Content>) -> Self {
         Self::new(ResponseHead::new(status, "application/json"), body)
     }
 
@@ -75,7 +76,7 @@ impl Response {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
     pub status: u16,
-    /// Whether the client's system took all of it.
+    /// Whether the client's system took all of it, or the front will see to the rest.
     pub complete: bool,
     /// Bytes of the body, without framing.
     pub bytes: u64,

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use mio::{Poll, Waker};
 
+use crate::budget::Budget;
 use crate::config;
 
-use super::edge::{Edge, attainable};
+use super::edge::{Edge, attainable, body_memory};
 use super::front;
 use super::handler::{ContainedHandler, Handler};
 use super::handoff::HandoffQueue;
 use super::listener::{self, Acceptor};
 use super::permits::ClientPermits;
 use super::pool::Pool;
+use super::stalls::Stalls;
 use super::stats::Stats;
 use super::stop::{Drained, StopSign, Stopper};
 
@@ -88,9 +90,11 @@ impl Server {
             pool: self.stats.pool,
             counts: self.stats.counts,
             clients: ClientPermits::new(&self.limits),
-            limits: self.limits,
+            budget: budget(&self.limits, &self.waker),
+            stalls: Stalls::default(),
             handoff: HandoffQueue::new(self.waker),
             stop: self.stop,
+            limits: self.limits,
         };
         let handler = ContainedHandler::new(handler);
         front::run(
@@ -100,4 +104,13 @@ impl Server {
             Acceptor::new(self.listeners),
         )
     }
+}
+
+/// The budget of bodies, which wakes the front when it has room again.
+fn budget(limits: &config::Server, waker: &Arc<Waker>) -> Budget {
+    let waker = Arc::clone(waker);
+    Budget::new(body_memory(limits), move || {
+        // It fails only when the front is gone.
+        let _ = waker.wake();
+    })
 }

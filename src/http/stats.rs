@@ -80,13 +80,16 @@ impl EdgeCounts {
         }
     }
 
-    /// Counts the connections: those the front waits on, and those that workers have.
+    /// Counts the connections: those the front waits on, and those that workers have. A connection that waits for its client
+    /// to read an answer counts as busy.
     pub fn connections(&self, waiting: &Deadlines, busy: usize) {
         let of = |awaited| waiting.count(awaited) as u64;
         self.fresh.store(of(Awaited::FirstByte), Ordering::Relaxed);
         self.idle.store(of(Awaited::NextRequest), Ordering::Relaxed);
-        self.head.store(of(Awaited::Head), Ordering::Relaxed);
+        let reading = of(Awaited::Head) + of(Awaited::Body);
+        self.head.store(reading, Ordering::Relaxed);
         self.closing.store(of(Awaited::Close), Ordering::Relaxed);
-        self.busy.store(busy as u64, Ordering::Relaxed);
+        let busy = busy as u64 + of(Awaited::Room);
+        self.busy.store(busy, Ordering::Relaxed);
     }
 }

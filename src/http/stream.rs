@@ -72,10 +72,7 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
             _ => ("", ""),
         };
-        self.put(
-            &[before.as_bytes(), bytes, after.as_bytes()],
-            Transaction::write,
-        )?;
+        self.put([before.as_bytes(), bytes, after.as_bytes()])?;
         self.delivery.bytes += bytes.len() as u64;
         Ok(())
     }
@@ -91,9 +88,10 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if self.wants_body => b"0\r\n\r\n",
             _ => b"",
         };
-        self.delivery.complete = self.put(&[last], Transaction::write_end).is_ok();
-        if self.delivery.complete {
-            self.transaction.answer = AnswerState::Whole;
+        if !self.gone {
+            self.transaction.answer = AnswerState::Begun(self.end);
+            let head = std::mem::take(&mut self.unsent);
+            self.delivery.complete = self.transaction.finish(&head, last);
         }
         self.delivery
     }
@@ -103,26 +101,14 @@ impl<'t> Stream<'t> {
         self.delivery
     }
 
-    fn put(
-        &mut self,
-        parts: &[&[u8]],
-        write: fn(&mut Transaction, &mut [IoSlice<'_>]) -> (usize, bool),
-    ) -> Result<(), Gone> {
+    fn put(&mut self, [before, bytes, after]: [&[u8]; 3]) -> Result<(), Gone> {
         if self.gone {
             return Err(Gone);
         }
         self.transaction.answer = AnswerState::Begun(self.end);
         let head = std::mem::take(&mut self.unsent);
-        let mut slices = [
-            IoSlice::new(&head),
-            IoSlice::new(&[]),
-            IoSlice::new(&[]),
-            IoSlice::new(&[]),
-        ];
-        for (slice, part) in slices.iter_mut().skip(1).zip(parts) {
-            *slice = IoSlice::new(part);
-        }
-        let (_, whole) = write(self.transaction, &mut slices);
+        let mut slices = [&*head, before, bytes, after].map(IoSlice::new);
+        let (_, whole) = self.transaction.write(&mut slices);
         self.gone = !whole;
         if whole { Ok(()) } else { Err(Gone) }
     }

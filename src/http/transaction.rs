@@ -3,17 +3,19 @@
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::net::connect_unspec;
 
-use super::body::{Body, BodyError};
-use super::connection::LastWrite;
+use super::body::BodyError;
+use super::connection::{Written, write_available};
+use super::content::Content;
 use super::edge::Edge;
+use super::outgoing::{Disposition, Outgoing};
 use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::response::{BodyEnd, Encoder, Response};
+use super::stalls::Client;
 
 /// The state of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,70 +26,67 @@ pub(super) enum AnswerState {
     Whole,
 }
 
-/// The disposition of the connection after the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disposition {
-    /// The next request may come.
-    Keep,
-    /// All was said and read.
-    Close,
-    /// The client may still be sending what will not be read. Closing now would make its system throw the answer away with
-    /// a reset (RFC 9112 section 9.6).
-    Discard,
-}
-
 /// The transaction under way. It belongs to the worker, so that it outlives a handler that panics.
 pub(super) struct Transaction {
     pub job: Box<Job>,
     edge: Arc<Edge>,
-    body: Body,
     pub answer: AnswerState,
+    /// The end of a whole answer that the client's system did not take.
+    rest: Option<Box<Outgoing>>,
     /// Decided when the answer's head is written, which announces it.
     keep_alive: bool,
-    /// Held while the client waits for this answer.
-    client_permit: Option<ClientPermit>,
+    /// The client whose share of the workers this counts for, where the handler has told.
+    client: Option<Client>,
+}
+
+/// The end of a transaction: the connection, and what becomes of it.
+pub(super) enum Ended {
+    Answered(Disposition),
+    /// The front sends the rest of the answer first.
+    Unsent(Box<Outgoing>),
 }
 
 impl Transaction {
     pub fn new(job: Box<Job>, edge: Arc<Edge>) -> Self {
         Self {
-            body: Body::announced(&job.head),
             job,
             edge,
             answer: AnswerState::None,
+            rest: None,
             keep_alive: false,
-            client_permit: None,
+            client: None,
         }
     }
 
-    /// Writes a part of the answer. Returns the number of bytes written, and whether all were.
+    /// Writes a part of the answer. Returns the number of bytes written, and whether all were. Blocks while the client
+    /// has to make room (at most `write_timeout` without progress, less where others wait for the worker).
     pub fn write(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
-        self.job.connection.write_all(slices, self.write_timeout())
+        let (edge, connection) = (&self.edge, &self.job.connection);
+        let client = self.client.unwrap_or(Client::Address(connection.client()));
+        let stalled = || edge.stalls.begin(client, &connection.socket);
+        connection.write_all(slices, edge.limits.write_timeout, stalled)
     }
 
-    /// Writes the end of the answer, as [`Self::write`] does. A client that has it is no longer being served.
-    pub fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, bool) {
-        let (timeout, edge) = (self.write_timeout(), &self.edge);
-        let client_permit = &mut self.client_permit;
-        let Job {
-            connection, permit, ..
-        } = &mut *self.job;
-        connection.write_last(slices, timeout, |write| match write {
-            LastWrite::Begins => {
-                permit.release();
-                client_permit.as_mut().map(ClientPermit::release);
-            }
-            LastWrite::Stalls => {
-                client_permit.as_mut().map(ClientPermit::take);
-                if let Some(job) = edge.pool.stall(permit) {
-                    edge.handoff.refuse(job);
-                }
-            }
-        })
+    /// Writes the end of the answer as far as the client's system takes it. A client that has it is no longer being served.
+    fn write_end(&mut self, slices: &mut [IoSlice<'_>]) -> (usize, Written) {
+        let job = &mut *self.job;
+        job.permit.release();
+        job.client_permit.as_mut().map(ClientPermit::release);
+        let mut slices = slices;
+        write_available(&job.connection.socket, &mut slices)
     }
 
-    fn write_timeout(&self) -> Duration {
-        self.edge.limits.write_timeout
+    /// Leaves the rest of the answer to the front.
+    fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize) {
+        let mut rest = Outgoing::new(head, content, sent, &self.edge.budget);
+        rest.permit = self.job.client_permit.take();
+        rest.permit.as_mut().map(ClientPermit::take);
+        self.rest = Some(Box::new(rest));
+    }
+
+    /// Tells whose share of the workers this counts for.
+    pub fn identify(&mut self, name: &str) {
+        self.client = Some(Client::named(name));
     }
 
     /// Admits the request to its handler.
@@ -95,11 +94,12 @@ impl Transaction {
     /// # Errors
     /// The body is malformed as far as it has arrived, or the client is at its limit.
     pub fn admit(&mut self) -> Result<(), Refusal> {
-        let Job {
-            connection, head, ..
-        } = &*self.job;
-        self.body.check(connection)?;
-        self.client_permit = self.edge.clients.for_request(connection.peer.ip(), head)?;
+        let job = &mut *self.job;
+        job.body.check(&job.connection)?;
+        if job.client_permit.is_none() {
+            let peer = job.connection.peer.ip();
+            job.client_permit = self.edge.clients.for_request(peer, &job.head)?;
+        }
         Ok(())
     }
 
@@ -108,21 +108,15 @@ impl Transaction {
         self.edge.clients.client_address(peer, &self.job.head)
     }
 
-    /// Reads the whole body.
+    /// Takes the whole body.
     ///
     /// # Errors
-    /// See [`Body::read`].
+    /// See [`Body::read`](super::body::Body::read).
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
-        let expects_continue = self.job.head.expects_continue;
-        let limits = &self.edge.limits;
-        let body = self
-            .body
-            .read(&mut self.job.connection, expects_continue, limits);
-        // The front has then closed the side we read from.
-        body.map_err(|error| match error {
-            BodyError::Malformed(_) if self.is_ending() => BodyError::Stopping,
-            error => error,
-        })
+        let Job {
+            connection, body, ..
+        } = &mut *self.job;
+        body.read(connection, self.edge.limits.max_body)
     }
 
     pub fn is_ending(&self) -> bool {
@@ -132,41 +126,70 @@ impl Transaction {
     /// Decides whether the connection outlives this answer. The rest of the request is passed over if it is here already,
     /// and never waited for.
     pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
-        self.keep_alive = self.job.head.keep_alive
+        let Job {
+            connection,
+            head,
+            body,
+            ..
+        } = &mut *self.job;
+        self.keep_alive = head.keep_alive
             && end != BodyEnd::Close
             && !self.edge.is_stopping()
-            && self.body.skip(&mut self.job.connection);
+            && body.skip(connection);
         self.keep_alive
     }
 
-    /// Sends a whole answer. Returns the number of bytes of its body that were sent, and whether all of it was.
-    pub fn send(&mut self, response: &Response) -> (u64, bool) {
+    /// Sends a whole answer. Returns the number of bytes of its body that were sent or left to the front, and whether all
+    /// of it was.
+    pub fn send(&mut self, response: Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
         let encoder = Encoder::for_request(&self.job.head);
         let head = encoder.encode_head(&response.head, end, keep_alive);
-        let body = if encoder.wants_body(response.head.status) {
-            response.body.as_slice()
+        let content = if encoder.wants_body(response.head.status) {
+            response.body
         } else {
-            &[]
+            Content::default()
         };
-        let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
-        let (written, whole) = self.write_end(&mut slices);
+        let (sent, written) = self.write_end(&mut [IoSlice::new(&head), IoSlice::new(&content)]);
+        let of_content = match written {
+            Written::All | Written::Part => content.len(),
+            Written::Broken => sent.saturating_sub(head.len()),
+        };
+        if written == Written::Part {
+            self.leave(head, content, sent);
+        }
+        let whole = written != Written::Broken;
         self.answer = if whole {
             AnswerState::Whole
         } else {
             AnswerState::Begun(end)
         };
-        (written.saturating_sub(head.len()) as u64, whole)
+        (of_content as u64, whole)
+    }
+
+    /// Writes the end of a stream, or leaves it to the front. `false` if the client has gone.
+    pub fn finish(&mut self, head: &[u8], last: &[u8]) -> bool {
+        let (sent, written) = self.write_end(&mut [IoSlice::new(head), IoSlice::new(last)]);
+        if written == Written::Part {
+            self.leave([head, last].concat(), Content::default(), sent);
+        }
+        if written != Written::Broken {
+            self.answer = AnswerState::Whole;
+        }
+        written != Written::Broken
     }
 
     /// Ends the transaction. An answer that was begun stays cut, visibly.
-    pub fn end(mut self) -> (Box<Job>, Disposition) {
+    pub fn end(mut self) -> (Box<Job>, Ended) {
+        let job = &mut *self.job;
         // Also of an answer that was cut, whose client may ask again.
-        self.job.permit.release();
+        job.permit.release();
+        job.client_permit = None;
+        job.charge.shrink_to(0);
         let disposition = match self.answer {
             AnswerState::Whole if self.keep_alive => Disposition::Keep,
-            AnswerState::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
+            AnswerState::Whole if job.body.is_read() && job.connection.buffer.is_empty() => {
                 Disposition::Close
             }
             AnswerState::Whole => Disposition::Discard,
@@ -174,12 +197,19 @@ impl Transaction {
                 // To a client that reads until the end of the connection, a FIN would say that all is well. This sends
                 // a reset at once, also while a call still holds the socket (connect(2): AF_UNSPEC dissolves).
                 if end == BodyEnd::Close {
-                    let _ = connect_unspec(&*self.job.connection.socket);
+                    let _ = connect_unspec(&*job.connection.socket);
                 }
                 Disposition::Close
             }
             AnswerState::None => Disposition::Close,
         };
-        (self.job, disposition)
+        let ended = match self.rest {
+            Some(mut rest) => {
+                rest.then = disposition;
+                Ended::Unsent(rest)
+            }
+            None => Ended::Answered(disposition),
+        };
+        (self.job, ended)
     }
 }

@@ -1,19 +1,20 @@
 //! A worker thread: from a whole head to the next.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{io, thread};
+use std::{io, mem, thread};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::connection::{Fill, poll_until};
+use super::collecting::{Arrival, Collecting, Progress, arrival};
+use super::connection::{Connection, Fill, poll_until};
 use super::edge::Edge;
 use super::handler::{ContainedHandler, caught, log_panic};
 use super::handoff::Lease;
+use super::outgoing::Disposition;
 use super::pool::{Job, Step, WorkerState};
 use super::refusal::Refusal;
-use super::transaction::{AnswerState, Disposition, Transaction};
+use super::transaction::{AnswerState, Ended, Transaction};
 
 /// The stack of a worker: room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost
 /// memory (bytes).
@@ -22,6 +23,9 @@ const STACK: usize = 256 * 1024;
 /// The linger: a worker's wait for the next request on a connection before it hands it back to the front. Longer than the
 /// pause of a client that asks again at once, shorter than what it costs to be missed elsewhere.
 const LINGER: Duration = Duration::from_millis(2);
+
+/// The reads of one body by a lingering worker; the front has those that take more.
+const READS_OF_BODY: usize = 16;
 
 /// Starts a worker.
 ///
@@ -60,87 +64,180 @@ fn serve(
 ) -> Option<Box<Job>> {
     let lease = Lease::new(&job.connection, &edge.handoff);
     loop {
-        let disposition;
-        (job, disposition) = answer(edge, handler, job);
-        match disposition {
-            Disposition::Keep => {}
-            Disposition::Close => return None,
-            Disposition::Discard => {
+        let ended;
+        (job, ended) = answer(edge, handler, job);
+        match ended {
+            Ended::Answered(Disposition::Keep) => {}
+            Ended::Answered(Disposition::Close) => return None,
+            Ended::Answered(Disposition::Discard) => {
                 lease.discard(job);
                 return None;
             }
+            Ended::Unsent(rest) => {
+                lease.write(job, rest);
+                return None;
+            }
         }
-        if let ControlFlow::Break(other) = linger(edge, worker, &mut job) {
-            lease.keep(job);
-            return other;
+        let (next, other) = linger(edge, worker, &mut job);
+        match next {
+            Next::Here => continue,
+            Next::NotYet => lease.keep(job),
+            Next::Part(collecting) => lease.collect(job, collecting),
+            Next::Whole => lease.resubmit(job),
         }
+        return other;
     }
 }
 
-fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Disposition) {
+fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
     if let Some(response) = handler.instant(&transaction.job.head) {
-        transaction.send(&response);
+        transaction.send(response);
     } else if let Err(refusal) = transaction.admit() {
         edge.counts.refused(refusal);
-        transaction.send(&handler.refusal(refusal));
+        transaction.send(handler.refusal(refusal));
     } else {
         handler.handle(&mut transaction);
     }
     if transaction.answer == AnswerState::None {
-        transaction.send(&handler.refusal(Refusal::PANIC));
+        transaction.send(handler.refusal(Refusal::PANIC));
     }
     transaction.end()
 }
 
-/// Lingers for the next request on the connection, while no job waits for a worker. Half a head, a malformed one and the
-/// end are left to the front, which is there for them. Breaks with the job that waits for this worker, or with `None` if
+/// The next request of a connection, as far as the linger has brought it.
+enum Next {
+    /// The worker goes on with it.
+    Here,
+    /// The front waits for it.
+    NotYet,
+    /// The front waits for the rest of its body.
+    Part(Box<Collecting>),
+    /// It is whole, and the worker has another job.
+    Whole,
+}
+
+/// Lingers for the next request on the connection, while no job waits for a worker. Half a head or body, a malformed one
+/// and the end are left to the front, which is there for them. Returns also the job that waits for this worker, `None` if
 /// no job does.
-fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> ControlFlow<Option<Box<Job>>> {
-    let connection = &mut job.connection;
-    connection.was_open = false;
+fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option<Box<Job>>) {
+    job.connection.was_open = false;
     if let Some(other) = edge.pool.step(worker, Step::Linger) {
-        return ControlFlow::Break(Some(other));
+        return (Next::NotYet, Some(other));
     }
-    let until = Instant::now() + LINGER;
-    let mut was_open = false;
-    let length = loop {
-        match connection.scan(&edge.limits) {
-            Ok(Some(length)) => break length,
-            Ok(None) if connection.buffer.is_empty() => {}
-            Ok(None) | Err(_) => return ControlFlow::Break(None),
-        }
-        let mut watched = [
-            PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
-            PollFd::from_borrowed_fd(edge.pool.wanted(), PollFlags::IN),
-        ];
-        if !poll_until(&mut watched, until).unwrap_or(false) {
-            return ControlFlow::Break(None);
-        }
-        let [client, wanted] = watched.map(|watched| watched.revents());
-        if !wanted.is_empty()
-            && let Some(other) = edge.pool.step(worker, Step::Linger)
-        {
-            return ControlFlow::Break(Some(other));
-        }
-        if client.is_empty() {
-            continue;
-        }
-        if connection.fill_head() != Fill::Bytes {
-            return ControlFlow::Break(None);
-        }
-        was_open = client == PollFlags::IN;
+    let mut wait = Wait {
+        edge,
+        worker,
+        until: Instant::now() + LINGER,
+        was_open: false,
+        other: None,
     };
+    let next = wait.for_request(job);
+    let Wait {
+        was_open, other, ..
+    } = wait;
+    if !matches!(next, Next::Here) {
+        return (next, other);
+    }
     job.permit.take();
     if let Some(other) = edge.pool.step(worker, Step::Continue) {
-        // That job came first; this request goes back to the front, unread.
-        return ControlFlow::Break(Some(other));
+        // That job came first; this request goes back to the front.
+        return (Next::Whole, Some(other));
     }
-    let Ok(head) = connection.take_head(length, &edge.limits) else {
-        return ControlFlow::Break(None);
-    };
     // Said of this request only: a request that goes back to the front may wait long for its worker.
-    connection.was_open = was_open;
-    (job.head, job.received) = (head, Instant::now());
-    ControlFlow::Continue(())
+    job.connection.was_open = was_open;
+    (Next::Here, None)
+}
+
+/// The wait of a lingering worker.
+struct Wait<'w> {
+    edge: &'w Edge,
+    worker: &'w mut WorkerState,
+    until: Instant,
+    /// Whether the client had not ended its side at the last read.
+    was_open: bool,
+    /// The job that ends the wait.
+    other: Option<Box<Job>>,
+}
+
+impl Wait<'_> {
+    fn for_request(&mut self, job: &mut Job) -> Next {
+        let limits = &self.edge.limits;
+        let connection = &mut job.connection;
+        let length = loop {
+            match connection.scan(limits) {
+                Ok(Some(length)) => break length,
+                Ok(None) if connection.buffer.is_empty() => {}
+                Ok(None) | Err(_) => return Next::NotYet,
+            }
+            if !self.for_bytes(connection) || connection.fill_head() != Fill::Bytes {
+                return Next::NotYet;
+            }
+        };
+        let Ok(head) = connection.take_head(length, limits) else {
+            return Next::NotYet;
+        };
+        job.received = Instant::now();
+        let collecting = match arrival(head, job.received, connection, limits, &self.edge.budget) {
+            Arrival::Pending(collecting) => collecting,
+            Arrival::Ready(head, body, charge) => {
+                (job.head, job.body, job.charge) = (head, body, charge);
+                return Next::Here;
+            }
+        };
+        self.for_body(job, collecting)
+    }
+
+    /// Waits for the rest of a body, which clients that write it apart from its head send at once.
+    fn for_body(&mut self, job: &mut Job, mut collecting: Box<Collecting>) -> Next {
+        if collecting.awaits_continue {
+            return Next::Part(collecting);
+        }
+        let connection = &mut job.connection;
+        let mut was_polled = false;
+        for _ in 0..READS_OF_BODY {
+            match collecting.take(connection) {
+                Progress::Whole => {
+                    (job.head, job.body, job.charge) = collecting.into_whole();
+                    return Next::Here;
+                }
+                Progress::Part => {}
+                Progress::NoMemory => return Next::Part(collecting),
+                Progress::Failed(error) => {
+                    (job.head, job.body, job.charge) = collecting.into_failed(error);
+                    return Next::Here;
+                }
+            }
+            match collecting.read(connection, job.received, Connection::fill) {
+                Fill::Bytes => self.was_open &= mem::take(&mut was_polled),
+                Fill::Blocked if self.for_bytes(connection) => was_polled = true,
+                Fill::Blocked | Fill::End | Fill::Broken => break,
+            }
+        }
+        Next::Part(collecting)
+    }
+
+    /// Waits until the client has sent something. `false` if the time is over, or if another job came.
+    fn for_bytes(&mut self, connection: &Connection) -> bool {
+        loop {
+            let mut watched = [
+                PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
+                PollFd::from_borrowed_fd(self.edge.pool.wanted(), PollFlags::IN),
+            ];
+            if !poll_until(&mut watched, self.until).unwrap_or(false) {
+                return false;
+            }
+            let [client, wanted] = watched.map(|watched| watched.revents());
+            if !wanted.is_empty() {
+                self.other = self.edge.pool.step(self.worker, Step::Linger);
+                if self.other.is_some() {
+                    return false;
+                }
+            }
+            if !client.is_empty() {
+                self.was_open = client == PollFlags::IN;
+                return true;
+            }
+        }
+    }
 }

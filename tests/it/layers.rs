@@ -6,7 +6,10 @@ use std::path::Path;
 
 /// The map of `lib.rs`.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["dialect", "json", "secret", "sse", "sync", "text"]),
+    (
+        0,
+        &["budget", "dialect", "json", "secret", "sse", "sync", "text"],
+    ),
     (1, &["config"]),
     (2, &["adapt", "routing"]),
     (

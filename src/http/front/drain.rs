@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mio::Events;
 
+use crate::http::body::BodyError;
 use crate::http::deadlines::Awaited;
 use crate::http::stop::Drained;
 
@@ -49,7 +50,7 @@ impl Front {
         self.close_unused();
         let is_empty = self.busy.is_empty() && self.parked.is_empty();
         if !is_empty && drain.unfinished.is_none() && now >= drain.end_by {
-            drain.unfinished = Some(self.end_answers());
+            drain.unfinished = Some(self.end_answers(now));
         }
         if !is_empty && now < drain.stop_by {
             return None;
@@ -72,13 +73,22 @@ impl Front {
     ///
     /// Closing the side we read from looks, to a call that waits for the provider and watches the client, as if the
     /// client had gone. It ends, and the handler can still write that the gateway is stopping.
-    fn end_answers(&mut self) -> usize {
+    fn end_answers(&mut self, now: Instant) -> usize {
+        let mut sending = Vec::new();
+        while let Some(parked) = self.unpark_oldest(Awaited::Body) {
+            sending.push(parked);
+        }
+        let reading = self.deadlines.count(Awaited::Room);
+        let unfinished = self.busy.len() + sending.len() + reading;
+        for parked in sending {
+            self.fail_body(parked, BodyError::Stopping, now);
+        }
         self.edge.stop.set_over();
         for socket in self.busy.values() {
             // It fails for a client that has gone.
             let _ = socket.shutdown(Shutdown::Read);
         }
-        self.busy.len()
+        unfinished
     }
 
     fn cut_off(&mut self) {

@@ -7,6 +7,7 @@ mod descriptors;
 mod heads;
 mod lifecycle;
 mod overload;
+mod slow;
 mod streams;
 
 use std::io::{Read, Write};
@@ -15,9 +16,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::net::{self, AddressFamily, SocketType};
+
 use super::connection::poll_until;
 use super::{
-    Delivery, Drained, Exchange, Handler, Head, Refusal, Response, ResponseHead, Server, Stopper,
+    Delivery, Drained, Exchange, Handler, Head, Refusal, Response, ResponseHead, Server, Stats,
+    Stopper,
 };
 use crate::config;
 
@@ -94,6 +98,11 @@ impl Handler for Site {
                 exchange.send(Response::json(200, "late"))
             }
             "/large" => exchange.send(Response::json(200, vec![b'x'; 64 << 20])),
+            "/flood" => {
+                let mut stream = exchange.stream(ResponseHead::new(200, "text/event-stream"));
+                while stream.write(&[b'x'; 1 << 16]).is_ok() {}
+                stream.cut()
+            }
             "/late" => {
                 let delivery = exchange.send(Response::json(200, "early"));
                 self.until(|gate| gate.open);
@@ -146,6 +155,10 @@ impl Handler for Site {
         }
     }
 
+    fn wants_body(&self, head: &Head) -> bool {
+        head.path() != "/deny"
+    }
+
     fn refusal(&self, refusal: &Refusal) -> Response {
         let broken = self.gate.lock().unwrap().broken;
         assert!(!broken, "as asked");
@@ -160,6 +173,7 @@ struct Running {
     address: SocketAddr,
     site: Arc<Site>,
     stopper: Stopper,
+    stats: Stats,
     thread: Option<JoinHandle<Drained>>,
 }
 
@@ -172,6 +186,7 @@ impl Running {
         limit(&mut limits);
         let server = Server::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], limits).unwrap();
         let (address, stopper) = (server.local_addrs()[0], server.stopper());
+        let stats = server.stats();
         let site = Arc::new(Site::default());
         let handler = Arc::clone(&site);
         let thread = std::thread::spawn(move || server.run(handler).unwrap());
@@ -179,12 +194,24 @@ impl Running {
             address,
             site,
             stopper,
+            stats,
             thread: Some(thread),
         }
     }
 
     fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.address).unwrap();
+        Self::client(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// A client with another address of this machine: `127.0.0.n`.
+    fn connect_from(&self, n: u8) -> Client {
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        net::bind(&socket, &SocketAddr::from(([127, 0, 0, n], 0))).unwrap();
+        net::connect(&socket, &self.address).unwrap();
+        Self::client(socket.into())
+    }
+
+    fn client(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
         Client {

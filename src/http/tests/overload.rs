@@ -1,6 +1,6 @@
 //! More clients than there is room for.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use super::{Client, Running, status};
@@ -85,22 +85,6 @@ fn a_worker_whose_client_has_its_answer_is_free_for_the_next() {
     }
 }
 
-/// Such clients could else take all workers, and the queue behind them.
-#[test]
-fn a_worker_whose_client_reads_nothing_is_busy() {
-    let server = Running::start(|limits| limits.max_concurrent_requests = 1);
-    let mut deaf = server.connect();
-    deaf.get("/large");
-    let mut start = [0; 12];
-    deaf.socket.read_exact(&mut start).unwrap();
-    // Every one of these is told at once: the worker will not come to it before its client's time is over.
-    for _ in 0..50 {
-        let mut client = server.connect();
-        client.get("/x");
-        assert_eq!(status(&client.answer().0), 503);
-    }
-}
-
 #[test]
 fn a_thousand_idle_connections_do_not_delay_health() {
     let server = Running::start(|_| {});
@@ -150,20 +134,6 @@ fn without_an_idle_connection_the_newcomer_is_refused() {
     for client in &mut held {
         assert_eq!(client.answer().1, "held");
     }
-}
-
-#[test]
-fn a_client_that_takes_nothing_is_given_up() {
-    let server = Running::start(|limits| limits.write_timeout = Duration::from_millis(100));
-    let mut client = server.connect();
-    client.get("/large");
-    server.site.until(|gate| gate.deliveries.len() == 1);
-    let delivery = server.site.gate.lock().unwrap().deliveries[0];
-    assert!(
-        !delivery.complete && delivery.bytes < 64 << 20,
-        "{delivery:?}"
-    );
-    server.assert_alive();
 }
 
 #[test]

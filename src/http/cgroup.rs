@@ -1,0 +1,86 @@
+//! The memory that the control groups of the process leave it.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// The places where both versions of control groups are mounted (cgroups(7)), with the file that holds the limit.
+const V2: (&str, &str) = ("/sys/fs/cgroup", "memory.max");
+const V1: (&str, &str) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes");
+
+/// Larger numbers mean no limit: version 1 says so with the largest multiple of a page (bytes).
+const NO_LIMIT: u64 = 1 << 60;
+
+/// The smallest limit of memory on the process, of its own group and those above it (bytes); `None` without any.
+pub(super) fn memory_limit() -> Option<usize> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let limits = groups.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (parts.next()?, parts.next()?);
+        if controllers.is_empty() {
+            smallest(V2.0, group, V2.1)
+        } else if controllers.split(',').any(|name| name == "memory") {
+            smallest(V1.0, group, V1.1)
+        } else {
+            None
+        }
+    });
+    limits.min().and_then(|limit| usize::try_from(limit).ok())
+}
+
+/// The smallest limit from this group up to the root of the mount. A container sees its own group as the root, or by a
+/// path that is not there; the root itself is looked at in any case.
+fn smallest(mount: &str, group: &str, file: &str) -> Option<u64> {
+    let names = Path::new(group)
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)));
+    let group: PathBuf = Path::new(mount).join(names.collect::<PathBuf>());
+    let up = group
+        .ancestors()
+        .take_while(|folder| folder.starts_with(mount));
+    up.filter_map(|folder| limit(&fs::read_to_string(folder.join(file)).ok()?))
+        .min()
+}
+
+/// The limit in a file; `None` for `max` and for numbers that stand for it.
+fn limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|bytes| *bytes < NO_LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_and_their_absence_too() {
+        for (text, expected) in [
+            ("33554432\n", Some(33_554_432)),
+            ("max\n", None),
+            ("9223372036854771712\n", None),
+            ("", None),
+        ] {
+            assert_eq!(limit(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_limit_on_the_way_up_counts() {
+        let root = std::env::temp_dir().join(format!("cgroup-test-{}", std::process::id()));
+        let group = root.join("a.slice/b.service");
+        fs::create_dir_all(&group).unwrap();
+        for (folder, text) in [
+            (&group, "max"),
+            (&root.join("a.slice"), "4096"),
+            (&root, "8192"),
+        ] {
+            fs::write(folder.join("memory.max"), text).unwrap();
+        }
+        let mount = root.to_str().unwrap();
+        assert_eq!(
+            smallest(mount, "/a.slice/b.service", "memory.max"),
+            Some(4096)
+        );
+        assert_eq!(smallest(mount, "/gone/too", "memory.max"), Some(8192));
+        assert_eq!(smallest(mount, "/../../etc", "memory.max"), Some(8192));
+        fs::remove_dir_all(&root).unwrap();
+    }
+}
