@@ -24,6 +24,12 @@ pub struct Context {
     pub(super) redactor: Redactor,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
+    /// The latest `/metrics`.
+    pub(super) metrics_page: SharedAnswer,
+    /// The latest frame of the status page.
+    pub(super) status_frame: SharedAnswer,
+    /// The latest data of the status page, one for each client in the configuration's order.
+    pub(super) status_data: Vec<SharedAnswer>,
     pub(super) tracer: Tracer,
     /// How the exports to a collector are doing.
     pub(super) exports: Vec<Arc<Health>>,
@@ -80,6 +86,13 @@ impl Context {
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             upstream_models: SharedAnswer::default(),
+            metrics_page: SharedAnswer::default(),
+            status_frame: SharedAnswer::default(),
+            status_data: config
+                .clients
+                .iter()
+                .map(|_| SharedAnswer::default())
+                .collect(),
             tracer: Tracer::default(),
             exports: Vec::new(),
             metrics: Arc::new(metrics),

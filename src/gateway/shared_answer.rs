@@ -1,21 +1,45 @@
 //! An answer that is costly to make and the same for all who ask: made once for concurrent callers, and kept for some
 //! seconds.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::client_socket::ClientSocket;
+use crate::http::{Response, ResponseHead, SharedContent};
 use crate::sync::{lock, wait_for};
 
 /// How often a waiting caller looks whether its client is still there: a client that leaves frees its worker within
 /// this time.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// A whole answer.
-#[derive(Debug, PartialEq, Eq)]
+/// A whole answer, whose body is in memory once, however many callers send it.
+#[derive(Clone, Debug)]
 pub struct Rendered {
-    pub status: u16,
-    pub body: Vec<u8>,
+    pub head: ResponseHead,
+    pub body: SharedContent,
+}
+
+impl Rendered {
+    pub fn new(head: ResponseHead, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            head,
+            body: SharedContent::new(body),
+        }
+    }
+}
+
+impl From<Rendered> for Response {
+    fn from(rendered: Rendered) -> Self {
+        Self::new(rendered.head, rendered.body)
+    }
+}
+
+/// The time for which an answer is shared.
+#[derive(Clone, Copy, Debug)]
+pub enum Fresh {
+    For(Duration),
+    /// So long only while another client still reads it: a crowd shares, and a caller alone has the answer of the moment.
+    WhileRead(Duration),
 }
 
 /// The answer that all callers share.
@@ -29,7 +53,7 @@ pub struct SharedAnswer {
 struct Flight {
     in_flight: bool,
     waiting: usize,
-    latest: Option<(Instant, Arc<Rendered>)>,
+    latest: Option<(Instant, Rendered)>,
 }
 
 /// The bounds of a wait for an answer that another caller makes.
@@ -51,22 +75,23 @@ pub enum Unanswered {
 }
 
 impl SharedAnswer {
-    /// The latest answer if it is younger than `fresh`, else that of the flight under way, else one made by `make`.
+    /// The latest answer if it is `fresh`, else that of the flight under way, else one made by `make`.
     ///
     /// # Errors
     /// The wait for another caller's answer came to nothing.
     pub fn get(
         &self,
-        fresh: Duration,
+        fresh: Fresh,
         patience: &Patience<'_>,
         make: impl FnOnce() -> Rendered,
-    ) -> Result<Arc<Rendered>, Unanswered> {
+    ) -> Result<Rendered, Unanswered> {
         let mut flight = self.lock();
+        let asked = Instant::now();
         loop {
             if let Some((at, rendered)) = &flight.latest
-                && at.elapsed() < fresh
+                && (*at >= asked || fresh.covers(*at, rendered))
             {
-                return Ok(Arc::clone(rendered));
+                return Ok(rendered.clone());
             }
             if !flight.in_flight {
                 break;
@@ -87,13 +112,23 @@ impl SharedAnswer {
         flight.in_flight = true;
         drop(flight);
         let landing = Landing(self);
-        let rendered = Arc::new(make());
-        landing.0.lock().latest = Some((Instant::now(), Arc::clone(&rendered)));
+        let rendered = make();
+        landing.0.lock().latest = Some((Instant::now(), rendered.clone()));
         Ok(rendered)
     }
 
     fn lock(&self) -> MutexGuard<'_, Flight> {
         lock(&self.flight)
+    }
+}
+
+impl Fresh {
+    fn covers(self, made: Instant, rendered: &Rendered) -> bool {
+        match self {
+            Self::For(time) => made.elapsed() < time,
+            // One holder is the keeper of the latest.
+            Self::WhileRead(time) => rendered.body.holders() > 1 && made.elapsed() < time,
+        }
     }
 }
 
@@ -110,12 +145,15 @@ impl Drop for Landing<'_> {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
     use std::sync::mpsc::channel;
     use std::thread;
 
     use super::*;
+    use crate::http::Content;
 
-    const FRESH: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const FRESH: Fresh = Fresh::For(PATIENCE);
 
     fn client() -> (TcpStream, ClientSocket) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -127,16 +165,21 @@ mod tests {
     fn patience(client: &ClientSocket) -> Patience<'_> {
         Patience {
             client,
-            deadline: Instant::now() + FRESH,
+            deadline: Instant::now() + PATIENCE,
             most_waiting: 1,
         }
     }
 
+    fn saying(text: &str) -> Rendered {
+        Rendered::new(ResponseHead::new(200, "text/plain"), text)
+    }
+
     fn rendered() -> Rendered {
-        Rendered {
-            status: 200,
-            body: b"x".to_vec(),
-        }
+        saying("x")
+    }
+
+    fn text(rendered: Result<Rendered, Unanswered>) -> Content {
+        rendered.unwrap().body.into()
     }
 
     /// Runs `ask` while an answer is in the making, and lets the maker end after it.
@@ -153,7 +196,7 @@ mod tests {
                     let _ = ends.recv();
                     rendered()
                 });
-                assert_eq!(*made.unwrap(), rendered());
+                assert_eq!(&*text(made), b"x");
             });
             starts.recv().unwrap();
             ask(shared);
@@ -168,7 +211,7 @@ mod tests {
             let (far, client) = client();
             drop(far);
             let answer = shared.get(FRESH, &patience(&client), || unreachable!());
-            assert_eq!(answer, Err(Unanswered::ClientGone));
+            assert_eq!(answer.err(), Some(Unanswered::ClientGone));
         });
     }
 
@@ -181,7 +224,7 @@ mod tests {
                 ..patience(&client)
             };
             let answer = shared.get(FRESH, &patience, || unreachable!());
-            assert_eq!(answer, Err(Unanswered::Late));
+            assert_eq!(answer.err(), Some(Unanswered::Late));
         });
     }
 
@@ -194,7 +237,7 @@ mod tests {
                 ..patience(&client)
             };
             let answer = shared.get(FRESH, &patience, || unreachable!());
-            assert_eq!(answer, Err(Unanswered::Crowded));
+            assert_eq!(answer.err(), Some(Unanswered::Crowded));
         });
     }
 
@@ -207,8 +250,23 @@ mod tests {
         }));
         assert!(panicked.is_err());
         let made = shared.get(FRESH, &patience(&client), rendered);
-        assert_eq!(*made.unwrap(), rendered());
+        assert_eq!(&*text(made), b"x");
         let kept = shared.get(FRESH, &patience(&client), || unreachable!());
-        assert_eq!(*kept.unwrap(), rendered());
+        assert_eq!(&*text(kept), b"x");
+    }
+
+    /// 256 answers of 85 KB, all the same, were held at once for clients that did not read them.
+    #[test]
+    fn a_crowd_that_reads_slowly_shares_and_a_caller_alone_has_the_answer_of_the_moment() {
+        let shared = SharedAnswer::default();
+        let (_far, client) = client();
+        let ask = |text: &'static str| {
+            let fresh = Fresh::WhileRead(PATIENCE);
+            self::text(shared.get(fresh, &patience(&client), || saying(text)))
+        };
+        let first = ask("first");
+        assert_eq!(&*ask("second"), b"first");
+        drop(first);
+        assert_eq!(&*ask("third"), b"third");
     }
 }

@@ -77,6 +77,12 @@ impl PartialEq for Content {
 
 impl Eq for Content {}
 
+impl PartialEq for SharedContent {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.bytes == other.0.bytes
+    }
+}
+
 impl fmt::Debug for SharedContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} shared bytes", self.0.bytes.len())

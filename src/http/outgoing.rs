@@ -35,6 +35,8 @@ pub(super) struct Outgoing {
     /// The time at which the client must have all of it, however steadily it reads.
     pub deadline: Instant,
     pub then: Disposition,
+    /// The id of the request, where the log is to tell that its client did not take the answer.
+    pub request_id: Option<String>,
     /// The bytes in memory, on the budget of all.
     _charge: Charge,
     /// Held by a client behind a proxy until it has its answer.
@@ -51,6 +53,7 @@ impl Outgoing {
             sent,
             deadline: Instant::now(),
             then: Disposition::Close,
+            request_id: None,
             permit: None,
         }
     }

@@ -79,6 +79,9 @@ impl Transaction {
     /// Leaves the rest of the answer to the front.
     fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize) {
         let mut rest = Outgoing::new(head, content, sent, &self.edge.budget);
+        // What strangers leave unread is no line of the log: they could fill it.
+        let known = self.client.is_some();
+        rest.request_id = known.then(|| self.job.head.request_id().to_owned());
         rest.permit = self.job.client_permit.take();
         rest.permit.as_mut().map(ClientPermit::take);
         self.rest = Some(Box::new(rest));

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::gateway::context::Context;
+use crate::gateway::shared_answer::Rendered;
 use crate::http::{self, Response, ResponseHead};
 use crate::routing::Ledger;
 use crate::telemetry;
@@ -12,11 +13,12 @@ use crate::upstream;
 
 use super::visit::{Unserved, Visit};
 
-/// The exposition for Prometheus.
+/// The exposition for Prometheus. It is open by default and long, so that a crowd shares it.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
-    let head = ResponseHead::new(200, prometheus::CONTENT_TYPE);
-    let text = prometheus::text(&families(visit.context));
-    Ok(Response::new(head, text))
+    visit.shared(&visit.context.metrics_page, || {
+        let head = ResponseHead::new(200, prometheus::CONTENT_TYPE);
+        Rendered::new(head, prometheus::text(&families(visit.context)))
+    })
 }
 
 /// Everything that is measured, as it is now: for `/metrics`, and for any exporter.

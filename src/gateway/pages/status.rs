@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::config::{Config, Route};
 use crate::gateway::refusal::Refusal;
+use crate::gateway::shared_answer::Rendered;
 use crate::gateway::shared_ledger::random;
 use crate::http::{Head, Response, ResponseHead};
 use crate::routing::{Ledger, Walk};
@@ -14,7 +15,7 @@ use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::milliseconds;
 
 use super::routes::{StepStanding, standings};
-use super::visit::{Unserved, Visit, json};
+use super::visit::{Unserved, Visit, to_json};
 
 /// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
 const PAGE: &str = include_str!("status.html");
@@ -75,14 +76,14 @@ pub fn is_wanted(config: &Config, head: &Head) -> bool {
 /// The page without its data, for browsers.
 pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
-        Ok(page())
+        visit.shared(&visit.context.status_frame, page)
     } else {
         Err(Refusal::not_found("there is nothing at this path").into())
     }
 }
 
 /// The page. Its policy lets nothing in but its own style and script, and its script ask nobody but the gateway.
-fn page() -> Response {
+fn page() -> Rendered {
     let nonce = format!("{:016x}{:016x}", random(), random());
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
@@ -93,7 +94,7 @@ fn page() -> Response {
         .with("Content-Security-Policy", policy)
         .with("Referrer-Policy", "no-referrer")
         .with("X-Content-Type-Options", "nosniff");
-    Response::new(head, PAGE.replace(NONCE, &nonce))
+    Rendered::new(head, PAGE.replace(NONCE, &nonce))
 }
 
 /// The data of the page, for the routes that the client may see.
@@ -102,6 +103,17 @@ pub fn data(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if !context.config.status_page {
         return Err(Refusal::not_found("it is turned off").into());
     }
+    let clients = context.config.clients.iter().zip(&context.status_data);
+    let of_client =
+        clients.filter(|(client, _)| Some(&client.name) == visit.client.map(|it| &it.name));
+    match of_client.map(|(_, shared)| shared).next() {
+        Some(shared) => visit.shared(shared, || render(visit)),
+        None => Ok(render(visit).into()),
+    }
+}
+
+fn render(visit: &Visit<'_, '_>) -> Rendered {
+    let context = visit.context;
     let metrics = &context.metrics;
     let edge = context.edge.read();
     let now = Instant::now();
@@ -122,7 +134,8 @@ pub fn data(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
         memory_bytes: Process::read().map(|process| process.resident),
         routes,
     };
-    Ok(json(200, &status))
+    let head = ResponseHead::new(200, "application/json");
+    Rendered::new(head, to_json(&status))
 }
 
 fn route_status<'a>(

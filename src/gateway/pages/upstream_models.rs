@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Provider;
 use crate::dialect::provider_error::error_of;
-use crate::gateway::refusal::Refusal;
-use crate::gateway::shared_answer::{Patience, Rendered, Unanswered};
+use crate::gateway::shared_answer::{Fresh, Patience, Rendered};
 use crate::gateway::walk::ProviderCall;
-use crate::http::Response;
+use crate::http::{Response, ResponseHead};
 use crate::secret::Redactor;
 use crate::upstream::Client;
 
@@ -69,19 +68,16 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
             &context.client,
             &context.redactor,
         );
-        Rendered {
-            status: if report.ok { 200 } else { 503 },
-            body: to_json(&report),
-        }
+        let status = if report.ok { 200 } else { 503 };
+        Rendered::new(
+            ResponseHead::new(status, "application/json"),
+            to_json(&report),
+        )
     };
-    match context.upstream_models.get(FRESH, &patience, probe) {
-        Ok(answer) => Ok(Response::json(answer.status, answer.body.as_slice())),
-        Err(Unanswered::ClientGone) => Err(Unserved::ClientGone),
-        Err(Unanswered::Crowded | Unanswered::Late) => {
-            let message = "too many requests wait for this; try again in a second";
-            Err(Refusal::overloaded(message).into())
-        }
-    }
+    let answer = context
+        .upstream_models
+        .get(Fresh::For(FRESH), &patience, probe)?;
+    Ok(answer.into())
 }
 
 /// Asks all providers at once, on a pool that lives as long as the probe.

@@ -12,6 +12,9 @@ use super::state::{Front, Parked, Phase};
 /// The time without progress after which an answer is cut when its memory is needed.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The status of an answer whose client has gone, as nginx has it.
+const CLIENT_GONE: u16 = 499;
+
 impl Front {
     /// Sends an answer of the front's own, and does with the connection what is to be done after it. `Some` is the
     /// connection for its next request, where the client's system took all at once.
@@ -78,14 +81,13 @@ impl Front {
         }
     }
 
-    /// Ends an answer that its client does not take.
+    /// Ends an answer that its client does not take. The line of its request, written when the answer was handed to the
+    /// front, does not tell; this one does.
     pub(super) fn cut(&mut self, parked: Parked) {
-        if let Phase::Writing(rest) = &parked.phase {
-            log::info!(
-                "{} did not take its answer: {} bytes of it are left",
-                parked.connection.peer,
-                rest.left()
-            );
+        if let Phase::Writing(rest) = &parked.phase
+            && let Some(id) = rest.request_id.as_deref()
+        {
+            log::info!(request_id = id, status = CLIENT_GONE, unsent = rest.left(); "answer not taken");
         }
         self.close(parked);
     }
