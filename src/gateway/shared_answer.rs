@@ -126,8 +126,7 @@ impl Fresh {
     fn covers(self, made: Instant, rendered: &Rendered) -> bool {
         match self {
             Self::For(time) => made.elapsed() < time,
-            // One holder is the keeper of the latest.
-            Self::WhileRead(time) => rendered.body.holders() > 1 && made.elapsed() < time,
+            Self::WhileRead(time) => rendered.body.is_being_read() && made.elapsed() < time,
         }
     }
 }
@@ -150,6 +149,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::budget::Budget;
     use crate::http::Content;
 
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -264,9 +264,13 @@ mod tests {
             let fresh = Fresh::WhileRead(PATIENCE);
             self::text(shared.get(fresh, &patience(&client), || saying(text)))
         };
-        let first = ask("first");
-        assert_eq!(&*ask("second"), b"first");
-        drop(first);
-        assert_eq!(&*ask("third"), b"third");
+        let at_once = ask("first");
+        assert_eq!(&*ask("second"), b"second", "the first is read");
+        drop(at_once);
+        let slow = ask("third");
+        let _waits = slow.charge(&Budget::new(1000, || {}));
+        assert_eq!(&*ask("fourth"), b"third");
+        drop(slow);
+        assert_eq!(&*ask("fifth"), b"fifth");
     }
 }

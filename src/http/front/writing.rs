@@ -54,10 +54,12 @@ impl Front {
         if budget.used() > budget.limit() {
             self.relieve(now);
         }
-        let budget = &self.edge.budget;
-        if budget.used() > budget.limit().saturating_mul(2) {
-            // Answers that are being read have all the memory, and as much again.
-            return self.cut(Parked::new(connection, Phase::Writing(rest), now));
+        // Answers that are being read have all the memory, and as much again: the slowest of them ends.
+        let most = self.edge.budget.limit().saturating_mul(2);
+        while self.edge.budget.used() > most
+            && let Some(parked) = self.unpark_oldest(Awaited::Room)
+        {
+            self.cut(parked);
         }
         let parked = Parked::new(connection, Phase::Writing(rest), now);
         self.wait_for_room(parked, now);

@@ -5,6 +5,7 @@ mod descriptors;
 mod endless;
 mod floods;
 mod slow;
+mod strangers;
 mod threads;
 
 use std::time::{Duration, Instant};

@@ -1,17 +1,15 @@
 //! The messages to a service manager, and the sockets from it.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::Signal as Kill;
 
 use super::config;
 use crate::support::process::{Folder, command, run};
-use crate::support::{Config, Connection, Gateway, PATIENCE, Script, Upstream, gateway, openai};
+use crate::support::{Config, Connection, PATIENCE, Script, Upstream, gateway, openai};
 
 /// The service manager's end.
 struct Manager(UnixDatagram);
@@ -110,27 +108,6 @@ fn an_abstract_address_is_understood() {
     manager.wait_for("READY=1");
 }
 
-/// Starts the gateway as systemd does: the socket is descriptor 3, and the variables name the process.
-fn activated(config: &Config, listener: TcpListener) -> Gateway {
-    let folder = Folder::new();
-    let file = folder.file("config.yaml", &config.text());
-    let binary = command();
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .env_clear()
-        .args([
-            "-c",
-            "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"",
-            "sh",
-        ])
-        .arg(binary.get_program())
-        .arg("--config")
-        .arg(file)
-        .current_dir(folder.path())
-        .stdin(Stdio::from(OwnedFd::from(listener)));
-    Gateway::running(shell, folder)
-}
-
 /// Whoever connects while nobody serves gets an answer, not a refusal.
 #[test]
 fn connections_wait_in_an_inherited_socket_until_it_is_served() {
@@ -140,7 +117,7 @@ fn connections_wait_in_an_inherited_socket_until_it_is_served() {
     let for_the_next = listener.try_clone().unwrap();
     let mut early = Connection::open(address);
     early.send(gateway::chat(&openai::request("r", false)));
-    let mut first = activated(&config(&upstream), listener);
+    let mut first = config(&upstream).start_on(listener);
     assert_eq!(first.address, address);
     assert_eq!(early.response().status, 200);
     drop(early);
@@ -150,7 +127,7 @@ fn connections_wait_in_an_inherited_socket_until_it_is_served() {
     TcpStream::connect(address).expect("it is not refused");
     let mut between = Connection::open(address);
     between.send(gateway::chat(&openai::request("r", false)));
-    let _second = activated(&config(&upstream), for_the_next);
+    let _second = config(&upstream).start_on(for_the_next);
     assert_eq!(between.response().status, 200);
 }
 

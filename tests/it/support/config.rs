@@ -1,7 +1,11 @@
 //! Configuration files for tests.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
 use super::gateway::Gateway;
-use super::process::command_behind;
+use super::process::{Folder, command_behind};
 use super::upstream::{ClosedPort, Upstream};
 
 /// The client's key in every test.
@@ -164,6 +168,20 @@ impl Config {
     /// Starts it from a shell; see [`command_behind`].
     pub fn start_behind(&self, commands: &str) -> Gateway {
         Gateway::by(command_behind(commands), &self.text(), &self.environment)
+    }
+
+    /// Starts it as systemd does: the socket is descriptor 3, and the variables name the process.
+    pub fn start_on(&self, listener: TcpListener) -> Gateway {
+        let folder = Folder::new();
+        let file = folder.file("config.yaml", &self.text());
+        let commands = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+        let mut shell = command_behind(commands);
+        shell
+            .arg("--config")
+            .arg(file)
+            .current_dir(folder.path())
+            .stdin(Stdio::from(OwnedFd::from(listener)));
+        Gateway::running(shell, folder)
     }
 
     pub fn start(&self) -> Gateway {
