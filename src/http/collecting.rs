@@ -64,6 +64,10 @@ pub(super) enum Progress {
 }
 
 /// A request whose head is whole.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is made; a box would be an allocation for each request"
+)]
 pub(super) enum Arrival {
     /// There is nothing to wait for: no body, all of it, or one that is refused whatever follows.
     Ready(Head, Body, Charge),
