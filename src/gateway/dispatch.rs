@@ -67,15 +67,6 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     }
 }
 
-/// Answers a request at once, on the front thread; none if that takes a worker.
-pub fn at_once(head: &Head) -> Option<Response> {
-    let found = endpoints::find(head.path())?;
-    match found.endpoint.answer {
-        Answer::Front(answer) if found.endpoint.allows(head.method()) => Some(answer()),
-        _ => None,
-    }
-}
-
 /// A request that its endpoint answers.
 enum Admitted<'f> {
     Endpoint(&'f Found),
