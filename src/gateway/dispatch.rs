@@ -1,6 +1,6 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use crate::config::Client;
+use crate::config::Account;
 use crate::dialect::Dialect;
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
@@ -78,7 +78,7 @@ fn admit<'f>(
     context: &Context,
     head: &Head,
     found: Option<&'f Found>,
-    client: Option<&Client>,
+    client: Option<&Account>,
 ) -> Result<Admitted<'f>, Refusal> {
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
@@ -96,7 +96,7 @@ fn page(
     context: &Context,
     exchange: &Exchange<'_>,
     found: &Found,
-    client: Option<&Client>,
+    client: Option<&Account>,
 ) -> Result<Response, Unserved> {
     let visit = Visit {
         context,
@@ -117,7 +117,7 @@ fn complete<'g>(
     context: &'g Context,
     mut pending: Pending<'g, '_>,
     dialect: &'static dyn Dialect,
-    client: &Client,
+    client: &Account,
 ) {
     let body = match pending.exchange.read_body() {
         Ok(body) => body,
