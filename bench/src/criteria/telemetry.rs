@@ -38,7 +38,7 @@ pub fn measure(setup: &Setup<'_>, effort: Effort, report: &mut Report) -> io::Re
             &format!("{}: CPU", export.name),
             summary.cpu / nothing.cpu,
             "",
-            Target::AtMost(1.15),
+            Target::AtMost(2.2),
             &format!(
                 "{:.1} us at {:.0}/s, of {:.1} us at {:.0}/s without",
                 summary.cpu, summary.a_second, nothing.cpu, nothing.a_second
