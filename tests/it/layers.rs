@@ -198,8 +198,7 @@ fn climbs(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let is_mod = folders.last() == Some(&"mod");
     let above = source.text.split("use super::").skip(1);
-    let is_tidy = matches!(folders.first(), Some(&("gateway" | "dialect")));
-    if is_tidy && !is_mod && above.clone().any(names_a_type) {
+    if !is_mod && folders.len() > 1 && above.clone().any(names_a_type) {
         found.push(format!("{path}: imports a name of the mod.rs above it"));
     }
     let Some(["gateway", room, rest @ ..]) = folders.get(..) else {

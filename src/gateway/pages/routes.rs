@@ -32,11 +32,11 @@ pub struct StepStanding<'a> {
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    cooling: Vec<Cooling>,
+    cooling: Vec<CoolingReport>,
 }
 
 #[derive(Serialize)]
-struct Cooling {
+struct CoolingReport {
     scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_index: Option<usize>,
@@ -80,7 +80,7 @@ fn standing_of<'a>(
     let entries = ledger.cooling(now).filter(|entry| {
         entry.provider == step.provider.index && entry.model.is_none_or(|model| model == step.model)
     });
-    let cooling = entries.map(|entry| Cooling {
+    let cooling = entries.map(|entry| CoolingReport {
         scope: match (entry.key, entry.model) {
             (None, _) => "provider",
             (Some(_), None) => "key",
