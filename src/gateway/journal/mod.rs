@@ -61,7 +61,7 @@ impl<'g> Journal<'g> {
             context,
             facts: RequestFacts::new(
                 exchange.request_id(),
-                head.method(),
+                names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
                 truncated(path, LONGEST_NAME),
                 exchange.received(),
             ),
