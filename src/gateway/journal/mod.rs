@@ -338,8 +338,8 @@ impl<'g> Journal<'g> {
     }
 
     fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {
-        self.facts.usage = usage;
-        if let Some(usage) = usage {
+        self.facts.usage = usage.and_then(Usage::plausible);
+        if let Some(usage) = self.facts.usage {
             self.counted.tokens(step_index, usage);
         }
     }
