@@ -43,6 +43,11 @@ impl Secret {
         }
     }
 
+    /// Whether the key is masked in foreign texts. A shorter one is not: it would garble every message (8 bytes).
+    pub fn is_masked(&self) -> bool {
+        self.0.len() >= SHORTEST_MASKED
+    }
+
     /// Whether a candidate is the key, compared in constant time. The length is not hidden.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(candidate).into()
@@ -73,10 +78,7 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor of these keys, without those shorter than eight bytes, which would garble ordinary words.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let mut known: Vec<Secret> = secrets
-            .into_iter()
-            .filter(|secret| secret.0.len() >= SHORTEST_MASKED)
-            .collect();
+        let mut known: Vec<Secret> = secrets.into_iter().filter(Secret::is_masked).collect();
         // The longest first, so that a key that begins with another one is masked whole.
         known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         known.dedup();

@@ -8,6 +8,7 @@ use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::hosts;
 use super::journal::Journal;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
@@ -82,13 +83,17 @@ enum Admitted<'f> {
     Options(&'static Endpoint),
 }
 
-/// The key comes first: without one, a stranger does not learn which paths there are.
+/// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
+/// learn which paths there are.
 fn admit<'f>(
     context: &Context,
     head: &Head,
     found: Option<&'f Found>,
     client: Option<&Client>,
 ) -> Result<Admitted<'f>, Refusal> {
+    if !hosts::is_accepted(&context.config, head) {
+        return Err(Refusal::misdirected());
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
         return Err(Refusal::unauthorized());

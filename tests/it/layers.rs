@@ -35,6 +35,7 @@ const GATEWAY: &[&str] = &[
     "walk",
     "journal",
     "refusal",
+    "hosts",
     "context",
     "accounts",
     "shared_ledger",
