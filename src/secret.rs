@@ -7,6 +7,7 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem::Finder;
 use subtle::ConstantTimeEq;
 
 /// The mask in place of a key.
@@ -64,14 +65,35 @@ impl fmt::Debug for Secret {
 /// messages, and clients paste them into paths.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    known: Vec<Secret>,
-    /// The plain forms of these keys, see [`spellings`].
-    plain: Vec<Vec<u8>>,
+    known: Vec<KnownKey>,
+}
+
+/// A key, made ready to be searched for: each text of each request is.
+#[derive(Clone)]
+struct KnownKey {
+    secret: Secret,
+    finder: Finder<'static>,
+    /// The key as its escaped spellings are searched for; `None` where too little is left of it.
+    plain: Option<Finder<'static>>,
+}
+
+impl From<Secret> for KnownKey {
+    fn from(secret: Secret) -> Self {
+        let finder = Finder::new(secret.0.as_bytes()).into_owned();
+        let plain = spellings::plain(&secret.0);
+        let plain = (plain.len() >= SHORTEST_MASKED).then(|| Finder::new(&plain).into_owned());
+        Self {
+            secret,
+            finder,
+            plain,
+        }
+    }
 }
 
 impl fmt::Debug for Redactor {
+    /// The number of the keys, as a finder would print its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor of {} keys", self.known.len())
+        write!(f, "Redactor({} keys)", self.known.len())
     }
 }
 
@@ -82,24 +104,23 @@ impl Redactor {
         // The longest first, so that a key that begins with another one is masked whole.
         known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         known.dedup();
-        let plain = known.iter().map(|secret| spellings::plain(&secret.0));
         Self {
-            plain: plain.filter(|key| key.len() >= SHORTEST_MASKED).collect(),
-            known,
+            known: known.into_iter().map(KnownKey::from).collect(),
         }
     }
 
     /// A redactor for the keys of both.
     pub fn and(&self, other: &Self) -> Self {
-        Self::new(self.known.iter().chain(&other.known).cloned())
+        let keys = self.known.iter().chain(&other.known);
+        Self::new(keys.map(|key| key.secret.clone()))
     }
 
     /// Masks whole keys in a text that nothing was cut from.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
-        for secret in &self.known {
-            if masked.len() >= secret.0.len() && masked.contains(&secret.0) {
-                masked = Cow::Owned(masked.replace(&secret.0, MASK));
+        for key in &self.known {
+            if key.finder.find(masked.as_bytes()).is_some() {
+                masked = Cow::Owned(masked.replace(&key.secret.0, MASK));
             }
         }
         match self.mask_escaped(&masked) {
@@ -110,13 +131,10 @@ impl Redactor {
 
     /// The text with the escaped spellings of keys masked; `None` where there are none.
     fn mask_escaped(&self, text: &str) -> Option<String> {
-        if !spellings::is_escaped(text) {
-            return None;
-        }
-        let mut found = spellings::find(text, &self.plain).into_iter().peekable();
-        found.peek()?;
+        let mut found = spellings::find(text, self.plain_if_escaped(text));
+        found.first()?;
         let (mut masked, mut end) = (String::with_capacity(text.len()), 0);
-        for range in found {
+        for range in found.drain(..) {
             masked.push_str(text.get(end..range.start).unwrap_or_default());
             masked.push_str(MASK);
             end = range.end;
@@ -125,21 +143,26 @@ impl Redactor {
         Some(masked)
     }
 
+    /// The keys to be searched for in the plain form of a text; none where the text has no escapes.
+    fn plain_if_escaped(&self, text: &str) -> impl Iterator<Item = &Finder<'static>> {
+        let is_escaped = !self.known.is_empty() && spellings::is_escaped(text);
+        let searched = is_escaped.then_some(&self.known);
+        searched
+            .into_iter()
+            .flatten()
+            .filter_map(|key| key.plain.as_ref())
+    }
+
     /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
     pub fn redact(&self, text: &str) -> String {
         let mut masked = self.mask(text).into_owned();
         let begun = self
             .known
             .iter()
-            .filter_map(|key| begun_at_end(&masked, key));
-        let escaped: &[Vec<u8>] = if spellings::is_escaped(&masked) {
-            &self.plain
-        } else {
-            &[]
-        };
-        let escaped = escaped
-            .iter()
-            .filter_map(|key| spellings::begun_at_end(&masked, key, SHORTEST_MASKED));
+            .filter_map(|key| begun_at_end(&masked, &key.secret));
+        let escaped = self
+            .plain_if_escaped(&masked)
+            .filter_map(|key| spellings::begun_at_end(&masked, key.needle(), SHORTEST_MASKED));
         if let Some(start) = begun.chain(escaped).min() {
             masked.truncate(start);
             masked.push_str(MASK);

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use memchr::{memchr2, memmem};
+use memchr::memchr2;
+use memchr::memmem::Finder;
 
 /// A piece of a text: where it ends there, and its plain bytes.
 struct Piece {
@@ -53,12 +54,18 @@ pub fn plain(text: &str) -> Vec<u8> {
 }
 
 /// The ranges of a text in which one of these keys stands, given in their plain forms; in order, and apart.
-pub fn find(text: &str, keys: &[Vec<u8>]) -> Vec<Range<usize>> {
+pub fn find<'k>(text: &str, keys: impl Iterator<Item = &'k Finder<'static>>) -> Vec<Range<usize>> {
+    let mut keys = keys.peekable();
+    if keys.peek().is_none() {
+        return Vec::new();
+    }
     let in_plain = plain(text);
-    let mut found: Vec<Range<usize>> = keys
-        .iter()
-        .flat_map(|key| memmem::find_iter(&in_plain, key).map(|start| start..start + key.len()))
-        .collect();
+    let mut found = Vec::new();
+    for key in keys {
+        let length = key.needle().len();
+        let starts = key.find_iter(&in_plain);
+        found.extend(starts.map(|start| start..start + length));
+    }
     found.sort_by_key(|range| range.start);
     found.dedup_by(|later, before| {
         let overlaps = later.start < before.end;

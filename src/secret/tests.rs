@@ -3,6 +3,8 @@ use super::*;
 #[test]
 fn a_secret_does_not_print_itself() {
     assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "***");
+    let redactor = Redactor::new([Secret::new("sk-12345678")]);
+    assert_eq!(format!("{redactor:?}"), "Redactor(1 keys)");
 }
 
 #[test]

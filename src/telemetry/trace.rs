@@ -9,6 +9,7 @@ pub mod names;
 mod open_span;
 mod propagation;
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,9 @@ use current::Guard;
 use open_span::{OpenSpan, SpanMaker, count};
 
 pub use opentelemetry::KeyValue as Attribute;
+
+/// Bound of an IP address as text (bytes).
+const LONGEST_ADDRESS: usize = 45;
 
 /// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
@@ -193,7 +197,10 @@ fn describe(span: &mut OpenSpan, asked: &Asked<'_>, known: Option<&'static str>)
     span.put(names::HTTP_METHOD, known.unwrap_or(names::OTHER_METHOD));
     span.put_foreign(names::URL_PATH, asked.path);
     span.put(names::URL_SCHEME, "http");
-    span.put(names::CLIENT_ADDRESS, asked.client.to_string());
+    let mut client = String::with_capacity(LONGEST_ADDRESS);
+    // Writing to a string does not fail.
+    let _ = write!(client, "{}", asked.client);
+    span.put(names::CLIENT_ADDRESS, client);
     span.put_foreign(names::REQUEST_ID, asked.request_id);
     if let Some(template) = asked.template {
         span.put(names::HTTP_ROUTE, template);

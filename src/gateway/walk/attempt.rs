@@ -48,19 +48,29 @@ impl Errand<'_> {
         attempt: &Attempt,
         journal: &Journal<'_>,
     ) -> Result<(Reply, RemainingLimits), Failure> {
-        let answer = self.send(attempt, journal)?;
+        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
+        // that waits for one.
+        self.judge(self.send(attempt, journal)?, attempt.deadline, journal)
+    }
+
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<(Reply, RemainingLimits), Failure> {
         let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
         journal.status_seen(head.status);
         if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, attempt.deadline));
+            return Err(refusal(&head, body, deadline));
         }
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
-            Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
             Framing::Events if self.request.stream => {
-                self.stream(&head, body, attempt.deadline, journal)?
+                self.stream(&head, body, deadline, journal)?
             }
-            Framing::Events => self.whole(&head, body, attempt.deadline, journal)?,
+            Framing::Events => self.whole(&head, body, deadline, journal)?,
         };
         Ok((reply, limits_of(&head)))
     }
