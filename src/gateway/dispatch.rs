@@ -74,8 +74,9 @@ fn pending<'g, 't>(
     if endpoint.is_none_or(|endpoint| endpoint.visibility == Visibility::Traced) {
         journal.traced(&exchange, pattern);
     }
-    if let Some(client) = client {
-        journal.identified(&client.name);
+    match client {
+        Some(client) => journal.identified(&client.name),
+        None => journal.anonymous(exchange.client_address()),
     }
     Pending::new(exchange, journal, endpoint.and_then(Endpoint::dialect))
 }
