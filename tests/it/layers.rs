@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         3,
         &[
             "client_socket",
+            "control_socket",
             "http",
             "service_manager",
             "state_file",
