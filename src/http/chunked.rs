@@ -129,10 +129,10 @@ impl ChunkedDecoder {
                 }
                 Position::SizeEnd { size }
             }
-            (Position::Size { size, .. } | Position::SizeSpace { size }, b';') => {
-                Position::Extension { size }
-            }
-            (Position::Size { size, .. } | Position::SizeSpace { size }, b' ' | b'\t') => {
+            (Position::Size { size, .. }, b';') => Position::Extension { size },
+            (Position::Size { size, .. }, b' ' | b'\t') => Position::SizeSpace { size },
+            (Position::SizeSpace { size }, b';') => self.dropping(Position::Extension { size })?,
+            (Position::SizeSpace { size }, b' ' | b'\t') => {
                 self.dropping(Position::SizeSpace { size })?
             }
             (Position::Size { .. } | Position::SizeSpace { .. }, _) => {

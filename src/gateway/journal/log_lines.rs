@@ -37,10 +37,10 @@ pub struct RequestFacts<'g> {
 }
 
 impl RequestFacts<'_> {
-    /// A request of which only the head is known. No key may be in the path.
-    pub fn new(request_id: &str, method: &'static str, path: String, started: Instant) -> Self {
+    /// A request of which only the head is known. No key may be in its id or path.
+    pub fn new(request_id: String, method: &'static str, path: String, started: Instant) -> Self {
         Self {
-            request_id: request_id.to_owned(),
+            request_id,
             method,
             path,
             client: None,

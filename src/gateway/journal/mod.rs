@@ -56,14 +56,14 @@ pub struct Journal<'g> {
 }
 
 impl<'g> Journal<'g> {
-    /// A request arrived. Keys that clients paste into paths are masked.
+    /// A request arrived. Keys that clients paste into paths and ids are masked.
     pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
         let head = exchange.head();
         let path = context.redactor.redact(head.path());
         Box::new(Self {
             context,
             facts: RequestFacts::new(
-                exchange.request_id(),
+                context.redactor.mask(exchange.request_id()).into_owned(),
                 names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
                 truncated(path, LONGEST_NAME),
                 exchange.received(),

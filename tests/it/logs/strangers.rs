@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::{anonymous, request};
 use crate::support::{Config, Exposition, Gateway, Upstream};
 
@@ -127,4 +128,25 @@ fn controls_of_terminals_and_of_text_direction_are_escaped() {
     for control in ['\u{9b}', '\u{202e}', '\u{2066}'] {
         assert!(!text.contains(control), "{control:?} in {text}");
     }
+}
+
+/// A client has its key in a variable too many.
+#[test]
+fn a_key_as_method_path_or_id_is_masked() {
+    let gateway = gateway(&[]);
+    let escaped = CLIENT_KEY.replace('-', "%2D");
+    gateway.exchange(request(CLIENT_KEY, "/", &[], ""));
+    gateway.exchange(anonymous("GET", &format!("/v1/models/{escaped}"), &[], ""));
+    let path = format!("/v1/{CLIENT_KEY}");
+    gateway.exchange(request("GET", &path, &[("X-Request-Id", CLIENT_KEY)], ""));
+    let line = gateway.wait_for_log(|line| line["request_id"] == "***");
+    assert_eq!(line["path"], "/v1/***");
+    gateway.wait_for_log(|line| line["path"] == "/v1/models/***");
+    let line = gateway.wait_for_log(|line| line["method"] == "_OTHER");
+    assert_eq!(line["path"], "/");
+    let text = gateway.output.text();
+    assert!(
+        !text.contains(CLIENT_KEY) && !text.contains(&escaped),
+        "{text}"
+    );
 }
