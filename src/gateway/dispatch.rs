@@ -2,6 +2,7 @@
 
 use crate::config::Account;
 use crate::dialect::Dialect;
+use crate::dialect::request::Request;
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
 use super::accounts;
@@ -141,26 +142,35 @@ fn complete<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error, context.config.server.max_body),
     };
-    let request = match dialect.read(&body) {
-        Ok(request) => request,
+    match dialect.read(&body) {
+        Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
-            return pending.refuse(refusal.about(error.param()));
+            pending.refuse(refusal.about(error.param()));
         }
-    };
-    pending.journal.read(&request);
+    }
+}
+
+fn route<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    dialect: &'static dyn Dialect,
+    client: &Account,
+    request: &Request<'_>,
+) {
+    pending.journal.read(request);
     let route = context.config.route(&request.model);
     let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
         return pending.refuse(Refusal::route(&name));
     };
-    pending.journal.walk_began(route, &request);
+    pending.journal.walk_began(route, request);
     let errand = Errand {
         context,
         dialect,
         route,
-        request: &request,
+        request,
         client: &pending.exchange.client_socket(),
     };
     let ended = errand.walk(&mut pending.journal);

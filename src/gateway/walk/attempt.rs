@@ -22,6 +22,13 @@ use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
+/// An attempt that has an answer.
+pub struct Success {
+    pub reply: Reply,
+    /// The provider's word about its limits.
+    pub limits: RemainingLimits,
+}
+
 /// An answer that a client can have.
 pub enum Reply {
     /// A JSON object.
@@ -39,7 +46,7 @@ pub struct OpaqueAnswer {
 }
 
 impl Errand<'_> {
-    /// Makes the attempt. With the answer comes what the provider says about its limits.
+    /// Makes the attempt.
     ///
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
@@ -47,10 +54,25 @@ impl Errand<'_> {
         &self,
         attempt: &Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, RemainingLimits), Failure> {
+    ) -> Result<Box<Success>, Box<Failure>> {
+        let Some(step) = self.route.steps.get(attempt.step_index) else {
+            let failure = Failure::new(Class::Rejected, "the route has no such step");
+            return Err(Box::new(failure));
+        };
+        let keys = &step.provider.keys;
+        let call = ProviderCall {
+            provider: &step.provider,
+            key: attempt.key_index.and_then(|index| keys.get(index)),
+            path: self.dialect.path(),
+            accept: self.dialect.accept(self.request.stream),
+            body: Some(&adapt::adapt(self.request, step)),
+            deadline: attempt.deadline,
+            client: Some(self.client),
+            trace: &journal.outgoing(),
+        };
         // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
         // that waits for one.
-        self.judge(self.send(attempt, journal)?, attempt.deadline, journal)
+        self.judge(call.send(&self.context.client), attempt.deadline, journal)
     }
 
     fn judge(
@@ -58,8 +80,19 @@ impl Errand<'_> {
         answer: Result<Response, CallError>,
         deadline: Instant,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, RemainingLimits), Failure> {
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
+    ) -> Result<Box<Success>, Box<Failure>> {
+        let answer = answer.map_err(|error| failure_of(&error));
+        let success = answer.and_then(|answer| self.success(answer, deadline, journal));
+        success.map(Box::new).map_err(Box::new)
+    }
+
+    fn success(
+        &self,
+        answer: Response,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer;
         journal.status_seen(head.status);
         if !(200..300).contains(&head.status) {
             return Err(refusal(&head, body, deadline));
@@ -72,31 +105,10 @@ impl Errand<'_> {
             }
             Framing::Events => self.whole(&head, body, deadline, journal)?,
         };
-        Ok((reply, limits_of(&head)))
-    }
-
-    fn send(
-        &self,
-        attempt: &Attempt,
-        journal: &Journal<'_>,
-    ) -> Result<Result<Response, CallError>, Failure> {
-        let Some(step) = self.route.steps.get(attempt.step_index) else {
-            return Err(Failure::new(Class::Rejected, "the route has no such step"));
-        };
-        let key = attempt
-            .key_index
-            .and_then(|index| step.provider.keys.get(index));
-        let call = ProviderCall {
-            provider: &step.provider,
-            key,
-            path: self.dialect.path(),
-            accept: self.dialect.accept(self.request.stream),
-            body: Some(&adapt::adapt(self.request, step)),
-            deadline: attempt.deadline,
-            client: Some(self.client),
-            trace: &journal.outgoing(),
-        };
-        Ok(call.send(&self.context.client))
+        Ok(Success {
+            reply,
+            limits: limits_of(&head),
+        })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.

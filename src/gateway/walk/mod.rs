@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{OpaqueAnswer, ProviderCall, Reply};
+pub use attempt::{OpaqueAnswer, ProviderCall, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use relay::{Annotations, Ending, STOPPING, relay};
@@ -61,11 +60,11 @@ impl Errand<'_> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&attempt, journal) {
-                Ok((reply, limits)) => return self.answered(walk, *attempt, reply, &limits),
+                Ok(success) => return self.answered(walk, *attempt, *success),
                 Err(failure) if failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(*attempt), journal);
                 }
-                Err(failure) => self.failed(&mut walk, *attempt, failure, journal),
+                Err(failure) => self.failed(&mut walk, *attempt, *failure, journal),
             }
         }
     }
@@ -79,16 +78,11 @@ impl Errand<'_> {
         }
     }
 
-    fn answered(
-        &self,
-        walk: Box<Walk>,
-        attempt: Attempt,
-        reply: Reply,
-        limits: &RemainingLimits,
-    ) -> Ended {
+    fn answered(&self, walk: Box<Walk>, attempt: Attempt, success: Success) -> Ended {
+        let Success { reply, limits } = success;
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        let answered = Box::new(walk.succeeded(&mut ledger, attempt, limits, now));
+        let answered = Box::new(walk.succeeded(&mut ledger, attempt, &limits, now));
         drop(ledger);
         self.context.ledger.changed();
         Ended::Answered { reply, answered }
