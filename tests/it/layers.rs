@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         3,
         &[
             "client_socket",
+            "control_socket",
             "http",
             "service_manager",
             "state_file",
@@ -35,6 +36,7 @@ const GATEWAY: &[&str] = &[
     "walk",
     "journal",
     "refusal",
+    "hosts",
     "context",
     "accounts",
     "shared_ledger",
