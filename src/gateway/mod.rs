@@ -13,6 +13,7 @@ mod endpoints;
 mod journal;
 mod pages;
 mod refusal;
+mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;

@@ -37,6 +37,7 @@ const GATEWAY: &[&str] = &[
     "refusal",
     "context",
     "accounts",
+    "refused_keys",
     "shared_ledger",
     "shared_answer",
 ];

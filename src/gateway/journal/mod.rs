@@ -10,6 +10,7 @@ mod routing_summary;
 mod span_events;
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use captured_content::Transcript;
 use log::Level;
@@ -196,6 +197,12 @@ impl<'g> Journal<'g> {
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
         }
+        let keys = &self.context.refused_keys;
+        if class == Class::Unauthorized
+            && keys.is_due(&report.provider, report.key_index, Instant::now())
+        {
+            self.facts.log_refused_key(report, &message);
+        }
         if report.retry_after.is_some() {
             current::event("cooldown set", || about(report));
         }
@@ -293,6 +300,7 @@ impl<'g> Journal<'g> {
         self.facts.error = Some(verdict.code.label());
         let to_mend = [
             Class::Unauthorized,
+            Class::Forbidden,
             Class::QuotaExhausted,
             Class::ModelNotFound,
         ];

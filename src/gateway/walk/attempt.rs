@@ -7,8 +7,7 @@ use crate::client_socket::ClientSocket;
 use crate::config::Provider;
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::dialect::{FrameKind, Framing};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
@@ -17,10 +16,8 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
-use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
-
-/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+use super::failure::{cut, failure_of, failure_of_flaw};
+use super::refusal::refusal;
 
 /// An answer that a client can have.
 pub enum Reply {
@@ -52,7 +49,10 @@ impl Errand<'_> {
         let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
         journal.status_seen(head.status);
         if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, attempt.deadline));
+            let step = self.route.steps.get(attempt.step_index);
+            let base_url = step.map_or("", |step| step.provider.base_url.as_str());
+            let url = [base_url, self.dialect.path()].concat();
+            return Err(refusal(&head, body, attempt.deadline, &url));
         }
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
@@ -230,38 +230,6 @@ impl ProviderCall<'_> {
     }
 }
 
-/// A status that is no success, with the provider's own words.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> Failure {
-    let body = match beginning(body, deadline) {
-        Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
-    };
-    let text = String::from_utf8_lossy(&body);
-    let said = error_of(&text).unwrap_or_else(|| ProviderError {
-        message: text.trim().to_owned(),
-        ..ProviderError::default()
-    });
-    failure_of_error(head, &said)
-}
-
-/// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.
-///
-/// # Errors
-/// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
-            Err(_) => break,
-        }
-    }
-    Ok(bytes)
-}
-
 fn refuse_coding(head: &Head) -> Result<(), Failure> {
     match head.header("content-encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case("identity") => {
@@ -280,8 +248,9 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
-    if names.any(|name| name.starts_with("x-ratelimit-")) {
-        remaining_limits(&|name| head.header(name), SystemTime::now())
+    if names.any(tells_of_a_window) {
+        let headers: Vec<(&str, &str)> = head.headers().collect();
+        remaining_limits(&headers, SystemTime::now())
     } else {
         RemainingLimits::default()
     }
