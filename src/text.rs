@@ -8,6 +8,15 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
         .unwrap_or_default()
 }
 
+/// The longest message that people are shown (characters).
+const FOR_PEOPLE: usize = 500;
+
+/// The beginning of a message, as much as a person reads of it (at most 500 characters).
+pub fn for_people(message: &str) -> &str {
+    let end = message.char_indices().nth(FOR_PEOPLE);
+    end.map_or(message, |(end, _)| cut(message, end))
+}
+
 /// Cuts a text that is owned, in place (at most `max_bytes`).
 pub fn truncated(mut text: String, max_bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(max_bytes));

@@ -83,6 +83,8 @@ pub struct Route {
     pub name: String,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
+    /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
+    pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
 }
 

@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::accounts;
+use super::refused_keys::RefusedKeys;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub(super) client: upstream::Client,
     pub(super) ledger: SharedLedger,
     pub(super) redactor: Redactor,
+    /// The keys whose refusal the log has told.
+    pub(super) refused_keys: RefusedKeys,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     pub(super) tracer: Tracer,
@@ -79,6 +82,7 @@ impl Context {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
+            refused_keys: RefusedKeys::default(),
             upstream_models: SharedAnswer::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),

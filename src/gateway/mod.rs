@@ -14,6 +14,7 @@ mod hosts;
 mod journal;
 mod pages;
 mod refusal;
+mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;

@@ -151,7 +151,8 @@ fn a_running_gateway_tells_what_is_cooling_and_why() {
     assert!(step.contains("left (as the provider said)"), "{text}");
     let step = part(&text, "2. guessed/m");
     assert!(step.contains("now skipped"), "{text}");
-    assert!(step.contains("cooling: provider, server_error, "), "{text}");
+    // DESIGN section 5: the model that failed. It was the provider.
+    assert!(step.contains("cooling: model, server_error, "), "{text}");
     assert!(step.contains(" s left (a guess)"), "{text}");
     let step = part(&text, "3. used-up/m");
     assert!(step.contains("rate_limited, 1m "), "{text}");

@@ -39,6 +39,7 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "context",
     "accounts",
+    "refused_keys",
     "shared_ledger",
     "shared_answer",
 ];

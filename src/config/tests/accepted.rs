@@ -115,6 +115,19 @@ fn the_nearest_cooldown_counts_and_zero_is_one() {
 }
 
 #[test]
+fn a_route_waits_for_cooling_steps_only_where_it_says_so() {
+    for (own, seconds) in [
+        ("", 0),
+        ("wait_when_cooling: 5s,", 5),
+        ("wait_when_cooling: 0,", 0),
+    ] {
+        let text = MINIMAL.replace("{name: r,", &format!("{{name: r, {own}"));
+        let wait = accept(&text).routes[0].wait_when_cooling;
+        assert_eq!(wait, Duration::from_secs(seconds), "{own}");
+    }
+}
+
+#[test]
 fn route_timeouts_have_two_names_and_a_default() {
     for (top, own, seconds) in [
         ("", "timeout: 9s,", Some(9)),

@@ -90,13 +90,8 @@ impl RequestFacts<'_> {
 
     /// The line of a failed attempt.
     pub fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
-        let level = match class {
-            Class::Unauthorized => Level::Error,
-            _ => Level::Info,
-        };
-        log::log!(
+        log::info!(
             target: TARGET,
-            level,
             request_id = self.request_id.as_str(),
             route = self.route.as_deref(),
             step = report.step_index,
@@ -107,6 +102,19 @@ impl RequestFacts<'_> {
             error = message,
             duration_ms = milliseconds(report.duration);
             "attempt failed"
+        );
+    }
+
+    /// The line of a key that its provider refuses: its operator has to mend that, and no failover shows it.
+    pub fn log_refused_key(&self, report: &StepReport, message: &str) {
+        log::error!(
+            target: TARGET,
+            provider = report.provider.as_str(),
+            key_index = report.key_index,
+            status = report.status,
+            error = message,
+            request_id = self.request_id.as_str();
+            "the provider refuses the key"
         );
     }
 

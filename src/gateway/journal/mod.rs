@@ -11,6 +11,7 @@ mod span_events;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use captured_content::Transcript;
 use log::Level;
@@ -205,6 +206,12 @@ impl<'g> Journal<'g> {
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
         }
+        let keys = &self.context.refused_keys;
+        if class == Class::Unauthorized
+            && keys.is_due(&report.provider, report.key_index, Instant::now())
+        {
+            self.facts.log_refused_key(report, &message);
+        }
         if report.retry_after.is_some() {
             current::event("cooldown set", || about(report));
         }
@@ -302,6 +309,7 @@ impl<'g> Journal<'g> {
         self.facts.error = Some(verdict.code.label());
         let to_mend = [
             Class::Unauthorized,
+            Class::Forbidden,
             Class::QuotaExhausted,
             Class::ModelNotFound,
         ];

@@ -98,7 +98,8 @@ fn standing_of<'a>(
     });
     let cooling = entries.map(|entry| CoolingReport {
         scope: match (entry.key, entry.model) {
-            (None, _) => "provider",
+            (None, None) => "provider",
+            (None, Some(_)) => "model",
             (Some(_), None) => "key",
             (Some(_), Some(_)) => "key and model",
         },

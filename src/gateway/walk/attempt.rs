@@ -4,11 +4,10 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::client_socket::ClientSocket;
-use crate::config::Provider;
+use crate::config::{Provider, Step};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::dialect::{FrameKind, Framing};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
@@ -17,10 +16,8 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
-use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
-
-/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+use super::failure::{cut, failure_of, failure_of_flaw};
+use super::refusal::refusal;
 
 /// An attempt that has an answer.
 pub struct Success {
@@ -72,30 +69,34 @@ impl Errand<'_> {
         };
         // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
         // that waits for one.
-        self.judge(call.send(&self.context.client), attempt.deadline, journal)
+        let answer = call.send(&self.context.client);
+        self.judge(answer, step, attempt.deadline, journal)
     }
 
     fn judge(
         &self,
         answer: Result<Response, CallError>,
+        step: &Step,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Box<Success>, Box<Failure>> {
         let answer = answer.map_err(|error| failure_of(&error));
-        let success = answer.and_then(|answer| self.success(answer, deadline, journal));
+        let success = answer.and_then(|answer| self.success(answer, step, deadline, journal));
         success.map(Box::new).map_err(Box::new)
     }
 
     fn success(
         &self,
         answer: Response,
+        step: &Step,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Success, Failure> {
         let Response { head, body } = answer;
         journal.status_seen(head.status);
         if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, deadline));
+            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+            return Err(refusal(&head, body, deadline, &url));
         }
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
@@ -252,38 +253,6 @@ impl ProviderCall<'_> {
     }
 }
 
-/// A status that is no success, with the provider's own words.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> Failure {
-    let body = match beginning(body, deadline) {
-        Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
-    };
-    let text = String::from_utf8_lossy(&body);
-    let said = error_of(&text).unwrap_or_else(|| ProviderError {
-        message: text.trim().to_owned(),
-        ..ProviderError::default()
-    });
-    failure_of_error(head, &said)
-}
-
-/// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.
-///
-/// # Errors
-/// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
-            Err(_) => break,
-        }
-    }
-    Ok(bytes)
-}
-
 fn refuse_coding(head: &Head) -> Result<(), Failure> {
     match head.header("content-encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case("identity") => {
@@ -302,8 +271,9 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
-    if names.any(|name| name.starts_with("x-ratelimit-")) {
-        remaining_limits(&|name| head.header(name), SystemTime::now())
+    if names.any(tells_of_a_window) {
+        let headers: Vec<(&str, &str)> = head.headers().collect();
+        remaining_limits(&headers, SystemTime::now())
     } else {
         RemainingLimits::default()
     }

@@ -4,6 +4,7 @@ mod attempt;
 mod commit;
 mod errand;
 mod failure;
+mod refusal;
 mod relay;
 
 use std::sync::Arc;

@@ -39,6 +39,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
         name: "main".to_owned(),
         timeout: None,
+        wait_when_cooling: Duration::ZERO,
         steps,
     })
 }
@@ -181,15 +182,5 @@ pub fn stated(class: Class, seconds: u64) -> Failure {
     Failure {
         stated: Some(Duration::from_secs(seconds)),
         ..failure(class)
-    }
-}
-
-/// Header lookup over a list.
-pub fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
-    |name| {
-        fields
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| *value)
     }
 }
