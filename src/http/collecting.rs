@@ -79,7 +79,7 @@ pub(super) fn arrival(
     head: Head,
     received: Instant,
     connection: &mut Connection,
-    limits: &config::Server,
+    limits: &config::EdgeLimits,
     budget: &Budget,
 ) -> Arrival {
     let mut charge = budget.empty();
@@ -128,7 +128,7 @@ struct Pace {
 
 impl Collecting {
     /// A body of which nothing is taken yet.
-    pub fn new(head: Head, received: Instant, charge: Charge, limits: &config::Server) -> Self {
+    pub fn new(head: Head, received: Instant, charge: Charge, limits: &config::EdgeLimits) -> Self {
         let coding = match head.framing {
             Framing::Empty => Coding::Length(0),
             Framing::Length(length) => {

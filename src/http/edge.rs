@@ -1,5 +1,6 @@
 //! The state that the front and the workers share, and the limits that can be held.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,18 @@ use super::descriptors;
 use super::handoff::HandoffQueue;
 use super::permits::ClientPermits;
 use super::pool::Pool;
+use super::refusal::Refusal;
 use super::stalls::Stalls;
 use super::stats::EdgeCounts;
 use super::stop::StopSign;
+use super::stranger_lines::StrangerLines;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
-    pub limits: config::Server,
+    pub limits: config::EdgeLimits,
     pub pool: Arc<Pool>,
     pub counts: Arc<EdgeCounts>,
+    pub lines: Arc<StrangerLines>,
     pub clients: ClientPermits,
     pub handoff: HandoffQueue,
     pub stop: Arc<StopSign>,
@@ -29,6 +33,17 @@ pub(super) struct Edge {
 }
 
 impl Edge {
+    /// Counts a refusal, and writes its line where it has one.
+    pub fn refused(&self, peer: IpAddr, refusal: Refusal) {
+        self.counts.refused(refusal);
+        if self.lines.admit(peer, refusal.status()) {
+            log::info!(
+                address:% = peer, status = refusal.status(), reason = refusal.message;
+                "refused"
+            );
+        }
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stop.is_raised()
     }
@@ -45,14 +60,14 @@ const SHARE_OF_BODIES: usize = 3;
 const BODIES: usize = 128 * 1024 * 1024;
 
 /// The memory of bodies: as configured, else a third of what the control group allows, else 128 MiB.
-pub(super) fn body_memory(limits: &config::Server) -> usize {
+pub(super) fn body_memory(limits: &config::EdgeLimits) -> usize {
     let allowed = || cgroup::memory_limit().map(|limit| limit / SHARE_OF_BODIES);
     limits.body_memory.or_else(allowed).unwrap_or(BODIES)
 }
 
 /// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
 /// no more connections than there are descriptors for, and no larger body than there is memory for.
-pub(super) fn attainable(mut limits: config::Server) -> config::Server {
+pub(super) fn attainable(mut limits: config::EdgeLimits) -> config::EdgeLimits {
     limits.max_body = limits.max_body.min(body_memory(&limits));
     limits.max_connections =
         descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);

@@ -89,7 +89,7 @@ pub(super) struct ClientPermits {
 }
 
 impl ClientPermits {
-    pub fn new(limits: &config::Server) -> Self {
+    pub fn new(limits: &config::EdgeLimits) -> Self {
         Self {
             max: limits.max_connections_per_ip,
             default_max: (limits.max_connections / DEFAULT_SHARE).max(1),
@@ -203,7 +203,7 @@ impl Drop for ClientPermit {
     }
 }
 
-/// The address that stands for a client: of an IPv6 address, its network.
+/// The address that a client is counted by: of IPv6 its network.
 pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -218,10 +218,10 @@ mod tests {
     use super::*;
 
     fn permits(max: usize) -> ClientPermits {
-        ClientPermits::new(&config::Server {
+        ClientPermits::new(&config::EdgeLimits {
             max_connections_per_ip: Some(max),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         })
     }
 
@@ -265,10 +265,10 @@ mod tests {
 
     #[test]
     fn without_a_limit_of_its_own_a_stranger_may_have_a_quarter_of_all_connections() {
-        let permits = ClientPermits::new(&config::Server {
+        let permits = ClientPermits::new(&config::EdgeLimits {
             max_connections: 8,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         });
         for (peer, most) in [
             ("192.0.2.1", 2),

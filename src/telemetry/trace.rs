@@ -9,6 +9,7 @@ pub mod names;
 mod open_span;
 mod propagation;
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,10 +23,8 @@ use open_span::{OpenSpan, SpanMaker, count};
 
 pub use opentelemetry::KeyValue as Attribute;
 
-/// Methods of RFC 9110 and PATCH; span names and attributes hold no other.
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
+/// Bound of an IP address as text (bytes).
+const LONGEST_ADDRESS: usize = 45;
 
 /// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +101,7 @@ impl Tracer {
             sdk: Arc::clone(sdk),
             redactor,
         };
-        let known = METHODS.into_iter().find(|known| *known == asked.method);
+        let known = names::known_method(asked.method);
         let method = known.unwrap_or("HTTP");
         let now = SystemTime::now();
         let started = now.checked_sub(asked.age).unwrap_or(now);
@@ -195,10 +194,13 @@ impl AttemptSpan {
 }
 
 fn describe(span: &mut OpenSpan, asked: &Asked<'_>, known: Option<&'static str>) {
-    span.put(names::HTTP_METHOD, known.unwrap_or("_OTHER"));
+    span.put(names::HTTP_METHOD, known.unwrap_or(names::OTHER_METHOD));
     span.put_foreign(names::URL_PATH, asked.path);
     span.put(names::URL_SCHEME, "http");
-    span.put(names::CLIENT_ADDRESS, asked.client.to_string());
+    let mut client = String::with_capacity(LONGEST_ADDRESS);
+    // Writing to a string does not fail.
+    let _ = write!(client, "{}", asked.client);
+    span.put(names::CLIENT_ADDRESS, client);
     span.put_foreign(names::REQUEST_ID, asked.request_id);
     if let Some(template) = asked.template {
         span.put(names::HTTP_ROUTE, template);

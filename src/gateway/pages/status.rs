@@ -92,8 +92,7 @@ fn page() -> Rendered {
     let head = ResponseHead::new(200, "text/html; charset=utf-8")
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", policy)
-        .with("Referrer-Policy", "no-referrer")
-        .with("X-Content-Type-Options", "nosniff");
+        .with("Referrer-Policy", "no-referrer");
     Rendered::new(head, PAGE.replace(NONCE, &nonce))
 }
 

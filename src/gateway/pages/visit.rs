@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::config::{Client, Route};
+use crate::config::{Account, Route};
 use crate::gateway::context::Context;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::shared_answer::{Fresh, Patience, Rendered, SharedAnswer, Unanswered};
@@ -16,7 +16,7 @@ pub struct Visit<'a, 't> {
     pub context: &'a Context,
     pub exchange: &'a Exchange<'t>,
     /// None without a key, on a page that is open.
-    pub client: Option<&'a Client>,
+    pub client: Option<&'a Account>,
     /// The rest of the path, where the pattern of the endpoint leaves one open.
     pub parameter: &'a str,
 }

@@ -4,11 +4,10 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::client_socket::ClientSocket;
-use crate::config::Provider;
+use crate::config::{Provider, Step};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::dialect::{FrameKind, Framing};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
@@ -17,10 +16,15 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
-use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
+use super::failure::{cut, failure_of, failure_of_flaw};
+use super::refusal::refusal;
 
-/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+/// An attempt that has an answer.
+pub struct Success {
+    pub reply: Reply,
+    /// The provider's word about its limits.
+    pub limits: RemainingLimits,
+}
 
 /// An answer that a client can have.
 pub enum Reply {
@@ -39,7 +43,7 @@ pub struct OpaqueAnswer {
 }
 
 impl Errand<'_> {
-    /// Makes the attempt. With the answer comes what the provider says about its limits.
+    /// Makes the attempt.
     ///
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
@@ -47,38 +51,15 @@ impl Errand<'_> {
         &self,
         attempt: &Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, RemainingLimits), Failure> {
-        let answer = self.send(attempt, journal)?;
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
-        journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, attempt.deadline));
-        }
-        refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
-            Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
-            Framing::Events if self.request.stream => {
-                self.stream(&head, body, attempt.deadline, journal)?
-            }
-            Framing::Events => self.whole(&head, body, attempt.deadline, journal)?,
-        };
-        Ok((reply, limits_of(&head)))
-    }
-
-    fn send(
-        &self,
-        attempt: &Attempt,
-        journal: &Journal<'_>,
-    ) -> Result<Result<Response, CallError>, Failure> {
+    ) -> Result<Box<Success>, Box<Failure>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
-            return Err(Failure::new(Class::Rejected, "the route has no such step"));
+            let failure = Failure::new(Class::Rejected, "the route has no such step");
+            return Err(Box::new(failure));
         };
-        let key = attempt
-            .key_index
-            .and_then(|index| step.provider.keys.get(index));
+        let keys = &step.provider.keys;
         let call = ProviderCall {
             provider: &step.provider,
-            key,
+            key: attempt.key_index.and_then(|index| keys.get(index)),
             path: self.dialect.path(),
             accept: self.dialect.accept(self.request.stream),
             body: Some(&adapt::adapt(self.request, step)),
@@ -86,7 +67,49 @@ impl Errand<'_> {
             client: Some(self.client),
             trace: &journal.outgoing(),
         };
-        Ok(call.send(&self.context.client))
+        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
+        // that waits for one.
+        let answer = call.send(&self.context.client);
+        self.judge(answer, step, attempt.deadline, journal)
+    }
+
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        step: &Step,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Box<Success>, Box<Failure>> {
+        let answer = answer.map_err(|error| failure_of(&error));
+        let success = answer.and_then(|answer| self.success(answer, step, deadline, journal));
+        success.map(Box::new).map_err(Box::new)
+    }
+
+    fn success(
+        &self,
+        answer: Response,
+        step: &Step,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        if !(200..300).contains(&head.status) {
+            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+            return Err(refusal(&head, body, deadline, &url));
+        }
+        refuse_coding(&head)?;
+        let reply = match self.dialect.framing() {
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
+            Framing::Events if self.request.stream => {
+                self.stream(&head, body, deadline, journal)?
+            }
+            Framing::Events => self.whole(&head, body, deadline, journal)?,
+        };
+        Ok(Success {
+            reply,
+            limits: limits_of(&head),
+        })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.
@@ -230,38 +253,6 @@ impl ProviderCall<'_> {
     }
 }
 
-/// A status that is no success, with the provider's own words.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> Failure {
-    let body = match beginning(body, deadline) {
-        Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
-    };
-    let text = String::from_utf8_lossy(&body);
-    let said = error_of(&text).unwrap_or_else(|| ProviderError {
-        message: text.trim().to_owned(),
-        ..ProviderError::default()
-    });
-    failure_of_error(head, &said)
-}
-
-/// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.
-///
-/// # Errors
-/// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
-            Err(_) => break,
-        }
-    }
-    Ok(bytes)
-}
-
 fn refuse_coding(head: &Head) -> Result<(), Failure> {
     match head.header("content-encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case("identity") => {
@@ -280,8 +271,9 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
-    if names.any(|name| name.starts_with("x-ratelimit-")) {
-        remaining_limits(&|name| head.header(name), SystemTime::now())
+    if names.any(tells_of_a_window) {
+        let headers: Vec<(&str, &str)> = head.headers().collect();
+        remaining_limits(&headers, SystemTime::now())
     } else {
         RemainingLimits::default()
     }

@@ -18,7 +18,7 @@ fn connection() -> (TcpStream, Connection) {
 
 fn head(framing: &str) -> Head {
     let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
-    Head::parse(head.as_bytes(), &config::Server::default()).unwrap()
+    Head::parse(head.as_bytes(), &config::EdgeLimits::default()).unwrap()
 }
 
 fn length(length: usize) -> Head {
@@ -26,7 +26,7 @@ fn length(length: usize) -> Head {
 }
 
 fn collecting(head: Head, budget: &Budget) -> Collecting {
-    let limits = config::Server::default();
+    let limits = config::EdgeLimits::default();
     Collecting::new(head, Instant::now(), budget.empty(), &limits)
 }
 
@@ -133,9 +133,9 @@ fn only_a_body_that_has_memory_and_does_not_go_on_is_slow() {
 /// What a worker lingers for, the front waits for, and neither reads.
 #[test]
 fn requests_arrive_ready_or_pending() {
-    let limits = config::Server {
+    let limits = config::EdgeLimits {
         max_body: 30_000,
-        ..config::Server::default()
+        ..config::EdgeLimits::default()
     };
     let small = budget(10_000);
     for (framing, arrived, ready) in [

@@ -178,10 +178,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(limit: impl FnOnce(&mut config::Server)) -> Self {
-        let mut limits = config::Server {
+    fn start(limit: impl FnOnce(&mut config::EdgeLimits)) -> Self {
+        let mut limits = config::EdgeLimits {
             shutdown_timeout: Duration::from_secs(2),
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         };
         limit(&mut limits);
         let server = Server::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], limits).unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::histogram::{DURATIONS, Histogram, TOKENS};
-use super::recent::{Lately, Recent};
+use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
 use crate::dialect::class::Class;
 
@@ -42,7 +42,7 @@ pub(super) struct RequestInstruments {
     pub(super) first_content: Histogram,
     pub(super) fallbacks: AtomicU64,
     pub(super) broken_streams: AtomicU64,
-    pub(super) recent: Recent,
+    pub(super) recent: SlidingWindow,
 }
 
 /// Answers to clients, plain and streamed.
@@ -65,7 +65,7 @@ pub(super) struct TargetInstruments {
     pub(super) first_chunk: Histogram,
     pub(super) input_tokens: Histogram,
     pub(super) output_tokens: Histogram,
-    pub(super) recent: Recent,
+    pub(super) recent: SlidingWindow,
 }
 
 impl Metrics {
@@ -167,7 +167,7 @@ impl RequestInstruments {
             first_content: Histogram::new(&DURATIONS),
             fallbacks: AtomicU64::new(0),
             broken_streams: AtomicU64::new(0),
-            recent: Recent::new(),
+            recent: SlidingWindow::new(),
         }
     }
 }
@@ -183,7 +183,7 @@ impl TargetInstruments {
             first_chunk: Histogram::new(&DURATIONS),
             input_tokens: Histogram::new(&TOKENS),
             output_tokens: Histogram::new(&TOKENS),
-            recent: Recent::new(),
+            recent: SlidingWindow::new(),
         }
     }
 

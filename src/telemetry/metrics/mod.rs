@@ -13,13 +13,12 @@ mod histogram;
 mod instruments;
 mod process;
 pub mod prometheus;
-mod recent;
 mod request;
+mod sliding_window;
 
-pub use family::{Family, FamilyKind as Kind, Series, SeriesValue as Value, Unit};
-pub(super) use family::{FamilyKind, SeriesValue};
+pub use family::{Family, FamilyKind, Series, SeriesValue, Unit};
 pub use histogram::Distribution;
 pub use instruments::Metrics;
 pub use process::Process;
-pub use recent::{Lately, MINUTES as RECENT_MINUTES};
 pub use request::{End, Request};
+pub use sliding_window::{Lately, MINUTES as RECENT_MINUTES};
