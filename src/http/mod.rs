@@ -3,29 +3,33 @@
 //! # The life of a connection
 //!
 //! ```text
-//!            accept          whole head             answer
-//!   client ---------> front ------------> worker --------------> next head within 2 ms?
+//!            accept        whole request        answer
+//!   client ---------> front ------------> worker --------------> next request within 2 ms?
 //!                      ^ ^                                         | yes: same worker
-//!                      | +------ kept, or closing <----------------+ no
-//!                      +-- idle, reading a head, closing
+//!                      | +------ kept, unsent, or closing <--------+ no
+//!                      +-- idle, reading, writing, closing
 //! ```
 //!
 //! The **front** (the thread of [`Server::run`]) holds, in one epoll set, the listeners and every connection that is new,
-//! idle, in the middle of a head, or closing. It reads without blocking, so slow clients cost no thread, and it alone
-//! keeps the deadlines. Malformed heads, overload and the answers of [`Handler::instant`] never reach a worker.
+//! idle, in the middle of a request or of an answer, or closing. It reads and writes without blocking, so slow clients
+//! cost no thread, and it alone keeps the deadlines; `front/state.rs` has the phases of a connection. Malformed heads,
+//! overload and the answers of [`Handler::instant`] never reach a worker. A body is collected once its head has passed
+//! ([`Handler::wants_body`]), within the budget of memory that it shares with unsent answers.
 //!
-//! A **worker** has the connection from a whole head to the end of the answer: it reads the body, runs the handler and
-//! writes, blocking in `poll` with a deadline each time. Workers start on demand up to `max_concurrent_requests`.
+//! A **worker** has the connection from a whole request to the answer. What the client's system does not take of a whole
+//! answer goes back to the front; only a stream waits for its client, blocking in `poll` with a deadline each time, and
+//! within its client's share of the workers. Workers start on demand up to `max_concurrent_requests`.
 //!
 //! A connection is owned: it moves from the front's map into a job, with that to a worker, and back through a handoff
 //! queue. There is no moment in which two threads have it, and a lease reports its end, also after a panic.
 //!
 //! # The files
 //!
-//! From above: `server` starts the `front` (new and idle connections, heads, closing, the drain), which hands jobs to the
-//! `pool`, whose threads run `worker`. A `transaction` is one request and its answer; `exchange` and `stream` are the
-//! handler's view of it. Below them `connection`, `body`, `chunked`, `response`, `head`, `framing` and `strict` know bytes
-//! and no threads; `permits`, `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
+//! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
+//! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
+//! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`, `chunked`,
+//! `content`, `outgoing`, `response`, `head`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
+//! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
 //!

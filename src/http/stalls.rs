@@ -1,15 +1,19 @@
 //! Streams that wait for their clients to read on, and the share of the workers that one client may so keep.
 //!
 //! A worker that streams has to wait for its client. Within `write_timeout` that is the client's right, as long as it
-//! keeps no one else waiting: a client that has more than half of the workers wait for it loses the stream that has
-//! waited longest whenever the workers run short.
+//! keeps no one else waiting: a client that has more than half of the workers wait for it, each for a second or more,
+//! loses the stream that has waited longest whenever the workers run short.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::sync::lock;
+
+/// The wait that any stream may have: a fast one waits for its client now and then.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A client as the share of the workers is counted by: the one that the handler has told, or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +36,7 @@ pub(super) struct Stalls(Mutex<Vec<Stalled>>);
 
 struct Stalled {
     client: Client,
+    since: Instant,
     socket: Arc<TcpStream>,
 }
 
@@ -45,6 +50,7 @@ impl Stalls {
     pub fn begin<'s>(&'s self, client: Client, socket: &'s Arc<TcpStream>) -> Stall<'s> {
         lock(&self.0).push(Stalled {
             client,
+            since: Instant::now(),
             socket: Arc::clone(socket),
         });
         Stall {
@@ -53,14 +59,16 @@ impl Stalls {
         }
     }
 
-    /// Ends the longest wait of the client that has most, if it has more than `share`. `true` if there was one.
-    pub fn reclaim(&self, share: usize) -> bool {
+    /// Ends the longest wait of the client that has most, if it has more than `share` that have lasted. `true` if there was
+    /// one.
+    pub fn reclaim(&self, share: usize, now: Instant) -> bool {
         let mut stalled = lock(&self.0);
         if stalled.len() <= share {
             return false;
         }
         let mut counts: HashMap<Client, usize> = HashMap::new();
-        for one in &*stalled {
+        let lasting = |one: &&Stalled| now.saturating_duration_since(one.since) >= GRACE;
+        for one in stalled.iter().filter(lasting) {
             *counts.entry(one.client).or_default() += 1;
         }
         let greedy = counts.into_iter().max_by_key(|(_, count)| *count);
@@ -102,11 +110,13 @@ mod tests {
         let (mut first, second, third) = (connect(), connect(), connect());
         let _first = stalls.begin(greedy, &first.1);
         let _second = stalls.begin(modest, &second.1);
-        assert!(!stalls.reclaim(1), "each has its share");
+        let later = Instant::now() + 2 * GRACE;
+        assert!(!stalls.reclaim(1, later), "each has its share");
         let last = stalls.begin(greedy, &third.1);
-        assert!(stalls.reclaim(1));
+        assert!(!stalls.reclaim(1, Instant::now()), "they have just begun");
+        assert!(stalls.reclaim(1, later));
         assert_eq!(first.0.read(&mut [0]).unwrap(), 0);
-        assert!(!stalls.reclaim(1));
+        assert!(!stalls.reclaim(1, later));
         drop(last);
         assert_eq!(lock(&stalls.0).len(), 1);
     }

@@ -309,6 +309,8 @@ fn limits_of_the_server() {
             .any(|network| network.contains(address))
     };
     assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
+    let memory = with("server: {body_memory: 20MiB}").server.body_memory;
+    assert_eq!((memory, server.body_memory), (Some(20 << 20), None));
     // It lies inside the head.
     assert_eq!(server.max_target, 4096);
     assert_eq!(with("server:").server, super::super::EdgeLimits::default());

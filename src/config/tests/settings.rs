@@ -115,6 +115,10 @@ fn a_wrong_setting_is_named_with_its_line() {
             "7: server.max_body: \"10\" is not between 1024 and 1073741824",
         ),
         (
+            "server:\n  body_memory: 1KiB",
+            "7: server.body_memory: \"1KiB\" is not between 1048576 and 1099511627776",
+        ),
+        (
             "server:\n  max_fields: 0",
             "7: server.max_fields: \"0\" is not between 1 and 10000",
         ),

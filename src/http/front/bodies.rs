@@ -226,7 +226,8 @@ impl Front {
         let (edge, handler) = (&self.edge, &self.handler);
         if edge.pool.is_short() {
             // A client that makes most of the workers wait for it makes room for the others.
-            edge.stalls.reclaim(edge.limits.max_concurrent_requests / 2);
+            let share = (edge.limits.max_concurrent_requests / 2).max(1);
+            edge.stalls.reclaim(share, now);
         }
         if let Err(job) = edge.pool.submit(job, || worker::spawn(edge, handler)) {
             self.busy.remove(&id);

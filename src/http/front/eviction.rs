@@ -13,7 +13,7 @@ use super::state::{Front, Phase};
 const HEAD_GRACE: Duration = Duration::from_secs(1);
 
 /// The clients with the most connections that are looked at: only theirs go before the idle ones of others.
-const BUSIEST: usize = 4;
+pub(super) const BUSIEST: usize = 4;
 
 /// The most that half heads and the free parts of bodies take up together: all connections with a full head each would
 /// be 200 MB (bytes).

@@ -7,6 +7,7 @@ use crate::http::content::Content;
 use crate::http::deadlines::Awaited;
 use crate::http::outgoing::{Disposition, Outgoing};
 
+use super::eviction::BUSIEST;
 use super::state::{Front, Parked, Phase};
 
 /// The time without progress after which an answer is cut when its memory is needed.
@@ -110,12 +111,15 @@ impl Front {
         }
     }
 
-    /// The answer that has waited longest without progress; `None` if all are being read.
-    pub(super) fn stalled_writing(&self) -> Option<usize> {
-        let oldest = self.deadlines.oldest(Awaited::Room);
-        oldest
-            .filter(|room| self.is_stalled(*room))
-            .map(|(_, id)| id)
+    /// The answer that has waited longest without progress, of the clients with the most connections first; `None` if all
+    /// are being read.
+    fn stalled_writing(&self) -> Option<usize> {
+        let busiest = self.edge.clients.busiest(BUSIEST).into_iter();
+        let of_busiest =
+            busiest.filter_map(|client| self.deadlines.oldest_of(client, Awaited::Room));
+        let all = of_busiest.chain(self.deadlines.oldest(Awaited::Room));
+        let mut stalled = all.filter(|room| self.is_stalled(*room));
+        stalled.next().map(|(_, id)| id)
     }
 
     /// Whether there was no progress for a while before this deadline was to come.

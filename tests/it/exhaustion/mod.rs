@@ -8,9 +8,11 @@ mod slow;
 mod strangers;
 mod threads;
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use rustix::net::{self, AddressFamily, SocketType};
 
 use crate::support::gateway::request;
 use crate::support::{Config, Connection, Gateway, Upstream};
@@ -51,6 +53,17 @@ fn costs_little<T>(gateway: &Gateway, attack: impl FnOnce() -> T) -> T {
 
 fn connections(gateway: &Gateway, count: usize) -> Vec<Connection> {
     (0..count).map(|_| gateway.connect()).collect()
+}
+
+/// A listener whose connections have buffers of a few KiB in the system: what clients leave unread is then with the
+/// gateway, as on a network that is slower than loopback.
+fn narrow() -> TcpListener {
+    let listener = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    set_socket_send_buffer_size(&listener, 4 << 10).unwrap();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    net::bind(&listener, &any).unwrap();
+    net::listen(&listener, 4096).unwrap();
+    listener.into()
 }
 
 /// A client for whom the system holds little that it does not read. With much less room than this, the client's system
