@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem::Finder;
 use subtle::ConstantTimeEq;
 
 /// The mask in place of a key.
@@ -52,9 +53,30 @@ impl fmt::Debug for Secret {
 }
 
 /// A redactor that masks every known key inside a text. Providers echo keys in their error messages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Redactor {
-    known: Vec<Secret>,
+    known: Vec<KnownKey>,
+}
+
+/// A key, made ready to be searched for: each text of each request is.
+#[derive(Clone)]
+struct KnownKey {
+    secret: Secret,
+    finder: Finder<'static>,
+}
+
+impl From<Secret> for KnownKey {
+    fn from(secret: Secret) -> Self {
+        let finder = Finder::new(secret.0.as_bytes()).into_owned();
+        Self { secret, finder }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    /// The number of the keys, as a finder would print its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} keys)", self.known.len())
+    }
 }
 
 impl Redactor {
@@ -67,20 +89,23 @@ impl Redactor {
         // The longest first, so that a key that begins with another one is masked whole.
         known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         known.dedup();
-        Self { known }
+        Self {
+            known: known.into_iter().map(KnownKey::from).collect(),
+        }
     }
 
     /// A redactor for the keys of both.
     pub fn and(&self, other: &Self) -> Self {
-        Self::new(self.known.iter().chain(&other.known).cloned())
+        let keys = self.known.iter().chain(&other.known);
+        Self::new(keys.map(|key| key.secret.clone()))
     }
 
     /// Masks whole keys in a text that nothing was cut from.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
-        for secret in &self.known {
-            if masked.len() >= secret.0.len() && masked.contains(&secret.0) {
-                masked = Cow::Owned(masked.replace(&secret.0, MASK));
+        for key in &self.known {
+            if key.finder.find(masked.as_bytes()).is_some() {
+                masked = Cow::Owned(masked.replace(&key.secret.0, MASK));
             }
         }
         masked
@@ -92,7 +117,7 @@ impl Redactor {
         let begun = self
             .known
             .iter()
-            .filter_map(|key| begun_at_end(&masked, key));
+            .filter_map(|key| begun_at_end(&masked, &key.secret));
         if let Some(start) = begun.min() {
             masked.truncate(start);
             masked.push_str(MASK);
@@ -118,6 +143,8 @@ mod tests {
     #[test]
     fn a_secret_does_not_print_itself() {
         assert_eq!(format!("{:?}", Secret::new("sk-12345678")), "***");
+        let redactor = Redactor::new([Secret::new("sk-12345678")]);
+        assert_eq!(format!("{redactor:?}"), "Redactor(1 keys)");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::{Client, Config, Route};
+use crate::config::{Account, Config, Route};
 use crate::http;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
@@ -134,7 +134,7 @@ impl Context {
     /// The routes that a client may use, in the configuration's order.
     pub(super) fn routes_of<'a>(
         &'a self,
-        client: &'a Client,
+        client: &'a Account,
     ) -> impl Iterator<Item = &'a Arc<Route>> {
         let routes = self.config.routes.iter();
         routes.filter(|route| accounts::may_use(client, route))

@@ -31,7 +31,7 @@ impl Handler for Reloadable {
     }
 
     fn instant(&self, head: &Head) -> Option<Response> {
-        dispatch::at_once(head)
+        endpoints::at_once(head.method(), head.path())
     }
 
     fn refusal(&self, refusal: &http::Refusal) -> Response {

@@ -14,7 +14,7 @@ use super::stop::StopSign;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
-    pub limits: config::Server,
+    pub limits: config::EdgeLimits,
     pub pool: Arc<Pool>,
     pub counts: Arc<EdgeCounts>,
     pub clients: ClientPermits,
@@ -35,7 +35,7 @@ impl Edge {
 
 /// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
 /// and no more connections than there are descriptors for.
-pub(super) fn attainable(mut limits: config::Server) -> config::Server {
+pub(super) fn attainable(mut limits: config::EdgeLimits) -> config::EdgeLimits {
     limits.max_connections =
         descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

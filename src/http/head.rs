@@ -74,7 +74,7 @@ impl Head {
     ///
     /// # Errors
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
-    pub(super) fn parse(head: &[u8], limits: &config::Server) -> Result<Self, Refusal> {
+    pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
         let count = strict::count_fields(head)?;
         if count > limits.max_fields {
             return Err(Refusal::TOO_MANY_FIELDS);

@@ -76,7 +76,7 @@ pub(super) struct ClientPermits {
 }
 
 impl ClientPermits {
-    pub fn new(limits: &config::Server) -> Self {
+    pub fn new(limits: &config::EdgeLimits) -> Self {
         Self {
             max: limits.max_connections_per_ip,
             trusted: limits.trusted_proxies.clone(),
@@ -182,10 +182,10 @@ mod tests {
     use super::*;
 
     fn permits(max: usize) -> ClientPermits {
-        ClientPermits::new(&config::Server {
+        ClientPermits::new(&config::EdgeLimits {
             max_connections_per_ip: Some(max),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         })
     }
 

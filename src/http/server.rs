@@ -21,7 +21,7 @@ use super::stop::{Drained, StopSign, Stopper};
 /// A server that listens and does not serve yet.
 pub struct Server {
     listeners: Vec<TcpListener>,
-    limits: config::Server,
+    limits: config::EdgeLimits,
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
@@ -34,7 +34,7 @@ impl Server {
     ///
     /// # Errors
     /// An address is in use, not this machine's, or not allowed; or no descriptor is left.
-    pub fn bind(addresses: &[SocketAddr], limits: config::Server) -> io::Result<Self> {
+    pub fn bind(addresses: &[SocketAddr], limits: config::EdgeLimits) -> io::Result<Self> {
         let listeners = addresses.iter().map(|address| {
             listener::open(*address, addresses).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
@@ -47,7 +47,7 @@ impl Server {
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
+    pub fn on(listeners: Vec<TcpListener>, limits: config::EdgeLimits) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
         let stats = Stats {

@@ -60,9 +60,9 @@ fn serve(
 ) -> Option<Box<Job>> {
     let lease = Lease::new(&job.connection, &edge.handoff);
     loop {
-        let ending;
-        (job, ending) = answer(edge, handler, job);
-        match ending {
+        let disposition;
+        (job, disposition) = answer(edge, handler, job);
+        match disposition {
             Disposition::Keep => {}
             Disposition::Close => return None,
             Disposition::Discard => {

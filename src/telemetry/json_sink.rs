@@ -13,14 +13,14 @@ use super::levels::Levels;
 use super::log_writer::LogWriter;
 use super::trace::current;
 
-/// Bytes of one string in a line; what is longer is cut.
+/// Bound of one string in a line (bytes).
 const LONGEST_VALUE: usize = 4096;
 
-/// Bytes of a request's line, with some to spare.
+/// Room for a request's line (bytes).
 const USUAL_LINE: usize = 512;
 
-/// Numbers of fields a line keeps.
-const MOST_FIELDS: usize = 64;
+/// Fields of a line.
+const MAX_FIELDS: usize = 64;
 
 /// The sink of `LOG_FORMAT=json`.
 pub struct JsonSink {
@@ -82,7 +82,7 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> Vec<u8> {
     }
     let mut fields = FieldsOfLine {
         line: &mut line,
-        left: MOST_FIELDS,
+        left: MAX_FIELDS,
     };
     // An error here means a field could not be written; the line still says what it can.
     let _ = record.key_values().visit(&mut fields);
@@ -104,7 +104,7 @@ fn cut(text: &str) -> &str {
     text::cut(text, LONGEST_VALUE)
 }
 
-/// RFC 3339 in UTC, with as many digits of a second as are not zero.
+/// A time in UTC as in RFC 3339, with as many digits of a second as are not zero.
 fn put_time(line: &mut Vec<u8>, time: OffsetDateTime) {
     let year = u32::try_from(time.year()).unwrap_or_default();
     put_digits(line, year, 4);
@@ -143,7 +143,7 @@ fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {
     put_text(line, text);
 }
 
-/// Digits need no look for what is to be escaped.
+/// The digits of an id, among which nothing has to be escaped.
 fn put_hex(line: &mut Vec<u8>, key: &str, id: &current::Hex) {
     put_key(line, key);
     line.push(b'"');
@@ -277,7 +277,7 @@ mod tests {
         );
     }
 
-    /// What a client sends, in particular, must not end its string.
+    /// A client's text must not end its string.
     #[test]
     fn strings_are_escaped_as_serde_does() {
         let every: String = ('\0'..='\u{ff}')

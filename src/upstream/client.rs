@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::{HeaderValue, Request};
+use ureq::http::HeaderValue;
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::body::Body;
@@ -122,15 +122,24 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
-        // Made first, so that nothing is left to do between a look at a connection and its use.
-        let mut request = call.head(&self.user_agent)?;
-        if let Some(pooled) = self.pool.take(origin(call.url), Instant::now()) {
-            if let Some(response) = self.over_pooled(&call, request, pooled)? {
-                return Ok(response);
+        let origin = origin(call.url);
+        let mut may_reuse = true;
+        loop {
+            let mut state = self.begin(&call);
+            let received = self.exchange(&call, origin, may_reuse, &mut state);
+            if !state.phase.is_connecting() {
+                self.counts.connection(state.reused);
             }
-            request = call.head(&self.user_agent)?;
+            if state.reused && self.is_void(received.as_ref(), &state, origin) {
+                may_reuse = false;
+                continue;
+            }
+            let (head, rest, connection) = received?;
+            return Ok(Response {
+                head: Head::new(head, state.reused),
+                body: Body::new(rest, connection, &self.pool, state),
+            });
         }
-        self.over_fresh(&call, request)
     }
 
     /// The number of times that the provider at a URL has sent bytes that no request had asked for.
@@ -154,41 +163,6 @@ impl Client {
         self.dialer.sockets.shut_down();
     }
 
-    /// The call over a connection from the pool. `None`: the connection had been closed at the other end, or may be out
-    /// of step with its calls, and has brought no answer to this one.
-    fn over_pooled(
-        &self,
-        call: &Call<'_>,
-        request: Request<()>,
-        connection: Box<Connection>,
-    ) -> Result<Option<Response>, CallError> {
-        let mut state = self.begin(call);
-        state.reused = true;
-        let answer = self.exchange(call, request, connection, &mut state);
-        self.counts.connection(true);
-        let now = Instant::now();
-        if state.unasked {
-            self.pool.note_unasked(origin(call.url), now);
-        }
-        match answer {
-            Err(error @ (CallError::Timeout(_) | CallError::Cancelled)) => Err(error),
-            _ if self.pool.distrusts(origin(call.url), now) => Ok(None),
-            Ok(received) => Ok(Some(self.response(received, state))),
-            Err(CallError::Unreachable(_)) if !state.answered => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn over_fresh(&self, call: &Call<'_>, request: Request<()>) -> Result<Response, CallError> {
-        let mut state = self.begin(call);
-        let counted = self.pool.one_more();
-        let wire = self.dialer.dial(request.uri(), &mut state)?;
-        self.counts.connection(false);
-        let connection = Box::new(Connection::new(origin(call.url), wire, counted));
-        let received = self.exchange(call, request, connection, &mut state)?;
-        Ok(self.response(received, state))
-    }
-
     fn begin(&self, call: &Call<'_>) -> CallState {
         // A timeout beyond the end of time is none.
         let connect_end = Instant::now().checked_add(self.connect_timeout);
@@ -199,21 +173,59 @@ impl Client {
     fn exchange(
         &self,
         call: &Call<'_>,
-        request: Request<()>,
-        mut connection: Box<Connection>,
+        origin: &str,
+        may_reuse: bool,
         state: &mut CallState,
     ) -> Result<Received, CallError> {
-        state.phase = Phase::Send;
-        let head_size = call.head_size(&request);
-        exchange::send(&mut connection, request, head_size, call.content(), state)?;
+        let mut connection = self.send(call, origin, may_reuse, state)?;
         let (head, rest) = exchange::receive(&mut connection, state)?;
         Ok((head, rest, connection))
     }
 
-    fn response(&self, (head, rest, connection): Received, state: CallState) -> Response {
-        Response {
-            head: Head::new(head, state.reused),
-            body: Body::new(rest, connection, &self.pool, state),
+    /// Sends the request over a connection from the pool, or else over a fresh one.
+    fn send(
+        &self,
+        call: &Call<'_>,
+        origin: &str,
+        may_reuse: bool,
+        state: &mut CallState,
+    ) -> Result<Box<Connection>, CallError> {
+        // Made first, so that nothing is left to do between a look at a connection and its use.
+        let request = call.head(&self.user_agent)?;
+        let pooled = may_reuse.then(|| self.pool.take(origin, Instant::now()));
+        let mut connection = match pooled.flatten() {
+            Some(connection) => {
+                state.reused = true;
+                connection
+            }
+            None => {
+                let counted = self.pool.one_more();
+                let wire = self.dialer.dial(request.uri(), state)?;
+                Box::new(Connection::new(origin, wire, counted))
+            }
+        };
+        state.phase = Phase::Send;
+        let head_size = call.head_size(&request);
+        exchange::send(&mut connection, request, head_size, call.content(), state)?;
+        Ok(connection)
+    }
+
+    /// Whether a connection from the pool has brought nothing that is sure to be an answer to this call: it had been
+    /// closed at the other end, or may be out of step with its calls.
+    fn is_void(
+        &self,
+        received: Result<&Received, &CallError>,
+        state: &CallState,
+        origin: &str,
+    ) -> bool {
+        if state.unasked {
+            self.pool.note_unasked(origin, Instant::now());
+        }
+        match received {
+            Err(CallError::Timeout(_) | CallError::Cancelled) => false,
+            _ if self.pool.distrusts(origin) => true,
+            Err(CallError::Unreachable(_)) => !state.answered,
+            Ok(_) | Err(CallError::BadResponse(_)) => false,
         }
     }
 }

@@ -34,11 +34,11 @@ pub(super) fn send(
 ) -> Result<(), CallError> {
     let protocol = Protocol::new(request);
     let mut protocol = protocol.map_err(|error| violated(error, state))?.proceed();
-    connection.expect_output(head_size);
+    connection.wire.buffers().expect_output(head_size);
     while !protocol.can_proceed() {
-        let written = protocol.write(connection.output());
+        let written = protocol.write(connection.wire.buffers().output());
         let amount = written.map_err(|error| violated(error, state))?;
-        connection.send(amount, state)?;
+        connection.wire.send(amount, state)?;
     }
     match protocol.proceed().map_err(|error| violated(error, state))? {
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
@@ -46,7 +46,7 @@ pub(super) fn send(
             // The announced length, checked before anything of the body is sent.
             let checked = protocol.consume_direct_write(body.len());
             checked.map_err(|error| violated(error, state))?;
-            connection.send_last(body, state)
+            connection.wire.send_last(body, state)
         }
         // `Call` drops the field `Expect`, so no call comes here.
         Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
@@ -91,7 +91,7 @@ fn parse_head(
     connection: &mut Connection,
     protocol: &mut Protocol<RecvResponse>,
 ) -> Result<Option<Response<()>>, ureq::Error> {
-    let input = connection.input();
+    let input = connection.wire.buffers().input();
     let (read, response) = protocol.try_response(input, false)?;
     let size = if response.is_some() {
         read
@@ -101,7 +101,7 @@ fn parse_head(
     if size > MAX_HEAD {
         return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
     }
-    connection.consume(read);
+    connection.wire.buffers().input_consume(read);
     Ok(response)
 }
 
@@ -154,9 +154,9 @@ impl UnreadBody {
     ) -> Result<usize, CallError> {
         while !self.is_complete() {
             let progress = connection.await_input(state)?;
-            let read = self.0.read(connection.input(), buf);
+            let read = self.0.read(connection.wire.buffers().input(), buf);
             let (read, written) = read.map_err(|error| violated(error, state))?;
-            connection.consume(read);
+            connection.wire.buffers().input_consume(read);
             if written > 0 {
                 return Ok(written);
             }

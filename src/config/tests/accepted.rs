@@ -306,7 +306,7 @@ fn limits_of_the_server() {
     assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
     // It lies inside the head.
     assert_eq!(server.max_target, 4096);
-    assert_eq!(with("server:").server, super::super::Server::default());
+    assert_eq!(with("server:").server, super::super::EdgeLimits::default());
 }
 
 #[test]

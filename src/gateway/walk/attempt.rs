@@ -19,6 +19,13 @@ use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_flaw};
 use super::refusal::refusal;
 
+/// An attempt that has an answer.
+pub struct Success {
+    pub reply: Reply,
+    /// The provider's word about its limits.
+    pub limits: RemainingLimits,
+}
+
 /// An answer that a client can have.
 pub enum Reply {
     /// A JSON object.
@@ -36,7 +43,7 @@ pub struct OpaqueAnswer {
 }
 
 impl Errand<'_> {
-    /// Makes the attempt. With the answer comes what the provider says about its limits.
+    /// Makes the attempt.
     ///
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
@@ -44,41 +51,15 @@ impl Errand<'_> {
         &self,
         attempt: &Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, RemainingLimits), Failure> {
-        let answer = self.send(attempt, journal)?;
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
-        journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            let step = self.route.steps.get(attempt.step_index);
-            let base_url = step.map_or("", |step| step.provider.base_url.as_str());
-            let url = [base_url, self.dialect.path()].concat();
-            return Err(refusal(&head, body, attempt.deadline, &url));
-        }
-        refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
-            Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
-            Framing::Events if self.request.stream => {
-                self.stream(&head, body, attempt.deadline, journal)?
-            }
-            Framing::Events => self.whole(&head, body, attempt.deadline, journal)?,
-        };
-        Ok((reply, limits_of(&head)))
-    }
-
-    fn send(
-        &self,
-        attempt: &Attempt,
-        journal: &Journal<'_>,
-    ) -> Result<Result<Response, CallError>, Failure> {
+    ) -> Result<Box<Success>, Box<Failure>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
-            return Err(Failure::new(Class::Rejected, "the route has no such step"));
+            let failure = Failure::new(Class::Rejected, "the route has no such step");
+            return Err(Box::new(failure));
         };
-        let key = attempt
-            .key_index
-            .and_then(|index| step.provider.keys.get(index));
+        let keys = &step.provider.keys;
         let call = ProviderCall {
             provider: &step.provider,
-            key,
+            key: attempt.key_index.and_then(|index| keys.get(index)),
             path: self.dialect.path(),
             accept: self.dialect.accept(self.request.stream),
             body: Some(&adapt::adapt(self.request, step)),
@@ -86,7 +67,49 @@ impl Errand<'_> {
             client: Some(self.client),
             trace: &journal.outgoing(),
         };
-        Ok(call.send(&self.context.client))
+        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
+        // that waits for one.
+        let (client, provider) = (&self.context.client, &step.provider);
+        self.judge(call.send(client), provider, attempt.deadline, journal)
+    }
+
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        provider: &Provider,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Box<Success>, Box<Failure>> {
+        let answer = answer.map_err(|error| failure_of(&error));
+        let success = answer.and_then(|answer| self.success(answer, provider, deadline, journal));
+        success.map(Box::new).map_err(Box::new)
+    }
+
+    fn success(
+        &self,
+        answer: Response,
+        provider: &Provider,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        if !(200..300).contains(&head.status) {
+            let url = [provider.base_url.as_str(), self.dialect.path()].concat();
+            return Err(refusal(&head, body, deadline, &url));
+        }
+        refuse_coding(&head)?;
+        let reply = match self.dialect.framing() {
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
+            Framing::Events if self.request.stream => {
+                self.stream(&head, body, deadline, journal)?
+            }
+            Framing::Events => self.whole(&head, body, deadline, journal)?,
+        };
+        Ok(Success {
+            reply,
+            limits: limits_of(&head),
+        })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.

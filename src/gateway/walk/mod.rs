@@ -16,7 +16,7 @@ use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{OpaqueAnswer, ProviderCall, Reply};
+pub use attempt::{OpaqueAnswer, ProviderCall, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use relay::{Annotations, Ending, STOPPING, relay};
@@ -28,10 +28,17 @@ pub enum Ended {
         answered: Box<AnsweredWalk>,
     },
     Exhausted {
-        verdict: Verdict,
+        verdict: Box<Verdict>,
         reports: Vec<StepReport>,
     },
     ClientGone,
+}
+
+/// A move, its larger parts on the heap.
+enum Next {
+    Try(Box<Attempt>),
+    Pause(Instant),
+    Finished(Box<Verdict>),
 }
 
 impl Errand<'_> {
@@ -39,16 +46,13 @@ impl Errand<'_> {
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended {
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
-            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
-            let attempt = match next {
-                Move::Try(attempt) => Box::new(attempt),
-                Move::Pause { until } => {
-                    if self.client.goes_before(until) {
-                        return self.cancelled(walk, None, journal);
-                    }
-                    continue;
+            let attempt = match self.next(&mut walk) {
+                Next::Try(attempt) => attempt,
+                Next::Pause(until) if self.client.goes_before(until) => {
+                    return self.cancelled(walk, None, journal);
                 }
-                Move::Finished(verdict) => {
+                Next::Pause(_) => continue,
+                Next::Finished(verdict) => {
                     self.context.ledger.changed();
                     let reports = walk.into_reports();
                     journal.exhausted(&verdict, &reports);
@@ -57,23 +61,32 @@ impl Errand<'_> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&attempt, journal) {
-                Ok((reply, limits)) => {
-                    let now = Instant::now();
-                    let mut ledger = self.context.ledger.lock();
-                    let answered = walk.succeeded(&mut ledger, *attempt, &limits, now);
-                    drop(ledger);
-                    self.context.ledger.changed();
-                    return Ended::Answered {
-                        reply,
-                        answered: Box::new(answered),
-                    };
-                }
+                Ok(success) => return self.answered(walk, *attempt, *success),
                 Err(failure) if failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(*attempt), journal);
                 }
-                Err(failure) => self.failed(&mut walk, *attempt, failure, journal),
+                Err(failure) => self.failed(&mut walk, *attempt, *failure, journal),
             }
         }
+    }
+
+    /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.
+    fn next(&self, walk: &mut Walk) -> Next {
+        match walk.next(&mut self.context.ledger.lock(), Instant::now()) {
+            Move::Try(attempt) => Next::Try(Box::new(attempt)),
+            Move::Pause { until } => Next::Pause(until),
+            Move::Finished(verdict) => Next::Finished(Box::new(verdict)),
+        }
+    }
+
+    fn answered(&self, walk: Box<Walk>, attempt: Attempt, success: Success) -> Ended {
+        let Success { reply, limits } = success;
+        let now = Instant::now();
+        let mut ledger = self.context.ledger.lock();
+        let answered = Box::new(walk.succeeded(&mut ledger, attempt, &limits, now));
+        drop(ledger);
+        self.context.ledger.changed();
+        Ended::Answered { reply, answered }
     }
 
     fn failed(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Provider, ResponseModel, Route, Server, Step};
+use crate::config::{Config, EdgeLimits, Provider, ResponseModel, Route, Step};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
@@ -51,7 +51,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         response_model: ResponseModel::Route,
         propagate_trace: false,
         capture_content: false,
-        server: Server::default(),
+        server: EdgeLimits::default(),
         ca_file: None,
         proxy: None,
         state_file: None,

@@ -1,5 +1,5 @@
-//! Names of span attributes: the OpenTelemetry semantic conventions for HTTP and for generative AI (1.38), and what
-//! only a gateway has.
+//! Names of span attributes: the OpenTelemetry semantic conventions for HTTP and for generative AI (1.38), and those
+//! of a gateway.
 
 pub const CLIENT_ADDRESS: &str = "client.address";
 pub const ERROR_TYPE: &str = "error.type";

@@ -12,8 +12,8 @@ use crate::secret::Redactor;
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
 
-/// Bytes of a `tracestate` that is kept: more than the 512 that section 3.3.1.5 asks for, and far less than a head can
-/// hold; every span would keep a copy.
+/// Bound of a `tracestate` that is kept (bytes): more than the 512 that section 3.3.1.5 asks for, and far less than a
+/// head can hold; every span would keep a copy.
 const LONGEST_STATE: usize = 1024;
 
 /// A request's headers, as the propagator reads them.
@@ -35,7 +35,7 @@ impl Extractor for Incoming<'_, '_> {
     }
 }
 
-/// The client's span, if it names one.
+/// The context of the client's span; `None` if the request names none.
 pub fn incoming<'a>(
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     redactor: &Redactor,
