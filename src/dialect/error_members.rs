@@ -128,7 +128,11 @@ const SINGLE_WORDS: [&str; 3] = ["error", "name", "title"];
 
 /// Members that tell a wait: Google's `retryDelay`, `retry_after_seconds`, Hugging Face's `estimated_time` until a model is
 /// loaded, LiteLLM's `cooldown_time`.
-const RETRIES: [&str; 8] = [
+const RETRIES: [&str; 12] = [
+    "retryat",
+    "tryagain",
+    "availablein",
+    "availableat",
     "retryafter",
     "retrydelay",
     "retryin",
@@ -145,7 +149,8 @@ fn wait_of(key: &str, value: &str) -> Option<Wait> {
         return wait_of("seconds", raw::member(value, "seconds")?);
     }
     let text = raw::text(value).unwrap_or(Cow::Borrowed(value));
-    parse_wait(&text, Unit::of_name(key))
+    // One that makes no sense must not hide one that does.
+    parse_wait(&text, Unit::of_name(key)).filter(|wait| wait.is_sane())
 }
 
 /// A key without its quotes, in lower case, letters and digits only.
@@ -232,6 +237,11 @@ mod tests {
                 "no wait",
                 r#"{"retry_after":null,"reset":true,"retry_count":3}"#,
                 None,
+            ),
+            (
+                "LiteLLM's budget",
+                r#"{"error":{"retry_after":0,"next_available_in":"00:00:40"}}"#,
+                span(40_000),
             ),
             ("negative", r#"{"retry_after":-5}"#, None),
             ("prose", r#"{"retry_after":"soon"}"#, None),
