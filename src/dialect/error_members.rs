@@ -14,6 +14,9 @@ pub const MOST_UNWRAPPED: usize = 3;
 /// Members read, at most.
 const MOST_MEMBERS: usize = 512;
 
+/// The longest text that is looked into (bytes, with its escapes).
+const LONGEST_TEXT: usize = 256 * 1024;
+
 /// Names kept, at most, and the longest one (bytes).
 const MOST_NAMES: usize = 16;
 const LONGEST_NAME: usize = 128;
@@ -64,6 +67,7 @@ impl Reading {
                 self.value(item, depth + 1, unwrapped);
             });
         } else if unwrapped < MOST_UNWRAPPED
+            && json.len() <= LONGEST_TEXT
             && let Some(text) = raw::text(json)
             && let Some(inner) = json_in(&text)
         {
@@ -90,6 +94,9 @@ impl Reading {
     }
 
     fn name(&mut self, value: &str) {
+        if value.len() > LONGEST_TEXT {
+            return;
+        }
         let name = match raw::text(value) {
             Some(text) => text,
             None if value.parse::<f64>().is_ok() => Cow::Borrowed(value),
