@@ -23,6 +23,12 @@ pub fn truncated(mut text: String, max_bytes: usize) -> String {
     text
 }
 
+/// A character that changes how a line looks without being seen: a control (U+0000 to U+001F, U+007F to U+009F), which a
+/// terminal obeys, or one that turns the direction of what follows (U+202A to U+202E, U+2066 to U+2069; CVE-2021-42574).
+pub fn is_deceptive(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The whole milliseconds of a duration.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

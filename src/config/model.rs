@@ -29,6 +29,8 @@ pub struct Config {
     pub state_file: Option<PathBuf>,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
+    /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.
+    pub hosts: Vec<String>,
     /// Whether `GET /` shows the status page.
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,

@@ -9,6 +9,7 @@ use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::hosts;
 use super::journal::Journal;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
@@ -74,8 +75,9 @@ fn pending<'g, 't>(
     if endpoint.is_none_or(|endpoint| endpoint.visibility == Visibility::Traced) {
         journal.traced(&exchange, pattern);
     }
-    if let Some(client) = client {
-        journal.identified(&client.name);
+    match client {
+        Some(client) => journal.identified(&client.name),
+        None => journal.anonymous(exchange.client_address()),
     }
     Pending::new(exchange, journal, endpoint.and_then(Endpoint::dialect))
 }
@@ -86,13 +88,17 @@ enum Admitted<'f> {
     Options(&'static Endpoint),
 }
 
-/// The key comes first: without one, a stranger does not learn which paths there are.
+/// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
+/// learn which paths there are.
 fn admit<'f>(
     context: &Context,
     head: &Head,
     found: Option<&'f Found>,
     client: Option<&Account>,
 ) -> Result<Admitted<'f>, Refusal> {
+    if !hosts::is_accepted(&context.config, head) {
+        return Err(Refusal::misdirected());
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
         return Err(Refusal::unauthorized());

@@ -10,6 +10,7 @@ mod answers;
 mod context;
 mod dispatch;
 mod endpoints;
+mod hosts;
 mod journal;
 mod pages;
 mod refusal;

@@ -1,5 +1,6 @@
 //! The state that the front and the workers share, and the limits that can be held.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +10,34 @@ use super::descriptors;
 use super::handoff::HandoffQueue;
 use super::permits::ClientPermits;
 use super::pool::Pool;
+use super::refusal::Refusal;
 use super::stats::EdgeCounts;
 use super::stop::StopSign;
+use super::stranger_lines::StrangerLines;
 
 /// The server as its threads see it.
 pub(super) struct Edge {
     pub limits: config::EdgeLimits,
     pub pool: Arc<Pool>,
     pub counts: Arc<EdgeCounts>,
+    pub lines: Arc<StrangerLines>,
     pub clients: ClientPermits,
     pub handoff: HandoffQueue,
     pub stop: Arc<StopSign>,
 }
 
 impl Edge {
+    /// Counts a refusal, and writes its line where it has one.
+    pub fn refused(&self, peer: IpAddr, refusal: Refusal) {
+        self.counts.refused(refusal);
+        if self.lines.admit(peer, refusal.status()) {
+            log::info!(
+                address:% = peer, status = refusal.status(), reason = refusal.message;
+                "refused"
+            );
+        }
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stop.is_raised()
     }

@@ -168,7 +168,8 @@ impl Drop for ClientPermit {
     }
 }
 
-fn counted_as(address: IpAddr) -> IpAddr {
+/// The address that a client is counted by: of IPv6 its network.
+pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_OF_IPV6).into(),

@@ -53,6 +53,7 @@ impl Server {
         let stats = Stats {
             counts: Arc::default(),
             pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+            lines: Arc::default(),
         };
         Ok(Self {
             listeners,
@@ -87,6 +88,7 @@ impl Server {
         let edge = Edge {
             pool: self.stats.pool,
             counts: self.stats.counts,
+            lines: self.stats.lines,
             clients: ClientPermits::new(&self.limits),
             limits: self.limits,
             handoff: HandoffQueue::new(self.waker),

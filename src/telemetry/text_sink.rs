@@ -10,7 +10,7 @@ use simplelog::{Config, ConfigBuilder, SharedLogger, WriteLogger};
 use super::levels::Levels;
 use super::log_writer::LogWriter;
 use super::trace::current;
-use crate::text::cut;
+use crate::text::{cut, is_deceptive};
 
 /// Bound of one line (bytes).
 const LONGEST_LINE: usize = 8192;
@@ -147,7 +147,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// The message and `key=value` pairs on one line: control characters are escaped, as a client may have sent them.
+/// The message and `key=value` pairs on one line: controls are escaped, those of text direction too, as a client may have sent them.
 fn line(record: &Record<'_>) -> String {
     let mut text = record.args().to_string();
     if let Some((trace, span)) = current::ids() {
@@ -159,7 +159,7 @@ fn line(record: &Record<'_>) -> String {
     let text = cut(&text, LONGEST_LINE);
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_deceptive(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -190,6 +190,18 @@ mod tests {
             .build();
         let line = line(&record);
         assert_eq!(line, r"request route=x\n2026 [ERROR] \u{1b}[31mforged");
+    }
+
+    #[test]
+    fn no_control_of_terminals_or_text_direction_stands_raw() {
+        for control in ('\u{7f}'..='\u{9f}')
+            .chain('\u{202a}'..='\u{202e}')
+            .chain('\u{2066}'..='\u{2069}')
+        {
+            let text = format!("a{control}b");
+            let line = line(&Record::builder().args(format_args!("{text}")).build());
+            assert_eq!(line, format!("a\\u{{{:x}}}b", u32::from(control)));
+        }
     }
 
     #[test]

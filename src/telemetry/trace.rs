@@ -26,11 +26,6 @@ pub use opentelemetry::KeyValue as Attribute;
 /// Bound of an IP address as text (bytes).
 const LONGEST_ADDRESS: usize = 45;
 
-/// Methods of RFC 9110 and PATCH; span names and attributes hold no other.
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
-
 /// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
 pub struct Tracer {
@@ -106,7 +101,7 @@ impl Tracer {
             sdk: Arc::clone(sdk),
             redactor,
         };
-        let known = METHODS.into_iter().find(|known| *known == asked.method);
+        let known = names::known_method(asked.method);
         let method = known.unwrap_or("HTTP");
         let now = SystemTime::now();
         let started = now.checked_sub(asked.age).unwrap_or(now);
@@ -199,7 +194,7 @@ impl AttemptSpan {
 }
 
 fn describe(span: &mut OpenSpan, asked: &Asked<'_>, known: Option<&'static str>) {
-    span.put(names::HTTP_METHOD, known.unwrap_or("_OTHER"));
+    span.put(names::HTTP_METHOD, known.unwrap_or(names::OTHER_METHOD));
     span.put_foreign(names::URL_PATH, asked.path);
     span.put(names::URL_SCHEME, "http");
     let mut client = String::with_capacity(LONGEST_ADDRESS);

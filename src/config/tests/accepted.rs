@@ -48,6 +48,11 @@ fn what_strangers_see_can_be_limited() {
     let config = with("metrics: {require_key: false}\nstatus_page: yes");
     assert!(!config.metrics_need_key && config.status_page);
     assert!(!with("metrics: {}").metrics_need_key);
+    assert_eq!(
+        with("hosts: [Gateway.LAN., n8n]").hosts,
+        ["gateway.lan", "n8n"]
+    );
+    assert!(with("").hosts.is_empty());
 }
 
 #[test]

@@ -19,7 +19,7 @@ const TARGET: &str = "ai_gateway::gateway::journal";
 /// A request as far as it is known, for its line.
 pub struct RequestFacts<'g> {
     request_id: String,
-    method: String,
+    method: &'static str,
     path: String,
     pub client: Option<&'g str>,
     pub started: Instant,
@@ -37,11 +37,11 @@ pub struct RequestFacts<'g> {
 }
 
 impl RequestFacts<'_> {
-    /// A request of which only the head is known. No key may be in the path.
-    pub fn new(request_id: &str, method: &str, path: String, started: Instant) -> Self {
+    /// A request of which only the head is known. No key may be in its id or path.
+    pub fn new(request_id: String, method: &'static str, path: String, started: Instant) -> Self {
         Self {
-            request_id: request_id.to_owned(),
-            method: method.to_owned(),
+            request_id,
+            method,
             path,
             client: None,
             started,
@@ -72,7 +72,7 @@ impl RequestFacts<'_> {
             level,
             request_id = self.request_id.as_str(),
             client = self.client,
-            method = self.method.as_str(),
+            method = self.method,
             path = self.path.as_str(),
             route = self.route.as_deref(),
             stream = self.stream,

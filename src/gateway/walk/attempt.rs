@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt;
 use crate::client_socket::ClientSocket;
-use crate::config::Provider;
+use crate::config::{Provider, Step};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
@@ -69,33 +69,33 @@ impl Errand<'_> {
         };
         // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
         // that waits for one.
-        let (client, provider) = (&self.context.client, &step.provider);
-        self.judge(call.send(client), provider, attempt.deadline, journal)
+        let answer = call.send(&self.context.client);
+        self.judge(answer, step, attempt.deadline, journal)
     }
 
     fn judge(
         &self,
         answer: Result<Response, CallError>,
-        provider: &Provider,
+        step: &Step,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Box<Success>, Box<Failure>> {
         let answer = answer.map_err(|error| failure_of(&error));
-        let success = answer.and_then(|answer| self.success(answer, provider, deadline, journal));
+        let success = answer.and_then(|answer| self.success(answer, step, deadline, journal));
         success.map(Box::new).map_err(Box::new)
     }
 
     fn success(
         &self,
         answer: Response,
-        provider: &Provider,
+        step: &Step,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Success, Failure> {
         let Response { head, body } = answer;
         journal.status_seen(head.status);
         if !(200..300).contains(&head.status) {
-            let url = [provider.base_url.as_str(), self.dialect.path()].concat();
+            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
             return Err(refusal(&head, body, deadline, &url));
         }
         refuse_coding(&head)?;

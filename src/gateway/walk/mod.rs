@@ -35,7 +35,7 @@ pub enum Ended {
 }
 
 /// A move, its larger parts on the heap.
-enum Next {
+enum HeapMove {
     Try(Box<Attempt>),
     Pause(Instant),
     Finished(Box<Verdict>),
@@ -47,12 +47,12 @@ impl Errand<'_> {
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
             let attempt = match self.next(&mut walk) {
-                Next::Try(attempt) => attempt,
-                Next::Pause(until) if self.client.goes_before(until) => {
+                HeapMove::Try(attempt) => attempt,
+                HeapMove::Pause(until) if self.client.goes_before(until) => {
                     return self.cancelled(walk, None, journal);
                 }
-                Next::Pause(_) => continue,
-                Next::Finished(verdict) => {
+                HeapMove::Pause(_) => continue,
+                HeapMove::Finished(verdict) => {
                     self.context.ledger.changed();
                     let reports = walk.into_reports();
                     journal.exhausted(&verdict, &reports);
@@ -71,11 +71,11 @@ impl Errand<'_> {
     }
 
     /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.
-    fn next(&self, walk: &mut Walk) -> Next {
+    fn next(&self, walk: &mut Walk) -> HeapMove {
         match walk.next(&mut self.context.ledger.lock(), Instant::now()) {
-            Move::Try(attempt) => Next::Try(Box::new(attempt)),
-            Move::Pause { until } => Next::Pause(until),
-            Move::Finished(verdict) => Next::Finished(Box::new(verdict)),
+            Move::Try(attempt) => HeapMove::Try(Box::new(attempt)),
+            Move::Pause { until } => HeapMove::Pause(until),
+            Move::Finished(verdict) => HeapMove::Finished(Box::new(verdict)),
         }
     }
 

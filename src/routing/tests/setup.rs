@@ -56,6 +56,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         proxy: None,
         state_file: None,
         metrics_need_key: false,
+        hosts: Vec::new(),
         status_page: true,
         providers,
         routes,

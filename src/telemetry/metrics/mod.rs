@@ -16,8 +16,7 @@ pub mod prometheus;
 mod request;
 mod sliding_window;
 
-pub use family::{Family, FamilyKind as Kind, Series, SeriesValue as Value, Unit};
-pub(super) use family::{FamilyKind, SeriesValue};
+pub use family::{Family, FamilyKind, Series, SeriesValue, Unit};
 pub use histogram::Distribution;
 pub use instruments::Metrics;
 pub use process::Process;

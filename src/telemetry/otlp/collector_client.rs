@@ -15,7 +15,7 @@ use super::settings::Destination;
 use super::shutdown_deadline::ShutdownDeadline;
 use crate::secret::{Redactor, Secret};
 use crate::sync::lock;
-use crate::text::cut;
+use crate::text::{cut, is_deceptive};
 
 /// Bound of the collector's words in the log (bytes).
 const LONGEST_WORDS: usize = 200;
@@ -207,7 +207,7 @@ impl CollectorClient {
 
     /// The collector's own words: masked, cut and on one line.
     fn shown(&self, words: &str) -> String {
-        cut(&self.redactor.mask(words), LONGEST_WORDS).replace(char::is_control, " ")
+        cut(&self.redactor.mask(words), LONGEST_WORDS).replace(is_deceptive, " ")
     }
 }
 
