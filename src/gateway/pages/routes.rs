@@ -54,7 +54,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(json(200, &report(visit.routes(), &ledger, now)))
 }
 
-/// The report on all routes, as JSON, for who runs the gateway.
+/// The report on all routes, as JSON, for the operator.
 pub fn report_on_all(context: &Context) -> Vec<u8> {
     let (ledger, now) = (context.ledger.lock(), Instant::now());
     let routes = context.config.routes.iter();
