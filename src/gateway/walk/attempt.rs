@@ -81,7 +81,7 @@ impl Errand<'_> {
             key,
             path: self.dialect.path(),
             accept: self.dialect.accept(self.request.stream),
-            body: Some(&adapt::adapt(self.request, step)),
+            body: Some(&adapt::adapt(self.request, step, &[])),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
