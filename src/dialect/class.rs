@@ -23,6 +23,8 @@ pub enum Class {
     Rejected,
     /// A status 413, or a context-length code.
     TooLarge,
+    /// The model or server lacks a thing that the request needs, as images or embeddings.
+    Unsupported,
     /// A status 408 or 425.
     Transient,
     /// An answer that is not in the API's format: redirects, truncation, HTML, unasked gzip, too big.
@@ -32,7 +34,7 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Cancelled,
         Self::Unreachable,
         Self::Timeout,
@@ -43,6 +45,7 @@ impl Class {
         Self::ModelNotFound,
         Self::Rejected,
         Self::TooLarge,
+        Self::Unsupported,
         Self::Transient,
         Self::BadResponse,
         Self::EmptyAnswer,
@@ -60,6 +63,7 @@ impl Class {
             Self::ModelNotFound => "model_not_found",
             Self::Rejected => "rejected",
             Self::TooLarge => "too_large",
+            Self::Unsupported => "unsupported",
             Self::Transient => "transient",
             Self::BadResponse => "bad_response",
             Self::EmptyAnswer => "empty_answer",
@@ -80,7 +84,7 @@ mod tests {
     fn labels_are_stable_and_tell_the_classes_apart() {
         let labels: Vec<&str> = Class::ALL.iter().map(|class| class.label()).collect();
         let expected = "cancelled unreachable timeout server_error rate_limited quota_exhausted unauthorized \
-                        model_not_found rejected too_large transient bad_response empty_answer";
+                        model_not_found rejected too_large unsupported transient bad_response empty_answer";
         assert_eq!(labels.join(" "), expected);
         for class in Class::ALL {
             assert_eq!(Class::from_label(class.label()), Some(class));

@@ -57,6 +57,7 @@ impl Class {
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::Transient
             | Self::BadResponse
             | Self::EmptyAnswer => NextMove::NextStep,
@@ -75,6 +76,7 @@ impl Class {
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::Transient
             | Self::BadResponse
             | Self::EmptyAnswer => return None,
@@ -98,6 +100,7 @@ impl Class {
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::BadResponse
             | Self::EmptyAnswer => false,
         }
@@ -112,7 +115,8 @@ impl Class {
             | Self::Unauthorized
             | Self::ModelNotFound
             | Self::Rejected
-            | Self::TooLarge => true,
+            | Self::TooLarge
+            | Self::Unsupported => true,
             Self::Cancelled
             | Self::Unreachable
             | Self::Timeout

@@ -31,6 +31,9 @@ pub struct Snapshot {
     salt: u64,
     /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
+    /// What was learned of providers' refusals, which is another room's: kept as it comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
     /// and the first answer after a restart tells them anew.
     #[serde(skip)]
@@ -90,6 +93,7 @@ impl Snapshot {
             marks: entries
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
+            learned: Vec::new(),
             left: ledger
                 .limits()
                 .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))

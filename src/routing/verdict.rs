@@ -127,6 +127,8 @@ impl Verdict {
 enum Word {
     /// The step answered, and this is the end if all that answered agree.
     Answered(RouteEnd),
+    /// The step was not asked: it lacks what the request needs.
+    Unsupported,
     Unreachable,
     OutOfTime,
     /// The step was skipped, because of a limit or for another reason.
@@ -142,7 +144,7 @@ fn word(report: &StepReport) -> Word {
         Some(Class::Cancelled) => Some(RouteEnd::Cancelled),
         Some(Class::RateLimited | Class::QuotaExhausted) => Some(RouteEnd::Limited),
         Some(Class::TooLarge) => Some(RouteEnd::TooLarge),
-        Some(Class::Rejected) => Some(RouteEnd::Rejected),
+        Some(Class::Rejected | Class::Unsupported) => Some(RouteEnd::Rejected),
         Some(Class::ModelNotFound) => Some(RouteEnd::ModelNotFound),
         Some(
             Class::ServerError
@@ -153,6 +155,7 @@ fn word(report: &StepReport) -> Word {
         ) => Some(RouteEnd::Broken),
     };
     match end {
+        _ if report.skipped && report.class == Some(Class::Unsupported) => Word::Unsupported,
         _ if report.skipped => Word::Cooling {
             limited: end == Some(RouteEnd::Limited),
         },
@@ -184,7 +187,7 @@ fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
 fn end_of(words: &[(usize, Word)]) -> RouteEnd {
     let mut answered = words.iter().filter_map(|(_, word)| match word {
         Word::Answered(end) => Some(*end),
-        Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => None,
+        Word::Unsupported | Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => None,
     });
     if let Some(first) = answered.next() {
         return if answered.all(|end| end == first) {
@@ -200,7 +203,9 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
     }
     let all =
         |kind: fn(&Word) -> bool| !words.is_empty() && words.iter().all(|(_, word)| kind(word));
-    if all(|word| matches!(word, Word::Cooling { .. })) {
+    if all(|word| *word == Word::Unsupported) {
+        RouteEnd::Rejected
+    } else if all(|word| matches!(word, Word::Cooling { .. } | Word::Unsupported)) {
         RouteEnd::Limited
     } else if all(|word| *word == Word::OutOfTime) {
         RouteEnd::OutOfTime
@@ -211,6 +216,7 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
 
 fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
+        .or_else(|| last_words(reports, |report| word(report) == Word::Unsupported))
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
 }
 

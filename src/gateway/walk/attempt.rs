@@ -2,9 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::adapt;
 use crate::client_socket::ClientSocket;
-use crate::config::Provider;
+use crate::config::{HeaderEdit, Provider, Step};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::{ProviderError, error_of};
@@ -18,6 +17,7 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
+use super::heal::{Healing, Refused};
 
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -45,15 +45,10 @@ impl Errand<'_> {
     /// The class and the provider's own message; keys in it are not masked yet.
     pub(super) fn attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         journal: &Journal<'_>,
     ) -> Result<(Reply, RemainingLimits), Failure> {
-        let answer = self.send(attempt, journal)?;
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
-        journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, attempt.deadline));
-        }
+        let Response { head, body } = self.accepted(attempt, journal)?;
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
             Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
@@ -65,14 +60,41 @@ impl Errand<'_> {
         Ok((reply, limits_of(&head)))
     }
 
-    fn send(
-        &self,
-        attempt: &Attempt,
-        journal: &Journal<'_>,
-    ) -> Result<Result<Response, CallError>, Failure> {
+    /// An answer that is no refusal. A step that refuses a member is called again without it.
+    fn accepted(&self, attempt: &mut Attempt, journal: &Journal<'_>) -> Result<Response, Failure> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step"));
         };
+        let mut healing = Healing::new(self.context, self.request, step);
+        let mut sent = healing.body();
+        loop {
+            let answer = self.send(step, attempt, &sent, journal);
+            let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
+            journal.status_seen(head.status);
+            if (200..300).contains(&head.status) {
+                healing.accepted(journal);
+                return Ok(Response { head, body });
+            }
+            let (failure, text) = refusal(&head, body, attempt.deadline);
+            let refused = Refused {
+                status: head.status,
+                body: &text,
+                failure: &failure,
+            };
+            match healing.refused(&refused, &sent, journal, &mut attempt.healed) {
+                Some(other) => sent = other,
+                None => return Err(failure),
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        step: &Step,
+        attempt: &Attempt,
+        sent: &[u8],
+        journal: &Journal<'_>,
+    ) -> Result<Response, CallError> {
         let key = attempt
             .key_index
             .and_then(|index| step.provider.keys.get(index));
@@ -81,12 +103,13 @@ impl Errand<'_> {
             key,
             path: self.dialect.path(),
             accept: self.dialect.accept(self.request.stream),
-            body: Some(&adapt::adapt(self.request, step, &[])),
+            body: Some(sent),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
+            edits: &step.fit.edits.headers,
         };
-        Ok(call.send(&self.context.client))
+        call.send(&self.context.client)
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.
@@ -190,6 +213,8 @@ pub struct ProviderCall<'a> {
     pub client: Option<&'a ClientSocket>,
     /// Headers that continue the trace.
     pub trace: &'a [(&'static str, String)],
+    /// The edits that follow those of the provider.
+    pub edits: &'a [HeaderEdit],
 }
 
 impl ProviderCall<'_> {
@@ -200,6 +225,7 @@ impl ProviderCall<'_> {
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
         let url = [self.provider.base_url.as_str(), self.path].concat();
         let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let unlisted;
         let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
         headers.push(("Accept", self.accept));
         if self.body.is_some() {
@@ -214,6 +240,12 @@ impl ProviderCall<'_> {
         for (name, value) in &self.provider.headers {
             headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
             headers.push((name, value.expose()));
+        }
+        let of_provider = self.provider.fit.edits.headers.iter();
+        if let Some(list) = edit_headers(&mut headers, of_provider.chain(self.edits)) {
+            unlisted = list;
+            let (name, rest) = &unlisted;
+            headers.push((name, rest.as_str()));
         }
         client.call(Call {
             method: if self.body.is_some() {
@@ -230,18 +262,52 @@ impl ProviderCall<'_> {
     }
 }
 
-/// A status that is no success, with the provider's own words.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> Failure {
+/// Makes the configured edits. The list that names were taken off comes back, with its header's name.
+fn edit_headers<'h>(
+    headers: &mut Vec<(&'h str, &'h str)>,
+    edits: impl Iterator<Item = &'h HeaderEdit>,
+) -> Option<(&'h str, String)> {
+    let mut unlisted: Vec<&'h String> = Vec::new();
+    let mut listed: Option<(&'h str, &'h str)> = None;
+    for edit in edits {
+        let name = edit.name();
+        let known = headers
+            .iter()
+            .find(|(set, _)| set.eq_ignore_ascii_case(name));
+        match edit {
+            HeaderEdit::Unlist(_, names) => {
+                listed = listed.or_else(|| known.copied());
+                unlisted.extend(names);
+            }
+            HeaderEdit::Set(name, value) => {
+                headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+                headers.push((name, value.expose()));
+            }
+            HeaderEdit::Unset(name) => {
+                headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+            }
+        }
+    }
+    let (name, list) = listed?;
+    headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+    let names = list.split(',').map(str::trim);
+    let names = names.filter(|name| !unlisted.iter().any(|gone| gone.as_str() == *name));
+    let rest = names.collect::<Vec<_>>().join(",");
+    (!rest.is_empty()).then_some((name, rest))
+}
+
+/// A status that is no success, with the provider's own words: as a failure, and as they came.
+fn refusal(head: &Head, body: Body, deadline: Instant) -> (Failure, String) {
     let body = match beginning(body, deadline) {
         Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
+        Err(cancelled) => return (failure_of(&cancelled), String::new()),
     };
-    let text = String::from_utf8_lossy(&body);
+    let text = String::from_utf8_lossy(&body).into_owned();
     let said = error_of(&text).unwrap_or_else(|| ProviderError {
         message: text.trim().to_owned(),
         ..ProviderError::default()
     });
-    failure_of_error(head, &said)
+    (failure_of_error(head, &said), text)
 }
 
 /// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.

@@ -4,11 +4,13 @@ mod attempt;
 mod commit;
 mod errand;
 mod failure;
+mod heal;
 mod relay;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::adapt;
 use crate::dialect::class::Class;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
@@ -39,8 +41,15 @@ impl Errand<'_> {
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
             let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
-            let attempt = match next {
-                Move::Try(attempt) => Box::new(attempt),
+            let mut attempt = match next {
+                Move::Try(attempt) => match self.unfit(&attempt) {
+                    None => Box::new(attempt),
+                    Some(reason) => {
+                        let mut ledger = self.context.ledger.lock();
+                        walk.passed_over(&mut ledger, &attempt, reason);
+                        continue;
+                    }
+                },
                 Move::Pause { until } => {
                     if self.client.goes_before(until) {
                         return self.cancelled(walk, None, journal);
@@ -55,7 +64,7 @@ impl Errand<'_> {
                 }
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
-            match self.attempt(&attempt, journal) {
+            match self.attempt(&mut attempt, journal) {
                 Ok((reply, limits)) => {
                     let now = Instant::now();
                     let mut ledger = self.context.ledger.lock();
@@ -73,6 +82,13 @@ impl Errand<'_> {
                 Err(failure) => self.failed(&mut walk, *attempt, failure, journal),
             }
         }
+    }
+
+    /// The reason why the request passes the step over without a call; `None` where it may fit.
+    fn unfit(&self, attempt: &Attempt) -> Option<String> {
+        let step = self.route.steps.get(attempt.step_index)?;
+        let lessons = self.context.ledger.learned().of(step, Instant::now());
+        adapt::unfit(self.request, step, &lessons)
     }
 
     fn failed(

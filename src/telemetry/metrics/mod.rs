@@ -10,6 +10,7 @@
 mod cells;
 mod collect;
 mod family;
+mod heals;
 mod process;
 pub mod prometheus;
 mod recent;
@@ -23,6 +24,7 @@ use crate::config::{self, Config};
 use crate::dialect::class::Class;
 
 use cells::{DURATIONS, Histogram, TOKENS};
+use heals::Heals;
 use recent::Recent;
 
 pub use cells::Distribution;
@@ -43,6 +45,7 @@ pub struct Metrics {
     in_flight: Arc<AtomicU64>,
     /// Requests without a route: everything but chat completions, and those that are refused before.
     elsewhere: Arc<Answers>,
+    heals: Arc<Heals>,
     routes: Vec<Route>,
 }
 
@@ -97,6 +100,7 @@ impl Metrics {
             started: Instant::now(),
             in_flight: Arc::default(),
             elsewhere: Arc::default(),
+            heals: Arc::default(),
             routes: routes.map(|route| Route::new(route, None)).collect(),
         }
     }
@@ -112,6 +116,7 @@ impl Metrics {
             started: self.started,
             in_flight: Arc::clone(&self.in_flight),
             elsewhere: Arc::clone(&self.elsewhere),
+            heals: Arc::clone(&self.heals),
             routes: routes.collect(),
         }
     }

@@ -1,0 +1,127 @@
+//! Self-healing: a step that refuses a member by its name is called again without it, in the same attempt's time, and the
+//! lesson is remembered for the requests that follow.
+
+use std::time::Instant;
+
+use crate::adapt::{self, Lesson};
+use crate::config::Step;
+use crate::dialect::request::Request;
+use crate::gateway::context::Context;
+use crate::gateway::journal::{HealResult, Journal};
+use crate::routing::Failure;
+
+/// The most repeats of a call within one attempt.
+const MOST_REPEATS: usize = 3;
+
+/// The state of an attempt's healing.
+pub struct Healing<'a> {
+    context: &'a Context,
+    request: &'a Request<'a>,
+    step: &'a Step,
+    /// The lessons that the body is made with: those in memory, then those of this attempt.
+    lessons: Vec<Lesson>,
+    repeats: usize,
+    /// The lessons that the call under way is to prove, and the message that taught them.
+    unproven: Vec<Lesson>,
+    taught_by: String,
+}
+
+/// A refusal, as the provider sent it.
+pub struct Refused<'a> {
+    pub status: u16,
+    pub body: &'a str,
+    pub failure: &'a Failure,
+}
+
+impl<'a> Healing<'a> {
+    pub fn new(context: &'a Context, request: &'a Request<'a>, step: &'a Step) -> Self {
+        Self {
+            context,
+            request,
+            step,
+            lessons: context.ledger.learned().of(step, Instant::now()),
+            repeats: 0,
+            unproven: Vec::new(),
+            taught_by: String::new(),
+        }
+    }
+
+    /// The body of the first call.
+    pub fn body(&self) -> Vec<u8> {
+        adapt::adapt(self.request, self.step, &self.lessons)
+    }
+
+    /// Takes in a refusal of `sent`. The body to call the step with again comes back, and in `healed` what was changed
+    /// in it; `None` where no other body could help.
+    pub fn refused(
+        &mut self,
+        refused: &Refused<'_>,
+        sent: &[u8],
+        journal: &Journal<'_>,
+        healed: &mut Vec<String>,
+    ) -> Option<Vec<u8>> {
+        let message = &refused.failure.message;
+        let result = if *message == self.taught_by {
+            HealResult::Refused
+        } else {
+            HealResult::Healed
+        };
+        self.prove(result, journal);
+        if !self.step.provider.fit.heal {
+            return None;
+        }
+        let found = adapt::lessons_of(refused.status, refused.body, sent, self.step);
+        let (passing, edits): (Vec<Lesson>, Vec<Lesson>) =
+            found.into_iter().partition(Lesson::is_about_passing_over);
+        if !passing.is_empty() {
+            for lesson in passing {
+                journal.heal_ended(self.step, &lesson, HealResult::PassedOver);
+                self.remember(lesson, journal);
+            }
+            return None;
+        }
+        let new = edits.into_iter();
+        let new: Vec<Lesson> = new
+            .filter(|lesson| !self.lessons.contains(lesson))
+            .collect();
+        if new.is_empty() || self.repeats == MOST_REPEATS {
+            return None;
+        }
+        self.lessons.extend(new.iter().cloned());
+        let body = self.body();
+        if body == sent {
+            return None;
+        }
+        self.repeats += 1;
+        journal.heal_began(self.step, &new);
+        healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));
+        self.unproven = new;
+        message.clone_into(&mut self.taught_by);
+        Some(body)
+    }
+
+    /// The call was not refused.
+    pub fn accepted(&mut self, journal: &Journal<'_>) {
+        self.prove(HealResult::Healed, journal);
+    }
+
+    /// A lesson is remembered once the repeat has shown that it was right: the text of the refusal is gone.
+    fn prove(&mut self, result: HealResult, journal: &Journal<'_>) {
+        for lesson in std::mem::take(&mut self.unproven) {
+            journal.heal_ended(self.step, &lesson, result);
+            if result == HealResult::Healed {
+                self.remember(lesson, journal);
+            }
+        }
+    }
+
+    fn remember(&self, lesson: Lesson, journal: &Journal<'_>) {
+        let mut learned = self.context.ledger.learned();
+        let is_news = learned.learn(self.step, lesson.clone(), Instant::now());
+        drop(learned);
+        if is_news {
+            self.context.ledger.changed();
+            journal.learned(self.step, &lesson);
+        }
+    }
+}
