@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::app::{self, WRONG_CONFIGURATION};
-use crate::{config, demo};
+use crate::{adapt, config, demo};
 
 /// `EX_USAGE` of sysexits.h.
 const WRONG_USAGE: u8 = 64;
@@ -237,6 +237,9 @@ fn check(path: &Path, config: config::Config) -> ExitCode {
                 step.model
             ));
         }
+    }
+    for warning in adapt::warnings(&config) {
+        text.push_str(&format!("\nwarning: {warning}\n"));
     }
     say(&text)
 }

@@ -1,9 +1,10 @@
-//! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long.
+//! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long, and what they have refused.
 
 use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::adapt::Learned;
 use crate::config::{Route, Step};
 use crate::http::Response;
 use crate::routing::Ledger;
@@ -19,7 +20,25 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct RouteReport<'a> {
     name: &'a str,
-    steps: Vec<StepStanding<'a>>,
+    steps: Vec<StepReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepReport<'a> {
+    #[serde(flatten)]
+    standing: StepStanding<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remembered: Vec<Remembered>,
+}
+
+/// A lesson of a refusal.
+#[derive(Serialize)]
+struct Remembered {
+    lesson: String,
+    /// The line of a step that says the same for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<String>,
+    remaining_ms: u64,
 }
 
 /// How a step stands with the ledger.
@@ -48,15 +67,34 @@ struct Cooling {
 
 /// The report on the routes that the client may see.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
-    let (ledger, now) = (visit.context.ledger.lock(), Instant::now());
-    let routes = visit.routes().map(|route| RouteReport {
-        name: &route.name,
-        steps: standings(route, &ledger, now).collect(),
+    let now = Instant::now();
+    let learned = visit.context.ledger.learned().clone();
+    let ledger = visit.context.ledger.lock();
+    let routes = visit.routes().map(|route| {
+        let steps = standings(route, &ledger, now).zip(&route.steps);
+        let steps = steps.map(|(standing, step)| StepReport {
+            standing,
+            remembered: remembered(&learned, step, now),
+        });
+        RouteReport {
+            name: &route.name,
+            steps: steps.collect(),
+        }
     });
     let report = Report {
         routes: routes.collect(),
     };
     Ok(json(200, &report))
+}
+
+fn remembered(learned: &Learned, step: &Step, now: Instant) -> Vec<Remembered> {
+    let standing = learned.standing(step, now);
+    let remembered = standing.map(|(lesson, left)| Remembered {
+        lesson: lesson.words(),
+        setting: lesson.line(),
+        remaining_ms: milliseconds(left),
+    });
+    remembered.collect()
 }
 
 /// The reports on a route's steps.

@@ -75,13 +75,13 @@ impl Errand<'_> {
                 healing.accepted(journal);
                 return Ok(Response { head, body });
             }
-            let (failure, text) = refusal(&head, body, attempt.deadline);
+            let (mut failure, text) = refusal(&head, body, attempt.deadline);
             let refused = Refused {
                 status: head.status,
                 body: &text,
-                failure: &failure,
+                failure: &mut failure,
             };
-            match healing.refused(&refused, &sent, journal, &mut attempt.healed) {
+            match healing.refused(refused, &sent, journal, &mut attempt.healed) {
                 Some(other) => sent = other,
                 None => return Err(failure),
             }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::adapt::{self, Lesson};
 use crate::config::Step;
+use crate::dialect::class::Class;
 use crate::dialect::request::Request;
 use crate::gateway::context::Context;
 use crate::gateway::journal::{HealResult, Journal};
@@ -30,7 +31,7 @@ pub struct Healing<'a> {
 pub struct Refused<'a> {
     pub status: u16,
     pub body: &'a str,
-    pub failure: &'a Failure,
+    pub failure: &'a mut Failure,
 }
 
 impl<'a> Healing<'a> {
@@ -51,17 +52,21 @@ impl<'a> Healing<'a> {
         adapt::adapt(self.request, self.step, &self.lessons)
     }
 
-    /// Takes in a refusal of `sent`. The body to call the step with again comes back, and in `healed` what was changed
+    /// Takes in a refusal of `sent`, and corrects its class where the words say more than the status. The body to call the step with again comes back, and in `healed` what was changed
     /// in it; `None` where no other body could help.
     pub fn refused(
         &mut self,
-        refused: &Refused<'_>,
+        refused: Refused<'_>,
         sent: &[u8],
         journal: &Journal<'_>,
         healed: &mut Vec<String>,
     ) -> Option<Vec<u8>> {
-        let message = &refused.failure.message;
-        let result = if *message == self.taught_by {
+        let Refused {
+            status,
+            body,
+            failure,
+        } = refused;
+        let result = if failure.message == self.taught_by {
             HealResult::Refused
         } else {
             HealResult::Healed
@@ -70,7 +75,12 @@ impl<'a> Healing<'a> {
         if !self.step.provider.fit.heal {
             return None;
         }
-        let found = adapt::lessons_of(refused.status, refused.body, sent, self.step);
+        let found = adapt::lessons_of(status, body, sent, self.step);
+        if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
+            // The status blames the server or the model, the words the request: the next one may be fine.
+            failure.class = Class::Rejected;
+            failure.stated = None;
+        }
         let (passing, edits): (Vec<Lesson>, Vec<Lesson>) =
             found.into_iter().partition(Lesson::is_about_passing_over);
         if !passing.is_empty() {
@@ -96,7 +106,7 @@ impl<'a> Healing<'a> {
         journal.heal_began(self.step, &new);
         healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));
         self.unproven = new;
-        message.clone_into(&mut self.taught_by);
+        failure.message.clone_into(&mut self.taught_by);
         Some(body)
     }
 
