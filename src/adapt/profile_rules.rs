@@ -228,3 +228,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,13 +75,13 @@ impl Cut<'_> {
         for keyword in DROPPED {
             cut.remove(keyword);
         }
+        nullable(&mut cut);
         bound(&mut cut, "exclusiveMinimum", "minimum", 1);
         bound(&mut cut, "exclusiveMaximum", "maximum", -1);
         if let Some(value) = cut.get("const").map(|value| format!("[{value}]")) {
             cut.remove("const");
             cut.set("enum", value);
         }
-        nullable(&mut cut);
         for keyword in [
             "properties",
             "items",
@@ -112,10 +112,11 @@ impl Cut<'_> {
         (self.work <= MAX_WORK).then(|| cut.to_json())
     }
 
-    /// The schema behind `#/$defs/Name`.
+    /// The schema behind `#/$defs/Name`, or `#`, the whole.
     fn referred(&self, target: &str) -> Option<String> {
         let mut found = self.root;
-        for name in target.strip_prefix("#/")?.split('/') {
+        let names = target.strip_prefix('#')?.split('/');
+        for name in names.filter(|name| !name.is_empty()) {
             let name = name.replace("~1", "/").replace("~0", "~");
             found = raw::member(found, &name)?;
         }
