@@ -238,8 +238,12 @@ fn check(path: &Path, config: config::Config) -> ExitCode {
             ));
         }
     }
-    for warning in adapt::warnings(&config) {
-        text.push_str(&format!("\nwarning: {warning}\n"));
+    for warning in config::warnings(&config)
+        .into_iter()
+        .map(|warning| warning.to_string())
+        .chain(adapt::warnings(&config))
+    {
+        complain(&format_args!("warning: {warning}"));
     }
     say(&text)
 }

@@ -98,12 +98,13 @@ impl Learned {
         let entries = self.entries.iter().filter(|entry| entry.until > now);
         let stored = entries.filter_map(|entry| {
             let until = wall + (entry.until - now);
-            let until = until.duration_since(UNIX_EPOCH).ok()?.as_millis();
+            // In whole seconds, so that the same knowledge is the same text, whenever it is written.
+            let until = until.duration_since(UNIX_EPOCH).ok()?.as_secs() * 1000;
             serde_json::to_value(Stored {
                 provider: entry.provider.clone(),
                 model: entry.model.clone(),
                 configuration: entry.configuration,
-                until_ms: u64::try_from(until).ok()?,
+                until_ms: until,
                 lesson: entry.lesson.clone(),
             })
             .ok()

@@ -9,13 +9,13 @@ use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::telemetry::{Masking, Tracer};
 use crate::upstream::{self, Call, Client, Method};
 
-/// Bytes of a collector's answer; it says nothing, or how much was rejected.
+/// Bound of a collector's answer, which is empty, or tells how much was rejected (bytes).
 const LONGEST_REPLY: usize = 64 * 1024;
 
-/// How long the last export may take when the gateway stops.
+/// Time of the last export when the gateway stops.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
-/// What is exported, and what was wrong with the wish for it.
+/// The export, and what was wrong with the settings for it.
 pub struct Export {
     pub otlp: Option<Otlp>,
     masking: Masking,
@@ -23,19 +23,26 @@ pub struct Export {
 }
 
 impl Export {
-    /// As the environment says; without an endpoint in it nothing is started.
+    /// Starts the export that the environment asks for; without an endpoint in it no thread is started.
     pub fn start(config: &Config) -> Self {
         let settings = Settings::read(&ProcessEnvironment);
         let masking = Masking::new(config.redactor());
-        let otlp = match settings.destinations.as_slice() {
+        let started = match settings.destinations.as_slice() {
             [] => Ok(None),
             _ => start(config, &settings, &masking).map(Some),
         };
         let mut problems = settings.problems;
-        let otlp = otlp.unwrap_or_else(|problem| {
-            problems.push(format!("nothing is exported: {problem}"));
-            None
-        });
+        let otlp = match started {
+            Ok(None) => None,
+            Ok(Some((otlp, more))) => {
+                problems.extend(more);
+                Some(otlp)
+            }
+            Err(problem) => {
+                problems.push(format!("nothing is exported: {problem}"));
+                None
+            }
+        };
         Self {
             otlp,
             masking,
@@ -48,7 +55,8 @@ impl Export {
         &self.masking
     }
 
-    /// Says in the log what is exported and what was ignored. A typo here does not keep the gateway from serving.
+    /// Logs the signals that are exported, and the settings that were ignored. A typo here does not keep the gateway
+    /// from serving.
     pub fn tell(&self) {
         for problem in &self.problems {
             log::warn!(error = problem.as_str(); "telemetry is not exported as asked");
@@ -58,7 +66,7 @@ impl Export {
         }
     }
 
-    /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
+    /// The gateway with spans for its requests, and with the losses of the export among its metrics.
     pub fn watch(&self, gateway: Context) -> Context {
         let otlp = self.otlp.as_ref();
         let tracer = otlp.map(Otlp::tracer);
@@ -66,7 +74,7 @@ impl Export {
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
-    /// Exports from now on what the gateway of the moment measures.
+    /// Exports the metrics of the gateway of the moment from now on.
     pub fn measure(&mut self, current: &Arc<Reloadable>) {
         let current = Arc::clone(current);
         let measuring = self
@@ -78,7 +86,7 @@ impl Export {
         }
     }
 
-    /// Sends what still waits.
+    /// Sends all that still waits.
     pub fn close(self) {
         if let Some(otlp) = self.otlp {
             otlp.close(LAST_EXPORT);
@@ -86,7 +94,12 @@ impl Export {
     }
 }
 
-fn start(config: &Config, settings: &Settings, masking: &Masking) -> Result<Otlp, String> {
+/// The export, and the problems of signals that cannot be exported.
+fn start(
+    config: &Config,
+    settings: &Settings,
+    masking: &Masking,
+) -> Result<(Otlp, Vec<String>), String> {
     // The proxy is for calls to providers; collectors stand near.
     let client = Client::new(upstream::Settings {
         connect_timeout: config.server.connect_timeout,
@@ -94,7 +107,7 @@ fn start(config: &Config, settings: &Settings, masking: &Masking) -> Result<Otlp
         ..upstream::Settings::default()
     })?;
     let transport: Arc<dyn Transport> = Arc::new(Carrier(client));
-    Otlp::start(settings, &transport, masking).map_err(|error| error.to_string())
+    Ok(Otlp::start(settings, &transport, masking))
 }
 
 struct Carrier(Client);

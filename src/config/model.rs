@@ -15,13 +15,13 @@ use super::network::Network;
 pub struct Config {
     /// The addresses to listen on; `port` alone means every IPv6 and IPv4 address.
     pub listen: Vec<SocketAddr>,
-    pub clients: Vec<Client>,
+    pub clients: Vec<Account>,
     pub response_model: ResponseModel,
     /// Whether providers are told the trace that their calls belong to.
     pub propagate_trace: bool,
     /// Whether spans hold the messages of requests and answers.
     pub capture_content: bool,
-    pub server: Server,
+    pub server: EdgeLimits,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
@@ -30,15 +30,17 @@ pub struct Config {
     pub state_file: Option<PathBuf>,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
+    /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.
+    pub hosts: Vec<String>,
     /// Whether `GET /` shows the status page.
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }
 
-/// A client that may use the gateway.
+/// The account of a client that may use the gateway.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct Account {
     /// The name in the log; `default` for the top-level `api_key`.
     pub name: String,
     pub key: Secret,
@@ -86,6 +88,8 @@ pub struct Route {
     pub timeout: Option<Duration>,
     /// The context length that model lists advertise (tokens).
     pub context_length: Option<u64>,
+    /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
+    pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
 }
 
@@ -121,7 +125,7 @@ pub enum ConflictResolution {
 
 /// The limits of the HTTP edge, `server:` in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct EdgeLimits {
     /// The requests in flight; above it clients get 503.
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
@@ -155,7 +159,7 @@ pub struct Server {
     pub connect_timeout: Duration,
 }
 
-impl Default for Server {
+impl Default for EdgeLimits {
     fn default() -> Self {
         Self {
             max_concurrent_requests: 256,

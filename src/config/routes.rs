@@ -66,12 +66,16 @@ fn route(
         .get("step_cooldown")
         .and_then(|value| value.duration())
         .or(defaults.step_cooldown);
+    let wait_when_cooling = table
+        .get("wait_when_cooling")
+        .and_then(|value| value.duration());
     let steps = table.required_list("steps");
     let step = |table| step(table, providers, defaults.step_timeout, cooldown);
     let route = Route {
         name: name.unwrap_or_default(),
         timeout: timeout.or(defaults.route_timeout),
         context_length: fit::context_length(&table),
+        wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
             .iter()
             .filter_map(|value| value.table())

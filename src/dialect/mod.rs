@@ -13,11 +13,15 @@ pub mod chat;
 pub mod class;
 pub mod classify;
 pub mod error;
+mod error_members;
+mod markup;
 pub mod models;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
 pub mod request;
+mod rules;
+mod wait_in_prose;
 pub mod waits;
 
 pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};

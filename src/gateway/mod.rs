@@ -10,9 +10,11 @@ mod answers;
 mod context;
 mod dispatch;
 mod endpoints;
+mod hosts;
 mod journal;
 mod pages;
 mod refusal;
+mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
@@ -30,7 +32,7 @@ impl Handler for Reloadable {
     }
 
     fn instant(&self, head: &Head) -> Option<Response> {
-        dispatch::at_once(head)
+        endpoints::at_once(head.method(), head.path())
     }
 
     fn refusal(&self, refusal: &http::Refusal) -> Response {

@@ -34,11 +34,17 @@ impl SharedLedger {
                 let learned = Arc::clone(&learned);
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
+                // The time of writing is that of the knowledge, for the same reason.
+                let last: Mutex<Option<Snapshot>> = Mutex::new(None);
                 let snapshot = move || {
                     let (now, wall) = (Instant::now(), SystemTime::now());
-                    let mut snapshot = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
-                    snapshot.learned = lock(&learned).to_values(now, wall);
-                    snapshot.to_json()
+                    let mut taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
+                    taken.learned = lock(&learned).to_values(now, wall);
+                    let mut last = lock(&last);
+                    match &*last {
+                        Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
+                        _ => last.insert(taken).to_json(),
+                    }
                 };
                 Some(StateWriter::start(path.clone(), snapshot)?)
             }

@@ -1,19 +1,23 @@
 //! The figures of the edge.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::deadlines::{Awaited, Deadlines};
 use super::pool::Pool;
-use super::refusal::{Reason, Refusal};
+use super::refusal::Refusal;
+use super::stranger_lines::StrangerLines;
 
-const REASONS: usize = Reason::ALL.len();
+/// The statuses of all refusals.
+const STATUSES: [u16; 9] = [400, 408, 414, 417, 431, 500, 501, 503, 505];
 
 /// The figures of a server, to be read from any thread. Reading takes the lock of the pool for a moment, and no other.
 #[derive(Clone)]
 pub struct Stats {
     pub(super) counts: Arc<EdgeCounts>,
     pub(super) pool: Arc<Pool>,
+    pub(super) lines: Arc<StrangerLines>,
 }
 
 /// The figures of a server at some moment.
@@ -27,7 +31,7 @@ pub struct Snapshot {
     /// Workers without a request.
     pub workers_idle: u64,
     /// Requests and connections turned away before any handler saw them, by status.
-    pub refused: [(u16, u64); REASONS],
+    pub refused: [(u16, u64); STATUSES.len()],
 }
 
 /// The counts of the front.
@@ -39,15 +43,20 @@ pub(super) struct EdgeCounts {
     closing: AtomicU64,
     busy: AtomicU64,
     accepted: AtomicU64,
-    refused: [AtomicU64; REASONS],
+    refused: [AtomicU64; STATUSES.len()],
 }
 
 impl Stats {
+    /// Whether an answer to a request without a key has a line in the log, see [`StrangerLines`].
+    pub fn admits_line(&self, client: IpAddr, status: u16) -> bool {
+        self.lines.admit(client, status)
+    }
+
     pub fn read(&self) -> Snapshot {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (workers_busy, workers_idle) = self.pool.workers();
-        let mut refused = Reason::ALL.map(|reason| (reason.status(), 0));
+        let mut refused = STATUSES.map(|status| (status, 0));
         for ((_, read), count) in refused.iter_mut().zip(&counts.refused) {
             *read = load(count);
         }
@@ -73,8 +82,8 @@ impl EdgeCounts {
     }
 
     pub fn refused(&self, refusal: Refusal) {
-        let mut counts = Reason::ALL.iter().zip(&self.refused);
-        if let Some((_, count)) = counts.find(|(reason, _)| **reason == refusal.reason) {
+        let mut counts = STATUSES.iter().zip(&self.refused);
+        if let Some((_, count)) = counts.find(|(status, _)| **status == refusal.status()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -43,9 +43,9 @@ impl<'t> Stream<'t> {
         let head = head
             .with("Cache-Control", "no-cache")
             .with("X-Accel-Buffering", "no");
-        let asked = Encoder::for_request(&transaction.job.head);
-        let unsent = asked.encode_head(&head, end, keep_alive);
-        let wants_body = asked.wants_body(head.status);
+        let encoder = Encoder::for_request(&transaction.job.head);
+        let unsent = encoder.encode_head(&head, end, keep_alive);
+        let wants_body = encoder.wants_body(head.status);
         Self {
             transaction,
             unsent,

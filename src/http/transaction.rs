@@ -143,9 +143,9 @@ impl Transaction {
     pub fn send(&mut self, response: &Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
-        let asked = Encoder::for_request(&self.job.head);
-        let head = asked.encode_head(&response.head, end, keep_alive);
-        let body = if asked.wants_body(response.head.status) {
+        let encoder = Encoder::for_request(&self.job.head);
+        let head = encoder.encode_head(&response.head, end, keep_alive);
+        let body = if encoder.wants_body(response.head.status) {
             response.body.as_slice()
         } else {
             &[]
@@ -164,7 +164,7 @@ impl Transaction {
     pub fn end(mut self) -> (Box<Job>, Disposition) {
         // Also of an answer that was cut, whose client may ask again.
         self.job.permit.release();
-        let ending = match self.answer {
+        let disposition = match self.answer {
             AnswerState::Whole if self.keep_alive => Disposition::Keep,
             AnswerState::Whole if self.body.is_read() && self.job.connection.buffer.is_empty() => {
                 Disposition::Close
@@ -180,6 +180,6 @@ impl Transaction {
             }
             AnswerState::None => Disposition::Close,
         };
-        (self.job, ending)
+        (self.job, disposition)
     }
 }

@@ -60,9 +60,9 @@ fn serve(
 ) -> Option<Box<Job>> {
     let lease = Lease::new(&job.connection, &edge.handoff);
     loop {
-        let ending;
-        (job, ending) = answer(edge, handler, job);
-        match ending {
+        let disposition;
+        (job, disposition) = answer(edge, handler, job);
+        match disposition {
             Disposition::Keep => {}
             Disposition::Close => return None,
             Disposition::Discard => {
@@ -82,7 +82,7 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
     if let Some(response) = handler.instant(&transaction.job.head) {
         transaction.send(&response);
     } else if let Err(refusal) = transaction.admit() {
-        edge.counts.refused(refusal);
+        edge.refused(transaction.client_address(), refusal);
         transaction.send(&handler.refusal(refusal));
     } else {
         handler.handle(&mut transaction);

@@ -31,7 +31,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 const STACK: usize = 64 * 1024;
 
-/// Part of the process's one logger, so it is as global as that.
+/// The count belongs to the process's one logger, and is as global as that.
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Log lines that were dropped since the start: no room in the queue, or an output that failed.
@@ -41,11 +41,11 @@ pub fn lines_lost() -> u64 {
 
 /// The queue of lines before standard output. Clones share it.
 #[derive(Clone, Default)]
-pub struct LogWriter(Arc<Queue>);
+pub struct LogWriter(Arc<LineQueue>);
 
 #[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
+struct LineQueue {
+    waiting: Mutex<WaitingLines>,
     /// Signalled for a first line, and for a flush.
     wanted: Condvar,
     /// Signalled after each write.
@@ -53,14 +53,14 @@ struct Queue {
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingLines {
     /// Whole lines, one behind the other.
     bytes: Vec<u8>,
     lines: u64,
     /// Since the start: lines that were taken into the queue, and of these the ones that have left the thread again.
     accepted: u64,
     done: u64,
-    /// The thread waits until it is woken.
+    /// The thread waits for a notification.
     is_asleep: bool,
     /// Callers of [`LogWriter::flush`] at the moment.
     flushes: usize,
@@ -81,7 +81,7 @@ impl LogWriter {
         Ok(writer)
     }
 
-    /// Hands over a line with its line feed. Never waits for the reader.
+    /// Appends a line with its line feed, or drops and counts it. Never waits for the reader.
     pub fn push(&self, line: &[u8]) {
         let mut waiting = lock(&self.0.waiting);
         let fits = waiting.bytes.len() + line.len() <= MAX_WAITING_BYTES;
@@ -119,7 +119,7 @@ impl LogWriter {
     }
 }
 
-impl Queue {
+impl LineQueue {
     fn run(&self, mut write: impl FnMut(&[u8]) -> Result<usize, Errno>) {
         let mut batch = Vec::new();
         loop {
@@ -137,7 +137,7 @@ impl Queue {
         }
     }
 
-    /// Exchanges the empty batch for the lines that wait, of which there is at least one; their number.
+    /// Exchanges the empty batch for the lines that wait, and returns their number. Waits for a first one.
     fn take(&self, batch: &mut Vec<u8>) -> u64 {
         let mut waiting = lock(&self.waiting);
         while waiting.lines == 0 {
@@ -150,7 +150,7 @@ impl Queue {
     }
 }
 
-/// Writes until all is written, and returns the rest that an error has kept from it. A full or closed standard output
+/// Writes all bytes, or up to an error, and returns the rest (empty if there is none). A full or closed standard output
 /// must not end the service.
 fn write_all<'b>(
     mut bytes: &'b [u8],
@@ -168,7 +168,7 @@ fn write_all<'b>(
     bytes
 }
 
-/// A stall must not leave its memory behind.
+/// Empties the batch. The memory that a stall has made it grow to is given back.
 fn empty(batch: &mut Vec<u8>) {
     batch.clear();
     if batch.capacity() > KEPT_BYTES {

@@ -1,11 +1,13 @@
 //! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long, and what they have refused.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::adapt::Learned;
 use crate::config::{Route, Step};
+use crate::gateway::context::Context;
 use crate::http::Response;
 use crate::routing::Ledger;
 use crate::text::milliseconds;
@@ -51,11 +53,11 @@ pub struct StepStanding<'a> {
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    cooling: Vec<Cooling>,
+    cooling: Vec<CoolingReport>,
 }
 
 #[derive(Serialize)]
-struct Cooling {
+struct CoolingReport {
     scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_index: Option<usize>,
@@ -67,10 +69,19 @@ struct Cooling {
 
 /// The report on the routes that the client may see.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
+    Ok(json(200, &report(visit.context, visit.routes())))
+}
+
+/// The report on all routes, as JSON, for who runs the gateway.
+pub fn report_on_all(context: &Context) -> Vec<u8> {
+    json(200, &report(context, context.config.routes.iter())).body
+}
+
+fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -> Report<'a> {
     let now = Instant::now();
-    let learned = visit.context.ledger.learned().clone();
-    let ledger = visit.context.ledger.lock();
-    let routes = visit.routes().map(|route| {
+    let learned = context.ledger.learned().clone();
+    let ledger = context.ledger.lock();
+    let routes = routes.map(|route| {
         let steps = standings(route, &ledger, now).zip(&route.steps);
         let steps = steps.map(|(standing, step)| StepReport {
             standing,
@@ -81,10 +92,9 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
             steps: steps.collect(),
         }
     });
-    let report = Report {
+    Report {
         routes: routes.collect(),
-    };
-    Ok(json(200, &report))
+    }
 }
 
 fn remembered(learned: &Learned, step: &Step, now: Instant) -> Vec<Remembered> {
@@ -118,9 +128,10 @@ fn standing_of<'a>(
     let entries = ledger.cooling(now).filter(|entry| {
         entry.provider == step.provider.index && entry.model.is_none_or(|model| model == step.model)
     });
-    let cooling = entries.map(|entry| Cooling {
+    let cooling = entries.map(|entry| CoolingReport {
         scope: match (entry.key, entry.model) {
-            (None, _) => "provider",
+            (None, None) => "provider",
+            (None, Some(_)) => "model",
             (Some(_), None) => "key",
             (Some(_), Some(_)) => "key and model",
         },

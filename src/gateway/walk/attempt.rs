@@ -3,11 +3,10 @@
 use std::time::{Instant, SystemTime};
 
 use crate::client_socket::ClientSocket;
-use crate::config::{HeaderEdit, Provider, Step};
+use crate::config::{HeaderEdit, Provider};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::dialect::{FrameKind, Framing};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
@@ -16,11 +15,17 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
-use super::failure::{cut, failure_of, failure_of_error, failure_of_flaw};
+use super::failure::{cut, failure_of, failure_of_flaw};
+use super::header_edits::edit_headers;
 use super::heal::{Healing, Refused};
+use super::refusal::refusal;
 
-/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+/// An attempt that has an answer.
+pub struct Success {
+    pub reply: Reply,
+    /// The provider's word about its limits.
+    pub limits: RemainingLimits,
+}
 
 /// An answer that a client can have.
 pub enum Reply {
@@ -39,7 +44,7 @@ pub struct OpaqueAnswer {
 }
 
 impl Errand<'_> {
-    /// Makes the attempt. With the answer comes what the provider says about its limits.
+    /// Makes the attempt.
     ///
     /// # Errors
     /// The class and the provider's own message; keys in it are not masked yet.
@@ -47,69 +52,100 @@ impl Errand<'_> {
         &self,
         attempt: &mut Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply, RemainingLimits), Failure> {
-        let Response { head, body } = self.accepted(attempt, journal)?;
-        refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
-            Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
-            Framing::Events if self.request.stream => {
-                self.stream(&head, body, attempt.deadline, journal)?
-            }
-            Framing::Events => self.whole(&head, body, attempt.deadline, journal)?,
-        };
-        Ok((reply, limits_of(&head)))
-    }
-
-    /// An answer that is no refusal. A step that refuses a member is called again without it.
-    fn accepted(&self, attempt: &mut Attempt, journal: &Journal<'_>) -> Result<Response, Failure> {
+    ) -> Result<Box<Success>, Box<Failure>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
-            return Err(Failure::new(Class::Rejected, "the route has no such step"));
+            let failure = Failure::new(Class::Rejected, "the route has no such step");
+            return Err(Box::new(failure));
         };
-        let mut healing = Healing::new(self.context, self.request, step);
-        let mut sent = healing.body();
+        let keys = &step.provider.keys;
+        let mut healing = Box::new(Healing::new(self.context, self.request, step));
         loop {
-            let answer = self.send(step, attempt, &sent, journal);
-            let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
-            journal.status_seen(head.status);
-            if (200..300).contains(&head.status) {
-                healing.accepted(journal);
-                return Ok(Response { head, body });
-            }
-            let (mut failure, text) = refusal(&head, body, attempt.deadline);
-            let refused = Refused {
-                status: head.status,
-                body: &text,
-                failure: &mut failure,
+            let call = ProviderCall {
+                provider: &step.provider,
+                key: attempt.key_index.and_then(|index| keys.get(index)),
+                path: self.dialect.path(),
+                accept: self.dialect.accept(self.request.stream),
+                body: Some(healing.body()),
+                deadline: attempt.deadline,
+                client: Some(self.client),
+                trace: &journal.outgoing(),
+                edits: &step.fit.edits.headers,
             };
-            match healing.refused(refused, &sent, journal, &mut attempt.healed) {
-                Some(other) => sent = other,
-                None => return Err(failure),
+            // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
+            // worker that waits for one.
+            let answer = call.send(&self.context.client);
+            if let Some(judged) = self.judge(answer, &mut healing, attempt, journal) {
+                return judged;
             }
         }
     }
 
-    fn send(
+    /// The judgement on an answer; `None` where the step is to be called again, without what it refuses.
+    fn judge(
         &self,
-        step: &Step,
-        attempt: &Attempt,
-        sent: &[u8],
+        answer: Result<Response, CallError>,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
         journal: &Journal<'_>,
-    ) -> Result<Response, CallError> {
-        let key = attempt
-            .key_index
-            .and_then(|index| step.provider.keys.get(index));
-        let call = ProviderCall {
-            provider: &step.provider,
-            key,
-            path: self.dialect.path(),
-            accept: self.dialect.accept(self.request.stream),
-            body: Some(sent),
-            deadline: attempt.deadline,
-            client: Some(self.client),
-            trace: &journal.outgoing(),
-            edits: &step.fit.edits.headers,
+    ) -> Option<Result<Box<Success>, Box<Failure>>> {
+        let success = match answer.map_err(|error| failure_of(&error)) {
+            Ok(answer) if !(200..300).contains(&answer.head.status) => {
+                let failure = self.refused(answer, healing, attempt, journal)?;
+                return Some(Err(failure));
+            }
+            Ok(answer) => {
+                healing.accepted(journal);
+                self.success(answer, attempt.deadline, journal)
+            }
+            Err(failure) => Err(failure),
         };
-        call.send(&self.context.client)
+        Some(success.map(Box::new).map_err(Box::new))
+    }
+
+    /// The failure of a call that was refused; `None` where another body may do better.
+    fn refused(
+        &self,
+        answer: Response,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
+        journal: &Journal<'_>,
+    ) -> Option<Box<Failure>> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        let step = self.route.steps.get(attempt.step_index);
+        let base_url = step.map_or("", |step| step.provider.base_url.as_str());
+        let url = [base_url, self.dialect.path()].concat();
+        let (failure, text) = refusal(&head, body, attempt.deadline, &url);
+        let mut failure = Box::new(failure);
+        let refused = Refused {
+            status: head.status,
+            body: &text,
+            failure: &mut failure,
+        };
+        let is_repeated = healing.refused(refused, journal, &mut attempt.healed);
+        (!is_repeated).then_some(failure)
+    }
+
+    fn success(
+        &self,
+        answer: Response,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Success, Failure> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        refuse_coding(&head)?;
+        let reply = match self.dialect.framing() {
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
+            Framing::Events if self.request.stream => {
+                self.stream(&head, body, deadline, journal)?
+            }
+            Framing::Events => self.whole(&head, body, deadline, journal)?,
+        };
+        Ok(Success {
+            reply,
+            limits: limits_of(&head),
+        })
     }
 
     /// A plain answer; one that comes as a stream all the same is put together.
@@ -241,11 +277,10 @@ impl ProviderCall<'_> {
             headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
             headers.push((name, value.expose()));
         }
-        let of_provider = self.provider.fit.edits.headers.iter();
-        if let Some(list) = edit_headers(&mut headers, of_provider.chain(self.edits)) {
+        let edits = self.provider.fit.edits.headers.iter().chain(self.edits);
+        if let Some(list) = edit_headers(&mut headers, edits) {
             unlisted = list;
-            let (name, rest) = &unlisted;
-            headers.push((name, rest.as_str()));
+            headers.push((unlisted.0, &unlisted.1));
         }
         client.call(Call {
             method: if self.body.is_some() {
@@ -260,72 +295,6 @@ impl ProviderCall<'_> {
             client: self.client,
         })
     }
-}
-
-/// Makes the configured edits. The list that names were taken off comes back, with its header's name.
-fn edit_headers<'h>(
-    headers: &mut Vec<(&'h str, &'h str)>,
-    edits: impl Iterator<Item = &'h HeaderEdit>,
-) -> Option<(&'h str, String)> {
-    let mut unlisted: Vec<&'h String> = Vec::new();
-    let mut listed: Option<(&'h str, &'h str)> = None;
-    for edit in edits {
-        let name = edit.name();
-        let known = headers
-            .iter()
-            .find(|(set, _)| set.eq_ignore_ascii_case(name));
-        match edit {
-            HeaderEdit::Unlist(_, names) => {
-                listed = listed.or_else(|| known.copied());
-                unlisted.extend(names);
-            }
-            HeaderEdit::Set(name, value) => {
-                headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
-                headers.push((name, value.expose()));
-            }
-            HeaderEdit::Unset(name) => {
-                headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
-            }
-        }
-    }
-    let (name, list) = listed?;
-    headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
-    let names = list.split(',').map(str::trim);
-    let names = names.filter(|name| !unlisted.iter().any(|gone| gone.as_str() == *name));
-    let rest = names.collect::<Vec<_>>().join(",");
-    (!rest.is_empty()).then_some((name, rest))
-}
-
-/// A status that is no success, with the provider's own words: as a failure, and as they came.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> (Failure, String) {
-    let body = match beginning(body, deadline) {
-        Ok(body) => body,
-        Err(cancelled) => return (failure_of(&cancelled), String::new()),
-    };
-    let text = String::from_utf8_lossy(&body).into_owned();
-    let said = error_of(&text).unwrap_or_else(|| ProviderError {
-        message: text.trim().to_owned(),
-        ..ProviderError::default()
-    });
-    (failure_of_error(head, &said), text)
-}
-
-/// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.
-///
-/// # Errors
-/// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
-            Err(_) => break,
-        }
-    }
-    Ok(bytes)
 }
 
 fn refuse_coding(head: &Head) -> Result<(), Failure> {
@@ -346,8 +315,9 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
-    if names.any(|name| name.starts_with("x-ratelimit-")) {
-        remaining_limits(&|name| head.header(name), SystemTime::now())
+    if names.any(tells_of_a_window) {
+        let headers: Vec<(&str, &str)> = head.headers().collect();
+        remaining_limits(&headers, SystemTime::now())
     } else {
         RemainingLimits::default()
     }

@@ -21,6 +21,8 @@ pub struct Healing<'a> {
     step: &'a Step,
     /// The lessons that the body is made with: those in memory, then those of this attempt.
     lessons: Vec<Lesson>,
+    /// The body of the call under way; empty once it was accepted.
+    body: Vec<u8>,
     repeats: usize,
     /// The lessons that the call under way is to prove, and the message that taught them.
     unproven: Vec<Lesson>,
@@ -36,31 +38,32 @@ pub struct Refused<'a> {
 
 impl<'a> Healing<'a> {
     pub fn new(context: &'a Context, request: &'a Request<'a>, step: &'a Step) -> Self {
+        let lessons = context.ledger.learned().of(step, Instant::now());
         Self {
             context,
             request,
             step,
-            lessons: context.ledger.learned().of(step, Instant::now()),
+            body: adapt::adapt(request, step, &lessons),
+            lessons,
             repeats: 0,
             unproven: Vec::new(),
             taught_by: String::new(),
         }
     }
 
-    /// The body of the first call.
-    pub fn body(&self) -> Vec<u8> {
-        adapt::adapt(self.request, self.step, &self.lessons)
+    /// The body to call the step with.
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
-    /// Takes in a refusal of `sent`, and corrects its class where the words say more than the status. The body to call the step with again comes back, and in `healed` what was changed
-    /// in it; `None` where no other body could help.
+    /// Takes in a refusal, and corrects its class where the words say more than the status. Tells whether the step is to
+    /// be called again, with a body from which what was refused is gone; `healed` gets its names.
     pub fn refused(
         &mut self,
         refused: Refused<'_>,
-        sent: &[u8],
         journal: &Journal<'_>,
         healed: &mut Vec<String>,
-    ) -> Option<Vec<u8>> {
+    ) -> bool {
         let Refused {
             status,
             body,
@@ -73,9 +76,9 @@ impl<'a> Healing<'a> {
         };
         self.prove(result, journal);
         if !self.step.provider.fit.heal {
-            return None;
+            return false;
         }
-        let found = adapt::lessons_of(status, body, sent, self.step);
+        let found = adapt::lessons_of(status, body, &self.body, self.step);
         if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
             // The status blames the server or the model, the words the request: the next one may be fine.
             failure.class = Class::Rejected;
@@ -88,30 +91,32 @@ impl<'a> Healing<'a> {
                 journal.heal_ended(self.step, &lesson, HealResult::PassedOver);
                 self.remember(lesson, journal);
             }
-            return None;
+            return false;
         }
         let new = edits.into_iter();
         let new: Vec<Lesson> = new
             .filter(|lesson| !self.lessons.contains(lesson))
             .collect();
         if new.is_empty() || self.repeats == MOST_REPEATS {
-            return None;
+            return false;
         }
         self.lessons.extend(new.iter().cloned());
-        let body = self.body();
-        if body == sent {
-            return None;
+        let body = adapt::adapt(self.request, self.step, &self.lessons);
+        if body == self.body {
+            return false;
         }
+        self.body = body;
         self.repeats += 1;
         journal.heal_began(self.step, &new);
         healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));
         self.unproven = new;
         failure.message.clone_into(&mut self.taught_by);
-        Some(body)
+        true
     }
 
-    /// The call was not refused.
+    /// The call was not refused. Its body is not needed any more.
     pub fn accepted(&mut self, journal: &Journal<'_>) {
+        self.body = Vec::new();
         self.prove(HealResult::Healed, journal);
     }
 

@@ -4,7 +4,9 @@ mod attempt;
 mod commit;
 mod errand;
 mod failure;
+mod header_edits;
 mod heal;
+mod refusal;
 mod relay;
 
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{OpaqueAnswer, ProviderCall, Reply};
+pub use attempt::{OpaqueAnswer, ProviderCall, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use relay::{Annotations, Ending, STOPPING, relay};
@@ -29,10 +31,17 @@ pub enum Ended {
         answered: Box<AnsweredWalk>,
     },
     Exhausted {
-        verdict: Verdict,
+        verdict: Box<Verdict>,
         reports: Vec<StepReport>,
     },
     ClientGone,
+}
+
+/// A move, its larger parts on the heap.
+enum HeapMove {
+    Try(Box<Attempt>),
+    Pause(Instant),
+    Finished(Box<Verdict>),
 }
 
 impl Errand<'_> {
@@ -40,23 +49,20 @@ impl Errand<'_> {
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended {
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
-            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
-            let mut attempt = match next {
-                Move::Try(attempt) => match self.unfit(&attempt) {
-                    None => Box::new(attempt),
+            let mut attempt = match self.next(&mut walk) {
+                HeapMove::Try(attempt) => match self.unfit(&attempt) {
+                    None => attempt,
                     Some(reason) => {
                         let mut ledger = self.context.ledger.lock();
                         walk.passed_over(&mut ledger, &attempt, reason);
                         continue;
                     }
                 },
-                Move::Pause { until } => {
-                    if self.client.goes_before(until) {
-                        return self.cancelled(walk, None, journal);
-                    }
-                    continue;
+                HeapMove::Pause(until) if self.client.goes_before(until) => {
+                    return self.cancelled(walk, None, journal);
                 }
-                Move::Finished(verdict) => {
+                HeapMove::Pause(_) => continue,
+                HeapMove::Finished(verdict) => {
                     self.context.ledger.changed();
                     let reports = walk.into_reports();
                     journal.exhausted(&verdict, &reports);
@@ -65,21 +71,11 @@ impl Errand<'_> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&mut attempt, journal) {
-                Ok((reply, limits)) => {
-                    let now = Instant::now();
-                    let mut ledger = self.context.ledger.lock();
-                    let answered = walk.succeeded(&mut ledger, *attempt, &limits, now);
-                    drop(ledger);
-                    self.context.ledger.changed();
-                    return Ended::Answered {
-                        reply,
-                        answered: Box::new(answered),
-                    };
-                }
+                Ok(success) => return self.answered(walk, *attempt, *success),
                 Err(failure) if failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(*attempt), journal);
                 }
-                Err(failure) => self.failed(&mut walk, *attempt, failure, journal),
+                Err(failure) => self.failed(&mut walk, *attempt, *failure, journal),
             }
         }
     }
@@ -89,6 +85,25 @@ impl Errand<'_> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         adapt::unfit(self.request, step, &lessons)
+    }
+
+    /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.
+    fn next(&self, walk: &mut Walk) -> HeapMove {
+        match walk.next(&mut self.context.ledger.lock(), Instant::now()) {
+            Move::Try(attempt) => HeapMove::Try(Box::new(attempt)),
+            Move::Pause { until } => HeapMove::Pause(until),
+            Move::Finished(verdict) => HeapMove::Finished(Box::new(verdict)),
+        }
+    }
+
+    fn answered(&self, walk: Box<Walk>, attempt: Attempt, success: Success) -> Ended {
+        let Success { reply, limits } = success;
+        let now = Instant::now();
+        let mut ledger = self.context.ledger.lock();
+        let answered = Box::new(walk.succeeded(&mut ledger, attempt, &limits, now));
+        drop(ledger);
+        self.context.ledger.changed();
+        Ended::Answered { reply, answered }
     }
 
     fn failed(

@@ -119,7 +119,7 @@ struct Relay<'a, 'c, 'j, 'g> {
 
 /// Whether more is to come.
 #[derive(PartialEq, Eq)]
-enum Next {
+enum Progress {
     More,
     End,
 }
@@ -138,7 +138,7 @@ impl Relay<'_, '_, '_, '_> {
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
             self.flush()?;
-            if next? == Next::End {
+            if next? == Progress::End {
                 return Ok(());
             }
             if !frames
@@ -150,34 +150,34 @@ impl Relay<'_, '_, '_, '_> {
         }
     }
 
-    fn take_here(&mut self, frames: &mut Frames) -> Result<Next, Failure> {
+    fn take_here(&mut self, frames: &mut Frames) -> Result<Progress, Failure> {
         loop {
             if self.out.len() >= AT_ONCE {
                 self.flush()?;
             }
             match frames.next_here().map_err(too_large)? {
-                None => return Ok(Next::More),
+                None => return Ok(Progress::More),
                 Some(Item::Comment(_)) => self.out.push_str(":\n\n"),
                 Some(Item::Event(event)) => {
-                    if self.take(&event)? == Next::End {
-                        return Ok(Next::End);
+                    if self.take(&event)? == Progress::End {
+                        return Ok(Progress::End);
                     }
                 }
             }
         }
     }
 
-    fn take(&mut self, event: &Event<'_>) -> Result<Next, Failure> {
+    fn take(&mut self, event: &Event<'_>) -> Result<Progress, Failure> {
         let judged = self.judge.judge(event);
         match judged.kind {
             FrameKind::Content | FrameKind::Prelude => {
                 self.pass_on(event, judged.annotation);
-                Ok(Next::More)
+                Ok(Progress::More)
             }
             FrameKind::End => {
                 self.journal.frame_relayed(&event.data);
                 encode(&mut self.out, self.dialect.end_mark());
-                Ok(Next::End)
+                Ok(Progress::End)
             }
             FrameKind::Error(said) => Err(failure_of_late_error(&said)),
             FrameKind::Broken(_) => Err(broken_frame()),

@@ -1,18 +1,18 @@
-//! From the instruments to families.
+//! The instruments read into families.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use crate::dialect::class::Class;
 
-use super::cells::{DURATIONS, Distribution, Histogram};
-use super::family::{Family, Kind, Unit, Value};
-use super::{Answers, Lane, Metrics, Route};
+use super::family::{Family, FamilyKind, SeriesValue, Unit};
+use super::histogram::{DURATIONS, Distribution, Histogram};
+use super::instruments::{AnswersByStream, Metrics, RouteInstruments, TargetInstruments};
 
-/// What the `class` label says of an attempt that was answered.
+/// The `class` label of an attempt that was answered.
 const ANSWERED: &str = "answered";
 
-/// The conventions' name for what all of this is about.
+/// The conventions' name of the operation that is measured.
 const OPERATION: (&str, &str) = ("gen_ai.operation.name", "chat");
 
 impl Metrics {
@@ -54,8 +54,9 @@ impl Metrics {
         }
         for route in &self.routes {
             let labels = [("route", route.name.as_str())];
-            let load =
-                |count: &std::sync::atomic::AtomicU64| Value::Count(count.load(Ordering::Relaxed));
+            let load = |count: &std::sync::atomic::AtomicU64| {
+                SeriesValue::Count(count.load(Ordering::Relaxed))
+            };
             fallbacks.push(&labels, load(&route.requests.fallbacks));
             broken.push(&labels, load(&route.requests.broken_streams));
             push(
@@ -66,10 +67,10 @@ impl Metrics {
         }
         let in_flight = Family::single(
             "ai_gateway.requests.in_flight",
-            Kind::Gauge,
+            FamilyKind::Gauge,
             Unit::Things,
             "Requests being answered.",
-            Value::Level(self.in_flight() as f64),
+            SeriesValue::Level(self.in_flight() as f64),
         );
         vec![
             requests,
@@ -94,17 +95,17 @@ impl Metrics {
             "gen_ai.client.operation.time_to_first_chunk",
             "From the call to a provider to the first content of its stream.",
         );
-        for ((provider, model), lanes) in self.targets() {
+        for ((provider, model), instruments) in self.targets() {
             let target = [
                 OPERATION,
                 ("gen_ai.provider.name", provider),
                 ("gen_ai.request.model", model),
             ];
-            for (class, duration) in outcomes(&lanes) {
+            for (class, duration) in outcomes(&instruments) {
                 let label = class.map_or(ANSWERED, Class::label);
                 if class.is_none() || duration.total() > 0 {
                     let labels = [("provider", provider), ("model", model), ("class", label)];
-                    attempts.push(&labels, Value::Count(duration.total()));
+                    attempts.push(&labels, SeriesValue::Count(duration.total()));
                 }
                 match class {
                     None => push(&mut durations, &target, duration),
@@ -118,7 +119,7 @@ impl Metrics {
             push(
                 &mut first_chunk,
                 &target,
-                sum(lanes.iter().map(|lane| &lane.first_chunk)),
+                sum(instruments.iter().map(|target| &target.first_chunk)),
             );
         }
         vec![attempts, durations, first_chunk, self.tokens()]
@@ -127,19 +128,19 @@ impl Metrics {
     fn tokens(&self) -> Family {
         let mut tokens = Family::new(
             "gen_ai.client.token.usage",
-            Kind::Histogram,
+            FamilyKind::Histogram,
             Unit::Things,
             "Tokens of answers, as their providers count them.",
         );
-        for (route, lane) in self.lanes() {
+        for (route, target) in self.targets_of_routes() {
             for (kind, of_kind) in [
-                ("input", &lane.input_tokens),
-                ("output", &lane.output_tokens),
+                ("input", &target.input_tokens),
+                ("output", &target.output_tokens),
             ] {
                 let labels = [
                     OPERATION,
-                    ("gen_ai.provider.name", lane.provider.as_str()),
-                    ("gen_ai.request.model", lane.model.as_str()),
+                    ("gen_ai.provider.name", target.provider.as_str()),
+                    ("gen_ai.request.model", target.model.as_str()),
                     ("gen_ai.token.type", kind),
                     ("gateway.route", route.name.as_str()),
                 ];
@@ -149,38 +150,43 @@ impl Metrics {
         tokens
     }
 
-    /// Every provider and model, with its lanes in all routes.
-    fn targets(&self) -> BTreeMap<(&str, &str), Vec<&Lane>> {
-        let mut targets: BTreeMap<_, Vec<&Lane>> = BTreeMap::new();
-        for (_, lane) in self.lanes() {
-            let target = (lane.provider.as_str(), lane.model.as_str());
-            targets.entry(target).or_default().push(lane);
+    /// Every provider and model, with its instruments in all routes.
+    fn targets(&self) -> BTreeMap<(&str, &str), Vec<&TargetInstruments>> {
+        let mut targets: BTreeMap<_, Vec<&TargetInstruments>> = BTreeMap::new();
+        for (_, instruments) in self.targets_of_routes() {
+            let target = (instruments.provider.as_str(), instruments.model.as_str());
+            targets.entry(target).or_default().push(instruments);
         }
         targets
     }
 
-    fn lanes(&self) -> impl Iterator<Item = (&Route, &Lane)> {
+    fn targets_of_routes(&self) -> impl Iterator<Item = (&RouteInstruments, &TargetInstruments)> {
         let routes = self.routes.iter();
-        routes.flat_map(|route| route.lanes.iter().map(move |lane| (route, &**lane)))
+        routes.flat_map(|route| route.targets.iter().map(move |target| (route, &**target)))
     }
 }
 
 fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::new(name, Kind::Counter, Unit::Things, help)
+    Family::new(name, FamilyKind::Counter, Unit::Things, help)
 }
 
 fn seconds(name: &'static str, help: &'static str) -> Family {
-    Family::new(name, Kind::Histogram, Unit::Seconds, help)
+    Family::new(name, FamilyKind::Histogram, Unit::Seconds, help)
 }
 
 /// A distribution of nothing takes up seventeen lines, and tells nothing.
 fn push(family: &mut Family, labels: &[(&'static str, &str)], distribution: Distribution) {
     if distribution.total() > 0 {
-        family.push(labels, Value::Distribution(Box::new(distribution)));
+        family.push(labels, SeriesValue::Distribution(Box::new(distribution)));
     }
 }
 
-fn push_answers(requests: &mut Family, durations: &mut Family, route: &str, answers: &Answers) {
+fn push_answers(
+    requests: &mut Family,
+    durations: &mut Family,
+    route: &str,
+    answers: &AnswersByStream,
+) {
     for stream in [false, true] {
         let answered = answers.of(stream);
         let stream = if stream { "true" } else { "false" };
@@ -192,7 +198,7 @@ fn push_answers(requests: &mut Family, durations: &mut Family, route: &str, answ
                     ("status", &*status.to_string()),
                     ("stream", stream),
                 ];
-                requests.push(&labels, Value::Count(count));
+                requests.push(&labels, SeriesValue::Count(count));
             }
         }
         let labels = [("route", route), ("stream", stream)];
@@ -200,10 +206,14 @@ fn push_answers(requests: &mut Family, durations: &mut Family, route: &str, answ
     }
 }
 
-/// The attempts of several lanes together, by their class.
-fn outcomes(lanes: &[&Lane]) -> Vec<(Option<Class>, Distribution)> {
+/// The attempts of several instruments together, by their class.
+fn outcomes(instruments: &[&TargetInstruments]) -> Vec<(Option<Class>, Distribution)> {
     let classes = std::iter::once(None).chain(Class::ALL.map(Some));
-    let of_class = |class| sum(lanes.iter().filter_map(|lane| lane.attempts(class)));
+    let of_class = |class| {
+        sum(instruments
+            .iter()
+            .filter_map(|target| target.attempts(class)))
+    };
     classes.map(|class| (class, of_class(class))).collect()
 }
 

@@ -1,56 +1,56 @@
-//! Numbers with names, as every way out takes them.
+//! Families of series: the neutral form that `/metrics` and the export are written from.
 //!
 //! Names and labels are OpenTelemetry's (`gen_ai.client.operation.duration`, unit `s`); the Prometheus ones follow from
 //! them, see [`super::prometheus`].
 
-use super::cells::Distribution;
+use super::histogram::Distribution;
 
 /// All series of one instrument.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// With dots between its parts and without a unit.
+    /// The name, with dots between its parts and without a unit.
     pub name: &'static str,
-    /// One sentence for people.
+    /// A sentence for people.
     pub help: &'static str,
-    pub kind: Kind,
+    pub kind: FamilyKind,
     pub unit: Unit,
     pub series: Vec<Series>,
 }
 
-/// How the numbers of a family behave.
+/// The instrument behind a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows, until the process ends.
+pub enum FamilyKind {
+    /// A sum that only grows, until the process ends.
     Counter,
-    /// How it is at the moment.
+    /// A value of the moment.
     Gauge,
     Histogram,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Things that the name says.
+    /// The things that the name says.
     Things,
     Seconds,
     Bytes,
 }
 
-/// One combination of labels.
+/// A combination of labels and its value.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub labels: Vec<(&'static str, String)>,
-    pub value: Value,
+    pub value: SeriesValue,
 }
 
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum SeriesValue {
     Count(u64),
     Level(f64),
     Distribution(Box<Distribution>),
 }
 
 impl Family {
-    pub fn new(name: &'static str, kind: Kind, unit: Unit, help: &'static str) -> Self {
+    pub fn new(name: &'static str, kind: FamilyKind, unit: Unit, help: &'static str) -> Self {
         Self {
             name,
             help,
@@ -63,17 +63,17 @@ impl Family {
     /// A family of one series without labels.
     pub fn single(
         name: &'static str,
-        kind: Kind,
+        kind: FamilyKind,
         unit: Unit,
         help: &'static str,
-        value: Value,
+        value: SeriesValue,
     ) -> Self {
         let mut family = Self::new(name, kind, unit, help);
         family.push(&[], value);
         family
     }
 
-    pub fn push(&mut self, labels: &[(&'static str, &str)], value: Value) {
+    pub fn push(&mut self, labels: &[(&'static str, &str)], value: SeriesValue) {
         let owned = labels
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));

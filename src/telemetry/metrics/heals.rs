@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::sync::lock;
 
-use super::family::{Family, Kind, Unit, Value};
+use super::family::{Family, FamilyKind, SeriesValue, Unit};
 
 /// The most series.
 const MOST: usize = 256;
@@ -34,7 +34,7 @@ impl Heals {
     pub fn family(&self) -> Family {
         let mut family = Family::new(
             "ai_gateway.heals",
-            Kind::Counter,
+            FamilyKind::Counter,
             Unit::Things,
             "Members that a provider refused by name: healed (left out or changed, and accepted), refused again, or the step passed over from now on.",
         );
@@ -45,7 +45,7 @@ impl Heals {
                 ("member", member),
                 ("result", result),
             ];
-            family.push(&labels, Value::Count(*count));
+            family.push(&labels, SeriesValue::Count(*count));
         }
         family
     }
@@ -67,6 +67,9 @@ mod tests {
         let others = heals.family().series.into_iter();
         let mut others =
             others.filter(|series| series.labels.contains(&("member", "other".to_owned())));
-        assert!(matches!(others.next().unwrap().value, Value::Count(11)));
+        assert!(matches!(
+            others.next().unwrap().value,
+            SeriesValue::Count(11)
+        ));
     }
 }

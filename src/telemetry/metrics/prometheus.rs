@@ -5,13 +5,13 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::cells::Distribution;
-use super::family::{Family, Kind, Series, Unit, Value};
+use super::family::{Family, FamilyKind, Series, SeriesValue, Unit};
+use super::histogram::Distribution;
 
-/// The media type of what [`text`] returns.
+/// The media type of [`text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All families that have any series.
+/// The text of all families that have any series.
 pub fn text(families: &[Family]) -> String {
     let mut out = String::new();
     for family in families.iter().filter(|family| !family.series.is_empty()) {
@@ -24,17 +24,19 @@ pub fn text(families: &[Family]) -> String {
 fn write_family(out: &mut String, family: &Family) -> fmt::Result {
     let name = name_of(family);
     let kind = match family.kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        FamilyKind::Counter => "counter",
+        FamilyKind::Gauge => "gauge",
+        FamilyKind::Histogram => "histogram",
     };
     writeln!(out, "# HELP {name} {}", family.help)?;
     writeln!(out, "# TYPE {name} {kind}")?;
     for Series { labels, value } in &family.series {
         match value {
-            Value::Count(count) => write_sample(out, &name, "", labels, None, count)?,
-            Value::Level(level) => write_sample(out, &name, "", labels, None, level)?,
-            Value::Distribution(distribution) => write_buckets(out, &name, labels, distribution)?,
+            SeriesValue::Count(count) => write_sample(out, &name, "", labels, None, count)?,
+            SeriesValue::Level(level) => write_sample(out, &name, "", labels, None, level)?,
+            SeriesValue::Distribution(distribution) => {
+                write_buckets(out, &name, labels, distribution)?
+            }
         }
     }
     Ok(())
@@ -47,7 +49,7 @@ fn name_of(family: &Family) -> String {
         Unit::Seconds => "_seconds",
         Unit::Bytes => "_bytes",
     });
-    if family.kind == Kind::Counter {
+    if family.kind == FamilyKind::Counter {
         name.push_str("_total");
     }
     name
@@ -102,15 +104,20 @@ fn write_sample(
 mod tests {
     use std::time::Duration;
 
-    use super::super::cells::{DURATIONS, Histogram};
+    use super::super::histogram::{DURATIONS, Histogram};
     use super::*;
 
     /// Names come from a file that people write: a quote in one must not end the label.
     #[test]
     fn a_label_holds_whatever_a_name_holds() {
-        let mut family = Family::new("ai_gateway.requests", Kind::Counter, Unit::Things, "Help.");
+        let mut family = Family::new(
+            "ai_gateway.requests",
+            FamilyKind::Counter,
+            Unit::Things,
+            "Help.",
+        );
         let labels = [("gateway.route", "a\"b\\c\nd{é}"), ("status", "200")];
-        family.push(&labels, Value::Count(3));
+        family.push(&labels, SeriesValue::Count(3));
         assert_eq!(
             text(&[family]),
             "# HELP ai_gateway_requests_total Help.\n\
@@ -125,8 +132,14 @@ mod tests {
         for milliseconds in [5, 30, 400_000] {
             histogram.time(Duration::from_millis(milliseconds));
         }
-        let read = Value::Distribution(Box::new(histogram.read()));
-        let family = Family::single("a.wait", Kind::Histogram, Unit::Seconds, "Help.", read);
+        let read = SeriesValue::Distribution(Box::new(histogram.read()));
+        let family = Family::single(
+            "a.wait",
+            FamilyKind::Histogram,
+            Unit::Seconds,
+            "Help.",
+            read,
+        );
         let text = text(&[family]);
         for line in [
             "a_wait_seconds_bucket{le=\"0.01\"} 1\n",
@@ -143,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_family_without_series_is_left_out() {
-        let family = Family::new("a.b", Kind::Gauge, Unit::Bytes, "Help.");
+        let family = Family::new("a.b", FamilyKind::Gauge, Unit::Bytes, "Help.");
         assert_eq!(text(&[family]), "");
     }
 }

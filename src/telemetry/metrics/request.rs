@@ -1,4 +1,4 @@
-//! A request as the instruments see it.
+//! A request under way, as far as it is counted.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 
-use super::{Lane, Metrics, Route};
+use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 
 /// A request that is being answered. It counts as in flight until it is dropped.
 #[derive(Debug)]
 pub struct Request {
     metrics: Arc<Metrics>,
-    /// The place of its route, once it has one.
+    /// The index of its route, once it has one.
     route: Option<usize>,
     ended: bool,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
-    /// 499 for a client that went away.
+    /// The status of the answer; 499 for a client that went away.
     pub status: u16,
     pub stream: bool,
     pub duration: Duration,
@@ -31,8 +31,15 @@ pub struct End {
     pub broken: bool,
 }
 
+impl Metrics {
+    /// Begins to count a request.
+    pub fn begin(self: &Arc<Self>) -> Request {
+        Request::begin(Arc::clone(self))
+    }
+}
+
 impl Request {
-    pub(super) fn begin(metrics: Arc<Metrics>) -> Self {
+    fn begin(metrics: Arc<Metrics>) -> Self {
         metrics.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             metrics,
@@ -49,17 +56,17 @@ impl Request {
 
     /// A step's attempt has ended; `None` for the class is an answer.
     pub fn attempt(&self, step_index: usize, outcome: Option<Class>, duration: Duration) {
-        let Some(lane) = self.lane(step_index) else {
+        let Some(target) = self.target(step_index) else {
             return;
         };
-        if let Some(durations) = lane.attempts(outcome) {
+        if let Some(durations) = target.attempts(outcome) {
             durations.time(duration);
         }
         match outcome {
-            None => lane.recent.success(self.metrics.minute(), duration),
+            None => target.recent.success(self.metrics.minute(), duration),
             // Nothing is known of what would have come.
             Some(Class::Cancelled) => {}
-            Some(_) => lane.recent.failure(self.metrics.minute()),
+            Some(_) => target.recent.failure(self.metrics.minute()),
         }
     }
 
@@ -70,21 +77,21 @@ impl Request {
 
     /// The first content of a stream is there: how long after the request, and after the call to its provider.
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
-        if let (Some(route), Some(lane)) = (self.route(), self.lane(step_index)) {
+        if let (Some(route), Some(target)) = (self.route(), self.target(step_index)) {
             route.requests.first_content.time(of_request);
-            lane.first_chunk.time(of_attempt);
+            target.first_chunk.time(of_attempt);
         }
     }
 
-    /// What the provider says the answer took.
+    /// Tokens of the answer, as its provider counts them.
     pub fn tokens(&self, step_index: usize, usage: Usage) {
-        let Some(lane) = self.lane(step_index) else {
+        let Some(target) = self.target(step_index) else {
             return;
         };
         let (input, output) = (usage.prompt_tokens, usage.completion_tokens);
-        input.inspect(|tokens| lane.input_tokens.count(*tokens));
-        output.inspect(|tokens| lane.output_tokens.count(*tokens));
-        let recent = &lane.recent;
+        input.inspect(|tokens| target.input_tokens.count(*tokens));
+        output.inspect(|tokens| target.output_tokens.count(*tokens));
+        let recent = &target.recent;
         recent.tokens(
             self.metrics.minute(),
             input.unwrap_or_default(),
@@ -126,12 +133,12 @@ impl Request {
         }
     }
 
-    fn route(&self) -> Option<&Route> {
+    fn route(&self) -> Option<&RouteInstruments> {
         self.metrics.routes.get(self.route?)
     }
 
-    fn lane(&self, step_index: usize) -> Option<&Lane> {
-        self.route()?.lane(step_index)
+    fn target(&self, step_index: usize) -> Option<&TargetInstruments> {
+        self.route()?.target(step_index)
     }
 }
 
@@ -195,7 +202,7 @@ mod tests {
         assert!(text.contains(line), "{text}");
     }
 
-    /// A status that nobody thought of must not be lost, nor make a series of its own.
+    /// An unforeseen status must not be lost, nor make a series of its own.
     #[test]
     fn an_unforeseen_status_is_counted_all_the_same() {
         let metrics = Arc::new(Metrics::new(&config(

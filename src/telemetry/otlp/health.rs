@@ -1,16 +1,17 @@
-//! How a signal's export is doing: counted always, said in the log when it changes.
+//! The health of a signal's export: losses are always counted, and a change is said in the log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::courier::Outcome;
+use super::collector_client::Outcome;
+use super::gate::Gate;
 use super::signal::Signal;
-use crate::telemetry::queue::Queue;
+use crate::sync::lock;
 
-/// Why spans, records or points did not arrive.
+/// Reasons why spans, records or points did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Too much waited already.
+    /// The gate had no room.
     QueueFull,
     /// The collector could not be reached, or refused the whole export.
     ExportFailed,
@@ -30,24 +31,24 @@ impl Loss {
     }
 }
 
-/// One signal's export.
+/// The health of one signal's export.
 #[derive(Debug)]
 pub struct Health {
     signal: Signal,
-    /// Where to, for the log.
+    /// The address, for the log.
     collector: String,
-    /// Where spans and records wait.
-    queue: Arc<Queue>,
+    /// The gate in front of spans or records; of metrics it never turns any away.
+    gate: Arc<Gate>,
     failed: AtomicU64,
     rejected: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<LastExport>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// In trouble since this many had been lost.
+struct LastExport {
+    /// The losses at the beginning of the trouble; `None` without trouble.
     trouble: Option<u64>,
-    /// As of the last export: what was lost in all, and what of it was turned away.
+    /// All losses, and those at the gate, as of the last export.
     lost: u64,
     turned_away: u64,
 }
@@ -56,16 +57,16 @@ struct State {
 #[derive(Debug, PartialEq, Eq)]
 enum News {
     Trouble(String),
-    /// With what was lost in between.
+    /// The losses in between.
     Recovery(u64),
 }
 
 impl Health {
-    pub fn new(signal: Signal, collector: &str, queue: Arc<Queue>) -> Self {
+    pub fn new(signal: Signal, collector: &str, gate: Arc<Gate>) -> Self {
         Self {
             signal,
             collector: collector.to_owned(),
-            queue,
+            gate,
             failed: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             state: Mutex::default(),
@@ -76,21 +77,21 @@ impl Health {
         self.signal
     }
 
-    /// Where it goes, fit to be shown.
+    /// The collector's address, fit to be shown.
     pub fn collector(&self) -> &str {
         &self.collector
     }
 
-    /// How many did not arrive so far.
+    /// Spans, records or points that did not arrive so far.
     pub fn lost(&self, loss: Loss) -> u64 {
         match loss {
-            Loss::QueueFull => self.queue.turned_away(),
+            Loss::QueueFull => self.gate.turned_away(),
             Loss::ExportFailed => self.failed.load(Ordering::Relaxed),
             Loss::Rejected => self.rejected.load(Ordering::Relaxed),
         }
     }
 
-    /// An export of so many has ended. Says so in the log if that is news.
+    /// Notes the end of an export of so many, and says so in the log if that is news.
     pub fn exported(&self, count: usize, outcome: Outcome) {
         let collector = self.collector.as_str();
         let signal = self.signal.name();
@@ -108,7 +109,7 @@ impl Health {
     }
 
     fn news(&self, count: u64, outcome: Outcome) -> Option<News> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let problem = self.problem(&mut state, count, outcome);
         let lost_before = std::mem::replace(&mut state.lost, self.lost_in_all());
         match (problem, state.trouble) {
@@ -125,8 +126,8 @@ impl Health {
     }
 
     /// Counts what an export lost, and says why in the words of an operator.
-    fn problem(&self, state: &mut State, count: u64, outcome: Outcome) -> Option<String> {
-        let turned_away = self.queue.turned_away();
+    fn problem(&self, state: &mut LastExport, count: u64, outcome: Outcome) -> Option<String> {
+        let turned_away = self.gate.turned_away();
         let overflowed = turned_away > std::mem::replace(&mut state.turned_away, turned_away);
         match outcome {
             Outcome::Lost(problem) => {
@@ -150,8 +151,8 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gate::MAX_WAITING;
     use super::*;
-    use crate::telemetry::queue::MOST_WAITING;
 
     fn health() -> Health {
         Health::new(Signal::Traces, "http://c", Arc::default())
@@ -192,8 +193,8 @@ mod tests {
     #[test]
     fn a_full_queue_is_told_with_the_next_export() {
         let health = health();
-        for _ in 0..MOST_WAITING + 7 {
-            health.queue.push(b"x");
+        for _ in 0..MAX_WAITING + 7 {
+            health.gate.admit(1);
         }
         let news = health.news(1, Outcome::Arrived);
         assert!(matches!(news, Some(News::Trouble(_))));

@@ -1,26 +1,26 @@
 //! Exporting to a collector over OTLP/HTTP, in protobuf.
 //!
-//! Spans and records are written as OTLP has them on the thread that has them (`trace`, `log_sink`) and wait in a bounded
-//! queue of their signal. A thread for each signal puts an envelope around what waits (`delivery`) and POSTs it over the
-//! gateway's own HTTP client (`courier`). Metrics have no queue: their thread reads and encodes them each time (`points`).
-//! What the environment says is in `settings`, `endpoint`, `credentials` and `sampling`, what the operator is told about
-//! the export in `health`.
-//!
-//! OpenTelemetry's batch processors and exporters are not used: they copy every key and value twice, and took as many
-//! instructions as half a request.
+//! Spans and records go through `opentelemetry_sdk`'s batch processors and `opentelemetry-otlp`'s exporters (`spans`,
+//! `records`, `log_sink`). Two pieces of our own are put around these: a gate before each queue, which bounds it in
+//! bytes (`gate`), and under the exporters our HTTP client (`collector_client`), which tells what arrives to `health`
+//! (`signal_export`). Metrics come from the registry that `/metrics` shows as well; a thread reads and encodes them
+//! (`metrics_message`) and sends them with the same client. The environment is read in `settings`, `collector_url`,
+//! `credentials` and `sampling`.
 
-mod closing;
-mod courier;
+mod collector_client;
+mod collector_url;
 mod credentials;
-mod delivery;
-mod endpoint;
+mod gate;
 mod health;
 mod log_sink;
-mod pairs;
-mod points;
+mod metrics_message;
+mod records;
 mod sampling;
 mod settings;
+mod shutdown_deadline;
 mod signal;
+mod signal_export;
+mod spans;
 
 use std::convert::Infallible;
 use std::io;
@@ -28,14 +28,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::logs::LoggerProvider as _;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::resource::{ResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use simplelog::SharedLogger;
 
-pub use courier::{Post, Reply, Transport};
+pub use collector_client::{Post, Reply, Transport};
 pub use health::{Health, Loss};
 pub use settings::{Destination, Settings};
 pub use signal::Signal;
@@ -43,146 +47,183 @@ pub use signal::Signal;
 use super::levels::Levels;
 use super::masking::Masking;
 use super::metrics::Family;
-use super::queue::Queue;
 use super::trace::Tracer;
-use super::wire::nanoseconds;
-use closing::Closing;
-use courier::Courier;
-use delivery::{Envelope, Line};
+use collector_client::CollectorClient;
+use gate::Gate;
 use log_sink::LogSink;
+use metrics_message::{Interval, Origin};
+use shutdown_deadline::ShutdownDeadline;
+use signal_export::SignalExport;
 
-/// The name of what produces the telemetry, and its version.
+/// The name of this producer of telemetry, and its version.
 const SCOPE: &str = "ai-gateway";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The export under way: a thread for each signal that has a destination.
 pub struct Otlp {
-    tracer: Tracer,
     masking: Masking,
-    records: Option<Arc<Queue>>,
-    /// Until [`Self::measure`] is told what to read.
-    metrics: Option<(Line, Duration)>,
-    queues: Vec<Arc<Queue>>,
+    spans: Option<SdkTracerProvider>,
+    records: Option<SdkLoggerProvider>,
+    /// The export of metrics, until [`Self::measure`] begins it.
+    metrics: Option<(SignalExport, Duration)>,
     healths: Vec<Arc<Health>>,
-    closing: Closing,
+    shutdown: ShutdownDeadline,
+    resource: Resource,
     started: SystemTime,
-    /// Every thread has a copy of the sender: when there is none left, all have ended.
-    running: (Sender<Infallible>, Receiver<Infallible>),
+    /// The thread of the metrics has a copy of the sender: when there is none left, it has ended.
+    measuring: (Sender<Infallible>, Receiver<Infallible>),
 }
 
 impl Otlp {
-    /// Starts the threads for spans and records. Without destinations there is nothing to start; ask before.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
+    /// Starts the threads for spans and records, and returns the problems of signals that cannot be exported. Without
+    /// destinations there is nothing to start; ask before.
     pub fn start(
         settings: &Settings,
         transport: &Arc<dyn Transport>,
         masking: &Masking,
-    ) -> io::Result<Self> {
+    ) -> (Self, Vec<String>) {
         let mut otlp = Self {
-            tracer: Tracer::without_spans(masking.clone()),
             masking: masking.clone(),
+            spans: None,
             records: None,
             metrics: None,
-            queues: Vec::new(),
             healths: Vec::new(),
-            closing: Closing::default(),
+            shutdown: ShutdownDeadline::default(),
+            resource: resource(settings),
             started: SystemTime::now(),
-            running: channel(),
+            measuring: channel(),
         };
-        let envelope = Arc::new(Envelope::new(&resource(settings), SCOPE, VERSION));
+        let mut problems = Vec::new();
         for destination in &settings.destinations {
-            let queue = Arc::new(Queue::default());
-            let health = Health::new(destination.signal, &destination.url, Arc::clone(&queue));
-            let health = Arc::new(health);
-            otlp.healths.push(Arc::clone(&health));
-            let transport = Arc::clone(transport);
-            let closing = otlp.closing.clone();
-            let line = Line {
-                health,
-                courier: Courier::new(transport, destination, settings.timeout, closing),
-                envelope: Arc::clone(&envelope),
-            };
-            match destination.signal {
-                Signal::Traces => {
-                    let sampler = settings.sampling.sampler();
-                    otlp.tracer = Tracer::new(sampler, Arc::clone(&queue), masking.clone());
-                }
-                Signal::Logs => otlp.records = Some(Arc::clone(&queue)),
-                Signal::Metrics => {
-                    otlp.metrics = Some((line, destination.delay));
-                    continue;
-                }
+            if let Err(problem) = otlp.add(destination, settings, transport) {
+                let signal = destination.signal.name();
+                problems.push(format!("{signal} are not exported: {problem}"));
             }
-            otlp.queues.push(Arc::clone(&queue));
-            let delay = destination.delay;
-            otlp.run(destination.signal, move || line.deliver_all(&queue, delay))?;
         }
-        Ok(otlp)
+        (otlp, problems)
     }
 
-    /// Exports what `read` says, again and again, if metrics are exported.
+    fn add(
+        &mut self,
+        destination: &Destination,
+        settings: &Settings,
+        transport: &Arc<dyn Transport>,
+    ) -> Result<(), String> {
+        let gate = Arc::new(Gate::default());
+        let health = Health::new(destination.signal, &destination.url, Arc::clone(&gate));
+        let health = Arc::new(health);
+        let client = CollectorClient::new(
+            Arc::clone(transport),
+            destination,
+            settings.timeout,
+            self.shutdown.clone(),
+        );
+        let export = SignalExport {
+            client: Arc::new(client),
+            gate,
+            health: Arc::clone(&health),
+        };
+        let resource = self.resource.clone();
+        match destination.signal {
+            Signal::Traces => {
+                let sampler = settings.sampling.sampler();
+                self.spans = Some(spans::start(export, destination, sampler, resource)?);
+            }
+            Signal::Logs => self.records = Some(records::start(export, destination, resource)?),
+            Signal::Metrics => self.metrics = Some((export, destination.delay)),
+        }
+        self.healths.push(health);
+        Ok(())
+    }
+
+    /// Exports the families that `read` returns, again and again, if metrics are exported.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn measure(&mut self, read: impl Fn() -> Vec<Family> + Send + 'static) -> io::Result<()> {
-        let Some((line, interval)) = self.metrics.take() else {
+        let Some((export, interval)) = self.metrics.take() else {
             return Ok(());
         };
-        let (closing, start) = (self.closing.clone(), nanoseconds(self.started));
-        self.run(Signal::Metrics, move || {
+        let (shutdown, start) = (self.shutdown.clone(), nanoseconds(self.started));
+        let origin = Origin::new(&self.resource, SCOPE, VERSION);
+        let running = self.measuring.0.clone();
+        let measure = move || {
             let _quiet = Context::enter_telemetry_suppressed_scope();
             let mut open = true;
             // The last time is after the end has been announced: what was counted until then.
             while open {
-                open = closing.pause(interval);
+                open = shutdown.pause(interval);
                 let now = nanoseconds(SystemTime::now());
-                let encode = || points::encode(&read(), points::Span { start, now });
+                let interval = Interval { start, now };
+                let encode = || metrics_message::encode(&read(), interval, &origin);
                 match catch_unwind(AssertUnwindSafe(encode)) {
-                    Ok((count, items)) => line.deliver(count, items),
+                    Ok((count, message)) => {
+                        let outcome = export.client.deliver(&message);
+                        export.health.exported(count, outcome);
+                    }
                     Err(_) => log::error!("reading the metrics panicked"),
                 }
             }
-        })
+            drop(running);
+        };
+        let thread = thread::Builder::new().name("otlp-metrics".to_owned());
+        thread.spawn(measure).map(drop)
     }
 
-    /// What makes spans; none if traces are not exported.
+    /// The maker of spans; it makes none if traces are not exported.
     pub fn tracer(&self) -> Tracer {
-        self.tracer.clone()
+        match &self.spans {
+            Some(provider) => {
+                Tracer::new(provider.tracer_with_scope(scope()), self.masking.clone())
+            }
+            None => Tracer::without_spans(self.masking.clone()),
+        }
     }
 
-    /// Where log records go, if they are exported.
+    /// The sink of log records, if they are exported.
     pub(super) fn log_sink(&self, levels: Levels) -> Option<Box<dyn SharedLogger>> {
-        let records = Arc::clone(self.records.as_ref()?);
-        Some(LogSink::new(levels, records, self.masking.clone()))
+        let logger = self.records.as_ref()?.logger_with_scope(scope());
+        Some(LogSink::new(levels, logger, self.masking.clone()))
     }
 
-    /// What was lost so far, for each signal that is exported.
+    /// The state of each signal that is exported.
     pub fn healths(&self) -> &[Arc<Health>] {
         &self.healths
     }
 
-    /// Sends what still waits, for at most so long, and ends the export. What goes wrong here has been said by `Health`,
-    /// as far as anyone can still hear it.
+    /// Sends all that still waits, for at most so long, and ends the export. An export under way may have more time
+    /// left than that; it is left behind. `Health` says in the log what goes wrong.
     pub fn close(self, within: Duration) {
-        self.closing.at(Instant::now() + within);
-        self.queues.iter().for_each(|queue| queue.close());
-        let (sender, ended) = self.running;
+        let end = Instant::now() + within;
+        self.shutdown.set(end);
+        let left = || end.saturating_duration_since(Instant::now());
+        // Both at the same time: one collector's silence must not take the other's time.
+        thread::scope(|scope| {
+            let of_records = || {
+                self.records
+                    .as_ref()
+                    .map(|it| it.shutdown_with_timeout(left()))
+            };
+            // Without a thread the records come second.
+            let beside = thread::Builder::new().spawn_scoped(scope, of_records);
+            let _ = self
+                .spans
+                .as_ref()
+                .map(|it| it.shutdown_with_timeout(left()));
+            if beside.is_err() {
+                let _ = of_records();
+            }
+        });
+        let (sender, ended) = self.measuring;
         drop(sender);
-        // An export under way may have more time left than that; it is left behind.
-        let _ = ended.recv_timeout(within);
+        let _ = ended.recv_timeout(left());
     }
+}
 
-    fn run(&self, signal: Signal, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let running = self.running.0.clone();
-        let thread = thread::Builder::new().name(format!("otlp-{}", signal.name()));
-        thread.spawn(move || {
-            work();
-            drop(running);
-        })?;
-        Ok(())
-    }
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(SCOPE)
+        .with_version(VERSION)
+        .build()
 }
 
 fn resource(settings: &Settings) -> Resource {
@@ -193,3 +234,12 @@ fn resource(settings: &Settings) -> Resource {
         .with_attributes(attributes)
         .build()
 }
+
+/// Nanoseconds since 1970.
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

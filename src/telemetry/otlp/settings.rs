@@ -1,22 +1,24 @@
-//! What the environment says about exporting: the variables of the OpenTelemetry specification, and the `OTLP_` ones of
-//! the Go gateway. Where both are set, `OTEL_` wins.
+//! Settings of the export from the environment: the variables of the OpenTelemetry specification, and the `OTLP_` ones
+//! of the Go gateway. Where both are set, `OTEL_` wins.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
 
 use crate::config::Environment;
 use crate::secret::Secret;
 
+use super::collector_url;
 use super::credentials::authorization;
-use super::endpoint;
-use super::pairs::pairs;
 use super::sampling::Sampling;
 use super::signal::Signal;
 
-/// How long one export may take when the environment does not say (the specification's value), and at most.
+/// Time of one export unless the environment sets it (the specification's value), and its bound.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the first span or record of an export waits for others, and the time between two exports of metrics (the
+/// Time that spans and records are gathered for before an export, and the time between two exports of metrics (the
 /// specification's values).
 const TRACES_DELAY: Duration = Duration::from_secs(5);
 const LOGS_DELAY: Duration = Duration::from_secs(1);
@@ -25,35 +27,35 @@ const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
 
 const SERVICE_NAME: &str = "service.name";
 
-/// What is exported, where to, and as whom.
+/// The signals that are exported, with their destinations, and the attributes that they carry.
 #[derive(Debug)]
 pub struct Settings {
-    /// Empty when nothing is configured.
+    /// Destinations of the signals (empty if nothing is exported).
     pub destinations: Vec<Destination>,
     /// Attributes of everything exported, `service.name` among them.
     pub resource: Vec<(String, String)>,
     pub sampling: Sampling,
-    /// For one export.
+    /// Time of one export.
     pub timeout: Duration,
     /// Settings that were ignored, and why; for the log. No value of a header or key is shown.
     pub problems: Vec<String>,
 }
 
-/// Where one signal goes.
+/// The destination of one signal.
 #[derive(Debug)]
 pub struct Destination {
     pub signal: Signal,
-    /// Without user and query, so it can be shown.
+    /// The address, without user and query, so that it can be shown.
     pub url: String,
-    /// Sent with each export. Any of them may be a key.
+    /// Headers of each export. Any of them may be a key.
     pub headers: Vec<(String, Secret)>,
-    /// How long spans and records are gathered before they are exported; for metrics, the time between two exports.
+    /// Time that spans and records are gathered for; for metrics, the time between two exports.
     pub delay: Duration,
 }
 
 impl Settings {
     pub fn read(environment: &dyn Environment) -> Self {
-        let mut reading = Reading {
+        let mut reading = EnvironmentReading {
             environment,
             problems: Vec::new(),
         };
@@ -78,12 +80,12 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
+struct EnvironmentReading<'a> {
     environment: &'a dyn Environment,
     problems: Vec<String>,
 }
 
-impl Reading<'_> {
+impl EnvironmentReading<'_> {
     /// An empty variable counts as unset (OpenTelemetry's rule).
     fn variable(&self, name: &str) -> Option<String> {
         let value = self.environment.variable(name)?.into_string().ok()?;
@@ -104,10 +106,10 @@ impl Reading<'_> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable());
         let general = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"];
         let (name, url) = match self.variable(&own) {
-            Some(address) => (own.as_str(), endpoint::exact(&address, signal)),
+            Some(address) => (own.as_str(), collector_url::exact(&address, signal)),
             None => general.iter().find_map(|name| {
                 let address = self.variable(name)?;
-                Some((*name, endpoint::below(&address, signal)))
+                Some((*name, collector_url::below(&address, signal)))
             })?,
         };
         if !self.is_wanted(signal) {
@@ -130,7 +132,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the exporters chosen for a signal, in a list, include this one.
+    /// True if the exporters chosen for a signal, in a list, include OTLP.
     fn is_wanted(&mut self, signal: Signal) -> bool {
         let name = format!("OTEL_{}_EXPORTER", signal.variable());
         let Some(chosen) = self.variable(&name) else {
@@ -152,14 +154,14 @@ impl Reading<'_> {
         is_wanted
     }
 
-    /// The later ones replace the earlier ones.
+    /// Headers of a signal. Those of later variables replace those of earlier ones.
     fn headers(&mut self, signal: Signal) -> Vec<(String, Secret)> {
         let key = self.variable("OTLP_API_KEY").map(Secret::new);
         let mut headers: Vec<(String, Secret)> = Vec::new();
         headers.extend(key.map(|key| ("authorization".to_owned(), authorization(&key))));
         let own = format!("OTEL_EXPORTER_OTLP_{}_HEADERS", signal.variable());
         for name in ["OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", &own] {
-            for (header, value) in self.pairs(name) {
+            for (header, value) in self.key_values(name) {
                 let header = header.to_ascii_lowercase();
                 headers.retain(|(set, _)| *set != header);
                 headers.push((header, Secret::new(value)));
@@ -179,7 +181,7 @@ impl Reading<'_> {
             resource.push((key, value));
         };
         for name in ["OTLP_RESOURCE_ATTRIBUTES", "OTEL_RESOURCE_ATTRIBUTES"] {
-            self.pairs(name)
+            self.key_values(name)
                 .into_iter()
                 .for_each(|(key, value)| set(key, value));
         }
@@ -190,8 +192,8 @@ impl Reading<'_> {
         resource
     }
 
-    fn pairs(&mut self, name: &str) -> Vec<(String, String)> {
-        let (found, wrong) = pairs(&self.variable(name).unwrap_or_default());
+    fn key_values(&mut self, name: &str) -> Vec<(String, String)> {
+        let (found, wrong) = key_values(&self.variable(name).unwrap_or_default());
         if wrong > 0 {
             self.complain(format!(
                 "{name}: {wrong} of its entries are not of the form K=V"
@@ -226,7 +228,7 @@ impl Reading<'_> {
         delay.min(LONGEST_DELAY)
     }
 
-    /// `None` if it is not set, or not to be used.
+    /// The duration in a variable; `None` if the variable is not set, or is no number above zero.
     fn milliseconds(&mut self, name: &str) -> Option<Duration> {
         let text = self.variable(name)?;
         let parsed = text.parse().map(Duration::from_millis);
@@ -237,7 +239,7 @@ impl Reading<'_> {
         duration
     }
 
-    /// What another exporter can do and this one cannot.
+    /// Complains about wishes that only other exporters can fulfil.
     fn check_unsupported(&mut self) {
         let protocol = self.variable("OTEL_EXPORTER_OTLP_PROTOCOL");
         if protocol.is_some_and(|protocol| protocol != "http/protobuf") {
@@ -252,12 +254,38 @@ impl Reading<'_> {
         }
     }
 
-    /// Problems of the general variables would come once per signal.
+    /// Notes a problem once: those of the general variables come up for each signal.
     fn complain(&mut self, problem: String) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
+}
+
+/// The entries of `K=V,K2=V2`, as headers and resource attributes are written (in the manner of W3C Baggage), and the
+/// number of those that are not of this form. Values are percent-decoded; keys are not.
+fn key_values(text: &str) -> (Vec<(String, String)>, usize) {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut wrong = 0;
+    for entry in text
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+    {
+        match entry.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                found.push((key.trim().to_owned(), decoded(value.trim())));
+            }
+            _ => wrong += 1,
+        }
+    }
+    (found, wrong)
+}
+
+/// A value that is not UTF-8 once decoded stays as it is.
+fn decoded(value: &str) -> String {
+    let decoded = percent_decode_str(value).decode_utf8();
+    decoded.map_or_else(|_| value.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

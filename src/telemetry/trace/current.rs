@@ -1,5 +1,5 @@
-//! The spans under way on this thread, the innermost being the current one: what can be asked of it, and what can be added
-//! to it. Without one, nothing is even computed.
+//! The spans under way on this thread, the innermost being the current one: its ids, and the ways to add to it. Without
+//! one, nothing is even computed.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,16 +8,15 @@ use std::marker::PhantomData;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::span::Span;
-use super::{Attribute, count, headers, names};
-use crate::telemetry::wire::Value;
+use super::open_span::{OpenSpan, count};
+use super::{names, propagation};
 
 thread_local! {
-    /// Borrowed for a moment only, and never while a caller's code runs.
-    static OPEN: RefCell<Vec<Span>> = const { RefCell::new(Vec::new()) };
+    /// The open spans, borrowed for a moment only, and never while a caller's code runs.
+    static OPEN: RefCell<Vec<OpenSpan>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The ids of the trace and of the span under way, for log lines.
+/// The ids of the trace and of the span under way, for log lines; `None` outside of a trace.
 pub fn ids() -> Option<(Hex, Hex)> {
     context(|of| {
         let (trace, span) = (of.trace_id().to_bytes(), of.span_id().to_bytes());
@@ -25,41 +24,43 @@ pub fn ids() -> Option<(Hex, Hex)> {
     })
 }
 
-/// What the span under way is known by.
+/// Reads the context of the span under way; `None` outside of a trace.
 pub(crate) fn context<T>(read: impl FnOnce(&SpanContext) -> T) -> Option<T> {
-    let read = |open: &RefCell<Vec<Span>>| open.borrow().last().map(|span| read(&span.context));
+    let read =
+        |open: &RefCell<Vec<OpenSpan>>| open.borrow().last().map(|span| read(span.context()));
     OPEN.try_with(read).ok()?
 }
 
-/// Whether somebody will see what is added. For what is costly to find out.
+/// True if the span under way is kept, so that additions to it will be seen. For those that are costly to make.
 pub fn is_recorded() -> bool {
-    let recorded = |open: &RefCell<Vec<Span>>| open.borrow().last().is_some_and(Span::is_recorded);
+    let recorded =
+        |open: &RefCell<Vec<OpenSpan>>| open.borrow().last().is_some_and(OpenSpan::is_recorded);
     OPEN.try_with(recorded).unwrap_or_default()
 }
 
-/// Something happened now.
-pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) {
+/// Adds an event of this moment.
+pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) {
     if is_recorded() {
         let attributes = attributes();
-        innermost(|span| span.event(name, &attributes));
+        innermost(|span| span.event(name, attributes));
     }
 }
 
-/// The HTTP status that a provider answered.
+/// Adds the HTTP status of a provider's answer.
 pub fn status(status: u16) {
-    innermost(|span| span.put(names::HTTP_STATUS, Value::Whole(status.into())));
+    innermost(|span| span.put(names::HTTP_STATUS, i64::from(status)));
 }
 
-/// The model that a provider says has answered.
+/// Adds the model that a provider names in its answer.
 pub fn model(model: &str) {
-    innermost(|span| span.foreign_text(names::RESPONSE_MODEL, model));
+    innermost(|span| span.put_foreign(names::RESPONSE_MODEL, model));
 }
 
-/// What was asked and answered, in the conventions' JSON. Only where the configuration allows it.
+/// Adds question and answer, in the conventions' JSON. Only where the configuration allows it.
 pub fn content(input: Option<String>, output: Option<String>) {
     innermost(|span| {
-        input.inspect(|text| span.bounded_text(names::INPUT_MESSAGES, text));
-        output.inspect(|text| span.bounded_text(names::OUTPUT_MESSAGES, text));
+        input.inspect(|text| span.put_bounded(names::INPUT_MESSAGES, text));
+        output.inspect(|text| span.put_bounded(names::OUTPUT_MESSAGES, text));
     });
 }
 
@@ -67,22 +68,22 @@ pub fn content(input: Option<String>, output: Option<String>) {
 pub fn outgoing() -> Vec<(&'static str, String)> {
     let context = context(SpanContext::clone);
     context.map_or_else(Vec::new, |context| {
-        headers::outgoing(&Context::new().with_remote_span_context(context))
+        propagation::outgoing(&Context::new().with_remote_span_context(context))
     })
 }
 
-fn innermost(change: impl FnOnce(&mut Span)) {
+fn innermost(change: impl FnOnce(&mut OpenSpan)) {
     let _ = OPEN.try_with(|open| open.borrow_mut().last_mut().map(change));
 }
 
-/// Keeps a span open, and current as long as there is none inside it. On this thread only.
+/// The guard of an open span, which is current as long as there is none inside it. On this thread only.
 pub(super) struct Guard {
     place: usize,
     _thread: PhantomData<*const ()>,
 }
 
 impl Guard {
-    pub fn open(span: Span) -> Option<Self> {
+    pub fn open(span: OpenSpan) -> Option<Self> {
         let place = OPEN.try_with(|open| {
             let mut open = open.borrow_mut();
             open.push(span);
@@ -94,17 +95,13 @@ impl Guard {
         })
     }
 
-    pub fn read<T>(&self, read: impl FnOnce(&Span) -> T) -> Option<T> {
+    pub fn read<T>(&self, read: impl FnOnce(&OpenSpan) -> T) -> Option<T> {
         OPEN.try_with(|open| open.borrow().get(self.place).map(read))
             .ok()?
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut Span)) {
+    pub fn change(&self, change: impl FnOnce(&mut OpenSpan)) {
         let _ = OPEN.try_with(|open| open.borrow_mut().get_mut(self.place).map(change));
-    }
-
-    pub fn event(&self, name: &'static str, attributes: &[KeyValue]) {
-        self.change(|span| span.event(name, attributes));
     }
 
     pub fn tokens(&self, input: Option<u64>, output: Option<u64>) {
@@ -117,12 +114,12 @@ impl Guard {
 }
 
 impl Drop for Guard {
-    /// Ends the span, and what is still open inside it. A handler that panicked has no more to say; its span still tells
-    /// that it did.
+    /// Ends the span, and what is still open inside it. A handler that panicked has no more to say; its span still
+    /// tells that it did.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.change(|span| {
-                span.text(names::ERROR_TYPE, "panic");
+                span.put(names::ERROR_TYPE, "panic");
                 span.fail("the handler panicked");
             });
         }
@@ -137,7 +134,7 @@ impl Drop for Guard {
     }
 }
 
-/// An id as it is written.
+/// An id in hexadecimal digits.
 pub struct Hex {
     digits: [u8; 32],
     length: usize,

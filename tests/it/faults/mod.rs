@@ -7,6 +7,7 @@ mod cuts;
 mod final_status;
 mod framing;
 mod held_back;
+mod refusals;
 mod statuses;
 mod streams;
 mod transport;

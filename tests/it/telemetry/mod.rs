@@ -3,7 +3,6 @@
 mod export;
 mod logs;
 mod metrics;
-mod reference;
 mod traces;
 mod trouble;
 

@@ -71,7 +71,7 @@ fn a_signal_can_go_elsewhere_or_nowhere() {
     assert_eq!(urls(&settings), ["http://loki/v1/logs"]);
 }
 
-/// Who has said that metrics are for Prometheus does not want them twice; another exporter than ours is no reason to guess.
+/// Metrics that Prometheus asks for are not wanted twice; another exporter than ours is no reason to guess.
 #[test]
 fn exporters_are_chosen_by_name() {
     for (chosen, all, told) in [
@@ -221,4 +221,19 @@ fn nothing_secret_is_printed() {
     ]);
     let printed = format!("{settings:?}");
     assert!(!printed.contains("secret"), "{printed}");
+}
+
+#[test]
+fn key_values_are_found_and_the_rest_is_counted() {
+    let (found, wrong) = key_values(" a=1, b = x=y==,,c=a%20b%2Cc ,novalue, =x, d=100%, e=%FF,f=");
+    let expected = [
+        ("a", "1"),
+        ("b", "x=y=="),
+        ("c", "a b,c"),
+        ("d", "100%"),
+        ("e", "%FF"),
+        ("f", ""),
+    ];
+    let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((found, wrong), (expected.to_vec(), 2));
 }

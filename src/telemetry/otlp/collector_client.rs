@@ -1,21 +1,27 @@
-//! The way to the collector: POSTs over whatever transport the composition root gives, repeated where that may help.
+//! The way to the collector: POSTs over the transport that the composition root gives, repeated where that may help.
 
+use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
-use super::closing::Closing;
 use super::settings::Destination;
-use crate::secret::Secret;
+use super::shutdown_deadline::ShutdownDeadline;
+use crate::secret::{Redactor, Secret};
+use crate::sync::lock;
+use crate::text::{cut, is_deceptive};
 
-/// Bytes of the collector's words in the log.
+/// Bound of the collector's words in the log (bytes).
 const LONGEST_WORDS: usize = 200;
 
 /// An export that meets a restart or a limit is sent again, so many times, after pauses that double from the first.
-const MOST_REPEATS: u32 = 3;
+const MAX_REPEATS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bound of the pause that a collector asks for in `Retry-After`.
@@ -29,83 +35,122 @@ pub struct Post<'a> {
     pub deadline: Instant,
 }
 
-/// What a collector answered.
+/// The answer of a collector.
 pub struct Reply {
     pub status: u16,
     pub content_type: Option<String>,
     pub retry_after: Option<String>,
-    /// Bounded by the transport.
+    /// The body, bounded by the transport.
     pub body: Vec<u8>,
 }
 
-/// Something that can POST, blocking the thread it is called on.
+/// The HTTP client below, which blocks the thread that calls it.
 pub trait Transport: Send + Sync {
     /// # Errors
-    /// Why there is no answer; without any header in it.
+    /// The reason why there is no answer, without any header in it.
     fn post(&self, post: Post<'_>) -> Result<Reply, String>;
 }
 
-/// What became of an export.
+/// The fate of an export.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     Arrived,
-    /// It was taken, but for so many.
+    /// The collector took it, but for so many.
     InPart {
         rejected: u64,
         words: String,
     },
-    /// Why nothing of it arrived.
+    /// Nothing of it arrived, for this reason.
     Lost(String),
 }
 
-/// Carries one signal's exports.
-pub struct Courier {
+/// The client of one signal's exports.
+pub struct CollectorClient {
     transport: Arc<dyn Transport>,
     url: String,
     headers: Vec<(String, Secret)>,
-    /// For one export, repeats included.
+    /// The redactor of the headers' keys: collectors repeat keys as well.
+    redactor: Redactor,
+    /// Time of one export, repeats included.
     timeout: Duration,
-    closing: Closing,
+    shutdown: ShutdownDeadline,
+    /// The outcome of the last export through [`HttpClient`], whose answers have no room for it.
+    outcome: Mutex<Option<Outcome>>,
 }
 
-impl Courier {
+impl fmt::Debug for CollectorClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CollectorClient")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for CollectorClient {
+    /// Sends the body, to this client's own address with its own headers. The exporter has nothing more to do with the
+    /// answer, so it gets an empty one.
+    fn send_bytes<'c, 'f>(
+        &'c self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'f>>
+    where
+        'c: 'f,
+        Self: 'f,
+    {
+        Box::pin(async move {
+            let outcome = self.deliver(request.body());
+            *lock(&self.outcome) = Some(outcome);
+            Ok(Response::new(Bytes::new()))
+        })
+    }
+}
+
+impl CollectorClient {
     pub fn new(
         transport: Arc<dyn Transport>,
         destination: &Destination,
         timeout: Duration,
-        closing: Closing,
+        shutdown: ShutdownDeadline,
     ) -> Self {
+        let keys = destination.headers.iter().map(|(_, value)| value.clone());
         Self {
             transport,
             url: destination.url.clone(),
             headers: destination.headers.clone(),
+            redactor: Redactor::new(keys),
             timeout,
-            closing,
+            shutdown,
+            outcome: Mutex::default(),
         }
     }
 
-    /// Exports this, a whole message.
+    /// The outcome of the last export through [`HttpClient`]; `None` if there was none since this was last asked.
+    pub fn take_outcome(&self) -> Option<Outcome> {
+        lock(&self.outcome).take()
+    }
+
+    /// Exports a whole message.
     pub fn deliver(&self, message: &[u8]) -> Outcome {
         let deadline = Instant::now() + self.timeout;
         let mut pause = FIRST_PAUSE;
-        for _ in 0..MOST_REPEATS {
+        for _ in 0..MAX_REPEATS {
             let (outcome, wish) = self.post(message, deadline);
             let Some(wish) = wish else {
                 return outcome;
             };
             pause = pause.max(wish);
-            let end = self.closing.before(deadline);
+            let end = self.shutdown.before(deadline);
             let next = Instant::now().checked_add(pause);
             if next.is_none_or(|next| next >= end) {
                 return outcome;
             }
-            self.closing.pause(pause);
+            self.shutdown.pause(pause);
             pause *= 2;
         }
         self.post(message, deadline).0
     }
 
-    /// How it went and, if another try may help, after how long the collector wants it at the earliest.
+    /// The outcome of one try and, if another try may help, the pause that the collector asks for.
     fn post(&self, message: &[u8], deadline: Instant) -> (Outcome, Option<Duration>) {
         let own = [
             ("content-type", "application/x-protobuf"),
@@ -121,19 +166,52 @@ impl Courier {
             url: &self.url,
             headers: &headers,
             body: message,
-            deadline: self.closing.before(deadline),
+            deadline: self.shutdown.before(deadline),
         };
         // A fault on the way must cost one export, not the thread and with it all that follow.
         let reply = catch_unwind(AssertUnwindSafe(|| self.transport.post(post)));
         match reply {
             Err(_) => (Outcome::Lost("the export panicked".to_owned()), None),
             Ok(Err(problem)) => (Outcome::Lost(problem), Some(Duration::ZERO)),
-            Ok(Ok(reply)) => (judge(&reply), wish(&reply)),
+            Ok(Ok(reply)) => (self.judge(&reply), wish(&reply)),
         }
+    }
+
+    /// Collectors answer in protobuf, some in JSON or with nothing. A web page means that the address is no
+    /// collector's.
+    fn judge(&self, reply: &Reply) -> Outcome {
+        if !(200..300).contains(&reply.status) {
+            return Outcome::Lost(format!("the collector answered {}", reply.status));
+        }
+        let foreign = "the answer is not OTLP's: is this the address of a collector?";
+        let kind = reply.content_type.as_deref().unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case("text/html") {
+            return Outcome::Lost(foreign.to_owned());
+        }
+        if !kind.eq_ignore_ascii_case("application/x-protobuf") {
+            return Outcome::Arrived;
+        }
+        // The answers to all three signals have the same shape on the wire.
+        match ExportTraceServiceResponse::decode(reply.body.as_slice()) {
+            Err(_) => Outcome::Lost(foreign.to_owned()),
+            Ok(ExportTraceServiceResponse {
+                partial_success: Some(part),
+            }) if part.rejected_spans > 0 => Outcome::InPart {
+                rejected: part.rejected_spans.unsigned_abs(),
+                words: self.shown(&part.error_message),
+            },
+            Ok(_) => Outcome::Arrived,
+        }
+    }
+
+    /// The collector's own words: masked, cut and on one line.
+    fn shown(&self, words: &str) -> String {
+        cut(&self.redactor.mask(words), LONGEST_WORDS).replace(is_deceptive, " ")
     }
 }
 
-/// Which answers ask for another try: the specification's list.
+/// The pause before another try, for the answers that ask for one (the specification's list); `None` for all others.
 fn wish(reply: &Reply) -> Option<Duration> {
     let seconds = reply.retry_after.as_deref().and_then(seconds);
     let pause = Duration::from_secs(seconds.unwrap_or_default()).min(LONGEST_PAUSE);
@@ -146,46 +224,12 @@ fn seconds(text: &str) -> Option<u64> {
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// Collectors answer in protobuf, some in JSON or with nothing. A web page means that somebody else took the export.
-fn judge(reply: &Reply) -> Outcome {
-    if !(200..300).contains(&reply.status) {
-        return Outcome::Lost(format!("the collector answered {}", reply.status));
-    }
-    let foreign = "the answer is not OTLP's: is this the address of a collector?";
-    let kind = reply.content_type.as_deref().unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("text/html") {
-        return Outcome::Lost(foreign.to_owned());
-    }
-    if !kind.eq_ignore_ascii_case("application/x-protobuf") {
-        return Outcome::Arrived;
-    }
-    // The answers to all three signals have the same shape on the wire.
-    match ExportTraceServiceResponse::decode(reply.body.as_slice()) {
-        Err(_) => Outcome::Lost(foreign.to_owned()),
-        Ok(ExportTraceServiceResponse {
-            partial_success: Some(part),
-        }) if part.rejected_spans > 0 => Outcome::InPart {
-            rejected: part.rejected_spans.unsigned_abs(),
-            words: shown(&part.error_message),
-        },
-        Ok(_) => Outcome::Arrived,
-    }
-}
-
-/// The collector's own words, cut and on one line.
-fn shown(words: &str) -> String {
-    let end = words.floor_char_boundary(LONGEST_WORDS);
-    let words = words.get(..end).unwrap_or_default();
-    words.replace(char::is_control, " ")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::signal::Signal;
     use super::*;
-    use crate::telemetry::otlp::Signal;
 
-    fn courier(transport: impl Transport + 'static) -> Courier {
+    fn client(transport: impl Transport + 'static) -> CollectorClient {
         let destination = Destination {
             signal: Signal::Traces,
             url: "http://collector/v1/traces".to_owned(),
@@ -193,11 +237,11 @@ mod tests {
             delay: Duration::ZERO,
         };
         let timeout = Duration::from_secs(10);
-        Courier::new(
+        CollectorClient::new(
             Arc::new(transport),
             &destination,
             timeout,
-            Closing::default(),
+            ShutdownDeadline::default(),
         )
     }
 
@@ -211,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_one_export() {
-        let outcome = courier(Panicking).deliver(b"x");
+        let outcome = client(Panicking).deliver(b"x");
         assert_eq!(outcome, Outcome::Lost("the export panicked".to_owned()));
     }
 
