@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fit;
 use super::model::{ConflictResolution, Provider, Route, Step};
 use super::section::Section;
 use super::suggest::did_you_mean;
@@ -73,6 +74,7 @@ fn route(
     let route = Route {
         name: name.unwrap_or_default(),
         timeout: timeout.or(defaults.route_timeout),
+        context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
             .iter()
@@ -114,6 +116,8 @@ fn step(
         .get("conflict_resolution")
         .and_then(|value| value.choice(&sides));
     let thinking = table.get("thinking").and_then(|value| value.flag());
+    let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
+    let fit = fit::of_step(&table, of_provider);
     table.finish(|_| false);
     Some(Step {
         provider: provider?,
@@ -126,6 +130,7 @@ fn step(
             .unwrap_or(0),
         conflict_resolution,
         thinking,
+        fit,
     })
 }
 

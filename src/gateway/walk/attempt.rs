@@ -2,9 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::adapt;
 use crate::client_socket::ClientSocket;
-use crate::config::{Provider, Step};
+use crate::config::{HeaderEdit, Provider};
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
@@ -17,6 +16,8 @@ use crate::upstream::{Body, Call, CallError, Client, Head, Method, Response};
 use super::commit::{Committed, Frames, open};
 use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_flaw};
+use super::header_edits::edit_headers;
+use super::heal::{Healing, Refused};
 use super::refusal::refusal;
 
 /// An attempt that has an answer.
@@ -49,7 +50,7 @@ impl Errand<'_> {
     /// The class and the provider's own message; keys in it are not masked yet.
     pub(super) fn attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         journal: &Journal<'_>,
     ) -> Result<Box<Success>, Box<Failure>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
@@ -57,47 +58,82 @@ impl Errand<'_> {
             return Err(Box::new(failure));
         };
         let keys = &step.provider.keys;
-        let call = ProviderCall {
-            provider: &step.provider,
-            key: attempt.key_index.and_then(|index| keys.get(index)),
-            path: self.dialect.path(),
-            accept: self.dialect.accept(self.request.stream),
-            body: Some(&adapt::adapt(self.request, step)),
-            deadline: attempt.deadline,
-            client: Some(self.client),
-            trace: &journal.outgoing(),
-        };
-        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
-        // that waits for one.
-        let answer = call.send(&self.context.client);
-        self.judge(answer, step, attempt.deadline, journal)
+        let mut healing = Box::new(Healing::new(self.context, self.request, step));
+        loop {
+            let call = ProviderCall {
+                provider: &step.provider,
+                key: attempt.key_index.and_then(|index| keys.get(index)),
+                path: self.dialect.path(),
+                accept: self.dialect.accept(self.request.stream),
+                body: Some(healing.body()),
+                deadline: attempt.deadline,
+                client: Some(self.client),
+                trace: &journal.outgoing(),
+                edits: &step.fit.edits.headers,
+            };
+            // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
+            // worker that waits for one.
+            let answer = call.send(&self.context.client);
+            if let Some(judged) = self.judge(answer, &mut healing, attempt, journal) {
+                return judged;
+            }
+        }
     }
 
+    /// The judgement on an answer; `None` where the step is to be called again, without what it refuses.
     fn judge(
         &self,
         answer: Result<Response, CallError>,
-        step: &Step,
-        deadline: Instant,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success>, Box<Failure>> {
-        let answer = answer.map_err(|error| failure_of(&error));
-        let success = answer.and_then(|answer| self.success(answer, step, deadline, journal));
-        success.map(Box::new).map_err(Box::new)
+    ) -> Option<Result<Box<Success>, Box<Failure>>> {
+        let success = match answer.map_err(|error| failure_of(&error)) {
+            Ok(answer) if !(200..300).contains(&answer.head.status) => {
+                let failure = self.refused(answer, healing, attempt, journal)?;
+                return Some(Err(failure));
+            }
+            Ok(answer) => {
+                healing.accepted(journal);
+                self.success(answer, attempt.deadline, journal)
+            }
+            Err(failure) => Err(failure),
+        };
+        Some(success.map(Box::new).map_err(Box::new))
+    }
+
+    /// The failure of a call that was refused; `None` where another body may do better.
+    fn refused(
+        &self,
+        answer: Response,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
+        journal: &Journal<'_>,
+    ) -> Option<Box<Failure>> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        let step = self.route.steps.get(attempt.step_index);
+        let base_url = step.map_or("", |step| step.provider.base_url.as_str());
+        let url = [base_url, self.dialect.path()].concat();
+        let (failure, text) = refusal(&head, body, attempt.deadline, &url);
+        let mut failure = Box::new(failure);
+        let refused = Refused {
+            status: head.status,
+            body: &text,
+            failure: &mut failure,
+        };
+        let is_repeated = healing.refused(refused, journal, &mut attempt.healed);
+        (!is_repeated).then_some(failure)
     }
 
     fn success(
         &self,
         answer: Response,
-        step: &Step,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Success, Failure> {
         let Response { head, body } = answer;
         journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
-            return Err(refusal(&head, body, deadline, &url));
-        }
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
             Framing::Opaque => self.opaque(&head, body, deadline)?,
@@ -213,6 +249,8 @@ pub struct ProviderCall<'a> {
     pub client: Option<&'a ClientSocket>,
     /// Headers that continue the trace.
     pub trace: &'a [(&'static str, String)],
+    /// The edits that follow those of the provider.
+    pub edits: &'a [HeaderEdit],
 }
 
 impl ProviderCall<'_> {
@@ -223,6 +261,7 @@ impl ProviderCall<'_> {
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
         let url = [self.provider.base_url.as_str(), self.path].concat();
         let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let unlisted;
         let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
         headers.push(("Accept", self.accept));
         if self.body.is_some() {
@@ -237,6 +276,11 @@ impl ProviderCall<'_> {
         for (name, value) in &self.provider.headers {
             headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
             headers.push((name, value.expose()));
+        }
+        let edits = self.provider.fit.edits.headers.iter().chain(self.edits);
+        if let Some(list) = edit_headers(&mut headers, edits) {
+            unlisted = list;
+            headers.push((unlisted.0, &unlisted.1));
         }
         client.call(Call {
             method: if self.body.is_some() {

@@ -18,6 +18,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         server: Default::default(),
         strict_json_schema: false,
         headers: Vec::new(),
+        fit: Default::default(),
         private: false,
     })
 }
@@ -32,11 +33,13 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
+        fit: Default::default(),
     }
 }
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
+        context_length: None,
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
