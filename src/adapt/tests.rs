@@ -19,6 +19,9 @@ fn step(model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
     }
 }
 
@@ -30,6 +33,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
         strict_json_schema,
+        repair: true,
         headers: Vec::new(),
         private: true,
     })

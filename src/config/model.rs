@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dialect::reading::ThinkTags;
 use crate::secret::{Redactor, Secret};
 
 use super::network::Network;
@@ -16,6 +17,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub clients: Vec<Client>,
     pub response_model: ResponseModel,
+    /// Whether the bodies of answers and refusals hold the `routing_summary`.
+    pub routing_summary: bool,
     /// Whether providers are told the trace that their calls belong to.
     pub propagate_trace: bool,
     /// Whether spans hold the messages of requests and answers.
@@ -68,6 +71,8 @@ pub struct Provider {
     /// The host and port in the base URL.
     pub server: (String, u16),
     pub strict_json_schema: bool,
+    /// Whether its answers are mended where no client could use them.
+    pub repair: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
@@ -81,6 +86,10 @@ pub struct Route {
     pub name: String,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
+    /// Whether JSON that was asked for is checked to be JSON.
+    pub check_format: bool,
+    /// The time after which a stream without content gets its head and a comment, and then another each time.
+    pub stream_keepalive: Option<Duration>,
     pub steps: Vec<Step>,
 }
 
@@ -101,6 +110,11 @@ pub struct Step {
     /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
     /// models known to need it.
     pub thinking: Option<bool>,
+    /// Whether an answer that only reasons counts as empty.
+    pub reasoning_only_fails: bool,
+    pub think_tags: Option<ThinkTags>,
+    /// Whether the provider is asked for a stream also where the client asks for none.
+    pub upstream_stream: bool,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.
@@ -146,6 +160,8 @@ pub struct Server {
     /// The time that requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
+    /// The default of [`Route::stream_keepalive`].
+    pub stream_keepalive: Option<Duration>,
 }
 
 impl Default for Server {
@@ -167,6 +183,7 @@ impl Default for Server {
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
+            stream_keepalive: None,
         }
     }
 }

@@ -17,7 +17,11 @@ pub mod models;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
+pub mod reading;
+pub mod repairs;
 pub mod request;
+mod signals;
+mod success;
 pub mod waits;
 
 pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};

@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::accounts;
+use super::finish_reasons::FinishReasons;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub(super) client: upstream::Client,
     pub(super) ledger: SharedLedger,
     pub(super) redactor: Redactor,
+    /// The providers and models whose streams name the reason of their end.
+    pub(super) finish_reasons: Arc<FinishReasons>,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     pub(super) tracer: Tracer,
@@ -61,6 +64,10 @@ impl Context {
         let client = self.client.successor(Self::upstream_settings(&config))?;
         let new = Self::with(config, client, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
+        let new = Self {
+            finish_reasons: Arc::clone(&self.finish_reasons),
+            ..new
+        };
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
         Ok(new)
@@ -79,6 +86,7 @@ impl Context {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
+            finish_reasons: Arc::default(),
             upstream_models: SharedAnswer::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),

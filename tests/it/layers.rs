@@ -38,6 +38,7 @@ const GATEWAY: &[&str] = &[
     "context",
     "accounts",
     "shared_ledger",
+    "finish_reasons",
     "shared_answer",
 ];
 

@@ -17,6 +17,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         base_url: format!("https://{name}.example/v1"),
         server: Default::default(),
         strict_json_schema: false,
+        repair: true,
         headers: Vec::new(),
         private: false,
     })
@@ -32,11 +33,16 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
     }
 }
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
+        check_format: false,
+        stream_keepalive: None,
         name: "main".to_owned(),
         timeout: None,
         steps,
@@ -45,6 +51,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
 
 pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
     Config {
+        routing_summary: true,
         listen: Vec::new(),
         clients: Vec::new(),
         response_model: ResponseModel::Route,

@@ -8,6 +8,7 @@ use super::histogram::{DURATIONS, Histogram, TOKENS};
 use super::recent::{Lately, Recent};
 use crate::config::{self, Config};
 use crate::dialect::class::Class;
+use crate::dialect::repairs::RepairKind;
 
 /// Every status a request can end with. 499 is a client that went away; zero takes what is not on this list.
 const STATUSES: [u16; 16] = [
@@ -65,6 +66,8 @@ pub(super) struct TargetInstruments {
     pub(super) first_chunk: Histogram,
     pub(super) input_tokens: Histogram,
     pub(super) output_tokens: Histogram,
+    /// The answers that were repaired, by the kind of repair.
+    pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: Recent,
 }
 
@@ -183,6 +186,7 @@ impl TargetInstruments {
             first_chunk: Histogram::new(&DURATIONS),
             input_tokens: Histogram::new(&TOKENS),
             output_tokens: Histogram::new(&TOKENS),
+            repairs: Default::default(),
             recent: Recent::new(),
         }
     }

@@ -1,0 +1,62 @@
+//! The call to a provider: its address, its key, its headers.
+
+use std::time::Instant;
+
+use crate::client_socket::ClientSocket;
+use crate::config::Provider;
+use crate::secret::Secret;
+use crate::upstream::{Call, CallError, Client, Method, Response};
+
+/// A call to a provider: its address, its key, its headers.
+pub struct ProviderCall<'a> {
+    pub provider: &'a Provider,
+    pub key: Option<&'a Secret>,
+    /// Behind the provider's base URL, with its slash.
+    pub path: &'a str,
+    pub accept: &'a str,
+    /// A JSON body makes the call a POST.
+    pub body: Option<&'a [u8]>,
+    /// For everything up to the head of the answer.
+    pub deadline: Instant,
+    pub client: Option<&'a ClientSocket>,
+    /// Headers that continue the trace.
+    pub trace: &'a [(&'static str, String)],
+}
+
+impl ProviderCall<'_> {
+    /// Makes the call, up to the head of its answer. Blocks.
+    ///
+    /// # Errors
+    /// The reason why no head of an answer arrived.
+    pub fn send(&self, client: &Client) -> Result<Response, CallError> {
+        let url = [self.provider.base_url.as_str(), self.path].concat();
+        let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
+        headers.push(("Accept", self.accept));
+        if self.body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        if let Some(bearer) = &bearer {
+            headers.push(("Authorization", bearer));
+        }
+        let trace = self.trace.iter();
+        headers.extend(trace.map(|(name, value)| (*name, value.as_str())));
+        // The file has the last word, also over the headers above.
+        for (name, value) in &self.provider.headers {
+            headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+            headers.push((name, value.expose()));
+        }
+        client.call(Call {
+            method: if self.body.is_some() {
+                Method::Post
+            } else {
+                Method::Get
+            },
+            url: &url,
+            headers: &headers,
+            body: self.body,
+            deadline: self.deadline,
+            client: self.client,
+        })
+    }
+}
