@@ -208,7 +208,9 @@ impl<'g> Journal<'g> {
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
     pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
         let reports = answered.reports();
-        self.facts.steps = tried(reports);
+        // A second best answer is reported twice.
+        let again = usize::from(answered.is_second_best);
+        self.facts.steps = tried(reports).saturating_sub(again);
         self.facts.fallbacks = answered.fallbacks();
         self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
