@@ -219,11 +219,11 @@ impl Held {
     fn hold(&mut self, event: Event<'_>, judged: Judged, room: Room) {
         // Of reasoning nothing is dropped: it commits when it is too much.
         let is_kept = judged.kind == FrameKind::Reasoning;
-        let frame = HeldFrame::new(event, judged);
-        let bytes = self.bytes.saturating_add(frame.data.len());
+        let length = judged.mended.as_deref().unwrap_or(&event.data).len();
+        let bytes = self.bytes.saturating_add(length);
         if is_kept || (self.frames.len() < room.frames && bytes <= room.bytes) {
             self.bytes = bytes;
-            self.frames.push(frame);
+            self.frames.push(HeldFrame::new(event, judged));
         }
     }
 }

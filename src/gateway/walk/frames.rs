@@ -54,9 +54,10 @@ impl Opened {
                 }
                 form => form,
             };
-            match form {
+            match &form {
                 Form::Stream => return Ok(Self::Stream(frames)),
-                Form::Whole(from) => return Ok(frames.into_whole(from)),
+                Form::Unknown(_) if is_named_stream => return Ok(Self::Stream(frames)),
+                Form::Whole(from) | Form::Unknown(from) => return Ok(frames.into_whole(*from)),
                 Form::Blank | Form::Open => {}
             }
             if !frames.fill(deadline)? {
@@ -174,8 +175,10 @@ fn spelled(event: &Event<'_>) -> String {
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
     Stream,
-    /// Anything else, from this byte on.
+    /// An object, a list or a page, from this byte on.
     Whole(usize),
+    /// Anything else, which a stream may well begin with: a field that no standard knows.
+    Unknown(usize),
     /// White space so far.
     Blank,
     /// Comments so far, or the beginning of a field.
@@ -222,7 +225,10 @@ fn form_of_line(text: &[u8], from: usize) -> Form {
             None => {}
         }
     }
-    Form::Whole(from)
+    match text.first() {
+        Some(b'{' | b'[' | b'<') => Form::Whole(from),
+        _ => Form::Unknown(from),
+    }
 }
 
 #[cfg(test)]
@@ -239,7 +245,8 @@ mod tests {
             ("\n [", Form::Whole(0)),
             ("\u{feff}{", Form::Whole(3)),
             ("<html>", Form::Whole(0)),
-            ("database is down", Form::Whole(0)),
+            ("database is down", Form::Unknown(0)),
+            ("x-served-by: a", Form::Unknown(0)),
             ("data", Form::Open),
             ("da", Form::Open),
             ("data:", Form::Stream),
