@@ -118,6 +118,9 @@ quoted() {
         value=${value//\\/\\\\}
         value=${value//\"/\\\"}
         value=${value//\$/\\\$}
+        # A shell would run what stands between two of them. docker compose alone keeps the backslash: a value with both
+        # ' and ` has no spelling that all three read alike.
+        value=${value//\`/\\\`}
         printf '"%s"' "$value"
     fi
 }

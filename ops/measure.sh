@@ -15,16 +15,19 @@ with_versions_of_gateway() {
 
 cmd_bench() {
     need_cargo
-    if [ "${1:-}" = --readers ]; then
+    case " $* " in
+    ' --readers ')
         with_versions_of_gateway bench/readers
         exec cargo bench --manifest-path bench/readers/Cargo.toml
-    elif [ "${1:-}" = --instructions ]; then
-        need valgrind valgrind
-    else
+        ;;
+    *' --readers '*) die 'bench --readers takes no other argument' 64 ;;
+    *' --instructions '*) need valgrind valgrind ;;
+    *)
         # The package starts a server of its own at once, on port 80.
         command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || need nginx nginx-light
         PATH=$PATH:/usr/sbin
-    fi
+        ;;
+    esac
     build_release
     CARGO_TARGET_DIR=bench/target cargo build --release --locked --manifest-path bench/Cargo.toml >&2
     exec "$(CARGO_TARGET_DIR=bench/target binary release)-bench" "$(binary release)" "$@"

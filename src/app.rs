@@ -16,6 +16,7 @@ use std::sync::Arc;
 use collector::Export;
 
 use crate::config::Config;
+use crate::control_socket;
 use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier, RunFile};
@@ -82,6 +83,9 @@ fn serve_until_stopped(
     for address in &addresses {
         log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
     }
+    if let Some(address) = addresses.first() {
+        open_control_socket(address.port(), &current);
+    }
     if let (Some(notifier), Some(address)) = (notifier, addresses.first()) {
         watch::start(notifier, Arc::clone(&current), running::reachable(*address))?;
     }
@@ -147,6 +151,13 @@ fn heed_signals(
         stopper.stop();
     };
     Ok(signals::on_reload_and_stop(reload, stop)?)
+}
+
+fn open_control_socket(port: u16, current: &Arc<Reloadable>) {
+    let asked = Arc::clone(current);
+    if let Err(error) = control_socket::serve(port, move || asked.routes_report()) {
+        log::warn!(error:% = error; "no control socket: `ai-gateway explain` will not see what is cooling");
+    }
 }
 
 /// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say, exported as well if there is something to export it.

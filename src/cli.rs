@@ -238,6 +238,9 @@ fn check(path: &Path, config: config::Config) -> ExitCode {
             ));
         }
     }
+    for warning in config::warnings(&config) {
+        complain(&format_args!("warning: {warning}"));
+    }
     say(&text)
 }
 

@@ -100,7 +100,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 fn listen(port: Option<u16>) -> std::io::Result<Server> {
-    let limits = config::Server::default();
+    let limits = config::EdgeLimits::default();
     match port {
         Some(port) => Server::bind(&[loopback(port)], limits),
         None => Server::bind(&[loopback(USUAL_PORT)], limits.clone())
@@ -112,7 +112,10 @@ fn start(
     addresses: &[SocketAddr],
     handler: Arc<dyn crate::http::Handler>,
 ) -> std::io::Result<DemoServer> {
-    start_server(Server::bind(addresses, config::Server::default())?, handler)
+    start_server(
+        Server::bind(addresses, config::EdgeLimits::default())?,
+        handler,
+    )
 }
 
 fn start_server(

@@ -53,6 +53,13 @@ pub fn explain(
         ),
         None => writeln!(text, "  all steps together: no limit"),
     };
+    if !route.wait_when_cooling.is_zero() {
+        let _ = writeln!(
+            text,
+            "  where all steps are cooling: waits up to {:?} for the soonest",
+            route.wait_when_cooling
+        );
+    }
     let steps = running
         .ok()
         .and_then(|running| steps_of(running, &route.name));

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
-//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
+//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
@@ -49,6 +49,7 @@ pub mod app;
 pub mod cli;
 pub mod client_socket;
 pub mod config;
+pub mod control_socket;
 pub mod demo;
 pub mod dialect;
 pub mod explain;

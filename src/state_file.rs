@@ -147,15 +147,20 @@ fn report(path: &Path, written: io::Result<()>, failing: &mut bool) {
     }
 }
 
-/// Writes the file so that a reader, or a crash, sees the old one or the new one, never a part.
+/// Writes the file so that a reader, or a crash, sees the old one or the new one, never a part. The new one is created, and
+/// not opened: another user of the directory may have put a link there, to a file that only we may write.
 fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
+    if let Err(error) = fs::remove_file(&temporary)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&temporary)?;
     file.write_all(text.as_bytes())?;
@@ -183,6 +188,22 @@ mod tests {
         drop(writer);
         assert_eq!(read(&path, 100).unwrap().as_deref(), Some("{\"a\":1}"));
         assert!(!folder.join("state.json.new").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = folder("link");
+        let (path, victim) = (folder.join("state.json"), folder.join("victim"));
+        for target in [&victim, &folder.join("absent")] {
+            fs::write(&victim, "precious").unwrap();
+            std::os::unix::fs::symlink(target, folder.join("state.json.new")).unwrap();
+            write_atomically(&path, "{}").unwrap();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+            assert_eq!(read(&path, 100).unwrap().as_deref(), Some("{}"));
+            assert!(fs::symlink_metadata(&path).unwrap().is_file());
+            assert!(!folder.join("absent").exists());
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -8,10 +8,25 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
         .unwrap_or_default()
 }
 
+/// The longest message that people are shown (characters).
+const FOR_PEOPLE: usize = 500;
+
+/// The beginning of a message, as much as a person reads of it (at most 500 characters).
+pub fn for_people(message: &str) -> &str {
+    let end = message.char_indices().nth(FOR_PEOPLE);
+    end.map_or(message, |(end, _)| cut(message, end))
+}
+
 /// Cuts a text that is owned, in place (at most `max_bytes`).
 pub fn truncated(mut text: String, max_bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(max_bytes));
     text
+}
+
+/// A character that changes how a line looks without being seen: a control (U+0000 to U+001F, U+007F to U+009F), which a
+/// terminal obeys, or one that turns the direction of what follows (U+202A to U+202E, U+2066 to U+2069; CVE-2021-42574).
+pub fn is_deceptive(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The whole milliseconds of a duration.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// One answer after the other on one connection.
+/// Reader of one answer after the other on one connection.
 #[derive(Default)]
 pub struct Answer {
     pub status: u16,
@@ -24,10 +24,10 @@ enum Phase {
 }
 
 impl Answer {
-    /// Takes the next bytes of the connection and gives the body's to `body`. Whether the answer is whole.
+    /// Bytes of the connection are taken in and the body's handed to `body`. `true` when the answer is whole.
     ///
     /// # Errors
-    /// What is no answer, or bytes behind its end.
+    /// Bytes that are no answer, or lie behind its end.
     pub fn read(&mut self, mut bytes: &[u8], body: &mut dyn FnMut(&[u8])) -> io::Result<bool> {
         while !bytes.is_empty() {
             bytes = match self.phase {
@@ -45,7 +45,7 @@ impl Answer {
         Ok(self.phase == Phase::Done)
     }
 
-    /// Makes ready for the next answer.
+    /// The next answer begins.
     pub fn begin_next(&mut self) {
         self.phase = Phase::Head;
         self.head.clear();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Since the first call.
+/// Time since the first call (nanoseconds).
 pub fn nanoseconds() -> u64 {
     START.elapsed().as_nanos() as u64
 }

@@ -1,18 +1,23 @@
-//! The criteria that the gateway is held to, at equal work with nginx in the same run.
+//! Criteria that the gateway is held to, at equal work with nginx in the same run.
 
 mod memory;
 mod speed;
 mod telemetry;
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::report::{Report, Target};
-use crate::servers::{Directory, Setup};
+use crate::servers::{self, Directory};
 use crate::upstream;
 
-/// How thorough.
+/// Bound of the binary's size for the work under way. With everything planned the binary may come to 4.8; what is meant
+/// for the rest must not be spent now (MB of 10^6 bytes).
+const BINARY_MB: f64 = 4.0;
+
+/// Thoroughness of a run.
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: u32,
@@ -33,51 +38,29 @@ impl Effort {
     };
 }
 
-/// Measures and prints; without an effort only what takes none: memory, start and the waiting crowd. Whether
-/// everything was met.
-pub fn measure(binary: &Path, effort: Option<Effort>) -> io::Result<bool> {
+/// Criteria are measured and printed; without an effort only memory, start and the waiting crowd. `true` if the first
+/// binary missed none.
+pub fn measure(binaries: &[PathBuf], effort: Option<Effort>) -> io::Result<bool> {
     let directory = Directory::new()?;
     let upstream = upstream::start()?;
-    let mut report = Report::default();
-    report.head();
+    let mut report = Report::of(binaries.len());
     if let Some(effort) = effort {
-        let setup = Setup {
-            binary,
-            directory: directory.path(),
-            upstream,
-            streams: &[effort.events],
-            more_routes: 0,
-        };
-        speed::measure(&setup, effort, &mut report)?;
-        telemetry::measure(&setup, effort, &mut report)?;
+        let streams = [effort.events];
+        let setups = servers::setups(binaries, &directory, upstream, &streams);
+        speed::measure(&setups, effort, &mut report)?;
+        telemetry::measure(&setups, effort, &mut report)?;
     }
-    memory::measure(binary, directory.path(), upstream, &mut report)?;
-    let size = std::fs::metadata(binary)?.len() as f64 / 1e6;
+    let setups = servers::setups(binaries, &directory, upstream, &[]);
+    memory::measure(&setups, &mut report)?;
+    let lengths = servers::of_each(&setups, |setup| Ok(fs::metadata(setup.binary)?.len()))?;
     report.line(
         "size of the binary",
-        size,
         " MB",
-        Target::AtMost(4.0),
-        "10^6 bytes",
+        Target::AtMost(BINARY_MB),
+        &lengths,
+        |length| *length as f64 / 1e6,
+        |_| "10^6 bytes",
     );
-    let wrong = report.wrong;
-    report.line(
-        "errors, in all of the above",
-        wrong.errors as f64,
-        "",
-        Target::AtMost(0.0),
-        "",
-    );
-    report.line(
-        "connections without any answer",
-        wrong.starved as f64,
-        "",
-        Target::AtMost(0.0),
-        "",
-    );
-    match report.missed {
-        0 => println!("\nall criteria are met"),
-        missed => println!("\n{missed} criteria are missed"),
-    }
-    Ok(report.missed == 0)
+    report.errors();
+    Ok(report.end())
 }

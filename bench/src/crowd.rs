@@ -1,4 +1,4 @@
-//! Many clients that wait at the same time, and what that does to everybody else.
+//! Crowds of clients that wait at the same time, and what that does to everybody else.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,13 +13,13 @@ pub struct Crowd {
     pub latencies: Vec<Duration>,
     pub errors: u64,
     pub starved: usize,
-    /// The largest that was seen.
+    /// Largest memory and most threads that were seen.
     pub size: Size,
-    /// How long `/health` took meanwhile.
+    /// Times that `/health` took meanwhile.
     pub health: Vec<Duration>,
 }
 
-/// Sends `count` requests at once to the slow route, `waves` times.
+/// Crowd of `count` requests at once to the slow route, `waves` times.
 pub fn run(server: &Server, count: usize, waves: u64, each_takes: Duration) -> io::Result<Crowd> {
     let request = request("", "slow", 300, false);
     let load = Load {
@@ -51,7 +51,7 @@ pub fn run(server: &Server, count: usize, waves: u64, each_takes: Duration) -> i
     })
 }
 
-/// Opens connections, each of which has had an answer and now waits.
+/// Idle connections, each of which has had an answer.
 pub fn idle(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {
@@ -62,7 +62,7 @@ pub fn idle(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
     Ok(connections)
 }
 
-/// Looks ten times a second how large the process is, until it is over.
+/// Largest size of the process until `is_over` (looked at ten times a second).
 pub fn watch_size(process: &Process, is_over: &AtomicBool) -> Size {
     let mut most = Size::default();
     while !is_over.load(Ordering::SeqCst) {

@@ -1,8 +1,7 @@
-//! What more of everything costs, as a table in Markdown.
+//! Cost of more of everything, as a table in Markdown.
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,12 +13,10 @@ use crate::upstream;
 const DURATION: Duration = Duration::from_secs(2);
 const EVENTS: u32 = 150;
 
-pub fn measure(binary: &Path) -> io::Result<()> {
+pub fn measure(binaries: &[PathBuf]) -> io::Result<()> {
     let directory = Directory::new()?;
     let growth = Growth {
-        binary,
-        directory: directory.path(),
-        upstream: upstream::start()?,
+        setups: servers::setups(binaries, &directory, upstream::start()?, &[EVENTS]),
     };
     println!(
         "| case | per second | CPU each (us) | p50 (us) | p99 (us) | RSS (MB) | threads | errors |"
@@ -51,24 +48,10 @@ pub fn measure(binary: &Path) -> io::Result<()> {
 }
 
 struct Growth<'g> {
-    binary: &'g Path,
-    directory: &'g Path,
-    upstream: SocketAddr,
+    setups: Vec<Setup<'g>>,
 }
 
 impl Growth<'_> {
-    /// Each case has a gateway of its own, so that the memory is that of the case.
-    fn gateway(&self, more_routes: usize) -> io::Result<Server> {
-        let setup = Setup {
-            binary: self.binary,
-            directory: self.directory,
-            upstream: self.upstream,
-            streams: &[EVENTS],
-            more_routes,
-        };
-        servers::gateway(&setup, &[])
-    }
-
     fn plain(
         &self,
         case: &str,
@@ -76,46 +59,49 @@ impl Growth<'_> {
         more_routes: usize,
         prompt: usize,
     ) -> io::Result<()> {
-        let gateway = self.gateway(more_routes)?;
-        let contestants = [contestant(&gateway, request("", "plain", prompt, false))];
         let plain = Plain {
             connections,
             rounds: 3,
             duration: DURATION,
         };
-        let (summaries, size) = watched(&gateway, || plain.run(&contestants))?;
-        row(case, &summaries, size);
-        Ok(())
+        let request = request("", "plain", prompt, false);
+        self.rows(case, more_routes, &request, |all| plain.run(all))
     }
 
     fn streams(&self, streams: usize) -> io::Result<()> {
-        let gateway = self.gateway(0)?;
-        let route = format!("stream-{EVENTS}");
-        let contestants = [contestant(&gateway, request("", &route, 300, true))];
         let streamed = Streamed {
             streams,
             events: EVENTS,
             rounds: 1,
         };
-        let (summaries, size) = watched(&gateway, || streamed.run(&contestants))?;
-        row(
-            &format!("{streams} streams: events, first at p50, lag at p99"),
-            &summaries,
-            size,
-        );
+        let case = format!("{streams} streams: events, first at p50, lag at p99");
+        let request = request("", &format!("stream-{EVENTS}"), 300, true);
+        self.rows(&case, 0, &request, |all| streamed.run(all))
+    }
+
+    /// Rows of a case, one for each binary. Each has a gateway of its own, so that the memory is that of the case.
+    fn rows(
+        &self,
+        case: &str,
+        more_routes: usize,
+        request: &[u8],
+        run: impl Fn(&[Contestant<'_>]) -> io::Result<Vec<Summary>>,
+    ) -> io::Result<()> {
+        for (setup, beside) in self.setups.iter().zip(["", ", against"]) {
+            let setup = Setup {
+                more_routes,
+                ..*setup
+            };
+            let gateway = servers::gateway(&setup, &[])?;
+            let contestants = [Contestant::new(&gateway, request.to_owned())];
+            let (summaries, size) = watched(&gateway, || run(&contestants))?;
+            row(&format!("{case}{beside}"), &summaries, size);
+        }
         Ok(())
     }
 }
 
-fn contestant(gateway: &Server, request: Vec<u8>) -> Contestant<'_> {
-    Contestant {
-        address: gateway.address,
-        process: Some(&gateway.process),
-        request,
-    }
-}
-
-/// Runs, and sees how large the gateway becomes meanwhile.
+/// Result of `run`, and the largest size of the gateway meanwhile.
 fn watched(
     gateway: &Server,
     run: impl FnOnce() -> io::Result<Vec<Summary>>,

@@ -1,115 +1,166 @@
-//! How many instructions one plain request takes, and one event of a stream: the same on a busy machine and on a quiet
-//! one.
+//! Instructions of one plain request, and of one event of a stream: the same on a busy machine and on a quiet one.
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::exports::{EXPORTS, Export};
+use crate::exports::{EXPORTS, Export, MOST_TIMES};
 use crate::load::{End, Load};
+use crate::report::{Report, Target};
 use crate::servers::{self, Directory, Setup, request};
 use crate::streams::Streams;
 use crate::upstream;
 
 const FEW: u64 = 200;
 const MANY: u64 = 1200;
-/// Events, of one stream.
+/// Events of the shorter of two streams.
 const SHORT: u32 = 50;
 const LONG: u32 = 550;
 
-/// Large copies by moves of vectors: glibc makes them with one instruction that valgrind counts once for every byte.
+/// Setting of glibc for large copies by moves of vectors: else they are made with one instruction that valgrind counts
+/// once for every byte.
 const WITHOUT_REP: &str = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824:\
                            glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
-/// `profiles` is a directory to leave valgrind's profiles in, for `callgrind_annotate`.
-pub fn measure(binary: &Path, profiles: Option<&Path>) -> io::Result<()> {
+/// Bound of a plain request with nothing exported (instructions in user mode).
+const MOST: f64 = 95_000.0;
+
+/// Instructions are counted and printed; `profiles` is a directory to leave valgrind's profiles in, for
+/// `callgrind_annotate`, those of a second binary in `against` there. `true` if the first binary missed no criterion.
+pub fn measure(binaries: &[PathBuf], profiles: Option<&Path>) -> io::Result<bool> {
     let directory = Directory::new()?;
-    let setup = Setup {
-        binary,
-        directory: directory.path(),
-        upstream: upstream::start()?,
-        streams: &[SHORT, LONG],
-        more_routes: 0,
-    };
+    let setups = servers::setups(binaries, &directory, upstream::start()?, &[SHORT, LONG]);
     let profiles = profiles.unwrap_or(directory.path());
-    println!("instructions of one plain request, in user mode, on one connection:");
-    let mut alone = None;
-    for export in &EXPORTS {
-        let few = of_requests(&setup, profiles, export, FEW)?;
-        let many = of_requests(&setup, profiles, export, MANY)?;
-        // What start and end take is in both.
-        let each = many.saturating_sub(few) / (MANY - FEW);
-        let ratio = each as f64 / *alone.get_or_insert(each) as f64;
-        println!("{:<34}{each:>8}  {ratio:.3}", export.name);
-        println!("  ({FEW} requests: {few}, {MANY} requests: {many})");
+    let folders = [profiles.to_owned(), profiles.join("against")];
+    let gateways: Vec<Gateway<'_>> = setups
+        .into_iter()
+        .zip(folders)
+        .map(|(setup, profiles)| Gateway { setup, profiles })
+        .collect();
+    for gateway in &gateways {
+        fs::create_dir_all(&gateway.profiles)?;
     }
-    let short = of_stream(&setup, profiles, SHORT)?;
-    let long = of_stream(&setup, profiles, LONG)?;
-    let each = long.saturating_sub(short) / u64::from(LONG - SHORT);
-    println!("instructions of one event of a stream: {each}");
-    println!("({SHORT} events: {short}, {LONG} events: {long}; each arrives alone)");
-    Ok(())
-}
-
-fn of_requests(
-    setup: &Setup<'_>,
-    profiles: &Path,
-    export: &Export,
-    requests: u64,
-) -> io::Result<u64> {
-    let file = profiles.join(format!("callgrind-{requests}{}", export.suffix));
-    instructions(setup, export, &file, &|address| {
-        let load = Load {
-            address,
-            request: &request("", "plain", 300, false),
-            connections: 1,
-            end: End::Answers(requests),
-        };
-        Ok(load.run()?.answers == requests)
-    })
-}
-
-fn of_stream(setup: &Setup<'_>, profiles: &Path, events: u32) -> io::Result<u64> {
-    let file = profiles.join(format!("callgrind-stream-{events}"));
-    let [nothing, ..] = &EXPORTS;
-    instructions(setup, nothing, &file, &|address| {
-        let streams = Streams {
-            address,
-            request: &request("", &format!("stream-{events}"), 300, true),
-            count: 1,
-            begin_within: Duration::ZERO,
-            events,
-        };
-        Ok(streams.run()?.errors == 0)
-    })
-}
-
-/// What the gateway executes from its start to its end while `run` has it at work, and tells whether all was answered.
-fn instructions(
-    setup: &Setup<'_>,
-    export: &Export,
-    file: &Path,
-    run: &dyn Fn(SocketAddr) -> io::Result<bool>,
-) -> io::Result<u64> {
-    let out = format!("--callgrind-out-file={}", file.display());
-    let mut wrapper = export.wrapper(setup.upstream);
-    wrapper.extend([WITHOUT_REP, "valgrind", "--tool=callgrind", &out].map(str::to_owned));
-    let gateway = servers::gateway(setup, &wrapper)?;
-    let is_whole = run(gateway.address)?;
-    gateway.process.stop(Duration::from_secs(60))?;
-    if !is_whole {
-        return Err(io::Error::other("not everything was answered"));
+    let mut report = Report::of(gateways.len());
+    let [nothing, exporting @ ..] = &EXPORTS;
+    let alone = servers::of_each(&gateways, |gateway| gateway.a_request(nothing))?;
+    report.line(
+        "a plain request: instructions",
+        "",
+        Target::AtMost(MOST),
+        &alone,
+        |cost| cost.each,
+        |cost| cost.how.clone(),
+    );
+    for export in exporting {
+        let costs = servers::of_each(&gateways, |gateway| gateway.a_request(export))?;
+        let pairs: Vec<(&Cost, Cost)> = alone.iter().zip(costs).collect();
+        report.line(
+            &format!("{}: of that", export.name),
+            "",
+            Target::AtMost(MOST_TIMES),
+            &pairs,
+            |(alone, exporting)| exporting.each / alone.each,
+            |(_, exporting)| format!("{:.0}; {}", exporting.each, exporting.how),
+        );
     }
-    let profile = fs::read_to_string(file)?;
-    // The callgrind format: a line `totals: N`, older versions `summary: N`.
-    let mut totals = profile.lines().filter_map(|line| {
-        line.strip_prefix("totals: ")
-            .or_else(|| line.strip_prefix("summary: "))
-    });
-    let total = totals
-        .next_back()
-        .and_then(|total| total.trim().parse().ok());
-    total.ok_or_else(|| io::Error::other("callgrind left no total"))
+    let events = servers::of_each(&gateways, Gateway::an_event)?;
+    report.line(
+        "an event of a stream: instructions",
+        "",
+        Target::Open,
+        &events,
+        |cost| cost.each,
+        |cost| format!("{}; each arrives alone", cost.how),
+    );
+    Ok(report.end())
+}
+
+struct Gateway<'g> {
+    setup: Setup<'g>,
+    /// Directory of its profiles.
+    profiles: PathBuf,
+}
+
+/// Instructions of one request or event, as the difference of a long and a short run: start and end are in both.
+struct Cost {
+    each: f64,
+    how: String,
+}
+
+impl Cost {
+    fn of(few: u64, many: u64, run: impl Fn(u64) -> io::Result<u64>) -> io::Result<Self> {
+        let (low, high) = (run(few)?, run(many)?);
+        Ok(Self {
+            each: high.saturating_sub(low) as f64 / (many - few) as f64,
+            how: format!("{few}: {low}, {many}: {high}"),
+        })
+    }
+}
+
+impl Gateway<'_> {
+    /// Cost of a request on one connection.
+    fn a_request(&self, export: &Export) -> io::Result<Cost> {
+        Cost::of(FEW, MANY, |requests| {
+            let file = format!("callgrind-{requests}{}", export.suffix);
+            self.instructions(export, &file, |address| {
+                let load = Load {
+                    address,
+                    request: &request("", "plain", 300, false),
+                    connections: 1,
+                    end: End::Answers(requests),
+                };
+                Ok(load.run()?.answers == requests)
+            })
+        })
+    }
+
+    /// Cost of an event of one stream.
+    fn an_event(&self) -> io::Result<Cost> {
+        let [nothing, ..] = &EXPORTS;
+        Cost::of(SHORT.into(), LONG.into(), |events| {
+            let file = format!("callgrind-stream-{events}");
+            self.instructions(nothing, &file, |address| {
+                let streams = Streams {
+                    address,
+                    request: &request("", &format!("stream-{events}"), 300, true),
+                    count: 1,
+                    begin_within: Duration::ZERO,
+                    events: events as u32,
+                };
+                Ok(streams.run()?.errors == 0)
+            })
+        })
+    }
+
+    /// Instructions in user mode from the gateway's start to its end. `run` has it at work, and tells whether all was
+    /// answered.
+    fn instructions(
+        &self,
+        export: &Export,
+        file: &str,
+        run: impl Fn(SocketAddr) -> io::Result<bool>,
+    ) -> io::Result<u64> {
+        let file = self.profiles.join(file);
+        let out = format!("--callgrind-out-file={}", file.display());
+        let mut wrapper = export.wrapper(self.setup.upstream);
+        wrapper.extend([WITHOUT_REP, "valgrind", "--tool=callgrind", &out].map(str::to_owned));
+        let gateway = servers::gateway(&self.setup, &wrapper)?;
+        let is_whole = run(gateway.address)?;
+        gateway.process.stop(Duration::from_secs(60))?;
+        if !is_whole {
+            return Err(io::Error::other("not everything was answered"));
+        }
+        let profile = fs::read_to_string(file)?;
+        // The callgrind format: a line `totals: N`, older versions `summary: N`.
+        let mut totals = profile.lines().filter_map(|line| {
+            line.strip_prefix("totals: ")
+                .or_else(|| line.strip_prefix("summary: "))
+        });
+        let total = totals
+            .next_back()
+            .and_then(|total| total.trim().parse().ok());
+        total.ok_or_else(|| io::Error::other("callgrind left no total"))
+    }
 }

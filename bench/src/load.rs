@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::answer::{Answer, invalid};
 use crate::readiness::Readiness;
 
-/// Nobody waits longer for an answer.
+/// Longest time without any answer before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Load<'r> {
@@ -17,11 +17,11 @@ pub struct Load<'r> {
     pub end: End,
 }
 
-/// When no connection begins another request.
+/// Condition on which no connection begins another request.
 #[derive(Clone, Copy)]
 pub enum End {
     After(Duration),
-    /// When each connection has had this many answers.
+    /// Answers that each connection has to have had.
     Answers(u64),
 }
 
@@ -32,9 +32,9 @@ pub struct Outcome {
     pub errors: u64,
     /// Connections that never got an answer.
     pub starved: usize,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last answer.
     pub took: Duration,
-    /// Of each answer, from the request's first byte to the answer's last.
+    /// Latency of each answer, from the request's first byte to the answer's last.
     pub latencies: Vec<Duration>,
 }
 
@@ -62,10 +62,10 @@ enum State {
 }
 
 impl Load<'_> {
-    /// Puts the load on.
+    /// Load is put on until its end.
     ///
     /// # Errors
-    /// When connections cannot be opened, or nothing answers any more.
+    /// Connections that cannot be opened, or answers that do not come any more.
     pub fn run(&self) -> io::Result<Outcome> {
         let mut readiness = Readiness::new()?;
         let mut connections = Vec::with_capacity(self.connections);
@@ -153,7 +153,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the answer is whole.
+    /// Progress of the request under way. `true` when its answer is whole.
     fn advance(&mut self, request: &[u8], received: &mut [u8]) -> io::Result<bool> {
         self.send(request)?;
         loop {

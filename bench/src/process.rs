@@ -1,4 +1,4 @@
-//! A server process, and what the kernel says of it.
+//! Server processes, and the kernel's figures of them.
 
 use std::fs;
 use std::io;
@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-/// A child that ends with this value.
+/// Child process that is ended when this value is dropped.
 pub struct Process(Child);
 
 /// Memory and threads at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Size {
     pub resident_kb: u64,
-    /// The most it ever was.
+    /// Highest resident memory since the start, VmHWM (KiB).
     pub peak_kb: u64,
     pub threads: u64,
 }
 
 impl Process {
-    /// Starts a command whose output goes nowhere.
+    /// Process of a command, started; its output goes nowhere.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let command = command
             .stdin(Stdio::null())
@@ -31,7 +31,7 @@ impl Process {
         command.spawn().map(Self)
     }
 
-    /// Processor time of this process and its children so far, ended threads included, to 10 ms.
+    /// Processor time of this process and its children so far, ended threads included (to 10 ms).
     pub fn cpu(&self) -> Duration {
         let own = self.0.id();
         let all = processes().filter(|stat| stat.id == own || stat.parent == own);
@@ -58,7 +58,7 @@ impl Process {
         !matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// Asks it to end with SIGTERM and waits for that.
+    /// Process is ended with SIGTERM, and its end awaited.
     pub fn stop(mut self, patience: Duration) -> io::Result<()> {
         self.terminate()?;
         let deadline = Instant::now() + patience;
@@ -97,7 +97,7 @@ impl Drop for Process {
 struct Stat {
     id: u32,
     parent: u32,
-    /// Of processor time, in user and kernel mode.
+    /// Processor time in user and kernel mode (clock ticks).
     ticks: u64,
 }
 
@@ -122,7 +122,7 @@ pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
-/// Allows this process and its children as many descriptors as the system lets it.
+/// Limit of descriptors of this process and its children, raised as far as the system lets it (at most 65,536).
 pub fn raise_descriptor_limit() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.map(|most| most.min(65_536)).or(Some(65_536));

@@ -1,4 +1,4 @@
-//! Which sockets are ready: epoll, edge-triggered, each socket registered once.
+//! Sockets that are ready: epoll, edge-triggered, each socket registered once.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +24,7 @@ impl Readiness {
         })
     }
 
-    /// Watches a socket for both directions under a number of the caller's.
+    /// Socket is watched for both directions under a number of the caller's.
     pub fn watch(&self, socket: impl AsFd, number: usize) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(
@@ -36,7 +36,7 @@ impl Readiness {
         Ok(())
     }
 
-    /// The numbers of the sockets that became ready, within `longest` (to the nanosecond: kernel 5.11).
+    /// Numbers of the sockets that became ready within `longest`. Empty when none did (to the nanosecond: kernel 5.11).
     pub fn wait(&mut self, longest: Option<Duration>) -> io::Result<impl Iterator<Item = usize>> {
         self.events.clear();
         let longest = longest.and_then(|longest| Timespec::try_from(longest).ok());

@@ -4,19 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::load::{End, Load};
+use crate::load::{End, Load, Outcome};
 use crate::process::Process;
+use crate::servers::Server;
 use crate::streams::Streams;
 
-/// Who is asked, and what.
+/// A server under measurement and the request that it gets.
 pub struct Contestant<'c> {
     pub address: SocketAddr,
-    /// Whose processor time counts; none for the provider itself.
+    /// The process whose processor time counts. `None` for the provider, a thread of the bench itself.
     pub process: Option<&'c Process>,
     pub request: Vec<u8>,
 }
 
-/// Plain requests.
+/// Rounds of plain requests.
 pub struct Plain {
     pub connections: usize,
     pub rounds: u32,
@@ -27,9 +28,9 @@ pub struct Plain {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
     pub a_second: f64,
-    /// Processor time of one request, in microseconds.
+    /// Processor time of one request or event (microseconds).
     pub cpu: f64,
-    /// Latencies in microseconds.
+    /// Median latency; `p99` is the one that 99 of 100 do not exceed (microseconds).
     pub p50: f64,
     pub p99: f64,
     pub wrong: Wrong,
@@ -58,16 +59,13 @@ impl Plain {
                 cpu: microseconds(cpu) / outcome.answers as f64,
                 p50: microseconds(quantile(&mut outcome.latencies, 0.5)),
                 p99: microseconds(quantile(&mut outcome.latencies, 0.99)),
-                wrong: Wrong {
-                    errors: outcome.errors,
-                    starved: outcome.starved,
-                },
+                wrong: Wrong::of(&outcome),
             })
         })
     }
 }
 
-/// Streams: `p50` is the time to the first event, `p99` that of the lags, `a_second` counts events.
+/// Rounds of streams: `p50` is the time to the first event, `p99` that of the lags, `a_second` counts events.
 pub struct Streamed {
     pub streams: usize,
     pub events: u32,
@@ -102,7 +100,15 @@ impl Streamed {
     }
 }
 
-impl Contestant<'_> {
+impl<'c> Contestant<'c> {
+    pub fn new(server: &'c Server, request: Vec<u8>) -> Self {
+        Self {
+            address: server.address,
+            process: Some(&server.process),
+            request,
+        }
+    }
+
     fn cpu(&self) -> Duration {
         self.process.map(Process::cpu).unwrap_or_default()
     }
@@ -137,6 +143,15 @@ fn of_medians(row: &[Summary]) -> Summary {
     }
 }
 
+impl Wrong {
+    pub fn of(outcome: &Outcome) -> Self {
+        Self {
+            errors: outcome.errors,
+            starved: outcome.starved,
+        }
+    }
+}
+
 impl std::ops::Add for Wrong {
     type Output = Self;
 
@@ -148,7 +163,7 @@ impl std::ops::Add for Wrong {
     }
 }
 
-/// The middle one, of an even number the mean of the two in the middle; 0 of none.
+/// Median, of an even number the mean of the two in the middle. 0 if there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (
@@ -160,7 +175,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The value that this share of all does not exceed.
+/// Value that this share of all does not exceed. Zero if there are no values.
 pub fn quantile(values: &mut [Duration], share: f64) -> Duration {
     values.sort_unstable();
     let place = (values.len() as f64 * share).ceil() as usize;

@@ -1,4 +1,4 @@
-//! The two that are compared: the gateway, and nginx as a plain keep-alive proxy in front of the same provider.
+//! Servers under comparison: the gateway, and nginx as a plain keep-alive proxy in front of the same provider.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -41,12 +41,12 @@ impl Drop for Directory {
 pub struct Server {
     pub process: Process,
     pub address: SocketAddr,
-    /// From its start to its first answer, where that is 200.
+    /// Time from its start to its first answer with status 200.
     pub started_in: Duration,
 }
 
-/// Starts the gateway with the routes `plain`, `slow`, `limited-first`, `stream-N` for each of `streams`, and as many
-/// others as `more_routes`; `wrapper` is a command to run it under.
+/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `open`, `stream-N` for each of `streams`, and as
+/// many others as `more_routes`; `wrapper` is a command to run it under.
 pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     let address = free_address()?;
     let file = setup
@@ -71,12 +71,36 @@ pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     await_answer(process, address, begun)
 }
 
+/// Gateway binary and the surroundings that it is started in.
+#[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub binary: &'s Path,
     pub directory: &'s Path,
     pub upstream: SocketAddr,
     pub streams: &'s [u32],
     pub more_routes: usize,
+}
+
+/// Setups of the binaries under comparison, equal in all else: the first is judged, the others stand beside it.
+pub fn setups<'s>(
+    binaries: &'s [PathBuf],
+    directory: &'s Directory,
+    upstream: SocketAddr,
+    streams: &'s [u32],
+) -> Vec<Setup<'s>> {
+    let setup = |binary: &'s PathBuf| Setup {
+        binary,
+        directory: directory.path(),
+        upstream,
+        streams,
+        more_routes: 0,
+    };
+    binaries.iter().map(setup).collect()
+}
+
+/// Results of `measure` for one setup after the other.
+pub fn of_each<S, T>(setups: &[S], measure: impl FnMut(&S) -> io::Result<T>) -> io::Result<Vec<T>> {
+    setups.iter().map(measure).collect()
 }
 
 fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
@@ -95,7 +119,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
             let _ = writeln!(routes, "      - {{provider: {provider}, model: mock-1}}");
         }
     };
-    for name in ["plain", "slow", "limited"] {
+    for name in ["plain", "slow", "limited", "open"] {
         provider(name, name);
     }
     for number in 0..setup.more_routes {
@@ -104,6 +128,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     route("plain", &["plain"]);
     route("slow", &["slow"]);
     route("limited-first", &["limited", "plain"]);
+    route("open", &["open"]);
     for events in setup.streams {
         let name = format!("stream-{events}");
         provider(&name, &format!("stream/{events}"));
@@ -116,7 +141,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     )
 }
 
-/// Starts nginx with one worker, without a log, and with a pool of upstream connections.
+/// Nginx, started with one worker, without a log, and with a pool of upstream connections.
 pub fn nginx(directory: &Path, upstream: SocketAddr) -> io::Result<Server> {
     let address = free_address()?;
     let prefix = directory.join("nginx");

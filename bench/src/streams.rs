@@ -1,4 +1,4 @@
-//! Many streams at once, and how late their events come.
+//! Streams, many at once, and how late their events come.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ pub struct Streams<'r> {
     pub address: SocketAddr,
     pub request: &'r [u8],
     pub count: usize,
-    /// Streams begin evenly spread over this, as people do not press Enter together.
+    /// Time over which streams begin, evenly spread, as people do not press Enter together.
     pub begin_within: Duration,
     /// Events with content in each.
     pub events: u32,
@@ -22,9 +22,9 @@ pub struct Streams<'r> {
 
 #[derive(Default)]
 pub struct Outcome {
-    /// From the request to the first event.
+    /// Time from the request to the first event, of each stream.
     pub first: Vec<Duration>,
-    /// From the provider's sending to the client's reading, of each event.
+    /// Time from the provider's sending to the client's reading, of each event.
     pub lags: Vec<Duration>,
     /// Streams that were cut or lack events.
     pub errors: u64,
@@ -39,11 +39,39 @@ struct Stream {
     is_ended: bool,
 }
 
+/// Streams that stay open, of which each has had its first events.
+pub fn open(
+    address: SocketAddr,
+    request: &[u8],
+    count: usize,
+    events: u32,
+) -> io::Result<Vec<TcpStream>> {
+    let begin = |_| {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.write_all(request)?;
+        Ok(socket)
+    };
+    let sockets = (0..count).map(begin).collect::<io::Result<Vec<_>>>()?;
+    let mut received = vec![0; 64 * 1024];
+    for mut socket in &sockets {
+        let (mut answer, mut seen) = (Answer::default(), Events::default());
+        while seen.count < events {
+            let count = socket.read(&mut received)?;
+            let mut read = |data: &[u8]| seen.read(data, &mut |_| {});
+            if count == 0 || answer.read(&received[..count], &mut read)? {
+                return Err(invalid("a stream did not stay open"));
+            }
+        }
+    }
+    Ok(sockets)
+}
+
 impl Streams<'_> {
-    /// Runs all streams to their end.
+    /// All streams run to their end.
     ///
     /// # Errors
-    /// When connections cannot be opened, or no event comes any more.
+    /// Connections that cannot be opened, or events that do not come any more.
     pub fn run(&self) -> io::Result<Outcome> {
         let mut readiness = Readiness::new()?;
         let mut streams = Vec::with_capacity(self.count);
@@ -109,7 +137,7 @@ impl Stream {
         (&self.socket).write_all(request)
     }
 
-    /// Whether the stream has ended.
+    /// Bytes that are there are read. `true` when the stream has ended.
     fn advance(&mut self, received: &mut [u8], outcome: &mut Outcome) -> io::Result<bool> {
         loop {
             let count = match self.socket.read(received) {

@@ -1,5 +1,6 @@
-//! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, or with 429, as the
-//! first part of the path says. Below `/otlp` it is a collector of telemetry that takes everything.
+//! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, with a stream that
+//! stays open, or with 429, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
+//! everything.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,20 +11,23 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::readiness::Readiness;
 
-/// How long `/slow` takes.
+/// Time that `/slow` takes.
 pub const SLOW: Duration = Duration::from_secs(2);
-/// Between two events of a stream: 50 a second.
+/// Time between two events of a stream: 50 a second.
 pub const EVENT_GAP: Duration = Duration::from_millis(20);
 
+/// Events of `/open`, after which the stream stays open in silence: memory is looked at on a machine at rest.
+pub const OPEN_EVENTS: u32 = 5;
+
 const LISTENER: usize = 0;
-/// As nginx has it in its configuration here.
+/// Length of the queue of new connections, as nginx has it in its configuration here.
 const BACKLOG: i32 = 4096;
 
-/// Starts the provider on a thread of its own, which lives as long as the process.
+/// Provider on a thread of its own, which lives as long as the process.
 pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    // The standard library's backlog of 128 drops connections when a thousand come at once, and each of those comes again
-    // after a second: that would be measured instead of the gateway. Linux takes a new length at any time.
+    // The standard library's backlog of 128 drops connections when a thousand come at once, and each of those comes
+    // again after a second: that would be measured instead of the gateway. Linux takes a new length at any time.
     rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
@@ -55,7 +59,7 @@ struct Answers {
 
 struct Connection {
     socket: TcpStream,
-    /// The request under way.
+    /// Bytes of the request under way.
     request: Vec<u8>,
     unsent: Vec<u8>,
     task: Task,
@@ -65,7 +69,21 @@ struct Connection {
 enum Task {
     None,
     Answer,
-    Stream { next_event: Instant, left: u32 },
+    Stream {
+        next_event: Instant,
+        left: u32,
+        ends: bool,
+    },
+}
+
+impl Task {
+    fn stream(left: u32, ends: bool) -> Self {
+        Self::Stream {
+            next_event: Instant::now(),
+            left,
+            ends,
+        }
+    }
 }
 
 impl Upstream {
@@ -156,7 +174,7 @@ impl Upstream {
 }
 
 impl Connection {
-    /// Reads what is there. `false` at the end.
+    /// Bytes that are there are read. `false` at the connection's end.
     fn receive(&mut self, received: &mut [u8]) -> io::Result<bool> {
         self.flush();
         loop {
@@ -174,7 +192,7 @@ impl Connection {
         }
     }
 
-    /// Answers the request if it is whole. The point in time at which there is more to say.
+    /// Answer to the request if that is whole. The point in time at which there is more to say; `None` if there is not.
     fn answer(&mut self, answers: &Answers) -> Option<Instant> {
         let length = request_length(&self.request)?;
         if self.request.len() < length {
@@ -184,12 +202,13 @@ impl Connection {
         let due = if path.starts_with(b"slow") {
             self.task = Task::Answer;
             Some(Instant::now() + SLOW)
-        } else if path.starts_with(b"stream/") {
+        } else if let Some(events) = path.strip_prefix(b"stream/") {
+            self.task = Task::stream(number(events), true);
             self.unsent.extend_from_slice(STREAM_HEAD);
-            self.task = Task::Stream {
-                next_event: Instant::now(),
-                left: number(&path[b"stream/".len()..]),
-            };
+            self.work(answers)
+        } else if path.starts_with(b"open") {
+            self.task = Task::stream(OPEN_EVENTS, false);
+            self.unsent.extend_from_slice(STREAM_HEAD);
             self.work(answers)
         } else {
             self.unsent
@@ -210,6 +229,11 @@ impl Connection {
     fn work(&mut self, answers: &Answers) -> Option<Instant> {
         match self.task {
             Task::None => None,
+            Task::Stream {
+                left: 0,
+                ends: false,
+                ..
+            } => None,
             Task::Answer => {
                 self.task = Task::None;
                 self.unsent.extend_from_slice(&answers.plain);
@@ -224,13 +248,18 @@ impl Connection {
                 self.flush();
                 None
             }
-            Task::Stream { next_event, left } => {
+            Task::Stream {
+                next_event,
+                left,
+                ends,
+            } => {
                 self.chunk(&event(clock::nanoseconds()));
                 self.flush();
                 let next_event = next_event + EVENT_GAP;
                 self.task = Task::Stream {
                     next_event,
                     left: left - 1,
+                    ends,
                 };
                 Some(next_event)
             }
@@ -255,7 +284,8 @@ impl Connection {
     }
 }
 
-/// Head and body of the request at the start, if its head is whole. All requests have a Content-Length.
+/// Length of the request at the start, head and body; all requests have a Content-Length. `None` until its head is
+/// whole.
 fn request_length(request: &[u8]) -> Option<usize> {
     let head = request.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     const NAME: &[u8] = b"content-length:";
@@ -277,7 +307,7 @@ const STREAM_HEAD: &[u8] =
 const COLLECTED: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
-/// `sent_at` is what lags are measured by.
+/// Event of a stream; `sent_at` is what lags are measured by.
 fn event(sent_at: u64) -> String {
     format!(
         "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
@@ -289,7 +319,7 @@ fn event(sent_at: u64) -> String {
 const LAST_EVENT: &str = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
     \"model\":\"mock-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
-/// An answer that is sent as it is.
+/// Answer with a whole body.
 fn answer(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!(

@@ -47,10 +47,8 @@ fn model(body: &[u8], max_body: usize) -> Option<(Vec<u8>, usize)> {
             .take_while(|byte| byte.is_ascii_hexdigit())
             .count();
         let (size, extension) = line.split_at(digits);
-        if digits == 0
-            || digits > 16
-            || !matches!(extension.first(), None | Some(b';' | b' ' | b'\t'))
-        {
+        let behind_space = extension.trim_ascii_start();
+        if digits == 0 || digits > 16 || !matches!(behind_space.first(), None | Some(b';')) {
             return None;
         }
         // The decoder does not count the byte that begins an extension.

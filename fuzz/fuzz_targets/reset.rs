@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use ai_gateway::dialect::classify::ProviderRefusal;
+use ai_gateway::dialect::provider_error::{ProviderError, refusal_of};
 use ai_gateway::dialect::rate_limits;
 use ai_gateway::routing::Failure;
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +27,11 @@ fuzz_target!(|input: &[u8]| {
     let fields: BTreeMap<String, &str> = fields
         .map(|(name, value)| (name.to_ascii_lowercase(), value))
         .collect();
-    let headers = |name: &str| fields.get(name).copied();
+    let field = |name: &str| fields.get(name).copied();
+    let headers: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
     let now = SystemTime::UNIX_EPOCH + NOW;
 
     let told = rate_limits::remaining_limits(&headers, now);
@@ -37,23 +42,25 @@ fuzz_target!(|input: &[u8]| {
         assert!(
             fields
                 .iter()
-                .any(|(name, _)| name.starts_with("x-ratelimit-remaining"))
+                .any(|(name, _)| name.contains("remaining") || name == "ratelimit")
         );
     }
     for status in [429, 503, 200] {
         let refusal = ProviderRefusal {
             status,
             headers: &headers,
-            code: headers("code"),
-            kind: headers("type"),
-            message,
+            said: &ProviderError {
+                code: field("code").map(str::to_owned),
+                kind: field("type").map(str::to_owned),
+                ..refusal_of(message)
+            },
         };
         let failure = Failure::of_refusal(&refusal, now);
         if let Some(stated) = failure.stated {
             assert!(!stated.is_zero() && stated <= DAY, "{stated:?}");
         }
         let plain = fields.len() == 1 && message.is_empty();
-        if let (true, 429, Some(seconds)) = (plain, status, headers("retry-after"))
+        if let (true, 429, Some(seconds)) = (plain, status, field("retry-after"))
             && let Some(seconds) = whole_seconds(seconds)
         {
             let expected = Duration::from_secs(seconds).min(DAY);
@@ -62,7 +69,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// RFC 9110 section 10.2.3; larger numbers may be points in time.
+/// RFC 9110 section 10.2.3; larger numbers may be points in time, or make no sense.
 fn whole_seconds(value: &str) -> Option<u64> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

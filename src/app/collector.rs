@@ -9,13 +9,13 @@ use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::telemetry::{Masking, Tracer};
 use crate::upstream::{self, Call, Client, Method};
 
-/// Bytes of a collector's answer; it says nothing, or how much was rejected.
+/// Bound of a collector's answer, which is empty, or tells how much was rejected (bytes).
 const LONGEST_REPLY: usize = 64 * 1024;
 
-/// How long the last export may take when the gateway stops.
+/// Time of the last export when the gateway stops.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
 
-/// What is exported, and what was wrong with the wish for it.
+/// The export, and what was wrong with the settings for it.
 pub struct Export {
     pub otlp: Option<Otlp>,
     masking: Masking,
@@ -23,7 +23,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// As the environment says; without an endpoint in it nothing is started.
+    /// Starts the export that the environment asks for; without an endpoint in it no thread is started.
     pub fn start(config: &Config) -> Self {
         let settings = Settings::read(&ProcessEnvironment);
         let masking = Masking::new(config.redactor());
@@ -55,7 +55,8 @@ impl Export {
         &self.masking
     }
 
-    /// Says in the log what is exported and what was ignored. A typo here does not keep the gateway from serving.
+    /// Logs the signals that are exported, and the settings that were ignored. A typo here does not keep the gateway
+    /// from serving.
     pub fn tell(&self) {
         for problem in &self.problems {
             log::warn!(error = problem.as_str(); "telemetry is not exported as asked");
@@ -65,7 +66,7 @@ impl Export {
         }
     }
 
-    /// The gateway, watched: its requests have spans, and its metrics count what the export loses.
+    /// The gateway with spans for its requests, and with the losses of the export among its metrics.
     pub fn watch(&self, gateway: Context) -> Context {
         let otlp = self.otlp.as_ref();
         let tracer = otlp.map(Otlp::tracer);
@@ -73,7 +74,7 @@ impl Export {
         gateway.exported_by(tracer, otlp.map(Otlp::healths).unwrap_or_default())
     }
 
-    /// Exports from now on what the gateway of the moment measures.
+    /// Exports the metrics of the gateway of the moment from now on.
     pub fn measure(&mut self, current: &Arc<Reloadable>) {
         let current = Arc::clone(current);
         let measuring = self
@@ -85,7 +86,7 @@ impl Export {
         }
     }
 
-    /// Sends what still waits.
+    /// Sends all that still waits.
     pub fn close(self) {
         if let Some(otlp) = self.otlp {
             otlp.close(LAST_EXPORT);
@@ -93,7 +94,7 @@ impl Export {
     }
 }
 
-/// The export, and what of it cannot be started.
+/// The export, and the problems of signals that cannot be exported.
 fn start(
     config: &Config,
     settings: &Settings,

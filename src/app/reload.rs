@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{self, Config, Server};
+use crate::config::{self, Config, EdgeLimits};
 use crate::gateway::Reloadable;
 use crate::telemetry::Masking;
 
@@ -48,7 +48,7 @@ fn take_over(
 
 /// The settings that differ and belong to the server that is already listening.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let edge = |server: &Server| Server {
+    let edge = |server: &EdgeLimits| EdgeLimits {
         // These two are the gateway's.
         max_answer: 0,
         connect_timeout: Default::default(),

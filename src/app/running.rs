@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 
 use crate::config::Config;
+use crate::control_socket;
 use crate::explain;
 use crate::gateway::Context;
 use crate::service_manager::Running;
@@ -54,7 +55,7 @@ pub fn reload() -> Result<String, String> {
 /// # Errors
 /// Why it cannot be called healthy.
 pub fn healthcheck(config: &Config) -> Result<String, String> {
-    let (status, body) = ask_running(config, "/health", &[])?;
+    let (status, body) = ask_running(config, "/health")?;
     if status == 200 {
         Ok(format!("{}\n", body.trim()))
     } else {
@@ -83,27 +84,17 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     ))
 }
 
-/// The routes of the running gateway, as a client sees them that may see all, else the first client.
+/// The routes of the running gateway. No key is sent: another process may have the port.
 fn state_of_running(config: &Config) -> Result<explain::RunningRoutes, String> {
-    let client = config.clients.iter().find(|client| client.routes.is_none());
-    let client = client.or(config.clients.first()).ok_or("no client key")?;
-    let headers = [("X-Api-Key", client.key.expose())];
-    let (status, body) = ask_running(config, "/v1/diagnostics/routes", &headers)?;
-    if status != 200 {
-        return Err(format!(
-            "the running gateway answered {status}: is it another configuration's?"
-        ));
-    }
-    serde_json::from_str(&body)
+    let address = config.listen.first().ok_or("no listen address")?;
+    let running = Running::find().ok().map(|running| running.pid);
+    let report = control_socket::ask(address.port(), running)?;
+    serde_json::from_slice(&report)
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
 }
 
 /// The status and body of a GET to the gateway that runs with this configuration.
-fn ask_running(
-    config: &Config,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Result<(u16, String), String> {
+fn ask_running(config: &Config, path: &str) -> Result<(u16, String), String> {
     let address = config.listen.first().ok_or("no listen address")?;
     let url = format!("http://{}{path}", reachable(*address));
     let client = Client::new(upstream::Settings {
@@ -116,7 +107,7 @@ fn ask_running(
         .call(Call {
             method: Method::Get,
             url: &url,
-            headers,
+            headers: &[],
             body: None,
             deadline,
             client: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::model::{Client, Route};
+use super::model::{Account, Route};
 use super::section::{Section, Setting, Text};
 use super::suggest::did_you_mean;
 use crate::secret::Secret;
@@ -11,14 +11,14 @@ use crate::secret::Secret;
 const DEFAULT_NAME: &str = "default";
 
 /// The clients, at least one: a gateway without a key would hand out the operator's provider keys.
-pub(super) fn clients(root: &Section, routes: &[Arc<Route>]) -> Vec<Client> {
+pub(super) fn clients(root: &Section, routes: &[Arc<Route>]) -> Vec<Account> {
     let mut clients = Vec::new();
     let (one, several) = (root.get("api_key"), root.get("api_keys"));
     if one.is_none() && several.is_none() {
         root.report("api_key is missing: clients need a key, often `api_key: ${GATEWAY_API_KEY}`");
     }
     if let Some(key) = one.as_ref().and_then(|value| key(value, &value.text()?)) {
-        clients.push(Client {
+        clients.push(Account {
             name: DEFAULT_NAME.to_owned(),
             key,
             routes: None,
@@ -37,7 +37,7 @@ pub(super) fn clients(root: &Section, routes: &[Arc<Route>]) -> Vec<Client> {
 }
 
 /// Adds the client of a `{name, key, routes}`.
-fn add(value: &Setting, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
+fn add(value: &Setting, routes: &[Arc<Route>], clients: &mut Vec<Account>) {
     let Some(table) = value.table() else { return };
     let name = table.unique_name("clients", |name| {
         clients.iter().any(|client| client.name == name)
@@ -54,7 +54,7 @@ fn add(value: &Setting, routes: &[Arc<Route>], clients: &mut Vec<Client>) {
         .and_then(|value| allowed(&value, routes));
     table.finish(|_| false);
     if let (Some(name), Some(key)) = (name, key) {
-        clients.push(Client {
+        clients.push(Account {
             name,
             key,
             routes: allowed,

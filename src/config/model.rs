@@ -15,7 +15,7 @@ use super::network::Network;
 pub struct Config {
     /// The addresses to listen on; `port` alone means every IPv6 and IPv4 address.
     pub listen: Vec<SocketAddr>,
-    pub clients: Vec<Client>,
+    pub clients: Vec<Account>,
     pub response_model: ResponseModel,
     /// Whether the bodies of answers and refusals hold the `routing_summary`.
     pub routing_summary: bool,
@@ -23,7 +23,7 @@ pub struct Config {
     pub propagate_trace: bool,
     /// Whether spans hold the messages of requests and answers.
     pub capture_content: bool,
-    pub server: Server,
+    pub server: EdgeLimits,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
@@ -32,15 +32,17 @@ pub struct Config {
     pub state_file: Option<PathBuf>,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
+    /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.
+    pub hosts: Vec<String>,
     /// Whether `GET /` shows the status page.
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
 }
 
-/// A client that may use the gateway.
+/// The account of a client that may use the gateway.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct Account {
     /// The name in the log; `default` for the top-level `api_key`.
     pub name: String,
     pub key: Secret,
@@ -90,6 +92,8 @@ pub struct Route {
     pub check_format: bool,
     /// The time after which a stream without content gets its head and a comment, and then another each time.
     pub stream_keepalive: Option<Duration>,
+    /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
+    pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
 }
 
@@ -128,7 +132,7 @@ pub enum ConflictResolution {
 
 /// The limits of the HTTP edge, `server:` in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct EdgeLimits {
     /// The requests in flight; above it clients get 503.
     pub max_concurrent_requests: usize,
     pub max_connections: usize,
@@ -164,7 +168,7 @@ pub struct Server {
     pub stream_keepalive: Option<Duration>,
 }
 
-impl Default for Server {
+impl Default for EdgeLimits {
     fn default() -> Self {
         Self {
             max_concurrent_requests: 256,

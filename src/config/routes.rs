@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{ConflictResolution, Provider, Route, Server, Step};
+use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::section::Section;
 use super::suggest::did_you_mean;
 use crate::dialect::reading::ThinkTags;
@@ -46,7 +46,7 @@ enum UpstreamStream {
 pub(super) fn routes(
     root: &Section,
     providers: &[Arc<Provider>],
-    server: &Server,
+    server: &EdgeLimits,
 ) -> Vec<Arc<Route>> {
     let defaults = defaults(root, server);
     let mut routes: Vec<Arc<Route>> = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn routes(
     routes
 }
 
-fn defaults(root: &Section, server: &Server) -> Defaults {
+fn defaults(root: &Section, server: &EdgeLimits) -> Defaults {
     let step_timeout = root
         .get_either("default_timeout", "default_step_timeout")
         .and_then(|value| value.timeout());
@@ -100,6 +100,9 @@ fn route(
         reasoning_only_fails: reasoning_only_fails(&table).unwrap_or(false),
         upstream_stream: upstream_stream(&table).unwrap_or(UpstreamStream::Never),
     };
+    let wait_when_cooling = table
+        .get("wait_when_cooling")
+        .and_then(|value| value.duration());
     let steps = table.required_list("steps");
     let several = steps.len() > 1;
     let steps = steps.iter().filter_map(|value| value.table());
@@ -108,6 +111,7 @@ fn route(
         timeout: timeout.or(defaults.route_timeout),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
+        wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
             .filter_map(|table| step(table, providers, &step_defaults))
             .collect(),

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::model::Server;
+use super::model::EdgeLimits;
 use super::network::networks;
 use super::section::Section;
 
@@ -13,8 +13,8 @@ const GIB: usize = 1 << 30;
 
 /// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
 /// into a head of 10 bytes, and one thread per request ends somewhere.
-pub(super) fn server(root: &Section) -> Server {
-    let mut server = Server::default();
+pub(super) fn server(root: &Section) -> EdgeLimits {
+    let mut server = EdgeLimits::default();
     let Some(value) = root.get("server") else {
         return server;
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::url::BaseUrl;
-use super::{clients, listen, providers, routes, server};
+use super::{clients, hosts, listen, providers, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -26,6 +26,7 @@ pub(super) fn config(table: Section) -> Config {
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),
         status_page: table
             .get("status_page")

@@ -2,11 +2,19 @@
 
 use std::borrow::Cow;
 
+use super::error_members::{ErrorMembers, MOST_UNWRAPPED, json_in};
+use super::markup::{is_page, title_of, without_markup};
+use super::wait_in_prose::find_wait;
+use super::waits::Wait;
 use crate::json::raw;
 use crate::text;
 
-/// The longest message of a provider that is kept (bytes).
+/// The longest message of a provider that is kept (bytes). What people are shown of it is shorter:
+/// [`text::for_people`].
 pub const MAX_MESSAGE: usize = 2 * 1024;
+
+/// Bytes of a message that are looked through for a wait; those of Google end with it.
+const LONGEST_READ: usize = 64 * 1024;
 
 /// An error in a provider's words. Nothing in it is masked: providers echo keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,133 +23,264 @@ pub struct ProviderError {
     pub code: Option<String>,
     /// The `type` of OpenAI and Anthropic, the `status` of Google.
     pub kind: Option<String>,
-    /// The message (at most [`MAX_MESSAGE`] bytes).
+    /// The codes, types and reasons that stand deeper, as in Google's `details`.
+    pub names: Box<[String]>,
+    /// The message, without HTML (at most [`MAX_MESSAGE`] bytes).
     pub message: String,
+    /// The wait that a member or the message states.
+    pub wait: Option<Wait>,
+    /// The body was a page of HTML; its title is the message.
+    pub is_page: bool,
 }
 
 impl ProviderError {
     /// The code as an HTTP status; `None` where it is no error status. OpenRouter sends `{"error":{"code":429,...}}`
     /// inside a 200.
     pub fn status(&self) -> Option<u16> {
-        let status = self.code.as_deref()?.parse().ok()?;
+        let status = self.code.as_deref()?.trim().parse().ok()?;
         (400..=599).contains(&status).then_some(status)
+    }
+
+    fn of_message(message: &str) -> Self {
+        Self {
+            message: message.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The error with what its source says besides: names and waits at any depth, and no HTML.
+    fn complete(mut self, source: &str) -> Self {
+        let members = ErrorMembers::of(source);
+        self.names = members.names.into_boxed_slice();
+        let message = text::cut(&self.message, LONGEST_READ);
+        self.wait = members.wait.or_else(|| find_wait(message));
+        self.message = bounded(&without_markup(message));
+        self
     }
 }
 
 /// The error that a body speaks of; `None` if it is not JSON, or JSON that names no error.
 ///
 /// Known shapes: `{"error": {...}}` (OpenAI, Anthropic), `{"error": "text"}` (Ollama), `{"object": "error", "message":
-/// ...}` (Mistral, vLLM), `[{"error": {...}}]` (Google), `{"detail": ...}` (FastAPI), `{"errors": [...]}` (Cloudflare)
-/// and `{"message": ...}`.
+/// ...}` (Mistral, vLLM), `[{"error": {...}}]` (Google), `{"detail": ...}` (FastAPI, NVIDIA), `{"errors": [...]}`
+/// (Cloudflare), `{"base_resp": {...}}` (MiniMax) and `{"message": ...}`; a message that is an object or holds JSON is
+/// read, too.
 pub fn error_of(body: &str) -> Option<ProviderError> {
     let body = body.trim_ascii();
+    error_of_value(body, 0).map(|error| error.complete(body))
+}
+
+/// The error of a body below an error status, whatever it is: JSON, a page of HTML, plain text, nothing at all, which
+/// makes an empty message.
+pub fn refusal_of(body: &str) -> ProviderError {
+    if let Some(error) = error_of(body) {
+        return error;
+    }
+    let body = body.trim();
+    if is_page(body) {
+        return ProviderError {
+            is_page: true,
+            ..ProviderError::of_message(&bounded(&title_of(body)))
+        };
+    }
+    worded(body, 0).complete(json_in(body).unwrap_or_default())
+}
+
+/// The error in an `error` member; `None` for `null`, `false`, `""`, `{}` and whatever else says success, which stand
+/// beside good answers.
+pub(super) fn error_in(error: &str) -> Option<ProviderError> {
+    error_in_member(error, 0).map(|found| found.complete(error))
+}
+
+fn error_of_value(body: &str, unwrapped: usize) -> Option<ProviderError> {
+    if unwrapped > MOST_UNWRAPPED {
+        return None;
+    }
     if raw::is_array(body) {
         return first_item(body)
             .filter(|item| raw::is_object(item))
-            .and_then(error_of_object);
+            .and_then(|item| error_of_object(item, unwrapped));
     }
-    error_of_object(body)
+    error_of_object(body, unwrapped)
 }
 
-/// The error in an `error` member; `None` for `null`, `false`, `""` and `{}`, which stand beside good answers.
-pub(super) fn error_in(error: &str) -> Option<ProviderError> {
+fn error_in_member(error: &str, unwrapped: usize) -> Option<ProviderError> {
     match error {
-        "true" => Some(with_message("true")),
+        "true" => Some(ProviderError::of_message("true")),
         text if text.starts_with('"') => {
-            Some(with_message(&decoded(text))).filter(|error| !error.message.is_empty())
+            Some(worded(&decoded(text), unwrapped)).filter(|error| !says_success(&error.message))
         }
-        object if raw::is_object(object) => described(object),
+        object if raw::is_object(object) => described(object, unwrapped),
         array if raw::is_array(array) => first_item(array).and_then(|item| {
             if raw::is_array(item) {
                 None
             } else {
-                error_in(item)
+                error_in_member(item, unwrapped)
             }
         }),
         _ => None,
     }
 }
 
-fn error_of_object(body: &str) -> Option<ProviderError> {
-    let mut found: [Option<&str>; 4] = [None; 4];
-    let [error, errors, message, detail] = &mut found;
+fn error_of_object(body: &str, unwrapped: usize) -> Option<ProviderError> {
+    let mut found: [Option<&str>; 5] = [None; 5];
+    let [error, errors, message, detail, base_resp] = &mut found;
     raw::each_member(body, &mut |key, value| match key {
         r#""error""# => *error = Some(value),
         r#""errors""# => *errors = Some(value),
-        r#""message""# => *message = Some(value),
+        r#""message""# | r#""msg""# => *message = message.or(Some(value)),
         r#""detail""# => *detail = Some(value),
+        r#""base_resp""# => *base_resp = Some(value),
         _ => {}
     })
     .ok()?;
 
-    if let Some(mut error) = error.filter(|error| *error != "true").and_then(error_in) {
+    let in_error = error.filter(|error| *error != "true");
+    if let Some(mut error) = in_error.and_then(|error| error_in_member(error, unwrapped)) {
         // Beside a plain text, code and type stand one level up.
         error.code = error.code.or_else(|| code(body));
         error.kind = error.kind.or_else(|| kind(body));
         return Some(error);
     }
     if message.is_some_and(|message| message.starts_with('"')) {
-        return described(body);
+        return described(body, unwrapped);
     }
     errors
-        .and_then(error_in)
-        .or_else(|| detail.and_then(detail_error))
+        .and_then(|errors| error_in_member(errors, unwrapped))
+        .or_else(|| detail.and_then(|detail| detail_error(body, detail, unwrapped)))
+        .or_else(|| base_resp.and_then(|base_resp| described(base_resp, unwrapped)))
 }
 
-/// FastAPI's `detail` is a text, an object, or a list of complaints that is best shown whole.
-fn detail_error(detail: &str) -> Option<ProviderError> {
+/// FastAPI's `detail` is a text, an object, or a list of complaints that is best shown whole; that of RFC 9457 stands
+/// beside a status.
+fn detail_error(body: &str, detail: &str, unwrapped: usize) -> Option<ProviderError> {
     if raw::is_array(detail) {
-        Some(with_message(detail))
-    } else {
-        error_in(detail)
+        return Some(ProviderError::of_message(detail)).filter(|_| first_item(detail).is_some());
     }
+    let mut error = error_in_member(detail, unwrapped)?;
+    error.code = error.code.or_else(|| code(body));
+    Some(error)
 }
 
-/// An error object with a message, code and type in it.
-fn described(object: &str) -> Option<ProviderError> {
-    let mut is_empty = true;
-    raw::each_member(object, &mut |_, _| is_empty = false).ok()?;
-    if is_empty {
+/// An error object with a message, code and type in it; `None` for one that says success: the code 0, or nothing at all.
+fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
+    let mut says_anything = false;
+    raw::each_member(object, &mut |_, value| says_anything |= !is_nothing(value)).ok()?;
+    let code = code(object);
+    let message = MESSAGES
+        .iter()
+        .find_map(|key| raw::member(object, key).filter(|value| !is_nothing(value)));
+    let is_ok = match code.as_deref() {
+        Some("0" | "0.0") => true,
+        Some(code) => says_success(code) || (code == "200" && message.is_none_or(is_ok_text)),
+        None => message.is_some_and(is_ok_text),
+    };
+    if !says_anything || is_ok {
         return None;
     }
-    let message = match raw::member(object, "message") {
-        Some(text) if text.starts_with('"') => decoded(text),
-        _ => Cow::Borrowed(object),
+    let mut error = match message {
+        Some(text) if text.starts_with('"') => worded(&decoded(text), unwrapped),
+        Some(inner) if raw::is_object(inner) && unwrapped < MOST_UNWRAPPED => {
+            described(inner, unwrapped + 1).unwrap_or_else(|| ProviderError::of_message(object))
+        }
+        _ => ProviderError::of_message(object),
     };
     // OpenRouter says only "Provider returned error"; what the provider said stands here.
     let behind = raw::member(object, "metadata")
         .and_then(|metadata| raw::member(metadata, "raw"))
-        .filter(|text| text.starts_with('"'))
-        .map(decoded);
+        .filter(|text| text.starts_with('"') && *text != r#""""#)
+        .map(|text| worded(&decoded(text), unwrapped));
+    if let Some(behind) = behind {
+        error.message = [error.message.as_str(), ": ", &behind.message].concat();
+    }
     Some(ProviderError {
-        code: code(object),
-        kind: kind(object),
-        message: match behind {
-            Some(behind) => bounded(&format!("{message}: {behind}")),
-            None => bounded(&message),
-        },
+        code: code.or(error.code),
+        kind: kind(object).or(error.kind),
+        ..error
     })
 }
 
-fn with_message(message: &str) -> ProviderError {
-    ProviderError {
-        message: bounded(message),
-        ..ProviderError::default()
+/// Members that hold the message, in the order of their worth.
+const MESSAGES: [&str; 8] = [
+    "message",
+    "msg",
+    "error_message",
+    "error_msg",
+    "status_msg",
+    "error_description",
+    "description",
+    "detail",
+];
+
+/// An error that is a text. JSON in it is read: gateways quote the error of the provider behind them.
+fn worded(text: &str, unwrapped: usize) -> ProviderError {
+    let inner = json_in(text).filter(|_| unwrapped < MOST_UNWRAPPED);
+    let Some((inner, mut error)) =
+        inner.and_then(|inner| Some((inner, error_of_value(inner, unwrapped + 1)?)))
+    else {
+        return ProviderError::of_message(text);
+    };
+    let before = text.split(inner).next().unwrap_or_default();
+    let before =
+        before.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | '"' | '\''));
+    if !before.is_empty() {
+        error.message = [before, ": ", &error.message].concat();
     }
+    error
 }
 
+fn is_nothing(value: &str) -> bool {
+    matches!(value, "null" | "false" | "0" | r#""""# | "{}" | "[]")
+}
+
+fn is_ok_text(raw: &str) -> bool {
+    raw::text(raw).is_some_and(|text| says_success(&text))
+}
+
+/// Words in place of an error that say that there is none.
+fn says_success(text: &str) -> bool {
+    let text = text.trim();
+    let words = [
+        "",
+        "success",
+        "succeeded",
+        "ok",
+        "none",
+        "null",
+        "no error",
+        "no_error",
+    ];
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// The code of an error, by whichever name; of a MiniMax `base_resp`, of a problem of RFC 9457.
 fn code(object: &str) -> Option<String> {
-    let code = raw::member(object, "code")?;
-    match raw::text(code) {
-        Some(text) => Some(bounded(&text)).filter(|text| !text.is_empty()),
-        None => code.parse::<f64>().ok().map(|_| bounded(code)),
-    }
+    let names = [
+        "code",
+        "error_code",
+        "status_code",
+        "http_code",
+        "statusCode",
+    ];
+    let of_name = |name| {
+        let code = raw::member(object, name)?;
+        match raw::text(code) {
+            Some(text) => Some(bounded(&text)).filter(|text| !text.is_empty()),
+            None => code.parse::<f64>().ok().map(|_| bounded(code)),
+        }
+    };
+    names.into_iter().find_map(of_name).or_else(|| {
+        // A number here is a status, a word is a kind.
+        let status = raw::member(object, "status")?;
+        status.parse::<u16>().ok().map(|_| status.to_owned())
+    })
 }
 
 fn kind(object: &str) -> Option<String> {
     let kind = |key| raw::member(object, key).and_then(raw::text);
     kind("type")
         .or_else(|| kind("status"))
+        .or_else(|| kind("error_type"))
         .filter(|kind| !kind.is_empty())
         .map(|kind| bounded(&kind))
 }
@@ -165,144 +304,4 @@ fn bounded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_providers_error_is_read() {
-        // (body, code, type, message)
-        for (body, code, kind, message) in [
-            (
-                r#"{"error":{"message":"m","type":"t","param":null,"code":"c"}}"#,
-                Some("c"),
-                Some("t"),
-                "m",
-            ),
-            (r#"{"error":{"message":"m","code":null}}"#, None, None, "m"),
-            (
-                r#"{"error":{"code":429,"message":"m"}}"#,
-                Some("429"),
-                None,
-                "m",
-            ),
-            (
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
-                None,
-                Some("overloaded_error"),
-                "m",
-            ),
-            (
-                r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
-                Some("429"),
-                Some("RESOURCE_EXHAUSTED"),
-                "m",
-            ),
-            (
-                r#"{"object":"error","message":"m","type":"BadRequestError","param":null,"code":400}"#,
-                Some("400"),
-                Some("BadRequestError"),
-                "m",
-            ),
-            (r#"{"error":"m \"x\""}"#, None, None, "m \"x\""),
-            (
-                r#"{"error":"m","code":"c","type":"t"}"#,
-                Some("c"),
-                Some("t"),
-                "m",
-            ),
-            (
-                r#"{"error":true,"message":"m","code":1}"#,
-                Some("1"),
-                None,
-                "m",
-            ),
-            (r#"{"message":"m"}"#, None, None, "m"),
-            (r#"{"detail":"Not Found"}"#, None, None, "Not Found"),
-            (
-                r#"{"detail":{"message":"m","code":"c"}}"#,
-                Some("c"),
-                None,
-                "m",
-            ),
-            (
-                r#"{"detail":[{"loc":["body"],"msg":"m"}]}"#,
-                None,
-                None,
-                r#"[{"loc":["body"],"msg":"m"}]"#,
-            ),
-            (
-                r#"{"success":false,"errors":[{"code":7003,"message":"m"}]}"#,
-                Some("7003"),
-                None,
-                "m",
-            ),
-            (
-                r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"try again in 4.3s"}}}"#,
-                Some("429"),
-                None,
-                "Provider returned error: try again in 4.3s",
-            ),
-            (
-                r#"{"error":{"reason":"x"}}"#,
-                None,
-                None,
-                r#"{"reason":"x"}"#,
-            ),
-            (r#" {"error":{"message":"\ud800"}} "#, None, None, r"\ud800"),
-        ] {
-            let error = error_of(body).unwrap_or_else(|| panic!("{body}"));
-            assert_eq!(error.code.as_deref(), code, "{body}");
-            assert_eq!(error.kind.as_deref(), kind, "{body}");
-            assert_eq!(error.message, message, "{body}");
-        }
-    }
-
-    #[test]
-    fn good_answers_and_other_texts_name_no_error() {
-        for body in [
-            r#"{"error":null,"choices":[]}"#,
-            r#"{"error":{}}"#,
-            r#"{"error":""}"#,
-            r#"{"error":false}"#,
-            r#"{"message":{"role":"assistant"}}"#,
-            r#"{"detail":null}"#,
-            "{}",
-            "[]",
-            "[[[]]]",
-            "[1]",
-            "\"error\"",
-            "<html>error</html>",
-            "",
-        ] {
-            assert_eq!(error_of(body), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_long_message_is_cut_between_characters() {
-        let body = format!(r#"{{"error":{{"message":"{}"}}}}"#, "é".repeat(3000) + "x");
-        assert_eq!(error_of(&body).unwrap().message, "é".repeat(1024));
-        let body = format!(r#"{{"error":"x{}"}}"#, "é".repeat(3000));
-        assert_eq!(error_of(&body).unwrap().message.len(), MAX_MESSAGE - 1);
-        let body = format!(r#"{{"error":{{"code":"{}"}}}}"#, "9".repeat(3000));
-        assert_eq!(error_of(&body).unwrap().code.unwrap().len(), MAX_MESSAGE);
-    }
-
-    #[test]
-    fn a_code_is_a_status_only_if_it_is_an_error_status() {
-        for (code, status) in [
-            ("429", Some(429)),
-            ("599", Some(599)),
-            ("200", None),
-            ("7003", None),
-            ("x", None),
-            ("4.29e2", None),
-        ] {
-            let error = ProviderError {
-                code: Some(code.to_owned()),
-                ..ProviderError::default()
-            };
-            assert_eq!(error.status(), status, "{code}");
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,11 @@
 //! The end of a limit, by the provider's headers and words.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use super::waits::{LONGEST, find_wait, parse_number, parse_seconds, parse_span};
+use super::waits::{Unit, Wait, parse_number, parse_wait};
 
-/// The look-up of a response header by its lower-case name.
-pub type Headers<'h> = dyn Fn(&str) -> Option<&'h str> + 'h;
+/// The fields of an answer, each a name and a value. Names are compared without regard to case.
+pub type Headers<'h> = [(&'h str, &'h str)];
 
 /// The remaining limits, as a successful answer tells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub struct RemainingLimits {
     pub exhausted_for: Option<Duration>,
 }
 
-/// Reads the `x-ratelimit-*` headers of an answer. `now` is the wall clock.
+/// Reads the headers of an answer that tell of windows. `now` is the wall clock, which counts where the answer has no
+/// `Date`.
 pub fn remaining_limits(headers: &Headers<'_>, now: SystemTime) -> RemainingLimits {
     let windows = windows(headers, now);
     let requests = tightest(&windows, true);
@@ -39,8 +40,24 @@ pub fn remaining_limits(headers: &Headers<'_>, now: SystemTime) -> RemainingLimi
     }
 }
 
+/// Whether a field tells of a window, by the beginning of its name.
+pub fn tells_of_a_window(name: &str) -> bool {
+    const BEGINNINGS: [&str; 5] = [
+        "x-ratelimit",
+        "x-rate-limit",
+        "ratelimit",
+        "anthropic-ratelimit",
+        "rate-limit",
+    ];
+    let begins = |beginning: &str| {
+        name.get(..beginning.len())
+            .is_some_and(|begun| begun.eq_ignore_ascii_case(beginning))
+    };
+    BEGINNINGS.iter().any(|beginning| begins(beginning))
+}
+
 /// The window of requests, or else of tokens, with the least left.
-fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
+fn tightest<'w>(windows: &'w [Window<'_>], of_requests: bool) -> Option<&'w Window<'w>> {
     let counting = windows
         .iter()
         .filter(|window| window.counts_requests == of_requests && window.remaining.is_some());
@@ -50,15 +67,19 @@ fn tightest(windows: &[Window], of_requests: bool) -> Option<&Window> {
 /// The wait until a rate limit ends; `None` where nothing states it. It is looked for in this order, because the first
 /// ones speak of this very refusal and the later ones of windows that may have nothing to do with it:
 ///
-/// 1. `retry-after-ms`, `Retry-After`;
-/// 2. a wait in the text;
+/// 1. the headers that are spelled like a retry;
+/// 2. `said`, the wait in the error's members or in its text;
 /// 3. the longest reset among the windows with nothing left: the request needs all of them;
 /// 4. the shortest reset among the windows that do not tell what is left: if it is the wrong one, it costs one call,
 ///    while a longer one could lose a day.
 ///
 /// The reset of a window that has something left says nothing. A zero or a point in the past is no statement either:
 /// the provider refused just now, so the caller guesses.
-pub fn rate_limit_end(headers: &Headers<'_>, message: &str, now: SystemTime) -> Option<Duration> {
+pub fn rate_limit_end(
+    headers: &Headers<'_>,
+    said: Option<Wait>,
+    now: SystemTime,
+) -> Option<Duration> {
     let of_windows = || {
         let windows = windows(headers, now);
         longest_used_up(&windows).or_else(|| {
@@ -67,98 +88,191 @@ pub fn rate_limit_end(headers: &Headers<'_>, message: &str, now: SystemTime) -> 
         })
     };
     retry_after(headers, now)
-        .or_else(|| find_wait(message).filter(|wait| !wait.is_zero()))
+        .or_else(|| left(said?, headers, now))
         .or_else(of_windows)
 }
 
-/// The wait in `retry-after-ms`, else in `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date), fractions
-/// included; `None` where neither states a wait.
+/// The wait in the headers that are spelled like a retry, as `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP
+/// date) and `retry-after-ms`; `None` where none states a wait. Milliseconds are more exact.
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
-    let milliseconds = || {
-        let value = parse_number(headers("retry-after-ms")?)?;
-        Duration::try_from_secs_f64(value / 1e3).ok()
-    };
-    let seconds = || {
-        let value = headers("retry-after")?.trim();
-        match parse_number(value) {
-            // Not by the RFC, but a point in time is the only sense that such a number makes.
-            Some(number) if epoch(number).is_some_and(|end| is_within_a_day(end, now)) => {
-                until(epoch(number)?, now)
-            }
-            Some(_) => parse_seconds(value),
-            None => {
-                let end = httpdate::parse_http_date(value).ok()?;
-                until(end, server_time(headers).unwrap_or(now))
-            }
-        }
-    };
-    milliseconds()
-        .or_else(seconds)
-        .filter(|wait| !wait.is_zero())
-        .map(|wait| wait.min(LONGEST))
+    let mut retries: Vec<(u8, Wait)> = headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.to_ascii_lowercase();
+            let unit = Unit::of_name(&name);
+            let rank = match name.as_str() {
+                "retry-after" => 1,
+                _ if unit == Unit::Milliseconds => 0,
+                _ => 2,
+            };
+            let is_retry = name.contains("retry")
+                && ["after", "delay", "retry-in"]
+                    .iter()
+                    .any(|word| name.contains(word));
+            is_retry
+                .then(|| parse_wait(value, unit))
+                .flatten()
+                .map(|wait| (rank, wait))
+        })
+        .collect();
+    retries.sort_by_key(|(rank, _)| *rank);
+    let mut waits = retries.into_iter();
+    waits.find_map(|(_, wait)| left(wait, headers, now))
 }
 
-/// The clock that wrote the dates of this answer: without it a skewed clock of ours would turn waits into the past.
-fn server_time(headers: &Headers<'_>) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers("date")?.trim()).ok()
+/// The wait that is left by the clock that wrote the answer's dates; without its `Date`, by ours. A clock of ours that is
+/// off would turn waits into the past, or into a day.
+pub fn left(wait: Wait, headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
+    let date = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("date"));
+    let written = date.and_then(|(_, date)| httpdate::parse_http_date(date.trim()).ok());
+    wait.left(written.unwrap_or(now))
 }
 
 /// A window in which a provider counts requests or tokens.
-struct Window {
+#[derive(Debug)]
+struct Window<'h> {
+    /// The names of its fields without the part that tells them apart.
+    name: String,
+    policy: &'h str,
     counts_requests: bool,
     remaining: Option<u64>,
     limit: Option<u64>,
     reset: Option<Duration>,
 }
 
-/// The headers of one window.
-struct HeaderNames {
-    counts_requests: bool,
-    remaining: &'static str,
-    limit: &'static str,
-    reset: &'static str,
+/// The part of a window that a field tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Remaining,
+    Limit,
+    Reset,
 }
 
-macro_rules! names {
-    ($($suffix:literal $counts_requests:literal),* $(,)?) => {
-        [$(HeaderNames {
-            counts_requests: $counts_requests,
-            remaining: concat!("x-ratelimit-remaining", $suffix),
-            limit: concat!("x-ratelimit-limit", $suffix),
-            reset: concat!("x-ratelimit-reset", $suffix),
-        }),*]
-    };
+/// Windows that are read, at most.
+const MOST_WINDOWS: usize = 32;
+
+/// The windows that the headers tell of. OpenAI, Groq: `x-ratelimit-remaining-requests`; Azure: one hyphen more;
+/// Anthropic: `anthropic-ratelimit-requests-remaining`; Mistral: `ratelimitbysize-reset`; OpenRouter:
+/// `x-ratelimit-remaining`; Cerebras: a window for each length; the drafts of the IETF: `RateLimit: "day";r=0;t=30` and
+/// `RateLimit-Reset: 30`.
+fn windows<'h>(headers: &'h Headers<'_>, now: SystemTime) -> Vec<Window<'h>> {
+    let mut windows: Vec<Window<'h>> = Vec::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        if !tells_of_a_window(&name) && !name.contains("reset") {
+            continue;
+        }
+        if name == "ratelimit" {
+            structured(value, headers, now, &mut windows);
+        } else if let Some((window, part)) = parted(&name)
+            && let Some(window) = window_of(&mut windows, &window, "")
+        {
+            tell(window, part, value.trim(), &name, headers, now);
+        }
+    }
+    windows.retain(|window| window.remaining.is_some() || window.reset.is_some());
+    windows
 }
 
-/// OpenAI, Groq: `-requests`, `-tokens`; OpenRouter: no suffix; Cerebras: one for each length.
-const NAMES: [HeaderNames; 9] = names![
-    "" true,
-    "-requests" true,
-    "-requests-minute" true,
-    "-requests-hour" true,
-    "-requests-day" true,
-    "-tokens" false,
-    "-tokens-minute" false,
-    "-tokens-hour" false,
-    "-tokens-day" false,
-];
+/// The name of a field without the part, and the part; `None` where it tells none.
+fn parted(name: &str) -> Option<(String, Part)> {
+    let name = name.trim_start_matches("x-");
+    let name = name.replacen("rate-limit", "ratelimit", 1);
+    // A second word "limit" is the part; that in "ratelimit" is none.
+    let words: Vec<&str> = name.split(['-', '_']).collect();
+    let part = words.iter().find_map(|word| match *word {
+        "remaining" => Some(Part::Remaining),
+        "limit" => Some(Part::Limit),
+        "reset" | "resets" => Some(Part::Reset),
+        _ => None,
+    })?;
+    // `-after`, `-in`, `-ms` belong to the reset, not to the window.
+    let own = words.iter().filter(|word| {
+        !matches!(
+            **word,
+            "remaining" | "limit" | "reset" | "resets" | "after" | "in" | "at" | "ms"
+        )
+    });
+    Some((own.copied().collect::<Vec<_>>().join("-"), part))
+}
 
-fn windows(headers: &Headers<'_>, now: SystemTime) -> Vec<Window> {
-    let field = |name: &str| headers(name).map(str::trim);
-    let window = |names: &HeaderNames| Window {
-        counts_requests: names.counts_requests,
-        remaining: field(names.remaining).and_then(parse_count),
-        limit: field(names.limit).and_then(parse_count),
-        reset: field(names.reset).and_then(|value| parse_reset(value, now)),
-    };
-    NAMES
+/// The window of this name, made when it is missing; `None` where there are too many to be true.
+fn window_of<'w, 'h>(
+    windows: &'w mut Vec<Window<'h>>,
+    name: &str,
+    policy: &'h str,
+) -> Option<&'w mut Window<'h>> {
+    let known = windows
         .iter()
-        .map(window)
-        .filter(|window| window.remaining.is_some() || window.reset.is_some())
-        .collect()
+        .position(|window| window.name == name && window.policy == policy);
+    let at = match known {
+        Some(at) => at,
+        None if windows.len() >= MOST_WINDOWS => return None,
+        None => {
+            let of_tokens = ["token", "size"];
+            windows.push(Window {
+                name: name.to_owned(),
+                policy,
+                counts_requests: !of_tokens
+                    .iter()
+                    .any(|word| name.contains(word) || policy.contains(word)),
+                remaining: None,
+                limit: None,
+                reset: None,
+            });
+            windows.len() - 1
+        }
+    };
+    windows.get_mut(at)
 }
 
-fn longest_used_up(windows: &[Window]) -> Option<Duration> {
+fn tell(
+    window: &mut Window<'_>,
+    part: Part,
+    value: &str,
+    name: &str,
+    headers: &Headers<'_>,
+    now: SystemTime,
+) {
+    match part {
+        Part::Remaining => window.remaining = parse_count(value),
+        Part::Limit => window.limit = parse_count(value),
+        Part::Reset => {
+            let wait = parse_wait(value, Unit::of_name(name));
+            window.reset = wait.and_then(|wait| left(wait, headers, now));
+        }
+    }
+}
+
+/// `RateLimit` of the drafts: `limit=100, remaining=0, reset=50`, later `"day";r=0;t=50, "minute";r=3;t=9`.
+fn structured<'h>(
+    value: &'h str,
+    headers: &Headers<'_>,
+    now: SystemTime,
+    windows: &mut Vec<Window<'h>>,
+) {
+    let mut policy = "";
+    for item in value.split([',', ';']) {
+        let item = item.trim();
+        let Some((key, value)) = item.split_once('=') else {
+            policy = item;
+            continue;
+        };
+        let part = match key.trim() {
+            "r" | "remaining" => Part::Remaining,
+            "q" | "limit" => Part::Limit,
+            "t" | "reset" => Part::Reset,
+            _ => continue,
+        };
+        if let Some(window) = window_of(windows, "ratelimit", policy) {
+            tell(window, part, value.trim(), "ratelimit", headers, now);
+        }
+    }
+}
+
+fn longest_used_up(windows: &[Window<'_>]) -> Option<Duration> {
     let used_up = windows.iter().filter(|window| window.remaining == Some(0));
     used_up.filter_map(|window| window.reset).max()
 }
@@ -171,36 +285,6 @@ fn parse_count(text: &str) -> Option<u64> {
     let number = parse_number(text)?;
     // `as` saturates, and the fraction is dropped on purpose.
     Some(number as u64)
-}
-
-/// `2m59.5s`, seconds, or a point in time as epoch seconds or milliseconds. Zero and the past are none.
-fn parse_reset(text: &str, now: SystemTime) -> Option<Duration> {
-    let span = match parse_number(text) {
-        Some(number) => match epoch(number) {
-            Some(end) => until(end, now)?,
-            None => parse_seconds(text)?,
-        },
-        None => parse_span(text)?,
-    };
-    (!span.is_zero()).then_some(span)
-}
-
-/// The point in time that a large number names: seconds since 1970 from the year 2001 on, milliseconds above 10^11.
-fn epoch(number: f64) -> Option<SystemTime> {
-    let seconds = match number {
-        n if n < 1e9 => return None,
-        n if n < 1e11 => n,
-        n => n / 1e3,
-    };
-    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
-}
-
-fn is_within_a_day(end: SystemTime, now: SystemTime) -> bool {
-    end.duration_since(now).is_ok_and(|span| span <= LONGEST)
-}
-
-fn until(end: SystemTime, now: SystemTime) -> Option<Duration> {
-    end.duration_since(now).ok().map(|span| span.min(LONGEST))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use crate::text::cut;
 
 use super::provider_error::{MAX_MESSAGE, ProviderError, error_in, error_of};
 use super::questions::FrameKind;
-use super::success::says_success;
 
 /// The data of heartbeats, without brackets and in lower case, that stand under no name of an event.
 const HEARTBEATS: [&str; 9] = [
@@ -121,7 +120,7 @@ fn of_stray(stray: &str) -> Option<FrameKind> {
         if !speaks_of_error {
             return of_object(line).or_else(|| of_object(value));
         }
-        if says_success(value) && !value.is_empty() {
+        if matches!(value, "null" | "false" | "{}") {
             return None;
         }
         let said = error_of(value).or_else(|| error_in(value));

@@ -1,11 +1,11 @@
 //! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
 
-use crate::config::{Client, Config, Route};
+use crate::config::{Account, Config, Route};
 use crate::http::Head;
 
 /// The client whose key one of the two headers holds; none if neither holds a known one. Every configured key is
 /// compared, so that the time taken does not tell which one was close.
-pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Client> {
+pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Account> {
     let candidates = [
         head.header("x-api-key").map(str::trim),
         head.header("authorization").and_then(bearer),
@@ -28,7 +28,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// Whether the client may see this route.
-pub fn may_use(client: &Client, route: &Route) -> bool {
+pub fn may_use(client: &Account, route: &Route) -> bool {
     client
         .routes
         .as_ref()

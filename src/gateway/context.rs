@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::{Client, Config, Route};
+use crate::config::{Account, Config, Route};
 use crate::http;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
@@ -14,6 +14,7 @@ use crate::upstream::{self, Settings};
 
 use super::accounts;
 use super::finish_reasons::FinishReasons;
+use super::refused_keys::RefusedKeys;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 
@@ -25,6 +26,8 @@ pub struct Context {
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
+    /// The keys whose refusal the log has told.
+    pub(super) refused_keys: RefusedKeys,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     pub(super) tracer: Tracer,
@@ -87,6 +90,7 @@ impl Context {
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
+            refused_keys: RefusedKeys::default(),
             upstream_models: SharedAnswer::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),
@@ -138,7 +142,7 @@ impl Context {
     /// The routes that a client may use, in the configuration's order.
     pub(super) fn routes_of<'a>(
         &'a self,
-        client: &'a Client,
+        client: &'a Account,
     ) -> impl Iterator<Item = &'a Arc<Route>> {
         let routes = self.config.routes.iter();
         routes.filter(|route| accounts::may_use(client, route))

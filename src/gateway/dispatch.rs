@@ -1,13 +1,15 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use crate::config::Client;
+use crate::config::Account;
 use crate::dialect::Dialect;
+use crate::dialect::request::Request;
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::hosts;
 use super::journal::Journal;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
@@ -18,62 +20,66 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     let head = exchange.head();
     let client = accounts::client_of(&context.config, head);
     let found = endpoints::find(head.path());
-    let admitted = admit(context, head, found.as_ref(), client);
-    let endpoint = found.as_ref().map(|found| found.endpoint);
-    let is_quiet = endpoint.is_some_and(|endpoint| endpoint.visibility == Visibility::Quiet);
-    let admitted = match admitted {
-        Ok(Admitted::Endpoint(found)) if is_quiet => {
-            match page(context, &exchange, found, client) {
-                Ok(response) => {
-                    exchange.send(response);
-                    return;
-                }
-                Err(Unserved::ClientGone) => return,
-                Err(Unserved::Refused(refusal)) => Err(refusal),
-            }
-        }
-        admitted => admitted,
-    };
-    let mut journal = Journal::open(context, &exchange);
-    if !is_quiet {
-        journal.traced(&exchange, endpoint.map(|endpoint| endpoint.pattern));
-    }
-    if let Some(client) = client {
-        journal.identified(&client.name);
-    }
-    let dialect = endpoint.and_then(Endpoint::dialect);
-    match admitted {
-        Err(refusal) => Pending::new(exchange, journal, dialect).refuse(refusal),
+    match admit(context, head, found.as_ref(), client) {
+        Ok(Admitted::Endpoint(found)) => answer(context, exchange, found, client),
         Ok(Admitted::Options(endpoint)) => {
             let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
             let response = Response::new(head, Vec::new());
-            Pending::new(exchange, journal, dialect).finish(response);
+            pending(context, exchange, Some(endpoint), client).finish(response);
         }
-        Ok(Admitted::Endpoint(found)) => match (&found.endpoint.answer, client) {
-            (Answer::Walk(dialect), Some(client)) => {
-                let pending = Pending::new(exchange, journal, Some(*dialect));
-                complete(context, pending, *dialect, client);
-            }
-            _ => {
-                let answer = page(context, &exchange, found, client);
-                let pending = Pending::new(exchange, journal, dialect);
-                match answer {
-                    Ok(response) => pending.finish(response),
-                    Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
-                    Err(Unserved::ClientGone) => pending.client_left(),
-                }
-            }
-        },
+        Err(refusal) => {
+            let endpoint = found.map(|found| found.endpoint);
+            pending(context, exchange, endpoint, client).refuse(refusal);
+        }
     }
 }
 
-/// Answers a request at once, on the front thread; none if that takes a worker.
-pub fn at_once(head: &Head) -> Option<Response> {
-    let found = endpoints::find(head.path())?;
-    match found.endpoint.answer {
-        Answer::Front(answer) if found.endpoint.allows(head.method()) => Some(answer()),
-        _ => None,
+fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
+    let endpoint = found.endpoint;
+    match (&endpoint.answer, client) {
+        (&Answer::Walk(dialect), Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            complete(context, pending, dialect, client);
+        }
+        _ if endpoint.visibility == Visibility::Quiet => {
+            match page(context, &exchange, found, client) {
+                Ok(response) => {
+                    exchange.send(response);
+                }
+                Err(Unserved::ClientGone) => {}
+                Err(Unserved::Refused(refusal)) => {
+                    pending(context, exchange, Some(endpoint), client).refuse(refusal);
+                }
+            }
+        }
+        _ => {
+            let pending = pending(context, exchange, Some(endpoint), client);
+            match page(context, &pending.exchange, found, client) {
+                Ok(response) => pending.finish(response),
+                Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+                Err(Unserved::ClientGone) => pending.client_left(),
+            }
+        }
     }
+}
+
+/// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
+fn pending<'g, 't>(
+    context: &'g Context,
+    exchange: Exchange<'t>,
+    endpoint: Option<&'static Endpoint>,
+    client: Option<&'g Account>,
+) -> Pending<'g, 't> {
+    let mut journal = Journal::open(context, &exchange);
+    let pattern = endpoint.map(|endpoint| endpoint.pattern);
+    if endpoint.is_none_or(|endpoint| endpoint.visibility == Visibility::Traced) {
+        journal.traced(&exchange, pattern);
+    }
+    match client {
+        Some(client) => journal.identified(&client.name),
+        None => journal.anonymous(exchange.client_address()),
+    }
+    Pending::new(exchange, journal, endpoint.and_then(Endpoint::dialect))
 }
 
 /// A request that its endpoint answers.
@@ -82,13 +88,17 @@ enum Admitted<'f> {
     Options(&'static Endpoint),
 }
 
-/// The key comes first: without one, a stranger does not learn which paths there are.
+/// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
+/// learn which paths there are.
 fn admit<'f>(
     context: &Context,
     head: &Head,
     found: Option<&'f Found>,
-    client: Option<&Client>,
+    client: Option<&Account>,
 ) -> Result<Admitted<'f>, Refusal> {
+    if !hosts::is_accepted(&context.config, head) {
+        return Err(Refusal::misdirected());
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
         return Err(Refusal::unauthorized());
@@ -105,7 +115,7 @@ fn page(
     context: &Context,
     exchange: &Exchange<'_>,
     found: &Found,
-    client: Option<&Client>,
+    client: Option<&Account>,
 ) -> Result<Response, Unserved> {
     let visit = Visit {
         context,
@@ -126,32 +136,41 @@ fn complete<'g>(
     context: &'g Context,
     mut pending: Pending<'g, '_>,
     dialect: &'static dyn Dialect,
-    client: &Client,
+    client: &Account,
 ) {
     let body = match pending.exchange.read_body() {
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error, context.config.server.max_body),
     };
-    let request = match dialect.read(&body) {
-        Ok(request) => request,
+    match dialect.read(&body) {
+        Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
-            return pending.refuse(refusal.about(error.param()));
+            pending.refuse(refusal.about(error.param()));
         }
-    };
-    pending.journal.read(&request);
+    }
+}
+
+fn route<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    dialect: &'static dyn Dialect,
+    client: &Account,
+    request: &Request<'_>,
+) {
+    pending.journal.read(request);
     let route = context.config.route(&request.model);
     let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
         return pending.refuse(Refusal::route(&name));
     };
-    pending.journal.walk_began(route, &request);
+    pending.journal.walk_began(route, request);
     let errand = Errand {
         context,
         dialect,
         route,
-        request: &request,
+        request,
         client: &pending.exchange.client_socket(),
     };
     let ended = errand.walk(&mut pending.journal);

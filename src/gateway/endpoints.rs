@@ -147,6 +147,16 @@ pub struct Found {
     pub parameter: String,
 }
 
+/// The answer that the front thread gives to a method and a raw path; none if that takes a worker.
+pub fn at_once(method: &str, path: &str) -> Option<Response> {
+    TABLE.iter().find_map(|endpoint| match endpoint.answer {
+        Answer::Front(answer) if endpoint.allows(method) => {
+            endpoint.parameter_in(path).map(|_| answer())
+        }
+        _ => None,
+    })
+}
+
 /// The endpoint of a raw path; none if it names none.
 pub fn find(path: &str) -> Option<Found> {
     TABLE.iter().find_map(|endpoint| {
@@ -197,6 +207,10 @@ impl Endpoint {
         // A base URL without an endpoint is no wish for the front page.
         if self.pattern == "/" {
             return (path == "/").then(String::new);
+        }
+        // The usual spelling is not taken apart.
+        if path == self.pattern {
+            return Some(String::new());
         }
         let mut rest = segments(path);
         for expected in segments(self.pattern) {

@@ -11,9 +11,11 @@ mod context;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+mod hosts;
 mod journal;
 mod pages;
 mod refusal;
+mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
@@ -31,7 +33,7 @@ impl Handler for Reloadable {
     }
 
     fn instant(&self, head: &Head) -> Option<Response> {
-        dispatch::at_once(head)
+        endpoints::at_once(head.method(), head.path())
     }
 
     fn refusal(&self, refusal: &http::Refusal) -> Response {

@@ -63,6 +63,12 @@ impl Refusal {
         }
     }
 
+    /// The request calls the gateway by a name that is not its own.
+    pub fn misdirected() -> Self {
+        let message = "this gateway does not answer to the name in Host; `hosts` in its configuration lists those it does";
+        Self::new(Code::Misdirected, message)
+    }
+
     /// The gateway cannot answer at the moment; another try in a second may do.
     pub fn overloaded(message: &str) -> Self {
         Self {

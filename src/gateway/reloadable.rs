@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::sync::lock;
 
 use super::context::Context;
+use super::pages;
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
@@ -62,6 +63,11 @@ impl Reloadable {
             counted(routes, "route"),
             counted(cooling.count(), "step")
         )
+    }
+
+    /// The steps of all routes that are cooling, as `/v1/diagnostics/routes` tells them.
+    pub fn routes_report(&self) -> Vec<u8> {
+        pages::routes::report_on_all(&self.current())
     }
 
     /// Closes the connections to the providers and writes down what has to survive.

@@ -29,9 +29,16 @@ impl SharedLedger {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
+                // The time of writing is that of the knowledge, for the same reason.
+                let last: Mutex<Option<Snapshot>> = Mutex::new(None);
                 let snapshot = move || {
                     let (now, wall) = (Instant::now(), SystemTime::now());
-                    Snapshot::take(&lock(&ledger), &config, now, wall, salt).to_json()
+                    let taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
+                    let mut last = lock(&last);
+                    match &*last {
+                        Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
+                        _ => last.insert(taken).to_json(),
+                    }
                 };
                 Some(StateWriter::start(path.clone(), snapshot)?)
             }

@@ -76,7 +76,7 @@ impl Body {
         &mut self,
         connection: &mut Connection,
         expects_continue: bool,
-        limits: &config::Server,
+        limits: &config::EdgeLimits,
     ) -> Result<Vec<u8>, BodyError> {
         let framing = match *self {
             Self::Unread(framing) => framing,

@@ -20,10 +20,24 @@ pub(super) enum ChunkError {
 /// The position of the next byte in the coding.
 #[derive(Clone, Copy, Debug)]
 enum Position {
-    Size { size: u64, digits: u32 },
-    Extension { size: u64 },
-    SizeEnd { size: u64 },
-    Data { left: u64 },
+    Size {
+        size: u64,
+        digits: u32,
+    },
+    /// White space behind the size. Nothing may follow but an extension or the line's end (RFC 9112 section 7.1): of
+    /// `37 5`, one reader takes 0x37 and another 0x375.
+    SizeSpace {
+        size: u64,
+    },
+    Extension {
+        size: u64,
+    },
+    SizeEnd {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataCr,
     DataEnd,
     TrailerStart,
@@ -103,15 +117,27 @@ impl ChunkedDecoder {
             (Position::Size { digits: 0, .. }, _) => {
                 return Err(Malformed("a chunk size is missing"));
             }
-            (Position::Size { size, .. } | Position::Extension { size }, b'\r') => {
+            (
+                Position::Size { size, .. }
+                | Position::SizeSpace { size }
+                | Position::Extension { size },
+                b'\r',
+            ) => {
                 let room = max_body.saturating_sub(body) as u64;
                 if size > room {
                     return Err(ChunkError::TooLarge);
                 }
                 Position::SizeEnd { size }
             }
-            (Position::Size { size, .. }, b';' | b' ' | b'\t') => Position::Extension { size },
-            (Position::Size { .. }, _) => return Err(Malformed("a chunk size is not hexadecimal")),
+            (Position::Size { size, .. }, b';') => Position::Extension { size },
+            (Position::Size { size, .. }, b' ' | b'\t') => Position::SizeSpace { size },
+            (Position::SizeSpace { size }, b';') => self.dropping(Position::Extension { size })?,
+            (Position::SizeSpace { size }, b' ' | b'\t') => {
+                self.dropping(Position::SizeSpace { size })?
+            }
+            (Position::Size { .. } | Position::SizeSpace { .. }, _) => {
+                return Err(Malformed("a chunk size is not hexadecimal"));
+            }
             (Position::SizeEnd { size: 0 }, b'\n') => Position::TrailerStart,
             (Position::SizeEnd { size }, b'\n') => Position::Data { left: size },
             (Position::DataCr, b'\r') => Position::DataEnd,
@@ -168,7 +194,7 @@ mod tests {
     #[test]
     fn every_split_of_a_body_gives_the_same_body() {
         let wire =
-            b"3;x=\"y z\"\r\nabc\r\n00a \r\n0123456789\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\nGET /";
+            b"3 ;x=\"y z\"\r\nabc\r\n00a \t\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\nGET /";
         let end = wire.len() - b"GET /".len();
         let expected = (b"abc0123456789".to_vec(), end, true);
         assert_eq!(decode(&[wire], 100), Ok(expected.clone()));
@@ -208,6 +234,9 @@ mod tests {
             b"1\r\rx",
             b"1;a\nb\r\n",
             b"1;\0\r\n",
+            b"1 1\r\na\r\n0\r\n\r\n",
+            b"1 \tx\r\na\r\n0\r\n\r\n",
+            b"1 =;x\r\na\r\n0\r\n\r\n",
             b"1\r\nab\r\n",
             b"1\r\na\n0\r\n\r\n",
             b"0\r\nX: 1\n\r\n",

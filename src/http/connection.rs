@@ -138,7 +138,7 @@ impl Connection {
     ///
     /// # Errors
     /// Bytes that cannot become a head, or a head over its limit.
-    pub fn scan(&mut self, limits: &config::Server) -> Result<Option<usize>, Refusal> {
+    pub fn scan(&mut self, limits: &config::EdgeLimits) -> Result<Option<usize>, Refusal> {
         // The first of them may have come in halves, and so have been looked at before.
         let blank = strict::blank_lines(&self.buffer);
         if blank > 0 {
@@ -171,7 +171,7 @@ impl Connection {
     ///
     /// # Errors
     /// A head that is refused; it stays in the buffer.
-    pub fn next_head(&mut self, limits: &config::Server) -> Result<Option<Head>, Refusal> {
+    pub fn next_head(&mut self, limits: &config::EdgeLimits) -> Result<Option<Head>, Refusal> {
         match self.scan(limits)? {
             Some(length) => self.take_head(length, limits).map(Some),
             None => Ok(None),
@@ -182,7 +182,11 @@ impl Connection {
     ///
     /// # Errors
     /// A head that is refused; it stays in the buffer.
-    pub fn take_head(&mut self, length: usize, limits: &config::Server) -> Result<Head, Refusal> {
+    pub fn take_head(
+        &mut self,
+        length: usize,
+        limits: &config::EdgeLimits,
+    ) -> Result<Head, Refusal> {
         let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
         self.consume(length);
         self.blank = 0;

@@ -59,7 +59,7 @@ mod tests {
             .map(|value| format!("X-Forwarded-For: {value}\r\n"))
             .collect();
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-        let head = Head::parse(head.as_bytes(), &config::Server::default()).unwrap();
+        let head = Head::parse(head.as_bytes(), &config::EdgeLimits::default()).unwrap();
         let trusted = trusted();
         client_address(peer.parse().unwrap(), &head, &trusted).to_string()
     }

@@ -71,12 +71,14 @@ impl Front {
             self.accept(now);
             self.take_handoffs(now);
             self.bound_heads(now);
+            self.edge.lines.tell_if_due(now);
             while let Some(id) = self.deadlines.expired(now) {
                 self.expire(id, now);
             }
             if self.edge.is_stopping() {
                 let drain = drain.get_or_insert_with(|| self.begin_drain(now));
                 if let Some(drained) = self.go_on(drain, now) {
+                    self.edge.lines.close();
                     return Ok(drained);
                 }
             }
@@ -87,7 +89,14 @@ impl Front {
     fn wait(&mut self, events: &mut Events, drain: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
         let again = (!self.again.is_empty()).then_some(now);
-        let times = [again, self.deadlines.next(), self.acceptor.due(now), drain];
+        let summary = self.edge.lines.due();
+        let times = [
+            again,
+            self.deadlines.next(),
+            self.acceptor.due(now),
+            drain,
+            summary,
+        ];
         let soonest = times.into_iter().flatten().min();
         let timeout = soonest.map(|at| at.saturating_duration_since(now));
         match self.poll.poll(events, timeout) {
@@ -131,9 +140,10 @@ impl Front {
     fn admit(&mut self, connection: Connection, now: Instant) {
         let held = self.parked.len() + self.busy.len();
         if held >= self.edge.limits.max_connections && !self.evict(now) {
-            self.edge.counts.refused(Refusal::TOO_MANY_CONNECTIONS);
+            let refusal = Refusal::TOO_MANY_CONNECTIONS;
+            self.edge.refused(connection.peer.ip(), refusal);
             // Not even a closing phase for it: that would be one more connection.
-            let response = self.handler.refusal(Refusal::TOO_MANY_CONNECTIONS);
+            let response = self.handler.refusal(refusal);
             connection.write_now(&Encoder::for_unreadable().encode(&response, false));
             return;
         }
@@ -237,7 +247,7 @@ impl Front {
         } = *job;
         // Before the client can know, and ask again.
         drop(permit);
-        self.edge.counts.refused(Refusal::OVERLOADED);
+        self.edge.refused(connection.peer.ip(), Refusal::OVERLOADED);
         let response = self.handler.refusal(Refusal::OVERLOADED);
         let parked = Parked::new(connection, Awaited::NextRequest, now);
         if let Some(kept) = self.answer(parked, &head, &response, now) {

@@ -74,7 +74,7 @@ impl Head {
     ///
     /// # Errors
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
-    pub(super) fn parse(head: &[u8], limits: &config::Server) -> Result<Self, Refusal> {
+    pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
         let count = strict::count_fields(head)?;
         if count > limits.max_fields {
             return Err(Refusal::TOO_MANY_FIELDS);
@@ -181,8 +181,8 @@ fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
     request_id::adopt(values.next()?.value)
 }
 
-/// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host,
-/// which nothing here looks at.
+/// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host
+/// for a proxy; here it does not, as browsers do not send that form.
 fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Refusal> {
     if method == "CONNECT" {
         return Err(Refusal::CONNECT);

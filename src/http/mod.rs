@@ -25,7 +25,7 @@
 //! From above: `server` starts the `front` (new and idle connections, heads, closing, the drain), which hands jobs to the
 //! `pool`, whose threads run `worker`. A `transaction` is one request and its answer; `exchange` and `stream` are the
 //! handler's view of it. Below them `connection`, `body`, `chunked`, `response`, `head`, `framing` and `strict` know bytes
-//! and no threads; `permits`, `handoff`, `stats` and `stop` are shared by all threads through `edge`.
+//! and no threads; `permits`, `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
 //!
@@ -58,6 +58,7 @@ mod response;
 mod server;
 mod stats;
 mod stop;
+mod stranger_lines;
 mod stream;
 mod strict;
 mod transaction;

@@ -23,7 +23,7 @@ pub struct Request {
 ///
 /// # Errors
 /// The message of the refusal.
-pub fn request(bytes: &[u8], limits: &config::Server) -> Result<Option<Request>, &'static str> {
+pub fn request(bytes: &[u8], limits: &config::EdgeLimits) -> Result<Option<Request>, &'static str> {
     let blank = strict::blank_lines(bytes);
     let behind_blank = bytes.get(blank..).unwrap_or_default();
     let message = |refusal: Refusal| refusal.message;

@@ -76,7 +76,7 @@ pub(super) struct ClientPermits {
 }
 
 impl ClientPermits {
-    pub fn new(limits: &config::Server) -> Self {
+    pub fn new(limits: &config::EdgeLimits) -> Self {
         Self {
             max: limits.max_connections_per_ip,
             trusted: limits.trusted_proxies.clone(),
@@ -168,7 +168,8 @@ impl Drop for ClientPermit {
     }
 }
 
-fn counted_as(address: IpAddr) -> IpAddr {
+/// The address that a client is counted by: of IPv6 its network.
+pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_OF_IPV6).into(),
@@ -182,10 +183,10 @@ mod tests {
     use super::*;
 
     fn permits(max: usize) -> ClientPermits {
-        ClientPermits::new(&config::Server {
+        ClientPermits::new(&config::EdgeLimits {
             max_connections_per_ip: Some(max),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         })
     }
 

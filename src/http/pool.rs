@@ -3,13 +3,13 @@
 //! # The states of a worker
 //!
 //! ```text
-//!            Work                Work                 Linger
-//!   Idle -----------> Called -----------> Busy ----------------> Lingering
-//!    |  ^               ^                 | ^                      |  |
-//!    |  |             start               | +---- Work, Continue --+  |
-//!    |  +-------------------- Rest -------+---------------------------+
-//!    |
-//!    +---- Leave ----> Left
+//!   start --> Called -- Work --> Busy -- Linger --> Lingering
+//!               ^                 ^                    |
+//!             Work                +-- Work, Continue --+
+//!               |
+//!              Idle <-- Rest -- Called, Busy, Lingering
+//!               |
+//!               +-- Leave --> Left
 //! ```
 //!
 //! *Idle* workers are parked on a stack: the last to come is the first to be called, so that spare ones grow old and

@@ -21,7 +21,7 @@ use super::stop::{Drained, StopSign, Stopper};
 /// A server that listens and does not serve yet.
 pub struct Server {
     listeners: Vec<TcpListener>,
-    limits: config::Server,
+    limits: config::EdgeLimits,
     poll: Poll,
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
@@ -34,7 +34,7 @@ impl Server {
     ///
     /// # Errors
     /// An address is in use, not this machine's, or not allowed; or no descriptor is left.
-    pub fn bind(addresses: &[SocketAddr], limits: config::Server) -> io::Result<Self> {
+    pub fn bind(addresses: &[SocketAddr], limits: config::EdgeLimits) -> io::Result<Self> {
         let listeners = addresses.iter().map(|address| {
             listener::open(*address, addresses).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
@@ -47,12 +47,13 @@ impl Server {
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn on(listeners: Vec<TcpListener>, limits: config::Server) -> io::Result<Self> {
+    pub fn on(listeners: Vec<TcpListener>, limits: config::EdgeLimits) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
         let stats = Stats {
             counts: Arc::default(),
             pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
+            lines: Arc::default(),
         };
         Ok(Self {
             listeners,
@@ -87,6 +88,7 @@ impl Server {
         let edge = Edge {
             pool: self.stats.pool,
             counts: self.stats.counts,
+            lines: self.stats.lines,
             clients: ClientPermits::new(&self.limits),
             limits: self.limits,
             handoff: HandoffQueue::new(self.waker),

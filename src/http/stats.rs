@@ -1,11 +1,13 @@
 //! The figures of the edge.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::deadlines::{Awaited, Deadlines};
 use super::pool::Pool;
 use super::refusal::Refusal;
+use super::stranger_lines::StrangerLines;
 
 /// The statuses of all refusals.
 const STATUSES: [u16; 9] = [400, 408, 414, 417, 431, 500, 501, 503, 505];
@@ -15,6 +17,7 @@ const STATUSES: [u16; 9] = [400, 408, 414, 417, 431, 500, 501, 503, 505];
 pub struct Stats {
     pub(super) counts: Arc<EdgeCounts>,
     pub(super) pool: Arc<Pool>,
+    pub(super) lines: Arc<StrangerLines>,
 }
 
 /// The figures of a server at some moment.
@@ -44,6 +47,11 @@ pub(super) struct EdgeCounts {
 }
 
 impl Stats {
+    /// Whether an answer to a request without a key has a line in the log, see [`StrangerLines`].
+    pub fn admits_line(&self, client: IpAddr, status: u16) -> bool {
+        self.lines.admit(client, status)
+    }
+
     pub fn read(&self) -> Snapshot {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);

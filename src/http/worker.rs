@@ -82,7 +82,7 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
     if let Some(response) = handler.instant(&transaction.job.head) {
         transaction.send(&response);
     } else if let Err(refusal) = transaction.admit() {
-        edge.counts.refused(refusal);
+        edge.refused(transaction.client_address(), refusal);
         transaction.send(&handler.refusal(refusal));
     } else {
         handler.handle(&mut transaction);

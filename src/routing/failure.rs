@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::dialect::class::Class;
-use crate::dialect::classify::{ProviderRefusal, class_of, stated_wait};
-use crate::dialect::provider_error::MAX_MESSAGE;
-use crate::text::cut;
+use crate::dialect::classify::{
+    ProviderRefusal, class_of, concerns_this_request_only, stated_wait,
+};
+use crate::text::{cut, for_people};
 
 /// The failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +16,12 @@ pub struct Failure {
     pub status: Option<u16>,
     /// The provider's own code.
     pub code: Option<String>,
-    /// The message; keys in it are not masked yet (at most [`MAX_MESSAGE`] bytes).
+    /// The message; keys in it are not masked yet (at most 500 characters).
     pub message: String,
     /// The wait that the provider states (at most 24 h, never zero).
     pub stated: Option<Duration>,
+    /// The failure is about this one request, its size or its price, and says nothing of the next one: no mark.
+    pub of_this_request: bool,
 }
 
 /// Bytes of a provider's code that are kept.
@@ -31,8 +34,9 @@ impl Failure {
             class,
             status: None,
             code: None,
-            message: cut(message, MAX_MESSAGE).to_owned(),
+            message: for_people(message).to_owned(),
             stated: None,
+            of_this_request: false,
         }
     }
 
@@ -40,11 +44,16 @@ impl Failure {
     pub fn of_refusal(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Self {
         let class = class_of(refusal, now);
         let heeded = class.cooldown().filter(|cooldown| cooldown.heeds_stated);
+        let said = refusal.said;
         Self {
             status: Some(refusal.status),
-            code: refusal.code.map(|code| cut(code, MAX_CODE).to_owned()),
+            code: said
+                .code
+                .as_deref()
+                .map(|code| cut(code, MAX_CODE).to_owned()),
             stated: heeded.and_then(|_| stated_wait(class, refusal, now)),
-            ..Self::new(class, refusal.message)
+            of_this_request: concerns_this_request_only(class, said),
+            ..Self::new(class, &said.message)
         }
     }
 }

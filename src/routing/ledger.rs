@@ -182,6 +182,8 @@ impl Ledger {
     ) {
         self.release(target, ticket);
         if let Some(records) = self.store.records(target) {
+            *records.provider_alive_at = Some(now);
+            *records.key_alive_at = Some(now);
             for slot in records.marks() {
                 slot.take_if(|mark| mark.set_at <= ticket.started);
             }
@@ -211,29 +213,29 @@ impl Ledger {
         now: Instant,
     ) {
         let target = KeyedModel::new(step, key);
+        let class = failure.class;
         self.release(target, ticket);
+        let wider = class.widens_to().filter(|scope| match scope {
+            MarkScope::Key => self.store.has_witness_of_key(target, class, ticket.started),
+            MarkScope::Provider | MarkScope::Model | MarkScope::KeyModel => {
+                let store = &self.store;
+                store.has_witness_in_provider(target, class, ticket.started)
+            }
+        });
         let Some(records) = self.store.records(target) else {
             return;
         };
-        if failure.class.shows_life() {
-            records
-                .provider
-                .take_if(|mark| mark.set_at <= ticket.started);
+        if class.shows_life() {
+            *records.provider_alive_at = Some(now);
+            for slot in [records.provider, records.of_all_keys] {
+                slot.take_if(|mark| mark.set_at <= ticket.started);
+            }
         }
-        let Some(cooldown) = failure.class.cooldown() else {
+        let Some(cooldown) = class.cooldown().filter(|_| !failure.of_this_request) else {
             return;
         };
-        let slot = match cooldown.scope {
-            MarkScope::Provider => records.provider,
-            MarkScope::Key => records.key,
-            MarkScope::KeyModel => {
-                // The count was wrong, or others use the key too.
-                records.model.limits.budget = None;
-                &mut records.model.mark
-            }
-        };
         let new = Strike {
-            class: failure.class,
+            class,
             started: ticket.started,
             now,
             stated: failure.stated.filter(|_| cooldown.heeds_stated),
@@ -241,7 +243,26 @@ impl Ledger {
             base: step.cooldown,
             private: step.provider.private,
         };
-        strike(slot, &new);
+        for scope in [Some(cooldown.scope), wider].into_iter().flatten() {
+            if let Some(slot) = self.slot(target, scope) {
+                strike(slot, &new);
+            }
+        }
+    }
+
+    /// The place of a target's mark of this scope.
+    fn slot(&mut self, target: KeyedModel<'_>, scope: MarkScope) -> Option<&mut Option<Mark>> {
+        let records = self.store.records(target)?;
+        Some(match scope {
+            MarkScope::Provider => records.provider,
+            MarkScope::Model => records.of_all_keys,
+            MarkScope::Key => records.key,
+            MarkScope::KeyModel => {
+                // The count was wrong, or others use the key too.
+                records.model.limits.budget = None;
+                &mut records.model.mark
+            }
+        })
     }
 
     /// The known limits, of the keys and models whose provider has told any.

@@ -7,6 +7,7 @@ use crate::config::{Provider, Step};
 
 use super::budget::Budget;
 use super::mark::{Cooling, Mark};
+use crate::dialect::class::Class;
 
 /// A provider's model with one of its keys: the unit that is called and skipped.
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +45,19 @@ pub(super) struct LedgerStore {
 #[derive(Debug)]
 struct ProviderRecord {
     mark: Option<Mark>,
+    /// The marks of models with all keys.
+    models: Vec<(String, Option<Mark>)>,
     keys: Vec<KeyRecord>,
+    /// The last answer, or refusal that shows that the provider is up.
+    alive_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct KeyRecord {
     mark: Option<Mark>,
     models: Vec<ModelRecord>,
+    /// The last answer with this key.
+    alive_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -87,13 +94,22 @@ impl ModelRecord {
 /// The records that concern a target, the widest first.
 pub(super) struct TargetRecords<'a> {
     pub provider: &'a mut Option<Mark>,
+    pub provider_alive_at: &'a mut Option<Instant>,
+    /// The model with all keys.
+    pub of_all_keys: &'a mut Option<Mark>,
     pub key: &'a mut Option<Mark>,
+    pub key_alive_at: &'a mut Option<Instant>,
     pub model: &'a mut ModelRecord,
 }
 
 impl<'a> TargetRecords<'a> {
-    pub fn marks(self) -> [&'a mut Option<Mark>; 3] {
-        [self.provider, self.key, &mut self.model.mark]
+    pub fn marks(self) -> [&'a mut Option<Mark>; 4] {
+        [
+            self.provider,
+            self.of_all_keys,
+            self.key,
+            &mut self.model.mark,
+        ]
     }
 }
 
@@ -106,9 +122,11 @@ impl LedgerStore {
     pub fn new(providers: &[Arc<Provider>]) -> Self {
         let record = |provider: &Arc<Provider>| ProviderRecord {
             mark: None,
+            models: Vec::new(),
             keys: (0..key_count(provider))
                 .map(|_| KeyRecord::default())
                 .collect(),
+            alive_at: None,
         };
         Self {
             providers: providers.iter().map(record).collect(),
@@ -127,8 +145,11 @@ impl LedgerStore {
     pub fn marks_of(&self, target: KeyedModel<'_>) -> impl Iterator<Item = &Mark> {
         let provider = self.providers.get(target.provider);
         let key = provider.and_then(|provider| provider.keys.get(target.key));
+        let mut models = provider.into_iter().flat_map(|provider| &provider.models);
+        let of_all_keys = models.find(|(model, _)| model == target.model);
         let marks = [
             provider.and_then(|provider| provider.mark.as_ref()),
+            of_all_keys.and_then(|(_, mark)| mark.as_ref()),
             key.and_then(|key| key.mark.as_ref()),
             self.model(target).and_then(|model| model.mark.as_ref()),
         ];
@@ -141,8 +162,45 @@ impl LedgerStore {
         let key = provider.keys.get_mut(target.key)?;
         Some(TargetRecords {
             provider: &mut provider.mark,
+            provider_alive_at: &mut provider.alive_at,
+            of_all_keys: mark_of(&mut provider.models, target.model)?,
             key: &mut key.mark,
+            key_alive_at: &mut key.alive_at,
             model: record_of(&mut key.models, target.model)?,
+        })
+    }
+
+    /// Whether another model of the target's provider failed by this class, and neither its time was over when an
+    /// attempt began nor did the provider answer since: the provider is the common cause.
+    pub fn has_witness_in_provider(
+        &self,
+        target: KeyedModel<'_>,
+        class: Class,
+        started: Instant,
+    ) -> bool {
+        self.providers.get(target.provider).is_some_and(|provider| {
+            let mut others = provider.models.iter();
+            others.any(|(model, mark)| {
+                model != target.model && stands(mark.as_ref(), class, started, provider.alive_at)
+            })
+        })
+    }
+
+    /// The same for another model with the target's key: the key is the common cause.
+    pub fn has_witness_of_key(
+        &self,
+        target: KeyedModel<'_>,
+        class: Class,
+        started: Instant,
+    ) -> bool {
+        let provider = self.providers.get(target.provider);
+        let key = provider.and_then(|provider| provider.keys.get(target.key));
+        key.is_some_and(|key| {
+            let mut others = key.models.iter();
+            others.any(|other| {
+                other.model != target.model
+                    && stands(other.mark.as_ref(), class, started, key.alive_at)
+            })
         })
     }
 
@@ -151,7 +209,10 @@ impl LedgerStore {
     pub fn slot(&mut self, coverage: Coverage<'_>) -> Option<&mut Option<Mark>> {
         let provider = self.providers.get_mut(coverage.provider)?;
         let Some(key) = coverage.key else {
-            return Some(&mut provider.mark);
+            return match coverage.model {
+                None => Some(&mut provider.mark),
+                Some(model) => mark_of(&mut provider.models, model),
+            };
         };
         let key = provider.keys.get_mut(key)?;
         match coverage.model {
@@ -193,10 +254,40 @@ impl LedgerStore {
                     };
                     (coverage, mark)
                 });
+                let of_models = record.models.iter().filter_map(move |(model, mark)| {
+                    let coverage = Coverage {
+                        provider,
+                        key: None,
+                        model: Some(model.as_str()),
+                    };
+                    Some((coverage, mark.as_ref()?))
+                });
                 let of_keys = record.keys.iter().enumerate();
+                let own = own.chain(of_models);
                 own.chain(of_keys.flat_map(move |(key, record)| record.marks(provider, key)))
             })
     }
+}
+
+/// Whether a mark is another witness of a failure of this class.
+fn stands(mark: Option<&Mark>, class: Class, started: Instant, alive_at: Option<Instant>) -> bool {
+    mark.is_some_and(|mark| {
+        let refuted = alive_at.is_some_and(|alive| alive > mark.set_at);
+        mark.class == class && mark.held_at(started) && !refuted
+    })
+}
+
+/// The mark of a model with all keys, its place made when it is missing.
+fn mark_of<'a>(
+    models: &'a mut Vec<(String, Option<Mark>)>,
+    model: &str,
+) -> Option<&'a mut Option<Mark>> {
+    let found = models.iter().position(|(known, _)| known == model);
+    let at = found.unwrap_or_else(|| {
+        models.push((model.to_owned(), None));
+        models.len() - 1
+    });
+    models.get_mut(at).map(|(_, mark)| mark)
 }
 
 /// The model's record, made when it is missing. Models come from the configuration, so there are few.

@@ -95,6 +95,11 @@ impl Mark {
         })
     }
 
+    /// Whether the mark still held when an attempt began, and a failure of it stands beside this one.
+    pub fn held_at(&self, started: Instant) -> bool {
+        self.until() > started
+    }
+
     /// Lets a request be the probe. A probe that is past its deadline has lost its turn.
     pub fn claim(&mut self, id: u64, until: Instant) {
         self.probe = Some(Probe { id, until });
@@ -167,11 +172,17 @@ fn guessed(strike: &Strike, strikes: u32) -> Option<Duration> {
     let base = strike.base.unwrap_or(base).min(LONGEST);
     Some(match strike.guess {
         Guess::Fixed(span) => span,
-        Guess::Doubling => {
-            let factor = 1_u32
-                .checked_shl(strikes.saturating_sub(1))
-                .unwrap_or(u32::MAX);
-            base.saturating_mul(factor).min(ceiling.max(base))
+        Guess::Doubling => doubled(base, ceiling, strikes),
+        Guess::AtLeastTheAttempt => {
+            let took = strike.now.saturating_duration_since(strike.started);
+            doubled(base, ceiling, strikes).max(took.min(CEILING))
         }
     })
+}
+
+fn doubled(base: Duration, ceiling: Duration, strikes: u32) -> Duration {
+    let factor = 1_u32
+        .checked_shl(strikes.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(ceiling.max(base))
 }

@@ -29,6 +29,8 @@ pub struct Cooldown {
 pub enum MarkScope {
     Provider,
     Key,
+    /// The model with all keys.
+    Model,
     KeyModel,
 }
 
@@ -37,6 +39,9 @@ pub enum MarkScope {
 pub enum Guess {
     /// The step's base, doubled with every failure in a row.
     Doubling,
+    /// The same, and at least the time that the attempt took (60 s): a frozen server must not cost every request its
+    /// timeout.
+    AtLeastTheAttempt,
     Fixed(Duration),
 }
 
@@ -50,13 +55,17 @@ impl Class {
     pub fn next_move(self) -> NextMove {
         match self {
             Self::Cancelled => NextMove::Stop,
-            Self::RateLimited | Self::QuotaExhausted | Self::Unauthorized => NextMove::NextKey,
+            Self::RateLimited | Self::QuotaExhausted | Self::Unauthorized | Self::Forbidden => {
+                NextMove::NextKey
+            }
             Self::Unreachable
             | Self::Timeout
             | Self::ServerError
+            | Self::Blocked
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::Transient
             | Self::BadResponse
             | Self::EmptyAnswer => NextMove::NextStep,
@@ -66,15 +75,18 @@ impl Class {
     /// The mark that this class leaves; `None` for a class that says nothing about the next request.
     pub fn cooldown(self) -> Option<Cooldown> {
         let (scope, guess, heeds_stated) = match self {
-            Self::Unreachable | Self::Timeout => (MarkScope::Provider, Guess::Doubling, false),
-            Self::ServerError => (MarkScope::Provider, Guess::Doubling, true),
+            Self::Unreachable | Self::Blocked => (MarkScope::Provider, Guess::Doubling, false),
+            Self::Timeout => (MarkScope::Model, Guess::AtLeastTheAttempt, false),
+            Self::ServerError => (MarkScope::Model, Guess::Doubling, true),
             Self::RateLimited => (MarkScope::KeyModel, Guess::Doubling, true),
             Self::QuotaExhausted => (MarkScope::Key, Guess::Fixed(QUOTA), true),
             Self::Unauthorized => (MarkScope::Key, Guess::Fixed(UNAUTHORIZED), false),
+            Self::Forbidden => (MarkScope::KeyModel, Guess::Fixed(UNAUTHORIZED), false),
             Self::Cancelled
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::Transient
             | Self::BadResponse
             | Self::EmptyAnswer => return None,
@@ -86,6 +98,28 @@ impl Class {
         })
     }
 
+    /// The wider mark that a second witness of the same class justifies, another model within the time of the first one's
+    /// mark; `None` where one model says nothing about the others. Limits are often each model's own.
+    pub fn widens_to(self) -> Option<MarkScope> {
+        match self {
+            Self::Timeout | Self::ServerError => Some(MarkScope::Provider),
+            Self::Forbidden => Some(MarkScope::Key),
+            Self::Cancelled
+            | Self::Unreachable
+            | Self::RateLimited
+            | Self::QuotaExhausted
+            | Self::Unauthorized
+            | Self::Blocked
+            | Self::ModelNotFound
+            | Self::Rejected
+            | Self::TooLarge
+            | Self::Unsupported
+            | Self::Transient
+            | Self::BadResponse
+            | Self::EmptyAnswer => None,
+        }
+    }
+
     /// Whether the same step may answer a moment later.
     pub fn retries(self) -> bool {
         match self {
@@ -95,9 +129,12 @@ impl Class {
             | Self::RateLimited
             | Self::QuotaExhausted
             | Self::Unauthorized
+            | Self::Forbidden
+            | Self::Blocked
             | Self::ModelNotFound
             | Self::Rejected
             | Self::TooLarge
+            | Self::Unsupported
             | Self::BadResponse
             | Self::EmptyAnswer => false,
         }
@@ -110,13 +147,16 @@ impl Class {
             Self::RateLimited
             | Self::QuotaExhausted
             | Self::Unauthorized
+            | Self::Forbidden
             | Self::ModelNotFound
             | Self::Rejected
-            | Self::TooLarge => true,
+            | Self::TooLarge
+            | Self::Unsupported => true,
             Self::Cancelled
             | Self::Unreachable
             | Self::Timeout
             | Self::ServerError
+            | Self::Blocked
             | Self::Transient
             | Self::BadResponse
             | Self::EmptyAnswer => false,

@@ -29,6 +29,9 @@ const VERSION: u32 = 1;
 pub struct Snapshot {
     version: u32,
     salt: u64,
+    /// The time of writing (milliseconds since 1970); older versions write none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written_ms: Option<u64>,
     /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
@@ -78,7 +81,11 @@ impl Snapshot {
         wall: SystemTime,
         salt: u64,
     ) -> Self {
-        let clock = Clock { now, wall };
+        let clock = Clock {
+            now,
+            wall,
+            written: None,
+        };
         let marks = ledger
             .marks()
             .filter(|(_, mark)| mark.cooling(now).is_some());
@@ -87,6 +94,7 @@ impl Snapshot {
         Self {
             version: VERSION,
             salt,
+            written_ms: clock.wall_ms_of(now),
             marks: entries
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
@@ -109,6 +117,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether another snapshot has the same marks, whenever it was taken.
+    pub fn has_the_marks_of(&self, other: &Self) -> bool {
+        (self.salt, &self.marks) == (other.salt, &other.marks)
+    }
+
     pub fn to_json(&self) -> String {
         // Strings and numbers always serialize; the empty object is for the type checker.
         serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
@@ -117,7 +130,11 @@ impl Snapshot {
     /// A ledger for this configuration. Entries that are damaged, expired, or about something that is not configured
     /// (any more) are left out.
     pub fn restore(&self, config: &Config, now: Instant, wall: SystemTime) -> Ledger {
-        let clock = Clock { now, wall };
+        let clock = Clock {
+            now,
+            wall,
+            written: self.written_ms,
+        };
         let mut ledger = Ledger::new(&config.providers);
         for value in &self.marks {
             if let Ok(entry) = MarkEntry::deserialize(value)
@@ -147,6 +164,8 @@ impl Snapshot {
 struct Clock {
     now: Instant,
     wall: SystemTime,
+    /// The time at which the deadlines were written down (milliseconds since 1970).
+    written: Option<u64>,
 }
 
 impl Clock {
@@ -155,12 +174,16 @@ impl Clock {
         u64::try_from(wall.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
     }
 
-    /// The instant of a wall-clock time; `None` for the past. The wall clock may have been set back, so no wait is
-    /// longer than 24 h.
+    /// The instant of a wall-clock time; `None` for the past. The wall clock may have been set back since, so no wait is
+    /// longer than it was when it was written down, nor than 24 h.
     fn instant_of(&self, milliseconds: u64) -> Option<Instant> {
         let at = UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))?;
-        let left = at.duration_since(self.wall).ok()?;
-        (!left.is_zero()).then(|| self.now + left.min(LONGEST))
+        let left = at.duration_since(self.wall).ok()?.min(LONGEST);
+        let left = match self.written {
+            Some(written) => left.min(Duration::from_millis(milliseconds.checked_sub(written)?)),
+            None => left,
+        };
+        (!left.is_zero()).then(|| self.now + left)
     }
 }
 
@@ -232,7 +255,7 @@ fn coverage<'a>(
             Some(of_provider.find(|step| step.model == model)?.model.as_str())
         }
     };
-    (key.is_some() || model.is_none()).then_some(Coverage {
+    Some(Coverage {
         provider: provider.index,
         key,
         model,

@@ -8,6 +8,7 @@ use crate::dialect::error::Code;
 use super::ledger::Ledger;
 use super::step_report::StepReport;
 use crate::dialect::class::Class;
+use crate::text::for_people;
 
 /// The answer to the client when no step gave one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ enum RouteEnd {
     TooLarge,
     Rejected,
     ModelNotFound,
+    /// All refused the request, each in its own way.
+    Refused,
     Broken,
 }
 
@@ -46,7 +49,7 @@ impl RouteEnd {
             Self::Limited => 429,
             Self::OutOfTime => 504,
             Self::TooLarge => 413,
-            Self::Rejected => 400,
+            Self::Rejected | Self::Refused => 400,
             Self::ModelNotFound => 404,
             Self::Broken => 502,
         }
@@ -60,7 +63,16 @@ impl RouteEnd {
             | Self::TooLarge
             | Self::Rejected
             | Self::ModelNotFound
+            | Self::Refused
             | Self::Broken => Code::RouteExecutionFailed,
+        }
+    }
+
+    /// Whether the request would have to change.
+    fn blames_the_request(self) -> bool {
+        match self {
+            Self::TooLarge | Self::Rejected | Self::ModelNotFound | Self::Refused => true,
+            Self::Cancelled | Self::Limited | Self::OutOfTime | Self::Broken => false,
         }
     }
 }
@@ -99,6 +111,8 @@ impl Verdict {
             RouteEnd::TooLarge | RouteEnd::Rejected | RouteEnd::ModelNotFound => {
                 own_words(route, end, reports)
             }
+            RouteEnd::Refused => first_words(reports)
+                .unwrap_or_else(|| format!("every step of route {route} refused the request")),
             RouteEnd::Broken | RouteEnd::Cancelled => match last_attempt(reports) {
                 Some(words) => {
                     format!("all {count} steps of route {route} failed; the last: {words}")
@@ -117,7 +131,7 @@ impl Verdict {
             status: end.status(),
             code: end.code(),
             retry_after: None,
-            message,
+            message: for_people(&message).to_owned(),
         }
     }
 }
@@ -127,6 +141,10 @@ impl Verdict {
 enum Word {
     /// The step answered, and this is the end if all that answered agree.
     Answered(RouteEnd),
+    /// The step lacks what the request needs; its provider said so, or it was not asked.
+    Unsupported {
+        asked: bool,
+    },
     Unreachable,
     OutOfTime,
     /// The step was skipped, because of a limit or for another reason.
@@ -144,9 +162,16 @@ fn word(report: &StepReport) -> Word {
         Some(Class::TooLarge) => Some(RouteEnd::TooLarge),
         Some(Class::Rejected) => Some(RouteEnd::Rejected),
         Some(Class::ModelNotFound) => Some(RouteEnd::ModelNotFound),
+        Some(Class::Unsupported) => {
+            return Word::Unsupported {
+                asked: !report.skipped,
+            };
+        }
         Some(
             Class::ServerError
             | Class::Unauthorized
+            | Class::Forbidden
+            | Class::Blocked
             | Class::Transient
             | Class::BadResponse
             | Class::EmptyAnswer,
@@ -180,26 +205,45 @@ fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
     steps
 }
 
-/// Steps that did not answer are not asked, unless there are no others: a dead one does not mask a 400 or a 429.
+/// Steps that did not answer are not asked, unless there are no others: a dead one does not mask a 400 or a 429. A step
+/// that lacks what the request needs says nothing where another one might have it.
 fn end_of(words: &[(usize, Word)]) -> RouteEnd {
-    let mut answered = words.iter().filter_map(|(_, word)| match word {
+    let answered = words.iter().filter_map(|(_, word)| match word {
         Word::Answered(end) => Some(*end),
-        Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => None,
+        Word::Unsupported { .. } | Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => {
+            None
+        }
     });
-    if let Some(first) = answered.next() {
-        return if answered.all(|end| end == first) {
+    let mut answered: Vec<RouteEnd> = answered.collect();
+    let asked = words
+        .iter()
+        .any(|(_, word)| *word == Word::Unsupported { asked: true });
+    if asked && answered.iter().any(|end| end.blames_the_request()) {
+        answered.push(RouteEnd::Rejected);
+    }
+    if let Some(first) = answered.first().copied() {
+        return if answered.iter().all(|end| *end == first) {
             first
+        } else if answered.iter().all(|end| end.blames_the_request()) {
+            RouteEnd::Refused
         } else {
             RouteEnd::Broken
         };
     }
+    let mut others = words
+        .iter()
+        .map(|(_, word)| word)
+        .filter(|word| !matches!(word, Word::Unsupported { .. }))
+        .peekable();
+    if others.peek().is_none() && !words.is_empty() {
+        return RouteEnd::Rejected;
+    }
+    let others: Vec<&Word> = others.collect();
     // A step that cools because of a limit has answered, to an earlier request: dead + 429 stays 429 the next time.
-    let mut spoken = words.iter().map(|(_, word)| word);
-    if spoken.any(|word| *word == Word::Cooling { limited: true }) {
+    if others.contains(&&Word::Cooling { limited: true }) {
         return RouteEnd::Limited;
     }
-    let all =
-        |kind: fn(&Word) -> bool| !words.is_empty() && words.iter().all(|(_, word)| kind(word));
+    let all = |kind: fn(&Word) -> bool| !others.is_empty() && others.iter().all(|word| kind(word));
     if all(|word| matches!(word, Word::Cooling { .. })) {
         RouteEnd::Limited
     } else if all(|word| *word == Word::OutOfTime) {
@@ -211,7 +255,22 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
 
 fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
+        .or_else(|| {
+            last_words(reports, |report| {
+                matches!(word(report), Word::Unsupported { .. })
+            })
+        })
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
+}
+
+/// The words of the first provider that refused the request.
+fn first_words(reports: &[StepReport]) -> Option<String> {
+    let refused = |report: &&StepReport| match word(report) {
+        Word::Answered(end) => end.blames_the_request(),
+        Word::Unsupported { asked } => asked,
+        Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => false,
+    };
+    reports.iter().find(refused).map(words_of)
 }
 
 /// The words of the last attempt; an attempt tells more than a skipped step.
@@ -221,18 +280,22 @@ fn last_attempt(reports: &[StepReport]) -> Option<String> {
 
 /// `provider/model: what it said`, of the last attempt that qualifies.
 fn last_words(reports: &[StepReport], qualifies: impl Fn(&StepReport) -> bool) -> Option<String> {
-    let report = reports.iter().rev().find(|report| qualifies(report))?;
+    let mut latest = reports.iter().rev();
+    latest.find(|report| qualifies(report)).map(words_of)
+}
+
+fn words_of(report: &StepReport) -> String {
     let label = report.class.map_or("failed", Class::label);
     let said = report
         .message
         .as_deref()
         .filter(|message| !message.is_empty());
-    Some(format!(
+    format!(
         "{}/{}: {}",
         report.provider,
         report.model,
         said.unwrap_or(label)
-    ))
+    )
 }
 
 /// The wait until the ledger lets a request through to the soonest of the limited steps.

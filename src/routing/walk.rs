@@ -22,7 +22,8 @@ use crate::dialect::waits::LONGEST;
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
 /// told when to come back is never called before.
 ///
-/// It ends: each key of each step is tried once, plus at most the step's `retries`.
+/// It ends: each key of each step is tried once, plus at most the step's `retries`, and once more after a wait for the
+/// soonest (`wait_when_cooling`).
 #[derive(Debug)]
 pub struct Walk {
     route: Arc<Route>,
@@ -31,6 +32,8 @@ pub struct Walk {
     cursor: usize,
     progress: Vec<StepProgress>,
     retry: Option<Retry>,
+    /// The end of the wait for the soonest step, once it has begun.
+    waits_until: Option<Instant>,
     reports: Vec<StepReport>,
     verdict: Option<Verdict>,
 }
@@ -41,7 +44,7 @@ pub enum Move {
     /// A call to the step's provider, whose outcome is to be told: [`Walk::succeeded`], [`Walk::failed`] or
     /// [`Walk::cancelled`].
     Try(Attempt),
-    /// A pause before a retry; [`Walk::next`] is to be called again after it.
+    /// A pause before a retry, or until a step is usable again; [`Walk::next`] is to be called again after it.
     Pause { until: Instant },
     /// The end: no step is left. Another call gives the same.
     Finished(Verdict),
@@ -77,6 +80,7 @@ impl Walk {
             cursor: 0,
             progress: route.steps.iter().map(progress).collect(),
             retry: None,
+            waits_until: None,
             reports: Vec::new(),
             verdict: None,
             route,
@@ -122,7 +126,10 @@ impl Walk {
             .or_else(|| self.leftover(ledger, now));
         match found {
             Some((step_index, key)) => self.begin(ledger, step_index, key, now),
-            None => self.exhausted(ledger, now),
+            None => match self.wait_for_the_soonest(ledger, now) {
+                Some(until) => Move::Pause { until },
+                None => self.exhausted(ledger, now),
+            },
         }
     }
 
@@ -265,6 +272,38 @@ impl Walk {
             }
         }
         best.map(|(_, index, key)| (index, key))
+    }
+
+    /// The end of a pause for the soonest of the steps whose providers told when to come back; `None` where the route does
+    /// not wait, or not for so long. Keys that were refused on this walk count as well, once.
+    fn wait_for_the_soonest(&mut self, ledger: &Ledger, now: Instant) -> Option<Instant> {
+        let route = Arc::clone(&self.route);
+        let is_first = self.waits_until.is_none();
+        let end = self.waits_until.or_else(|| {
+            (!route.wait_when_cooling.is_zero()).then(|| later(now, route.wait_when_cooling))
+        })?;
+        let end = self.deadline.map_or(end, |deadline| end.min(deadline));
+        let mut soonest: Option<Instant> = None;
+        for (step, progress) in route.steps.iter().zip(&mut self.progress) {
+            for (key, tried) in progress.tried.iter_mut().enumerate() {
+                let standing = ledger.standing(KeyedModel::new(step, key), now);
+                let Some(cooling) = standing.filter(|cooling| cooling.stated) else {
+                    continue;
+                };
+                let until = cooling.until;
+                if progress.closed || until > end || (*tried && !is_first) {
+                    continue;
+                }
+                *tried = false;
+                soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
+            }
+        }
+        let soonest = soonest?;
+        self.waits_until = Some(end);
+        self.cursor = 0;
+        // They were passed over for the time being only.
+        self.reports.retain(|report| !report.skipped);
+        Some(soonest)
     }
 
     fn begin(&mut self, ledger: &mut Ledger, step_index: usize, key: usize, now: Instant) -> Move {

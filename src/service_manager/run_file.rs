@@ -3,8 +3,9 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{env, process};
@@ -58,7 +59,18 @@ impl RunFile {
     fn write(&self, reloads: u64, problem: &str) -> io::Result<()> {
         let text = format!("{}\n{reloads}\n{problem}", process::id());
         let new = self.path.with_extension("new");
-        fs::write(&new, text)?;
+        // Created, and not opened: a link that another user has put there must not be followed.
+        if let Err(error) = fs::remove_file(&new)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&new)?;
+        file.write_all(text.as_bytes())?;
         fs::rename(new, &self.path)
     }
 }
@@ -158,6 +170,24 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
         assert_eq!(parse(" 12\n"), Pid::from_raw(12));
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = env::temp_dir().join(format!("ai-gateway-run-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let victim = folder.join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.join("ai-gateway.new")).unwrap();
+        let file = RunFile {
+            path: folder.join(NAME),
+            reloads: Mutex::new(0),
+        };
+        file.write(7, "").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(content(&file.path).map(|content| content.reloads), Some(7));
+        drop(file);
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

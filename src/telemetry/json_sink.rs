@@ -7,20 +7,20 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{Config, SharedLogger};
 use time::OffsetDateTime;
 
-use crate::text;
+use crate::text::{self, is_deceptive};
 
 use super::levels::Levels;
 use super::log_writer::LogWriter;
 use super::trace::current;
 
-/// Bytes of one string in a line; what is longer is cut.
+/// Bound of one string in a line (bytes).
 const LONGEST_VALUE: usize = 4096;
 
-/// Bytes of a request's line, with some to spare.
+/// Room for a request's line (bytes).
 const USUAL_LINE: usize = 512;
 
-/// Numbers of fields a line keeps.
-const MOST_FIELDS: usize = 64;
+/// Fields of a line.
+const MAX_FIELDS: usize = 64;
 
 /// The sink of `LOG_FORMAT=json`.
 pub struct JsonSink {
@@ -82,7 +82,7 @@ fn line(record: &Record<'_>, now: OffsetDateTime) -> Vec<u8> {
     }
     let mut fields = FieldsOfLine {
         line: &mut line,
-        left: MOST_FIELDS,
+        left: MAX_FIELDS,
     };
     // An error here means a field could not be written; the line still says what it can.
     let _ = record.key_values().visit(&mut fields);
@@ -104,7 +104,7 @@ fn cut(text: &str) -> &str {
     text::cut(text, LONGEST_VALUE)
 }
 
-/// RFC 3339 in UTC, with as many digits of a second as are not zero.
+/// A time in UTC as in RFC 3339, with as many digits of a second as are not zero.
 fn put_time(line: &mut Vec<u8>, time: OffsetDateTime) {
     let year = u32::try_from(time.year()).unwrap_or_default();
     put_digits(line, year, 4);
@@ -143,7 +143,7 @@ fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {
     put_text(line, text);
 }
 
-/// Digits need no look for what is to be escaped.
+/// The digits of an id, among which nothing has to be escaped.
 fn put_hex(line: &mut Vec<u8>, key: &str, id: &current::Hex) {
     put_key(line, key);
     line.push(b'"');
@@ -157,23 +157,35 @@ fn put_key(line: &mut Vec<u8>, key: &str) {
     line.push(b':');
 }
 
-/// A JSON string (RFC 8259 section 7). By hand, as a serializer took a fifteenth of all that a request costs.
+/// A JSON string (RFC 8259 section 7), in which controls of terminals and of text direction are escaped as well. By hand,
+/// as a serializer took a fifteenth of all that a request costs.
 fn put_text(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
-    let mut left = text.as_bytes();
-    while let Some(plain) = left.iter().position(needs_escape)
-        && let Some((plain, [byte, behind @ ..])) = left.split_at_checked(plain)
+    let mut left = text;
+    while let Some(plain) = left.bytes().position(may_need_escape)
+        && let Some((plain, behind)) = left.split_at_checked(plain)
     {
-        line.extend_from_slice(plain);
-        put_escaped(line, *byte);
-        left = behind;
+        line.extend_from_slice(plain.as_bytes());
+        let mut behind = behind.chars();
+        match behind.next() {
+            Some(character) if character.is_ascii() => put_escaped(line, character as u8),
+            Some(character) if is_deceptive(character) => {
+                line.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
+            }
+            Some(character) => {
+                line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes())
+            }
+            None => {}
+        }
+        left = behind.as_str();
     }
-    line.extend_from_slice(left);
+    line.extend_from_slice(left.as_bytes());
     line.push(b'"');
 }
 
-fn needs_escape(byte: &u8) -> bool {
-    matches!(byte, 0..0x20 | b'"' | b'\\')
+/// A byte that is escaped, or the first one of a character that may be (U+0080 to U+00BF, U+2000 to U+2FFF).
+fn may_need_escape(byte: u8) -> bool {
+    matches!(byte, 0..0x20 | b'"' | b'\\' | 0x7f | 0xc2 | 0xe2)
 }
 
 fn put_escaped(line: &mut Vec<u8>, byte: u8) {
@@ -277,10 +289,11 @@ mod tests {
         );
     }
 
-    /// What a client sends, in particular, must not end its string.
+    /// A client's text must not end its string.
     #[test]
     fn strings_are_escaped_as_serde_does() {
-        let every: String = ('\0'..='\u{ff}')
+        let every: String = ('\0'..'\u{7f}')
+            .chain('\u{a0}'..='\u{ff}')
             .chain("\u{2028}ä\u{1f600}".chars())
             .collect();
         for text in ["", "plain", "\"", "a\\", "\n\n", &every] {
@@ -289,6 +302,19 @@ mod tests {
             let line = String::from_utf8(line).unwrap();
             assert_eq!(line, serde_json::to_string(text).unwrap());
         }
+    }
+
+    /// They would act on the terminal that shows the log, or on the order in which it is read.
+    #[test]
+    fn no_control_of_terminals_or_text_direction_stands_raw() {
+        let every: String = ('\u{7f}'..='\u{9f}')
+            .chain('\u{202a}'..='\u{202e}')
+            .chain('\u{2066}'..='\u{2069}')
+            .collect();
+        let mut line = Vec::new();
+        put_text(&mut line, &every);
+        assert!(line.is_ascii(), "{}", line.escape_ascii());
+        assert_eq!(serde_json::from_slice::<String>(&line).unwrap(), every);
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Which records are written: `LOG_LEVEL`, in the manner of `RUST_LOG`.
+//! Levels of the records that are written: `LOG_LEVEL`, in the manner of `RUST_LOG`.
 
 use log::{LevelFilter, Metadata};
 
 /// The crate whose records the directives are about.
 const OWN: &str = "ai_gateway";
 
-/// Libraries are heard from this level on, whatever is asked for: at trace level ureq-proto prints every byte that it
-/// writes and reads, keys included.
+/// Records of libraries are written from this level on, whatever `LOG_LEVEL` says: at trace level ureq-proto prints
+/// every byte that it writes and reads, keys included.
 const LIBRARIES: LevelFilter = LevelFilter::Warn;
 
 /// A level for everything and levels for single modules.
@@ -30,7 +30,7 @@ impl Levels {
     /// Reads `info`, `warn,http=debug` or `ai_gateway::http=debug`.
     ///
     /// # Errors
-    /// The directive that is none.
+    /// The directive that cannot be read.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut levels = Self::default();
         for directive in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {

@@ -31,7 +31,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 const STACK: usize = 64 * 1024;
 
-/// Part of the process's one logger, so it is as global as that.
+/// The count belongs to the process's one logger, and is as global as that.
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Log lines that were dropped since the start: no room in the queue, or an output that failed.
@@ -60,7 +60,7 @@ struct WaitingLines {
     /// Since the start: lines that were taken into the queue, and of these the ones that have left the thread again.
     accepted: u64,
     done: u64,
-    /// The thread waits until it is woken.
+    /// The thread waits for a notification.
     is_asleep: bool,
     /// Callers of [`LogWriter::flush`] at the moment.
     flushes: usize,
@@ -81,7 +81,7 @@ impl LogWriter {
         Ok(writer)
     }
 
-    /// Hands over a line with its line feed. Never waits for the reader.
+    /// Appends a line with its line feed, or drops and counts it. Never waits for the reader.
     pub fn push(&self, line: &[u8]) {
         let mut waiting = lock(&self.0.waiting);
         let fits = waiting.bytes.len() + line.len() <= MAX_WAITING_BYTES;
@@ -137,7 +137,7 @@ impl LineQueue {
         }
     }
 
-    /// Exchanges the empty batch for the lines that wait, of which there is at least one; their number.
+    /// Exchanges the empty batch for the lines that wait, and returns their number. Waits for a first one.
     fn take(&self, batch: &mut Vec<u8>) -> u64 {
         let mut waiting = lock(&self.waiting);
         while waiting.lines == 0 {
@@ -150,7 +150,7 @@ impl LineQueue {
     }
 }
 
-/// Writes until all is written, and returns the rest that an error has kept from it. A full or closed standard output
+/// Writes all bytes, or up to an error, and returns the rest (empty if there is none). A full or closed standard output
 /// must not end the service.
 fn write_all<'b>(
     mut bytes: &'b [u8],
@@ -168,7 +168,7 @@ fn write_all<'b>(
     bytes
 }
 
-/// A stall must not leave its memory behind.
+/// Empties the batch. The memory that a stall has made it grow to is given back.
 fn empty(batch: &mut Vec<u8>) {
     batch.clear();
     if batch.capacity() > KEPT_BYTES {

@@ -24,3 +24,19 @@ impl Masking {
         Arc::clone(&lock(&self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// Spans and records have copies of the handle.
+    #[test]
+    fn all_copies_follow_a_reload() {
+        let redactor = |key: &str| Redactor::new([Secret::new(key)]);
+        let masking = Masking::new(redactor("sk-old-key"));
+        let copy = masking.clone();
+        masking.replace(redactor("sk-new-key"));
+        assert_eq!(copy.redactor().mask("sk-new-key"), "***");
+    }
+}

@@ -1,4 +1,4 @@
-//! What happened, for operators: records of the `log` facade, fanned out to sinks; spans; and their export.
+//! Records of the `log` facade, fanned out to sinks; metrics; spans; and the export of all three.
 
 mod json_sink;
 mod levels;
@@ -21,7 +21,7 @@ pub use trace::Tracer;
 use log_writer::LogWriter;
 use otlp::Otlp;
 
-/// How records are written to standard output.
+/// The form of records on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object a line.
@@ -32,7 +32,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The value of `LOG_FORMAT`; `None` for one that is unknown.
+    /// The format that a value of `LOG_FORMAT` names; `None` for an unknown name.
     pub fn named(name: &str) -> Option<Self> {
         match name.trim().to_ascii_lowercase().as_str() {
             "" | "json" => Some(Self::Json),
@@ -57,7 +57,7 @@ pub fn start(format: Format, levels: Levels, otlp: Option<&Otlp>) -> io::Result<
     CombinedLogger::init(sinks.collect()).map_err(io::Error::other)
 }
 
-/// Whether systemd has connected standard output with its journal (systemd.exec(5)).
+/// True if systemd has connected standard output with its journal (systemd.exec(5)).
 fn reads_journal() -> bool {
     std::env::var_os("JOURNAL_STREAM").is_some_and(|stream| !stream.is_empty())
 }

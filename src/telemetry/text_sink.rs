@@ -10,7 +10,7 @@ use simplelog::{Config, ConfigBuilder, SharedLogger, WriteLogger};
 use super::levels::Levels;
 use super::log_writer::LogWriter;
 use super::trace::current;
-use crate::text::cut;
+use crate::text::{cut, is_deceptive};
 
 /// Bound of one line (bytes).
 const LONGEST_LINE: usize = 8192;
@@ -18,30 +18,29 @@ const LONGEST_LINE: usize = 8192;
 /// The sink of `LOG_FORMAT=text`. simplelog prints only the message, so the fields are put behind it first.
 pub struct TextSink {
     levels: Levels,
-    output: Output,
-}
-
-enum Output {
-    Journal(LogWriter),
-    Terminal(Box<WriteLogger<Terminal>>),
+    writer: LogWriter,
+    /// simplelog's part in front of the writer; `None` for the journal.
+    terminal: Option<Box<WriteLogger<Terminal>>>,
 }
 
 impl TextSink {
-    /// `journal`: systemd's journal is at the other end. It has the time itself, and takes the level from a number in
-    /// front of each line (sd-daemon(3)).
+    /// The sink for a terminal or a file, or for systemd's `journal`, which has the time itself, and takes the level
+    /// from a number in front of each line (sd-daemon(3)).
     pub fn new(levels: Levels, writer: LogWriter, journal: bool) -> Box<Self> {
-        let output = if journal {
-            Output::Journal(writer)
-        } else {
+        let terminal = (!journal).then(|| {
             let config = ConfigBuilder::new().set_time_format_rfc3339().build();
-            let terminal = Terminal {
+            let lines = Terminal {
                 line: Vec::new(),
                 in_colours: shows_colours(),
-                writer,
+                writer: writer.clone(),
             };
-            Output::Terminal(WriteLogger::new(levels.most(), config, terminal))
-        };
-        Box::new(Self { levels, output })
+            WriteLogger::new(levels.most(), config, lines)
+        });
+        Box::new(Self {
+            levels,
+            writer,
+            terminal,
+        })
     }
 }
 
@@ -55,22 +54,20 @@ impl Log for TextSink {
             return;
         }
         let line = line(record);
-        match &self.output {
-            Output::Journal(writer) => {
-                let line = format!("<{}>{line}\n", priority(record.level()));
-                writer.push(line.as_bytes());
-            }
-            Output::Terminal(terminal) => {
+        match &self.terminal {
+            Some(terminal) => {
                 terminal.log(&record.to_builder().args(format_args!("{line}")).build());
+            }
+            None => {
+                let line = format!("<{}>{line}\n", priority(record.level()));
+                self.writer.push(line.as_bytes());
             }
         }
     }
 
+    /// Waits without simplelog's lock, so that other threads can log meanwhile.
     fn flush(&self) {
-        match &self.output {
-            Output::Journal(writer) => writer.flush(),
-            Output::Terminal(terminal) => terminal.flush(),
-        }
+        self.writer.flush();
     }
 }
 
@@ -80,10 +77,9 @@ impl SharedLogger for TextSink {
     }
 
     fn config(&self) -> Option<&Config> {
-        match &self.output {
-            Output::Journal(_) => None,
-            Output::Terminal(terminal) => terminal.config(),
-        }
+        self.terminal
+            .as_ref()
+            .and_then(|terminal| terminal.config())
     }
 
     fn as_log(self: Box<Self>) -> Box<dyn Log> {
@@ -112,13 +108,13 @@ impl Write for Terminal {
         Ok(piece.len())
     }
 
+    /// Does nothing: whole lines are handed over at once.
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush();
         Ok(())
     }
 }
 
-/// `TERM` and `NO_COLOR` decide, for a terminal only.
+/// True for a terminal, unless `TERM` or `NO_COLOR` says otherwise.
 fn shows_colours() -> bool {
     let able = std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
     able && std::env::var_os("NO_COLOR").is_none() && io::stdout().is_terminal()
@@ -151,7 +147,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// The message and `key=value` pairs on one line: control characters are escaped, as a client may have sent them.
+/// The message and `key=value` pairs on one line: controls are escaped, those of text direction too, as a client may have sent them.
 fn line(record: &Record<'_>) -> String {
     let mut text = record.args().to_string();
     if let Some((trace, span)) = current::ids() {
@@ -163,7 +159,7 @@ fn line(record: &Record<'_>) -> String {
     let text = cut(&text, LONGEST_LINE);
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_deceptive(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -194,6 +190,18 @@ mod tests {
             .build();
         let line = line(&record);
         assert_eq!(line, r"request route=x\n2026 [ERROR] \u{1b}[31mforged");
+    }
+
+    #[test]
+    fn no_control_of_terminals_or_text_direction_stands_raw() {
+        for control in ('\u{7f}'..='\u{9f}')
+            .chain('\u{202a}'..='\u{202e}')
+            .chain('\u{2066}'..='\u{2069}')
+        {
+            let text = format!("a{control}b");
+            let line = line(&Record::builder().args(format_args!("{text}")).build());
+            assert_eq!(line, format!("a\\u{{{:x}}}b", u32::from(control)));
+        }
     }
 
     #[test]

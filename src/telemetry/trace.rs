@@ -9,6 +9,7 @@ pub mod names;
 mod open_span;
 mod propagation;
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,15 +23,13 @@ use open_span::{OpenSpan, SpanMaker, count};
 
 pub use opentelemetry::KeyValue as Attribute;
 
-/// Methods of RFC 9110 and PATCH; span names and attributes hold no other.
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
+/// Bound of an IP address as text (bytes).
+const LONGEST_ADDRESS: usize = 45;
 
 /// Makes the spans of requests; the default one makes none.
 #[derive(Clone, Debug, Default)]
 pub struct Tracer {
-    /// `None` where traces are not exported.
+    /// The SDK's tracer; `None` where traces are not exported.
     sdk: Option<Arc<SdkTracer>>,
     masking: Masking,
 }
@@ -39,21 +38,21 @@ pub struct Tracer {
 pub struct Asked<'a> {
     pub method: &'a str,
     pub path: &'a str,
-    /// The path with its variable parts named; `None` where nothing is.
+    /// The path with its variable parts named; `None` for a path without an endpoint.
     pub template: Option<&'static str>,
     pub client: IpAddr,
     pub request_id: &'a str,
     /// The value of a header, if it is there.
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// How long ago its head was whole.
+    /// The time since its head was whole.
     pub age: Duration,
 }
 
-/// What is known of a request when it ends.
+/// The end of a request as its span describes it.
 #[derive(Default)]
 pub struct Answered<'a> {
     pub status: u16,
-    /// The code or class of what went wrong, also after a status that says nothing of it.
+    /// The code or class of the error, also after a status that does not show it.
     pub error: Option<&'static str>,
     pub client: Option<&'a str>,
     pub route: Option<&'a str>,
@@ -102,14 +101,14 @@ impl Tracer {
             sdk: Arc::clone(sdk),
             redactor,
         };
-        let known = METHODS.into_iter().find(|known| *known == asked.method);
+        let known = names::known_method(asked.method);
         let method = known.unwrap_or("HTTP");
         let now = SystemTime::now();
         let started = now.checked_sub(asked.age).unwrap_or(now);
         let mut span = maker.begin(parent, method, SpanKind::Server, started);
         if span.is_recorded() {
             if let Some(template) = asked.template {
-                span.rename(format!("{method} {template}"));
+                span.rename([method, template].join(" "));
             }
             describe(&mut span, asked, known);
         }
@@ -141,13 +140,13 @@ impl RequestSpan {
         );
         if span.is_recorded() {
             let tried = tried();
-            span.rename(format!("{} {}", names::CHAT, tried.model));
+            span.rename([names::CHAT, tried.model].join(" "));
             describe_attempt(&mut span, &tried);
         }
         AttemptSpan(Guard::open(span))
     }
 
-    /// Something happened between two attempts.
+    /// Adds an event between two attempts.
     pub fn event(&self, name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) {
         if let Some(guard) = &self.0
             && guard.read(OpenSpan::is_recorded) == Some(true)
@@ -173,14 +172,14 @@ impl AttemptSpan {
         Self(None)
     }
 
-    /// The attempt gave the client its answer. What else is known of it came through [`current`].
+    /// Adds the tokens of an attempt that gave the client its answer. The rest comes through [`current`].
     pub fn answered(self, input_tokens: Option<u64>, output_tokens: Option<u64>) {
         if let Some(guard) = &self.0 {
             guard.tokens(input_tokens, output_tokens);
         }
     }
 
-    /// The attempt came to nothing.
+    /// Makes the attempt an error.
     pub fn failed(self, class: &'static str, message: impl FnOnce() -> String) {
         if let Some(guard) = &self.0
             && guard.read(OpenSpan::is_recorded) == Some(true)
@@ -195,10 +194,13 @@ impl AttemptSpan {
 }
 
 fn describe(span: &mut OpenSpan, asked: &Asked<'_>, known: Option<&'static str>) {
-    span.put(names::HTTP_METHOD, known.unwrap_or("_OTHER"));
+    span.put(names::HTTP_METHOD, known.unwrap_or(names::OTHER_METHOD));
     span.put_foreign(names::URL_PATH, asked.path);
     span.put(names::URL_SCHEME, "http");
-    span.put(names::CLIENT_ADDRESS, asked.client.to_string());
+    let mut client = String::with_capacity(LONGEST_ADDRESS);
+    // Writing to a string does not fail.
+    let _ = write!(client, "{}", asked.client);
+    span.put(names::CLIENT_ADDRESS, client);
     span.put_foreign(names::REQUEST_ID, asked.request_id);
     if let Some(template) = asked.template {
         span.put(names::HTTP_ROUTE, template);

@@ -122,14 +122,15 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
+        let origin = origin(call.url);
         let mut may_reuse = true;
         loop {
             let mut state = self.begin(&call);
-            let received = self.exchange(&call, may_reuse, &mut state);
+            let received = self.exchange(&call, origin, may_reuse, &mut state);
             if !state.phase.is_connecting() {
                 self.counts.connection(state.reused);
             }
-            if state.reused && self.is_void(received.as_ref(), &state, origin(call.url)) {
+            if state.reused && self.is_void(received.as_ref(), &state, origin) {
                 may_reuse = false;
                 continue;
             }
@@ -172,10 +173,11 @@ impl Client {
     fn exchange(
         &self,
         call: &Call<'_>,
+        origin: &str,
         may_reuse: bool,
         state: &mut CallState,
     ) -> Result<Received, CallError> {
-        let mut connection = self.send(call, may_reuse, state)?;
+        let mut connection = self.send(call, origin, may_reuse, state)?;
         let (head, rest) = exchange::receive(&mut connection, state)?;
         Ok((head, rest, connection))
     }
@@ -184,12 +186,12 @@ impl Client {
     fn send(
         &self,
         call: &Call<'_>,
+        origin: &str,
         may_reuse: bool,
         state: &mut CallState,
     ) -> Result<Box<Connection>, CallError> {
         // Made first, so that nothing is left to do between a look at a connection and its use.
         let request = call.head(&self.user_agent)?;
-        let origin = origin(call.url);
         let pooled = may_reuse.then(|| self.pool.take(origin, Instant::now()));
         let mut connection = match pooled.flatten() {
             Some(connection) => {
@@ -216,13 +218,12 @@ impl Client {
         state: &CallState,
         origin: &str,
     ) -> bool {
-        let now = Instant::now();
         if state.unasked {
-            self.pool.note_unasked(origin, now);
+            self.pool.note_unasked(origin, Instant::now());
         }
         match received {
             Err(CallError::Timeout(_) | CallError::Cancelled) => false,
-            _ if self.pool.distrusts(origin, now) => true,
+            _ if self.pool.distrusts(origin) => true,
             Err(CallError::Unreachable(_)) => !state.answered,
             Ok(_) | Err(CallError::BadResponse(_)) => false,
         }

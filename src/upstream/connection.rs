@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::call_state::CallState;
 use super::error::{CallError, Phase};
-use super::wire::{Look, Wire};
+use super::wire::Wire;
 
 /// A wire to an origin.
 pub(super) struct Connection {
     origin: Box<str>,
-    wire: Box<dyn Wire>,
+    pub wire: Box<dyn Wire>,
     /// One of the clones by which the pool counts its connections.
     _counted: Arc<()>,
 }
@@ -28,25 +28,6 @@ impl Connection {
         &self.origin
     }
 
-    /// See [`ByteBuffers::expect_output`](super::buffers::ByteBuffers::expect_output).
-    pub fn expect_output(&mut self, bytes: usize) {
-        self.wire.buffers().expect_output(bytes);
-    }
-
-    pub fn output(&mut self) -> &mut [u8] {
-        self.wire.buffers().output()
-    }
-
-    /// See [`Wire::send`].
-    pub fn send(&mut self, amount: usize, state: &mut CallState) -> Result<(), CallError> {
-        self.wire.send(amount, state)
-    }
-
-    /// See [`Wire::send_last`].
-    pub fn send_last(&mut self, bytes: &[u8], state: &mut CallState) -> Result<(), CallError> {
-        self.wire.send_last(bytes, state)
-    }
-
     /// Waits for more input, unless some is there that the last reader has not seen. False at the end of input.
     pub fn await_input(&mut self, state: &mut CallState) -> Result<bool, CallError> {
         if self.wire.buffers().can_use_input() {
@@ -60,32 +41,19 @@ impl Connection {
         state.answered |= received;
         Ok(received)
     }
-
-    pub fn input(&mut self) -> &[u8] {
-        self.wire.buffers().input()
-    }
-
-    /// Takes the first bytes of the input as read. 0 tells that more are needed.
-    pub fn consume(&mut self, amount: usize) {
-        self.wire.buffers().input_consume(amount);
-    }
-
-    /// See [`Wire::look`].
-    pub fn look(&mut self) -> Look {
-        self.wire.look()
-    }
-
-    /// See [`Wire::drop_buffers`].
-    pub fn drop_buffers(&mut self) {
-        self.wire.drop_buffers();
-    }
 }
 
 /// The part of a URL before its path: scheme, host and port. Calls with the same origin share connections.
 pub(super) fn origin(url: &str) -> &str {
-    let authority = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    let scheme = url.find(':').unwrap_or_default();
+    let is_absolute = url
+        .get(scheme..)
+        .is_some_and(|rest| rest.starts_with("://"));
+    let authority = if is_absolute { scheme + "://".len() } else { 0 };
     let behind = url.get(authority..).unwrap_or_default();
-    let length = behind.find(['/', '?', '#']).unwrap_or(behind.len());
+    let mut bytes = behind.bytes();
+    let length = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let length = length.unwrap_or(behind.len());
     url.get(..authority + length).unwrap_or(url)
 }
 

@@ -3,7 +3,7 @@
 //! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB on the stack of every waiting
 //! worker; here each state has gone when the next one waits.
 
-use ureq::http::{Request, Response};
+use ureq::http::{HeaderMap, Request, Response, header};
 use ureq_proto::BodyMode;
 use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call as Protocol, RecvBodyResult, RecvResponseResult, SendRequestResult};
@@ -22,7 +22,11 @@ pub(super) enum AfterHead {
 }
 
 /// A body that has not been read to its end.
-pub(super) struct UnreadBody(Protocol<RecvBody>);
+pub(super) struct UnreadBody {
+    protocol: Protocol<RecvBody>,
+    /// Its head gives two framings.
+    is_ambiguous: bool,
+}
 
 /// Puts the request on its way. `head_size` is an upper bound of its head (bytes).
 pub(super) fn send(
@@ -34,11 +38,11 @@ pub(super) fn send(
 ) -> Result<(), CallError> {
     let protocol = Protocol::new(request);
     let mut protocol = protocol.map_err(|error| violated(error, state))?.proceed();
-    connection.expect_output(head_size);
+    connection.wire.buffers().expect_output(head_size);
     while !protocol.can_proceed() {
-        let written = protocol.write(connection.output());
+        let written = protocol.write(connection.wire.buffers().output());
         let amount = written.map_err(|error| violated(error, state))?;
-        connection.send(amount, state)?;
+        connection.wire.send(amount, state)?;
     }
     match protocol.proceed().map_err(|error| violated(error, state))? {
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
@@ -46,7 +50,7 @@ pub(super) fn send(
             // The announced length, checked before anything of the body is sent.
             let checked = protocol.consume_direct_write(body.len());
             checked.map_err(|error| violated(error, state))?;
-            connection.send_last(body, state)
+            connection.wire.send_last(body, state)
         }
         // `Call` drops the field `Expect`, so no call comes here.
         Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
@@ -82,7 +86,10 @@ fn read_head(
 ) -> Result<Option<(Response<()>, AfterHead)>, ureq::Error> {
     let mut protocol = awaiting()?;
     match parse_head(connection, &mut protocol)? {
-        Some(response) => Ok(Some((response, rest(protocol)?))),
+        Some(response) => {
+            let is_ambiguous = gives_two_framings(response.headers());
+            Ok(Some((response, rest(protocol, is_ambiguous)?)))
+        }
         None => Ok(None),
     }
 }
@@ -91,7 +98,7 @@ fn parse_head(
     connection: &mut Connection,
     protocol: &mut Protocol<RecvResponse>,
 ) -> Result<Option<Response<()>>, ureq::Error> {
-    let input = connection.input();
+    let input = connection.wire.buffers().input();
     let (read, response) = protocol.try_response(input, false)?;
     let size = if response.is_some() {
         read
@@ -101,20 +108,31 @@ fn parse_head(
     if size > MAX_HEAD {
         return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
     }
-    connection.consume(read);
+    connection.wire.buffers().input_consume(read);
     Ok(response)
 }
 
-fn rest(protocol: Box<Protocol<RecvResponse>>) -> Result<AfterHead, ureq::Error> {
+/// Whether an answer has both `Content-Length` and `Transfer-Encoding`, of which the second counts. Where another reader on
+/// the way goes by the first, what follows is not the answer to our next request (RFC 9112 section 6.3: the connection
+/// ends with such a message).
+fn gives_two_framings(fields: &HeaderMap) -> bool {
+    fields.contains_key(header::CONTENT_LENGTH) && fields.contains_key(header::TRANSFER_ENCODING)
+}
+
+fn rest(
+    protocol: Box<Protocol<RecvResponse>>,
+    is_ambiguous: bool,
+) -> Result<AfterHead, ureq::Error> {
     Ok(match protocol.proceed() {
-        Some(RecvResponseResult::RecvBody(protocol)) => {
-            AfterHead::Body(Box::new(UnreadBody(protocol)))
-        }
+        Some(RecvResponseResult::RecvBody(protocol)) => AfterHead::Body(Box::new(UnreadBody {
+            protocol,
+            is_ambiguous,
+        })),
         Some(RecvResponseResult::Redirect(protocol)) => AfterHead::Nothing {
-            reusable: !protocol.must_close_connection(),
+            reusable: !protocol.must_close_connection() && !is_ambiguous,
         },
         Some(RecvResponseResult::Cleanup(protocol)) => AfterHead::Nothing {
-            reusable: !protocol.must_close_connection(),
+            reusable: !protocol.must_close_connection() && !is_ambiguous,
         },
         None => return Err(unexpected()),
     })
@@ -139,7 +157,7 @@ fn unexpected() -> ureq::Error {
 impl UnreadBody {
     /// The announced length of the body (bytes). `None`: it has another framing.
     pub fn announced(&self) -> Option<u64> {
-        match self.0.body_mode() {
+        match self.protocol.body_mode() {
             BodyMode::LengthDelimited(length) => Some(length),
             BodyMode::NoBody | BodyMode::Chunked | BodyMode::CloseDelimited => None,
         }
@@ -154,9 +172,9 @@ impl UnreadBody {
     ) -> Result<usize, CallError> {
         while !self.is_complete() {
             let progress = connection.await_input(state)?;
-            let read = self.0.read(connection.input(), buf);
+            let read = self.protocol.read(connection.wire.buffers().input(), buf);
             let (read, written) = read.map_err(|error| violated(error, state))?;
-            connection.consume(read);
+            connection.wire.buffers().input_consume(read);
             if written > 0 {
                 return Ok(written);
             }
@@ -170,7 +188,8 @@ impl UnreadBody {
     /// Whether the connection has come to where the next answer begins, and may be used for it.
     pub fn leaves_reusable(self) -> bool {
         self.is_complete()
-            && match self.0.proceed() {
+            && !self.is_ambiguous
+            && match self.protocol.proceed() {
                 Some(RecvBodyResult::Cleanup(protocol)) => !protocol.must_close_connection(),
                 Some(RecvBodyResult::Redirect(protocol)) => !protocol.must_close_connection(),
                 None => false,
@@ -178,13 +197,14 @@ impl UnreadBody {
     }
 
     fn is_complete(&self) -> bool {
-        self.0.body_mode() != BodyMode::CloseDelimited && self.0.can_proceed()
+        self.protocol.body_mode() != BodyMode::CloseDelimited && self.protocol.can_proceed()
     }
 
     /// The end of the body at the end of the input. Some servers close right behind the last chunk, without the empty
     /// line after it; RFC 9112 section 8 asks for the chunk only.
     fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
-        if self.0.body_mode() == BodyMode::CloseDelimited || self.0.is_ended_chunked() {
+        if self.protocol.body_mode() == BodyMode::CloseDelimited || self.protocol.is_ended_chunked()
+        {
             Ok(0)
         } else {
             Err(state.ended())

@@ -59,7 +59,7 @@ impl ConnectionPool {
     /// needed.
     pub fn take(&self, origin: &str, now: Instant) -> Option<Box<Connection>> {
         loop {
-            if self.distrusts(origin, now) {
+            if self.distrusted.contains(origin, || now) {
                 self.drop_idle(origin);
                 return None;
             }
@@ -68,7 +68,7 @@ impl ConnectionPool {
             if waiting.is_old(now) {
                 continue;
             }
-            match waiting.connection.look() {
+            match waiting.connection.wire.look() {
                 Look::Quiet => return Some(waiting.connection),
                 Look::Unasked => self.note_unasked(origin, now),
                 Look::Closed => {}
@@ -83,21 +83,24 @@ impl ConnectionPool {
     }
 
     /// Whether an answer over a connection that had served another call before may be that call's second one.
-    pub fn distrusts(&self, origin: &str, now: Instant) -> bool {
-        self.distrusted.contains(origin, now)
+    pub fn distrusts(&self, origin: &str) -> bool {
+        self.distrusted.contains(origin, Instant::now)
     }
 
     /// Keeps a connection whose last answer has been read to its end, if it is quiet. In a full pool the oldest one of
     /// the origin that has the most makes room.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
-        let look = connection.look();
+        let look = connection.wire.look();
         if look == Look::Unasked {
             self.note_unasked(connection.origin(), now);
         }
-        if self.most == 0 || look != Look::Quiet || self.distrusts(connection.origin(), now) {
+        if self.most == 0
+            || look != Look::Quiet
+            || self.distrusted.contains(connection.origin(), || now)
+        {
             return;
         }
-        connection.drop_buffers();
+        connection.wire.drop_buffers();
         // Closing is a system call each, so it waits until the lock is free again.
         let _surplus = {
             let mut idle = self.lock();

@@ -29,7 +29,7 @@ pub(super) fn tunnel(
     wire: Box<dyn Wire>,
     uri: &Uri,
     config: &Config,
-    state: &mut CallState,
+    state: &CallState,
 ) -> Result<Box<dyn Wire>, CallError> {
     // One of ureq's transports cannot borrow, so it has a state of its own.
     let lent = CallState {
@@ -42,27 +42,23 @@ pub(super) fn tunnel(
         failure: None,
     }));
     let connected = connect(&handshake, uri, config);
+    // The transport has gone by now, and its share of the handshake with it.
     let handshake = Arc::into_inner(handshake).and_then(|handshake| handshake.into_inner().ok());
+    let unreachable = |error: ureq::Error| CallError::Unreachable(error.to_string());
     match (connected, handshake) {
-        (
-            Err(_),
-            Some(Handshake {
-                failure: Some(failure),
-                ..
-            }),
-        ) => Err(failure),
-        (Err(error), _) => Err(CallError::Unreachable(error.to_string())),
-        (Ok(true), Some(handshake)) => Ok(handshake.wire),
-        (Ok(_), _) => Err(CallError::Unreachable("the proxy was not used".to_owned())),
+        (Ok(()), Some(handshake)) => Ok(handshake.wire),
+        (Ok(()), None) => Err(unreachable(ureq::Error::ConnectionFailed)),
+        (Err(error), handshake) => Err(handshake
+            .and_then(|handshake| handshake.failure)
+            .unwrap_or_else(|| unreachable(error))),
     }
 }
 
-/// Whether the proxy has connected, and said no more than that.
 fn connect(
     handshake: &Arc<Mutex<Handshake>>,
     uri: &Uri,
     config: &Config,
-) -> Result<bool, ureq::Error> {
+) -> Result<(), ureq::Error> {
     let lent = Arc::clone(handshake);
     let details = ConnectionDetails {
         uri,
@@ -81,12 +77,14 @@ fn connect(
         }),
         register_shutdown: Arc::new(|_| Ok(())),
     };
-    Ok(
-        match ConnectProxyConnector::default().connect(&details, None::<()>)? {
-            Some(Either::B(mut tunnel)) => tunnel.buffers().input().is_empty(),
-            Some(Either::A(())) | None => false,
+    let failed = |why: &str| Err(ureq::Error::ConnectProxyFailed(why.to_owned()));
+    match ConnectProxyConnector::default().connect(&details, None::<()>)? {
+        Some(Either::B(mut tunnel)) => match tunnel.buffers().input() {
+            [] => Ok(()),
+            _ => failed("the proxy sent more than its answer"),
         },
-    )
+        Some(Either::A(())) | None => failed("the proxy was not used"),
+    }
 }
 
 /// The resolver of a connection that stands already.

@@ -35,6 +35,43 @@ fn check_prints_the_routes() {
     }
 }
 
+/// A key of a few letters is guessed, and of less than eight it cannot be told from words of messages.
+#[test]
+fn check_warns_of_short_keys() {
+    let folder = Folder::new();
+    let config = "\
+api_key: sk-fifteen-byte
+api_keys:
+  - {name: long, key: sk-sixteen-bytes}
+  - {name: tiny, key: seven-7}
+providers:
+  - {name: far, base_url: 'https://api.example.com/v1', api_keys: [short-key, shorter]}
+  - {name: near, base_url: 'http://localhost:11434/v1', api_key: ollama}
+routes:
+  - {name: r, steps: [{provider: far, model: m}]}
+";
+    folder.file("config.yaml", config);
+    let ended = in_folder(&folder, &["check"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let warnings: Vec<&str> = ended.stderr.lines().collect();
+    let [default, tiny, far] = warnings.as_slice() else {
+        panic!("{warnings:?}");
+    };
+    for (warning, words) in [
+        (default, "the client default has less than 16 bytes"),
+        (tiny, "the client tiny has less than 16 bytes"),
+        (far, "the provider far has less than 16 bytes"),
+    ] {
+        assert!(warning.contains(words), "{warning}");
+    }
+    assert!(tiny.contains("too short to be masked"), "{tiny}");
+    assert!(!default.contains("masked"), "{default}");
+    for key in ["sk-fif", "seven-7", "short"] {
+        let printed = ended.stdout.clone() + &ended.stderr.replace("too short", "");
+        assert!(!printed.contains(key), "{key}: {printed}");
+    }
+}
+
 /// Mending one error only to be told the next one is no way to treat a newcomer.
 #[test]
 fn check_lists_all_errors_with_their_lines() {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::{anonymous, request};
 use crate::support::{ClosedPort, Config, Gateway, Upstream, openai};
 
@@ -261,4 +262,61 @@ fn a_client_sees_its_own_routes_only() {
     assert_eq!(ask("nobodys-key-1234", "r"), 401);
     assert_eq!(listed("home-key-123456"), "r");
     assert_eq!(listed("work-key-123456"), "r s");
+}
+
+/// A page of a stranger that has its own name point here (DNS rebinding) reads nothing; the names that were meant, the
+/// addresses and `localhost` go on working. Without the setting every name does.
+#[test]
+fn a_name_that_is_not_the_gateways_is_misdirected() {
+    let upstream = Upstream::saying("fine");
+    let config = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "model-a")]);
+    let ask = |gateway: &Gateway, path: &str, host: &str| {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+        );
+        gateway.exchange(request.into_bytes())
+    };
+    let open = [
+        "/",
+        "/metrics",
+        "/readyz",
+        "/v1/diagnostics/upstream-models",
+    ];
+    let gateway = config.start();
+    for path in open {
+        assert_ne!(ask(&gateway, path, "evil.example").status, 421, "{path}");
+    }
+    drop(gateway);
+    let gateway = config.with("hosts: [gateway.lan]").start();
+    for path in open {
+        for host in [
+            "evil.example",
+            "evil.example:8080",
+            "xgateway.lan",
+            "127.0.0.1.evil.example",
+        ] {
+            let refused = ask(&gateway, path, host);
+            assert_eq!(refused.status, 421, "{path} {host}: {refused}");
+            assert_eq!(refused.json()["error"]["code"], "MISDIRECTED_REQUEST");
+        }
+        for host in [
+            "gateway.lan",
+            "Gateway.LAN.:8080",
+            "localhost",
+            "127.0.0.1:80",
+            "[::1]",
+        ] {
+            assert_ne!(ask(&gateway, path, host).status, 421, "{path} {host}");
+        }
+    }
+    // Not even with a key: it is another's page that shows it.
+    let refused = gateway.exchange(
+        format!("GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nX-Api-Key: {CLIENT_KEY}\r\n\r\n")
+            .into_bytes(),
+    );
+    assert_eq!(refused.status, 421, "{refused}");
+    // Monitors call by whatever name they were given.
+    assert_eq!(ask(&gateway, "/health", "evil.example").status, 200);
 }

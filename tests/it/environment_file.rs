@@ -113,6 +113,7 @@ HASH='a # b'
 DOLLAR=$(touch pwned) ${HOME} $HOME
 SINGLE="it's"
 ALL="'\"\\\$(touch pwned)# "
+TICKS="it's `touch pwned` \`"
 STAR=*
 SSH_HOST=secret-host
 SSH_KEY=~/.ssh/id
@@ -134,16 +135,22 @@ fn what_is_for_deploying_is_left_out_and_all_else_reads_the_same_there() {
         .lines()
         .filter(|line| !line.contains("secret") && !line.contains("SSH_KEY"))
         .collect();
-    assert_eq!(kept.len(), 7, "{before}");
+    assert_eq!(kept.len(), 8, "{before}");
     let after = bash(&folder, written.stdout.as_bytes(), PRINT).stdout;
     assert_eq!(after, kept.join("\n"));
 
     // README tells to read the file into a shell; what ops.sh has written does no harm there either.
     std::fs::write(folder.path().join("written"), &written.stdout).unwrap();
     let shell = run(Command::new("sh")
-        .args(["-c", ". ./written; printf '<ALL>=<%s>' \"$ALL\""])
+        .args([
+            "-c",
+            ". ./written; printf '<ALL>=<%s><TICKS>=<%s>' \"$ALL\" \"$TICKS\"",
+        ])
         .current_dir(folder.path()));
-    assert_eq!(shell.stdout, r#"<ALL>=<'"\$(touch pwned)# >"#);
+    assert_eq!(
+        shell.stdout,
+        r#"<ALL>=<'"\$(touch pwned)# ><TICKS>=<it's `touch pwned` `>"#
+    );
     nothing_was_executed(&folder);
 }
 

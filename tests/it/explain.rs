@@ -1,5 +1,8 @@
 //! `ai-gateway explain ROUTE`: before blaming a provider one wants to see what the gateway would do, and what it is doing.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
 use crate::support::config::{CLIENT_KEY, provider_key};
 use crate::support::process::{Ended, Folder, command, run};
 use crate::support::{Config, Gateway, Script, Step, Upstream, openai};
@@ -148,7 +151,8 @@ fn a_running_gateway_tells_what_is_cooling_and_why() {
     assert!(step.contains("left (as the provider said)"), "{text}");
     let step = part(&text, "2. guessed/m");
     assert!(step.contains("now skipped"), "{text}");
-    assert!(step.contains("cooling: provider, server_error, "), "{text}");
+    // DESIGN section 5: the model that failed. It was the provider.
+    assert!(step.contains("cooling: model, server_error, "), "{text}");
     assert!(step.contains(" s left (a guess)"), "{text}");
     let step = part(&text, "3. used-up/m");
     assert!(step.contains("rate_limited, 1m "), "{text}");
@@ -175,7 +179,54 @@ fn another_configurations_gateway_is_not_believed() {
     assert!(text.contains("no such route"), "{text}");
     let text = explain_running("r", &config("r", "other"), &gateway);
     assert!(!text.contains("rate_limited"), "{text}");
-    let stranger = config("r", "m").with("api_key: another-client-key");
-    let text = explain_running("r", &stranger, &gateway);
-    assert!(text.contains("not known") && text.contains("401"), "{text}");
+    // The same step with another key for clients is the same step: no key is asked for.
+    let same = config("r", "m").with("api_key: another-client-key");
+    let text = explain_running("r", &same, &gateway);
+    assert!(text.contains("rate_limited"), "{text}");
+}
+
+/// A port is not the gateway: while it is down, another process may listen there, and it was sent a client key.
+#[test]
+fn no_key_is_sent_to_the_process_that_has_the_port() {
+    let impostor = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = impostor.local_addr().unwrap();
+    let got = std::thread::spawn(move || {
+        let mut got = Vec::new();
+        let (mut stream, _) = impostor.accept().unwrap();
+        stream.read_to_end(&mut got).unwrap();
+        got
+    });
+    let config = Config::new()
+        .provider("a", "http://127.0.0.1:1/v1")
+        .route("r", [("a", "m")]);
+    let listen = format!("listen: {address}");
+    let text = config.text().replace("listen: 127.0.0.1:0", &listen);
+    let ended = explain("r", &text);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("What is cooling is not known"),
+        "{}",
+        ended.stdout
+    );
+    // Nothing has come before this.
+    TcpStream::connect(address)
+        .unwrap()
+        .write_all(b"end")
+        .unwrap();
+    assert_eq!(got.join().unwrap(), b"end");
+}
+
+/// The gateway answers its own user without a key, also where its clients have keys for a few routes only.
+#[test]
+fn the_gateway_answers_its_own_user_on_all_routes() {
+    let config = Config::new()
+        .with("api_keys: [{name: two, key: second-client-key-31337, routes: [s]}]")
+        .provider("a", "http://127.0.0.1:1/v1")
+        .route("r", [("a", "m")])
+        .route("s", [("a", "m")]);
+    let gateway = config.start();
+    for route in ["r", "s"] {
+        let text = explain_running(route, &config, &gateway);
+        assert!(text.contains("now usable"), "{text}");
+    }
 }

@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         3,
         &[
             "client_socket",
+            "control_socket",
             "http",
             "service_manager",
             "state_file",
@@ -35,8 +36,10 @@ const GATEWAY: &[&str] = &[
     "walk",
     "journal",
     "refusal",
+    "hosts",
     "context",
     "accounts",
+    "refused_keys",
     "shared_ledger",
     "finish_reasons",
     "shared_answer",
@@ -199,8 +202,7 @@ fn climbs(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let is_mod = folders.last() == Some(&"mod");
     let above = source.text.split("use super::").skip(1);
-    let is_tidy = matches!(folders.first(), Some(&("gateway" | "dialect")));
-    if is_tidy && !is_mod && above.clone().any(names_a_type) {
+    if !is_mod && folders.len() > 1 && above.clone().any(names_a_type) {
         found.push(format!("{path}: imports a name of the mod.rs above it"));
     }
     let Some(["gateway", room, rest @ ..]) = folders.get(..) else {

@@ -1,5 +1,7 @@
 //! What the operator sees: a line when a request ends, a line for each failed attempt, all of them JSON.
 
+mod strangers;
+
 use serde_json::{Value, json};
 
 use crate::support::gateway::request;

@@ -363,3 +363,36 @@ fn what_the_edge_turns_away_is_counted() {
     }
     assert!(read.value("ai_gateway_connections_accepted_total") >= 3.0);
 }
+
+/// One of them would hide all others in a sum.
+#[test]
+fn an_absurd_usage_is_not_counted() {
+    let absurd = |tokens: &str| {
+        openai::answer("x").replace(
+            "\"prompt_tokens\":3",
+            &format!("\"prompt_tokens\":{tokens}"),
+        )
+    };
+    assert_ne!(absurd("4"), openai::answer("x"));
+    let upstream = Upstream::saying("x");
+    for tokens in ["100000001", "18446744073709551615"] {
+        upstream.then(Script::json(200, &absurd(tokens)));
+    }
+    let gateway = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    for tokens in ["100000001", "18446744073709551615"] {
+        let answer = gateway.ask("r", false).text();
+        assert!(
+            answer.contains(tokens),
+            "the client has it as it came: {answer}"
+        );
+    }
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let read = Exposition::once(&gateway, |read| {
+        read.sum("gen_ai_client_token_usage_sum", &["input"]) > 0.0
+    });
+    assert_eq!(read.sum("gen_ai_client_token_usage_sum", &["input"]), 3.0);
+    assert_eq!(read.sum("gen_ai_client_token_usage_sum", &["output"]), 5.0);
+}

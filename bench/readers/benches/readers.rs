@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use ai_gateway::config::Server;
+use ai_gateway::config::EdgeLimits;
 use ai_gateway::http::parsers;
 use ai_gateway::json::Object;
 use ai_gateway::sse::{Decoder, Item};
@@ -15,7 +15,7 @@ fn head(criterion: &mut Criterion) {
         X-Stainless-Lang: python\r\nX-Stainless-Package-Version: 2.1.0\r\nX-Stainless-OS: Linux\r\n\
         X-Stainless-Arch: x64\r\nX-Stainless-Runtime: CPython\r\nX-Stainless-Retry-Count: 0\r\n\
         Connection: keep-alive\r\nContent-Length: 412\r\n\r\n";
-    let limits = Server::default();
+    let limits = EdgeLimits::default();
     let mut group = criterion.benchmark_group("head");
     group.throughput(Throughput::Bytes(head.len() as u64));
     group.bench_function("of the Python SDK", |bencher| {
@@ -32,8 +32,9 @@ fn chunked(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chunked body");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("chunks of 4 KiB", |bencher| {
-        bencher
-            .iter(|| parsers::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used));
+        bencher.iter(|| {
+            parsers::dechunk([black_box(body.as_slice())], usize::MAX).map(|body| body.used)
+        });
     });
     group.finish();
 }

@@ -16,15 +16,27 @@ const STREAMS: usize = 200;
 struct Arena {
     upstream: SocketAddr,
     nginx: Server,
-    gateway: Server,
+    /// Gateway of each binary.
+    gateways: Vec<Server>,
     effort: Effort,
 }
 
-pub fn measure(setup: &Setup<'_>, effort: Effort, report: &mut Report) -> io::Result<()> {
+/// Summaries of the same work in the same rounds.
+struct Comparison {
+    direct: Summary,
+    nginx: Summary,
+    /// Summary of each binary.
+    gateways: Vec<Summary>,
+}
+
+pub fn measure(setups: &[Setup<'_>], effort: Effort, report: &mut Report) -> io::Result<()> {
+    let Some(setup) = setups.first() else {
+        return Ok(());
+    };
     let arena = Arena {
         upstream: setup.upstream,
         nginx: servers::nginx(setup.directory, setup.upstream)?,
-        gateway: servers::gateway(setup, &[])?,
+        gateways: servers::of_each(setups, |setup| servers::gateway(setup, &[]))?,
         effort,
     };
     arena.at_32_connections(report)?;
@@ -36,111 +48,140 @@ pub fn measure(setup: &Setup<'_>, effort: Effort, report: &mut Report) -> io::Re
 
 impl Arena {
     fn at_32_connections(&self, report: &mut Report) -> io::Result<()> {
-        let [_, nginx, gateway] = self.compare(&self.plain(32), SHORT_PROMPT, report)?;
+        let Comparison {
+            nginx, gateways, ..
+        } = self.compare_plain(32, SHORT_PROMPT, report)?;
         report.line(
             "32 connections: requests/s, of nginx's",
-            gateway.a_second / nginx.a_second,
             "",
-            Target::AtLeast(0.5),
-            &format!("{:.0}/s, nginx {:.0}/s", gateway.a_second, nginx.a_second),
+            Target::AtLeast(0.6),
+            &gateways,
+            |gateway| gateway.a_second / nginx.a_second,
+            |gateway| format!("{:.0}/s, nginx {:.0}/s", gateway.a_second, nginx.a_second),
         );
         report.line(
             "32 connections: CPU per request, of nginx's",
-            gateway.cpu / nginx.cpu,
             "",
-            Target::AtMost(3.0),
-            &format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
+            Target::AtMost(2.6),
+            &gateways,
+            |gateway| gateway.cpu / nginx.cpu,
+            |gateway| format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
         );
         Ok(())
     }
 
     fn at_one_connection(&self, report: &mut Report) -> io::Result<()> {
-        let [direct, nginx, gateway] = self.compare(&self.plain(1), SHORT_PROMPT, report)?;
+        let Comparison {
+            direct,
+            nginx,
+            gateways,
+        } = self.compare_plain(1, SHORT_PROMPT, report)?;
         report.line(
             "1 connection: added at p50",
-            gateway.p50 - direct.p50,
             " us",
             Target::AtMost(60.0),
-            &format!(
-                "{:.0} us, provider {:.0} us, nginx adds {:.0} us",
-                gateway.p50,
-                direct.p50,
-                nginx.p50 - direct.p50
-            ),
+            &gateways,
+            |gateway| gateway.p50 - direct.p50,
+            |gateway| {
+                format!(
+                    "{:.0} us, provider {:.0} us, nginx adds {:.0} us",
+                    gateway.p50,
+                    direct.p50,
+                    nginx.p50 - direct.p50
+                )
+            },
         );
         Ok(())
     }
 
     fn with_long_prompts(&self, report: &mut Report) -> io::Result<()> {
-        let [_, nginx, gateway] = self.compare(&self.plain(32), LONG_PROMPT, report)?;
+        let Comparison {
+            nginx, gateways, ..
+        } = self.compare_plain(32, LONG_PROMPT, report)?;
         report.line(
             "32 KB prompts: requests/s, of nginx's",
-            gateway.a_second / nginx.a_second,
             "",
             Target::AtLeast(0.4),
-            &format!(
-                "{:.0}/s at {:.0} us CPU, nginx {:.0}/s at {:.0} us",
-                gateway.a_second, gateway.cpu, nginx.a_second, nginx.cpu
-            ),
+            &gateways,
+            |gateway| gateway.a_second / nginx.a_second,
+            |gateway| {
+                format!(
+                    "{:.0}/s at {:.0} us CPU, nginx {:.0}/s at {:.0} us",
+                    gateway.a_second, gateway.cpu, nginx.a_second, nginx.cpu
+                )
+            },
         );
         Ok(())
     }
 
     fn with_failover(&self, report: &mut Report) -> io::Result<()> {
-        let routes = ["plain", "limited-first"];
-        let contestants = routes.map(|route| Contestant {
-            address: self.gateway.address,
-            process: Some(&self.gateway.process),
-            request: request("", route, SHORT_PROMPT, false),
-        });
-        let [plain, failover] = exactly(self.plain(32).run(&contestants)?)?;
-        report.went_wrong([plain.wrong, failover.wrong]);
+        let routes = |gateway| {
+            ["plain", "limited-first"]
+                .map(|route| Contestant::new(gateway, request("", route, SHORT_PROMPT, false)))
+        };
+        let contestants: Vec<Contestant<'_>> = self.gateways.iter().flat_map(routes).collect();
+        let summaries = self.plain(32).run(&contestants)?;
+        let (pairs, _) = summaries.as_chunks::<2>();
+        report.went_wrong(
+            &[],
+            pairs
+                .iter()
+                .map(|[plain, failover]| plain.wrong + failover.wrong),
+        );
         report.line(
             "failover after 429: CPU, of a plain request's",
-            failover.cpu / plain.cpu,
             "",
             Target::AtMost(2.2),
-            &format!("{:.1} us, plain {:.1} us", failover.cpu, plain.cpu),
+            pairs,
+            |[plain, failover]| failover.cpu / plain.cpu,
+            |[plain, failover]| format!("{:.1} us, plain {:.1} us", failover.cpu, plain.cpu),
         );
         Ok(())
     }
 
     fn with_streams(&self, report: &mut Report) -> io::Result<()> {
         let events = self.effort.events;
-        let route = format!("stream-{events}");
-        let contestants =
-            self.contestants(&format!("/stream/{events}"), &route, SHORT_PROMPT, true);
         let streamed = Streamed {
             streams: STREAMS,
             events,
             rounds: self.effort.rounds.min(3),
         };
-        let [direct, nginx, gateway] = exactly(streamed.run(&contestants)?)?;
-        report.went_wrong([direct.wrong, nginx.wrong, gateway.wrong]);
+        let proxied = request(&format!("/stream/{events}"), "", SHORT_PROMPT, true);
+        let routed = request("", &format!("stream-{events}"), SHORT_PROMPT, true);
+        let Comparison {
+            direct,
+            nginx,
+            gateways,
+        } = self.compare(proxied, routed, report, |all| streamed.run(all))?;
         report.line(
             "200 streams: first event, added at p50",
-            (gateway.p50 - direct.p50) / 1e3,
             " ms",
             Target::AtMost(1.0),
-            &format!("nginx adds {:.2} ms", (nginx.p50 - direct.p50) / 1e3),
+            &gateways,
+            |gateway| (gateway.p50 - direct.p50) / 1e3,
+            |_| format!("nginx adds {:.2} ms", (nginx.p50 - direct.p50) / 1e3),
         );
         report.line(
             "200 streams x 50 events/s: lag at p99",
-            gateway.p99 / 1e3,
             " ms",
             Target::AtMost(1.0),
-            &format!(
-                "provider {:.2} ms, nginx {:.2} ms",
-                direct.p99 / 1e3,
-                nginx.p99 / 1e3
-            ),
+            &gateways,
+            |gateway| gateway.p99 / 1e3,
+            |_| {
+                format!(
+                    "provider {:.2} ms, nginx {:.2} ms",
+                    direct.p99 / 1e3,
+                    nginx.p99 / 1e3
+                )
+            },
         );
         report.line(
             "200 streams: CPU per event, of nginx's",
-            gateway.cpu / nginx.cpu,
             "",
-            Target::AtMost(2.0),
-            &format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
+            Target::AtMost(1.8),
+            &gateways,
+            |gateway| gateway.cpu / nginx.cpu,
+            |gateway| format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
         );
         Ok(())
     }
@@ -153,48 +194,47 @@ impl Arena {
         }
     }
 
-    fn compare(
+    fn compare_plain(
         &self,
-        plain: &Plain,
+        connections: usize,
         prompt: usize,
         report: &mut Report,
-    ) -> io::Result<[Summary; 3]> {
-        let contestants = self.contestants("/plain", "plain", prompt, false);
-        let summaries = exactly(plain.run(&contestants)?)?;
-        report.went_wrong(summaries.map(|summary| summary.wrong));
-        Ok(summaries)
+    ) -> io::Result<Comparison> {
+        let proxied = request("/plain", "plain", prompt, false);
+        let routed = request("", "plain", prompt, false);
+        self.compare(proxied, routed, report, |all| {
+            self.plain(connections).run(all)
+        })
     }
 
-    /// The provider itself, nginx, and the gateway.
-    fn contestants(
+    /// Rounds of the provider itself and nginx, which get the request `proxied`, and of the gateways.
+    fn compare(
         &self,
-        path: &str,
-        route: &str,
-        prompt: usize,
-        stream: bool,
-    ) -> [Contestant<'_>; 3] {
-        [
-            Contestant {
-                address: self.upstream,
-                process: None,
-                request: request(path, route, prompt, stream),
-            },
-            Contestant {
-                address: self.nginx.address,
-                process: Some(&self.nginx.process),
-                request: request(path, route, prompt, stream),
-            },
-            Contestant {
-                address: self.gateway.address,
-                process: Some(&self.gateway.process),
-                request: request("", route, prompt, stream),
-            },
-        ]
+        proxied: Vec<u8>,
+        routed: Vec<u8>,
+        report: &mut Report,
+        run: impl Fn(&[Contestant<'_>]) -> io::Result<Vec<Summary>>,
+    ) -> io::Result<Comparison> {
+        let direct = Contestant {
+            address: self.upstream,
+            process: None,
+            request: proxied.clone(),
+        };
+        let mut contestants = vec![direct, Contestant::new(&self.nginx, proxied)];
+        let gateways = self.gateways.iter();
+        contestants.extend(gateways.map(|gateway| Contestant::new(gateway, routed.clone())));
+        let summaries = run(&contestants)?;
+        let [direct, nginx, gateways @ ..] = summaries.as_slice() else {
+            return Err(io::Error::other("not one summary for each contestant"));
+        };
+        report.went_wrong(
+            &[direct.wrong, nginx.wrong],
+            gateways.iter().map(|gateway| gateway.wrong),
+        );
+        Ok(Comparison {
+            direct: *direct,
+            nginx: *nginx,
+            gateways: gateways.to_vec(),
+        })
     }
-}
-
-fn exactly<const N: usize>(summaries: Vec<Summary>) -> io::Result<[Summary; N]> {
-    summaries
-        .try_into()
-        .map_err(|_| io::Error::other("not one summary for each contestant"))
 }

@@ -5,12 +5,12 @@
 
 mod model;
 
-use ai_gateway::config::Server;
+use ai_gateway::config::EdgeLimits;
 use ai_gateway::http::parsers::{self, Framing};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Server::default();
+    let limits = EdgeLimits::default();
     let read = parsers::request(bytes, &limits);
     let model = model::read(bytes, limits.max_fields, limits.max_target);
 

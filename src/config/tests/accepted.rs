@@ -48,6 +48,11 @@ fn what_strangers_see_can_be_limited() {
     let config = with("metrics: {require_key: false}\nstatus_page: yes");
     assert!(!config.metrics_need_key && config.status_page);
     assert!(!with("metrics: {}").metrics_need_key);
+    assert_eq!(
+        with("hosts: [Gateway.LAN., n8n]").hosts,
+        ["gateway.lan", "n8n"]
+    );
+    assert!(with("").hosts.is_empty());
 }
 
 #[test]
@@ -106,6 +111,19 @@ fn the_nearest_cooldown_counts_and_zero_is_one() {
             seconds.map(Duration::from_secs),
             "{top} / {route} / {own}"
         );
+    }
+}
+
+#[test]
+fn a_route_waits_for_cooling_steps_only_where_it_says_so() {
+    for (own, seconds) in [
+        ("", 0),
+        ("wait_when_cooling: 5s,", 5),
+        ("wait_when_cooling: 0,", 0),
+    ] {
+        let text = MINIMAL.replace("{name: r,", &format!("{{name: r, {own}"));
+        let wait = accept(&text).routes[0].wait_when_cooling;
+        assert_eq!(wait, Duration::from_secs(seconds), "{own}");
     }
 }
 
@@ -293,7 +311,7 @@ fn limits_of_the_server() {
     assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
     // It lies inside the head.
     assert_eq!(server.max_target, 4096);
-    assert_eq!(with("server:").server, super::super::Server::default());
+    assert_eq!(with("server:").server, super::super::EdgeLimits::default());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{Config, ConflictResolution, ResponseModel, Server, Step, parse};
+use super::super::{Config, ConflictResolution, EdgeLimits, ResponseModel, Step, parse};
 use super::variables;
 
 const GO_1: &str = include_str!("../../../tests/fixtures/config/go-1.yaml");
@@ -33,7 +33,7 @@ fn a_first_generation_file_of_the_go_gateway_loads_unchanged() {
     assert_eq!(config.clients[0].name, "default");
     assert!(config.clients[0].key.matches(b"g"));
     assert_eq!(config.clients[0].routes, None);
-    assert_eq!(config.server, Server::default());
+    assert_eq!(config.server, EdgeLimits::default());
 
     let openrouter = &config.providers[1];
     assert_eq!(openrouter.index, 1);
@@ -140,7 +140,7 @@ fn the_example_loads_with_the_example_environment_and_shows_the_built_in_values(
     for commented in [false, true] {
         let config = load(EXAMPLE, &example_variables(commented));
         assert_eq!(config.listen, ["[::]:8080".parse().unwrap()]);
-        assert_eq!(config.server, Server::default());
+        assert_eq!(config.server, EdgeLimits::default());
         assert_eq!(config.response_model, ResponseModel::Route);
         assert_eq!(config.routes.len(), 1);
         assert_eq!(config.routes[0].steps[0].timeout, Duration::from_secs(30));

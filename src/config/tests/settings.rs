@@ -87,6 +87,18 @@ fn a_wrong_setting_is_named_with_its_line() {
             "6: metrics.requires_key: unknown key, did you mean \"require_key\"?",
         ),
         (
+            "hosts: gateway.lan",
+            "6: hosts: must be a list, not a single value",
+        ),
+        (
+            "hosts: []",
+            "6: hosts: is empty: leave it out to allow every name",
+        ),
+        (
+            "hosts: ['http://a']",
+            "6: hosts[0]: \"http://a\" is no name such as gateway.lan, without scheme and port",
+        ),
+        (
             "status_page: maybe",
             "6: status_page: \"maybe\" is neither true nor false",
         ),

@@ -1,6 +1,6 @@
 //! A provider's whole answer: judging it, and reading it as deltas.
 
-use super::envelope::{Envelope, error_beside_success};
+use super::envelope::Envelope;
 use super::finish::Finish;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says};
@@ -29,7 +29,7 @@ pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
         return Err(Flaw::ErrorObject(error));
     }
     if choices.count == 0 {
-        return Err(error_beside_success(body).map_or(Flaw::NoChoices, Flaw::ErrorObject));
+        return Err(error_of(body).map_or(Flaw::NoChoices, Flaw::ErrorObject));
     }
     let mended = mender.mended(body, "message");
     let annotation = match &mended {

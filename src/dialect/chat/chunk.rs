@@ -1,7 +1,7 @@
 //! The chunks of a stream: judging them one by one, and reading them as deltas.
 
 use super::answer::choice_deltas;
-use super::envelope::{Ends, Envelope, error_beside_success};
+use super::envelope::{Ends, Envelope};
 use super::finish::Finish;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, Silence, Usage};
@@ -97,7 +97,7 @@ impl ChunkJudge {
         let error = envelope.error.or(choices.error);
         let error = error.or_else(|| {
             let no_chunk = choices.count == 0 && envelope.usage.is_none();
-            no_chunk.then(|| error_beside_success(data)).flatten()
+            no_chunk.then(|| error_of(data)).flatten()
         });
         self.ends.add(choices.ends);
         self.finish = choices.finish.or(self.finish);

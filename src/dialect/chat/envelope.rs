@@ -2,8 +2,7 @@
 
 use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Usage;
-use crate::dialect::provider_error::{ProviderError, error_in, error_of};
-use crate::dialect::success::says_success;
+use crate::dialect::provider_error::{ProviderError, error_in};
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
 use crate::text::cut;
@@ -51,7 +50,7 @@ impl Envelope {
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match &*key.text().ok_or(Invalid)? {
-                "error" => self.error = error_unless_success(reader.value()?),
+                "error" => self.error = error_in(reader.value()?),
                 "choices" => self.choices = Some(Choices::read(reader, holder, take)?),
                 "usage" => self.usage = read_usage(reader)?,
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
@@ -171,7 +170,7 @@ impl Choices {
         }
         if self.error.is_none() {
             let error = choice.error.or(message.error);
-            self.error = error.and_then(error_unless_success);
+            self.error = error.and_then(error_in);
         }
         if self.error.is_none() && choice.finish == Finish::Broken {
             let reason = choice.finish_reason.unwrap_or_default();
@@ -235,16 +234,3 @@ impl<'a> ChoiceMembers<'a> {
 
 /// The longest finish reason that is shown (bytes).
 const LONGEST_REASON: usize = 100;
-
-fn error_unless_success(error: &str) -> Option<ProviderError> {
-    error_in(error).filter(|_| !says_success(error))
-}
-
-/// The error that an object without choices speaks of; none if it says success.
-pub(super) fn error_beside_success(object: &str) -> Option<ProviderError> {
-    let error = raw::member(object, "error").filter(|error| says_success(error));
-    if error.is_some_and(|error| !matches!(error, "null" | "false" | "{}")) {
-        return None;
-    }
-    error_of(object)
-}

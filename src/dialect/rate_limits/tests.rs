@@ -1,14 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{RemainingLimits, rate_limit_end, remaining_limits, retry_after};
-
-/// Looks a header up in a list.
-fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
-    |name| {
-        let mut found = fields.iter().filter(|(field, _)| *field == name);
-        found.next().map(|(_, value)| *value)
-    }
-}
+use crate::dialect::wait_in_prose::find_wait;
 
 const EPOCH: u64 = 1_790_000_000;
 
@@ -31,19 +24,23 @@ fn retry_after_is_read_in_every_form_and_never_believed_beyond_a_day() {
         ("1.5", Some(1.5)),
         ("0", None),
         ("-5", None),
-        ("1000000000000", Some(86_400.0)),
-        ("18446744073709551616", Some(86_400.0)),
+        ("604800", Some(86_400.0)),
+        ("60s", Some(60.0)),
+        ("2 minutes", Some(120.0)),
+        // DESIGN section 5: a number that makes no sense is no statement. These were a day.
+        ("1000000000000", None),
+        ("18446744073709551616", None),
         (epoch_soon.as_str(), Some(30.0)),
         (in_90_seconds.as_str(), Some(90.0)),
         (a_minute_ago.as_str(), None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400.0)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("soon", None),
         ("", None),
         ("12abc", None),
     ] {
         let fields = [("retry-after", value)];
         let expected = seconds.map(Duration::from_secs_f64);
-        assert_eq!(retry_after(&lookup(&fields), now()), expected, "{value}");
+        assert_eq!(retry_after(&fields, now()), expected, "{value}");
     }
 }
 
@@ -51,24 +48,18 @@ fn retry_after_is_read_in_every_form_and_never_believed_beyond_a_day() {
 fn a_date_is_taken_by_the_clock_that_wrote_it() {
     let (written, end) = (date(-3600), date(-3570));
     let fields = [("date", written.as_str()), ("retry-after", end.as_str())];
-    assert_eq!(
-        retry_after(&lookup(&fields), now()),
-        Some(Duration::from_secs(30))
-    );
+    assert_eq!(retry_after(&fields, now()), Some(Duration::from_secs(30)));
 }
 
 #[test]
 fn milliseconds_are_more_exact_than_seconds() {
     let fields = [("retry-after-ms", "1500"), ("retry-after", "2")];
     assert_eq!(
-        retry_after(&lookup(&fields), now()),
+        retry_after(&fields, now()),
         Some(Duration::from_millis(1500))
     );
     let fields = [("retry-after-ms", "x"), ("retry-after", "2")];
-    assert_eq!(
-        retry_after(&lookup(&fields), now()),
-        Some(Duration::from_secs(2))
-    );
+    assert_eq!(retry_after(&fields, now()), Some(Duration::from_secs(2)));
 }
 
 #[test]
@@ -143,7 +134,7 @@ fn the_statement_about_this_refusal_counts_before_the_windows() {
         (vec![], "try again in 0s", None),
         (vec![], "", None),
     ] {
-        let end = rate_limit_end(&lookup(&fields), message, now());
+        let end = rate_limit_end(&fields, find_wait(message), now());
         let end = end.map(|end| end.as_micros() / 1000);
         assert_eq!(end, milliseconds, "{fields:?} {message}");
     }
@@ -167,11 +158,8 @@ fn answers_tell_their_tightest_window_of_requests() {
         remaining_tokens: Some(1),
         ..RemainingLimits::default()
     };
-    assert_eq!(remaining_limits(&lookup(&fields), now()), expected);
-    assert_eq!(
-        remaining_limits(&lookup(&[]), now()),
-        RemainingLimits::default()
-    );
+    assert_eq!(remaining_limits(&fields, now()), expected);
+    assert_eq!(remaining_limits(&[], now()), RemainingLimits::default());
 }
 
 #[test]
@@ -208,7 +196,128 @@ fn nothing_left_of_requests_or_tokens_is_told() {
             None,
         ),
     ] {
-        let exhausted = remaining_limits(&lookup(&fields), now()).exhausted_for;
+        let exhausted = remaining_limits(&fields, now()).exhausted_for;
         assert_eq!(exhausted, expected.map(Duration::from_secs), "{fields:?}");
     }
+}
+
+#[test]
+fn every_header_that_is_spelled_like_a_retry_or_a_reset_is_read() {
+    for (source, fields, seconds) in [
+        (
+            "Azure: one hyphen more",
+            vec![
+                ("x-rate-limit-reset-tokens", "55"),
+                ("x-ratelimit-remaining-requests", "12"),
+            ],
+            Some(55),
+        ),
+        (
+            "Anthropic: points in time",
+            vec![
+                ("anthropic-ratelimit-requests-remaining", "9"),
+                ("anthropic-ratelimit-requests-reset", "2026-09-21T15:00:00Z"),
+                ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                (
+                    "anthropic-ratelimit-input-tokens-reset",
+                    "2026-09-21T14:14:00Z",
+                ),
+            ],
+            Some(40),
+        ),
+        (
+            "Anthropic: a subscription",
+            vec![("anthropic-ratelimit-unified-reset", "1790000090")],
+            Some(90),
+        ),
+        (
+            "Mistral",
+            vec![
+                ("ratelimitbysize-limit", "500000"),
+                ("ratelimitbysize-remaining", "0"),
+                ("ratelimitbysize-reset", "37"),
+                ("x-ratelimit-remaining-req-minute", "3"),
+            ],
+            Some(37),
+        ),
+        (
+            "the older draft of the IETF",
+            vec![("RateLimit-Remaining", "0"), ("RateLimit-Reset", "12")],
+            Some(12),
+        ),
+        (
+            "the draft between",
+            vec![("RateLimit", "limit=100, remaining=0, reset=50")],
+            Some(50),
+        ),
+        (
+            "the newer draft",
+            vec![
+                ("RateLimit", "\"day\";r=70;t=9000, \"minute\";r=0;t=8"),
+                ("RateLimit-Policy", "\"minute\";q=9;w=60"),
+            ],
+            Some(8),
+        ),
+        (
+            "Discord",
+            vec![
+                ("X-RateLimit-Reset-After", "1.0"),
+                ("X-RateLimit-Remaining", "0"),
+            ],
+            Some(1),
+        ),
+        ("in its own name", vec![("x-quota-reset", "33")], Some(33)),
+        (
+            "Azure Cosmos",
+            vec![("x-ms-retry-after-ms", "4000")],
+            Some(4),
+        ),
+        (
+            "a retry by another name",
+            vec![("X-Retry-After-Seconds", "6")],
+            Some(6),
+        ),
+        (
+            "the count of an SDK",
+            vec![("x-stainless-retry-count", "3"), ("x-should-retry", "true")],
+            None,
+        ),
+        ("negative", vec![("x-ratelimit-reset", "-30")], None),
+        ("a century", vec![("x-ratelimit-reset", "3155760000")], None),
+    ] {
+        let end = rate_limit_end(&fields, None, now());
+        assert_eq!(end, seconds.map(Duration::from_secs), "{source}");
+    }
+}
+
+#[test]
+fn every_point_in_time_is_taken_by_the_clock_that_wrote_it() {
+    // The provider is ten years ahead, or we are at 1970.
+    let ahead = 10 * 365 * 86_400;
+    let written = date(ahead);
+    let (seconds, milliseconds) = (
+        (EPOCH + 3).checked_add_signed(ahead).unwrap().to_string(),
+        ((EPOCH + 3).checked_add_signed(ahead).unwrap() * 1000).to_string(),
+    );
+    for (name, value) in [
+        ("retry-after", seconds.as_str()),
+        ("x-ratelimit-reset", &seconds),
+        ("x-ratelimit-reset", &milliseconds),
+        ("anthropic-ratelimit-tokens-reset", &date(ahead + 3)),
+    ] {
+        let fields = [("Date", written.as_str()), (name, value)];
+        let end = rate_limit_end(&fields, None, now());
+        assert_eq!(end, Some(Duration::from_secs(3)), "{name}");
+        assert_eq!(
+            rate_limit_end(&fields, None, UNIX_EPOCH),
+            end,
+            "{name}, at 1970"
+        );
+    }
+    let said = find_wait(&format!("reset at: {seconds}"));
+    let fields = [("date", written.as_str())];
+    assert_eq!(
+        rate_limit_end(&fields, said, now()),
+        Some(Duration::from_secs(3))
+    );
 }

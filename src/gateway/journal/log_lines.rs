@@ -19,7 +19,7 @@ const TARGET: &str = "ai_gateway::gateway::journal";
 /// A request as far as it is known, for its line.
 pub struct RequestFacts<'g> {
     request_id: String,
-    method: String,
+    method: &'static str,
     path: String,
     pub client: Option<&'g str>,
     pub started: Instant,
@@ -37,11 +37,11 @@ pub struct RequestFacts<'g> {
 }
 
 impl RequestFacts<'_> {
-    /// A request of which only the head is known. No key may be in the path.
-    pub fn new(request_id: &str, method: &str, path: String, started: Instant) -> Self {
+    /// A request of which only the head is known. No key may be in its id or path.
+    pub fn new(request_id: String, method: &'static str, path: String, started: Instant) -> Self {
         Self {
-            request_id: request_id.to_owned(),
-            method: method.to_owned(),
+            request_id,
+            method,
             path,
             client: None,
             started,
@@ -72,7 +72,7 @@ impl RequestFacts<'_> {
             level,
             request_id = self.request_id.as_str(),
             client = self.client,
-            method = self.method.as_str(),
+            method = self.method,
             path = self.path.as_str(),
             route = self.route.as_deref(),
             stream = self.stream,
@@ -90,13 +90,8 @@ impl RequestFacts<'_> {
 
     /// The line of a failed attempt.
     pub fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
-        let level = match class {
-            Class::Unauthorized => Level::Error,
-            _ => Level::Info,
-        };
-        log::log!(
+        log::info!(
             target: TARGET,
-            level,
             request_id = self.request_id.as_str(),
             route = self.route.as_deref(),
             step = report.step_index,
@@ -107,6 +102,19 @@ impl RequestFacts<'_> {
             error = message,
             duration_ms = milliseconds(report.duration);
             "attempt failed"
+        );
+    }
+
+    /// The line of a key that its provider refuses: its operator has to mend that, and no failover shows it.
+    pub fn log_refused_key(&self, report: &StepReport, message: &str) {
+        log::error!(
+            target: TARGET,
+            provider = report.provider.as_str(),
+            key_index = report.key_index,
+            status = report.status,
+            error = message,
+            request_id = self.request_id.as_str();
+            "the provider refuses the key"
         );
     }
 

@@ -10,6 +10,8 @@ mod routing_summary;
 mod span_events;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Instant;
 
 use captured_content::Transcript;
 use log::Level;
@@ -42,6 +44,8 @@ const LONGEST_NAME: usize = 200;
 pub struct Journal<'g> {
     context: &'g Context,
     facts: RequestFacts<'g>,
+    /// The address of a client without a key.
+    stranger: Option<IpAddr>,
     counted: metrics::Request,
     // The attempt's span stands inside the request's, and so ends before it.
     attempt: Option<AttemptSpan>,
@@ -54,18 +58,19 @@ pub struct Journal<'g> {
 }
 
 impl<'g> Journal<'g> {
-    /// A request arrived. Keys that clients paste into paths are masked.
+    /// A request arrived. Keys that clients paste into paths and ids are masked.
     pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
         let head = exchange.head();
         let path = context.redactor.redact(head.path());
         Box::new(Self {
             context,
             facts: RequestFacts::new(
-                exchange.request_id(),
-                head.method(),
+                context.redactor.mask(exchange.request_id()).into_owned(),
+                names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
                 truncated(path, LONGEST_NAME),
                 exchange.received(),
             ),
+            stranger: None,
             counted: context.metrics.begin(),
             attempt: None,
             span: RequestSpan::none(),
@@ -96,6 +101,11 @@ impl<'g> Journal<'g> {
     /// The client showed a key.
     pub fn identified(&mut self, client: &'g str) {
         self.facts.client = Some(client);
+    }
+
+    /// The client showed no key that is known.
+    pub fn anonymous(&mut self, address: IpAddr) {
+        self.stranger = Some(address);
     }
 
     /// The body is a request.
@@ -196,6 +206,12 @@ impl<'g> Journal<'g> {
         let message = self.context.redactor.redact(message);
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
+        }
+        let keys = &self.context.refused_keys;
+        if class == Class::Unauthorized
+            && keys.is_due(&report.provider, report.key_index, Instant::now())
+        {
+            self.facts.log_refused_key(report, &message);
         }
         if report.retry_after.is_some() {
             current::event("cooldown set", || about(report));
@@ -300,6 +316,7 @@ impl<'g> Journal<'g> {
         self.facts.error = Some(verdict.code.label());
         let to_mend = [
             Class::Unauthorized,
+            Class::Forbidden,
             Class::QuotaExhausted,
             Class::ModelNotFound,
         ];
@@ -325,7 +342,11 @@ impl<'g> Journal<'g> {
     pub fn end(mut self: Box<Self>, status: u16) {
         self.attempt = None;
         let duration = self.facts.started.elapsed();
-        self.facts.log_request(status, duration);
+        // Without a bound, strangers would fill the disk with lines.
+        let edge = &self.context.edge;
+        if (self.stranger).is_none_or(|address| edge.admits_line(address, status)) {
+            self.facts.log_request(status, duration);
+        }
         self.counted.end(metrics::End {
             status,
             stream: self.facts.stream,
@@ -353,8 +374,8 @@ impl<'g> Journal<'g> {
     }
 
     fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {
-        self.facts.usage = usage;
-        if let Some(usage) = usage {
+        self.facts.usage = usage.and_then(Usage::plausible);
+        if let Some(usage) = self.facts.usage {
             self.counted.tokens(step_index, usage);
         }
     }

@@ -6,7 +6,7 @@ use crate::gateway::context::Context;
 use crate::http::{self, Response, ResponseHead};
 use crate::routing::Ledger;
 use crate::telemetry;
-use crate::telemetry::metrics::{Family, Kind, Process, Unit, Value, prometheus};
+use crate::telemetry::metrics::{Family, FamilyKind, Process, SeriesValue, Unit, prometheus};
 use crate::telemetry::otlp::Loss;
 use crate::upstream;
 
@@ -56,9 +56,9 @@ fn of_ledger(context: &Context, ledger: &Ledger, now: Instant) -> [Family; 4] {
         let cooling = ledger.cooling_of(step, now);
         let left = cooling.map(|cooling| cooling.until.saturating_duration_since(now));
         let labels = [("provider", target.0), ("model", target.1)];
-        active.push(&labels, Value::Count(u64::from(cooling.is_some())));
+        active.push(&labels, SeriesValue::Count(u64::from(cooling.is_some())));
         let seconds = left.unwrap_or_default().as_secs_f64();
-        remaining.push(&labels, Value::Level(seconds));
+        remaining.push(&labels, SeriesValue::Level(seconds));
     }
     let [requests, tokens] = quotas(context, ledger, now);
     [active, remaining, requests, tokens]
@@ -87,7 +87,7 @@ fn quotas(context: &Context, ledger: &Ledger, now: Instant) -> [Family; 2] {
         ];
         for (family, left) in [(&mut requests, quota.requests), (&mut tokens, quota.tokens)] {
             if let Some(left) = left {
-                family.push(&labels, Value::Count(left));
+                family.push(&labels, SeriesValue::Count(left));
             }
         }
     }
@@ -101,7 +101,7 @@ fn of_unasked(context: &Context) -> Family {
         "Times that a provider sent bytes that no request had asked for; its connections are then not kept for 10 minutes.",
     );
     for provider in &context.config.providers {
-        let signs = Value::Count(context.client.unasked(&provider.base_url));
+        let signs = SeriesValue::Count(context.client.unasked(&provider.base_url));
         unasked.push(&[("provider", &provider.name)], signs);
     }
     unasked
@@ -111,14 +111,14 @@ fn of_unasked(context: &Context) -> Family {
 fn of_exports(context: &Context) -> Option<Family> {
     let mut lost = Family::new(
         "ai_gateway.export.lost",
-        Kind::Counter,
+        FamilyKind::Counter,
         Unit::Things,
         "Spans, log records and points of metrics that did not arrive at the collector.",
     );
     for export in &context.exports {
         for loss in Loss::ALL {
             let labels = [("signal", export.signal().name()), ("reason", loss.label())];
-            lost.push(&labels, Value::Count(export.lost(loss)));
+            lost.push(&labels, SeriesValue::Count(export.lost(loss)));
         }
     }
     (!context.exports.is_empty()).then_some(lost)
@@ -128,10 +128,10 @@ fn uptime(context: &Context) -> Family {
     let uptime = context.metrics.started().elapsed().as_secs_f64();
     Family::single(
         "ai_gateway.uptime",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         Unit::Seconds,
         "How long the gateway has been counting.",
-        Value::Level(uptime),
+        SeriesValue::Level(uptime),
     )
 }
 
@@ -142,28 +142,37 @@ fn of_edge(reading: &http::Snapshot) -> [Family; 4] {
         "Clients' connections by what they do.",
     );
     for (state, count) in reading.connections {
-        connections.push(&[("state", state)], Value::Count(count));
+        connections.push(&[("state", state)], SeriesValue::Count(count));
     }
     let mut workers = gauge(
         "ai_gateway.workers",
         Unit::Things,
         "Threads that answer requests by what they do.",
     );
-    workers.push(&[("state", "busy")], Value::Count(reading.workers_busy));
-    workers.push(&[("state", "idle")], Value::Count(reading.workers_idle));
+    workers.push(
+        &[("state", "busy")],
+        SeriesValue::Count(reading.workers_busy),
+    );
+    workers.push(
+        &[("state", "idle")],
+        SeriesValue::Count(reading.workers_idle),
+    );
     let accepted = Family::single(
         "ai_gateway.connections.accepted",
-        Kind::Counter,
+        FamilyKind::Counter,
         Unit::Things,
         "Clients' connections since the start.",
-        Value::Count(reading.accepted),
+        SeriesValue::Count(reading.accepted),
     );
     let mut refused = counter(
         "ai_gateway.refusals",
         "Requests and connections turned away before their request was looked at: malformed, too slow, too many.",
     );
     for (status, count) in reading.refused {
-        refused.push(&[("status", &status.to_string())], Value::Count(count));
+        refused.push(
+            &[("status", &status.to_string())],
+            SeriesValue::Count(count),
+        );
     }
     [connections, workers, accepted, refused]
 }
@@ -177,25 +186,25 @@ fn of_client(stats: &upstream::Stats) -> [Family; 3] {
         ("new", stats.new_connections),
         ("reused", stats.reused_connections),
     ] {
-        connections.push(&[("state", state)], Value::Count(count));
+        connections.push(&[("state", state)], SeriesValue::Count(count));
     }
     let mut failures = counter("ai_gateway.dns.failures", "Lookups of names that failed.");
-    failures.push(&[], Value::Count(stats.dns_failures));
+    failures.push(&[], SeriesValue::Count(stats.dns_failures));
     let mut stale = counter(
         "ai_gateway.dns.stale_answers",
         "Times that an address past its age was used, because no lookup had renewed it yet.",
     );
-    stale.push(&[], Value::Count(stats.stale_answers));
+    stale.push(&[], SeriesValue::Count(stats.stale_answers));
     [connections, failures, stale]
 }
 
 fn of_log() -> Family {
     Family::single(
         "ai_gateway.log.lines_lost",
-        Kind::Counter,
+        FamilyKind::Counter,
         Unit::Things,
         "Log lines that standard output did not take: its reader is too slow, or it is full or closed.",
-        Value::Count(telemetry::lines_lost()),
+        SeriesValue::Count(telemetry::lines_lost()),
     )
 }
 
@@ -203,8 +212,9 @@ fn of_process() -> Vec<Family> {
     let Some(process) = Process::read() else {
         return Vec::new();
     };
-    let resident = Value::Count(process.resident);
-    let single = |name, unit, help, value| Family::single(name, Kind::Gauge, unit, help, value);
+    let resident = SeriesValue::Count(process.resident);
+    let single =
+        |name, unit, help, value| Family::single(name, FamilyKind::Gauge, unit, help, value);
     vec![
         single(
             "ai_gateway.process.resident_memory",
@@ -216,13 +226,13 @@ fn of_process() -> Vec<Family> {
             "ai_gateway.process.threads",
             Unit::Things,
             "Threads.",
-            Value::Count(process.threads),
+            SeriesValue::Count(process.threads),
         ),
         single(
             "ai_gateway.process.open_fds",
             Unit::Things,
             "Open file descriptors.",
-            Value::Count(process.descriptors),
+            SeriesValue::Count(process.descriptors),
         ),
     ]
 }
@@ -233,14 +243,17 @@ fn build_info() -> Family {
         Unit::Things,
         "1; the version is in the label.",
     );
-    info.push(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1));
+    info.push(
+        &[("version", env!("CARGO_PKG_VERSION"))],
+        SeriesValue::Count(1),
+    );
     info
 }
 
 fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Family {
-    Family::new(name, Kind::Gauge, unit, help)
+    Family::new(name, FamilyKind::Gauge, unit, help)
 }
 
 fn counter(name: &'static str, help: &'static str) -> Family {
-    Family::new(name, Kind::Counter, Unit::Things, help)
+    Family::new(name, FamilyKind::Counter, Unit::Things, help)
 }

@@ -1,10 +1,12 @@
 //! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::config::{Route, Step};
+use crate::gateway::context::Context;
 use crate::http::Response;
 use crate::routing::Ledger;
 use crate::text::milliseconds;
@@ -32,11 +34,11 @@ pub struct StepStanding<'a> {
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    cooling: Vec<Cooling>,
+    cooling: Vec<CoolingReport>,
 }
 
 #[derive(Serialize)]
-struct Cooling {
+struct CoolingReport {
     scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_index: Option<usize>,
@@ -49,14 +51,28 @@ struct Cooling {
 /// The report on the routes that the client may see.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     let (ledger, now) = (visit.context.ledger.lock(), Instant::now());
-    let routes = visit.routes().map(|route| RouteReport {
+    Ok(json(200, &report(visit.routes(), &ledger, now)))
+}
+
+/// The report on all routes, as JSON, for who runs the gateway.
+pub fn report_on_all(context: &Context) -> Vec<u8> {
+    let (ledger, now) = (context.ledger.lock(), Instant::now());
+    let routes = context.config.routes.iter();
+    json(200, &report(routes, &ledger, now)).body
+}
+
+fn report<'a>(
+    routes: impl Iterator<Item = &'a Arc<Route>>,
+    ledger: &Ledger,
+    now: Instant,
+) -> Report<'a> {
+    let routes = routes.map(|route| RouteReport {
         name: &route.name,
-        steps: standings(route, &ledger, now).collect(),
+        steps: standings(route, ledger, now).collect(),
     });
-    let report = Report {
+    Report {
         routes: routes.collect(),
-    };
-    Ok(json(200, &report))
+    }
 }
 
 /// The reports on a route's steps.
@@ -80,9 +96,10 @@ fn standing_of<'a>(
     let entries = ledger.cooling(now).filter(|entry| {
         entry.provider == step.provider.index && entry.model.is_none_or(|model| model == step.model)
     });
-    let cooling = entries.map(|entry| Cooling {
+    let cooling = entries.map(|entry| CoolingReport {
         scope: match (entry.key, entry.model) {
-            (None, _) => "provider",
+            (None, None) => "provider",
+            (None, Some(_)) => "model",
             (Some(_), None) => "key",
             (Some(_), Some(_)) => "key and model",
         },

@@ -14,6 +14,7 @@ use crate::gateway::shared_answer::{Patience, Rendered, Unanswered};
 use crate::gateway::walk::ProviderCall;
 use crate::http::Response;
 use crate::secret::Redactor;
+use crate::text::for_people;
 use crate::upstream::Client;
 
 use super::visit::{Unserved, Visit, to_json};
@@ -154,9 +155,8 @@ fn count_models(status: u16, body: &[u8]) -> Result<usize, String> {
     if !(200..300).contains(&status) {
         let said = std::str::from_utf8(body).ok().and_then(error_of);
         let message = said.map(|error| error.message).unwrap_or_default();
-        return Err(format!("HTTP status {status} {message}")
-            .trim_end()
-            .to_owned());
+        let error = format!("HTTP status {status} {message}");
+        return Err(for_people(error.trim_end()).to_owned());
     }
     serde_json::from_slice::<ModelList>(body)
         .map(|list| list.data.len())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::config::{Client, Route};
+use crate::config::{Account, Route};
 use crate::gateway::context::Context;
 use crate::gateway::refusal::Refusal;
 use crate::http::{Exchange, Response};
@@ -14,7 +14,7 @@ pub struct Visit<'a, 't> {
     pub context: &'a Context,
     pub exchange: &'a Exchange<'t>,
     /// None without a key, on a page that is open.
-    pub client: Option<&'a Client>,
+    pub client: Option<&'a Account>,
     /// The rest of the path, where the pattern of the endpoint leaves one open.
     pub parameter: &'a str,
 }

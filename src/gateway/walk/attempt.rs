@@ -7,8 +7,7 @@ use crate::config::Step;
 use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::provider_error::{ProviderError, error_of};
-use crate::dialect::rate_limits::{RemainingLimits, remaining_limits};
+use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
 use crate::upstream::{Body, CallError, Head, Response};
@@ -16,11 +15,16 @@ use crate::upstream::{Body, CallError, Head, Response};
 use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
 use super::errand::Errand;
-use super::failure::{failure_of, failure_of_error, failure_of_flaw};
+use super::failure::{failure_of, failure_of_flaw};
 use super::provider_call::ProviderCall;
+use super::refusal::refusal;
 
-/// Bytes of a refusal that are read; providers' error bodies are a few hundred.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+/// An attempt that has an answer.
+pub struct Success<'a> {
+    pub reply: Reply<'a>,
+    /// The provider's word about its limits.
+    pub limits: RemainingLimits,
+}
 
 /// An answer that a client can have.
 pub enum Reply<'a> {
@@ -56,7 +60,7 @@ impl From<Failure> for Box<Missed<'_>> {
 }
 
 impl<'a> Errand<'a> {
-    /// Makes the attempt. With the answer comes what the provider says about its limits.
+    /// Makes the attempt.
     ///
     /// # Errors
     /// There is no answer, or one that is second best.
@@ -64,26 +68,15 @@ impl<'a> Errand<'a> {
         &self,
         attempt: &Attempt,
         journal: &Journal<'_>,
-    ) -> Result<(Reply<'a>, RemainingLimits), Box<Missed<'a>>> {
+    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
         let request = adapt::adapt(self.request, step);
         let answer = self.send(attempt, step, &request, journal);
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
-        journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            return Err(refusal(&head, body, attempt.deadline).into());
-        }
-        refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
-            Framing::Opaque => self.opaque(&head, body, attempt.deadline)?,
-            Framing::Events => {
-                let answer = ArrivingAnswer::new(self, step, &request, &head, attempt.deadline);
-                answer.read(body, journal)?
-            }
-        };
-        Ok((reply, limits_of(&head)))
+        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
+        // that waits for one.
+        self.judge(answer, step, &request, attempt.deadline, journal)
     }
 
     fn send(
@@ -93,15 +86,13 @@ impl<'a> Errand<'a> {
         request: &[u8],
         journal: &Journal<'_>,
     ) -> Result<Response, CallError> {
-        let key = attempt
-            .key_index
-            .and_then(|index| step.provider.keys.get(index));
+        let keys = &step.provider.keys;
         let is_made_stream = step.upstream_stream && !self.request.stream;
         let streamed = is_made_stream.then(|| self.dialect.streamed(request));
         let streamed = streamed.flatten();
         let call = ProviderCall {
             provider: &step.provider,
-            key,
+            key: attempt.key_index.and_then(|index| keys.get(index)),
             path: self.dialect.path(),
             accept: self
                 .dialect
@@ -112,6 +103,34 @@ impl<'a> Errand<'a> {
             trace: &journal.outgoing(),
         };
         call.send(&self.context.client)
+    }
+
+    fn judge(
+        &self,
+        answer: Result<Response, CallError>,
+        step: &'a Step,
+        sent: &[u8],
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
+        journal.status_seen(head.status);
+        if !(200..300).contains(&head.status) {
+            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+            return Err(refusal(&head, body, deadline, &url).into());
+        }
+        refuse_coding(&head)?;
+        let reply = match self.dialect.framing() {
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
+            Framing::Events => {
+                let answer = ArrivingAnswer::new(self, step, sent, &head, deadline);
+                answer.read(body, journal)?
+            }
+        };
+        Ok(Box::new(Success {
+            reply,
+            limits: limits_of(&head),
+        }))
     }
 
     fn opaque(&self, head: &Head, body: Body, deadline: Instant) -> Result<Reply<'a>, Failure> {
@@ -129,38 +148,6 @@ impl<'a> Errand<'a> {
             body,
         }))
     }
-}
-
-/// A status that is no success, with the provider's own words.
-fn refusal(head: &Head, body: Body, deadline: Instant) -> Failure {
-    let body = match beginning(body, deadline) {
-        Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
-    };
-    let text = String::from_utf8_lossy(&body);
-    let said = error_of(&text).unwrap_or_else(|| ProviderError {
-        message: text.trim().to_owned(),
-        ..ProviderError::default()
-    });
-    failure_of_error(head, &said)
-}
-
-/// The beginning of a refusal's body. Its status says enough when the body breaks off, or is too long.
-///
-/// # Errors
-/// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(CallError::Cancelled) => return Err(CallError::Cancelled),
-            Err(_) => break,
-        }
-    }
-    Ok(bytes)
 }
 
 fn refuse_coding(head: &Head) -> Result<(), Failure> {
@@ -186,8 +173,9 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
     let mut names = head.headers().map(|(name, _)| name);
-    if names.any(|name| name.starts_with("x-ratelimit-")) {
-        remaining_limits(&|name| head.header(name), SystemTime::now())
+    if names.any(tells_of_a_window) {
+        let headers: Vec<(&str, &str)> = head.headers().collect();
+        remaining_limits(&headers, SystemTime::now())
     } else {
         RemainingLimits::default()
     }

@@ -12,12 +12,13 @@ use crate::upstream::{CallError, Head};
 
 /// The failure that a provider's own words mean, below an error status or inside a 200.
 pub fn failure_of_error(head: &Head, said: &ProviderError) -> Failure {
-    classify_words(head.status, &|name| head.header(name), said)
+    let headers: Vec<(&str, &str)> = head.headers().collect();
+    classify_words(head.status, &headers, said)
 }
 
 /// The same for an error inside a stream under way, whose head has been forgotten.
 pub fn failure_of_late_error(said: &ProviderError) -> Failure {
-    classify_words(200, &|_| None, said)
+    classify_words(200, &[], said)
 }
 
 /// The failure behind a call that gave no answer.
@@ -55,9 +56,7 @@ fn classify_words(status: u16, headers: &Headers<'_>, said: &ProviderError) -> F
     let refusal = ProviderRefusal {
         status,
         headers,
-        code: said.code.as_deref(),
-        kind: said.kind.as_deref(),
-        message: &said.message,
+        said,
     };
     Failure::of_refusal(&refusal, SystemTime::now())
 }

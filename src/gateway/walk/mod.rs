@@ -9,6 +9,7 @@ mod failure;
 mod frames;
 mod gather;
 mod provider_call;
+mod refusal;
 mod relay;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{OpaqueAnswer, Reply};
+pub use attempt::{OpaqueAnswer, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use provider_call::ProviderCall;
@@ -33,10 +34,17 @@ pub enum Ended<'a> {
         answered: Box<AnsweredWalk>,
     },
     Exhausted {
-        verdict: Verdict,
+        verdict: Box<Verdict>,
         reports: Vec<StepReport>,
     },
     ClientGone,
+}
+
+/// A move, its larger parts on the heap.
+enum HeapMove {
+    Try(Box<Attempt>),
+    Pause(Instant),
+    Finished(Box<Verdict>),
 }
 
 /// An answer that was passed over, as another step may do better.
@@ -51,16 +59,13 @@ impl<'a> Errand<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
-            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
-            let attempt = match next {
-                Move::Try(attempt) => Box::new(attempt),
-                Move::Pause { until } => {
-                    if self.client.goes_before(until) {
-                        return self.cancelled(walk, None, journal);
-                    }
-                    continue;
+            let attempt = match self.next(&mut walk) {
+                HeapMove::Try(attempt) => attempt,
+                HeapMove::Pause(until) if self.client.goes_before(until) => {
+                    return self.cancelled(walk, None, journal);
                 }
-                Move::Finished(verdict) => {
+                HeapMove::Pause(_) => continue,
+                HeapMove::Finished(verdict) => {
                     self.context.ledger.changed();
                     if let Some(best) = second_best {
                         return Ended::Answered {
@@ -75,17 +80,7 @@ impl<'a> Errand<'a> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&attempt, journal) {
-                Ok((reply, limits)) => {
-                    let now = Instant::now();
-                    let mut ledger = self.context.ledger.lock();
-                    let answered = walk.succeeded(&mut ledger, *attempt, &limits, now);
-                    drop(ledger);
-                    self.context.ledger.changed();
-                    return Ended::Answered {
-                        reply,
-                        answered: Box::new(answered),
-                    };
-                }
+                Ok(success) => return self.answered(walk, *attempt, *success),
                 Err(missed) if missed.failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(*attempt), journal);
                 }
@@ -98,6 +93,25 @@ impl<'a> Errand<'a> {
                 }
             }
         }
+    }
+
+    /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.
+    fn next(&self, walk: &mut Walk) -> HeapMove {
+        match walk.next(&mut self.context.ledger.lock(), Instant::now()) {
+            Move::Try(attempt) => HeapMove::Try(Box::new(attempt)),
+            Move::Pause { until } => HeapMove::Pause(until),
+            Move::Finished(verdict) => HeapMove::Finished(Box::new(verdict)),
+        }
+    }
+
+    fn answered(&self, walk: Box<Walk>, attempt: Attempt, success: Success<'a>) -> Ended<'a> {
+        let Success { reply, limits } = success;
+        let now = Instant::now();
+        let mut ledger = self.context.ledger.lock();
+        let answered = Box::new(walk.succeeded(&mut ledger, attempt, &limits, now));
+        drop(ledger);
+        self.context.ledger.changed();
+        Ended::Answered { reply, answered }
     }
 
     fn failed(

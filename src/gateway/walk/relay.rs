@@ -144,7 +144,7 @@ enum Taken {
 
 /// Whether more is to come.
 #[derive(PartialEq, Eq)]
-enum Next {
+enum Progress {
     More,
     End,
 }
@@ -163,7 +163,7 @@ impl Relay<'_, '_, '_, '_> {
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
             self.flush()?;
-            if next? == Next::End {
+            if next? == Progress::End {
                 return Ok(());
             }
             match frames.wait(self.watch.deadline(Instant::now() + stall)) {
@@ -178,7 +178,7 @@ impl Relay<'_, '_, '_, '_> {
         }
     }
 
-    fn take_here(&mut self, frames: &mut Frames) -> Result<Next, Failure> {
+    fn take_here(&mut self, frames: &mut Frames) -> Result<Progress, Failure> {
         let mut said = false;
         loop {
             if self.out.len() >= AT_ONCE {
@@ -187,13 +187,13 @@ impl Relay<'_, '_, '_, '_> {
             match frames.next_here().map_err(too_large)? {
                 None => {
                     self.watch.observe(&*self.judge, said);
-                    return Ok(Next::More);
+                    return Ok(Progress::More);
                 }
                 Some(Item::Comment(_)) => self.out.push_str(SIGN_OF_LIFE),
                 Some(Item::Event(event)) => match self.take(&event)? {
                     Taken::Words => said = true,
                     Taken::NoWords => {}
-                    Taken::End => return Ok(Next::End),
+                    Taken::End => return Ok(Progress::End),
                 },
             }
         }

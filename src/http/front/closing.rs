@@ -24,13 +24,7 @@ const MAX_BUFFERED: usize = 16 * 1024 * 1024;
 
 impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
-        log::debug!(
-            "refused {}: {} {}",
-            parked.connection.peer,
-            refusal.status(),
-            refusal.message
-        );
-        self.edge.counts.refused(refusal);
+        self.edge.refused(parked.connection.peer.ip(), refusal);
         let response = self.handler.refusal(refusal);
         let bytes = Encoder::for_unreadable().encode(&response, false);
         self.part(parked, &bytes, now);

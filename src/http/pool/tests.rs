@@ -15,7 +15,7 @@ fn job(pool: &Pool, id: usize) -> Box<Job> {
     Box::new(Job {
         permit: pool.permit(),
         connection: Connection::new(id, TcpStream::connect(address).unwrap(), address),
-        head: Head::parse(b"GET / HTTP/1.0\r\n\r\n", &config::Server::default()).unwrap(),
+        head: Head::parse(b"GET / HTTP/1.0\r\n\r\n", &config::EdgeLimits::default()).unwrap(),
         received: Instant::now(),
     })
 }

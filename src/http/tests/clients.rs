@@ -5,7 +5,7 @@ use crate::config;
 use super::{Client, Running, status};
 
 /// Limits for each client, where this machine is a proxy.
-fn behind_a_proxy(max: usize) -> impl FnOnce(&mut config::Server) {
+fn behind_a_proxy(max: usize) -> impl FnOnce(&mut config::EdgeLimits) {
     move |limits| {
         limits.max_connections_per_ip = Some(max);
         limits.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];

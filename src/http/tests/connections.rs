@@ -212,7 +212,7 @@ fn an_end_within_the_head_is_told_so() {
 fn the_unspecified_ipv6_address_takes_ipv4_too() {
     let server = Server::bind(
         &[SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))],
-        config::Server::default(),
+        config::EdgeLimits::default(),
     )
     .unwrap();
     let port = server.local_addrs()[0].port();

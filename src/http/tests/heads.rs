@@ -13,7 +13,7 @@ use crate::http::strict::head_length;
 
 /// The parsed head, or the status that it is refused with.
 fn parse(head: &[u8]) -> Result<Head, u16> {
-    let limits = config::Server::default();
+    let limits = config::EdgeLimits::default();
     let length = head_length(head, 0).map_err(|refusal| refusal.status())?;
     let head = &head[..length.expect("a whole head")];
     Head::parse(head, &limits).map_err(|refusal| refusal.status())
@@ -140,7 +140,7 @@ proptest! {
             }
         }
         if let Ok(Some(length)) = head_length(&head, 0) {
-            let parsed = Head::parse(&head[..length], &config::Server::default());
+            let parsed = Head::parse(&head[..length], &config::EdgeLimits::default());
             if let Ok(parsed) = parsed {
                 for (name, value) in parsed.fields() {
                     prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
@@ -159,7 +159,7 @@ fn blank_lines_before_a_request_are_skipped_however_they_come() {
     for split in 0..bytes.len() {
         let socket = TcpStream::connect(peer).unwrap();
         let mut connection = Connection::new(0, socket, peer);
-        let limits = config::Server::default();
+        let limits = config::EdgeLimits::default();
         connection.buffer.extend_from_slice(&bytes[..split]);
         assert!(matches!(connection.next_head(&limits), Ok(None)), "{split}");
         connection.buffer.extend_from_slice(&bytes[split..]);

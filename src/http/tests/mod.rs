@@ -164,10 +164,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(limit: impl FnOnce(&mut config::Server)) -> Self {
-        let mut limits = config::Server {
+    fn start(limit: impl FnOnce(&mut config::EdgeLimits)) -> Self {
+        let mut limits = config::EdgeLimits {
             shutdown_timeout: Duration::from_secs(2),
-            ..config::Server::default()
+            ..config::EdgeLimits::default()
         };
         limit(&mut limits);
         let server = Server::bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], limits).unwrap();
@@ -259,7 +259,7 @@ impl Client {
         String::from_utf8(std::mem::take(&mut self.ahead)).unwrap()
     }
 
-    /// One answer with a Content-Length: head and body.
+    /// An answer with a Content-Length: head and body.
     fn answer(&mut self) -> (String, String) {
         let head = self.until(|bytes| {
             bytes

@@ -1,19 +1,16 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::setup::lookup;
 use crate::dialect::class::Class;
 use crate::dialect::classify::ProviderRefusal;
-use crate::dialect::provider_error::MAX_MESSAGE;
+use crate::dialect::provider_error::error_of;
 use crate::routing::{Failure, NextMove};
 
 fn read(status: u16, code: &str, kind: &str, message: &str, fields: &[(&str, &str)]) -> Failure {
-    let headers = lookup(fields);
+    let body = serde_json::json!({"error": {"code": code, "type": kind, "message": message}});
     let refusal = ProviderRefusal {
         status,
-        headers: &headers,
-        code: (!code.is_empty()).then_some(code),
-        kind: (!kind.is_empty()).then_some(kind),
-        message,
+        headers: fields,
+        said: &error_of(&body.to_string()).unwrap_or_default(),
     };
     Failure::of_refusal(&refusal, UNIX_EPOCH + Duration::from_secs(1_790_000_000))
 }
@@ -57,12 +54,31 @@ fn a_daily_limit_that_tells_its_end_is_a_rate_limit_until_then() {
     assert_eq!(failure.stated, Some(Duration::from_millis(432_500)));
 }
 
+/// DESIGN section 5: no message for people is longer than 500 characters. It was 2 KiB.
 #[test]
 fn a_huge_message_is_cut_at_a_character() {
-    let failure = read(400, "", "", &"ä".repeat(MAX_MESSAGE), &[]);
-    assert_eq!(failure.message.len(), MAX_MESSAGE);
-    let failure = read(400, "", "", &format!("x{}", "ä".repeat(MAX_MESSAGE)), &[]);
-    assert_eq!(failure.message.len(), MAX_MESSAGE - 1);
+    for message in [
+        "ä".repeat(2000),
+        "x".repeat(2000),
+        format!("x{}", "€".repeat(2000)),
+    ] {
+        let failure = read(400, "", "", &message, &[]);
+        assert_eq!(failure.message.chars().count(), 500);
+        assert!(message.starts_with(&failure.message));
+    }
+}
+
+#[test]
+fn a_bill_states_its_end_in_words_and_that_of_one_request_is_marked_as_such() {
+    let regained = "You have reached your specified API usage limits. You will regain access on 2026-09-21 at 15:13 UTC.";
+    let failure = read(400, "", "invalid_request_error", regained, &[]);
+    assert_eq!(failure.class, Class::QuotaExhausted);
+    assert_eq!(failure.stated, Some(Duration::from_secs(3580)));
+    assert!(!failure.of_this_request);
+    let dear = "This request requires more credits, or fewer max_tokens.";
+    let failure = read(402, "", "", dear, &[]);
+    assert_eq!(failure.class, Class::QuotaExhausted);
+    assert!(failure.of_this_request);
 }
 
 #[test]
@@ -70,7 +86,7 @@ fn only_limits_of_a_key_ask_for_the_next_key() {
     for class in Class::ALL {
         let expected = match class.label() {
             "cancelled" => NextMove::Stop,
-            "rate_limited" | "quota_exhausted" | "unauthorized" => NextMove::NextKey,
+            "rate_limited" | "quota_exhausted" | "unauthorized" | "forbidden" => NextMove::NextKey,
             _ => NextMove::NextStep,
         };
         assert_eq!(class.next_move(), expected, "{}", class.label());

@@ -9,4 +9,6 @@ mod setup;
 mod simulation;
 mod snapshot;
 mod verdict;
+mod waiting;
 mod walk;
+mod witnesses;

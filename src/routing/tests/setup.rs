@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Provider, ResponseModel, Route, Server, Step};
+use crate::config::{Config, EdgeLimits, Provider, ResponseModel, Route, Step};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
@@ -45,6 +45,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         stream_keepalive: None,
         name: "main".to_owned(),
         timeout: None,
+        wait_when_cooling: Duration::ZERO,
         steps,
     })
 }
@@ -57,11 +58,12 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         response_model: ResponseModel::Route,
         propagate_trace: false,
         capture_content: false,
-        server: Server::default(),
+        server: EdgeLimits::default(),
         ca_file: None,
         proxy: None,
         state_file: None,
         metrics_need_key: false,
+        hosts: Vec::new(),
         status_page: true,
         providers,
         routes,
@@ -187,15 +189,5 @@ pub fn stated(class: Class, seconds: u64) -> Failure {
     Failure {
         stated: Some(Duration::from_secs(seconds)),
         ..failure(class)
-    }
-}
-
-/// Header lookup over a list.
-pub fn lookup<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> + 'a {
-    |name| {
-        fields
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| *value)
     }
 }

@@ -11,6 +11,7 @@ use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
 use crate::dialect::classify::ProviderRefusal;
+use crate::dialect::provider_error::ProviderError;
 use crate::dialect::rate_limits::{Headers, remaining_limits};
 use crate::routing::{Attempt, Failure, Ledger, Move, Verdict, Walk};
 
@@ -125,13 +126,11 @@ impl Simulation {
         } = call;
         let now = self.at(at);
         let wall = UNIX_EPOCH + Duration::from_secs(1_790_000_000) + Duration::from_millis(at);
-        let field = |name: &str| {
-            fields
-                .iter()
-                .find(|(field, _)| field == name)
-                .map(|(_, value)| value.as_str())
-        };
-        let headers: &Headers<'_> = &field;
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let headers: &Headers<'_> = &fields;
         if taken {
             let step = attempt.step_index;
             walk.succeeded(
@@ -147,9 +146,10 @@ impl Simulation {
         let refusal = ProviderRefusal {
             status: 429,
             headers,
-            code: None,
-            kind: None,
-            message: "slow down",
+            said: &ProviderError {
+                message: "slow down".to_owned(),
+                ..ProviderError::default()
+            },
         };
         walk.failed(
             &mut self.ledger,

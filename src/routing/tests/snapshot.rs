@@ -174,7 +174,58 @@ fn damaged_files_are_refused_and_damaged_entries_left_out() {
     let world = restarted(&Snapshot::parse(&text).unwrap(), &config, 0);
     assert_eq!(
         cooling(&world),
-        [(0, None, None, true, 86_400), (1, None, None, true, 100)]
+        [
+            (0, None, None, true, 86_400),
+            // A mark on a model with all keys. There were none of these, and it counted as damaged.
+            (0, None, Some("m".to_owned()), true, 86_400),
+            (1, None, None, true, 100)
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_went_back_makes_no_mark_longer() {
+    let config = two_providers(&["sk-a"]);
+    let world = troubled(&config);
+    let text = Snapshot::take(&world.ledger, &config, world.now, wall(), SALT).to_json();
+    assert!(text.contains(r#""written_ms":1790000000000"#), "{text}");
+    let snapshot = Snapshot::parse(&text).unwrap();
+    let ten_years = Duration::from_secs(10 * 365 * 86_400);
+    let mut later = World::new(&config.providers);
+    later.ledger = snapshot.restore(&config, later.now, wall() - ten_years);
+    let left: Vec<u64> = cooling(&later).iter().map(|seen| seen.4).collect();
+    assert_eq!(left, [60, 5]);
+}
+
+#[test]
+fn a_state_file_of_an_older_version_is_read_and_bounded_by_a_day() {
+    let text = r#"{"version":1,"salt":1,"marks":[{"provider":"second","class":"timeout","stated_until_ms":1790000100000,"strikes":1}]}"#;
+    let config = two_providers(&["sk-a"]);
+    let snapshot = Snapshot::parse(text).unwrap();
+    assert_eq!(cooling(&restarted(&snapshot, &config, 0))[0].4, 100);
+    let mut world = World::new(&config.providers);
+    world.ledger = snapshot.restore(&config, world.now, UNIX_EPOCH);
+    assert_eq!(cooling(&world)[0].4, 86_400);
+}
+
+#[test]
+fn a_model_s_mark_survives_a_restart_and_the_time_of_writing_is_no_change() {
+    let config = two_providers(&["sk-a", "sk-b"]);
+    let mut world = World::new(&config.providers);
+    let mut walk = world.walk(&config.routes[0]);
+    let attempt = world.attempt(&mut walk);
+    world.fail(&mut walk, attempt, stated(Class::ServerError, 60));
+    let take = |at| Snapshot::take(&world.ledger, &config, world.now + at, wall() + at, SALT);
+    let first = take(Duration::ZERO);
+    let second = take(Duration::from_secs(1));
+    assert_ne!(first.to_json(), second.to_json());
+    assert!(first.has_the_marks_of(&second));
+    let restored = restarted(&first, &config, 10);
+    let model = Some("m".to_owned());
+    assert_eq!(cooling(&restored), [(0, None, model, true, 50)]);
+    assert!(
+        !Snapshot::take(&Default::default(), &config, world.now, wall(), SALT)
+            .has_the_marks_of(&first)
     );
 }
 

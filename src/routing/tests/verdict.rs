@@ -30,10 +30,26 @@ fn the_status_tells_the_client_whether_to_try_again() {
         (&[EmptyAnswer], 502),
         (&[Unreachable, Unreachable], 502),
         (&[Unreachable, Timeout], 502),
-        (&[Rejected, TooLarge], 502),
+        // DESIGN section 5: classes that blame the request make a 400 together. It was a 502.
+        (&[Rejected, TooLarge], 400),
+        (&[ModelNotFound, Rejected], 400),
+        (&[TooLarge, ModelNotFound], 400),
+        (&[Unsupported, TooLarge], 400),
+        (&[Unsupported, ModelNotFound], 400),
+        (&[Unsupported, Rejected], 400),
+        (&[Unsupported, Unsupported], 400),
         (&[Rejected, ServerError], 502),
         (&[RateLimited, ServerError], 502),
-        (&[ModelNotFound, Rejected], 502),
+        (&[RateLimited, Rejected], 502),
+        (&[Forbidden, Forbidden], 502),
+        (&[Blocked], 502),
+        (&[Blocked, RateLimited], 502),
+        // A step that lacks a thing does not mask one that has it.
+        (&[Unsupported, RateLimited], 429),
+        (&[QuotaExhausted, Unsupported], 429),
+        (&[Unsupported, ServerError], 502),
+        (&[Unsupported, Unreachable], 502),
+        (&[Unsupported, Timeout], 504),
         // A step that never answered does not mask what the others say.
         (&[Unreachable, Rejected], 400),
         (&[Rejected, Unreachable], 400),
@@ -78,6 +94,52 @@ fn a_refused_request_comes_with_the_providers_own_words() {
     ];
     let verdict = world.request(&route, &failures).unwrap_err();
     assert_eq!(verdict.message, "p0/m: temperature must be below 2");
+}
+
+/// DESIGN section 5: of several reasons the first one is told; the steps are in the order of the operator's preference.
+#[test]
+fn a_request_that_is_refused_for_several_reasons_gets_the_first_ones_words() {
+    let (route, mut world) = chain(3);
+    let failures = [
+        (0, Failure::new(Class::Unreachable, "connection refused")),
+        (1, Failure::new(Class::Unsupported, "no images here")),
+        (2, Failure::new(Class::TooLarge, "too long")),
+    ];
+    let verdict = world.request(&route, &failures).unwrap_err();
+    assert_eq!(
+        (verdict.status, verdict.message.as_str()),
+        (400, "p1/m: no images here")
+    );
+    let (route, mut world) = chain(1);
+    let lacking = [(0, Failure::new(Class::Unsupported, "no images here"))];
+    let verdict = world.request(&route, &lacking).unwrap_err();
+    assert_eq!(verdict.message, "p0/m: no images here");
+}
+
+#[test]
+fn a_step_that_lacks_a_thing_does_not_mask_one_that_is_cooling() {
+    let (route, mut world) = chain(2);
+    let failures = [
+        (0, failure(Class::Unsupported)),
+        (1, stated(Class::RateLimited, 60)),
+    ];
+    for left in [60, 50] {
+        let verdict = world.request(&route, &failures).unwrap_err();
+        assert_eq!(verdict.status, 429);
+        assert_eq!(verdict.retry_after, Some(Duration::from_secs(left)));
+        world.pass(10_000);
+    }
+}
+
+#[test]
+fn no_message_is_longer_than_a_person_reads() {
+    let (route, mut world) = chain(1);
+    let long = "words ".repeat(300);
+    for class in [Class::Rejected, Class::ServerError] {
+        let failures = [(0, Failure::new(class, &long))];
+        let verdict = world.request(&route, &failures).unwrap_err();
+        assert_eq!(verdict.message.chars().count(), 500);
+    }
 }
 
 #[test]

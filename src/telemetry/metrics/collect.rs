@@ -1,4 +1,4 @@
-//! From the instruments to families.
+//! The instruments read into families.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -10,10 +10,10 @@ use super::family::{Family, FamilyKind, SeriesValue, Unit};
 use super::histogram::{DURATIONS, Distribution, Histogram};
 use super::instruments::{AnswersByStream, Metrics, RouteInstruments, TargetInstruments};
 
-/// What the `class` label says of an attempt that was answered.
+/// The `class` label of an attempt that was answered.
 const ANSWERED: &str = "answered";
 
-/// The conventions' name for what all of this is about.
+/// The conventions' name of the operation that is measured.
 const OPERATION: (&str, &str) = ("gen_ai.operation.name", "chat");
 
 impl Metrics {

@@ -1,4 +1,4 @@
-//! Numbers with names, as every way out takes them.
+//! Families of series: the neutral form that `/metrics` and the export are written from.
 //!
 //! Names and labels are OpenTelemetry's (`gen_ai.client.operation.duration`, unit `s`); the Prometheus ones follow from
 //! them, see [`super::prometheus`].
@@ -8,34 +8,34 @@ use super::histogram::Distribution;
 /// All series of one instrument.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// With dots between its parts and without a unit.
+    /// The name, with dots between its parts and without a unit.
     pub name: &'static str,
-    /// One sentence for people.
+    /// A sentence for people.
     pub help: &'static str,
     pub kind: FamilyKind,
     pub unit: Unit,
     pub series: Vec<Series>,
 }
 
-/// How the numbers of a family behave.
+/// The instrument behind a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyKind {
-    /// Only grows, until the process ends.
+    /// A sum that only grows, until the process ends.
     Counter,
-    /// How it is at the moment.
+    /// A value of the moment.
     Gauge,
     Histogram,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Things that the name says.
+    /// The things that the name says.
     Things,
     Seconds,
     Bytes,
 }
 
-/// One combination of labels.
+/// A combination of labels and its value.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub labels: Vec<(&'static str, String)>,

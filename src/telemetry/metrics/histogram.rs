@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Where one bucket ends and the next begins, in whole steps of the finest thing measured.
+/// The bounds of a histogram's buckets, in whole steps of the finest thing measured.
 #[derive(Debug)]
 pub struct Scale {
     bounds: [u64; 14],
-    /// Steps in one of the unit that is shown.
+    /// Steps that make up the unit that is shown.
     steps_in_unit: u64,
 }
 
@@ -46,7 +46,7 @@ pub static TOKENS: Scale = Scale {
 pub struct Histogram {
     scale: &'static Scale,
     counts: [AtomicU64; 15],
-    /// In steps of the scale.
+    /// The sum of all values, in steps of the scale.
     sum: AtomicU64,
 }
 
@@ -73,7 +73,7 @@ impl Histogram {
         }
     }
 
-    /// What was counted so far.
+    /// The distribution so far.
     pub fn read(&self) -> Distribution {
         let mut counts = [0; 15];
         for (read, count) in counts.iter_mut().zip(&self.counts) {
@@ -87,7 +87,7 @@ impl Histogram {
     }
 }
 
-/// What a [`Histogram`] held at some moment.
+/// The content of a [`Histogram`] at some moment.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     scale: &'static Scale,
@@ -109,7 +109,7 @@ impl Distribution {
         self.scale.bounds.iter().map(|bound| self.in_unit(*bound))
     }
 
-    /// How many things fell into each bucket, the unbounded one included.
+    /// The number of values in each bucket, the unbounded one included.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -118,7 +118,7 @@ impl Distribution {
         self.counts.iter().sum()
     }
 
-    /// In the unit that is shown.
+    /// The sum of all values, in the unit that is shown.
     pub fn sum(&self) -> f64 {
         self.in_unit(self.sum)
     }
@@ -141,7 +141,7 @@ impl Distribution {
 mod tests {
     use super::*;
 
-    /// `le` is inclusive: what is exactly a bound belongs to the bucket that ends there.
+    /// `le` is inclusive: a value that is exactly a bound belongs to the bucket that ends there.
     #[test]
     fn a_bound_is_part_of_the_bucket_it_ends() {
         for (milliseconds, bucket) in [

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::histogram::{DURATIONS, Histogram, TOKENS};
-use super::recent::{Lately, Recent};
+use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
 use crate::dialect::class::Class;
 use crate::dialect::repairs::RepairKind;
 
-/// Every status a request can end with. 499 is a client that went away; zero takes what is not on this list.
+/// Statuses that a request can end with. 499 is a client that went away; zero takes every other status.
 const STATUSES: [u16; 16] = [
     200, 204, 400, 401, 403, 404, 405, 408, 413, 429, 499, 500, 502, 503, 504, 0,
 ];
@@ -43,10 +43,10 @@ pub(super) struct RequestInstruments {
     pub(super) first_content: Histogram,
     pub(super) fallbacks: AtomicU64,
     pub(super) broken_streams: AtomicU64,
-    pub(super) recent: Recent,
+    pub(super) recent: SlidingWindow,
 }
 
-/// What clients were answered, plain and streamed.
+/// Answers to clients, plain and streamed.
 #[derive(Debug, Default)]
 pub(super) struct AnswersByStream([AnswerInstruments; 2]);
 
@@ -61,14 +61,14 @@ pub(super) struct AnswerInstruments {
 pub(super) struct TargetInstruments {
     pub(super) provider: String,
     pub(super) model: String,
-    /// How long the attempts of each outcome took: first the answered ones, then one for each class.
+    /// Durations of attempts by outcome: first the answered ones, then those of each class.
     pub(super) attempts: Vec<Histogram>,
     pub(super) first_chunk: Histogram,
     pub(super) input_tokens: Histogram,
     pub(super) output_tokens: Histogram,
     /// The answers that were repaired, by the kind of repair.
     pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
-    pub(super) recent: Recent,
+    pub(super) recent: SlidingWindow,
 }
 
 impl Metrics {
@@ -104,12 +104,12 @@ impl Metrics {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// When counting began.
+    /// The moment that counting began.
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// How a route has done lately; its tokens are those of all its steps. `None`: there is no such route.
+    /// The last quarter of an hour of a route, with the tokens of all its steps; `None` if there is no such route.
     pub fn route_lately(&self, route: &str) -> Option<Lately> {
         let route = self.routes.iter().find(|known| known.name == route)?;
         let minute = self.minute();
@@ -122,7 +122,7 @@ impl Metrics {
         Some(lately)
     }
 
-    /// How the provider and model of a step have done lately, for this route.
+    /// The last quarter of an hour of a step's provider and model within this route; `None` if there is no such step.
     pub fn step_lately(&self, route: &str, step_index: usize) -> Option<Lately> {
         let route = self.routes.iter().find(|known| known.name == route)?;
         Some(route.target(step_index)?.recent.read(self.minute()))
@@ -135,7 +135,7 @@ impl Metrics {
 }
 
 impl RouteInstruments {
-    /// With the instruments of the route before, where there are any.
+    /// The instruments of a route, those of the configuration before where it had the route.
     fn new(route: &config::Route, before: Option<&Self>) -> Self {
         let known = before.map_or(&[][..], |before| &before.targets);
         let mut targets: Vec<Arc<TargetInstruments>> = Vec::new();
@@ -170,7 +170,7 @@ impl RequestInstruments {
             first_content: Histogram::new(&DURATIONS),
             fallbacks: AtomicU64::new(0),
             broken_streams: AtomicU64::new(0),
-            recent: Recent::new(),
+            recent: SlidingWindow::new(),
         }
     }
 }
@@ -187,7 +187,7 @@ impl TargetInstruments {
             input_tokens: Histogram::new(&TOKENS),
             output_tokens: Histogram::new(&TOKENS),
             repairs: Default::default(),
-            recent: Recent::new(),
+            recent: SlidingWindow::new(),
         }
     }
 
@@ -195,7 +195,7 @@ impl TargetInstruments {
         self.provider == step.provider.name && self.model == step.model
     }
 
-    /// The durations of attempts that ended like this; `None` is an answer.
+    /// The durations of attempts of this class, where `None` stands for an answer.
     pub(super) fn attempts(&self, outcome: Option<Class>) -> Option<&Histogram> {
         let place = match outcome {
             None => 0,

@@ -1,18 +1,18 @@
-//! What the system says of this process.
+//! Figures of this process from the system.
 
 use std::fs;
 
 /// Memory, threads and descriptors.
 #[derive(Clone, Copy, Debug)]
 pub struct Process {
-    /// Bytes.
+    /// Resident memory (bytes).
     pub resident: u64,
     pub threads: u64,
     pub descriptors: u64,
 }
 
 impl Process {
-    /// Reads `/proc`; `None` where there is none.
+    /// Reads `/proc`; `None` on systems without it.
     pub fn read() -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let field = |name: &str| {

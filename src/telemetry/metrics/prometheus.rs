@@ -8,10 +8,10 @@ use std::fmt::{self, Display, Write};
 use super::family::{Family, FamilyKind, Series, SeriesValue, Unit};
 use super::histogram::Distribution;
 
-/// The media type of what [`text`] returns.
+/// The media type of [`text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All families that have any series.
+/// The text of all families that have any series.
 pub fn text(families: &[Family]) -> String {
     let mut out = String::new();
     for family in families.iter().filter(|family| !family.series.is_empty()) {

@@ -1,4 +1,4 @@
-//! A request as the instruments see it.
+//! A request under way, as far as it is counted.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,15 +14,15 @@ use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 #[derive(Debug)]
 pub struct Request {
     metrics: Arc<Metrics>,
-    /// The place of its route, once it has one.
+    /// The index of its route, once it has one.
     route: Option<usize>,
     ended: bool,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
-    /// 499 for a client that went away.
+    /// The status of the answer; 499 for a client that went away.
     pub status: u16,
     pub stream: bool,
     pub duration: Duration,
@@ -79,7 +79,7 @@ impl Request {
         }
     }
 
-    /// What the provider says the answer took.
+    /// Tokens of the answer, as its provider counts them.
     pub fn tokens(&self, step_index: usize, usage: Usage) {
         let Some(target) = self.target(step_index) else {
             return;
@@ -210,7 +210,7 @@ mod tests {
         assert!(text.contains(line), "{text}");
     }
 
-    /// A status that nobody thought of must not be lost, nor make a series of its own.
+    /// An unforeseen status must not be lost, nor make a series of its own.
     #[test]
     fn an_unforeseen_status_is_counted_all_the_same() {
         let metrics = Arc::new(Metrics::new(&config(

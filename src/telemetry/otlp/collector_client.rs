@@ -15,7 +15,7 @@ use super::settings::Destination;
 use super::shutdown_deadline::ShutdownDeadline;
 use crate::secret::{Redactor, Secret};
 use crate::sync::lock;
-use crate::text::cut;
+use crate::text::{cut, is_deceptive};
 
 /// Bound of the collector's words in the log (bytes).
 const LONGEST_WORDS: usize = 200;
@@ -40,7 +40,7 @@ pub struct Reply {
     pub status: u16,
     pub content_type: Option<String>,
     pub retry_after: Option<String>,
-    /// Bounded by the transport.
+    /// The body, bounded by the transport.
     pub body: Vec<u8>,
 }
 
@@ -69,9 +69,9 @@ pub struct CollectorClient {
     transport: Arc<dyn Transport>,
     url: String,
     headers: Vec<(String, Secret)>,
-    /// Collectors repeat what they were sent as well.
+    /// The redactor of the headers' keys: collectors repeat keys as well.
     redactor: Redactor,
-    /// For one export, repeats included.
+    /// Time of one export, repeats included.
     timeout: Duration,
     shutdown: ShutdownDeadline,
     /// The outcome of the last export through [`HttpClient`], whose answers have no room for it.
@@ -129,7 +129,7 @@ impl CollectorClient {
         lock(&self.outcome).take()
     }
 
-    /// Exports this, a whole message.
+    /// Exports a whole message.
     pub fn deliver(&self, message: &[u8]) -> Outcome {
         let deadline = Instant::now() + self.timeout;
         let mut pause = FIRST_PAUSE;
@@ -150,7 +150,7 @@ impl CollectorClient {
         self.post(message, deadline).0
     }
 
-    /// How it went and, if another try may help, after how long the collector wants it at the earliest.
+    /// The outcome of one try and, if another try may help, the pause that the collector asks for.
     fn post(&self, message: &[u8], deadline: Instant) -> (Outcome, Option<Duration>) {
         let own = [
             ("content-type", "application/x-protobuf"),
@@ -177,7 +177,8 @@ impl CollectorClient {
         }
     }
 
-    /// Collectors answer in protobuf, some in JSON or with nothing. A web page means that somebody else took the export.
+    /// Collectors answer in protobuf, some in JSON or with nothing. A web page means that the address is no
+    /// collector's.
     fn judge(&self, reply: &Reply) -> Outcome {
         if !(200..300).contains(&reply.status) {
             return Outcome::Lost(format!("the collector answered {}", reply.status));
@@ -206,11 +207,11 @@ impl CollectorClient {
 
     /// The collector's own words: masked, cut and on one line.
     fn shown(&self, words: &str) -> String {
-        cut(&self.redactor.mask(words), LONGEST_WORDS).replace(char::is_control, " ")
+        cut(&self.redactor.mask(words), LONGEST_WORDS).replace(is_deceptive, " ")
     }
 }
 
-/// Which answers ask for another try: the specification's list.
+/// The pause before another try, for the answers that ask for one (the specification's list); `None` for all others.
 fn wish(reply: &Reply) -> Option<Duration> {
     let seconds = reply.retry_after.as_deref().and_then(seconds);
     let pause = Duration::from_secs(seconds.unwrap_or_default()).min(LONGEST_PAUSE);

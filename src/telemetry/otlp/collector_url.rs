@@ -1,4 +1,4 @@
-//! Where a signal goes: from what the operator wrote to a URL.
+//! The URL of a signal, from the address that the operator wrote.
 
 use crate::config::BaseUrl;
 
@@ -7,8 +7,8 @@ use super::signal::Signal;
 /// The port of HTTPS, which says enough about a scheme that was left out.
 const HTTPS: u16 = 443;
 
-/// The URL of a signal below a collector's base address: `host:port`, or a URL with or without a path. The signal's path
-/// is appended exactly once, whatever signal's path the address already ends in.
+/// The URL of a signal below a collector's base address: `host:port`, or a URL with or without a path. The signal's
+/// path is appended exactly once, whatever signal's path the address already ends in.
 ///
 /// # Errors
 /// The reason, which does not show the address.
@@ -36,7 +36,8 @@ pub fn exact(address: &str, signal: Signal) -> Result<String, &'static str> {
     Ok(url)
 }
 
-/// Without a scheme it is HTTPS, as a key may go along; the operator's own machines have no certificates.
+/// The address with a scheme: HTTPS if it has none, as a key may go along; HTTP for the operator's own machines, which
+/// have no certificates.
 fn with_scheme(address: &str) -> Result<String, &'static str> {
     if address.contains("://") {
         return Ok(address.to_owned());
@@ -57,7 +58,7 @@ fn origin(endpoint: &BaseUrl<'_>) -> String {
 }
 
 /// The path without a signal's own. A lone `/v1` is the beginning of one: some vendors give their address so, and
-/// nobody listens at `/v1/v1`.
+/// there is no collector at `/v1/v1`.
 fn base(path: &str) -> &str {
     let ends = Signal::ALL.map(Signal::path);
     let stripped = ends.iter().find_map(|end| path.strip_suffix(end));

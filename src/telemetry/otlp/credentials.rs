@@ -1,4 +1,4 @@
-//! `OTLP_API_KEY`: how a collector is told who sends.
+//! The credentials that `OTLP_API_KEY` stands for.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::secret::Secret;
 
-/// How the tokens of Grafana Cloud's access policies begin.
+/// The beginning of tokens of Grafana Cloud's access policies.
 const GRAFANA: &str = "glc_";
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -27,7 +27,7 @@ pub fn authorization(key: &Secret) -> Secret {
     Secret::new(format!("Basic {}", BASE64.encode(pair)))
 }
 
-/// What is inside a token: `{"o":"<organisation>","n":"stack-<instance>-<name>","k":...,"m":...}`.
+/// The content of a token: `{"o":"<organisation>","n":"stack-<instance>-<name>","k":...,"m":...}`.
 #[derive(Deserialize)]
 struct Token {
     #[serde(default)]
@@ -36,7 +36,7 @@ struct Token {
     o: Value,
 }
 
-/// The instance that a token is for: of its stack, else of its organisation.
+/// The instance that a token is for: of its stack, else of its organisation; `None` for a text that is no such token.
 fn instance(token: &str) -> Option<String> {
     let standard = token.trim().replace('-', "+").replace('_', "/");
     let text = BASE64.decode(standard).ok()?;

@@ -1,15 +1,16 @@
-//! The bound of what waits for a collector. The SDK's queues bound numbers only, and a span can hold a conversation.
+//! The bound of the telemetry that waits for a collector. The SDK's queues bound numbers only, and a span can hold a
+//! conversation.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Spans or records that wait, those of an export under way included (the specification's `OTEL_BSP_MAX_QUEUE_SIZE`).
 pub const MAX_WAITING: usize = 2048;
 
-/// Memory of what waits, of spans and of records each (bytes).
+/// Memory of the spans that wait, and of the records (bytes, each).
 pub const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
-/// The gate in front of one signal's queue. It is no wider than the queue, so that the queue itself never turns anything
-/// away.
+/// The gate in front of one signal's queue. It is no wider than the queue, so that the queue itself never turns
+/// anything away.
 #[derive(Debug, Default)]
 pub struct Gate {
     waiting: AtomicUsize,
@@ -18,7 +19,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Lets one in, or counts it as turned away. Which of several at the same moment finds the last room is chance.
+    /// Takes room for a span or record of this size; `false` if there is none, which is counted. Chance decides between
+    /// several of the same moment.
     pub fn admit(&self, bytes: usize) -> bool {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let bytes_before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -30,7 +32,7 @@ impl Gate {
         fits
     }
 
-    /// So many have been exported, or are lost.
+    /// Gives back the room of so many that have been exported, or are lost.
     pub fn release(&self, count: usize, bytes: usize) {
         self.waiting.fetch_sub(count, Ordering::Relaxed);
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);

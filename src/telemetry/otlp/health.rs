@@ -1,4 +1,4 @@
-//! How a signal's export is doing: counted always, said in the log when it changes.
+//! The health of a signal's export: losses are always counted, and a change is said in the log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,10 @@ use super::gate::Gate;
 use super::signal::Signal;
 use crate::sync::lock;
 
-/// Why spans, records or points did not arrive.
+/// Reasons why spans, records or points did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Too much waited already.
+    /// The gate had no room.
     QueueFull,
     /// The collector could not be reached, or refused the whole export.
     ExportFailed,
@@ -31,13 +31,13 @@ impl Loss {
     }
 }
 
-/// One signal's export.
+/// The health of one signal's export.
 #[derive(Debug)]
 pub struct Health {
     signal: Signal,
-    /// Where to, for the log.
+    /// The address, for the log.
     collector: String,
-    /// What waits is behind it.
+    /// The gate in front of spans or records; of metrics it never turns any away.
     gate: Arc<Gate>,
     failed: AtomicU64,
     rejected: AtomicU64,
@@ -46,9 +46,9 @@ pub struct Health {
 
 #[derive(Debug, Default)]
 struct LastExport {
-    /// In trouble since this many had been lost.
+    /// The losses at the beginning of the trouble; `None` without trouble.
     trouble: Option<u64>,
-    /// As of the last export: what was lost in all, and what of it was turned away.
+    /// All losses, and those at the gate, as of the last export.
     lost: u64,
     turned_away: u64,
 }
@@ -57,7 +57,7 @@ struct LastExport {
 #[derive(Debug, PartialEq, Eq)]
 enum News {
     Trouble(String),
-    /// With what was lost in between.
+    /// The losses in between.
     Recovery(u64),
 }
 
@@ -77,12 +77,12 @@ impl Health {
         self.signal
     }
 
-    /// Where it goes, fit to be shown.
+    /// The collector's address, fit to be shown.
     pub fn collector(&self) -> &str {
         &self.collector
     }
 
-    /// How many did not arrive so far.
+    /// Spans, records or points that did not arrive so far.
     pub fn lost(&self, loss: Loss) -> u64 {
         match loss {
             Loss::QueueFull => self.gate.turned_away(),
@@ -91,7 +91,7 @@ impl Health {
         }
     }
 
-    /// An export of so many has ended. Says so in the log if that is news.
+    /// Notes the end of an export of so many, and says so in the log if that is news.
     pub fn exported(&self, count: usize, outcome: Outcome) {
         let collector = self.collector.as_str();
         let signal = self.signal.name();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use log::kv::{self, Key, VisitSource, VisitValue};
+use log::kv::{self, VisitSource, VisitValue};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use opentelemetry::Context;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, Severity};
+use opentelemetry::{Context, Key};
 use opentelemetry_sdk::logs::{SdkLogRecord, SdkLogger};
 use simplelog::{Config, SharedLogger};
 
@@ -22,7 +22,7 @@ const LONGEST_VALUE: usize = 4096;
 /// Fields of a record.
 const MAX_FIELDS: usize = 64;
 
-/// Names of the fields that come with every request; others are as good, and take memory of their own.
+/// Names of the fields of a request's records, in their order there; others are as good, and take memory of their own.
 const FIELDS: [&str; 18] = [
     "request_id",
     "client",
@@ -114,6 +114,7 @@ fn fill(exported: &mut SdkLogRecord, record: &Record<'_>, redactor: &Redactor) {
         exported,
         left: MAX_FIELDS,
         redactor,
+        next_field: 0,
     };
     // An error here means a field could not be read; the record still says what it can.
     let _ = record.key_values().visit(&mut attributes);
@@ -128,7 +129,7 @@ fn masked(text: &str, redactor: &Redactor) -> AnyValue {
     AnyValue::String(shared(cut(&masked, LONGEST_VALUE)).into())
 }
 
-/// The SDK clones every record on its way: here that takes no copy.
+/// A text that takes no copy when the SDK clones the record on its way.
 fn shared(text: &str) -> Arc<str> {
     Arc::from(text)
 }
@@ -148,39 +149,62 @@ struct Attributes<'a> {
     exported: &'a mut SdkLogRecord,
     left: usize,
     redactor: &'a Redactor,
+    /// The place in [`FIELDS`] behind the last field that was found there.
+    next_field: usize,
+}
+
+impl Attributes<'_> {
+    /// The name as an attribute's key, without memory of its own if it is a usual one.
+    fn key(&mut self, name: &str) -> Key {
+        let (before, behind) = FIELDS.split_at_checked(self.next_field).unwrap_or_default();
+        let found = |fields: &[&'static str]| fields.iter().position(|known| *known == name);
+        let place = match found(behind) {
+            Some(place) => Some(before.len() + place),
+            None => found(before),
+        };
+        match place.and_then(|place| Some((place, FIELDS.get(place)?))) {
+            Some((place, known)) => {
+                self.next_field = place + 1;
+                Key::from_static_str(known)
+            }
+            None => Key::from(shared(name)),
+        }
+    }
 }
 
 impl<'kvs> VisitSource<'kvs> for Attributes<'_> {
-    fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+    fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         if self.left == 0 {
             return Ok(());
         }
         self.left -= 1;
-        value.visit(AttributeValue {
-            exported: self.exported,
-            key: key.as_str(),
+        let mut attribute = AttributeValue {
+            value: None,
             redactor: self.redactor,
-        })
-    }
-}
-
-struct AttributeValue<'a> {
-    exported: &'a mut SdkLogRecord,
-    key: &'a str,
-    redactor: &'a Redactor,
-}
-
-impl AttributeValue<'_> {
-    fn put(&mut self, value: impl Into<AnyValue>) -> Result<(), kv::Error> {
-        match FIELDS.iter().find(|known| **known == self.key) {
-            Some(known) => self.exported.add_attribute(*known, value),
-            None => self.exported.add_attribute(shared(self.key), value),
+        };
+        value.visit(&mut attribute)?;
+        if let Some(value) = attribute.value {
+            let key = self.key(key.as_str());
+            self.exported.add_attribute(key, value);
         }
         Ok(())
     }
 }
 
-impl VisitValue<'_> for AttributeValue<'_> {
+/// A field's value as that of an attribute; none for an absent one.
+struct AttributeValue<'a> {
+    value: Option<AnyValue>,
+    redactor: &'a Redactor,
+}
+
+impl AttributeValue<'_> {
+    fn put(&mut self, value: impl Into<AnyValue>) -> Result<(), kv::Error> {
+        self.value = Some(value.into());
+        Ok(())
+    }
+}
+
+impl VisitValue<'_> for &mut AttributeValue<'_> {
     fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
         self.visit_str(&value.to_string())
     }

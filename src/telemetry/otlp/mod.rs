@@ -1,10 +1,11 @@
 //! Exporting to a collector over OTLP/HTTP, in protobuf.
 //!
 //! Spans and records go through `opentelemetry_sdk`'s batch processors and `opentelemetry-otlp`'s exporters (`spans`,
-//! `records`, `log_sink`). Two pieces of our own are put around these: a gate before each queue, which bounds it in bytes
-//! (`gate`), and under the exporters our HTTP client (`collector_client`), which tells what arrives to `health` (`signal_export`).
-//! Metrics come from the registry that `/metrics` shows as well; a thread reads and encodes them (`metrics_message`) and
-//! sends them with the same client. What the environment says is in `settings`, `collector_url`, `credentials` and `sampling`.
+//! `records`, `log_sink`). Two pieces of our own are put around these: a gate before each queue, which bounds it in
+//! bytes (`gate`), and under the exporters our HTTP client (`collector_client`), which tells what arrives to `health`
+//! (`signal_export`). Metrics come from the registry that `/metrics` shows as well; a thread reads and encodes them
+//! (`metrics_message`) and sends them with the same client. The environment is read in `settings`, `collector_url`,
+//! `credentials` and `sampling`.
 
 mod collector_client;
 mod collector_url;
@@ -54,7 +55,7 @@ use metrics_message::{Interval, Origin};
 use shutdown_deadline::ShutdownDeadline;
 use signal_export::SignalExport;
 
-/// The name of what produces the telemetry, and its version.
+/// The name of this producer of telemetry, and its version.
 const SCOPE: &str = "ai-gateway";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -63,7 +64,7 @@ pub struct Otlp {
     masking: Masking,
     spans: Option<SdkTracerProvider>,
     records: Option<SdkLoggerProvider>,
-    /// Until [`Self::measure`] knows what to read.
+    /// The export of metrics, until [`Self::measure`] begins it.
     metrics: Option<(SignalExport, Duration)>,
     healths: Vec<Arc<Health>>,
     shutdown: ShutdownDeadline,
@@ -74,8 +75,8 @@ pub struct Otlp {
 }
 
 impl Otlp {
-    /// Starts the threads for spans and records, and returns with what cannot be exported and why. Without destinations
-    /// there is nothing to start; ask before.
+    /// Starts the threads for spans and records, and returns the problems of signals that cannot be exported. Without
+    /// destinations there is nothing to start; ask before.
     pub fn start(
         settings: &Settings,
         transport: &Arc<dyn Transport>,
@@ -135,7 +136,7 @@ impl Otlp {
         Ok(())
     }
 
-    /// Exports what `read` says, again and again, if metrics are exported.
+    /// Exports the families that `read` returns, again and again, if metrics are exported.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -190,8 +191,8 @@ impl Otlp {
         &self.healths
     }
 
-    /// Sends what still waits, for at most so long, and ends the export. An export under way may have more time left
-    /// than that; it is left behind. What goes wrong here has been said by `Health`, as far as anyone can still hear it.
+    /// Sends all that still waits, for at most so long, and ends the export. An export under way may have more time
+    /// left than that; it is left behind. `Health` says in the log what goes wrong.
     pub fn close(self, within: Duration) {
         let end = Instant::now() + within;
         self.shutdown.set(end);
@@ -239,3 +240,6 @@ fn nanoseconds(time: SystemTime) -> u64 {
     let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

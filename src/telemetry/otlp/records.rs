@@ -113,7 +113,7 @@ fn memory_of(record: &SdkLogRecord) -> usize {
     bytes
 }
 
-/// Texts alone take memory of their own; names of attributes do, where they are no constants, but are short.
+/// Memory of a value beside the value itself (bytes). The names of attributes are short, and mostly constants.
 fn memory_of_text(value: &AnyValue) -> usize {
     match value {
         AnyValue::String(text) => text.as_str().len(),

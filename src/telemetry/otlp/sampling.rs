@@ -1,12 +1,12 @@
-//! Which traces are kept: `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+//! The choice of traces that are kept: `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
 
 use opentelemetry_sdk::trace::Sampler;
 
-/// One of the specification's samplers.
+/// A sampler of the specification.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
     share: Share,
-    /// A request that comes with a trace does as that trace does.
+    /// The choice of a client's trace holds for its requests.
     heeds_parent: bool,
 }
 
@@ -14,7 +14,7 @@ pub struct Sampling {
 enum Share {
     All,
     None,
-    /// From 0 to 1.
+    /// A share of the traces (0 to 1).
     Of(f64),
 }
 
@@ -31,7 +31,7 @@ impl Sampling {
     /// Reads the values of the two variables.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// A text that says what is wrong with them.
     pub fn read(sampler: &str, argument: Option<&str>) -> Result<Self, String> {
         let (kind, heeds_parent) = match sampler.strip_prefix("parentbased_") {
             Some(kind) => (kind, true),

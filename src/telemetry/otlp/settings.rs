@@ -1,5 +1,5 @@
-//! What the environment says about exporting: the variables of the OpenTelemetry specification, and the `OTLP_` ones of
-//! the Go gateway. Where both are set, `OTEL_` wins.
+//! Settings of the export from the environment: the variables of the OpenTelemetry specification, and the `OTLP_` ones
+//! of the Go gateway. Where both are set, `OTEL_` wins.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::credentials::authorization;
 use super::sampling::Sampling;
 use super::signal::Signal;
 
-/// How long one export may take when the environment does not say (the specification's value), and at most.
+/// Time of one export unless the environment sets it (the specification's value), and its bound.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the first span or record of an export waits for others, and the time between two exports of metrics (the
+/// Time that spans and records are gathered for before an export, and the time between two exports of metrics (the
 /// specification's values).
 const TRACES_DELAY: Duration = Duration::from_secs(5);
 const LOGS_DELAY: Duration = Duration::from_secs(1);
@@ -27,29 +27,29 @@ const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
 
 const SERVICE_NAME: &str = "service.name";
 
-/// What is exported, where to, and as whom.
+/// The signals that are exported, with their destinations, and the attributes that they carry.
 #[derive(Debug)]
 pub struct Settings {
-    /// Empty when nothing is configured.
+    /// Destinations of the signals (empty if nothing is exported).
     pub destinations: Vec<Destination>,
     /// Attributes of everything exported, `service.name` among them.
     pub resource: Vec<(String, String)>,
     pub sampling: Sampling,
-    /// For one export.
+    /// Time of one export.
     pub timeout: Duration,
     /// Settings that were ignored, and why; for the log. No value of a header or key is shown.
     pub problems: Vec<String>,
 }
 
-/// Where one signal goes.
+/// The destination of one signal.
 #[derive(Debug)]
 pub struct Destination {
     pub signal: Signal,
-    /// Without user and query, so it can be shown.
+    /// The address, without user and query, so that it can be shown.
     pub url: String,
-    /// Sent with each export. Any of them may be a key.
+    /// Headers of each export. Any of them may be a key.
     pub headers: Vec<(String, Secret)>,
-    /// How long spans and records are gathered before they are exported; for metrics, the time between two exports.
+    /// Time that spans and records are gathered for; for metrics, the time between two exports.
     pub delay: Duration,
 }
 
@@ -132,7 +132,7 @@ impl EnvironmentReading<'_> {
         }
     }
 
-    /// Whether the exporters chosen for a signal, in a list, include this one.
+    /// True if the exporters chosen for a signal, in a list, include OTLP.
     fn is_wanted(&mut self, signal: Signal) -> bool {
         let name = format!("OTEL_{}_EXPORTER", signal.variable());
         let Some(chosen) = self.variable(&name) else {
@@ -154,7 +154,7 @@ impl EnvironmentReading<'_> {
         is_wanted
     }
 
-    /// The later ones replace the earlier ones.
+    /// Headers of a signal. Those of later variables replace those of earlier ones.
     fn headers(&mut self, signal: Signal) -> Vec<(String, Secret)> {
         let key = self.variable("OTLP_API_KEY").map(Secret::new);
         let mut headers: Vec<(String, Secret)> = Vec::new();
@@ -228,7 +228,7 @@ impl EnvironmentReading<'_> {
         delay.min(LONGEST_DELAY)
     }
 
-    /// `None` if it is not set, or not to be used.
+    /// The duration in a variable; `None` if the variable is not set, or is no number above zero.
     fn milliseconds(&mut self, name: &str) -> Option<Duration> {
         let text = self.variable(name)?;
         let parsed = text.parse().map(Duration::from_millis);
@@ -239,7 +239,7 @@ impl EnvironmentReading<'_> {
         duration
     }
 
-    /// What another exporter can do and this one cannot.
+    /// Complains about wishes that only other exporters can fulfil.
     fn check_unsupported(&mut self) {
         let protocol = self.variable("OTEL_EXPORTER_OTLP_PROTOCOL");
         if protocol.is_some_and(|protocol| protocol != "http/protobuf") {
@@ -254,7 +254,7 @@ impl EnvironmentReading<'_> {
         }
     }
 
-    /// Problems of the general variables would come once per signal.
+    /// Notes a problem once: those of the general variables come up for each signal.
     fn complain(&mut self, problem: String) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);

@@ -1,6 +1,6 @@
 //! The three kinds of telemetry, as OTLP tells them apart.
 
-/// What is exported, each to an address of its own.
+/// A kind of telemetry that is exported to an address of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     Traces,
@@ -29,7 +29,7 @@ impl Signal {
         }
     }
 
-    /// How it stands inside names of environment variables.
+    /// The signal inside names of environment variables.
     pub(super) fn variable(self) -> &'static str {
         match self {
             Self::Traces => "TRACES",

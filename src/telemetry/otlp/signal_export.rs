@@ -1,4 +1,4 @@
-//! Around the exporters of `opentelemetry-otlp`: what they are set up with, and what becomes of each export.
+//! The setting of `opentelemetry-otlp`'s exporters, and the accounts of each export.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,10 +14,10 @@ use super::gate::{Gate, MAX_WAITING_BYTES};
 use super::health::Health;
 use super::settings::Destination;
 
-/// Memory of the spans or records of one export (bytes). Collectors refuse what is too large.
+/// Memory of the spans or records of one export (bytes). Collectors refuse larger messages.
 const MAX_EXPORT_BYTES: usize = MAX_WAITING_BYTES / 4;
 
-/// One signal's exports: the way to the collector, and the accounts of what arrives there.
+/// One signal's exports: the way to the collector, and the accounts of arrivals and losses.
 #[derive(Clone, Debug)]
 pub struct SignalExport {
     pub client: Arc<CollectorClient>,
@@ -40,8 +40,8 @@ impl SignalExport {
             .with_shared_http_client(Arc::clone(&self.client) as _)
     }
 
-    /// Counts what becomes of an export of so many spans or records, and opens the gate for as many others. A panic in
-    /// it is a lost export, not the end of the thread.
+    /// Awaits an export of so many spans or records, counts its outcome, and opens the gate for as many others. A panic
+    /// in it is a lost export, not the end of the thread.
     pub async fn settle(
         &self,
         count: usize,

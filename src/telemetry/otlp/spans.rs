@@ -1,4 +1,5 @@
-//! Spans on their way to the collector: the SDK's batch processor behind a gate, before `opentelemetry-otlp`'s exporter.
+//! Spans on their way to the collector: the SDK's batch processor behind a gate, before `opentelemetry-otlp`'s
+//! exporter.
 
 use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,7 +80,7 @@ impl SpanProcessor for GatedSpans {
     }
 }
 
-/// `opentelemetry-otlp`'s exporter, with an account of what arrives.
+/// `opentelemetry-otlp`'s exporter, with accounts of arrivals and losses.
 #[derive(Debug)]
 struct WatchedSpanExporter {
     inner: OtlpSpanExporter,

@@ -1,5 +1,5 @@
-//! The spans under way on this thread, the innermost being the current one: what can be asked of it, and what can be added
-//! to it. Without one, nothing is even computed.
+//! The spans under way on this thread, the innermost being the current one: its ids, and the ways to add to it. Without
+//! one, nothing is even computed.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,11 +12,11 @@ use super::open_span::{OpenSpan, count};
 use super::{names, propagation};
 
 thread_local! {
-    /// Borrowed for a moment only, and never while a caller's code runs.
+    /// The open spans, borrowed for a moment only, and never while a caller's code runs.
     static OPEN: RefCell<Vec<OpenSpan>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The ids of the trace and of the span under way, for log lines.
+/// The ids of the trace and of the span under way, for log lines; `None` outside of a trace.
 pub fn ids() -> Option<(Hex, Hex)> {
     context(|of| {
         let (trace, span) = (of.trace_id().to_bytes(), of.span_id().to_bytes());
@@ -24,21 +24,21 @@ pub fn ids() -> Option<(Hex, Hex)> {
     })
 }
 
-/// What the span under way is known by.
+/// Reads the context of the span under way; `None` outside of a trace.
 pub(crate) fn context<T>(read: impl FnOnce(&SpanContext) -> T) -> Option<T> {
     let read =
         |open: &RefCell<Vec<OpenSpan>>| open.borrow().last().map(|span| read(span.context()));
     OPEN.try_with(read).ok()?
 }
 
-/// Whether somebody will see what is added. For what is costly to find out.
+/// True if the span under way is kept, so that additions to it will be seen. For those that are costly to make.
 pub fn is_recorded() -> bool {
     let recorded =
         |open: &RefCell<Vec<OpenSpan>>| open.borrow().last().is_some_and(OpenSpan::is_recorded);
     OPEN.try_with(recorded).unwrap_or_default()
 }
 
-/// Something happened now.
+/// Adds an event of this moment.
 pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) {
     if is_recorded() {
         let attributes = attributes();
@@ -46,17 +46,17 @@ pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) {
     }
 }
 
-/// The HTTP status that a provider answered.
+/// Adds the HTTP status of a provider's answer.
 pub fn status(status: u16) {
     innermost(|span| span.put(names::HTTP_STATUS, i64::from(status)));
 }
 
-/// The model that a provider says has answered.
+/// Adds the model that a provider names in its answer.
 pub fn model(model: &str) {
     innermost(|span| span.put_foreign(names::RESPONSE_MODEL, model));
 }
 
-/// What was asked and answered, in the conventions' JSON. Only where the configuration allows it.
+/// Adds question and answer, in the conventions' JSON. Only where the configuration allows it.
 pub fn content(input: Option<String>, output: Option<String>) {
     innermost(|span| {
         input.inspect(|text| span.put_bounded(names::INPUT_MESSAGES, text));
@@ -76,7 +76,7 @@ fn innermost(change: impl FnOnce(&mut OpenSpan)) {
     let _ = OPEN.try_with(|open| open.borrow_mut().last_mut().map(change));
 }
 
-/// Keeps a span open, and current as long as there is none inside it. On this thread only.
+/// The guard of an open span, which is current as long as there is none inside it. On this thread only.
 pub(super) struct Guard {
     place: usize,
     _thread: PhantomData<*const ()>,
@@ -114,8 +114,8 @@ impl Guard {
 }
 
 impl Drop for Guard {
-    /// Ends the span, and what is still open inside it. A handler that panicked has no more to say; its span still tells
-    /// that it did.
+    /// Ends the span, and what is still open inside it. A handler that panicked has no more to say; its span still
+    /// tells that it did.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.change(|span| {
@@ -134,7 +134,7 @@ impl Drop for Guard {
     }
 }
 
-/// An id as it is written.
+/// An id in hexadecimal digits.
 pub struct Hex {
     digits: [u8; 32],
     length: usize,

@@ -1,5 +1,5 @@
-//! Names of span attributes: the OpenTelemetry semantic conventions for HTTP and for generative AI (1.38), and what
-//! only a gateway has.
+//! Names of span attributes: the OpenTelemetry semantic conventions for HTTP and for generative AI (1.38), and those
+//! of a gateway.
 
 pub const CLIENT_ADDRESS: &str = "client.address";
 pub const ERROR_TYPE: &str = "error.type";
@@ -36,3 +36,16 @@ pub const SERVED_BY: &str = "gateway.served_by";
 pub const STEP: &str = "gateway.step";
 pub const TO_STEP: &str = "gateway.to_step";
 pub const STREAM: &str = "gateway.stream";
+
+/// Methods of RFC 9110 and PATCH; log, span names and attributes hold no other.
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+/// The word for any other method (OpenTelemetry's HTTP conventions): a client may send what it likes, a key for one.
+pub const OTHER_METHOD: &str = "_OTHER";
+
+/// The method where it is a usual one; `None` for any other.
+pub fn known_method(method: &str) -> Option<&'static str> {
+    METHODS.into_iter().find(|known| *known == method)
+}

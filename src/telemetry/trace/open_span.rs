@@ -65,7 +65,8 @@ impl OpenSpan {
         }
     }
 
-    /// For a span inside this one; `None` if it is a client's, which has none of ours inside it.
+    /// The means and the parent of a span inside this one; `None` if this is a client's, which has none of ours inside
+    /// it.
     pub fn maker_and_context(&self) -> Option<(SpanMaker, SpanContext)> {
         match self {
             Self::OfClient(_) => None,
@@ -73,7 +74,7 @@ impl OpenSpan {
         }
     }
 
-    /// Whether the sampler keeps it, so that anything that is added will be seen.
+    /// True if the sampler keeps the span, so that additions to it will be seen.
     pub fn is_recorded(&self) -> bool {
         matches!(self, Self::Ours { span, .. } if span.is_recording())
     }
@@ -96,7 +97,7 @@ impl OpenSpan {
         self.put_masked(name, text, LONGEST_TEXT);
     }
 
-    /// The same for a text that has bounds of its own.
+    /// Adds a foreign text that has bounds of its own: keys are masked.
     pub fn put_bounded(&mut self, name: &'static str, text: &str) {
         self.put_masked(name, text, usize::MAX);
     }
@@ -127,7 +128,7 @@ impl OpenSpan {
         }
     }
 
-    /// Makes it an error, with a message unless that is empty.
+    /// Makes the span an error, with a message unless that is empty.
     pub fn fail(&mut self, message: &str) {
         if let Self::Ours { span, maker } = self {
             let masked = maker.redactor.mask(message);

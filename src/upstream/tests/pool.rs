@@ -252,3 +252,17 @@ fn a_client_that_retires_keeps_no_connection_and_ends_none_in_use() {
     assert_eq!(text(response()).unwrap(), "again");
     assert_eq!(ends.recv_timeout(Duration::from_secs(10)), Ok(2));
 }
+
+/// A reader on the way that goes by the other framing would take a part of this answer for that to the next call.
+#[test]
+fn the_connection_of_an_answer_with_two_framings_is_not_used_again() {
+    const BOTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nagain\r\n0\r\n\r\n";
+    let provider = Provider::new(|mut stream, _| {
+        while request(&mut stream).is_some() {
+            stream.write_all(BOTH.as_bytes()).unwrap();
+        }
+    });
+    let again = || Ok((false, "again".to_owned()));
+    assert_eq!(twice(&client(), &provider), [again(), again()]);
+    assert_eq!(provider.connections(), 2);
+}

@@ -1,5 +1,7 @@
 //! A proxy on the way.
 
+use rustls::{ServerConnection, StreamOwned};
+
 use super::*;
 use crate::upstream::Phase;
 
@@ -110,4 +112,42 @@ fn tls_through_a_proxy_is_kept_for_the_next_call() {
         assert!(text(response).unwrap().starts_with('x'));
     }
     assert_eq!((proxy.connections(), provider.connections()), (1, 1));
+}
+
+/// TLS to the proxy is one thing, TLS through it to the provider another.
+#[test]
+fn a_proxy_that_speaks_tls_carries_both_kinds_of_calls() {
+    let proxy = tls::provider("server.pem", |mut session, _| {
+        let wish = request(&mut session).unwrap();
+        let established = b"HTTP/1.1 200 Established\r\n\r\n";
+        session.write_all(established).unwrap();
+        session.flush().unwrap();
+        if wish.starts_with(b"CONNECT localhost:443 ") {
+            let inner = ServerConnection::new(tls::server_config("server.pem")).unwrap();
+            answers(&mut StreamOwned::new(inner, session));
+        } else {
+            answers(&mut session);
+        }
+    });
+    let settings = Settings {
+        proxy: Some(format!("https://localhost:{}", proxy.address.port())),
+        ca_file: Some(tls::fixture("ca.pem")),
+        ..Settings::default()
+    };
+    let client = Client::new(settings).unwrap();
+    for url in ["http://localhost/", "https://localhost/"] {
+        for reused in [false, true] {
+            let response = client.call(post(url, &[b'x'; 100_000])).unwrap();
+            assert_eq!(response.head.reused, reused, "{url}");
+            assert_eq!(text(response).unwrap(), "through");
+        }
+    }
+    assert_eq!(proxy.connections(), 2);
+}
+
+fn answers(stream: &mut (impl Read + Write)) {
+    while request(stream).is_some() {
+        stream.write_all(ok("through").as_bytes()).unwrap();
+        stream.flush().unwrap();
+    }
 }

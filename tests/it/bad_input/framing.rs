@@ -32,6 +32,8 @@ refusals! { refused_and_closed;
     chunked_twice: post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunked_behind_a_vertical_tab: post("Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_size_no_number: post("Transfer-Encoding: chunked\r\n", "xyz\r\n\r\n") => 400 "INVALID_REQUEST";
+    /// RFC 9112 section 7.1: of this one, one reader sees 0x2 and another 0x25.
+    chunk_size_with_more_behind_a_space: post("Transfer-Encoding: chunked\r\n", "2 5\r\n{}\r\n0\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_size_negative: post("Transfer-Encoding: chunked\r\n", "-1\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_size_over_64_bits: post("Transfer-Encoding: chunked\r\n", "10000000000000000\r\n\r\n") => 400 "INVALID_REQUEST";
     chunk_longer_than_it_says: post("Transfer-Encoding: chunked\r\n", "2\r\n{}}\r\n0\r\n\r\n") => 400 "INVALID_REQUEST";

@@ -63,6 +63,18 @@ fn odd_answers_that_are_answers() {
             json!([{"index": 0, "message": {"content": ""}}, {"index": 1, "message": {"content": "second"}}]),
         ),
         openai::answer("fine").replacen('{', r#"{"error":null,"#, 1),
+        // An error that says success.
+        openai::answer("fine").replacen('{', r#"{"error":{"code":0,"message":"success"},"#, 1),
+        openai::answer("fine").replacen(
+            '{',
+            r#"{"error":{"code":null,"message":null,"type":""},"#,
+            1,
+        ),
+        openai::answer("fine").replacen(
+            '{',
+            r#"{"base_resp":{"status_code":0,"status_msg":""},"#,
+            1,
+        ),
         format!(" \r\n{}\r\n ", openai::answer("fine")),
     ] {
         for kind in ["application/json; charset=utf-8", "text/plain"] {

@@ -7,10 +7,12 @@ enum Way {
     Dead,
     Silent,
     Says(u16),
+    /// The provider has no eyes.
+    Lacks,
     SaysCode(u16, &'static str),
 }
 
-use Way::{Dead, Says, SaysCode, Silent};
+use Way::{Dead, Lacks, Says, SaysCode, Silent};
 
 /// All steps fail in these ways, in this order; plain and streamed end alike.
 fn ends_in(ways: &[Way], status: u16) -> Response {
@@ -20,6 +22,10 @@ fn ends_in(ways: &[Way], status: u16) -> Response {
         .map(|way| match way {
             Dead => None,
             Silent => Some(Upstream::always(Script::default().silence())),
+            Lacks => Some(Upstream::always(Script::json(
+                500,
+                r#"{"error":{"message":"image input is not supported","type":"server_error"}}"#,
+            ))),
             Says(status) => Some(saying(*status, "some_code")),
             SaysCode(status, code) => Some(saying(*status, code)),
         })
@@ -95,8 +101,17 @@ final_statuses! {
     dead_does_not_mask_a_missing_model: [Says(404), Dead] => 404;
     a_quota_is_a_limit: [Says(402)] => 429;
     a_code_beats_a_status: [SaysCode(400, "insufficient_quota"), SaysCode(403, "billing_not_active")] => 429;
-    rejected_and_too_large: [Says(400), Says(413)] => 502;
-    rejected_and_without_the_model: [Says(404), Says(400)] => 502;
+    // DESIGN section 5: classes that blame the request make a 400 together. These were 502.
+    rejected_and_too_large: [Says(400), Says(413)] => 400;
+    rejected_and_without_the_model: [Says(404), Says(400)] => 400;
+    too_large_and_without_the_model: [Says(413), Says(404), Dead] => 400;
+    rejected_and_rate_limited: [Says(400), Says(429)] => 502;
+    all_forbidden: [Says(403), Says(403)] => 502;
+    all_passing: [Says(409), Says(424)] => 502;
+    all_lacking: [Lacks, Lacks] => 400;
+    lacking_and_too_large: [Lacks, Says(413)] => 400;
+    lacking_does_not_mask_a_rate_limit: [Lacks, Says(429)] => 429;
+    lacking_does_not_mask_an_outage: [Lacks, Says(503)] => 502;
     dead_and_silent: [Dead, Silent] => 502;
 }
 
@@ -144,6 +159,14 @@ fn a_rejection_arrives_in_the_providers_own_words() {
         "{response}"
     );
     assert_eq!(response.json()["error"]["type"], "invalid_request_error");
+}
+
+/// Of several reasons the first step's is told.
+#[test]
+fn a_request_refused_for_several_reasons_gets_the_first_ones_words() {
+    let response = ends_in(&[Dead, Lacks, Says(413)], 400);
+    let message = response.json()["error"]["message"].clone();
+    assert_eq!(message, "p1/m: image input is not supported", "{response}");
 }
 
 /// An error page of a megabyte is not what the client wants to see of each step, but its beginning is.

@@ -9,6 +9,7 @@ mod final_status;
 mod framing;
 mod held_back;
 mod real_servers;
+mod refusals;
 mod repairs;
 mod signs_of_life;
 mod silence;

@@ -168,6 +168,37 @@ fn what_is_wrong_is_told_and_ignored() {
     assert_eq!(gateway.ask("r", false).status, 200);
 }
 
+/// OpenTelemetry's exporter reads the environment as well: nothing that it finds there may stop or change an export.
+#[test]
+fn wishes_for_other_exporters_are_told_and_change_nothing() {
+    let collector = Collector::new();
+    let (config, _upstream) = plain(&collector);
+    let gateway = config
+        .environment("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        .environment("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json")
+        .environment("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+        .environment("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd")
+        .environment("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon")
+        .environment("OTEL_BSP_MAX_QUEUE_SIZE", "0")
+        .environment("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "0")
+        .start();
+    gateway.ask("r", false);
+    collector.wait_for_span("POST /v1/chat/completions");
+    collector.wait_for_record("request");
+    collector.wait_for_metrics("any", |metrics| metrics.first().map(drop));
+    for request in collector.upstream.requests() {
+        let content_type = request.head.get("content-type");
+        assert_eq!(content_type, Some("application/x-protobuf"));
+        assert_eq!(request.head.get("content-encoding"), None);
+    }
+    for wish in ["PROTOCOL", "COMPRESSION"] {
+        gateway.wait_for_log(|line| {
+            let error = line["error"].as_str().unwrap_or_default();
+            line["level"] == "warn" && error.contains(wish)
+        });
+    }
+}
+
 /// No thread and no trace of it for those who export nothing.
 #[test]
 fn nothing_runs_when_nothing_is_configured() {

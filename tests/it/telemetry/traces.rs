@@ -331,3 +331,29 @@ fn content_is_exported_only_where_it_is_allowed() {
         assert_eq!(everything.contains("the-answer"), allowed);
     }
 }
+
+/// A client's bytes would stand in the heads of the gateway's own requests.
+#[test]
+fn only_a_valid_tracestate_goes_to_providers() {
+    let upstream = Upstream::saying("x");
+    let gateway = Config::new()
+        .with("propagate_trace: true")
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (sent, passed_on) in [
+        ("a=1,b@c=<2>", Some("a=1,b@c=<2>")),
+        ("x=\u{fc}\u{9b}\t<>;", None),
+        ("A=1", None),
+        ("a=1,<script>", None),
+        ("a=1,b=2=3", None),
+    ] {
+        let fields = [("traceparent", parent), ("tracestate", sent)];
+        let body = openai::request("r", false);
+        gateway.exchange(request("POST", "/v1/chat/completions", &fields, &body));
+        let head = upstream.requests().pop().expect("a request").head;
+        assert_eq!(head.get("traceparent"), Some(parent), "{sent}");
+        assert_eq!(head.get("tracestate"), passed_on, "{sent}");
+    }
+}

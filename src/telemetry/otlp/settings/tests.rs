@@ -71,7 +71,7 @@ fn a_signal_can_go_elsewhere_or_nowhere() {
     assert_eq!(urls(&settings), ["http://loki/v1/logs"]);
 }
 
-/// Who has said that metrics are for Prometheus does not want them twice; another exporter than ours is no reason to guess.
+/// Metrics that Prometheus asks for are not wanted twice; another exporter than ours is no reason to guess.
 #[test]
 fn exporters_are_chosen_by_name() {
     for (chosen, all, told) in [

@@ -1,12 +1,12 @@
-//! The last quarter of an hour, for people: what succeeded, how long it took, and its tokens.
+//! The last quarter of an hour, for people: successes, failures, durations and tokens.
 //!
-//! Everything has a fixed size and takes no lock. A cell carries the minute it belongs to in its upper half, so that one
-//! exchange both finds out that it is old and starts it anew.
+//! Everything has a fixed size and takes no lock. A cell carries the minute it belongs to in its upper half, so that
+//! one exchange both finds out that it is old and starts it anew.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long something is recent. The minute that is not over yet comes on top.
+/// Minutes that count as recent. The minute that is not over yet comes on top.
 pub const MINUTES: u32 = 15;
 
 /// Cells of a [`Tally`]: the whole minutes and the current one.
@@ -15,9 +15,9 @@ const CELLS: usize = MINUTES as usize + 1;
 /// Durations kept. For a p95 that is plenty; under load they are the last ones of the quarter of an hour.
 const SAMPLES: usize = 256;
 
-/// How one route, or one step, has done lately.
+/// The last quarter of an hour of a route, or of a step.
 #[derive(Debug)]
-pub struct Recent {
+pub struct SlidingWindow {
     succeeded: Tally,
     failed: Tally,
     input_tokens: Tally,
@@ -25,20 +25,20 @@ pub struct Recent {
     durations: Samples,
 }
 
-/// What [`Recent`] tells.
+/// The figures of a [`SlidingWindow`] at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lately {
     pub succeeded: u64,
     pub failed: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// Of what succeeded; `None` when nothing did.
+    /// Median duration of the successes; `None` if there are none.
     pub median: Option<Duration>,
-    /// 95 of 100 took at most this long.
+    /// 95th percentile of the same.
     pub p95: Option<Duration>,
 }
 
-impl Recent {
+impl SlidingWindow {
     pub fn new() -> Self {
         Self {
             succeeded: Tally::default(),
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_happened_is_forgotten_after_a_quarter_of_an_hour() {
-        let recent = Recent::new();
+        let recent = SlidingWindow::new();
         recent.success(3, ms(40));
         recent.failure(4);
         recent.tokens(4, 100, 7);
@@ -208,14 +208,14 @@ mod tests {
     #[test]
     fn nothing_is_known_at_first() {
         for minute in [0, 1, MINUTES, 1000] {
-            assert_eq!(Recent::new().read(minute), Lately::default());
+            assert_eq!(SlidingWindow::new().read(minute), Lately::default());
         }
     }
 
     #[test]
     fn quantiles_are_values_that_occurred() {
         for (count, median, p95) in [(1, 1, 1), (2, 1, 2), (20, 10, 19), (100, 50, 95)] {
-            let recent = Recent::new();
+            let recent = SlidingWindow::new();
             (1..=count).rev().for_each(|n| recent.success(0, ms(n)));
             let read = recent.read(0);
             assert_eq!((read.median, read.p95), (Some(ms(median)), Some(ms(p95))));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn under_load_the_latest_count() {
-        let recent = Recent::new();
+        let recent = SlidingWindow::new();
         for _ in 0..10 * SAMPLES {
             recent.success(0, ms(9_000));
         }
@@ -241,7 +241,7 @@ mod tests {
     /// Many threads in the minute's first moment must not start the cell anew twice.
     #[test]
     fn nothing_is_lost_when_a_minute_begins() {
-        let recent = Recent::new();
+        let recent = SlidingWindow::new();
         recent.failure(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
