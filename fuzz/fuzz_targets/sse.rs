@@ -92,9 +92,8 @@ fn model(stream: &[u8]) -> Vec<Event<'static>> {
     for line in bytes.split(|byte| *byte == b'\n') {
         if line.is_empty() {
             if !data.is_empty() || !stray.is_empty() || name.eq_ignore_ascii_case("error") {
-                let lossy = |lines: &[Vec<u8>]| {
-                    String::from_utf8_lossy(&lines.join(&b'\n')).into_owned()
-                };
+                let lossy =
+                    |lines: &[Vec<u8>]| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
                 events.push(Event {
                     name: (!name.is_empty()).then(|| name.clone()),
                     data: lossy(&data).into(),
