@@ -11,6 +11,7 @@ mod layers;
 mod learned;
 mod lesson;
 mod meaning;
+mod members;
 mod operations;
 mod profile_rules;
 mod profiles;
@@ -42,8 +43,9 @@ pub fn adapt(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Vec<u8> 
     for lesson in lessons {
         lesson.apply(&mut body, request.stream, kept);
     }
-    if let Some(fallback) = schema::fallback(step, lessons)
+    if schema::is_asked_for(&body)
         && !kept.has("response_format")
+        && let Some(fallback) = schema::fallback(step, lessons)
     {
         schema::edit(&mut body, fallback);
     }

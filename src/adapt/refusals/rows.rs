@@ -4,7 +4,7 @@
 use crate::adapt::meaning::{AUDIO, FILES, IMAGES};
 use crate::adapt::shapes;
 
-use super::Finding;
+use super::finding::Finding;
 use super::places::place_of;
 
 /// A row: statuses, pattern, meaning. `{}` in the pattern is a capture.
