@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::adapt;
 use crate::config::{Route, Step};
+use crate::dialect::reading::ThinkTags;
 use crate::dialect::waits::in_words;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
@@ -129,6 +130,10 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
     if step.retries > 0 {
         let _ = writeln!(text, "   retries {}", step.retries);
     }
+    let reading = reading(step);
+    if !reading.is_empty() {
+        let _ = writeln!(text, "   answers {}", reading.join(", "));
+    }
     let adapters = adapt::names(step);
     if !adapters.is_empty() {
         let _ = writeln!(text, "   adapters {}", adapters.join(", "));
@@ -153,6 +158,23 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
         [] => writeln!(text, "   no key"),
         keys => writeln!(text, "   keys {}", keys.join(", ")),
     };
+}
+
+/// The settings for reading a step's answers that are not the built-in ones, as the configuration spells them.
+fn reading(step: &Step) -> Vec<&'static str> {
+    let think_tags = step.think_tags.map(|tags| match tags {
+        ThinkTags::Reasoning => "think_tags: reasoning",
+        ThinkTags::Strip => "think_tags: strip",
+    });
+    [
+        step.reasoning_only_fails.then_some("reasoning_only: fail"),
+        think_tags,
+        step.upstream_stream.then_some("upstream_stream: always"),
+        (!step.provider.repair).then_some("repair: false"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn explain_now(text: &mut String, step: &RunningStep) {

@@ -20,6 +20,9 @@ fn step(model: &str) -> Step {
         conflict_resolution: None,
         thinking: None,
         fit: Default::default(),
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
     }
 }
 
@@ -31,6 +34,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
         strict_json_schema,
+        repair: true,
         headers: Vec::new(),
         fit: Default::default(),
         private: true,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dialect::reading::ThinkTags;
 use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
@@ -17,6 +18,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub clients: Vec<Account>,
     pub response_model: ResponseModel,
+    /// Whether the bodies of answers and refusals hold the `routing_summary`.
+    pub routing_summary: bool,
     /// Whether providers are told the trace that their calls belong to.
     pub propagate_trace: bool,
     /// Whether spans hold the messages of requests and answers.
@@ -71,6 +74,8 @@ pub struct Provider {
     /// The host and port in the base URL.
     pub server: (String, u16),
     pub strict_json_schema: bool,
+    /// Whether its answers are mended where no client could use them.
+    pub repair: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
     /// What makes requests fit the provider.
@@ -88,6 +93,10 @@ pub struct Route {
     pub timeout: Option<Duration>,
     /// The context length that model lists advertise (tokens).
     pub context_length: Option<u64>,
+    /// Whether JSON that was asked for is checked to be JSON.
+    pub check_format: bool,
+    /// The time after which a stream without content gets its head and a comment, and then another each time.
+    pub stream_keepalive: Option<Duration>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -112,6 +121,11 @@ pub struct Step {
     pub thinking: Option<bool>,
     /// What makes requests fit the step, and what the step cannot carry.
     pub fit: StepFit,
+    /// Whether an answer that only reasons counts as empty.
+    pub reasoning_only_fails: bool,
+    pub think_tags: Option<ThinkTags>,
+    /// Whether the provider is asked for a stream also where the client asks for none.
+    pub upstream_stream: bool,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.
@@ -157,6 +171,8 @@ pub struct EdgeLimits {
     /// The time that requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
+    /// The default of [`Route::stream_keepalive`].
+    pub stream_keepalive: Option<Duration>,
 }
 
 impl Default for EdgeLimits {
@@ -178,6 +194,7 @@ impl Default for EdgeLimits {
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
+            stream_keepalive: None,
         }
     }
 }

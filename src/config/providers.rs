@@ -52,6 +52,10 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
             .get("strict_json_schema")
             .and_then(|value| value.flag())
             .unwrap_or(false),
+        repair: table
+            .get("repair")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         headers: headers(&table),
         fit: fit::of_provider(&table),
         private,

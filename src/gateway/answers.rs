@@ -85,7 +85,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers with the end of a walk.
-    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended) {
+    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended<'_>) {
         match ended {
             Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
             Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
@@ -99,7 +99,7 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: AnsweredWalk) {
+    fn answer(mut self, errand: &Errand<'_>, reply: Reply<'_>, answered: AnsweredWalk) {
         let Some(step) = errand.route.steps.get(answered.step_index()) else {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
@@ -114,7 +114,7 @@ impl<'g, 't> Pending<'g, 't> {
                 ResponseModel::Route => Some(&errand.route.name),
                 ResponseModel::Upstream => None,
             },
-            routing_summary: &summary,
+            routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
             Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
@@ -150,7 +150,7 @@ impl<'g, 't> Pending<'g, 't> {
         errand: &Errand<'_>,
         step: &Step,
         mut answered: AnsweredWalk,
-        stream: Committed,
+        stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
@@ -158,6 +158,7 @@ impl<'g, 't> Pending<'g, 't> {
         let head = routed(step, &answered, "text/event-stream".to_owned());
         let Ending {
             usage,
+            repairs,
             failure,
             stopped,
         } = relay(
@@ -168,7 +169,7 @@ impl<'g, 't> Pending<'g, 't> {
             step.stall_timeout,
             &mut self.journal,
         );
-        self.journal.stream_ended(&answered, usage);
+        self.journal.stream_ended(&answered, usage, repairs);
         let Some(failure) = failure else {
             self.journal.stream_whole(&answered);
             return self.journal.end(200);
@@ -192,7 +193,7 @@ impl<'g, 't> Pending<'g, 't> {
         let body = self.spell(&ErrorBody {
             kind: type_of(verdict.status),
             details: Some(&summary),
-            routing_summary: Some(&summary),
+            routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)
         });
         let mut response = Response::json(verdict.status, body)

@@ -10,6 +10,7 @@ mod answers;
 mod context;
 mod dispatch;
 mod endpoints;
+mod finish_reasons;
 mod hosts;
 mod journal;
 mod pages;

@@ -10,7 +10,7 @@ use super::ledger_store::KeyedModel;
 use crate::dialect::class::Class;
 
 /// A call to make to a provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     pub step_index: usize,
     /// The key's index in the provider's list; `None` for providers without keys.
@@ -30,7 +30,7 @@ pub struct Attempt {
 }
 
 /// A failure whose step is tried again before anything is written down.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unsettled {
     pub failure: Failure,
     pub ticket: Ticket,

@@ -231,6 +231,21 @@ impl Walk {
         AnsweredWalk::new(self.route, self.reports, attempt)
     }
 
+    /// Ends the walk with the answer of an earlier attempt that was passed over, as no step did better.
+    pub fn settled(mut self, attempt: Attempt) -> AnsweredWalk {
+        if let Some(step) = self.route.steps.get(attempt.step_index) {
+            let took = self.reports.iter().find(|report| {
+                report.step_index == attempt.step_index && report.key_index == attempt.key_index
+            });
+            let took = took.map_or(Duration::ZERO, |report| report.duration);
+            let report = StepReport::success(attempt.step_index, step, attempt.key_index, took);
+            self.reports.push(report);
+        }
+        let mut answered = AnsweredWalk::new(self.route, self.reports, attempt);
+        answered.is_second_best = true;
+        answered
+    }
+
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
     fn preferred(&mut self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
         while let Some((step, progress)) = self.at(self.cursor) {

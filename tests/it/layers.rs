@@ -41,6 +41,7 @@ const GATEWAY: &[&str] = &[
     "accounts",
     "refused_keys",
     "shared_ledger",
+    "finish_reasons",
     "shared_answer",
 ];
 

@@ -23,6 +23,7 @@ use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Usage, WholeAnswer};
 use crate::dialect::class::Class;
+use crate::dialect::repairs::Repairs;
 use crate::dialect::request::Request;
 use crate::http::Exchange;
 use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
@@ -264,7 +265,9 @@ impl<'g> Journal<'g> {
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
     pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
         let reports = answered.reports();
-        self.facts.steps = tried(reports);
+        // A second best answer is reported twice.
+        let again = usize::from(answered.is_second_best);
+        self.facts.steps = tried(reports).saturating_sub(again);
         self.facts.fallbacks = answered.fallbacks();
         self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
@@ -281,8 +284,8 @@ impl<'g> Journal<'g> {
     pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
         self.use_tokens(step_index, answer.usage);
-        self.counted
-            .attempt(step_index, None, answered.started().elapsed());
+        self.counted.repairs(step_index, answer.repairs);
+        self.count_answer(answered);
         self.facts
             .log_body("answer body", answer.text(), &self.context.redactor);
         if self.captures_content() {
@@ -294,8 +297,7 @@ impl<'g> Journal<'g> {
 
     /// An answer without frames is about to be sent.
     pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
-        self.counted
-            .attempt(answered.step_index(), None, answered.started().elapsed());
+        self.count_answer(answered);
         current::event("commit", Vec::new);
         self.end_attempt();
     }
@@ -323,8 +325,14 @@ impl<'g> Journal<'g> {
     }
 
     /// A committed stream ended whole, or broke later on.
-    pub fn stream_ended(&mut self, answered: &AnsweredWalk, usage: Option<Usage>) {
+    pub fn stream_ended(
+        &mut self,
+        answered: &AnsweredWalk,
+        usage: Option<Usage>,
+        repairs: Repairs,
+    ) {
         self.use_tokens(answered.step_index(), usage);
+        self.counted.repairs(answered.step_index(), repairs);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
             self.capture(&answer);
         }
@@ -332,8 +340,7 @@ impl<'g> Journal<'g> {
 
     /// The stream that ended is whole.
     pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
-        self.counted
-            .attempt(answered.step_index(), None, answered.started().elapsed());
+        self.count_answer(answered);
         self.end_attempt();
     }
 
@@ -397,6 +404,14 @@ impl<'g> Journal<'g> {
             fallbacks: self.facts.fallbacks,
             served_by: self.facts.served_by.as_deref(),
         });
+    }
+
+    /// Counts the attempt that answered, unless it was counted when its answer was passed over.
+    fn count_answer(&self, answered: &AnsweredWalk) {
+        if !answered.is_second_best {
+            let took = answered.started().elapsed();
+            self.counted.attempt(answered.step_index(), None, took);
+        }
     }
 
     fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {

@@ -72,7 +72,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(json(200, &report(visit.context, visit.routes())))
 }
 
-/// The report on all routes, as JSON, for who runs the gateway.
+/// The report on all routes, as JSON, for the operator.
 pub fn report_on_all(context: &Context) -> Vec<u8> {
     json(200, &report(context, context.config.routes.iter())).body
 }

@@ -17,6 +17,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         base_url: format!("https://{name}.example/v1"),
         server: Default::default(),
         strict_json_schema: false,
+        repair: true,
         headers: Vec::new(),
         fit: Default::default(),
         private: false,
@@ -34,12 +35,17 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         conflict_resolution: None,
         thinking: None,
         fit: Default::default(),
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
     }
 }
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
         context_length: None,
+        check_format: false,
+        stream_keepalive: None,
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
@@ -49,6 +55,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
 
 pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
     Config {
+        routing_summary: true,
         listen: Vec::new(),
         clients: Vec::new(),
         response_model: ResponseModel::Route,

@@ -9,6 +9,7 @@ use super::histogram::{DURATIONS, Histogram, TOKENS};
 use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
 use crate::dialect::class::Class;
+use crate::dialect::repairs::RepairKind;
 
 /// Statuses that a request can end with. 499 is a client that went away; zero takes every other status.
 const STATUSES: [u16; 16] = [
@@ -67,6 +68,8 @@ pub(super) struct TargetInstruments {
     pub(super) first_chunk: Histogram,
     pub(super) input_tokens: Histogram,
     pub(super) output_tokens: Histogram,
+    /// The answers that were repaired, by the kind of repair.
+    pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: SlidingWindow,
 }
 
@@ -187,6 +190,7 @@ impl TargetInstruments {
             first_chunk: Histogram::new(&DURATIONS),
             input_tokens: Histogram::new(&TOKENS),
             output_tokens: Histogram::new(&TOKENS),
+            repairs: Default::default(),
             recent: SlidingWindow::new(),
         }
     }

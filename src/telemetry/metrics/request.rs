@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
+use crate::dialect::repairs::Repairs;
 
 use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 
@@ -97,6 +98,18 @@ impl Request {
             input.unwrap_or_default(),
             output.unwrap_or_default(),
         );
+    }
+
+    /// The answer was repaired.
+    pub fn repairs(&self, step_index: usize, repairs: Repairs) {
+        let Some(target) = self.target(step_index) else {
+            return;
+        };
+        for kind in repairs.kinds() {
+            if let Some(count) = target.repairs.get(kind as usize) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The answer is through, or the client is gone.
