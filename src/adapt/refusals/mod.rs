@@ -7,6 +7,7 @@ mod matching;
 mod places;
 mod remedy;
 mod rows;
+mod says;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ use super::shapes::Shape;
 use complaints::{Complaint, complaints};
 use finding::Finding;
 use places::{place_of, place_of_tokens};
-use rows::{ROWS, Row, Says};
+use rows::{ROWS, Row};
+use says::Says;
 
 /// The longest refusal that is read (bytes); providers' are a few hundred.
 const LONGEST: usize = 16 * 1024;
@@ -124,7 +126,7 @@ fn spoken(status: u16, message: &str) -> Vec<Finding> {
                 let matches = matching::find(message, pattern);
                 let found = matches
                     .iter()
-                    .flat_map(|captures| rows::read(*says, captures));
+                    .flat_map(|captures| says::read(*says, captures));
                 found.collect::<Vec<_>>()
             }
         };
