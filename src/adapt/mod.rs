@@ -11,6 +11,7 @@ mod layers;
 mod learned;
 mod lesson;
 mod meaning;
+mod members;
 mod operations;
 mod profile_rules;
 mod profiles;
@@ -20,7 +21,7 @@ mod shapes;
 mod strict_schema;
 mod tools;
 
-use crate::config::Step;
+use crate::config::{SchemaFallback, Step};
 use crate::dialect::request::{Payload, Request};
 use crate::json::{Object, raw};
 
@@ -42,8 +43,9 @@ pub fn adapt(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Vec<u8> 
     for lesson in lessons {
         lesson.apply(&mut body, request.stream, kept);
     }
-    if let Some(fallback) = schema::fallback(step, lessons)
+    if schema::is_asked_for(&body)
         && !kept.has("response_format")
+        && let Some(fallback) = schema::fallback(step, lessons)
     {
         schema::edit(&mut body, fallback);
     }
@@ -51,6 +53,23 @@ pub fn adapt(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Vec<u8> 
     configured::edit(&mut body, &step.fit.edits);
     body.set("model", raw::quoted(&step.model));
     body.to_json().into_bytes()
+}
+
+/// Whether the step gets the schema that a request asks for in words: nobody but the gateway looks then whether the
+/// answer is JSON at all.
+pub fn puts_schema_into_words(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> bool {
+    let Some(body) = request
+        .payload
+        .object()
+        .filter(|body| schema::is_asked_for(body))
+    else {
+        return false;
+    };
+    let is_kept = Kept(&step.fit.keep).has("response_format");
+    // Without tools that it gives way to, the format would have been sent.
+    let stays = step.conflict_resolution.is_none() || !meaning::is_carried(body, "tools");
+    let fallback = schema::fallback(step, lessons);
+    stays && !is_kept && fallback.is_some_and(|fallback| fallback != SchemaFallback::Skip)
 }
 
 fn built_in(body: &mut Object<'_>, step: &Step, stream: bool) {

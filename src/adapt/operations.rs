@@ -1,18 +1,19 @@
 //! The operations that all edits are made of, each on the member that a path names. A path that meets nothing does
 //! nothing.
 
+use crate::adapt::members;
 use crate::json::{Object, path};
 
 /// Removes the member.
 pub fn drop_member(body: &mut Object<'_>, place: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         object.remove(name);
     });
 }
 
 /// Gives the member another name; where the new one is taken, the old member goes.
 pub fn rename(body: &mut Object<'_>, place: &str, to: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         let Some(value) = object.get(name).map(str::to_owned) else {
             return;
         };
@@ -25,7 +26,7 @@ pub fn rename(body: &mut Object<'_>, place: &str, to: &str) {
 
 /// Puts a value where the member is absent or null.
 pub fn default(body: &mut Object<'_>, place: &str, json: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         if object.get(name).is_none_or(|value| value == "null") {
             object.set(name, json.to_owned());
         }
@@ -34,7 +35,7 @@ pub fn default(body: &mut Object<'_>, place: &str, json: &str) {
 
 /// Puts a value in any case.
 pub fn put(body: &mut Object<'_>, place: &str, json: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         if object.get(name) != Some(json) {
             object.set(name, json.to_owned());
         }
@@ -43,7 +44,7 @@ pub fn put(body: &mut Object<'_>, place: &str, json: &str) {
 
 /// Puts a value in the place of another one.
 pub fn replace(body: &mut Object<'_>, place: &str, from: &str, to: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         if object.get(name) == Some(from) {
             object.set(name, to.to_owned());
         }
@@ -52,7 +53,7 @@ pub fn replace(body: &mut Object<'_>, place: &str, from: &str, to: &str) {
 
 /// Lowers a number that is above `most`, which is spelled as JSON.
 pub fn at_most(body: &mut Object<'_>, place: &str, most: &str) {
-    path::edit(body, place, &mut |object, name| {
+    members::edit(body, place, &mut |object, name| {
         if object.get(name).is_some_and(|value| is_above(value, most)) {
             object.set(name, most.to_owned());
         }

@@ -2,10 +2,12 @@
 //! stands in a structured field counts; nothing is guessed from words.
 
 mod complaints;
+mod finding;
 mod matching;
 mod places;
 mod remedy;
 mod rows;
+mod says;
 
 #[cfg(test)]
 mod tests;
@@ -16,40 +18,16 @@ use super::lesson::Lesson;
 use super::operations::Kept;
 use super::shapes::Shape;
 use complaints::{Complaint, complaints};
+use finding::Finding;
 use places::{place_of, place_of_tokens};
-use rows::{ROWS, Row, Says};
+use rows::{ROWS, Row};
+use says::Says;
 
 /// The longest refusal that is read (bytes); providers' are a few hundred.
 const LONGEST: usize = 16 * 1024;
 
 /// The most findings of one refusal.
 const MOST_FINDINGS: usize = 64;
-
-/// A statement of a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// The member at this path is refused.
-    Refused(String),
-    /// A member of this name is refused, wherever it stands.
-    RefusedAnywhere(String),
-    /// A member is refused, and another name recommended for it.
-    Instead(String, String),
-    /// A member's number is too large; the largest, as JSON.
-    AtMost(String, String),
-    /// A member has too many items, or too high a number; the most.
-    TooMany(String, u64),
-    /// The member, or kind of parts, is nothing that the model takes.
-    Unsupported(String),
-    /// Requests without a stream need this member with this value.
-    WithoutStream(&'static str, &'static str),
-    Shape(Shape),
-    RelaxToolChoice,
-    EqualStrict,
-    FormatYields,
-    NoSchemas,
-    /// The context length (tokens).
-    ContextLength(u64),
-}
 
 /// The lessons of a refusal for a request that was sent as `sent`; none where it refuses no member, or none that was
 /// sent.
@@ -148,7 +126,7 @@ fn spoken(status: u16, message: &str) -> Vec<Finding> {
                 let matches = matching::find(message, pattern);
                 let found = matches
                     .iter()
-                    .flat_map(|captures| rows::read(*says, captures));
+                    .flat_map(|captures| says::read(*says, captures));
                 found.collect::<Vec<_>>()
             }
         };

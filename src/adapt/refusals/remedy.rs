@@ -3,10 +3,11 @@
 
 use crate::adapt::lesson::Lesson;
 use crate::adapt::meaning::{AUDIO, FILES, IMAGES, is_carried, is_concerned, may_matter};
+use crate::adapt::members;
 use crate::adapt::operations::is_above;
 use crate::json::{Object, path};
 
-use super::Finding;
+use super::finding::Finding;
 
 /// Two names of one limit.
 const TWINS: [(&str, &str); 2] = [
@@ -31,13 +32,13 @@ pub fn remedies(finding: &Finding, sent: &Object<'_>) -> Vec<Lesson> {
                 format!("messages[*].{name}"),
                 name.clone(),
             ];
-            let place = places.iter().find(|place| path::is_met(sent, place));
+            let place = places.iter().find(|place| members::is_met(sent, place));
             place.and_then(|place| of_refused(place, sent))
         }
         Finding::Instead(place, name) => {
             let (parent, _) = path::parent_and_name(place);
-            let taken = path::is_met(sent, &format!("{parent}{name}"));
-            path::is_met(sent, place).then(|| {
+            let taken = members::is_met(sent, &format!("{parent}{name}"));
+            members::is_met(sent, place).then(|| {
                 if taken {
                     drop_of(place)
                 } else {
@@ -98,7 +99,7 @@ fn pass_over(member: &str, sent: &Object<'_>) -> Option<Lesson> {
 
 /// The lesson of a member that was refused. A member that was not sent is no lesson.
 fn of_refused(place: &str, sent: &Object<'_>) -> Option<Lesson> {
-    if !path::is_met(sent, place) {
+    if !members::is_met(sent, place) {
         return None;
     }
     let names: Vec<&str> = path::segments(place).map(|segment| segment.key).collect();

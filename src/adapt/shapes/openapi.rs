@@ -2,7 +2,8 @@
 //! 'tools[0].function_declarations[6]...': Cannot find field.`
 
 use crate::adapt::meaning::items;
-use crate::json::{Object, path, raw};
+use crate::adapt::members;
+use crate::json::{Object, raw};
 
 /// The deepest chain of references that is followed; a schema that refers to itself ends there, open.
 const MOST_REFERENCES: usize = 8;
@@ -32,7 +33,7 @@ pub(super) fn edit(body: &mut Object<'_>) {
         "tools[*].function.parameters",
         "response_format.json_schema.schema",
     ] {
-        path::edit(body, place, &mut |object, name| {
+        members::edit(body, place, &mut |object, name| {
             if let Some(schema) = object.get(name).and_then(plain) {
                 object.set(name, schema);
             }

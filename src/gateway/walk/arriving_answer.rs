@@ -20,6 +20,7 @@ use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_flaw};
 use super::frames::{Frames, Opened};
 use super::gather::Gathering;
+use super::heal::Healing;
 
 /// The most tokens with which a request is a probe, whose answer may well run out before its first word: n8n asks with
 /// one, Home Assistant with three.
@@ -32,6 +33,8 @@ pub struct ArrivingAnswer<'s, 'a> {
     head: &'s Head,
     deadline: Instant,
     expectation: Expectation,
+    /// Whether JSON that was asked for has to be JSON.
+    checks_format: bool,
     reading: Reading,
 }
 
@@ -40,14 +43,15 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     pub fn new(
         errand: &'s Errand<'a>,
         step: &'a Step,
-        sent: &[u8],
+        sent: &Healing<'_>,
         head: &'s Head,
         deadline: Instant,
     ) -> Self {
         let mut expectation = errand.dialect.expectation(errand.request);
-        if expectation.wants_json {
+        let puts_schema_into_words = sent.puts_schema_into_words();
+        if expectation.wants_json && !puts_schema_into_words {
             // An edit of the step may have taken it back.
-            let sent = errand.dialect.read(sent);
+            let sent = errand.dialect.read(sent.body());
             let sent = sent.map(|sent| errand.dialect.expectation(&sent));
             expectation.wants_json = sent.is_ok_and(|sent| sent.wants_json);
         }
@@ -56,6 +60,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             step,
             head,
             deadline,
+            checks_format: errand.route.check_format || puts_schema_into_words,
             expectation,
             reading: Reading {
                 repairs: step.provider.repair,
@@ -148,7 +153,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             let failure = failure_of_flaw(self.head, Flaw::EmptyContent);
             return self.silent(silence, Reply::Whole(answer), failure);
         }
-        if self.errand.route.check_format
+        if self.checks_format
             && self.expectation.wants_json
             && let Err(flaw) = self.dialect().check_json(&answer)
         {

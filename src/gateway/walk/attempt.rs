@@ -129,7 +129,7 @@ impl<'a> Errand<'a> {
             return Some(Err((*failure).into()));
         }
         healing.accepted(journal);
-        Some(self.success(answer, step, healing.body(), attempt.deadline, journal))
+        Some(self.success(answer, step, healing, attempt.deadline, journal))
     }
 
     /// The failure of a call that was refused; `None` where another body may do better.
@@ -158,7 +158,7 @@ impl<'a> Errand<'a> {
         &self,
         answer: Response,
         step: &'a Step,
-        sent: &[u8],
+        sent: &Healing<'_>,
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {

@@ -21,7 +21,7 @@ pub struct Healing<'a> {
     step: &'a Step,
     /// The lessons that the body is made with: those in memory, then those of this attempt.
     lessons: Vec<Lesson>,
-    /// The body of the call under way; empty once it was accepted.
+    /// The body of the call under way.
     body: Vec<u8>,
     repeats: usize,
     /// The lessons that the call under way is to prove, and the message that taught them.
@@ -54,6 +54,11 @@ impl<'a> Healing<'a> {
     /// The body to call the step with.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Whether the body has the schema that was asked for in words.
+    pub fn puts_schema_into_words(&self) -> bool {
+        adapt::puts_schema_into_words(self.request, self.step, &self.lessons)
     }
 
     /// Takes in a refusal, and corrects its class where the words say more than the status. Tells whether the step is to
@@ -114,9 +119,8 @@ impl<'a> Healing<'a> {
         true
     }
 
-    /// The call was not refused. Its body is not needed any more.
+    /// The call was not refused.
     pub fn accepted(&mut self, journal: &Journal<'_>) {
-        self.body = Vec::new();
         self.prove(HealResult::Healed, journal);
     }
 

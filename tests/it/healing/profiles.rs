@@ -192,6 +192,30 @@ fn headers_are_edited() {
     assert_eq!(head.all("anthropic-beta"), ["one,three"]);
 }
 
+/// Words bind less than a schema: what comes back is looked at, and the next step tried.
+#[test]
+fn an_answer_to_a_schema_in_words_has_to_be_json() {
+    const SCHEMA: &str = r#","response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}"#;
+    for (said, via) in [
+        ("{\"a\":1}", "a/m"),
+        ("```json\n{}\n```", "a/m"),
+        ("Sure!", "b/m"),
+    ] {
+        let (first, second) = (Upstream::saying(said), Upstream::saying("{}"));
+        let gateway = Config::new()
+            .provider_with("a", &first, &["schema_fallback: prompt"])
+            .provider("b", &second)
+            .route_with("r", &["check_format: false"], [("a", "m"), ("b", "m")])
+            .start();
+        let response = gateway.post(&request("r", false, SCHEMA));
+        assert_eq!(
+            response.head.get("x-routed-via"),
+            Some(via),
+            "{said}: {response}"
+        );
+    }
+}
+
 /// The fallback for schemas: DeepSeek gets json_object and the schema in words.
 #[test]
 fn a_schema_is_put_into_words_where_it_is_unknown() {
