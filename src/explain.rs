@@ -28,6 +28,15 @@ struct RunningStep {
     model: String,
     usable: bool,
     cooling: Vec<RunningCooling>,
+    #[serde(default)]
+    remembered: Vec<RunningLesson>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunningLesson {
+    lesson: String,
+    setting: Option<String>,
+    remaining_ms: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,6 +138,21 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
     if !adapters.is_empty() {
         let _ = writeln!(text, "   adapters {}", adapters.join(", "));
     }
+    for layer in adapt::layers(step) {
+        let _ = writeln!(text, "   edits, {}:", layer.name);
+        for edit in layer.edits {
+            let _ = writeln!(text, "     {edit}");
+        }
+    }
+    if !step.fit.keep.is_empty() {
+        let _ = writeln!(text, "   kept as they come: {}", step.fit.keep.join(", "));
+    }
+    if let Some(length) = step.fit.context_length {
+        let _ = writeln!(
+            text,
+            "   context {length} tokens; longer requests pass the step over"
+        );
+    }
     let keys: Vec<String> = step.provider.keys.iter().map(|key| key.hint()).collect();
     let _ = match keys.as_slice() {
         [] => writeln!(text, "   no key"),
@@ -178,5 +202,18 @@ fn explain_now(text: &mut String, step: &RunningStep) {
             "   cooling: {}{key}, {}, {left}",
             cooling.scope, cooling.class
         );
+    }
+    if !step.remembered.is_empty() {
+        let _ = writeln!(
+            text,
+            "   edits, remembered (a line of the step says the same for good):"
+        );
+    }
+    for remembered in &step.remembered {
+        let left = in_words(Duration::from_millis(remembered.remaining_ms));
+        let _ = match &remembered.setting {
+            Some(line) => writeln!(text, "     {line}   # {}, for {left}", remembered.lesson),
+            None => writeln!(text, "     # {}, for {left}", remembered.lesson),
+        };
     }
 }

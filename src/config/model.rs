@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::dialect::reading::ThinkTags;
 use crate::secret::{Redactor, Secret};
 
+use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
 
 /// A validated configuration.
@@ -77,6 +78,8 @@ pub struct Provider {
     pub repair: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
+    /// What makes requests fit the provider.
+    pub fit: ProviderFit,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
     pub private: bool,
@@ -92,6 +95,8 @@ pub struct Route {
     pub check_format: bool,
     /// The time after which a stream without content gets its head and a comment, and then another each time.
     pub stream_keepalive: Option<Duration>,
+    /// The context length that model lists advertise (tokens).
+    pub context_length: Option<u64>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -119,6 +124,8 @@ pub struct Step {
     pub think_tags: Option<ThinkTags>,
     /// Whether the provider is asked for a stream also where the client asks for none.
     pub upstream_stream: bool,
+    /// What makes requests fit the step, and what the step cannot carry.
+    pub fit: StepFit,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.
@@ -203,8 +210,18 @@ impl Config {
         let clients = self.clients.iter().map(|client| client.key.clone());
         let providers = self.providers.iter().flat_map(|provider| {
             let headers = provider.headers.iter().map(|(_, value)| value.clone());
-            provider.keys.iter().cloned().chain(headers)
+            let edits = provider.fit.edits.headers.iter().filter_map(value_of);
+            provider.keys.iter().cloned().chain(headers).chain(edits)
         });
-        Redactor::new(clients.chain(providers))
+        let steps = self.routes.iter().flat_map(|route| &route.steps);
+        let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
+        Redactor::new(clients.chain(providers).chain(edits))
+    }
+}
+
+fn value_of(edit: &HeaderEdit) -> Option<Secret> {
+    match edit {
+        HeaderEdit::Set(_, value) => Some(value.clone()),
+        HeaderEdit::Unset(_) | HeaderEdit::Unlist(..) => None,
     }
 }

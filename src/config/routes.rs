@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::section::Section;
 use super::suggest::did_you_mean;
@@ -111,6 +112,7 @@ fn route(
         timeout: timeout.or(defaults.route_timeout),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
+        context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
             .filter_map(|table| step(table, providers, &step_defaults))
@@ -158,6 +160,8 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         UpstreamStream::Auto => stall_timeout.is_some(),
         UpstreamStream::Never => false,
     };
+    let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
+    let fit = fit::of_step(&table, of_provider);
     table.finish(|_| false);
     Some(Step {
         provider: provider?,
@@ -173,6 +177,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         reasoning_only_fails: reasoning_only.unwrap_or(defaults.reasoning_only_fails),
         think_tags,
         upstream_stream,
+        fit,
     })
 }
 

@@ -10,12 +10,13 @@ use super::request_id;
 use super::strict::is_token;
 
 /// Fields that the edge writes itself: a second one from a handler would make the framing ambiguous.
-const OWN_FIELDS: [&str; 6] = [
+const OWN_FIELDS: [&str; 7] = [
     "connection",
     "content-length",
     "content-type",
     "date",
     "transfer-encoding",
+    "x-content-type-options",
     "x-request-id",
 ];
 
@@ -144,6 +145,8 @@ impl<'r> Encoder<'r> {
         bytes.extend_from_slice(reason(status).as_bytes());
         bytes.extend_from_slice(b"\r\n");
         field(&mut bytes, "Content-Type", &head.content_type);
+        // What a provider or a client wrote is never taken for a page or a script, whatever it looks like.
+        bytes.extend_from_slice(b"X-Content-Type-Options: nosniff\r\n");
         match end {
             BodyEnd::Length(_) if matches!(status, 100..=199 | 204) => {}
             BodyEnd::Length(length) => {

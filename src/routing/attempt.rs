@@ -18,6 +18,8 @@ pub struct Attempt {
     pub started: Instant,
     /// The deadline of a stream's first content, or of a whole answer.
     pub deadline: Instant,
+    /// The members that were left out after a refusal, and the shapes that were changed.
+    pub healed: Vec<String>,
     pub(super) key: usize,
     pub(super) ticket: Ticket,
     /// The route's deadline comes before the step's, so a timeout is not the provider's fault.

@@ -148,6 +148,7 @@ impl Walk {
         };
         let pause_until = self.pause_before_retry(step, &attempt, &failure, now, random);
         let class = failure.class;
+        let healed = std::mem::take(&mut attempt.healed);
         match pause_until {
             Some(_) => {
                 attempt.repeats = Some(Box::new(Unsettled {
@@ -170,7 +171,8 @@ impl Walk {
             duration,
             failure,
         );
-        self.reports.push(report.cooling(cooling, now));
+        self.reports
+            .push(report.cooling(cooling, now).healed(healed));
         match pause_until {
             Some(pause_until) => {
                 self.retry = Some(Retry {
@@ -180,6 +182,18 @@ impl Walk {
             }
             None => self.follow(class.next_move(), attempt.step_index),
         }
+    }
+
+    /// Gives an attempt back that is not made: the step lacks what the request needs.
+    pub fn passed_over(&mut self, ledger: &mut Ledger, attempt: &Attempt, reason: String) {
+        let route = Arc::clone(&self.route);
+        let Some(step) = route.steps.get(attempt.step_index) else {
+            return;
+        };
+        attempt.give_up(ledger, step);
+        let report = StepReport::passed_over(attempt.step_index, step, reason);
+        self.reports.push(report);
+        self.follow(NextMove::NextStep, attempt.step_index);
     }
 
     /// Ends the walk of a client that is gone, during an attempt or during a pause.
@@ -197,7 +211,7 @@ impl Walk {
     pub fn succeeded(
         mut self,
         ledger: &mut Ledger,
-        attempt: Attempt,
+        mut attempt: Attempt,
         seen: &RemainingLimits,
         now: Instant,
     ) -> AnsweredWalk {
@@ -211,7 +225,8 @@ impl Walk {
             let duration = now.saturating_duration_since(attempt.started);
             let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
             self.reports.reserve_exact(1);
-            self.reports.push(report);
+            let healed = std::mem::take(&mut attempt.healed);
+            self.reports.push(report.healed(healed));
         }
         AnsweredWalk::new(self.route, self.reports, attempt)
     }
@@ -330,6 +345,7 @@ impl Walk {
             ticket: ledger.begin(KeyedModel::new(step, key), now, deadline),
             cut_short: deadline < of_step,
             repeats: None,
+            healed: Vec::new(),
         })
     }
 

@@ -304,7 +304,7 @@ mod tests {
         }
     }
 
-    /// They would act on the terminal that shows the log, or on the order in which it is read.
+    /// Controls would act on the terminal that shows the log, or on the order in which it is read.
     #[test]
     fn no_control_of_terminals_or_text_direction_stands_raw() {
         let every: String = ('\u{7f}'..='\u{9f}')

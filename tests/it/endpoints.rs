@@ -320,3 +320,31 @@ fn a_name_that_is_not_the_gateways_is_misdirected() {
     // Monitors call by whatever name they were given.
     assert_eq!(ask(&gateway, "/health", "evil.example").status, 200);
 }
+
+/// A browser that guesses at types would take a provider's words for a page.
+#[test]
+fn every_answer_forbids_guessing_its_type() {
+    let Setting {
+        gateway,
+        upstream: _upstream,
+    } = setting();
+    let answers = [
+        gateway.ask("r", false),
+        gateway.ask("r", true),
+        gateway.ask("nowhere", false),
+        gateway.get("/v1/models"),
+        gateway.exchange(anonymous("GET", "/", &[("Accept", "text/html")], "")),
+        gateway.exchange(anonymous("GET", "/health", &[], "")),
+        gateway.exchange(anonymous("GET", "/v1/models", &[], "")),
+        gateway.exchange(request("OPTIONS", "/v1/models", &[], "")),
+        gateway.exchange("nonsense\r\n\r\n"),
+    ];
+    for answer in answers {
+        let fields = answer.head.fields.iter();
+        let values: Vec<&str> = fields
+            .filter(|(name, _)| name.eq_ignore_ascii_case("X-Content-Type-Options"))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        assert_eq!(values, ["nosniff"], "{answer}");
+    }
+}

@@ -18,6 +18,7 @@ use log::Level;
 use log_lines::RequestFacts;
 use span_events::{about, number};
 
+use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Usage, WholeAnswer};
@@ -39,6 +40,17 @@ pub const CLIENT_GONE: u16 = 499;
 
 /// Bytes of a path or a route name in the log.
 const LONGEST_NAME: usize = 200;
+
+/// The outcome of a healing, as the metric's label has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealResult {
+    /// The text of the refusal is gone.
+    Healed,
+    /// The same refusal came again.
+    Refused,
+    /// The member has a meaning: requests with it pass the step over from now on.
+    PassedOver,
+}
 
 /// A request as far as it is known.
 pub struct Journal<'g> {
@@ -192,6 +204,35 @@ impl<'g> Journal<'g> {
     /// The stream began without content, and is held back.
     pub fn held_back(&self) {
         current::event("prelude held", Vec::new);
+    }
+
+    /// The provider refused these members by name, and is called again without them.
+    pub fn heal_began(&self, step: &Step, lessons: &[Lesson]) {
+        current::event("heal", || {
+            let healed: Vec<&str> = lessons.iter().map(Lesson::label).collect();
+            vec![
+                Attribute::new(names::PROVIDER, step.provider.name.clone()),
+                Attribute::new(names::REQUEST_MODEL, step.model.clone()),
+                Attribute::new(names::HEALED, healed.join(", ")),
+            ]
+        });
+        self.facts.log_heal(step, lessons);
+    }
+
+    /// The outcome of a healing.
+    pub fn heal_ended(&self, step: &Step, lesson: &Lesson, result: HealResult) {
+        let result = match result {
+            HealResult::Healed => "healed",
+            HealResult::Refused => "refused",
+            HealResult::PassedOver => "passed_over",
+        };
+        let (provider, model) = (&step.provider.name, &step.model);
+        self.counted.heal(provider, model, lesson.label(), result);
+    }
+
+    /// A lesson is new: from now on requests are edited by it, or pass the step over.
+    pub fn learned(&self, step: &Step, lesson: &Lesson) {
+        self.facts.log_lesson(step, lesson);
     }
 
     /// The attempt came to nothing. A refused key needs the operator of the gateway; other failures are why there are

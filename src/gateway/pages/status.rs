@@ -91,8 +91,7 @@ fn page() -> Response {
     let head = ResponseHead::new(200, "text/html; charset=utf-8")
         .with("Cache-Control", "no-cache")
         .with("Content-Security-Policy", policy)
-        .with("Referrer-Policy", "no-referrer")
-        .with("X-Content-Type-Options", "nosniff");
+        .with("Referrer-Policy", "no-referrer");
     Response::new(head, PAGE.replace(NONCE, &nonce))
 }
 

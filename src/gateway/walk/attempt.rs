@@ -2,7 +2,6 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::adapt;
 use crate::config::Step;
 use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
@@ -16,6 +15,7 @@ use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
 use super::errand::Errand;
 use super::failure::{failure_of, failure_of_flaw};
+use super::heal::{Healing, Refused};
 use super::provider_call::ProviderCall;
 use super::refusal::refusal;
 
@@ -66,59 +66,97 @@ impl<'a> Errand<'a> {
     /// There is no answer, or one that is second best.
     pub(super) fn attempt(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
-        let request = adapt::adapt(self.request, step);
-        let answer = self.send(attempt, step, &request, journal);
-        // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every worker
-        // that waits for one.
-        self.judge(answer, step, &request, attempt.deadline, journal)
-    }
-
-    fn send(
-        &self,
-        attempt: &Attempt,
-        step: &Step,
-        request: &[u8],
-        journal: &Journal<'_>,
-    ) -> Result<Response, CallError> {
         let keys = &step.provider.keys;
-        let is_made_stream = step.upstream_stream && !self.request.stream;
-        let streamed = is_made_stream.then(|| self.dialect.streamed(request));
-        let streamed = streamed.flatten();
-        let call = ProviderCall {
-            provider: &step.provider,
-            key: attempt.key_index.and_then(|index| keys.get(index)),
-            path: self.dialect.path(),
-            accept: self
-                .dialect
-                .accept(self.request.stream || step.upstream_stream),
-            body: Some(streamed.as_deref().unwrap_or(request)),
-            deadline: attempt.deadline,
-            client: Some(self.client),
-            trace: &journal.outgoing(),
-        };
-        call.send(&self.context.client)
+        let is_stream = self.request.stream || step.upstream_stream;
+        let mut healing = Box::new(Healing::new(self.context, self.request, step));
+        loop {
+            let made_stream = self.made_stream(step, healing.body());
+            let call = ProviderCall {
+                provider: &step.provider,
+                key: attempt.key_index.and_then(|index| keys.get(index)),
+                path: self.dialect.path(),
+                accept: self.dialect.accept(is_stream),
+                body: Some(made_stream.as_deref().unwrap_or(healing.body())),
+                deadline: attempt.deadline,
+                client: Some(self.client),
+                trace: &journal.outgoing(),
+                edits: &step.fit.edits.headers,
+            };
+            // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
+            // worker that waits for one.
+            let answer = call.send(&self.context.client);
+            if let Some(judged) = self.judge(answer, step, &mut healing, attempt, journal) {
+                return judged;
+            }
+        }
     }
 
+    /// The body that asks for a stream where the client asks for none; `None` where the step does not want that.
+    fn made_stream(&self, step: &Step, body: &[u8]) -> Option<Vec<u8>> {
+        let is_made = step.upstream_stream && !self.request.stream;
+        is_made.then(|| self.dialect.streamed(body)).flatten()
+    }
+
+    /// The judgement on an answer; `None` where the step is to be called again, without what it refuses.
     fn judge(
         &self,
         answer: Result<Response, CallError>,
+        step: &'a Step,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
+        journal: &Journal<'_>,
+    ) -> Option<Result<Box<Success<'a>>, Box<Missed<'a>>>> {
+        Some(match answer.map_err(|error| failure_of(&error)) {
+            Ok(answer) if !(200..300).contains(&answer.head.status) => {
+                let failure = self.refused(answer, step, healing, attempt, journal)?;
+                Err(failure.into())
+            }
+            Ok(answer) => {
+                healing.accepted(journal);
+                self.success(answer, step, healing.body(), attempt.deadline, journal)
+            }
+            Err(failure) => Err(failure.into()),
+        })
+    }
+
+    /// The failure of a call that was refused; `None` where another body may do better.
+    fn refused(
+        &self,
+        answer: Response,
+        step: &Step,
+        healing: &mut Healing<'_>,
+        attempt: &mut Attempt,
+        journal: &Journal<'_>,
+    ) -> Option<Failure> {
+        let Response { head, body } = answer;
+        journal.status_seen(head.status);
+        let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+        let (mut failure, text) = refusal(&head, body, attempt.deadline, &url);
+        let refused = Refused {
+            status: head.status,
+            body: &text,
+            failure: &mut failure,
+        };
+        let is_repeated = healing.refused(refused, journal, &mut attempt.healed);
+        (!is_repeated).then_some(failure)
+    }
+
+    fn success(
+        &self,
+        answer: Response,
         step: &'a Step,
         sent: &[u8],
         deadline: Instant,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
-        let Response { head, body } = answer.map_err(|error| failure_of(&error))?;
+        let Response { head, body } = answer;
         journal.status_seen(head.status);
-        if !(200..300).contains(&head.status) {
-            let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
-            return Err(refusal(&head, body, deadline, &url).into());
-        }
         refuse_coding(&head)?;
         let reply = match self.dialect.framing() {
             Framing::Opaque => self.opaque(&head, body, deadline)?,

@@ -8,6 +8,8 @@ mod errand;
 mod failure;
 mod frames;
 mod gather;
+mod header_edits;
+mod heal;
 mod provider_call;
 mod refusal;
 mod relay;
@@ -15,6 +17,7 @@ mod relay;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::adapt;
 use crate::dialect::class::Class;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
@@ -59,8 +62,15 @@ impl<'a> Errand<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
-            let attempt = match self.next(&mut walk) {
-                HeapMove::Try(attempt) => attempt,
+            let mut attempt = match self.next(&mut walk) {
+                HeapMove::Try(attempt) => match self.unfit(&attempt) {
+                    None => attempt,
+                    Some(reason) => {
+                        let mut ledger = self.context.ledger.lock();
+                        walk.passed_over(&mut ledger, &attempt, reason);
+                        continue;
+                    }
+                },
                 HeapMove::Pause(until) if self.client.goes_before(until) => {
                     return self.cancelled(walk, None, journal);
                 }
@@ -79,7 +89,7 @@ impl<'a> Errand<'a> {
                 }
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
-            match self.attempt(&attempt, journal) {
+            match self.attempt(&mut attempt, journal) {
                 Ok(success) => return self.answered(walk, *attempt, *success),
                 Err(missed) if missed.failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(*attempt), journal);
@@ -93,6 +103,13 @@ impl<'a> Errand<'a> {
                 }
             }
         }
+    }
+
+    /// The reason why the request passes the step over without a call; `None` where it may fit.
+    fn unfit(&self, attempt: &Attempt) -> Option<String> {
+        let step = self.route.steps.get(attempt.step_index)?;
+        let lessons = self.context.ledger.learned().of(step, Instant::now());
+        adapt::unfit(self.request, step, &lessons)
     }
 
     /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.

@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use crate::client_socket::ClientSocket;
-use crate::config::Provider;
+use crate::config::{HeaderEdit, Provider};
 use crate::secret::Secret;
 use crate::upstream::{Call, CallError, Client, Method, Response};
+
+use super::header_edits::edit_headers;
 
 /// A call to a provider: its address, its key, its headers.
 pub struct ProviderCall<'a> {
@@ -21,6 +23,8 @@ pub struct ProviderCall<'a> {
     pub client: Option<&'a ClientSocket>,
     /// Headers that continue the trace.
     pub trace: &'a [(&'static str, String)],
+    /// The edits that follow those of the provider.
+    pub edits: &'a [HeaderEdit],
 }
 
 impl ProviderCall<'_> {
@@ -31,6 +35,7 @@ impl ProviderCall<'_> {
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
         let url = [self.provider.base_url.as_str(), self.path].concat();
         let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let unlisted;
         let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
         headers.push(("Accept", self.accept));
         if self.body.is_some() {
@@ -45,6 +50,11 @@ impl ProviderCall<'_> {
         for (name, value) in &self.provider.headers {
             headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
             headers.push((name, value.expose()));
+        }
+        let edits = self.provider.fit.edits.headers.iter().chain(self.edits);
+        if let Some(list) = edit_headers(&mut headers, edits) {
+            unlisted = list;
+            headers.push((unlisted.0, &unlisted.1));
         }
         client.call(Call {
             method: if self.body.is_some() {

@@ -19,6 +19,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         strict_json_schema: false,
         repair: true,
         headers: Vec::new(),
+        fit: Default::default(),
         private: false,
     })
 }
@@ -36,6 +37,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         reasoning_only_fails: false,
         think_tags: None,
         upstream_stream: false,
+        fit: Default::default(),
     }
 }
 
@@ -43,6 +45,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
         check_format: false,
         stream_keepalive: None,
+        context_length: None,
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,

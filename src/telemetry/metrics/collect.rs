@@ -21,6 +21,7 @@ impl Metrics {
     pub fn families(&self) -> Vec<Family> {
         let mut families = self.of_requests();
         families.extend(self.of_attempts());
+        families.push(self.heals.family());
         families
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::heals::Heals;
 use super::histogram::{DURATIONS, Histogram, TOKENS};
 use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
@@ -22,6 +23,7 @@ pub struct Metrics {
     pub(super) in_flight: Arc<AtomicU64>,
     /// Requests without a route: everything but chat completions, and those that are refused before.
     pub(super) elsewhere: Arc<AnswersByStream>,
+    pub(super) heals: Arc<Heals>,
     pub(super) routes: Vec<RouteInstruments>,
 }
 
@@ -78,6 +80,7 @@ impl Metrics {
             started: Instant::now(),
             in_flight: Arc::default(),
             elsewhere: Arc::default(),
+            heals: Arc::default(),
             routes: routes
                 .map(|route| RouteInstruments::new(route, None))
                 .collect(),
@@ -95,6 +98,7 @@ impl Metrics {
             started: self.started,
             in_flight: Arc::clone(&self.in_flight),
             elsewhere: Arc::clone(&self.elsewhere),
+            heals: Arc::clone(&self.heals),
             routes: routes.collect(),
         }
     }

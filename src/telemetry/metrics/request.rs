@@ -71,6 +71,11 @@ impl Request {
         }
     }
 
+    /// A provider refused a member by its name, and this came of it.
+    pub fn heal(&self, provider: &str, model: &str, member: &str, result: &str) {
+        self.metrics.heals.count(provider, model, member, result);
+    }
+
     /// The first content of a stream is there: how long after the request, and after the call to its provider.
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
         if let (Some(route), Some(target)) = (self.route(), self.target(step_index)) {

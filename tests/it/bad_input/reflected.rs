@@ -10,6 +10,7 @@ fn has_only_known_fields(response: &Response) {
     for (name, value) in &response.head.fields {
         let known = [
             "Content-Type",
+            "X-Content-Type-Options",
             "Content-Length",
             "X-Request-Id",
             "Date",
