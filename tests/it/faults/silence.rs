@@ -253,8 +253,10 @@ fn a_plain_request_can_be_streamed_from_the_provider() {
     is_answer_of_b(&response, false);
     assert_eq!(response.steps()[0]["class"], "timeout", "{response}");
     // Auto asks for a stream only where the step says how long one may stall.
-    let gateway = with(&Upstream::saying("hello"), &b, "upstream_stream: auto");
+    let a = Upstream::saying("hello");
+    let gateway = with(&a, &b, "upstream_stream: auto");
     assert_eq!(ask(&gateway, false, json!({})).status, 200);
+    assert_eq!(a.request().json()["stream"], false);
 }
 
 #[test]
