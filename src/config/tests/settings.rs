@@ -363,7 +363,7 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         (
             route,
             "{name: r, upstream_stream: allways, steps: [{provider: p, model: m}]}",
-            "5: routes[0].upstream_stream: \"allways\" is not always, auto or never, did you mean \"always\"?",
+            "5: routes[0].upstream_stream: \"allways\" is not always or auto or never, did you mean \"always\"?",
         ),
         (
             route,

@@ -45,8 +45,9 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         deadline: Instant,
     ) -> Self {
         let mut expectation = errand.dialect.expectation(errand.request);
-        if expectation.wants_json {
-            // An edit of the step may have taken it back.
+        if expectation.wants_json && expectation.has_tools {
+            // The format may have given way to the tools. Where a step has no formats at all, its edits ask for JSON in
+            // words.
             let sent = errand.dialect.read(sent);
             let sent = sent.map(|sent| errand.dialect.expectation(&sent));
             expectation.wants_json = sent.is_ok_and(|sent| sent.wants_json);
