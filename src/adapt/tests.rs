@@ -19,10 +19,10 @@ fn step(model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
-        fit: Default::default(),
         reasoning_only_fails: false,
         think_tags: None,
         upstream_stream: false,
+        fit: Default::default(),
     }
 }
 

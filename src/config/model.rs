@@ -91,12 +91,12 @@ pub struct Route {
     pub name: String,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
-    /// The context length that model lists advertise (tokens).
-    pub context_length: Option<u64>,
     /// Whether JSON that was asked for is checked to be JSON.
     pub check_format: bool,
     /// The time after which a stream without content gets its head and a comment, and then another each time.
     pub stream_keepalive: Option<Duration>,
+    /// The context length that model lists advertise (tokens).
+    pub context_length: Option<u64>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -119,13 +119,13 @@ pub struct Step {
     /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
     /// models known to need it.
     pub thinking: Option<bool>,
-    /// What makes requests fit the step, and what the step cannot carry.
-    pub fit: StepFit,
     /// Whether an answer that only reasons counts as empty.
     pub reasoning_only_fails: bool,
     pub think_tags: Option<ThinkTags>,
     /// Whether the provider is asked for a stream also where the client asks for none.
     pub upstream_stream: bool,
+    /// What makes requests fit the step, and what the step cannot carry.
+    pub fit: StepFit,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.

@@ -110,9 +110,9 @@ fn route(
     let route = Route {
         name: name.unwrap_or_default(),
         timeout: timeout.or(defaults.route_timeout),
-        context_length: fit::context_length(&table),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
+        context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
             .filter_map(|table| step(table, providers, &step_defaults))
@@ -147,8 +147,6 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         .get("conflict_resolution")
         .and_then(|value| value.choice(&sides));
     let thinking = table.get("thinking").and_then(|value| value.flag());
-    let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
-    let fit = fit::of_step(&table, of_provider);
     let reasoning_only = reasoning_only_fails(&table);
     let tags = [
         ("reasoning", ThinkTags::Reasoning),
@@ -162,6 +160,8 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         UpstreamStream::Auto => stall_timeout.is_some(),
         UpstreamStream::Never => false,
     };
+    let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
+    let fit = fit::of_step(&table, of_provider);
     table.finish(|_| false);
     Some(Step {
         provider: provider?,
@@ -174,10 +174,10 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
             .unwrap_or(0),
         conflict_resolution,
         thinking,
-        fit,
         reasoning_only_fails: reasoning_only.unwrap_or(defaults.reasoning_only_fails),
         think_tags,
         upstream_stream,
+        fit,
     })
 }
 

@@ -30,4 +30,6 @@ pub struct Expectation {
     pub has_stop: bool,
     /// The request asks for JSON.
     pub wants_json: bool,
+    /// The request offers tools.
+    pub has_tools: bool,
 }

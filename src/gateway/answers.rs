@@ -9,9 +9,11 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
+use crate::sse::encode;
 use crate::text::milliseconds;
 
 use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
     Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
@@ -51,6 +53,9 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends a refusal.
     pub fn refuse(mut self, refusal: Refusal) {
         self.journal.failed(refusal.code.label());
+        if self.exchange.has_begun() {
+            return self.break_off(&ErrorBody::new(refusal.code, &refusal.message));
+        }
         let body = self.spell(&ErrorBody {
             param: refusal.param.as_deref(),
             ..ErrorBody::new(refusal.code, &refusal.message)
@@ -190,12 +195,16 @@ impl<'g, 't> Pending<'g, 't> {
     fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
-        let body = self.spell(&ErrorBody {
+        let error = ErrorBody {
             kind: type_of(verdict.status),
             details: Some(&summary),
             routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)
-        });
+        };
+        if self.exchange.has_begun() {
+            return self.break_off(&error);
+        }
+        let body = self.spell(&error);
         let mut response = Response::json(verdict.status, body)
             .with("X-Fallback-Count", fallbacks(reports).to_string());
         if let Some(after) = verdict.retry_after {
@@ -204,6 +213,18 @@ impl<'g, 't> Pending<'g, 't> {
                 .with("Retry-After-Ms", milliseconds(after).to_string());
         }
         self.finish(response);
+    }
+
+    /// Ends a stream that has begun with signs of life and never got further.
+    fn break_off(mut self, error: &ErrorBody<'_>) {
+        self.journal.stream_broke();
+        let mut event = String::new();
+        if let Some(dialect) = self.dialect {
+            encode(&mut event, &dialect.broken(error));
+        }
+        let mut stream = self.exchange.stream(early_head());
+        let is_told = stream.write(event.as_bytes()).is_ok() && stream.finish().complete;
+        self.journal.end(if is_told { 200 } else { CLIENT_GONE });
     }
 
     fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {

@@ -13,6 +13,7 @@ mod endpoints;
 mod finish_reasons;
 mod hosts;
 mod journal;
+mod keepalive;
 mod pages;
 mod refusal;
 mod refused_keys;

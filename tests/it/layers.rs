@@ -32,6 +32,7 @@ const GATEWAY: &[&str] = &[
     "dispatch",
     "endpoints",
     "answers",
+    "keepalive",
     "pages",
     "walk",
     "journal",

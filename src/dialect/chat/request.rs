@@ -128,6 +128,7 @@ pub fn expectation(request: &Request<'_>) -> Expectation {
         max_tokens: tokens("max_completion_tokens").or_else(|| tokens("max_tokens")),
         has_stop: !matches!(object.get("stop"), None | Some("null" | "[]" | r#""""#)),
         wants_json: matches!(kind.as_deref(), Some("json_object" | "json_schema")),
+        has_tools: !matches!(object.get("tools"), None | Some("null" | "[]")),
     }
 }
 

@@ -34,18 +34,18 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
-        fit: Default::default(),
         reasoning_only_fails: false,
         think_tags: None,
         upstream_stream: false,
+        fit: Default::default(),
     }
 }
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
-        context_length: None,
         check_format: false,
         stream_keepalive: None,
+        context_length: None,
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,

@@ -211,3 +211,58 @@ fn reasoning_under_any_name_arrives_whole_and_begins_the_answer() {
         assert_eq!(message[name], expected, "{name}");
     }
 }
+
+#[test]
+fn a_client_is_told_that_its_stream_lives_before_it_says_anything() {
+    let kept = |a: &Upstream| {
+        Config::new()
+            .provider("a", a)
+            .route_with("r", &["stream_keepalive: 50ms"], [("a", "m")])
+            .start()
+    };
+    let go = Signal::new();
+    let events = openai::events(&["hello"]);
+    let script = events
+        .iter()
+        .fold(Script::stream().await_signal(&go), |script, event| {
+            script.event(event)
+        });
+    let a = Upstream::always(script.done());
+    let gateway = kept(&a);
+    let mut connection = gateway.connect();
+    connection.send(chat(&openai::request("r", true)));
+    let mut stream = connection.stream();
+    assert_eq!(stream.status(), 200);
+    for _ in 0..3 {
+        assert_eq!(stream.piece().expect("a sign of life"), b":\n");
+    }
+    go.give();
+    let first = stream.event().expect("the answer").json();
+    assert_eq!(first["routing_summary"]["steps"][0]["success"], true);
+
+    // An answer that comes at once has all its headers.
+    let a = Upstream::saying("hello");
+    let gateway = kept(&a);
+    let response = gateway.ask("r", true);
+    assert_eq!(response.header("x-routed-via"), Some("a/m"));
+    assert_eq!(words(&response), "hello");
+    // Plain requests are not kept.
+    let late = Duration::from_millis(150);
+    let a = Upstream::saying_late("hello", late);
+    let gateway = kept(&a);
+    assert_eq!(gateway.ask("r", false).header("x-routed-via"), Some("a/m"));
+    // A failure behind the head is an event.
+    let refusal = b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n{}";
+    let script = Script::default().pause(late).send(*refusal);
+    let a = Upstream::always(script);
+    let gateway = kept(&a);
+    let response = gateway.ask("r", true);
+    assert_eq!(response.status, 200, "{response}");
+    let events = response.events();
+    let error: Value = serde_json::from_str(events.last().unwrap()).unwrap();
+    assert_eq!(
+        error["error"]["code"], "ROUTE_EXECUTION_FAILED",
+        "{response}"
+    );
+    assert_eq!(response.end, End::Complete, "{response}");
+}

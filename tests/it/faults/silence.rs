@@ -221,3 +221,59 @@ fn thoughts_in_tags_become_reasoning_or_go() {
         );
     }
 }
+
+#[test]
+fn a_plain_request_can_be_streamed_from_the_provider() {
+    let b = Upstream::saying("from b");
+    let streamed = openai::events(&["hel", "lo"]);
+    let a = Upstream::always(Script::events(&streamed));
+    let gateway = with(&a, &b, "upstream_stream: always");
+    let response = ask(&gateway, false, json!({}));
+    let message = &response.json()["choices"][0]["message"];
+    assert_eq!(message["content"], "hello", "{response}");
+    let sent = a.request().json();
+    assert_eq!(sent["stream"], true);
+    assert_eq!(sent["stream_options"], json!({"include_usage": true}));
+    // A stall is noticed long before the whole answer's time.
+    let a = Upstream::always(
+        Script::stream()
+            .event(&streamed[0])
+            .event(&streamed[1])
+            .silence(),
+    );
+    let gateway = with(
+        &a,
+        &b,
+        "upstream_stream: auto\n        stall_timeout: 200ms",
+    );
+    let response = ask(&gateway, false, json!({}));
+    is_answer_of_b(&response, false);
+    assert_eq!(response.steps()[0]["class"], "timeout", "{response}");
+    // Auto asks for a stream only where the step says how long one may stall.
+    let a = Upstream::saying("hello");
+    let gateway = with(&a, &b, "upstream_stream: auto");
+    assert_eq!(ask(&gateway, false, json!({})).status, 200);
+    assert_eq!(a.request().json()["stream"], false);
+}
+
+#[test]
+fn the_summary_can_be_left_out_of_bodies() {
+    let (a, b) = (
+        Upstream::saying("hello"),
+        Upstream::always(Script::json(503, "{}")),
+    );
+    let gateway = Config::new()
+        .with("routing_summary: false")
+        .provider("a", &a)
+        .provider("b", &b)
+        .route("r", [("a", "m")])
+        .route("s", [("b", "m")])
+        .start();
+    for stream in [false, true] {
+        let response = gateway.ask("r", stream);
+        assert!(!response.text().contains("routing_summary"), "{response}");
+        assert_eq!(response.header("x-routed-via"), Some("a/m"));
+    }
+    let refused = gateway.ask("s", false).json();
+    assert!(refused.get("routing_summary").is_none(), "{refused}");
+}
