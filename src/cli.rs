@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::app::{self, WRONG_CONFIGURATION};
-use crate::{config, demo};
+use crate::{adapt, config, demo};
 
 /// `EX_USAGE` of sysexits.h.
 const WRONG_USAGE: u8 = 64;
@@ -238,7 +238,11 @@ fn check(path: &Path, config: config::Config) -> ExitCode {
             ));
         }
     }
-    for warning in config::warnings(&config) {
+    for warning in config::warnings(&config)
+        .into_iter()
+        .map(|warning| warning.to_string())
+        .chain(adapt::warnings(&config))
+    {
         complain(&format_args!("warning: {warning}"));
     }
     say(&text)

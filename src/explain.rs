@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::adapt;
 use crate::config::{Route, Step};
+use crate::dialect::reading::ThinkTags;
 use crate::dialect::waits::in_words;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
@@ -27,6 +28,15 @@ struct RunningStep {
     model: String,
     usable: bool,
     cooling: Vec<RunningCooling>,
+    #[serde(default)]
+    remembered: Vec<RunningLesson>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunningLesson {
+    lesson: String,
+    setting: Option<String>,
+    remaining_ms: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,15 +130,51 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
     if step.retries > 0 {
         let _ = writeln!(text, "   retries {}", step.retries);
     }
+    let reading = reading(step);
+    if !reading.is_empty() {
+        let _ = writeln!(text, "   answers {}", reading.join(", "));
+    }
     let adapters = adapt::names(step);
     if !adapters.is_empty() {
         let _ = writeln!(text, "   adapters {}", adapters.join(", "));
+    }
+    for layer in adapt::layers(step) {
+        let _ = writeln!(text, "   edits, {}:", layer.name);
+        for edit in layer.edits {
+            let _ = writeln!(text, "     {edit}");
+        }
+    }
+    if !step.fit.keep.is_empty() {
+        let _ = writeln!(text, "   kept as they come: {}", step.fit.keep.join(", "));
+    }
+    if let Some(length) = step.fit.context_length {
+        let _ = writeln!(
+            text,
+            "   context {length} tokens; longer requests pass the step over"
+        );
     }
     let keys: Vec<String> = step.provider.keys.iter().map(|key| key.hint()).collect();
     let _ = match keys.as_slice() {
         [] => writeln!(text, "   no key"),
         keys => writeln!(text, "   keys {}", keys.join(", ")),
     };
+}
+
+/// The settings for reading a step's answers that are not the built-in ones, as the configuration spells them.
+fn reading(step: &Step) -> Vec<&'static str> {
+    let think_tags = step.think_tags.map(|tags| match tags {
+        ThinkTags::Reasoning => "think_tags: reasoning",
+        ThinkTags::Strip => "think_tags: strip",
+    });
+    [
+        step.reasoning_only_fails.then_some("reasoning_only: fail"),
+        think_tags,
+        step.upstream_stream.then_some("upstream_stream: always"),
+        (!step.provider.repair).then_some("repair: false"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn explain_now(text: &mut String, step: &RunningStep) {
@@ -156,5 +202,18 @@ fn explain_now(text: &mut String, step: &RunningStep) {
             "   cooling: {}{key}, {}, {left}",
             cooling.scope, cooling.class
         );
+    }
+    if !step.remembered.is_empty() {
+        let _ = writeln!(
+            text,
+            "   edits, remembered (a line of the step says the same for good):"
+        );
+    }
+    for remembered in &step.remembered {
+        let left = in_words(Duration::from_millis(remembered.remaining_ms));
+        let _ = match &remembered.setting {
+            Some(line) => writeln!(text, "     {line}   # {}, for {left}", remembered.lesson),
+            None => writeln!(text, "     # {}, for {left}", remembered.lesson),
+        };
     }
 }

@@ -123,6 +123,9 @@ impl Redactor {
                 masked = Cow::Owned(masked.replace(&key.secret.0, MASK));
             }
         }
+        if self.known.is_empty() || !spellings::is_escaped(&masked) {
+            return masked;
+        }
         match self.mask_escaped(&masked) {
             Some(text) => Cow::Owned(text),
             None => masked,
@@ -131,7 +134,7 @@ impl Redactor {
 
     /// The text with the escaped spellings of keys masked; `None` where there are none.
     fn mask_escaped(&self, text: &str) -> Option<String> {
-        let mut found = spellings::find(text, self.plain_if_escaped(text));
+        let mut found = spellings::find(text, self.plain());
         found.first()?;
         let (mut masked, mut end) = (String::with_capacity(text.len()), 0);
         for range in found.drain(..) {
@@ -143,14 +146,9 @@ impl Redactor {
         Some(masked)
     }
 
-    /// The keys to be searched for in the plain form of a text; none where the text has no escapes.
-    fn plain_if_escaped(&self, text: &str) -> impl Iterator<Item = &Finder<'static>> {
-        let is_escaped = !self.known.is_empty() && spellings::is_escaped(text);
-        let searched = is_escaped.then_some(&self.known);
-        searched
-            .into_iter()
-            .flatten()
-            .filter_map(|key| key.plain.as_ref())
+    /// The keys as they are searched for in the plain form of a text.
+    fn plain(&self) -> impl Iterator<Item = &Finder<'static>> {
+        self.known.iter().filter_map(|key| key.plain.as_ref())
     }
 
     /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
@@ -160,10 +158,13 @@ impl Redactor {
             .known
             .iter()
             .filter_map(|key| begun_at_end(&masked, &key.secret));
-        let escaped = self
-            .plain_if_escaped(&masked)
-            .filter_map(|key| spellings::begun_at_end(&masked, key.needle(), SHORTEST_MASKED));
-        if let Some(start) = begun.chain(escaped).min() {
+        let mut start = begun.min();
+        if spellings::is_escaped(&masked) {
+            let begun = |key| spellings::begun_at_end(&masked, key, SHORTEST_MASKED);
+            let escaped = self.plain().filter_map(|key| begun(key.needle()));
+            start = escaped.chain(start).min();
+        }
+        if let Some(start) = start {
             masked.truncate(start);
             masked.push_str(MASK);
         }

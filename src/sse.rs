@@ -28,6 +28,7 @@ pub struct Decoder {
     at_start: bool,
     data: Data,
     name: Option<String>,
+    stray: Option<Vec<u8>>,
     failed: bool,
 }
 
@@ -42,6 +43,13 @@ enum Data {
     Joined(Vec<u8>),
 }
 
+/// The fields of an event behind which its blank line came.
+struct EndedEvent {
+    name: Option<String>,
+    data: Data,
+    stray: Option<Vec<u8>>,
+}
+
 /// An item of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item<'d> {
@@ -50,20 +58,28 @@ pub enum Item<'d> {
     Comment(Cow<'d, str>),
 }
 
-/// An event with at least one data line. Others do not exist for a client, says the standard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An event with at least one data line. Others do not exist for a client, says the standard; here those do that may
+/// tell of a failure: one with stray lines, and one named `error`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event<'d> {
     /// The last `event:` line; an empty one counts as none.
     pub name: Option<String>,
-    /// The data lines joined by LF; invalid UTF-8 is replaced by U+FFFD.
+    /// The data lines joined by LF; invalid UTF-8 is replaced by U+FFFD. Empty where there is no such line.
     pub data: Cow<'d, str>,
+    /// The lines that are neither comments nor a field of the standard's, joined by LF. llama-server wrote errors as
+    /// `error: {...}` up to autumn 2025 (its pull request 16109).
+    pub stray: Option<Box<str>>,
+    /// The data had bytes that are no UTF-8.
+    pub was_mended: bool,
 }
 
 impl Event<'_> {
     pub fn into_owned(self) -> Event<'static> {
         Event {
-            name: self.name,
             data: Cow::Owned(self.data.into_owned()),
+            name: self.name,
+            stray: self.stray,
+            was_mended: self.was_mended,
         }
     }
 }
@@ -87,6 +103,7 @@ impl Decoder {
             at_start: true,
             data: Data::None,
             name: None,
+            stray: None,
             failed: false,
         }
     }
@@ -120,6 +137,18 @@ impl Decoder {
         Ok(count)
     }
 
+    /// The bytes that no item was made of yet.
+    pub fn unread(&self) -> &[u8] {
+        self.slice(self.read, self.filled)
+    }
+
+    /// The bytes that no item was made of yet, for another reader.
+    pub fn into_unread(mut self) -> Vec<u8> {
+        self.drop_read_bytes();
+        self.buffer.truncate(self.filled);
+        self.buffer
+    }
+
     /// The next complete item; `None` when more bytes are needed. After [`TooLarge`] there are none any more.
     pub fn next_item(&mut self) -> Option<Result<Item<'_>, TooLarge>> {
         loop {
@@ -131,9 +160,8 @@ impl Decoder {
                 return Some(Err(self.fail()));
             }
             if from == to {
-                if let Some((name, data)) = self.end_event() {
-                    let data = self.text_of(data);
-                    return Some(Ok(Item::Event(Event { name, data })));
+                if let Some(ended) = self.end_event() {
+                    return Some(Ok(Item::Event(self.event_of(ended))));
                 }
             } else if self.buffer.get(from) == Some(&b':') {
                 return Some(Ok(Item::Comment(text(self.slice(from + 1, to)))));
@@ -152,10 +180,8 @@ impl Decoder {
         let unfinished = self.slice(self.read, self.filled);
         let from = self.filled - strip_bom(unfinished, self.at_start).len();
         self.read_line(from, self.filled);
-        let event = self.end_event().map(|(name, data)| {
-            let data = self.text_of(data);
-            Event { name, data }.into_owned()
-        });
+        let event = self.end_event();
+        let event = event.map(|ended| self.event_of(ended).into_owned());
         *self = Self::new(self.max_event_bytes);
         event
     }
@@ -218,24 +244,44 @@ impl Decoder {
                 }
             }
             b"event" => self.name = Some(text(value).into_owned()),
-            // `id` and `retry` serve reconnecting, which a chat completion cannot do.
-            _ => {}
+            // These serve reconnecting, which a chat completion cannot do.
+            b"id" | b"retry" | b"" => {}
+            _ => {
+                let stray = self.stray.get_or_insert_default();
+                if !stray.is_empty() {
+                    stray.push(b'\n');
+                }
+                stray.extend_from_slice(line);
+            }
         }
     }
 
-    fn end_event(&mut self) -> Option<(Option<String>, Data)> {
+    fn end_event(&mut self) -> Option<EndedEvent> {
         let name = self.name.take().filter(|name| !name.is_empty());
+        let stray = self.stray.take();
+        let tells = stray.is_some() || name.as_deref().is_some_and(is_error);
         match std::mem::take(&mut self.data) {
-            Data::None => None,
-            data => Some((name, data)),
+            Data::None if !tells => None,
+            data => Some(EndedEvent { name, data, stray }),
         }
     }
 
-    fn text_of(&self, data: Data) -> Cow<'_, str> {
-        match data {
-            Data::Joined(data) => Cow::Owned(owned_text(data)),
-            Data::Line(from, to) => text(self.slice(from, to)),
-            Data::None => Cow::Borrowed(""),
+    fn event_of(&self, ended: EndedEvent) -> Event<'_> {
+        let (data, was_mended) = match ended.data {
+            Data::Joined(data) => owned_text(data),
+            Data::Line(from, to) => {
+                let data = text(self.slice(from, to));
+                // A line that is text is borrowed.
+                let was_mended = matches!(data, Cow::Owned(_));
+                (data, was_mended)
+            }
+            Data::None => (Cow::Borrowed(""), false),
+        };
+        Event {
+            name: ended.name,
+            data,
+            stray: ended.stray.map(|stray| text(&stray).into()),
+            was_mended,
         }
     }
 
@@ -246,7 +292,7 @@ impl Decoder {
             Data::Line(from, to) => to - from,
             Data::Joined(data) => data.len(),
         };
-        data + self.name.as_ref().map_or(0, String::len)
+        data + self.name.as_ref().map_or(0, String::len) + self.stray.as_ref().map_or(0, Vec::len)
     }
 
     fn fail(&mut self) -> TooLarge {
@@ -286,9 +332,20 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-fn owned_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+/// The text of bytes, and whether some had to be replaced.
+fn owned_text(bytes: Vec<u8>) -> (Cow<'static, str>, bool) {
+    match String::from_utf8(bytes) {
+        Ok(text) => (Cow::Owned(text), false),
+        Err(invalid) => {
+            let text = String::from_utf8_lossy(invalid.as_bytes()).into_owned();
+            (Cow::Owned(text), true)
+        }
+    }
+}
+
+/// Whether an event of this name tells of a failure whatever its data say.
+fn is_error(name: &str) -> bool {
+    name.eq_ignore_ascii_case("error")
 }
 
 /// The offset of the first CR or LF.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use ai_gateway::dialect::chat::Chat;
+use ai_gateway::dialect::reading::Reading;
 use ai_gateway::dialect::{Dialect, FrameKind};
 use ai_gateway::json::Object;
 use ai_gateway::json::reader::{EntryCursor, Invalid, Reader};
@@ -106,19 +107,19 @@ fn check_marks(source: &str) {
             summary.map(|summary| object.set("routing_summary", summary.to_owned()));
         }
         let expected = object.map(|object| object.to_json());
-        let chunk = Chat.judge_stream().judge(&Event {
-            name: None,
+        let chunk = Chat.judge_stream(Reading::default()).judge(&Event {
             data: Cow::Borrowed(source),
+            ..Event::default()
         });
-        if let FrameKind::Content | FrameKind::Prelude = chunk.kind {
+        if let FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude = chunk.kind {
             let mut written = String::new();
             let annotation = chunk.annotation.expect("an object");
             annotation.write(&mut written, source, model, summary);
             assert_eq!(Some(&written), expected.as_ref());
         }
         let dialect: &dyn Dialect = &Chat;
-        let answer = dialect.whole(source.to_owned());
-        if let (Ok(answer), Some(summary)) = (answer, summary) {
+        let answer = dialect.whole(source.to_owned(), Reading::default());
+        if let Ok(answer) = answer {
             let written = answer.annotated(model, summary);
             assert_eq!(Some(&written), expected.as_ref());
         }

@@ -70,7 +70,8 @@ fn events(items: &Decoded) -> impl Iterator<Item = &Event<'static>> {
     })
 }
 
-/// The events of a whole stream, by the WHATWG HTML standard section 9.2.6; one without its blank line counts.
+/// The events of a whole stream, by the WHATWG HTML standard section 9.2.6; one without its blank line counts, and so
+/// does one that may tell of a failure.
 fn model(stream: &[u8]) -> Vec<Event<'static>> {
     let stream = stream.strip_prefix("\u{feff}".as_bytes()).unwrap_or(stream);
     let mut bytes = stream.to_vec();
@@ -87,16 +88,20 @@ fn model(stream: &[u8]) -> Vec<Event<'static>> {
     }
     bytes.extend_from_slice(b"\n\n");
     let (mut events, mut data, mut name) = (Vec::new(), Vec::<Vec<u8>>::new(), String::new());
+    let mut stray = Vec::<Vec<u8>>::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         if line.is_empty() {
-            if !data.is_empty() {
+            if !data.is_empty() || !stray.is_empty() || name.eq_ignore_ascii_case("error") {
+                let lossy =
+                    |lines: &[Vec<u8>]| String::from_utf8_lossy(&lines.join(&b'\n')).into_owned();
                 events.push(Event {
                     name: (!name.is_empty()).then(|| name.clone()),
-                    data: String::from_utf8_lossy(&data.join(&b'\n'))
-                        .into_owned()
-                        .into(),
+                    data: lossy(&data).into(),
+                    stray: (!stray.is_empty()).then(|| lossy(&stray).into()),
+                    was_mended: std::str::from_utf8(&data.join(&b'\n')).is_err(),
                 });
             }
+            stray.clear();
             data.clear();
             name.clear();
             continue;
@@ -109,7 +114,8 @@ fn model(stream: &[u8]) -> Vec<Event<'static>> {
         match field {
             b"data" => data.push(value.to_vec()),
             b"event" => name = String::from_utf8_lossy(value).into_owned(),
-            _ => {}
+            b"id" | b"retry" | b"" => {}
+            _ => stray.push(line.to_vec()),
         }
     }
     events

@@ -1,46 +1,103 @@
-//! Request adapters: pure edits that make one request fit one step.
+//! Request adapters: pure edits that make one request fit one step, and what follows from a refusal.
 //!
-//! Every adapter changes top-level members only where it must; what it does not know stays byte for byte, for the
-//! provider to judge. A new adapter is a function here, a line in [`adapt`] and one in [`names`].
+//! Edits are made in layers: the built-in table (what the provider is known to refuse), what is remembered (what it has
+//! refused here before), what is configured, and the step's model. An edit works on the ordered raw members of the body;
+//! what it does not know stays byte for byte, for the provider to judge.
 
+mod always;
+mod configured;
+mod fit;
+mod layers;
+mod learned;
+mod lesson;
+mod meaning;
+mod members;
+mod operations;
+mod profile_rules;
+mod profiles;
+mod refusals;
+mod schema;
+mod shapes;
 mod strict_schema;
 mod tools;
 
-use crate::config::{ConflictResolution, Step};
+use crate::config::{SchemaFallback, Step};
 use crate::dialect::request::{Payload, Request};
-use crate::json::raw;
+use crate::json::{Object, raw};
 
-/// The body for a step: `model` is replaced by the step's, and its adapters make their edits.
-pub fn adapt(request: &Request<'_>, step: &Step) -> Vec<u8> {
+use operations::Kept;
+
+pub use fit::unfit;
+pub use layers::{Layer, layers, names, warnings};
+pub use learned::Learned;
+pub use lesson::Lesson;
+
+/// The body for a step, with the edits of all layers.
+pub fn adapt(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Vec<u8> {
     let mut body = match &request.payload {
         Payload::Json(object) => object.clone(),
         Payload::Multipart { body, .. } => return body.to_vec(),
     };
+    built_in(&mut body, step, request.stream);
+    let kept = Kept(&step.fit.keep);
+    for lesson in lessons {
+        lesson.apply(&mut body, request.stream, kept);
+    }
+    if schema::is_asked_for(&body)
+        && !kept.has("response_format")
+        && let Some(fallback) = schema::fallback(step, lessons)
+    {
+        schema::edit(&mut body, fallback);
+    }
+    configured::edit(&mut body, &step.provider.fit.edits);
+    configured::edit(&mut body, &step.fit.edits);
     body.set("model", raw::quoted(&step.model));
-    if let Some(resolution) = step.conflict_resolution {
-        tools::resolve_conflict(&mut body, resolution);
-    }
-    if tools::relaxes(step) {
-        tools::relax_tool_choice(&mut body);
-    }
-    if step.provider.strict_json_schema {
-        strict_schema::enforce(&mut body);
-    }
     body.to_json().into_bytes()
 }
 
-/// The adapters of a step, as the configuration spells them.
-pub fn names(step: &Step) -> Vec<&'static str> {
-    let conflict = step.conflict_resolution.map(|resolution| match resolution {
-        ConflictResolution::Tools => "conflict_resolution: tools",
-        ConflictResolution::Format => "conflict_resolution: format",
-    });
-    let thinking = tools::relaxes(step).then_some("thinking: true");
-    let strict = step
-        .provider
-        .strict_json_schema
-        .then_some("strict_json_schema: true");
-    [conflict, thinking, strict].into_iter().flatten().collect()
+/// Whether the step gets the schema that a request asks for in words: nobody but the gateway looks then whether the
+/// answer is JSON at all.
+pub fn puts_schema_into_words(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> bool {
+    let Some(body) = request
+        .payload
+        .object()
+        .filter(|body| schema::is_asked_for(body))
+    else {
+        return false;
+    };
+    let is_kept = Kept(&step.fit.keep).has("response_format");
+    // Without tools that it gives way to, the format would have been sent.
+    let stays = step.conflict_resolution.is_none() || !meaning::is_carried(body, "tools");
+    let fallback = schema::fallback(step, lessons);
+    stays && !is_kept && fallback.is_some_and(|fallback| fallback != SchemaFallback::Skip)
+}
+
+fn built_in(body: &mut Object<'_>, step: &Step, stream: bool) {
+    if let Some(profile) = profile_rules::profile_of(&step.provider) {
+        always::edit(body, stream, Kept(&step.fit.keep));
+        profile_rules::edit(body, step, profile);
+    }
+    if step.fit.reasoning_replay {
+        shapes::Shape::ReasoningBack.apply(body, shapes::FILLER);
+    }
+    if let Some(resolution) = step.conflict_resolution {
+        tools::resolve_conflict(body, resolution);
+    }
+    if tools::relaxes(step) {
+        tools::relax_tool_choice(body);
+    }
+    if step.provider.strict_json_schema {
+        strict_schema::enforce(body);
+    }
+}
+
+/// The lessons of a refusal for a body that was sent; none where it says nothing about a member that was sent.
+pub fn lessons_of(status: u16, refusal: &str, sent: &[u8], step: &Step) -> Vec<Lesson> {
+    let sent = std::str::from_utf8(sent).ok();
+    let Some(sent) = sent.and_then(|sent| Object::parse_lenient(sent).ok()) else {
+        return Vec::new();
+    };
+    refusals::lessons(status, refusal, &sent, Kept(&step.fit.keep))
 }
 
 #[cfg(test)]

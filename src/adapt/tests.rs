@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Provider;
+use crate::config::{ConflictResolution, Provider};
 use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
 
@@ -19,6 +19,10 @@ fn step(model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
+        fit: Default::default(),
     }
 }
 
@@ -30,7 +34,9 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
         strict_json_schema,
+        repair: true,
         headers: Vec::new(),
+        fit: Default::default(),
         private: true,
     })
 }
@@ -47,7 +53,7 @@ fn eager_step() -> Step {
 
 fn adapted(body: &str, step: &Step) -> String {
     let request = Chat.read(body.as_bytes()).unwrap();
-    String::from_utf8(adapt(&request, step)).unwrap()
+    String::from_utf8(adapt(&request, step, &[])).unwrap()
 }
 
 /// A whole request whose members behind `messages` are these.
@@ -115,7 +121,6 @@ fn tools_and_a_format_conflict_only_if_both_say_something() {
         r#","tools":[{}]"#,
         r#","tools":[{}],"response_format":null"#,
         r#","tools":[{}],"response_format":{"type":"text"}"#,
-        r#","tools":[],"tool_choice":"none","response_format":{"type":"json_object"}"#,
         r#","tools":null,"response_format":{"type":"json_object"}"#,
     ] {
         for resolution in [ConflictResolution::Tools, ConflictResolution::Format] {
@@ -132,7 +137,10 @@ fn a_forced_tool_choice_is_relaxed_where_the_model_thinks() {
             thinking,
             ..step(model)
         };
-        let body = adapted(&with(&format!(r#","tool_choice":{choice}"#)), &step);
+        let body = adapted(
+            &with(&format!(r#","tools":[{{}}],"tool_choice":{choice}"#)),
+            &step,
+        );
         raw::member(&body, "tool_choice").unwrap().to_owned()
     };
     let auto = r#""auto""#;

@@ -19,6 +19,11 @@ pub fn resolve_conflict(body: &mut Object<'_>, resolution: ConflictResolution) {
     }
 }
 
+/// Drops a response format that stands beside tools.
+pub fn format_yields(body: &mut Object<'_>) {
+    resolve_conflict(body, ConflictResolution::Tools);
+}
+
 fn has_tools(body: &Object<'_>) -> bool {
     let mut found = false;
     // What is no array has no items.

@@ -15,9 +15,12 @@
 
 mod clients;
 mod duration;
+mod edits;
 mod environment;
 mod errors;
+mod fit;
 mod hosts;
+mod json_value;
 mod listen;
 mod load;
 pub mod model;
@@ -40,6 +43,9 @@ mod yaml_tree;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
+pub use fit::{
+    Edits, HeaderEdit, Modality, PROFILES, ProfileChoice, ProviderFit, SchemaFallback, StepFit,
+};
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dialect::reading::ThinkTags;
 use crate::secret::{Redactor, Secret};
 
+use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
 
 /// A validated configuration.
@@ -16,6 +18,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     pub clients: Vec<Account>,
     pub response_model: ResponseModel,
+    /// Whether the bodies of answers and refusals hold the `routing_summary`.
+    pub routing_summary: bool,
     /// Whether providers are told the trace that their calls belong to.
     pub propagate_trace: bool,
     /// Whether spans hold the messages of requests and answers.
@@ -70,8 +74,12 @@ pub struct Provider {
     /// The host and port in the base URL.
     pub server: (String, u16),
     pub strict_json_schema: bool,
+    /// Whether its answers are mended where no client could use them.
+    pub repair: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
+    /// What makes requests fit the provider.
+    pub fit: ProviderFit,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
     pub private: bool,
@@ -83,6 +91,12 @@ pub struct Route {
     pub name: String,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
+    /// Whether JSON that was asked for is checked to be JSON.
+    pub check_format: bool,
+    /// The time after which a stream without content gets its head and a comment, and then another each time.
+    pub stream_keepalive: Option<Duration>,
+    /// The context length that model lists advertise (tokens).
+    pub context_length: Option<u64>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -105,6 +119,13 @@ pub struct Step {
     /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
     /// models known to need it.
     pub thinking: Option<bool>,
+    /// Whether an answer that only reasons counts as empty.
+    pub reasoning_only_fails: bool,
+    pub think_tags: Option<ThinkTags>,
+    /// Whether the provider is asked for a stream also where the client asks for none.
+    pub upstream_stream: bool,
+    /// What makes requests fit the step, and what the step cannot carry.
+    pub fit: StepFit,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.
@@ -152,6 +173,8 @@ pub struct EdgeLimits {
     /// The time that requests in flight may take to end after that.
     pub shutdown_timeout: Duration,
     pub connect_timeout: Duration,
+    /// The default of [`Route::stream_keepalive`].
+    pub stream_keepalive: Option<Duration>,
 }
 
 impl Default for EdgeLimits {
@@ -174,6 +197,7 @@ impl Default for EdgeLimits {
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
+            stream_keepalive: None,
         }
     }
 }
@@ -189,8 +213,18 @@ impl Config {
         let clients = self.clients.iter().map(|client| client.key.clone());
         let providers = self.providers.iter().flat_map(|provider| {
             let headers = provider.headers.iter().map(|(_, value)| value.clone());
-            provider.keys.iter().cloned().chain(headers)
+            let edits = provider.fit.edits.headers.iter().filter_map(value_of);
+            provider.keys.iter().cloned().chain(headers).chain(edits)
         });
-        Redactor::new(clients.chain(providers))
+        let steps = self.routes.iter().flat_map(|route| &route.steps);
+        let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
+        Redactor::new(clients.chain(providers).chain(edits))
+    }
+}
+
+fn value_of(edit: &HeaderEdit) -> Option<Secret> {
+    match edit {
+        HeaderEdit::Set(_, value) => Some(value.clone()),
+        HeaderEdit::Unset(_) | HeaderEdit::Unlist(..) => None,
     }
 }

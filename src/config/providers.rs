@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fit;
 use super::model::Provider;
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
@@ -51,7 +52,12 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
             .get("strict_json_schema")
             .and_then(|value| value.flag())
             .unwrap_or(false),
+        repair: table
+            .get("repair")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         headers: headers(&table),
+        fit: fit::of_provider(&table),
         private,
     };
     table.finish(|_| false);
@@ -122,30 +128,44 @@ fn headers(table: &Section) -> Vec<(String, Secret)> {
         {
             value.report("is given twice in another case");
         }
-        check_header_name(&name, &value);
-        let Some(text) = value.filled() else { continue };
-        // RFC 9110 section 5.5: a field value has no line break, and white space around it does not count.
-        let content = text.content.trim();
-        if content
-            .bytes()
-            .all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
-        {
+        value.check_header_name(&name);
+        if let Some(content) = value.header_value() {
             headers.push((name, Secret::new(content)));
-        } else {
-            value.report(
-                "holds a line break or a character outside ASCII, which headers do not have",
-            );
         }
     }
     headers
 }
 
-/// RFC 9110 section 5.6.2: a name is a token.
-fn check_header_name(name: &str, value: &Setting) {
-    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(in_token) {
-        value.report("is no header name");
-    } else if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-        value.report("is a header that the gateway writes itself");
+impl Setting<'_> {
+    /// The value of a header; `None` for an empty one, and for one that cannot be, which is reported.
+    pub(super) fn header_value(&self) -> Option<String> {
+        let text = self.filled()?;
+        // RFC 9110 section 5.5: a field value has no line break, and white space around it does not count.
+        let content = text.content.trim();
+        let fits = content
+            .bytes()
+            .all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic());
+        if !fits {
+            self.report(
+                "holds a line break or a character outside ASCII, which headers do not have",
+            );
+        }
+        fits.then(|| content.to_owned())
+    }
+
+    /// Whether the key of this setting is the name of a header that may be set; a `false` is reported.
+    pub(super) fn check_header_name(&self, name: &str) -> bool {
+        // RFC 9110 section 5.6.2: a name is a token.
+        let in_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(in_token) {
+            self.report("is no header name");
+            return false;
+        }
+        let is_own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        if is_own {
+            self.report("is a header that the gateway writes itself");
+        }
+        !is_own
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{ConflictResolution, Provider, Route, Step};
+use super::fit;
+use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::section::Section;
 use super::suggest::did_you_mean;
+use crate::dialect::reading::ThinkTags;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
 const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
@@ -20,11 +22,34 @@ struct Defaults {
     step_timeout: Duration,
     route_timeout: Option<Duration>,
     step_cooldown: Option<Duration>,
+    stream_keepalive: Option<Duration>,
+}
+
+/// The defaults of a route's steps.
+struct StepDefaults {
+    timeout: Duration,
+    cooldown: Option<Duration>,
+    reasoning_only_fails: bool,
+    upstream_stream: UpstreamStream,
+}
+
+/// The cases in which a provider is asked for a stream.
+#[derive(Clone, Copy)]
+enum UpstreamStream {
+    Always,
+    /// Where the step says how long a stream may stall.
+    Auto,
+    /// Where the client asks for one.
+    Never,
 }
 
 /// Reads every route. One whose name cannot be read has an empty one.
-pub(super) fn routes(root: &Section, providers: &[Arc<Provider>]) -> Vec<Arc<Route>> {
-    let defaults = defaults(root);
+pub(super) fn routes(
+    root: &Section,
+    providers: &[Arc<Provider>],
+    server: &EdgeLimits,
+) -> Vec<Arc<Route>> {
+    let defaults = defaults(root, server);
     let mut routes: Vec<Arc<Route>> = Vec::new();
     for value in root.required_list("routes") {
         let Some(table) = value.table() else { continue };
@@ -36,7 +61,7 @@ pub(super) fn routes(root: &Section, providers: &[Arc<Provider>]) -> Vec<Arc<Rou
     routes
 }
 
-fn defaults(root: &Section) -> Defaults {
+fn defaults(root: &Section, server: &EdgeLimits) -> Defaults {
     let step_timeout = root
         .get_either("default_timeout", "default_step_timeout")
         .and_then(|value| value.timeout());
@@ -48,6 +73,7 @@ fn defaults(root: &Section) -> Defaults {
         step_cooldown: root
             .get("default_step_cooldown")
             .and_then(|value| value.duration()),
+        stream_keepalive: server.stream_keepalive,
     }
 }
 
@@ -65,19 +91,31 @@ fn route(
         .get("step_cooldown")
         .and_then(|value| value.duration())
         .or(defaults.step_cooldown);
+    let check_format = table.get("check_format").and_then(|value| value.flag());
+    let stream_keepalive = table
+        .get("stream_keepalive")
+        .and_then(|value| value.timeout());
+    let step_defaults = StepDefaults {
+        timeout: defaults.step_timeout,
+        cooldown,
+        reasoning_only_fails: reasoning_only_fails(&table).unwrap_or(false),
+        upstream_stream: upstream_stream(&table).unwrap_or(UpstreamStream::Never),
+    };
     let wait_when_cooling = table
         .get("wait_when_cooling")
         .and_then(|value| value.duration());
     let steps = table.required_list("steps");
-    let step = |table| step(table, providers, defaults.step_timeout, cooldown);
+    let several = steps.len() > 1;
+    let steps = steps.iter().filter_map(|value| value.table());
     let route = Route {
         name: name.unwrap_or_default(),
         timeout: timeout.or(defaults.route_timeout),
+        check_format: check_format.unwrap_or(several),
+        stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
+        context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
         steps: steps
-            .iter()
-            .filter_map(|value| value.table())
-            .filter_map(step)
+            .filter_map(|table| step(table, providers, &step_defaults))
             .collect(),
     };
     table.finish(|_| false);
@@ -85,12 +123,7 @@ fn route(
 }
 
 /// `None` when the provider is not known.
-fn step(
-    table: Section,
-    providers: &[Arc<Provider>],
-    default_timeout: Duration,
-    default_cooldown: Option<Duration>,
-) -> Option<Step> {
+fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) -> Option<Step> {
     let provider = provider(&table, providers);
     let model = table
         .required("model")
@@ -98,7 +131,7 @@ fn step(
     let timeout = table
         .get_either("timeout", "step_timeout")
         .and_then(|value| value.timeout());
-    let timeout = timeout.unwrap_or(default_timeout);
+    let timeout = timeout.unwrap_or(defaults.timeout);
     let stall_timeout = table.get("stall_timeout").and_then(|value| value.timeout());
     let cooldown = table
         .get("step_cooldown")
@@ -114,19 +147,56 @@ fn step(
         .get("conflict_resolution")
         .and_then(|value| value.choice(&sides));
     let thinking = table.get("thinking").and_then(|value| value.flag());
+    let reasoning_only = reasoning_only_fails(&table);
+    let tags = [
+        ("reasoning", ThinkTags::Reasoning),
+        ("strip", ThinkTags::Strip),
+    ];
+    let think_tags = table
+        .get("think_tags")
+        .and_then(|value| value.choice(&tags));
+    let upstream_stream = match upstream_stream(&table).unwrap_or(defaults.upstream_stream) {
+        UpstreamStream::Always => true,
+        UpstreamStream::Auto => stall_timeout.is_some(),
+        UpstreamStream::Never => false,
+    };
+    let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
+    let fit = fit::of_step(&table, of_provider);
     table.finish(|_| false);
     Some(Step {
         provider: provider?,
         model: model.map(|(_, model)| model.content).unwrap_or_default(),
         timeout,
         stall_timeout: stall_timeout.unwrap_or(timeout.min(LONGEST_DEFAULT_STALL)),
-        cooldown: cooldown.or(default_cooldown),
+        cooldown: cooldown.or(defaults.cooldown),
         retries: retries
             .and_then(|retries| u32::try_from(retries).ok())
             .unwrap_or(0),
         conflict_resolution,
         thinking,
+        reasoning_only_fails: reasoning_only.unwrap_or(defaults.reasoning_only_fails),
+        think_tags,
+        upstream_stream,
+        fit,
     })
+}
+
+fn reasoning_only_fails(table: &Section) -> Option<bool> {
+    let options = [("fail", true), ("answer", false)];
+    table
+        .get("reasoning_only")
+        .and_then(|value| value.choice(&options))
+}
+
+fn upstream_stream(table: &Section) -> Option<UpstreamStream> {
+    let options = [
+        ("always", UpstreamStream::Always),
+        ("auto", UpstreamStream::Auto),
+        ("never", UpstreamStream::Never),
+    ];
+    table
+        .get("upstream_stream")
+        .and_then(|value| value.choice(&options))
 }
 
 fn provider(table: &Section, providers: &[Arc<Provider>]) -> Option<Arc<Provider>> {

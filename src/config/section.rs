@@ -62,6 +62,20 @@ impl<'r> Setting<'r> {
         self.text().filter(|text| !text.content.is_empty())
     }
 
+    /// The value as the document has it.
+    pub fn shape(&self) -> &'r Shape {
+        &self.node.shape
+    }
+
+    /// Whether a scalar is a text: it is quoted, or spelled like no number and no boolean.
+    pub fn is_text(&self) -> bool {
+        self.node.is_text
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self.node.shape, Shape::Null)
+    }
+
     pub fn is_list(&self) -> bool {
         matches!(self.node.shape, Shape::List(_))
     }
@@ -206,6 +220,14 @@ impl<'r> Section<'r> {
     pub fn into_values(self) -> Vec<(String, Setting<'r>)> {
         let present = self.entries.iter().filter(|field| field.is_present());
         present
+            .map(|field| (substitute::unprotect(field.key), self.value(field)))
+            .collect()
+    }
+
+    /// All keys, for a section whose keys are free and whose values may be `null`.
+    pub fn into_entries(self) -> Vec<(String, Setting<'r>)> {
+        let fields = self.entries.iter();
+        fields
             .map(|field| (substitute::unprotect(field.key), self.value(field)))
             .collect()
     }

@@ -55,6 +55,9 @@ pub(super) fn server(root: &Section) -> EdgeLimits {
     timeout(&table, "keep_alive", &mut server.keep_alive);
     timeout(&table, "write_timeout", &mut server.write_timeout);
     timeout(&table, "connect_timeout", &mut server.connect_timeout);
+    server.stream_keepalive = table
+        .get("stream_keepalive")
+        .and_then(|value| value.timeout());
     // Zero: stop at once.
     duration(&table, "shutdown_delay", &mut server.shutdown_delay);
     duration(&table, "shutdown_timeout", &mut server.shutdown_timeout);

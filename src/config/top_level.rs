@@ -10,14 +10,19 @@ use super::{clients, hosts, listen, providers, routes, server};
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
     let providers = providers::providers(&table);
-    let routes = routes::routes(&table, &providers);
+    let server = server::server(&table);
+    let routes = routes::routes(&table, &providers, &server);
     let config = Config {
         listen: listen::addresses(&table),
         clients: clients::clients(&table, &routes),
         response_model: response_model(&table),
+        routing_summary: table
+            .get("routing_summary")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         propagate_trace: flag(&table, "propagate_trace"),
         capture_content: flag(&table, "capture_content"),
-        server: server::server(&table),
+        server,
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),

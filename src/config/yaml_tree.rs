@@ -35,6 +35,8 @@ pub(super) struct Node {
     /// The number for [`line_of`]: inside a mapping that of the key, else of the value itself.
     pub id: usize,
     pub shape: Shape,
+    /// A scalar is a text: it is quoted, or spelled like no number and no boolean.
+    pub is_text: bool,
 }
 
 pub(super) enum Shape {
@@ -168,6 +170,7 @@ impl ShapeSeed<'_> {
         Ok(Node {
             id: self.counter.visit(0)?,
             shape,
+            is_text: false,
         })
     }
 }
@@ -223,6 +226,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         Ok(Node {
             id: self.counter.visit(text.len())?,
             shape: Shape::Scalar(String::new()),
+            is_text: true,
         })
     }
 
@@ -235,6 +239,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         Ok(Node {
             id,
             shape: Shape::List(list),
+            is_text: false,
         })
     }
 
@@ -253,6 +258,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         Ok(Node {
             id,
             shape: Shape::Map(entries),
+            is_text: false,
         })
     }
 
@@ -263,6 +269,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         Ok(Node {
             id,
             shape: Shape::Tagged,
+            is_text: false,
         })
     }
 }

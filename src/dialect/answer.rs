@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::annotation::Annotation;
 use super::provider_error::ProviderError;
+use super::repairs::Repairs;
 use crate::json::raw;
 
 /// Tokens as the provider counted them.
@@ -32,6 +33,39 @@ pub struct WholeAnswer {
     text: String,
     annotation: Annotation,
     pub usage: Option<Usage>,
+    pub says: Says,
+    pub repairs: Repairs,
+}
+
+/// The judgement on a body that is an answer, be it one without a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedWhole {
+    pub annotation: Annotation,
+    pub usage: Option<Usage>,
+    pub says: Says,
+    /// The body with what no client can use mended, for which the annotation is then; none if it stays as it came.
+    pub mended: Option<String>,
+    pub repairs: Repairs,
+}
+
+/// The substance of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// Text, a refusal, tool calls, audio, images.
+    Content,
+    /// Reasoning, and nothing else.
+    Reasoning(Silence),
+    Nothing(Silence),
+}
+
+/// The reason that an answer without a word gives for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The answer ran out of tokens before its first word.
+    Length,
+    /// The model stopped, be it at a text that the request names.
+    Stop,
+    Unexplained,
 }
 
 /// Why a body with status 200 is no answer.
@@ -44,21 +78,25 @@ pub enum Flaw {
     NoChoices,
     /// No choice has content, tool calls, a refusal, reasoning or audio.
     EmptyContent,
+    /// Not the format that the request asks for, with the reason.
+    WrongFormat(String),
     /// More of these than any sane answer has.
     TooMany(&'static str),
 }
 
 impl WholeAnswer {
     /// A body that its dialect has judged to be an answer.
-    pub fn new(text: String, annotation: Annotation, usage: Option<Usage>) -> Self {
+    pub fn new(text: String, judged: JudgedWhole) -> Self {
         Self {
-            text,
-            annotation,
-            usage,
+            text: judged.mended.unwrap_or(text),
+            annotation: judged.annotation,
+            usage: judged.usage,
+            says: judged.says,
+            repairs: judged.repairs,
         }
     }
 
-    /// The answer as the provider wrote it.
+    /// The answer as the provider wrote it, but for repairs.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -68,13 +106,12 @@ impl WholeAnswer {
         self.annotation.model(&self.text).and_then(raw::text)
     }
 
-    /// The answer with its `model` replaced (if one is given) and `routing_summary`, raw JSON, added; all else byte for
-    /// byte.
-    pub fn annotated(&self, model: Option<&str>, routing_summary: &str) -> String {
-        let added = routing_summary.len() + model.map_or(0, str::len) + NAMES;
+    /// The answer with its `model` replaced and `routing_summary`, raw JSON, added, where given; all else byte for byte.
+    pub fn annotated(&self, model: Option<&str>, routing_summary: Option<&str>) -> String {
+        let added = routing_summary.map_or(0, str::len) + model.map_or(0, str::len) + NAMES;
         let mut out = String::with_capacity(self.text.len() + added);
         self.annotation
-            .write(&mut out, &self.text, model, Some(routing_summary));
+            .write(&mut out, &self.text, model, routing_summary);
         out
     }
 }
@@ -90,6 +127,9 @@ impl fmt::Display for Flaw {
             Self::ErrorObject(error) => f.write_str(&error.message),
             Self::NoChoices => f.write_str("the answer has no choices"),
             Self::EmptyContent => f.write_str("the answer is empty"),
+            Self::WrongFormat(reason) => {
+                write!(f, "the answer is not the JSON asked for: {reason}")
+            }
             Self::TooMany(members) => write!(f, "the answer has too many {members}"),
         }
     }

@@ -17,8 +17,9 @@ pub struct ProviderRefusal<'a, 'h> {
 /// The class of a refusal. `now` is the wall clock, for headers that name a point in time.
 pub fn class_of(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Class {
     let status = effective_status(refusal);
-    // Cloudflare marks its challenges, whatever their status; a success has none.
-    let is_challenged = field(refusal.headers, "cf-mitigated").is_some();
+    // Those who challenge mark it, whatever the status; a success is none.
+    let mut marks = CHALLENGES.iter();
+    let is_challenged = marks.any(|name| has_field(refusal.headers, name));
     if is_challenged && !(200..300).contains(&refusal.status) {
         return Class::Blocked;
     }
@@ -99,6 +100,15 @@ fn decisive(
 /// The windows of limits, as messages name them.
 const WINDOWS: [&str; 4] = ["per second", "per minute", "per hour", "per day"];
 
+/// The marks of challenges and blocks: Cloudflare, AWS WAF, Vercel, DataDome, Sucuri.
+const CHALLENGES: [&str; 5] = [
+    "cf-mitigated",
+    "x-amzn-waf-action",
+    "x-vercel-mitigated",
+    "x-datadome",
+    "x-sucuri-block",
+];
+
 /// The bytes that a `*` stands for, at most: words of one sentence belong together.
 const LONGEST_GAP: usize = 160;
 
@@ -115,10 +125,9 @@ fn speaks(text: &str, words: &str) -> bool {
     })
 }
 
-fn field<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h str> {
+fn has_field(headers: &Headers<'_>, name: &str) -> bool {
     let mut fields = headers.iter();
-    let found = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| *value)
+    fields.any(|(field, _)| field.eq_ignore_ascii_case(name))
 }
 
 /// The status that counts: of a 200, the one in `code`. OpenRouter sends `{"error":{"code":429}}` inside a 200.

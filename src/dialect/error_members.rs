@@ -14,6 +14,9 @@ pub const MOST_UNWRAPPED: usize = 3;
 /// Members read, at most.
 const MOST_MEMBERS: usize = 512;
 
+/// The longest text that is looked into (bytes, with its escapes).
+const LONGEST_TEXT: usize = 256 * 1024;
+
 /// Names kept, at most, and the longest one (bytes).
 const MOST_NAMES: usize = 16;
 const LONGEST_NAME: usize = 128;
@@ -64,6 +67,7 @@ impl Reading {
                 self.value(item, depth + 1, unwrapped);
             });
         } else if unwrapped < MOST_UNWRAPPED
+            && json.len() <= LONGEST_TEXT
             && let Some(text) = raw::text(json)
             && let Some(inner) = json_in(&text)
         {
@@ -90,6 +94,9 @@ impl Reading {
     }
 
     fn name(&mut self, value: &str) {
+        if value.len() > LONGEST_TEXT {
+            return;
+        }
         let name = match raw::text(value) {
             Some(text) => text,
             None if value.parse::<f64>().is_ok() => Cow::Borrowed(value),
@@ -128,7 +135,11 @@ const SINGLE_WORDS: [&str; 3] = ["error", "name", "title"];
 
 /// Members that tell a wait: Google's `retryDelay`, `retry_after_seconds`, Hugging Face's `estimated_time` until a model is
 /// loaded, LiteLLM's `cooldown_time`.
-const RETRIES: [&str; 8] = [
+const RETRIES: [&str; 12] = [
+    "retryat",
+    "tryagain",
+    "availablein",
+    "availableat",
     "retryafter",
     "retrydelay",
     "retryin",
@@ -145,7 +156,8 @@ fn wait_of(key: &str, value: &str) -> Option<Wait> {
         return wait_of("seconds", raw::member(value, "seconds")?);
     }
     let text = raw::text(value).unwrap_or(Cow::Borrowed(value));
-    parse_wait(&text, Unit::of_name(key))
+    // One that makes no sense must not hide one that does.
+    parse_wait(&text, Unit::of_name(key)).filter(|wait| wait.is_sane())
 }
 
 /// A key without its quotes, in lower case, letters and digits only.
@@ -232,6 +244,11 @@ mod tests {
                 "no wait",
                 r#"{"retry_after":null,"reset":true,"retry_count":3}"#,
                 None,
+            ),
+            (
+                "LiteLLM's budget",
+                r#"{"error":{"retry_after":0,"next_available_in":"00:00:40"}}"#,
+                span(40_000),
             ),
             ("negative", r#"{"retry_after":-5}"#, None),
             ("prose", r#"{"retry_after":"soon"}"#, None),

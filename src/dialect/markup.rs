@@ -104,7 +104,7 @@ fn without_tags(markup: &str) -> String {
     out
 }
 
-/// What follows the end of an element; nothing where it never ends.
+/// The rest behind the end of an element; nothing where it never ends.
 fn end_of_element<'a>(text: &'a str, name: &str) -> &'a str {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("</") {

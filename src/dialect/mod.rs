@@ -19,8 +19,11 @@ pub mod models;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
+pub mod reading;
+pub mod repairs;
 pub mod request;
 mod rules;
+mod signals;
 mod wait_in_prose;
 pub mod waits;
 

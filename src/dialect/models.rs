@@ -4,34 +4,46 @@ use std::fmt::Write as _;
 
 use crate::json::raw;
 
-/// `{"object":"list","data":[...]}` in the order of `names`. `created` is in Unix seconds.
-pub fn models<'a>(names: impl IntoIterator<Item = &'a str>, created: u64) -> Vec<u8> {
+/// A model of the list.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    pub name: &'a str,
+    /// The context length that the route advertises (tokens).
+    pub context_length: Option<u64>,
+}
+
+/// `{"object":"list","data":[...]}` in the order of `models`. `created` is in Unix seconds.
+pub fn models<'a>(models: impl IntoIterator<Item = Model<'a>>, created: u64) -> Vec<u8> {
     let mut out = String::from(r#"{"object":"list","data":["#);
-    for (place, name) in names.into_iter().enumerate() {
+    for (place, model) in models.into_iter().enumerate() {
         if place > 0 {
             out.push(',');
         }
-        push_model(&mut out, name, created);
+        push_model(&mut out, model, created);
     }
     out.push_str("]}");
     out.into_bytes()
 }
 
 /// An entry of the list by itself.
-pub fn model(name: &str, created: u64) -> Vec<u8> {
+pub fn model(model: Model<'_>, created: u64) -> Vec<u8> {
     let mut out = String::new();
-    push_model(&mut out, name, created);
+    push_model(&mut out, model, created);
     out.into_bytes()
 }
 
-fn push_model(out: &mut String, name: &str, created: u64) {
+fn push_model(out: &mut String, model: Model<'_>, created: u64) {
     out.push_str("{\"id\":");
-    raw::push_quoted(out, name);
+    raw::push_quoted(out, model.name);
     // A String takes whatever is written.
     let _ = write!(
         out,
-        r#","object":"model","created":{created},"owned_by":"ai-gateway"}}"#
+        r#","object":"model","created":{created},"owned_by":"ai-gateway""#
     );
+    if let Some(length) = model.context_length {
+        let _ = write!(out, r#","context_length":{length}"#);
+    }
+    out.push('}');
 }
 
 #[cfg(test)]
@@ -41,11 +53,21 @@ mod tests {
     #[test]
     fn a_model_picker_finds_the_members_it_needs() {
         let one = r#"{"id":"dynamic/n8n","object":"model","created":7,"owned_by":"ai-gateway"}"#;
-        assert_eq!(model("dynamic/n8n", 7), one.as_bytes());
+        let n8n = Model {
+            name: "dynamic/n8n",
+            context_length: None,
+        };
+        assert_eq!(model(n8n, 7), one.as_bytes());
         let list = format!(r#"{{"object":"list","data":[{one}]}}"#);
-        assert_eq!(models(["dynamic/n8n"], 7), list.as_bytes());
+        assert_eq!(models([n8n], 7), list.as_bytes());
         let list = format!(r#"{{"object":"list","data":[{one},{one}]}}"#);
-        assert_eq!(models(["dynamic/n8n"; 2], 7), list.as_bytes());
+        assert_eq!(models([n8n; 2], 7), list.as_bytes());
+        let known = Model {
+            context_length: Some(8192),
+            ..n8n
+        };
+        let known = String::from_utf8(model(known, 7)).unwrap();
+        assert!(known.ends_with(r#","context_length":8192}"#), "{known}");
         assert_eq!(models([], 7), br#"{"object":"list","data":[]}"#);
     }
 }

@@ -43,7 +43,8 @@ impl ProviderError {
 
     fn of_message(message: &str) -> Self {
         Self {
-            message: message.to_owned(),
+            // A whole answer may be no error but a message of many megabytes.
+            message: text::cut(message, LONGEST_READ).to_owned(),
             ..Self::default()
         }
     }

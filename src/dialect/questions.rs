@@ -3,9 +3,11 @@
 use crate::sse::Event;
 
 use super::annotation::Annotation;
-use super::answer::{Flaw, Usage, WholeAnswer};
+use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
+use super::reading::{Expectation, Reading};
+use super::repairs::Repairs;
 use super::request::{Request, RequestError};
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
@@ -25,14 +27,27 @@ pub trait Dialect: Sync {
     /// How the frames of an answer are told apart.
     fn framing(&self) -> Framing;
 
-    /// A judge of one stream, from its first frame to its last.
-    fn judge_stream(&self) -> Box<dyn StreamJudge>;
+    /// The expectations of a request that was read.
+    fn expectation(&self, request: &Request<'_>) -> Expectation;
 
-    /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts.
+    /// The body of a request, made to ask for a stream that tells its usage; none if it cannot be.
+    fn streamed(&self, body: &[u8]) -> Option<Vec<u8>>;
+
+    /// A judge of one stream, from its first frame to its last.
+    fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge>;
+
+    /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts. An answer without a word
+    /// is one, for the caller to judge.
     ///
     /// # Errors
     /// The reason why no client can be given it.
-    fn judge_whole(&self, text: &str) -> Result<(Annotation, Option<Usage>), Flaw>;
+    fn judge_whole(&self, text: &str, reading: Reading) -> Result<JudgedWhole, Flaw>;
+
+    /// Checks that an answer is JSON in every choice that ends by itself with text.
+    ///
+    /// # Errors
+    /// The reason why it is none.
+    fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw>;
 
     /// A builder of one whole answer from the frames of a stream.
     fn assemble(&self) -> Box<dyn Assemble>;
@@ -58,9 +73,9 @@ impl dyn Dialect {
     ///
     /// # Errors
     /// The reason why no client can be given it.
-    pub fn whole(&self, text: String) -> Result<WholeAnswer, Flaw> {
-        let (annotation, usage) = self.judge_whole(&text)?;
-        Ok(WholeAnswer::new(text, annotation, usage))
+    pub fn whole(&self, text: String, reading: Reading) -> Result<WholeAnswer, Flaw> {
+        let judged = self.judge_whole(&text, reading)?;
+        Ok(WholeAnswer::new(text, judged))
     }
 }
 
@@ -81,6 +96,18 @@ pub trait StreamJudge: Send {
     /// Whether the frames so far are a whole answer, were the stream to end here without its end mark.
     fn is_whole(&self) -> bool;
 
+    /// Whether some frame has told why the answer, or a part of it, ended.
+    fn names_its_end(&self) -> bool;
+
+    /// The reason for the end of an answer without a word.
+    fn silence(&self) -> Silence;
+
+    /// The kinds of repairs so far.
+    fn repairs(&self) -> Repairs;
+
+    /// The data of a frame with what is held back yet, to be sent before the end mark; none if nothing is.
+    fn rest(&mut self) -> Option<String>;
+
     /// The tokens as the provider counted them; none before it said so.
     fn usage(&self) -> Option<Usage>;
 }
@@ -91,6 +118,8 @@ pub struct Judged {
     pub kind: FrameKind,
     /// Where the gateway writes into the frame's data; it writes nothing into data that is no object.
     pub annotation: Option<Annotation>,
+    /// The data with what no client can use mended; none if it stays as it came.
+    pub mended: Option<String>,
 }
 
 /// The meaning of a frame for the commit point and the end of its stream.
@@ -98,8 +127,12 @@ pub struct Judged {
 pub enum FrameKind {
     /// A frame that holds nothing for a person yet: roles, empty deltas, usage, and everything unknown.
     Prelude,
-    /// Text, reasoning, a refusal, a tool call, audio: the first of these commits.
+    /// Text, a refusal, a tool call, audio: the first of these commits.
     Content,
+    /// Reasoning, and nothing else. It commits as content does, unless a step counts it for nothing.
+    Reasoning,
+    /// A sign of life without a meaning, which no client is to see as a frame.
+    Heartbeat,
     /// The end mark.
     End,
     Error(ProviderError),

@@ -127,7 +127,7 @@ pub const RULES: &[Rule] = &[
         ANY,
         Class::TooLarge,
     ),
-    Rule(Code(&["1261"]), REFUSED, Class::TooLarge),
+    Rule(Code(&["1261", "1039"]), REFUSED, Class::TooLarge),
     // The bill.
     Rule(
         Said(&["error-code#token-limit", "error-code#rate-limit"]),
@@ -153,6 +153,12 @@ pub const RULES: &[Rule] = &[
     Rule(
         Code(&["1113", "1008", "30001"]),
         &[200..=200, 400..=429, 500..=500],
+        Class::QuotaExhausted,
+    ),
+    // z.ai: the limits of a day, of five hours and of a week. Their ends are told by the clock of China.
+    Rule(
+        Code(&["1304", "1308", "1310"]),
+        &[429..=429],
         Class::QuotaExhausted,
     ),
     Rule(
@@ -237,8 +243,10 @@ pub const RULES: &[Rule] = &[
         ANY,
         Class::RateLimited,
     ),
+    // MiniMax; at z.ai the same number is a bad key.
+    Rule(Code(&["1002"]), ERROR_IN_200, Class::RateLimited),
     Rule(
-        Code(&["1002", "1302", "1303"]),
+        Code(&["1302", "1303"]),
         &[200..=200, 400..=400, 500..=500],
         Class::RateLimited,
     ),
@@ -364,8 +372,14 @@ pub const RULES: &[Rule] = &[
         BELOW_500,
         Class::Unauthorized,
     ),
+    // z.ai; at MiniMax these are any error and a timeout, inside a 200.
     Rule(
-        Code(&["1000", "1001", "1003", "1004", "2049", "10000", "9109"]),
+        Code(&["1000", "1001", "1003"]),
+        &[400..=403],
+        Class::Unauthorized,
+    ),
+    Rule(
+        Code(&["1004", "2049", "10000", "9109"]),
         KEY_REFUSED,
         Class::Unauthorized,
     ),
@@ -452,5 +466,10 @@ pub const RULES: &[Rule] = &[
         Class::ServerError,
     ),
     Rule(Named(&["invalid_request"]), ERROR_IN_200, Class::Rejected),
+    Rule(
+        Code(&["1026", "1027", "2013"]),
+        ERROR_IN_200,
+        Class::Rejected,
+    ),
     Rule(Named(&["not_found"]), ERROR_IN_200, Class::ModelNotFound),
 ];

@@ -21,6 +21,10 @@ const LEADS: [&[&str]; 2] = [
         "renews",
         "until",
         "next request",
+        "another request",
+        "allowed",
+        "expires",
+        "lifted",
     ],
 ];
 

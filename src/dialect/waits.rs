@@ -17,6 +17,14 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// Whether it is a wait at all; of a point in time only the clock can tell.
+    pub fn is_sane(self) -> bool {
+        match self {
+            Self::Span(span) => !span.is_zero() && span <= SANE,
+            Self::Until(_) => true,
+        }
+    }
+
     /// The wait that is left at `now`, by the clock of the provider (at most [`LONGEST`]); `None` for the past, for no
     /// wait at all and for more than a year.
     pub fn left(self, now: SystemTime) -> Option<Duration> {
@@ -24,8 +32,26 @@ impl Wait {
             Self::Span(span) => span,
             Self::Until(end) => end.duration_since(now).ok()?,
         };
-        (!span.is_zero() && span <= SANE).then(|| span.min(LONGEST))
+        Self::Span(span).is_sane().then(|| span.min(LONGEST))
     }
+}
+
+/// Hours, minutes and seconds as .NET writes them (`00:02:05`), and the durations of ISO 8601 (`PT2M5S`), in seconds.
+fn clock_or_iso(value: &str) -> Option<f64> {
+    if let Some(iso) = value.strip_prefix('P') {
+        let (seconds, rest) = span_at_start_of(&iso.replace('T', ""))?;
+        return rest.then_some(seconds);
+    }
+    let mut parts = value.split(':');
+    let [hours, minutes, seconds] = [parts.next()?, parts.next()?, parts.next()?].map(parse_number);
+    let total = hours? * 3600.0 + minutes? * 60.0 + seconds?;
+    parts.next().is_none().then_some(total)
+}
+
+/// The seconds that a text begins with, and whether they are all of it.
+fn span_at_start_of(text: &str) -> Option<(f64, bool)> {
+    let (seconds, rest) = span_at_start(text)?;
+    Some((seconds, rest.trim().is_empty()))
 }
 
 /// The unit of a number that has none of its own.
@@ -79,9 +105,10 @@ fn whole_wait(value: &str, unit: Unit) -> Option<Wait> {
             Unit::Seconds => span(number),
         };
     }
-    if let Some((seconds, rest)) = span_at_start(value)
-        && rest.trim().is_empty()
-    {
+    if let Some((seconds, true)) = span_at_start_of(value) {
+        return span(seconds);
+    }
+    if let Some(seconds) = clock_or_iso(value) {
         return span(seconds);
     }
     let date = httpdate::parse_http_date(value).ok();

@@ -9,9 +9,11 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
+use crate::sse::encode;
 use crate::text::milliseconds;
 
 use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
     Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
@@ -54,6 +56,9 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends a refusal.
     pub fn refuse(mut self, refusal: Refusal) {
         self.journal.failed(refusal.code.label());
+        if self.exchange.has_begun() {
+            return self.break_off(&ErrorBody::new(refusal.code, &refusal.message));
+        }
         let body = self.spell(&ErrorBody {
             param: refusal.param.as_deref(),
             ..ErrorBody::new(refusal.code, &refusal.message)
@@ -89,7 +94,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers with the end of a walk.
-    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended) {
+    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended<'_>) {
         match ended {
             Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
             Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
@@ -103,7 +108,7 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    fn answer(mut self, errand: &Errand<'_>, reply: Reply, answered: AnsweredWalk) {
+    fn answer(mut self, errand: &Errand<'_>, reply: Reply<'_>, answered: AnsweredWalk) {
         let Some(step) = errand.route.steps.get(answered.step_index()) else {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
@@ -118,7 +123,7 @@ impl<'g, 't> Pending<'g, 't> {
                 ResponseModel::Route => Some(&errand.route.name),
                 ResponseModel::Upstream => None,
             },
-            routing_summary: &summary,
+            routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
             Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
@@ -154,7 +159,7 @@ impl<'g, 't> Pending<'g, 't> {
         errand: &Errand<'_>,
         step: &Step,
         mut answered: AnsweredWalk,
-        stream: Committed,
+        stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
@@ -162,6 +167,7 @@ impl<'g, 't> Pending<'g, 't> {
         let head = routed(step, &answered, "text/event-stream".to_owned());
         let Ending {
             usage,
+            repairs,
             failure,
             stopped,
         } = relay(
@@ -172,7 +178,7 @@ impl<'g, 't> Pending<'g, 't> {
             step.stall_timeout,
             &mut self.journal,
         );
-        self.journal.stream_ended(&answered, usage);
+        self.journal.stream_ended(&answered, usage, repairs);
         let Some(failure) = failure else {
             self.journal.stream_whole(&answered);
             return self.journal.end(200);
@@ -193,12 +199,16 @@ impl<'g, 't> Pending<'g, 't> {
     fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
-        let body = self.spell(&ErrorBody {
+        let error = ErrorBody {
             kind: type_of(verdict.status),
             details: Some(&summary),
-            routing_summary: Some(&summary),
+            routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)
-        });
+        };
+        if self.exchange.has_begun() {
+            return self.break_off(&error);
+        }
+        let body = self.spell(&error);
         let mut response = Response::json(verdict.status, body)
             .with("X-Fallback-Count", fallbacks(reports).to_string());
         if let Some(after) = verdict.retry_after {
@@ -207,6 +217,18 @@ impl<'g, 't> Pending<'g, 't> {
                 .with("Retry-After-Ms", milliseconds(after).to_string());
         }
         self.finish(response);
+    }
+
+    /// Ends a stream that has begun with signs of life and never got further.
+    fn break_off(mut self, error: &ErrorBody<'_>) {
+        self.journal.stream_broke();
+        let mut event = String::new();
+        if let Some(dialect) = self.dialect {
+            encode(&mut event, &dialect.broken(error));
+        }
+        let mut stream = self.exchange.stream(early_head());
+        let is_told = stream.write(event.as_bytes()).is_ok() && stream.finish().complete;
+        self.journal.end(if is_told { 200 } else { CLIENT_GONE });
     }
 
     fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {

@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::accounts;
+use super::finish_reasons::FinishReasons;
 use super::refused_keys::RefusedKeys;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
@@ -23,6 +24,8 @@ pub struct Context {
     pub(super) client: upstream::Client,
     pub(super) ledger: SharedLedger,
     pub(super) redactor: Redactor,
+    /// The providers and models whose streams name the reason of their end.
+    pub(super) finish_reasons: Arc<FinishReasons>,
     /// The keys whose refusal the log has told.
     pub(super) refused_keys: RefusedKeys,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
@@ -70,6 +73,10 @@ impl Context {
         let client = self.client.successor(Self::upstream_settings(&config))?;
         let new = Self::with(config, client, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
+        let new = Self {
+            finish_reasons: Arc::clone(&self.finish_reasons),
+            ..new
+        };
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
         Ok(new)
@@ -88,6 +95,7 @@ impl Context {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
+            finish_reasons: Arc::default(),
             refused_keys: RefusedKeys::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),

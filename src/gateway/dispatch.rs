@@ -1,8 +1,8 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use crate::config::Account;
-use crate::dialect::Dialect;
 use crate::dialect::request::Request;
+use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
 use super::accounts;
@@ -11,6 +11,7 @@ use super::context::Context;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
+use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::walk::Errand;
@@ -186,6 +187,13 @@ fn route<'g>(
         request,
         client: &pending.exchange.client_socket(),
     };
-    let ended = errand.walk(&mut pending.journal);
+    let keepalive = route.stream_keepalive;
+    let keepalive = keepalive.filter(|_| request.stream && dialect.framing() == Framing::Events);
+    let ended = match keepalive {
+        None => errand.walk(&mut pending.journal),
+        Some(every) => kept_alive(&mut pending.exchange, every, || {
+            errand.walk(&mut pending.journal)
+        }),
+    };
     pending.conclude(&errand, ended);
 }

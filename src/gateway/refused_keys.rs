@@ -9,8 +9,8 @@ use crate::sync::lock;
 /// The time after which a key that is still refused is told again.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
 
-/// When the refusal of a key was told last, by its provider and its place in the list. Both come from the configuration,
-/// so there are few.
+/// The times at which the refusal of a key was told last, by its provider and its place in the list. Both come from the
+/// configuration, so there are few.
 #[derive(Default)]
 pub struct RefusedKeys {
     told: Mutex<HashMap<(String, Option<usize>), Instant>>,

@@ -1,9 +1,10 @@
-//! The cooldown ledger that all requests share, and its copy on disk.
+//! The cooldown ledger and the memory of refusals that all requests share, and their copy on disk.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Instant, SystemTime};
 
+use crate::adapt::Learned;
 use crate::config::Config;
 use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
 use crate::state_file::{self, StateWriter};
@@ -12,6 +13,7 @@ use crate::sync::lock;
 /// The ledger behind its lock, and the writer of its state file.
 pub struct SharedLedger {
     ledger: Arc<Mutex<Ledger>>,
+    learned: Arc<Mutex<Learned>>,
     /// None without a state file, and after the gateway was closed.
     writer: Mutex<Option<StateWriter>>,
 }
@@ -22,18 +24,22 @@ impl SharedLedger {
     /// # Errors
     /// The thread that writes the file cannot be started.
     pub fn open(config: &Arc<Config>) -> std::io::Result<Self> {
-        let ledger = Arc::new(Mutex::new(restored(config)));
+        let (ledger, learned) = restored(config);
+        let ledger = Arc::new(Mutex::new(ledger));
+        let learned = Arc::new(Mutex::new(learned));
         let writer = match &config.state_file {
             None => None,
             Some(path) => {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
+                let learned = Arc::clone(&learned);
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
                 // The time of writing is that of the knowledge, for the same reason.
                 let last: Mutex<Option<Snapshot>> = Mutex::new(None);
                 let snapshot = move || {
                     let (now, wall) = (Instant::now(), SystemTime::now());
-                    let taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
+                    let mut taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
+                    taken.learned = lock(&learned).to_values(now, wall);
                     let mut last = lock(&last);
                     match &*last {
                         Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
@@ -45,6 +51,7 @@ impl SharedLedger {
         };
         Ok(Self {
             ledger,
+            learned,
             writer: Mutex::new(writer),
         })
     }
@@ -54,7 +61,12 @@ impl SharedLedger {
         lock(&self.ledger)
     }
 
-    /// Notes that the ledger has changed; the file follows (within about a second).
+    /// The memory of refusals, locked. Blocks for as long as another request reads or writes it.
+    pub fn learned(&self) -> MutexGuard<'_, Learned> {
+        lock(&self.learned)
+    }
+
+    /// Notes that the ledger or the memory has changed; the file follows (within about a second).
     pub fn changed(&self) {
         if let Some(writer) = &*lock(&self.writer) {
             writer.mark_dirty();
@@ -68,6 +80,8 @@ impl SharedLedger {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let snapshot = Snapshot::take(&old.lock(), old_config, now, wall, random());
         *self.lock() = snapshot.restore(config, now, wall);
+        let learned = old.learned().clone();
+        *self.learned() = learned.for_configuration(config);
         self.changed();
     }
 
@@ -79,15 +93,19 @@ impl SharedLedger {
     }
 }
 
-fn restored(config: &Config) -> Ledger {
-    let fresh = || Ledger::new(&config.providers);
+fn restored(config: &Config) -> (Ledger, Learned) {
+    let fresh = || (Ledger::new(&config.providers), Learned::default());
     let Some(path) = &config.state_file else {
         return fresh();
     };
     let read = state_file::read(path, MAX_SNAPSHOT as u64).map_err(|error| error.to_string());
     let snapshot = read.and_then(|text| text.as_deref().map(Snapshot::parse).transpose());
     match snapshot {
-        Ok(Some(snapshot)) => snapshot.restore(config, Instant::now(), SystemTime::now()),
+        Ok(Some(snapshot)) => {
+            let (now, wall) = (Instant::now(), SystemTime::now());
+            let learned = Learned::restore(&snapshot.learned, config, now, wall);
+            (snapshot.restore(config, now, wall), learned)
+        }
         Ok(None) => fresh(),
         Err(error) => {
             log::warn!(path:% = path.display(), error = error.as_str(); "the state file is ignored");

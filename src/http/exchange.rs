@@ -8,8 +8,8 @@ use crate::client_socket::ClientSocket;
 use super::body::BodyError;
 use super::head::Head;
 use super::response::{Delivery, Response, ResponseHead};
-use super::stream::Stream;
-use super::transaction::Transaction;
+use super::stream::{Gone, Stream};
+use super::transaction::{AnswerState, Transaction};
 
 /// A request with a whole head, to be answered once. Dropped without an answer, it is answered 500.
 pub struct Exchange<'t> {
@@ -76,8 +76,31 @@ impl<'t> Exchange<'t> {
         }
     }
 
-    /// Begins an answer whose length is not known. Its head goes out with the first write.
+    /// Begins an answer whose length is not known. Its head goes out with the first write, unless another one went out
+    /// with a sign of life.
     pub fn stream(self, head: ResponseHead) -> Stream<'t> {
-        Stream::begin(self.transaction, head)
+        if self.has_begun() {
+            Stream::resumed(self.transaction, head.status)
+        } else {
+            Stream::begin(self.transaction, head)
+        }
+    }
+
+    /// Sends a piece of a stream whose first words are yet to come; before the first one goes its head.
+    ///
+    /// # Errors
+    /// The client has gone, or took nothing for too long.
+    pub fn send_sign_of_life(&mut self, head: ResponseHead, piece: &[u8]) -> Result<(), Gone> {
+        let mut stream = if self.has_begun() {
+            Stream::resumed(self.transaction, head.status)
+        } else {
+            Stream::begin(self.transaction, head)
+        };
+        stream.write(piece)
+    }
+
+    /// Whether the head of a stream has been sent.
+    pub fn has_begun(&self) -> bool {
+        matches!(self.transaction.answer, AnswerState::Begun(_))
     }
 }

@@ -60,6 +60,26 @@ impl<'t> Stream<'t> {
         }
     }
 
+    /// The rest of an answer whose head was sent, by another value of this type.
+    pub(super) fn resumed(transaction: &'t mut Transaction, status: u16) -> Self {
+        let encoder = Encoder::for_request(&transaction.job.head);
+        Self {
+            end: match transaction.job.head.version() {
+                Version::Http11 => BodyEnd::Chunked,
+                Version::Http10 => BodyEnd::Close,
+            },
+            wants_body: encoder.wants_body(status),
+            transaction,
+            unsent: Vec::new(),
+            delivery: Delivery {
+                status,
+                complete: false,
+                bytes: 0,
+            },
+            gone: false,
+        }
+    }
+
     /// Sends the bytes at once, as one chunk. Without bytes, only the head is sent, if it was not yet (waits at most
     /// `write_timeout` without progress).
     ///

@@ -67,6 +67,21 @@ pub fn map_items(
     Ok(splice.finish())
 }
 
+/// The array with some items replaced, as [`map_items`] gives it; `None` where no item changes, or `json` is no array. An
+/// array without a change is not copied.
+pub fn edit_items(json: &str, change: &mut dyn FnMut(&str) -> Option<String>) -> Option<String> {
+    let mut splice: Option<Splice<'_>> = None;
+    each_item(json, &mut |item| {
+        if let Some(by) = change(item) {
+            splice
+                .get_or_insert_with(|| Splice::new(json))
+                .replace(item, Some(by));
+        }
+    })
+    .ok()?;
+    splice.map(Splice::finish)
+}
+
 /// Whether a raw key, quotes included, spells `key`, be it with escapes.
 pub fn is_key(raw_key: &str, key: &str) -> bool {
     // An escape is longer than what it stands for.

@@ -16,6 +16,8 @@ pub struct AnsweredWalk {
     route: Arc<Route>,
     reports: Vec<StepReport>,
     attempt: Attempt,
+    /// The answer was passed over at first, and its attempt told as a failure.
+    pub is_second_best: bool,
 }
 
 impl AnsweredWalk {
@@ -24,6 +26,7 @@ impl AnsweredWalk {
             route,
             reports,
             attempt,
+            is_second_best: false,
         }
     }
 

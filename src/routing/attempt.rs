@@ -10,7 +10,7 @@ use super::ledger_store::KeyedModel;
 use crate::dialect::class::Class;
 
 /// A call to make to a provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     pub step_index: usize,
     /// The key's index in the provider's list; `None` for providers without keys.
@@ -18,6 +18,8 @@ pub struct Attempt {
     pub started: Instant,
     /// The deadline of a stream's first content, or of a whole answer.
     pub deadline: Instant,
+    /// The members that were left out after a refusal, and the shapes that were changed.
+    pub healed: Vec<String>,
     pub(super) key: usize,
     pub(super) ticket: Ticket,
     /// The route's deadline comes before the step's, so a timeout is not the provider's fault.
@@ -28,7 +30,7 @@ pub struct Attempt {
 }
 
 /// A failure whose step is tried again before anything is written down.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unsettled {
     pub failure: Failure,
     pub ticket: Ticket,

@@ -34,6 +34,9 @@ pub struct Snapshot {
     written_ms: Option<u64>,
     /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
+    /// What was learned of providers' refusals, which is another room's: kept as it comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
     /// and the first answer after a restart tells them anew.
     #[serde(skip)]
@@ -98,6 +101,7 @@ impl Snapshot {
             marks: entries
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
+            learned: Vec::new(),
             left: ledger
                 .limits()
                 .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))
@@ -117,9 +121,9 @@ impl Snapshot {
         }
     }
 
-    /// Whether another snapshot has the same marks, whenever it was taken.
+    /// Whether another snapshot has the same marks and lessons, whenever it was taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
-        (self.salt, &self.marks) == (other.salt, &other.marks)
+        (self.salt, &self.marks, &self.learned) == (other.salt, &other.marks, &other.learned)
     }
 
     pub fn to_json(&self) -> String {

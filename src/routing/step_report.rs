@@ -26,10 +26,12 @@ pub struct StepReport {
     pub status: Option<u16>,
     /// The provider's message, in which keys are not masked yet; of a skipped step, why it was skipped.
     pub message: Option<String>,
-    /// The step is cooling, and no attempt was made.
+    /// The step is cooling, or lacks what the request needs, and no attempt was made.
     pub skipped: bool,
     /// The time from this report until the ledger lets the next request through.
     pub retry_after: Option<Duration>,
+    /// The members that were left out after a refusal, and the shapes that were changed.
+    pub healed: Vec<String>,
 }
 
 impl StepReport {
@@ -79,6 +81,21 @@ impl StepReport {
         }
     }
 
+    /// The report of a step that lacks what the request needs.
+    pub(super) fn passed_over(index: usize, step: &Step, reason: String) -> Self {
+        Self {
+            class: Some(Class::Unsupported),
+            message: Some(reason),
+            skipped: true,
+            ..Self::blank(index, step)
+        }
+    }
+
+    /// Adds what was healed in the attempt.
+    pub(super) fn healed(self, healed: Vec<String>) -> Self {
+        Self { healed, ..self }
+    }
+
     /// Adds the time for which the ledger will keep the next request away.
     pub(super) fn cooling(self, cooling: Option<Cooling>, now: Instant) -> Self {
         Self {
@@ -100,6 +117,7 @@ impl StepReport {
             message: None,
             skipped: false,
             retry_after: None,
+            healed: Vec::new(),
         }
     }
 }

@@ -148,6 +148,7 @@ impl Walk {
         };
         let pause_until = self.pause_before_retry(step, &attempt, &failure, now, random);
         let class = failure.class;
+        let healed = std::mem::take(&mut attempt.healed);
         match pause_until {
             Some(_) => {
                 attempt.repeats = Some(Box::new(Unsettled {
@@ -170,7 +171,8 @@ impl Walk {
             duration,
             failure,
         );
-        self.reports.push(report.cooling(cooling, now));
+        self.reports
+            .push(report.cooling(cooling, now).healed(healed));
         match pause_until {
             Some(pause_until) => {
                 self.retry = Some(Retry {
@@ -180,6 +182,18 @@ impl Walk {
             }
             None => self.follow(class.next_move(), attempt.step_index),
         }
+    }
+
+    /// Gives an attempt back that is not made: the step lacks what the request needs.
+    pub fn passed_over(&mut self, ledger: &mut Ledger, attempt: &Attempt, reason: String) {
+        let route = Arc::clone(&self.route);
+        let Some(step) = route.steps.get(attempt.step_index) else {
+            return;
+        };
+        attempt.give_up(ledger, step);
+        let report = StepReport::passed_over(attempt.step_index, step, reason);
+        self.reports.push(report);
+        self.follow(NextMove::NextStep, attempt.step_index);
     }
 
     /// Ends the walk of a client that is gone, during an attempt or during a pause.
@@ -197,7 +211,7 @@ impl Walk {
     pub fn succeeded(
         mut self,
         ledger: &mut Ledger,
-        attempt: Attempt,
+        mut attempt: Attempt,
         seen: &RemainingLimits,
         now: Instant,
     ) -> AnsweredWalk {
@@ -211,9 +225,25 @@ impl Walk {
             let duration = now.saturating_duration_since(attempt.started);
             let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
             self.reports.reserve_exact(1);
-            self.reports.push(report);
+            let healed = std::mem::take(&mut attempt.healed);
+            self.reports.push(report.healed(healed));
         }
         AnsweredWalk::new(self.route, self.reports, attempt)
+    }
+
+    /// Ends the walk with the answer of an earlier attempt that was passed over, as no step did better.
+    pub fn settled(mut self, attempt: Attempt) -> AnsweredWalk {
+        if let Some(step) = self.route.steps.get(attempt.step_index) {
+            let took = self.reports.iter().find(|report| {
+                report.step_index == attempt.step_index && report.key_index == attempt.key_index
+            });
+            let took = took.map_or(Duration::ZERO, |report| report.duration);
+            let report = StepReport::success(attempt.step_index, step, attempt.key_index, took);
+            self.reports.push(report);
+        }
+        let mut answered = AnsweredWalk::new(self.route, self.reports, attempt);
+        answered.is_second_best = true;
+        answered
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
@@ -315,6 +345,7 @@ impl Walk {
             ticket: ledger.begin(KeyedModel::new(step, key), now, deadline),
             cut_short: deadline < of_step,
             repeats: None,
+            healed: Vec::new(),
         })
     }
 

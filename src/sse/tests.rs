@@ -39,6 +39,16 @@ fn event(name: Option<&str>, data: &str) -> Item<'static> {
     Item::Event(Event {
         name: name.map(str::to_owned),
         data: data.to_owned().into(),
+        ..Event::default()
+    })
+}
+
+/// An event with lines that the standard does not know.
+fn stray(lines: &str, data: &str) -> Item<'static> {
+    Item::Event(Event {
+        data: data.to_owned().into(),
+        stray: Some(lines.into()),
+        ..Event::default()
     })
 }
 
@@ -74,7 +84,7 @@ fn every_spelling_of_the_standard_is_understood() {
         ("data: a: b\n\n", vec![event(None, "a: b")]),
         (
             "\u{feff}data: a\n\n\u{feff}data: b\n\n",
-            vec![event(None, "a")],
+            vec![event(None, "a"), stray("\u{feff}data: b", "")],
         ),
         (
             ": hello\n:\n\ndata: a\n\n",
@@ -86,12 +96,23 @@ fn every_spelling_of_the_standard_is_understood() {
         ),
         ("event: x\n\ndata: b\n\n", vec![event(None, "b")]),
         ("event: x\nevent:\ndata: b\n\n", vec![event(None, "b")]),
+        // Lines that the standard ignores are kept apart: a provider may tell of a failure there.
         (
             "id: 1\nretry: 5\nfoo: bar\nDATA: z\ndata: a\n\n",
-            vec![event(None, "a")],
+            vec![stray("foo: bar\nDATA: z", "a")],
         ),
-        (" data: z\ndata: a\n\n", vec![event(None, "a")]),
+        (" data: z\ndata: a\n\n", vec![stray(" data: z", "a")]),
+        (
+            "error: {\"a\":1}\n\ndata: b\n\n",
+            vec![stray("error: {\"a\":1}", ""), event(None, "b")],
+        ),
+        ("it broke\n\n", vec![stray("it broke", "")]),
+        (
+            "event: error\n\nevent: Error\nid: 1\n\n",
+            vec![event(Some("error"), ""), event(Some("Error"), "")],
+        ),
         ("\n\n\n", vec![]),
+        ("retry: 1\n\nid\n\n", vec![]),
         ("", vec![]),
     ] {
         assert_eq!(decode([input.as_bytes()], BOUND).0, expected, "{input:?}");
@@ -131,7 +152,12 @@ fn an_event_is_there_as_soon_as_its_blank_line_is() {
 #[test]
 fn broken_utf8_is_replaced_in_its_event_only() {
     let input = b"data: \xff!\n\ndata: \xc3\xa4\n\n";
-    let expected = vec![event(None, "\u{fffd}!"), event(None, "ä")];
+    let mended = Item::Event(Event {
+        data: "\u{fffd}!".into(),
+        was_mended: true,
+        ..Event::default()
+    });
+    let expected = vec![mended, event(None, "ä")];
     assert_eq!(decode([&input[..]], BOUND).0, expected);
 }
 

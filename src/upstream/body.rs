@@ -107,13 +107,26 @@ impl Body {
     /// # Errors
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
     /// bytes and one step are ever held.
-    pub fn read_to_end(mut self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
+    pub fn read_to_end(self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
+        self.read_rest(Vec::new(), limit, deadline)
+    }
+
+    /// The whole body, of which the first bytes were read before; else as [`Body::read_to_end`].
+    ///
+    /// # Errors
+    /// As [`Body::read_to_end`].
+    pub fn read_rest(
+        mut self,
+        begun: Vec<u8>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, CallError> {
         let too_big = || CallError::BadResponse(format!("a body of more than {limit} bytes"));
         let announced = self.announced.map(usize::try_from);
         if announced.is_some_and(|length| length.is_ok_and(|length| length > limit)) {
             return Err(too_big());
         }
-        let mut bytes = Vec::new();
+        let mut bytes = begun;
         let mut step = FIRST_STEP;
         loop {
             let filled = bytes.len();

@@ -49,7 +49,7 @@ fn without_a_running_gateway() {
         .provider_with("b", "http://127.0.0.1:2/v1", &["strict_json_schema: true"])
         .route_with(
             "dynamic/n8n",
-            &["timeout: 2m"],
+            &["timeout: 2m", "wait_when_cooling: 5s"],
             [
                 Step::new("a", "model-a")
                     .with("timeout: 7s")
@@ -68,6 +68,8 @@ fn without_a_running_gateway() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let text = ended.stdout;
     assert!(text.contains("all steps together: 120s"), "{text}");
+    let waits = "where all steps are cooling: waits up to 5s for the soonest";
+    assert!(text.contains(waits), "{text}");
     assert!(text.contains("What is cooling is not known"), "{text}");
     let (first, second) = (part(&text, "1. a/model-a"), part(&text, "2. b/model-b"));
     for words in [

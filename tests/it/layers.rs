@@ -35,6 +35,7 @@ const GATEWAY: &[&str] = &[
     "dispatch",
     "endpoints",
     "answers",
+    "keepalive",
     "pages",
     "walk",
     "journal",
@@ -44,6 +45,7 @@ const GATEWAY: &[&str] = &[
     "accounts",
     "refused_keys",
     "shared_ledger",
+    "finish_reasons",
     "shared_answer",
 ];
 

@@ -364,7 +364,7 @@ fn what_the_edge_turns_away_is_counted() {
     assert!(read.value("ai_gateway_connections_accepted_total") >= 3.0);
 }
 
-/// One of them would hide all others in a sum.
+/// An absurd number would hide all others in a sum.
 #[test]
 fn an_absurd_usage_is_not_counted() {
     let absurd = |tokens: &str| {

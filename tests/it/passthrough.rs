@@ -20,7 +20,7 @@ const CURIOUS: &str = concat!(
     r#"{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},"#,
     r#"{"role":"assistant","tool_calls":[]},{"role":"tool","tool_call_id":"call_1","content":""},{"role":"someone_new","content":"?","extra":{"b":1,"a":2}}],"#,
     r#""tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"integer"}}}}}],"tool_choice":"auto","#,
-    r#""unknown_field":[1,2.50,{"deep":[null,true]}],"user":"","stop":null } "#,
+    r#""unknown_field":[1,2.50,{"deep":[null,true]}],"user":"","stop":["\u0041"] } "#,
     "\n"
 );
 
@@ -48,7 +48,8 @@ fn every_member_passes_alone() {
         r#""user":"\u0041\/\b""#,
         r#""logit_bias":{"50256":-100,"1":1}"#,
         r#""response_format":{"type":"json_object"}"#,
-        r#""stream_options":{"include_usage":true}"#,
+        r#""stream":true,"stream_options":{"include_usage":true}"#,
+        r#""stop":"x""#,
         r#""reasoning_effort":"low""#,
         r#""":"an empty name""#,
         r#""stream":null"#,
@@ -66,6 +67,29 @@ fn every_member_passes_alone() {
             body.replace(r#""model":"r""#, r#""model":"model-a""#),
             "{member}"
         );
+    }
+}
+
+/// Members that say nothing are refused by some providers for it, and go: the answer is the same without them.
+#[test]
+fn what_says_nothing_does_not_pass() {
+    let upstream = Upstream::saying("fine");
+    let gateway = start(&upstream);
+    for (number, member) in [
+        r#""stop":null"#,
+        r#""stream_options":{"include_usage":true}"#,
+        r#""tools":[],"tool_choice":"auto""#,
+        r#""logit_bias":{}"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let rest = r#""model":"r","messages":[{"role":"user","content":"hi"}]}"#;
+        let response = gateway.post(&format!("{{{member},{rest}"));
+        assert_eq!(response.status, 200, "{member}: {response}");
+        let seen = upstream.requests()[number].text();
+        let expected = format!("{{{rest}").replace(r#""model":"r""#, r#""model":"model-a""#);
+        assert_eq!(seen, expected, "{member}");
     }
 }
 

@@ -177,7 +177,10 @@ fn reasoning_tool_calls_and_refusals_are_content() {
         connection.send(chat(&openai::request("r", true)));
         let mut stream = connection.stream();
         let event = stream.event().expect("at once");
-        assert_eq!(event.json()["choices"][0]["delta"], delta);
+        // A first delta without a role gets one (DESIGN section 4, repairs).
+        let mut expected = delta;
+        expected["role"] = json!("assistant");
+        assert_eq!(event.json()["choices"][0]["delta"], expected);
         go.give();
     }
 }

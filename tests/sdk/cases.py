@@ -1,10 +1,12 @@
 """What users of the openai package get from the gateway. Run by run.sh with the path of the binary."""
 
 import importlib.metadata
+import json
 import sys
 import unittest
 
 import openai
+import pydantic
 
 from gateway import KEY, Gateway
 from provider import Provider
@@ -95,6 +97,49 @@ class Answers(Case):
         self.assertEqual(raw.headers["x-request-id"], "my-own-id")
         self.assertEqual(raw.headers["x-routed-via"], "local/good")
         self.assertEqual(raw.parse()._request_id, "my-own-id")
+
+
+class Repairs(Case):
+    """What the SDK's own accumulators and parsers make of a sloppy provider."""
+
+    FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": {"type": "object"}}}
+
+    def cities(self, message):
+        self.assertEqual(message.role, "assistant")
+        self.assertEqual([call.id for call in message.tool_calls], ["call_a", "call_b"])
+        return [json.loads(call.function.arguments)["city"] for call in message.tool_calls]
+
+    def final(self, **more):
+        completions = self.client.chat.completions
+        # Version 1 and early 2 have it below `beta`.
+        stream = getattr(completions, "stream", None) or self.client.beta.chat.completions.stream
+        with stream(model="sloppy", messages=HELLO, **more) as events:
+            for _ in events:
+                pass
+            return events.get_final_completion().choices[0].message
+
+    def test_tool_calls(self):
+        self.assertEqual(self.cities(self.ask("sloppy", tools=TOOLS).choices[0].message), ["Oslo", "Bern"])
+
+    def test_tool_calls_accumulated(self):
+        self.assertEqual(self.cities(self.final(tools=TOOLS)), ["Oslo", "Bern"])
+
+    def test_json_in_a_fence(self):
+        message = self.ask("sloppy", response_format=self.FORMAT).choices[0].message
+        self.assertEqual(json.loads(message.content), {"city": "Oslo"})
+        self.assertEqual(message.role, "assistant")
+
+    def test_json_in_a_fence_accumulated(self):
+        self.assertEqual(json.loads(self.final(response_format=self.FORMAT).content), {"city": "Oslo"})
+
+    def test_json_parsed(self):
+        class Place(pydantic.BaseModel):
+            city: str
+
+        completions = self.client.chat.completions
+        parse = getattr(completions, "parse", None) or self.client.beta.chat.completions.parse
+        answer = parse(model="sloppy", messages=HELLO, response_format=Place)
+        self.assertEqual(answer.choices[0].message.parsed, Place(city="Oslo"))
 
 
 class Models(Case):

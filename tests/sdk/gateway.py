@@ -18,6 +18,7 @@ routes:
   - {{name: missing, steps: [{{provider: local, model: missing}}]}}
   - {{name: lengthy, steps: [{{provider: local, model: lengthy}}]}}
   - {{name: rejecting, steps: [{{provider: local, model: rejecting}}]}}
+  - {{name: sloppy, steps: [{{provider: local, model: sloppy}}]}}
   - {{name: down, steps: [{{provider: local, model: down}}]}}
   - {{name: silent, steps: [{{provider: local, model: silent, timeout: 300ms}}]}}
   - {{name: breaking, steps: [{{provider: local, model: breaking}}]}}

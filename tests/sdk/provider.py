@@ -77,6 +77,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(200, completion(message, reason))
 
+    def sloppy(self, request):
+        """Says what no client can use: no role, no index, arguments that are no text, JSON in a fence."""
+        calls = [
+            {"id": "call_a", "type": "function", "function": {"name": "weather", "arguments": {"city": "Oslo"}}},
+            {"id": "call_b", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Bern"}'}},
+        ]
+        if request.get("tools"):
+            message, reason = {"content": None, "tool_calls": calls}, "tool_calls"
+            events = [*(chunk({"tool_calls": [call]}) for call in calls), chunk({}, reason)]
+        else:
+            message, reason = {"content": '```json\n{"city":"Oslo"}\n```'}, "stop"
+            pieces = ["``", '`json\n{"city"', ':"Oslo"}', "\n```"]
+            events = [*(chunk({"content": piece}) for piece in pieces), chunk({}, reason)]
+        if request.get("stream"):
+            self.stream(events)
+            self.finish_stream()
+        else:
+            answer = completion(message, reason)
+            del answer["choices"][0]["message"]["role"]
+            self.answer(200, answer)
+
     def limited(self, _):
         self.answer(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, {"Retry-After": "17"})
 

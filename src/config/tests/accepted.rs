@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Config, ResponseModel, Step, parse as parse_in};
 use super::{MINIMAL, accept, variables};
+use crate::dialect::reading::ThinkTags;
 
 fn with(lines: &str) -> Config {
     accept(&format!("{MINIMAL}{lines}\n"))
@@ -325,4 +326,31 @@ fn the_remaining_settings() {
     assert_eq!(config.ca_file, Some(PathBuf::from("/ca.pem")));
     assert_eq!(config.proxy.as_deref(), Some("http://proxy:3128"));
     assert_eq!(config.state_file, None);
+}
+
+/// What is read out of answers, and how, is set where it belongs: the nearest one counts.
+#[test]
+fn answers_are_read_as_provider_route_and_step_say() {
+    let plain = step("", "", "");
+    assert!(plain.provider.repair && !plain.reasoning_only_fails && !plain.upstream_stream);
+    assert_eq!(plain.think_tags, None);
+    let of_route = "reasoning_only: fail, upstream_stream: auto,";
+    let inherited = step("", of_route, "stall_timeout: 1s, think_tags: strip");
+    assert!(inherited.reasoning_only_fails && inherited.upstream_stream);
+    assert_eq!(inherited.think_tags, Some(ThinkTags::Strip));
+    assert!(!step("", of_route, "").upstream_stream);
+    let own = step(
+        "",
+        of_route,
+        "reasoning_only: answer, upstream_stream: always",
+    );
+    assert!(!own.reasoning_only_fails && own.upstream_stream);
+
+    let config = with("routing_summary: false\nserver: {stream_keepalive: 20s}");
+    assert!(!config.routing_summary);
+    assert_eq!(
+        config.routes[0].stream_keepalive,
+        Some(Duration::from_secs(20))
+    );
+    assert!(!config.routes[0].check_format);
 }

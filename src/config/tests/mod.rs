@@ -2,6 +2,7 @@
 
 mod accepted;
 mod files;
+mod fit;
 mod refused;
 mod settings;
 mod yaml;

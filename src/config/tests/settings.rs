@@ -356,6 +356,26 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         ),
         (
             route,
+            "{name: r, steps: [{provider: p, model: m, think_tags: reason}]}",
+            "5: routes[0].steps[0].think_tags: \"reason\" is not reasoning or strip",
+        ),
+        (
+            route,
+            "{name: r, reasoning_only: fails, steps: [{provider: p, model: m}]}",
+            "5: routes[0].reasoning_only: \"fails\" is not fail or answer, did you mean \"fail\"?",
+        ),
+        (
+            route,
+            "{name: r, upstream_stream: allways, steps: [{provider: p, model: m}]}",
+            "5: routes[0].upstream_stream: \"allways\" is not always or auto or never, did you mean \"always\"?",
+        ),
+        (
+            route,
+            "{name: r, stream_keepalive: 0, steps: [{provider: p, model: m}]}",
+            "5: routes[0].stream_keepalive: \"0\" is not above zero",
+        ),
+        (
+            route,
             "{name: r, steps: [{provider: p, model: m, stall_timeout: 0}]}",
             "5: routes[0].steps[0].stall_timeout: \"0\" is not above zero",
         ),

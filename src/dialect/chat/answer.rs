@@ -1,32 +1,55 @@
 //! A provider's whole answer: judging it, and reading it as deltas.
 
 use super::envelope::Envelope;
-use crate::dialect::annotation::Annotation;
-use crate::dialect::answer::{Flaw, Usage};
+use super::finish::Finish;
+use super::repair::Mender;
+use crate::dialect::answer::{Flaw, JudgedWhole, Says};
 use crate::dialect::canonical::{Delta, Member};
-use crate::dialect::provider_error::{error_in, error_of};
+use crate::dialect::provider_error::error_of;
+use crate::dialect::reading::Reading;
 use crate::json::{ObjectError, raw};
 
-/// Judges a body: where the gateway writes into it, and the tokens that it took.
+/// Judges a body: where the gateway writes into it, the tokens that it took, and what was mended.
 ///
 /// # Errors
 /// The reason why no client can be given it.
-pub fn judge(body: &str) -> Result<(Annotation, Option<Usage>), Flaw> {
-    let envelope = Envelope::read(body, "message").map_err(|error| match error {
+pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
+    let mut mender = Mender::new(reading);
+    let envelope = if mender.is_idle() {
+        Envelope::read(body, "message", &mut |_| ())
+    } else {
+        Envelope::read(body, "message", &mut |choice| mender.take_message(choice))
+    };
+    let envelope = envelope.map_err(|error| match error {
         ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
         other => Flaw::NotJson(other.to_string()),
     })?;
     let choices = envelope.choices.unwrap_or_default();
-    if let Some(error) = envelope.error.and_then(error_in).or(choices.error) {
+    if let Some(error) = envelope.error.or(choices.error) {
         return Err(Flaw::ErrorObject(error));
     }
     if choices.count == 0 {
         return Err(error_of(body).map_or(Flaw::NoChoices, Flaw::ErrorObject));
     }
-    if !choices.has_content {
-        return Err(Flaw::EmptyContent);
-    }
-    Ok((envelope.annotation, envelope.usage))
+    let mended = mender.mended(body, "message");
+    let annotation = match &mended {
+        None => envelope.annotation,
+        Some(mended) => {
+            let again = Envelope::read(mended, "message", &mut |_| ());
+            again.map_or(envelope.annotation, |envelope| envelope.annotation)
+        }
+    };
+    Ok(JudgedWhole {
+        annotation,
+        usage: envelope.usage,
+        mended,
+        repairs: mender.repairs,
+        says: match (choices.has_content, choices.has_reasoning) {
+            (true, _) => Says::Content,
+            (false, true) => Says::Reasoning(Finish::silence(choices.finish)),
+            (false, false) => Says::Nothing(Finish::silence(choices.finish)),
+        },
+    })
 }
 
 /// Reads a body that was judged, as deltas: first the answer's own members, then choice by choice. A choice without an
@@ -101,6 +124,7 @@ mod tests {
 
     use super::super::whole;
     use super::*;
+    use crate::dialect::answer::Usage;
 
     fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
         whole(body.to_owned()).map(|answer| answer.usage)
@@ -212,7 +236,7 @@ mod tests {
         let marked = |body: &str, model: Option<&str>, summary: &str| {
             let answer = whole(body.to_owned()).unwrap();
             assert_eq!(answer.text(), body);
-            answer.annotated(model, summary)
+            answer.annotated(model, Some(summary))
         };
         let body = "{ \"id\":\"1\" , \"model\" : \"up\", \"n\":9007199254740993,\"choices\":[{\"message\":{\"content\":1,\"refusal\":\"x\"}}]\n}\n";
         assert_eq!(

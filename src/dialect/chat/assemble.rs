@@ -34,10 +34,12 @@ impl Assemble for Assembler {
     /// `[DONE]` adds nothing.
     fn push(&mut self, data: &str) -> Result<(), Flaw> {
         match ChunkJudge::default().judge_data(data).kind {
-            FrameKind::End => Ok(()),
+            FrameKind::End | FrameKind::Heartbeat => Ok(()),
             FrameKind::Error(error) => Err(Flaw::ErrorObject(error)),
             FrameKind::Broken(reason) => Err(Flaw::NotJson(reason)),
-            FrameKind::Content | FrameKind::Prelude => deltas(data, &mut |delta| self.write(delta)),
+            FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude => {
+                deltas(data, &mut |delta| self.write(delta))
+            }
         }
     }
 

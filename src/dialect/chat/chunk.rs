@@ -2,9 +2,14 @@
 
 use super::answer::choice_deltas;
 use super::envelope::{Ends, Envelope};
-use crate::dialect::answer::{Flaw, Usage};
+use super::finish::Finish;
+use super::repair::Mender;
+use crate::dialect::answer::{Flaw, Silence, Usage};
 use crate::dialect::canonical::{Delta, Member};
-use crate::dialect::provider_error::{error_in, error_of};
+use crate::dialect::provider_error::error_of;
+use crate::dialect::reading::Reading;
+use crate::dialect::repairs::{RepairKind, Repairs};
+use crate::dialect::signals::signal_of;
 use crate::dialect::{FrameKind, Judged, StreamJudge};
 use crate::json::{ObjectError, raw};
 use crate::sse::Event;
@@ -16,11 +21,19 @@ pub const DONE: &str = "[DONE]";
 #[derive(Debug, Default)]
 pub struct ChunkJudge {
     ends: Ends,
+    finish: Option<Finish>,
     usage: Option<Usage>,
+    mender: Mender,
 }
 
 impl StreamJudge for ChunkJudge {
     fn judge(&mut self, frame: &Event<'_>) -> Judged {
+        if let Some(signal) = signal_of(frame) {
+            return without_object(signal);
+        }
+        if frame.was_mended {
+            self.mender.repairs.add(RepairKind::Utf8);
+        }
         self.judge_data(&frame.data)
     }
 
@@ -28,18 +41,48 @@ impl StreamJudge for ChunkJudge {
         self.ends.are_all_there()
     }
 
+    fn names_its_end(&self) -> bool {
+        self.ends.are_named()
+    }
+
+    fn silence(&self) -> Silence {
+        Finish::silence(self.finish)
+    }
+
     fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    fn repairs(&self) -> Repairs {
+        self.mender.repairs
+    }
+
+    fn rest(&mut self) -> Option<String> {
+        self.mender.rest()
     }
 }
 
 impl ChunkJudge {
+    pub fn new(reading: Reading) -> Self {
+        Self {
+            mender: Mender::new(reading),
+            ..Self::default()
+        }
+    }
+
     /// Judges the data of an event.
     pub fn judge_data(&mut self, data: &str) -> Judged {
         if data.trim_ascii() == DONE {
             return without_object(FrameKind::End);
         }
-        let envelope = match Envelope::read(data, "delta") {
+        let mender = &mut self.mender;
+        let envelope = if mender.is_idle() {
+            Envelope::read(data, "delta", &mut |_| ())
+        } else {
+            mender.begin();
+            Envelope::read(data, "delta", &mut |choice| mender.take_delta(choice))
+        };
+        let envelope = match envelope {
             Ok(envelope) => envelope,
             Err(ObjectError::NotAnObject) => {
                 return without_object(error_of(data).map_or_else(
@@ -50,19 +93,32 @@ impl ChunkJudge {
             Err(other) => return without_object(FrameKind::Broken(other.to_string())),
         };
         // Only an object without choices is searched for the other shapes of errors.
-        let no_chunk = envelope.choices.is_none();
         let choices = envelope.choices.unwrap_or_default();
-        let error = envelope.error.and_then(error_in).or(choices.error);
-        let error = error.or_else(|| no_chunk.then(|| error_of(data)).flatten());
+        let error = envelope.error.or(choices.error);
+        let error = error.or_else(|| {
+            let no_chunk = choices.count == 0 && envelope.usage.is_none();
+            no_chunk.then(|| error_of(data)).flatten()
+        });
         self.ends.add(choices.ends);
+        self.finish = choices.finish.or(self.finish);
         self.usage = envelope.usage.or(self.usage);
+        let kind = match error {
+            Some(error) => FrameKind::Error(error),
+            None if choices.has_content => FrameKind::Content,
+            None if choices.has_reasoning => FrameKind::Reasoning,
+            None => FrameKind::Prelude,
+        };
+        let mended = self.mender.mended(data, "delta");
+        let annotation = match &mended {
+            None => Some(envelope.annotation),
+            Some(mended) => Envelope::read(mended, "delta", &mut |_| ())
+                .ok()
+                .map(|envelope| envelope.annotation),
+        };
         Judged {
-            kind: match error {
-                Some(error) => FrameKind::Error(error),
-                None if choices.has_content => FrameKind::Content,
-                None => FrameKind::Prelude,
-            },
-            annotation: Some(envelope.annotation),
+            kind,
+            annotation,
+            mended,
         }
     }
 }
@@ -71,6 +127,7 @@ fn without_object(kind: FrameKind) -> Judged {
     Judged {
         kind,
         annotation: None,
+        mended: None,
     }
 }
 
@@ -123,9 +180,6 @@ mod tests {
         for delta in [
             r#"{"content":"x"}"#,
             r#"{"role":"assistant","content":"\n"}"#,
-            r#"{"content":[{"type":"thinking","thinking":[]}]}"#,
-            r#"{"reasoning_content":"x","content":null}"#,
-            r#"{"reasoning":"x","content":""}"#,
             r#"{"refusal":"x"}"#,
             r#"{"tool_calls":[{"index":0,"function":{"arguments":""}}]}"#,
             r#"{"function_call":{"arguments":"{"}}"#,
@@ -134,10 +188,24 @@ mod tests {
             let data = format!(r#"{{"choices":[{{"delta":{{}}}},{{"index":1,"delta":{delta}}}]}}"#);
             assert_eq!(kind(&data), FrameKind::Content, "{delta}");
         }
+        for delta in [
+            r#"{"content":[{"type":"thinking","thinking":[]}]}"#,
+            r#"{"reasoning_content":"x","content":null}"#,
+            r#"{"reasoning":"x","content":""}"#,
+            r#"{"reasoning_text":"x"}"#,
+            r#"{"thinking":"x"}"#,
+            r#"{"thinking_blocks":[{"type":"thinking"}]}"#,
+            r#"{"reasoning_state":{"a":1}}"#,
+        ] {
+            let data = format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
+            assert_eq!(kind(&data), FrameKind::Reasoning, "{delta}");
+        }
         for data in [
             r#"{"choices":[{"delta":{"role":"assistant"}}]}"#,
             r#"{"choices":[{"delta":{"role":"assistant","content":"","refusal":null,"tool_calls":null}}],"error":null}"#,
             r#"{"choices":[{"delta":{}}]}"#,
+            r#"{"choices":[{"delta":{"reasoning":"","thinking":[],"reasoning_details":{}}}]}"#,
+            r#"{"choices":[{"delta":{}}],"error":{"code":0,"message":"success"}}"#,
             r#"{"choices":[{"delta":null}]}"#,
             r#"{"choices":[]}"#,
             r#"{"choices":[],"usage":{"prompt_tokens":1}}"#,
@@ -161,7 +229,7 @@ mod tests {
             judge.is_whole()
         };
         assert!(finished("\"stop\"") && finished("\"length\""));
-        assert!(!finished("null") && !finished("\"\""));
+        assert!(!finished("null") && !finished("\"\"") && !finished("\"null\""));
         let (both, judge) =
             judged(r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#);
         assert!(judge.is_whole() && both.kind == FrameKind::Content);

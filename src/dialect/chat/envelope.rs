@@ -5,39 +5,53 @@ use crate::dialect::answer::Usage;
 use crate::dialect::provider_error::{ProviderError, error_in};
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
+use crate::text::cut;
+
+use super::finish::{Finish, finish_of};
+use super::message::MessageMembers;
 
 /// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
 #[derive(Debug, Default)]
-pub(super) struct Envelope<'a> {
-    /// The `error` member, raw.
-    pub error: Option<&'a str>,
+pub(super) struct Envelope {
+    /// The error of the `error` member; none if that says success.
+    pub error: Option<ProviderError>,
     pub choices: Option<Choices>,
     pub usage: Option<Usage>,
     pub annotation: Annotation,
 }
 
-impl<'a> Envelope<'a> {
+impl Envelope {
     /// Reads a body; `holder` is the member of a choice with the content: `message` in answers, `delta` in chunks.
+    /// `take` is called with each choice that is an object, and may change the judgement on it.
     ///
     /// # Errors
     /// The body is no JSON object.
-    pub fn read(body: &'a str, holder: &str) -> Result<Self, ObjectError> {
+    pub fn read<'a>(
+        body: &'a str,
+        holder: &str,
+        take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
+    ) -> Result<Self, ObjectError> {
         u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut view = Self::default();
-        match view.read_members(&mut Reader::new(body), holder) {
+        match view.read_members(&mut Reader::new(body), holder, take) {
             Ok(()) => Ok(view),
             Err(Invalid) => Err(ObjectError::of(body)),
         }
     }
 
-    fn read_members(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
+    fn read_members<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        holder: &str,
+        take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
+    ) -> Result<(), Invalid> {
         reader.peek();
         self.annotation = Annotation::of_empty(reader.at() + 1);
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match &*key.text().ok_or(Invalid)? {
-                "error" => self.error = Some(reader.value()?),
-                "choices" => self.choices = Some(Choices::read(reader, holder)?),
+                "error" => self.error = error_in(reader.value()?),
+                "choices" => self.choices = Some(Choices::read(reader, holder, take)?),
                 "usage" => self.usage = read_usage(reader)?,
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
                 "routing_summary" => {
@@ -89,6 +103,16 @@ impl Ends {
     pub fn are_all_there(self) -> bool {
         self.finished != 0 && self.begun & !self.finished == 0
     }
+
+    /// Whether some choice has finished.
+    pub fn are_named(self) -> bool {
+        self.finished != 0
+    }
+}
+
+/// The bit of a choice; all beyond the API's bound share one.
+pub(super) fn bit(index: u64) -> u128 {
+    1_u128 << index.min(127)
 }
 
 /// The judgement on a `choices` array.
@@ -97,136 +121,116 @@ pub(super) struct Choices {
     pub count: usize,
     /// Some choice holds content.
     pub has_content: bool,
+    /// Some choice holds reasoning.
+    pub has_reasoning: bool,
     pub ends: Ends,
+    /// The end of the last choice that has one.
+    pub finish: Option<Finish>,
     /// The first choice that failed on its own, as OpenRouter reports a model that broke off.
     pub error: Option<ProviderError>,
 }
 
 impl Choices {
-    /// Reads the member `choices`; `holder` as in [`Envelope::read`]. A value that is no array has no choices.
-    pub fn read(reader: &mut Reader<'_>, holder: &str) -> Result<Self, Invalid> {
+    /// Reads the member `choices`; the rest as in [`Envelope::read`]. A value that is no array has no choices.
+    pub fn read<'a>(
+        reader: &mut Reader<'a>,
+        holder: &str,
+        take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
+    ) -> Result<Self, Invalid> {
         let mut choices = Self::default();
         if reader.peek() != Some(b'[') {
             return reader.value().map(|_| choices);
         }
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
-            choices.count += 1;
             if reader.peek() == Some(b'{') {
-                choices.add(ChoiceMembers::read(reader, holder)?);
+                let mut choice = ChoiceMembers::read(reader, holder, choices.count)?;
+                take(&mut choice);
+                choices.add(choice);
             } else {
                 reader.value()?;
             }
+            choices.count += 1;
         }
         Ok(choices)
     }
 
     fn add(&mut self, choice: ChoiceMembers<'_>) {
-        let index = choice.index.and_then(raw::whole_number);
-        let bit = 1_u128 << index.unwrap_or(0).min(127);
-        if choice.has_content {
-            self.has_content = true;
+        let bit = bit(choice.index());
+        let message = choice.message;
+        let has_content = message.has_content();
+        self.has_content |= has_content;
+        self.has_reasoning |= message.has_reasoning;
+        if has_content || message.has_reasoning {
             self.ends.begun |= bit;
         }
-        let finish_reason = choice.finish_reason.and_then(raw::text);
-        let finish_reason = finish_reason.as_deref().unwrap_or_default();
-        if !finish_reason.is_empty() {
+        if choice.finish != Finish::Open {
             self.ends.finished |= bit;
+            self.finish = Some(choice.finish);
         }
         if self.error.is_none() {
-            self.error = choice.error.and_then(error_in);
+            let error = choice.error.or(message.error);
+            self.error = error.and_then(error_in);
         }
-        if self.error.is_none() && finish_reason == "error" {
+        if self.error.is_none() && choice.finish == Finish::Broken {
+            let reason = choice.finish_reason.unwrap_or_default();
             self.error = Some(ProviderError {
-                message: "the provider ended its answer with finish_reason \"error\"".to_owned(),
+                message: format!(
+                    "the provider ended its answer with finish_reason {}",
+                    cut(reason, LONGEST_REASON)
+                ),
                 ..ProviderError::default()
             });
         }
     }
 }
 
-/// The members of one choice that count, raw.
-#[derive(Default)]
-struct ChoiceMembers<'a> {
+/// The members of one choice that count.
+pub(super) struct ChoiceMembers<'a> {
+    /// The place of the choice in its array.
+    pub position: usize,
+    /// Raw.
     index: Option<&'a str>,
+    /// Raw.
     finish_reason: Option<&'a str>,
+    pub finish: Finish,
+    /// Raw.
     error: Option<&'a str>,
-    has_content: bool,
+    pub message: MessageMembers<'a>,
 }
 
 impl<'a> ChoiceMembers<'a> {
-    fn read(reader: &mut Reader<'a>, holder: &str) -> Result<Self, Invalid> {
-        let mut choice = Self::default();
+    fn read(reader: &mut Reader<'a>, holder: &str, position: usize) -> Result<Self, Invalid> {
+        let mut choice = Self {
+            position,
+            index: None,
+            finish_reason: None,
+            finish: Finish::Open,
+            error: None,
+            message: MessageMembers::default(),
+        };
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
                 Some("index") => choice.index = Some(reader.value()?),
                 Some("finish_reason") => choice.finish_reason = Some(reader.value()?),
                 Some("error") => choice.error = Some(reader.value()?),
-                Some(name) if name == holder => choice.has_content = has_content(reader)?,
+                Some(name) if name == holder => choice.message = MessageMembers::read(reader)?,
                 _ => drop(reader.value()?),
             }
         }
+        let reason = choice.finish_reason.and_then(raw::text);
+        if let Some(reason) = reason {
+            choice.finish = finish_of(&reason);
+        }
         Ok(choice)
     }
+
+    /// The choice's index; one without is the first.
+    pub fn index(&self) -> u64 {
+        self.index.and_then(raw::whole_number).unwrap_or(0)
+    }
 }
 
-/// Whether a message or a delta has content for a client. `reasoning`, `reasoning_details` and
-/// `images` are OpenRouter's, `reasoning_content` is DeepSeek's.
-fn has_content(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
-    if reader.peek() != Some(b'{') {
-        return reader.value().map(|_| false);
-    }
-    let mut found = false;
-    let mut object = EntryCursor::default();
-    while let Some(key) = reader.key(&mut object)? {
-        match key.text().as_deref() {
-            Some(
-                "content" | "refusal" | "reasoning_content" | "reasoning" | "reasoning_details"
-                | "tool_calls" | "function_call" | "audio" | "images",
-            ) => found |= is_filled(reader)?,
-            _ => drop(reader.value()?),
-        }
-    }
-    Ok(found)
-}
-
-fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
-    if reader.peek() != Some(b'[') {
-        let value = reader.value()?;
-        return Ok(match value.as_bytes().first() {
-            Some(b'"') => value != r#""""#,
-            Some(b'{') => Reader::new(value)
-                .key(&mut EntryCursor::default())?
-                .is_some(),
-            _ => false,
-        });
-    }
-    let mut filled = false;
-    let mut array = EntryCursor::default();
-    while reader.item(&mut array)? {
-        filled |= is_filled_part(reader)?;
-    }
-    Ok(filled)
-}
-
-/// A part of a `content` array, a tool call and the like. Only a text part can be there and say nothing.
-fn is_filled_part(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
-    if reader.peek() != Some(b'{') {
-        return Ok(!matches!(reader.value()?, "null" | r#""""#));
-    }
-    let (mut kind, mut text) = (None, None);
-    let mut object = EntryCursor::default();
-    while let Some(key) = reader.key(&mut object)? {
-        let value = reader.value()?;
-        match key.text().as_deref() {
-            Some("type") => kind = Some(value),
-            Some("text") => text = Some(value),
-            _ => {}
-        }
-    }
-    Ok(match text {
-        Some(text) if kind == Some(r#""text""#) => text.starts_with('"') && text != r#""""#,
-        _ => true,
-    })
-}
+/// The longest finish reason that is shown (bytes).
+const LONGEST_REASON: usize = 100;

@@ -6,13 +6,11 @@ use crate::json::raw;
 /// The most members of one merged object. A delta has about ten; the bound keeps merging linear.
 const MAX_FIELDS: usize = 256;
 
-/// Texts that come in pieces. All other texts (`id`, `name`, `role`, `finish_reason`) come whole, some of them again in
-/// every chunk.
-const IN_PIECES: [&str; 8] = [
+/// Texts that come in pieces, and so do those of reasoning. All other texts (`id`, `name`, `role`, `finish_reason`) come
+/// whole, some of them again in every chunk.
+const IN_PIECES: [&str; 6] = [
     "content",
     "refusal",
-    "reasoning_content",
-    "reasoning",
     "arguments",
     "input",
     "data",
@@ -126,7 +124,7 @@ impl MergedValue {
             return Ok(());
         }
         match (&mut *self, raw::inside(value), inside_array(value)) {
-            (Self::Text(text), Some(piece), _) if IN_PIECES.contains(&key) => text.push_str(piece),
+            (Self::Text(text), Some(piece), _) if comes_in_pieces(key) => text.push_str(piece),
             (Self::List(items), _, Some(more)) => push_items(items, more),
             (Self::Nested(fields), _, _) if raw::is_object(value) => {
                 fields.merge_all(value, |_| true)?;
@@ -166,6 +164,13 @@ impl MergedValue {
         out.push_str(inside);
         out.push_str(close);
     }
+}
+
+/// Whether a text comes in pieces. Of reasoning all but what describes it: its id, its kind, its state.
+fn comes_in_pieces(key: &str) -> bool {
+    let is_reasoning = key.starts_with("reasoning") || key.starts_with("thinking");
+    let describes = ["_id", "_type", "_format", "_status", "_effort"];
+    IN_PIECES.contains(&key) || (is_reasoning && !describes.iter().any(|end| key.ends_with(end)))
 }
 
 fn inside_array(value: &str) -> Option<&str> {
@@ -230,6 +235,9 @@ mod tests {
                 r#"[{"type":"text","text":"x"},1]"#,
             ),
             ("content", &[r#""""#, "[1]"], "[1]"),
+            ("reasoning_text", &[r#""a""#, r#""b""#], r#""ab""#),
+            ("thinking", &[r#""a""#, "null", r#""b""#], r#""ab""#),
+            ("reasoning_id", &[r#""a""#, r#""a""#], r#""a""#),
             ("name", &[r#""f""#, r#""f""#, r#""""#], r#""f""#),
             ("finish_reason", &["null", r#""stop""#, "null"], r#""stop""#),
             ("created", &["1", "2", "null"], "2"),

@@ -4,13 +4,23 @@ mod answer;
 mod assemble;
 mod chunk;
 mod envelope;
+mod finish;
+mod format;
 mod merge;
+mod message;
+mod repair;
 mod request;
 mod split;
+mod text_filter;
+mod tool_calls;
 
+#[cfg(test)]
 use crate::dialect::annotation::Annotation;
-use crate::dialect::answer::{Flaw, Usage, WholeAnswer};
+#[cfg(test)]
+use crate::dialect::answer::Says;
+use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
+use crate::dialect::reading::{Expectation, Reading};
 use crate::dialect::request::{Request, RequestError};
 use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
 
@@ -38,12 +48,24 @@ impl Dialect for Chat {
         Framing::Events
     }
 
-    fn judge_stream(&self) -> Box<dyn StreamJudge> {
-        Box::new(chunk::ChunkJudge::default())
+    fn expectation(&self, request: &Request<'_>) -> Expectation {
+        request::expectation(request)
     }
 
-    fn judge_whole(&self, text: &str) -> Result<(Annotation, Option<Usage>), Flaw> {
-        answer::judge(text)
+    fn streamed(&self, body: &[u8]) -> Option<Vec<u8>> {
+        request::streamed(body)
+    }
+
+    fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge> {
+        Box::new(chunk::ChunkJudge::new(reading))
+    }
+
+    fn judge_whole(&self, text: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
+        answer::judge(text, reading)
+    }
+
+    fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw> {
+        format::check(answer.text())
     }
 
     fn assemble(&self) -> Box<dyn Assemble> {
@@ -80,5 +102,9 @@ pub fn annotation_of(data: &str) -> Annotation {
 #[cfg(test)]
 fn whole(text: String) -> Result<WholeAnswer, Flaw> {
     let dialect: &dyn Dialect = &Chat;
-    dialect.whole(text)
+    let answer = dialect.whole(text, Reading::default())?;
+    match answer.says {
+        Says::Nothing(_) => Err(Flaw::EmptyContent),
+        Says::Content | Says::Reasoning(_) => Ok(answer),
+    }
 }

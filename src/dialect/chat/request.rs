@@ -1,5 +1,6 @@
 //! A chat completion request, read as far as routing needs.
 
+use crate::dialect::reading::Expectation;
 use crate::dialect::request::{Payload, Request, RequestError};
 use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::json::{Object, raw};
@@ -112,6 +113,37 @@ fn message_problem(
         Some(role) if !role.starts_with('"') => Some(RequestError::invalid(&param(), "a string")),
         Some(_) => None,
     })
+}
+
+/// The expectations of a request that was read. A member that says nothing of use counts as absent: the provider judges
+/// it.
+pub fn expectation(request: &Request<'_>) -> Expectation {
+    let Some(object) = request.payload.object() else {
+        return Expectation::default();
+    };
+    let tokens = |key| object.get(key).and_then(raw::whole_number);
+    let format = object.get("response_format").unwrap_or_default();
+    let kind = raw::member(format, "type").and_then(raw::text);
+    Expectation {
+        max_tokens: tokens("max_completion_tokens").or_else(|| tokens("max_tokens")),
+        has_stop: !matches!(object.get("stop"), None | Some("null" | "[]" | r#""""#)),
+        wants_json: matches!(kind.as_deref(), Some("json_object" | "json_schema")),
+        has_tools: !matches!(object.get("tools"), None | Some("null" | "[]")),
+    }
+}
+
+/// The body of a request, made to ask for a stream that tells its usage; none for a body that is no object.
+pub fn streamed(body: &[u8]) -> Option<Vec<u8>> {
+    let mut object = Object::parse_lenient(std::str::from_utf8(body).ok()?).ok()?;
+    object.set("stream", "true".to_owned());
+    let options = object.get("stream_options").unwrap_or("{}");
+    let mut options = Object::parse_lenient(options)
+        .or_else(|_| Object::parse_lenient("{}"))
+        .ok()?;
+    options.set("include_usage", "true".to_owned());
+    let options = options.to_json();
+    object.set("stream_options", options);
+    Some(object.to_json().into_bytes())
 }
 
 #[cfg(test)]

@@ -95,13 +95,15 @@ fn a_challenge_is_told_by_its_header_whatever_its_status() {
         // Beside a success it says nothing.
         (200, Class::ServerError),
     ] {
-        let refusal = ProviderRefusal {
-            status,
-            headers: &[("CF-Mitigated", "challenge")],
-            said: &ProviderError::default(),
-        };
-        let class_seen = class_of(&refusal, SystemTime::UNIX_EPOCH);
-        assert_eq!(class_seen, class, "{status}");
+        for name in ["CF-Mitigated", "x-amzn-waf-action", "x-vercel-mitigated"] {
+            let refusal = ProviderRefusal {
+                status,
+                headers: &[(name, "challenge")],
+                said: &ProviderError::default(),
+            };
+            let class_seen = class_of(&refusal, SystemTime::UNIX_EPOCH);
+            assert_eq!(class_seen, class, "{status} {name}");
+        }
     }
 }
 
@@ -1528,6 +1530,54 @@ const CASES: &[Case] = &[
         400,
         r#"{"error":{"code":"1003","message":"m"}}"#,
         Class::Unauthorized,
+    ),
+    (
+        "MiniMax, no key: 1000 is anything",
+        200,
+        r#"{"base_resp":{"status_code":1000,"status_msg":"unknown error"}}"#,
+        Class::ServerError,
+    ),
+    (
+        "MiniMax, an unsafe prompt",
+        200,
+        r#"{"base_resp":{"status_code":1026,"status_msg":"m"}}"#,
+        Class::Rejected,
+    ),
+    (
+        "MiniMax, an unsafe answer",
+        200,
+        r#"{"base_resp":{"status_code":1027,"status_msg":"m"}}"#,
+        Class::Rejected,
+    ),
+    (
+        "MiniMax, parameters",
+        200,
+        r#"{"base_resp":{"status_code":2013,"status_msg":"m"}}"#,
+        Class::Rejected,
+    ),
+    (
+        "MiniMax, tokens",
+        200,
+        r#"{"base_resp":{"status_code":1039,"status_msg":"m"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "z.ai, a day",
+        429,
+        r#"{"error":{"code":"1304","message":"m"}}"#,
+        Class::QuotaExhausted,
+    ),
+    (
+        "z.ai, five hours of a plan",
+        429,
+        r#"{"error":{"code":"1308","message":"Usage limit reached for 5 hour. Your limit will reset at 2026-10-20 21:14:30"}}"#,
+        Class::QuotaExhausted,
+    ),
+    (
+        "z.ai, a week",
+        429,
+        r#"{"error":{"code":"1310","message":"m"}}"#,
+        Class::QuotaExhausted,
     ),
     (
         "MiniMax inside a 200",

@@ -285,3 +285,24 @@ fn the_wait_in_a_message_is_found_behind_its_end_as_well() {
     );
     assert!(said.message.len() <= MAX_MESSAGE);
 }
+
+#[test]
+fn a_long_body_takes_a_time_that_grows_with_it() {
+    let long = "x".repeat(1 << 18);
+    for body in [
+        format!(r#"{{"message":"{long}"}}"#),
+        format!(r#"{{"error":{{"message":"\n{long}","code":"{long}"}}}}"#),
+        format!(
+            r#"{{"error":{}"{long}"{}}}"#,
+            r#"{"message":"#.repeat(9),
+            "}".repeat(9)
+        ),
+        format!(r#"{{"errors":[{}1]}}"#, r#"{"a":[[]]},"#.repeat(20_000)),
+    ] {
+        let begun = std::time::Instant::now();
+        let said = error_of(&body).unwrap();
+        assert!(said.message.len() <= MAX_MESSAGE);
+        // A search that is not linear would take hours.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+    }
+}

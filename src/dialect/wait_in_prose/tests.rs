@@ -66,6 +66,9 @@ fn waits_are_found_in_sentences() {
         ),
         ("we will be back in 2 min", Some(120_000)),
         ("Please try again in a minute", Some(60_000)),
+        ("Next request allowed in 12s", Some(12_000)),
+        ("You can send another request in 45 seconds", Some(45_000)),
+        ("The block expires in 2m", Some(120_000)),
         ("wait an hour", Some(3_600_000)),
         // When to try again, and not the window that is named first.
         (

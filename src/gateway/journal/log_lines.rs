@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use crate::adapt::Lesson;
+use crate::config::Step;
 use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 use crate::routing::StepReport;
@@ -102,6 +104,34 @@ impl RequestFacts<'_> {
             error = message,
             duration_ms = milliseconds(report.duration);
             "attempt failed"
+        );
+    }
+
+    /// The line of a call that is repeated without what was refused, for debugging.
+    pub fn log_heal(&self, step: &Step, lessons: &[Lesson]) {
+        if log::log_enabled!(target: TARGET, Level::Debug) {
+            let words: Vec<String> = lessons.iter().map(Lesson::words).collect();
+            log::debug!(
+                target: TARGET,
+                request_id = self.request_id.as_str(),
+                provider = step.provider.name.as_str(),
+                model = step.model.as_str(),
+                lessons = words.join("; ").as_str();
+                "healing"
+            );
+        }
+    }
+
+    /// The line of what a provider was learned to refuse, with the setting that says the same for good.
+    pub fn log_lesson(&self, step: &Step, lesson: &Lesson) {
+        log::warn!(
+            target: TARGET,
+            request_id = self.request_id.as_str(),
+            provider = step.provider.name.as_str(),
+            model = step.model.as_str(),
+            lesson = lesson.words().as_str(),
+            setting = lesson.line().as_deref();
+            "learned from a refusal"
         );
     }
 

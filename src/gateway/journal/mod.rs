@@ -18,10 +18,12 @@ use log::Level;
 use log_lines::RequestFacts;
 use span_events::{about, number};
 
+use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Usage, WholeAnswer};
 use crate::dialect::class::Class;
+use crate::dialect::repairs::Repairs;
 use crate::dialect::request::Request;
 use crate::http::Exchange;
 use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
@@ -38,6 +40,17 @@ pub const CLIENT_GONE: u16 = 499;
 
 /// Bytes of a path or a route name in the log.
 const LONGEST_NAME: usize = 200;
+
+/// The outcome of a healing, as the metric's label has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealResult {
+    /// The text of the refusal is gone.
+    Healed,
+    /// The same refusal came again.
+    Refused,
+    /// The member has a meaning: requests with it pass the step over from now on.
+    PassedOver,
+}
 
 /// A request as far as it is known.
 pub struct Journal<'g> {
@@ -193,6 +206,35 @@ impl<'g> Journal<'g> {
         current::event("prelude held", Vec::new);
     }
 
+    /// The provider refused these members by name, and is called again without them.
+    pub fn heal_began(&self, step: &Step, lessons: &[Lesson]) {
+        current::event("heal", || {
+            let healed: Vec<&str> = lessons.iter().map(Lesson::label).collect();
+            vec![
+                Attribute::new(names::PROVIDER, step.provider.name.clone()),
+                Attribute::new(names::REQUEST_MODEL, step.model.clone()),
+                Attribute::new(names::HEALED, healed.join(", ")),
+            ]
+        });
+        self.facts.log_heal(step, lessons);
+    }
+
+    /// The outcome of a healing.
+    pub fn heal_ended(&self, step: &Step, lesson: &Lesson, result: HealResult) {
+        let result = match result {
+            HealResult::Healed => "healed",
+            HealResult::Refused => "refused",
+            HealResult::PassedOver => "passed_over",
+        };
+        let (provider, model) = (&step.provider.name, &step.model);
+        self.counted.heal(provider, model, lesson.label(), result);
+    }
+
+    /// A lesson is new: from now on requests are edited by it, or pass the step over.
+    pub fn learned(&self, step: &Step, lesson: &Lesson) {
+        self.facts.log_lesson(step, lesson);
+    }
+
     /// The attempt came to nothing. A refused key needs the operator of the gateway; other failures are why there are
     /// several steps.
     pub fn attempt_failed(&mut self, report: Option<&StepReport>) {
@@ -223,7 +265,9 @@ impl<'g> Journal<'g> {
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
     pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
         let reports = answered.reports();
-        self.facts.steps = tried(reports);
+        // A second best answer is reported twice.
+        let again = usize::from(answered.is_second_best);
+        self.facts.steps = tried(reports).saturating_sub(again);
         self.facts.fallbacks = answered.fallbacks();
         self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
@@ -240,8 +284,8 @@ impl<'g> Journal<'g> {
     pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
         self.use_tokens(step_index, answer.usage);
-        self.counted
-            .attempt(step_index, None, answered.started().elapsed());
+        self.counted.repairs(step_index, answer.repairs);
+        self.count_answer(answered);
         self.facts
             .log_body("answer body", answer.text(), &self.context.redactor);
         if self.captures_content() {
@@ -253,8 +297,7 @@ impl<'g> Journal<'g> {
 
     /// An answer without frames is about to be sent.
     pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
-        self.counted
-            .attempt(answered.step_index(), None, answered.started().elapsed());
+        self.count_answer(answered);
         current::event("commit", Vec::new);
         self.end_attempt();
     }
@@ -282,8 +325,14 @@ impl<'g> Journal<'g> {
     }
 
     /// A committed stream ended whole, or broke later on.
-    pub fn stream_ended(&mut self, answered: &AnsweredWalk, usage: Option<Usage>) {
+    pub fn stream_ended(
+        &mut self,
+        answered: &AnsweredWalk,
+        usage: Option<Usage>,
+        repairs: Repairs,
+    ) {
         self.use_tokens(answered.step_index(), usage);
+        self.counted.repairs(answered.step_index(), repairs);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
             self.capture(&answer);
         }
@@ -291,8 +340,7 @@ impl<'g> Journal<'g> {
 
     /// The stream that ended is whole.
     pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
-        self.counted
-            .attempt(answered.step_index(), None, answered.started().elapsed());
+        self.count_answer(answered);
         self.end_attempt();
     }
 
@@ -356,6 +404,14 @@ impl<'g> Journal<'g> {
             fallbacks: self.facts.fallbacks,
             served_by: self.facts.served_by.as_deref(),
         });
+    }
+
+    /// Counts the attempt that answered, unless it was counted when its answer was passed over.
+    fn count_answer(&self, answered: &AnsweredWalk) {
+        if !answered.is_second_best {
+            let took = answered.started().elapsed();
+            self.counted.attempt(answered.step_index(), None, took);
+        }
     }
 
     fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {

@@ -55,6 +55,13 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     if let Some(after) = report.retry_after {
         push_number(out, ",\"retry_after_ms\":", milliseconds(after));
     }
+    for (position, member) in report.healed.iter().enumerate() {
+        out.push_str(if position == 0 { ",\"healed\":[" } else { "," });
+        raw::push_quoted(out, member);
+    }
+    if !report.healed.is_empty() {
+        out.push(']');
+    }
 }
 
 fn push_number(out: &mut String, name: &str, number: u64) {

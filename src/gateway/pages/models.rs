@@ -1,6 +1,7 @@
 //! `/v1/models`: the routes, as models that clients can choose from.
 
-use crate::dialect::models;
+use crate::config::Route;
+use crate::dialect::models::{self, Model};
 use crate::gateway::refusal::Refusal;
 use crate::http::Response;
 
@@ -8,8 +9,8 @@ use super::visit::{Unserved, Visit};
 
 /// The routes that the client may use.
 pub fn list(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
-    let names = visit.routes().map(|route| route.name.as_str());
-    let body = models::models(names, visit.context.started);
+    let routes = visit.routes().map(|route| model(route));
+    let body = models::models(routes, visit.context.started);
     Ok(Response::json(200, body))
 }
 
@@ -18,6 +19,13 @@ pub fn one(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     let name = visit.parameter;
     let route = visit.routes().find(|route| route.name == name);
     let route = route.ok_or_else(|| Refusal::route(&visit.context.redactor.redact(name)))?;
-    let body = models::model(&route.name, visit.context.started);
+    let body = models::model(model(route), visit.context.started);
     Ok(Response::json(200, body))
+}
+
+fn model(route: &Route) -> Model<'_> {
+    Model {
+        name: &route.name,
+        context_length: route.context_length,
+    }
 }

@@ -1,10 +1,11 @@
-//! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long.
+//! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long, and what they have refused.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::adapt::Learned;
 use crate::config::{Route, Step};
 use crate::gateway::context::Context;
 use crate::http::Response;
@@ -21,7 +22,25 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct RouteReport<'a> {
     name: &'a str,
-    steps: Vec<StepStanding<'a>>,
+    steps: Vec<StepReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepReport<'a> {
+    #[serde(flatten)]
+    standing: StepStanding<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remembered: Vec<Remembered>,
+}
+
+/// A lesson of a refusal.
+#[derive(Serialize)]
+struct Remembered {
+    lesson: String,
+    /// The line of a step that says the same for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<String>,
+    remaining_ms: u64,
 }
 
 /// How a step stands with the ledger.
@@ -50,29 +69,42 @@ struct CoolingReport {
 
 /// The report on the routes that the client may see.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
-    let (ledger, now) = (visit.context.ledger.lock(), Instant::now());
-    Ok(json(200, &report(visit.routes(), &ledger, now)))
+    Ok(json(200, &report(visit.context, visit.routes())))
 }
 
-/// The report on all routes, as JSON, for who runs the gateway.
+/// The report on all routes, as JSON, for the operator.
 pub fn report_on_all(context: &Context) -> Vec<u8> {
-    let (ledger, now) = (context.ledger.lock(), Instant::now());
-    let routes = context.config.routes.iter();
-    to_json(&report(routes, &ledger, now))
+    to_json(&report(context, context.config.routes.iter()))
 }
 
-fn report<'a>(
-    routes: impl Iterator<Item = &'a Arc<Route>>,
-    ledger: &Ledger,
-    now: Instant,
-) -> Report<'a> {
-    let routes = routes.map(|route| RouteReport {
-        name: &route.name,
-        steps: standings(route, ledger, now).collect(),
+fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -> Report<'a> {
+    let now = Instant::now();
+    let learned = context.ledger.learned().clone();
+    let ledger = context.ledger.lock();
+    let routes = routes.map(|route| {
+        let steps = standings(route, &ledger, now).zip(&route.steps);
+        let steps = steps.map(|(standing, step)| StepReport {
+            standing,
+            remembered: remembered(&learned, step, now),
+        });
+        RouteReport {
+            name: &route.name,
+            steps: steps.collect(),
+        }
     });
     Report {
         routes: routes.collect(),
     }
+}
+
+fn remembered(learned: &Learned, step: &Step, now: Instant) -> Vec<Remembered> {
+    let standing = learned.standing(step, now);
+    let remembered = standing.map(|(lesson, left)| Remembered {
+        lesson: lesson.words(),
+        setting: lesson.line(),
+        remaining_ms: milliseconds(left),
+    });
+    remembered.collect()
 }
 
 /// The reports on a route's steps.

@@ -133,6 +133,7 @@ fn list_models(
         deadline,
         client: None,
         trace: &[],
+        edits: &[],
     };
     let response = call.send(client).map_err(|error| error.to_string())?;
     let status = response.head.status;

@@ -4,93 +4,152 @@
 use std::time::Instant;
 
 use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::Silence;
 use crate::dialect::class::Class;
-use crate::dialect::{FrameKind, StreamJudge};
+use crate::dialect::repairs::Repairs;
+use crate::dialect::{FrameKind, Judged, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::routing::Failure;
-use crate::sse::{Decoder, Event, Item, TooLarge, encode};
-use crate::upstream::{Body, CallError, Head};
+use crate::sse::{Event, Item, TooLarge};
+use crate::upstream::{CallError, Head};
 
+use super::end_watch::EndWatch;
 use super::failure::{cut, failure_of, failure_of_error};
+use super::frames::Frames;
 
 /// Frames held back. Further ones without content are dropped: some providers send an empty delta for every hidden
 /// reasoning token, and neither memory nor the right to fail over is given up for those.
 const MOST_HELD: usize = 64;
 
+/// Frames held back beyond those once the answer has named its end: the reason, the usage.
+const MOST_HELD_AT_END: usize = 8;
+
 /// Bytes of frames held back.
 const MOST_HELD_BYTES: usize = 256 * 1024;
 
-/// Bytes of one frame; a generated image inside a chunk is about 1 MiB.
-const LONGEST_FRAME: usize = 8 * 1024 * 1024;
+/// Frames and their bytes held back while reasoning counts for nothing; beyond them it commits.
+const MOST_REASONING: usize = 16 * 1024;
+const MOST_REASONING_BYTES: usize = 1024 * 1024;
 
-const READ_SIZE: usize = 8 * 1024;
-
-/// A stream whose first content has arrived.
-pub struct Committed {
+/// A stream whose first content has arrived, or one that has ended without any.
+pub struct Committed<'a> {
     /// The frames that were held back, with the first content last.
     pub held: Vec<HeldFrame>,
     pub frames: Frames,
     pub judge: Box<dyn StreamJudge>,
+    pub watch: EndWatch<'a>,
+    /// The repairs that are none of the judge's.
+    pub repairs: Repairs,
 }
 
 /// A frame that was judged, and is yet to be sent.
 pub struct HeldFrame {
-    pub event: Event<'static>,
+    /// The data, mended where they had to be.
+    pub data: String,
     pub annotation: Option<Annotation>,
 }
 
-/// Reads a stream up to its first content.
-///
-/// # Errors
-/// The failure that lets the next step try: nothing has been sent yet.
-pub fn open(
-    head: &Head,
-    mut frames: Frames,
-    mut judge: Box<dyn StreamJudge>,
-    deadline: Instant,
-    journal: &Journal<'_>,
-) -> Result<Committed, Failure> {
-    let mut held = Held::default();
-    loop {
-        while let Some(item) = frames.next_here().map_err(too_large)? {
-            // Comments say that the provider is at work; the client is not told, as it may yet be another one.
-            let Item::Event(event) = item else { continue };
-            let judged = judge.judge(&event);
-            match judged.kind {
-                FrameKind::Content => {
-                    let model = |annotation: &Annotation| annotation.model(&event.data);
-                    journal.model_seen(|| {
-                        let model = judged.annotation.as_ref().and_then(model);
-                        model.and_then(crate::json::raw::text)
-                    });
-                    held.frames.push(HeldFrame {
-                        annotation: judged.annotation,
-                        event: event.into_owned(),
-                    });
-                    return Ok(Committed {
-                        held: held.frames,
-                        frames,
-                        judge,
-                    });
+/// A stream before its commit point.
+pub struct Uncommitted<'a> {
+    pub frames: Frames,
+    pub judge: Box<dyn StreamJudge>,
+    pub watch: EndWatch<'a>,
+    /// Reasoning is held back as what says nothing.
+    pub holds_reasoning: bool,
+}
+
+/// The beginning of a stream.
+pub enum Opening<'a> {
+    Content(Committed<'a>),
+    /// The stream has come to its end without a word.
+    Silent(Committed<'a>, Silence),
+}
+
+impl<'a> Uncommitted<'a> {
+    /// Reads a stream up to its first content.
+    ///
+    /// # Errors
+    /// The failure that lets the next step try: nothing has been sent yet.
+    pub fn open(
+        mut self,
+        head: &Head,
+        deadline: Instant,
+        journal: &Journal<'_>,
+    ) -> Result<Opening<'a>, Failure> {
+        let mut held = Held::default();
+        loop {
+            let mut said = false;
+            while let Some(item) = self.frames.next_here().map_err(too_large)? {
+                // Comments say that the provider is at work; the client is not told, as it may yet be another one.
+                let Item::Event(event) = item else { continue };
+                let judged = self.judge.judge(&event);
+                let commits = match judged.kind {
+                    FrameKind::Content => true,
+                    FrameKind::Reasoning => !self.holds_reasoning || held.is_full(),
+                    FrameKind::Prelude => false,
+                    FrameKind::Heartbeat => continue,
+                    FrameKind::End => return Ok(self.silent(held)),
+                    FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
+                    FrameKind::Broken(_) => return Err(broken_frame()),
+                };
+                said = true;
+                if commits {
+                    journal.model_seen(|| model_of(&event, &judged));
+                    held.frames.push(HeldFrame::new(event, judged));
+                    return Ok(Opening::Content(self.committed(held)));
                 }
-                FrameKind::Prelude => {
-                    if held.frames.is_empty() {
-                        journal.held_back();
-                    }
-                    held.hold(event, judged.annotation);
+                if held.frames.is_empty() {
+                    journal.held_back();
                 }
-                FrameKind::End => return Err(without_content()),
-                FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
-                FrameKind::Broken(_) => return Err(broken_frame()),
+                let has_ended = self.judge.names_its_end();
+                held.hold(event, judged, Room::new(self.holds_reasoning, has_ended));
+            }
+            self.watch.observe(&*self.judge, said);
+            match self.frames.wait(self.watch.deadline(deadline)) {
+                Ok(true) => {}
+                Ok(false) if self.watch.is_whole(&*self.judge) => return Ok(self.silent(held)),
+                Ok(false) => return Err(cut()),
+                Err(CallError::Timeout(_)) if self.watch.is_over() => {
+                    self.frames.end();
+                    return Ok(self.silent(held));
+                }
+                Err(error) => return Err(failure_of(&error)),
             }
         }
-        if !frames.wait(deadline).map_err(|error| failure_of(&error))? {
-            return Err(if judge.is_whole() {
-                without_content()
-            } else {
-                cut()
-            });
+    }
+
+    fn committed(self, held: Held) -> Committed<'a> {
+        Committed {
+            held: held.frames,
+            frames: self.frames,
+            judge: self.judge,
+            watch: self.watch,
+            repairs: Repairs::default(),
         }
+    }
+
+    fn silent(mut self, mut held: Held) -> Opening<'a> {
+        self.watch.remember(&*self.judge);
+        self.watch.end();
+        self.frames = Frames::ready([]);
+        if let Some(rest) = self.judge.rest() {
+            let annotation = self.judge.judge(&rest_event(&rest)).annotation;
+            held.frames.push(HeldFrame {
+                data: rest,
+                annotation,
+            });
+            return Opening::Content(self.committed(held));
+        }
+        let silence = self.judge.silence();
+        Opening::Silent(self.committed(held), silence)
+    }
+}
+
+/// The event of a frame that a judge has held back.
+pub fn rest_event(data: &str) -> Event<'_> {
+    Event {
+        data: data.into(),
+        ..Event::default()
     }
 }
 
@@ -104,8 +163,24 @@ pub fn broken_frame() -> Failure {
     Failure::new(Class::BadResponse, "an event of the stream is not JSON")
 }
 
-fn without_content() -> Failure {
+/// The failure of a stream that ended and said nothing.
+pub fn without_content() -> Failure {
     Failure::new(Class::EmptyAnswer, "the stream ended without content")
+}
+
+fn model_of<'e>(event: &'e Event<'_>, judged: &'e Judged) -> Option<std::borrow::Cow<'e, str>> {
+    let data = judged.mended.as_deref().unwrap_or(&event.data);
+    let model = judged.annotation.as_ref()?.model(data)?;
+    crate::json::raw::text(model)
+}
+
+impl HeldFrame {
+    fn new(event: Event<'_>, judged: Judged) -> Self {
+        Self {
+            data: judged.mended.unwrap_or_else(|| event.data.into_owned()),
+            annotation: judged.annotation,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -114,99 +189,41 @@ struct Held {
     bytes: usize,
 }
 
+/// The room for frames that are held back.
+struct Room {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn new(holds_reasoning: bool, has_ended: bool) -> Self {
+        let (frames, bytes) = if holds_reasoning {
+            (MOST_REASONING, MOST_REASONING_BYTES)
+        } else {
+            (MOST_HELD, MOST_HELD_BYTES)
+        };
+        let at_end = if has_ended { MOST_HELD_AT_END } else { 0 };
+        Self {
+            frames: frames + at_end,
+            bytes,
+        }
+    }
+}
+
 impl Held {
-    fn hold(&mut self, event: Event<'_>, annotation: Option<Annotation>) {
-        let bytes = self.bytes.saturating_add(event.data.len());
-        if self.frames.len() < MOST_HELD && bytes <= MOST_HELD_BYTES {
+    /// Whether there is no more room for reasoning.
+    fn is_full(&self) -> bool {
+        self.frames.len() >= MOST_REASONING || self.bytes > MOST_REASONING_BYTES
+    }
+
+    fn hold(&mut self, event: Event<'_>, judged: Judged, room: Room) {
+        // Of reasoning nothing is dropped: it commits when it is too much.
+        let is_kept = judged.kind == FrameKind::Reasoning;
+        let length = judged.mended.as_deref().unwrap_or(&event.data).len();
+        let bytes = self.bytes.saturating_add(length);
+        if is_kept || (self.frames.len() < room.frames && bytes <= room.bytes) {
             self.bytes = bytes;
-            self.frames.push(HeldFrame {
-                event: event.into_owned(),
-                annotation,
-            });
+            self.frames.push(HeldFrame::new(event, judged));
         }
-    }
-}
-
-/// The frames of a stream, as they arrive.
-pub struct Frames {
-    decoder: Decoder,
-    body: Option<Body>,
-    finished: bool,
-}
-
-impl Frames {
-    /// The frames of an answer under way.
-    pub fn live(body: Body) -> Self {
-        Self {
-            decoder: Decoder::new(LONGEST_FRAME),
-            body: Some(body),
-            finished: false,
-        }
-    }
-
-    /// The frames of a text that is all there: a stream that was sent under another content type.
-    pub fn of_text(text: &str) -> Self {
-        let mut decoder = Decoder::new(usize::MAX);
-        decoder.push(text.as_bytes());
-        Self {
-            decoder,
-            body: None,
-            finished: false,
-        }
-    }
-
-    /// Frames with these data, all there.
-    pub fn ready(data: impl IntoIterator<Item = String>) -> Self {
-        let mut text = String::new();
-        for data in data {
-            encode(&mut text, &data);
-        }
-        Self::of_text(&text)
-    }
-
-    /// The next frame or comment among the bytes that are here; none when more have to come.
-    ///
-    /// # Errors
-    /// A frame is larger than this gateway holds.
-    pub fn next_here(&mut self) -> Result<Option<Item<'_>>, TooLarge> {
-        self.decoder.next_item().transpose()
-    }
-
-    /// The next frame of a stream that is all there; none at its end.
-    pub fn next_event(&mut self) -> Option<Event<'static>> {
-        loop {
-            match self.decoder.next_item() {
-                Some(Ok(Item::Event(event))) => return Some(event.into_owned()),
-                Some(Ok(Item::Comment(_))) => {}
-                Some(Err(_)) | None => return self.decoder.finish(),
-            }
-        }
-    }
-
-    /// Waits for more bytes; false at the end of the stream. A last frame without its blank line counts.
-    ///
-    /// # Errors
-    /// The cause of an end before the end.
-    pub fn wait(&mut self, deadline: Instant) -> Result<bool, CallError> {
-        if self.finished {
-            return Ok(false);
-        }
-        let read = match &mut self.body {
-            Some(body) => self
-                .decoder
-                .fill(READ_SIZE, |room| body.read(room, deadline))?,
-            None => 0,
-        };
-        if read > 0 {
-            return Ok(true);
-        }
-        self.finished = true;
-        let Some(last) = self.decoder.finish() else {
-            return Ok(false);
-        };
-        let mut text = String::new();
-        encode(&mut text, &last.data);
-        self.decoder.push(text.as_bytes());
-        Ok(true)
     }
 }

@@ -15,13 +15,13 @@ const LONGEST_REFUSAL: usize = 64 * 1024;
 /// Bytes of the words that stand beside the URL that was called.
 const LONGEST_WORDS: usize = 160;
 
-/// The failure behind an answer with a status that is no success. `url` is the one that was called.
-pub fn refusal(head: &Head, body: Body, deadline: Instant, url: &str) -> Failure {
+/// The failure behind an answer with a status that is no success, and its body. `url` is the one that was called.
+pub fn refusal(head: &Head, body: Body, deadline: Instant, url: &str) -> (Failure, String) {
     let body = match beginning(body, deadline) {
         Ok(body) => body,
-        Err(cancelled) => return failure_of(&cancelled),
+        Err(cancelled) => return (failure_of(&cancelled), String::new()),
     };
-    let text = String::from_utf8_lossy(&body);
+    let text = String::from_utf8_lossy(&body).into_owned();
     let mut said = refusal_of(&text);
     if said.message.trim().is_empty() {
         said.message = without_words(head);
@@ -33,7 +33,7 @@ pub fn refusal(head: &Head, body: Body, deadline: Instant, url: &str) -> Failure
             cut(&said.message, LONGEST_WORDS)
         );
     }
-    failure_of_error(head, &said)
+    (failure_of_error(head, &said), text)
 }
 
 /// Whether a 404 comes from something that knows nothing of the path: no JSON error, or the one of a web framework.

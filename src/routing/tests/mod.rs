@@ -2,6 +2,7 @@
 
 mod failure;
 mod ledger;
+mod marks;
 mod properties;
 mod quota;
 mod retries;

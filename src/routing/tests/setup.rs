@@ -17,7 +17,9 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         base_url: format!("https://{name}.example/v1"),
         server: Default::default(),
         strict_json_schema: false,
+        repair: true,
         headers: Vec::new(),
+        fit: Default::default(),
         private: false,
     })
 }
@@ -32,11 +34,18 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         retries: 0,
         conflict_resolution: None,
         thinking: None,
+        reasoning_only_fails: false,
+        think_tags: None,
+        upstream_stream: false,
+        fit: Default::default(),
     }
 }
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
+        check_format: false,
+        stream_keepalive: None,
+        context_length: None,
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
@@ -46,6 +55,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
 
 pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
     Config {
+        routing_summary: true,
         listen: Vec::new(),
         clients: Vec::new(),
         response_model: ResponseModel::Route,

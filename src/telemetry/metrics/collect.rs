@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use crate::dialect::class::Class;
+use crate::dialect::repairs::RepairKind;
 
 use super::family::{Family, FamilyKind, SeriesValue, Unit};
 use super::histogram::{DURATIONS, Distribution, Histogram};
@@ -20,6 +21,7 @@ impl Metrics {
     pub fn families(&self) -> Vec<Family> {
         let mut families = self.of_requests();
         families.extend(self.of_attempts());
+        families.push(self.heals.family());
         families
     }
 
@@ -121,7 +123,32 @@ impl Metrics {
                 sum(instruments.iter().map(|target| &target.first_chunk)),
             );
         }
-        vec![attempts, durations, first_chunk, self.tokens()]
+        vec![
+            attempts,
+            durations,
+            first_chunk,
+            self.tokens(),
+            self.repairs(),
+        ]
+    }
+
+    fn repairs(&self) -> Family {
+        let mut repairs = counter(
+            "ai_gateway.repairs",
+            "Answers in which something that no client can use was mended, by its kind.",
+        );
+        let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for (_, target) in self.targets_of_routes() {
+            for (kind, count) in RepairKind::ALL.into_iter().zip(&target.repairs) {
+                let of_kind = counts.entry((&target.provider, kind.label())).or_default();
+                *of_kind += count.load(Ordering::Relaxed);
+            }
+        }
+        for ((provider, kind), count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            let labels = [("provider", provider), ("kind", kind)];
+            repairs.push(&labels, SeriesValue::Count(count));
+        }
+        repairs
     }
 
     fn tokens(&self) -> Family {

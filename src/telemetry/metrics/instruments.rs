@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::heals::Heals;
 use super::histogram::{DURATIONS, Histogram, TOKENS};
 use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
 use crate::dialect::class::Class;
+use crate::dialect::repairs::RepairKind;
 
 /// Statuses that a request can end with. 499 is a client that went away; zero takes every other status.
 const STATUSES: [u16; 16] = [
@@ -21,6 +23,7 @@ pub struct Metrics {
     pub(super) in_flight: Arc<AtomicU64>,
     /// Requests without a route: everything but chat completions, and those that are refused before.
     pub(super) elsewhere: Arc<AnswersByStream>,
+    pub(super) heals: Arc<Heals>,
     pub(super) routes: Vec<RouteInstruments>,
 }
 
@@ -65,6 +68,8 @@ pub(super) struct TargetInstruments {
     pub(super) first_chunk: Histogram,
     pub(super) input_tokens: Histogram,
     pub(super) output_tokens: Histogram,
+    /// The answers that were repaired, by the kind of repair.
+    pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: SlidingWindow,
 }
 
@@ -75,6 +80,7 @@ impl Metrics {
             started: Instant::now(),
             in_flight: Arc::default(),
             elsewhere: Arc::default(),
+            heals: Arc::default(),
             routes: routes
                 .map(|route| RouteInstruments::new(route, None))
                 .collect(),
@@ -92,6 +98,7 @@ impl Metrics {
             started: self.started,
             in_flight: Arc::clone(&self.in_flight),
             elsewhere: Arc::clone(&self.elsewhere),
+            heals: Arc::clone(&self.heals),
             routes: routes.collect(),
         }
     }
@@ -183,6 +190,7 @@ impl TargetInstruments {
             first_chunk: Histogram::new(&DURATIONS),
             input_tokens: Histogram::new(&TOKENS),
             output_tokens: Histogram::new(&TOKENS),
+            repairs: Default::default(),
             recent: SlidingWindow::new(),
         }
     }

@@ -9,6 +9,7 @@
 
 mod collect;
 mod family;
+mod heals;
 mod histogram;
 mod instruments;
 mod process;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
+use crate::dialect::repairs::Repairs;
 
 use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 
@@ -70,6 +71,11 @@ impl Request {
         }
     }
 
+    /// A provider refused a member by its name, and this came of it.
+    pub fn heal(&self, provider: &str, model: &str, member: &str, result: &str) {
+        self.metrics.heals.count(provider, model, member, result);
+    }
+
     /// The first content of a stream is there: how long after the request, and after the call to its provider.
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
         if let (Some(route), Some(target)) = (self.route(), self.target(step_index)) {
@@ -92,6 +98,18 @@ impl Request {
             input.unwrap_or_default(),
             output.unwrap_or_default(),
         );
+    }
+
+    /// The answer was repaired.
+    pub fn repairs(&self, step_index: usize, repairs: Repairs) {
+        let Some(target) = self.target(step_index) else {
+            return;
+        };
+        for kind in repairs.kinds() {
+            if let Some(count) = target.repairs.get(kind as usize) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The answer is through, or the client is gone.

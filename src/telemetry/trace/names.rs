@@ -28,6 +28,7 @@ pub const CHAT: &str = "chat";
 pub const CLIENT: &str = "gateway.client";
 pub const COOLDOWN: &str = "gateway.cooldown_seconds";
 pub const FALLBACKS: &str = "gateway.fallbacks";
+pub const HEALED: &str = "gateway.healed";
 pub const HELD_EVENTS: &str = "gateway.held_events";
 pub const KEY_INDEX: &str = "gateway.key_index";
 pub const REQUEST_ID: &str = "gateway.request_id";

@@ -67,10 +67,10 @@ fn narrow() -> TcpListener {
 }
 
 /// A client for whom the system holds little that it does not read. With much less room than this, the client's system
-/// drops packets for want of it, and with them the word that it may send on.
+/// drops packets for want of it, and with them the word that it may send on (32 KiB did, once answers had grown by a field).
 fn deaf(gateway: &Gateway) -> Connection {
     let connection = gateway.connect();
-    set_socket_recv_buffer_size(connection.socket(), 32 << 10).unwrap();
+    set_socket_recv_buffer_size(connection.socket(), 64 << 10).unwrap();
     connection
 }
 

@@ -4,10 +4,15 @@ mod accepted;
 mod after_commit;
 mod answers;
 mod cuts;
+mod endings;
 mod final_status;
 mod framing;
 mod held_back;
+mod real_servers;
 mod refusals;
+mod repairs;
+mod signs_of_life;
+mod silence;
 mod statuses;
 mod streams;
 mod transport;
@@ -18,7 +23,8 @@ use serde_json::{Value, json};
 
 use crate::support::client::{End, Response};
 use crate::support::config::Reachable;
-use crate::support::{ClosedPort, Config, Gateway, Script, Step, Upstream, openai};
+use crate::support::gateway::chat;
+use crate::support::{ClosedPort, Config, Gateway, Script, Signal, Step, Upstream, openai};
 
 /// The timeout of the step that fails.
 const TIMEOUT: Duration = Duration::from_millis(400);

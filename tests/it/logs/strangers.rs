@@ -116,7 +116,7 @@ fn a_flood_of_connections_over_the_limit_is_ten_lines_and_a_summary() {
     assert_eq!(summary_of(&lines)["statuses"], "503: 30");
 }
 
-/// They act on the terminal that shows the log, or on the order in which it is read.
+/// Controls act on the terminal that shows the log, or on the order in which it is read.
 #[test]
 fn controls_of_terminals_and_of_text_direction_are_escaped() {
     let gateway = gateway(&[]);

@@ -1,0 +1,503 @@
+//! The built-in table: what providers are known to refuse, and what they want instead. A row is data; a member stands in
+//! one only if a public report shows its refusal there, or if dropping it cannot matter. The rest is left to healing, as
+//! providers change faster than releases. docs/providers.md has the table in words.
+
+use super::shapes::{FILLER, Shape};
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Profile {
+    /// One of [`crate::config::PROFILES`].
+    pub name: &'static str,
+    /// Host names, which stand for their subdomains too; with a `*`, patterns of whole host names; `:11434` is a port.
+    pub hosts: &'static [&'static str],
+    pub parts: &'static [Part],
+    /// The models that are known to have no `json_schema` response format.
+    pub without_schemas: Models,
+    /// The filler of a missing `reasoning_content`.
+    pub filler: &'static str,
+}
+
+/// Rules for some models of a provider.
+#[derive(Debug)]
+pub struct Part {
+    pub models: Models,
+    pub rules: &'static [Rule],
+}
+
+/// Models by the part of their name behind the last `/` and before a `:`. In a pattern `*` is any text, `#` a digit.
+#[derive(Clone, Copy, Debug)]
+pub enum Models {
+    All,
+    None,
+    Like(&'static [&'static str]),
+    Unlike(&'static [&'static str]),
+    /// The same as `Like`, if the request asks for a reasoning effort other than `none`.
+    WithEffort(&'static [&'static str]),
+}
+
+/// An edit of a request. No rule touches what a step keeps, and no rule drops a member with a meaning: such a request
+/// passes the step over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The member at this path goes.
+    Drop(&'static str),
+    /// The member goes if its value is one of these.
+    DropIf(&'static str, &'static [&'static str]),
+    /// The member goes unless its value is one of these.
+    DropUnless(&'static str, &'static [&'static str]),
+    /// Members that are null go.
+    DropNulls,
+    Rename(&'static str, &'static str),
+    /// One value, as JSON, in the place of another.
+    Replace(&'static str, &'static str, &'static str),
+    AtMost(&'static str, &'static str),
+    Shape(Shape),
+    /// Messages keep the members that every provider knows, and these.
+    OnlyKnownMembers(&'static [&'static str]),
+    /// `strict` is the same in all tools: false where it is mixed.
+    EqualStrict,
+    /// `response_format` goes where there are tools.
+    FormatYields,
+    /// A forced `tool_choice` becomes `auto` while the model thinks.
+    RelaxToolChoice,
+}
+
+use Models::{All, Like, Unlike, WithEffort};
+use Rule::{
+    AtMost, Drop, DropIf, DropNulls, DropUnless, EqualStrict, FormatYields, OnlyKnownMembers,
+    RelaxToolChoice, Rename, Replace,
+};
+
+const fn part(models: Models, rules: &'static [Rule]) -> Part {
+    Part { models, rules }
+}
+
+/// For every provider that is not OpenAI itself: features of an account there, and a role that it alone has.
+const FOREIGN: Part = part(
+    All,
+    &[
+        Drop("store"),
+        Drop("metadata"),
+        Drop("service_tier"),
+        Drop("prediction"),
+        Drop("safety_identifier"),
+        Rule::Shape(Shape::DeveloperToSystem),
+    ],
+);
+
+const TO_MAX_TOKENS: Rule = Rename("max_completion_tokens", "max_tokens");
+
+/// Penalties that penalise nothing.
+const NO_PENALTIES: Part = part(
+    All,
+    &[
+        DropIf("frequency_penalty", &["0", "null"]),
+        DropIf("presence_penalty", &["0", "null"]),
+    ],
+);
+
+const STRICT_MEMBERS: Part = part(All, &[OnlyKnownMembers(&[])]);
+
+/// The members of a message that are OpenAI's own.
+const OPENAI_MEMBERS: Part = part(
+    All,
+    &[OnlyKnownMembers(&["refusal", "audio", "function_call"])],
+);
+
+/// `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.`
+const REASONING: &[Rule] = &[
+    DropUnless("temperature", &["1", "null"]),
+    DropUnless("top_p", &["1", "null"]),
+    DropUnless("frequency_penalty", &["0", "null"]),
+    DropUnless("presence_penalty", &["0", "null"]),
+    Drop("logit_bias"),
+];
+
+const O_SERIES: &[&str] = &["o#*"];
+/// The models of OpenAI that always reason.
+const REASONING_MODELS: &[&str] = &["o#*", "gpt-5", "gpt-5-mini*", "gpt-5-nano*", "gpt-5-20*"];
+/// The ones that reason if they are asked to.
+const LATER_MODELS: &[&str] = &["gpt-5.*", "gpt-6*", "gpt-7*"];
+
+const OPENAI: &[Part] = &[
+    part(Like(REASONING_MODELS), REASONING),
+    part(WithEffort(LATER_MODELS), REASONING),
+    part(Like(O_SERIES), &[Drop("parallel_tool_calls")]),
+    part(
+        Like(REASONING_MODELS),
+        &[Rename("max_tokens", "max_completion_tokens")],
+    ),
+    part(
+        Like(LATER_MODELS),
+        &[Rename("max_tokens", "max_completion_tokens")],
+    ),
+    part(Like(&["gpt-3*", "gpt-4", "gpt-4-*"]), &[TO_MAX_TOKENS]),
+    OPENAI_MEMBERS,
+];
+
+/// Groq's models with `json_schema`, by its documentation.
+const GROQ_SCHEMAS: &[&str] = &["gpt-oss*", "kimi-k2*", "llama-4-*"];
+
+const fn row(
+    name: &'static str,
+    hosts: &'static [&'static str],
+    parts: &'static [Part],
+) -> Profile {
+    Profile {
+        name,
+        hosts,
+        parts,
+        without_schemas: Models::None,
+        filler: FILLER,
+    }
+}
+
+/// The rows, in the order in which hosts are looked up.
+pub static TABLE: &[Profile] = &[
+    row("openai", &["api.openai.com", "*.openai.azure.com"], OPENAI),
+    row(
+        "azure-old",
+        &[],
+        &[
+            part(
+                All,
+                &[
+                    Drop("store"),
+                    Drop("metadata"),
+                    Drop("parallel_tool_calls"),
+                    Drop("stream_options"),
+                    Drop("reasoning_effort"),
+                    TO_MAX_TOKENS,
+                    Rule::Shape(Shape::DeveloperToSystem),
+                ],
+            ),
+            OPENAI_MEMBERS,
+        ],
+    ),
+    row(
+        "mistral",
+        &["api.mistral.ai", "codestral.mistral.ai"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("user"),
+                    Drop("logit_bias"),
+                    Drop("logprobs"),
+                    Drop("stream_options"),
+                    DropNulls,
+                    TO_MAX_TOKENS,
+                    Rename("seed", "random_seed"),
+                    Replace("tool_choice", r#""required""#, r#""any""#),
+                    OnlyKnownMembers(&["prefix"]),
+                    Rule::Shape(Shape::Ids9),
+                    Rule::Shape(Shape::Bridge),
+                ],
+            ),
+        ],
+    ),
+    Profile {
+        without_schemas: Unlike(GROQ_SCHEMAS),
+        ..row(
+            "groq",
+            &["api.groq.com"],
+            &[
+                FOREIGN,
+                part(
+                    All,
+                    &[
+                        Drop("logprobs"),
+                        Drop("logit_bias"),
+                        Drop("n"),
+                        Drop("reasoning"),
+                    ],
+                ),
+                part(
+                    Like(&["gpt-oss*"]),
+                    &[
+                        Replace("reasoning_effort", r#""minimal""#, r#""low""#),
+                        Replace("reasoning_effort", r#""xhigh""#, r#""high""#),
+                        DropUnless(
+                            "reasoning_effort",
+                            &[r#""low""#, r#""medium""#, r#""high""#],
+                        ),
+                    ],
+                ),
+                part(
+                    Like(&["qwen3*"]),
+                    &[
+                        Replace("reasoning_effort", r#""minimal""#, r#""default""#),
+                        Replace("reasoning_effort", r#""low""#, r#""default""#),
+                        Replace("reasoning_effort", r#""medium""#, r#""default""#),
+                        Replace("reasoning_effort", r#""high""#, r#""default""#),
+                        DropUnless("reasoning_effort", &[r#""none""#, r#""default""#]),
+                    ],
+                ),
+                part(Unlike(&["gpt-oss*", "qwen3*"]), &[Drop("reasoning_effort")]),
+                STRICT_MEMBERS,
+            ],
+        )
+    },
+    row(
+        "cerebras",
+        &["api.cerebras.ai"],
+        &[
+            FOREIGN,
+            NO_PENALTIES,
+            part(
+                All,
+                &[Drop("logit_bias"), Drop("n"), EqualStrict, FormatYields],
+            ),
+            STRICT_MEMBERS,
+        ],
+    ),
+    row(
+        "google",
+        &["generativelanguage.googleapis.com"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("frequency_penalty"),
+                    Drop("presence_penalty"),
+                    Drop("logit_bias"),
+                    Drop("logprobs"),
+                    Drop("top_k"),
+                    Drop("reasoning"),
+                    Replace("reasoning_effort", r#""minimal""#, r#""low""#),
+                    Rule::Shape(Shape::Openapi),
+                    // `extra_content` of tool calls stays: the loss of its thought_signature is a 400 on the next turn.
+                    Rule::Shape(Shape::ToolNames),
+                ],
+            ),
+        ],
+    ),
+    Profile {
+        without_schemas: All,
+        filler: "",
+        ..row(
+            "deepseek",
+            &["api.deepseek.com"],
+            &[
+                FOREIGN,
+                part(
+                    All,
+                    &[
+                        Drop("logit_bias"),
+                        Drop("n"),
+                        TO_MAX_TOKENS,
+                        Rule::Shape(Shape::ReasoningBack),
+                    ],
+                ),
+                part(
+                    Like(&["deepseek-v4-*", "deepseek-reasoner"]),
+                    &[RelaxToolChoice],
+                ),
+            ],
+        )
+    },
+    Profile {
+        without_schemas: All,
+        ..row(
+            "moonshot",
+            &["api.moonshot.ai", "api.moonshot.cn"],
+            &[
+                FOREIGN,
+                part(
+                    All,
+                    &[
+                        Drop("logit_bias"),
+                        Drop("logprobs"),
+                        AtMost("temperature", "1"),
+                        Rule::Shape(Shape::NonEmpty),
+                        Rule::Shape(Shape::AssistantTexts),
+                        Rule::Shape(Shape::ReasoningBack),
+                    ],
+                ),
+                part(
+                    Like(&["kimi-k2.#*", "kimi-k##*", "kimi-k3*", "kimi-k4*"]),
+                    &[Drop("temperature"), Drop("top_p")],
+                ),
+            ],
+        )
+    },
+    row(
+        "xai",
+        &["api.x.ai"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("presence_penalty"),
+                    Drop("frequency_penalty"),
+                    Drop("logit_bias"),
+                ],
+            ),
+            part(
+                Unlike(&["grok-3-mini*", "grok-4.3*", "*multi-agent*"]),
+                &[Drop("reasoning_effort")],
+            ),
+        ],
+    ),
+    Profile {
+        without_schemas: All,
+        ..row(
+            "zhipu",
+            &["open.bigmodel.cn", "api.z.ai"],
+            &[
+                FOREIGN,
+                NO_PENALTIES,
+                part(
+                    All,
+                    &[
+                        Drop("logit_bias"),
+                        Drop("logprobs"),
+                        Drop("n"),
+                        TO_MAX_TOKENS,
+                    ],
+                ),
+            ],
+        )
+    },
+    row(
+        "nvidia",
+        &["integrate.api.nvidia.com"],
+        &[
+            FOREIGN,
+            NO_PENALTIES,
+            part(
+                All,
+                &[
+                    // Some models hang on it.
+                    Drop("stream_options"),
+                    Drop("parallel_tool_calls"),
+                    Drop("user"),
+                    Drop("n"),
+                    Drop("logit_bias"),
+                ],
+            ),
+            STRICT_MEMBERS,
+        ],
+    ),
+    row(
+        "fireworks",
+        &["api.fireworks.ai"],
+        &[
+            FOREIGN,
+            part(All, &[Drop("parallel_tool_calls")]),
+            STRICT_MEMBERS,
+        ],
+    ),
+    row(
+        "cohere",
+        &["api.cohere.ai", "api.cohere.com"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("n"),
+                    Drop("logit_bias"),
+                    Drop("parallel_tool_calls"),
+                    Drop("tools[*].function.strict"),
+                ],
+            ),
+        ],
+    ),
+    row(
+        "perplexity",
+        &["api.perplexity.ai"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("n"),
+                    Drop("logit_bias"),
+                    Drop("logprobs"),
+                    Rule::Shape(Shape::Alternate),
+                ],
+            ),
+        ],
+    ),
+    row(
+        "dashscope",
+        &["dashscope*.aliyuncs.com"],
+        &[FOREIGN, part(All, &[Drop("logit_bias")])],
+    ),
+    row(
+        "cloudflare",
+        &["api.cloudflare.com"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[
+                    Drop("n"),
+                    Drop("logit_bias"),
+                    Drop("parallel_tool_calls"),
+                    Rule::Shape(Shape::Texts),
+                    Rule::Shape(Shape::NoNullContent),
+                ],
+            ),
+        ],
+    ),
+    row(
+        "together",
+        &["api.together.xyz", "api.together.ai"],
+        &[FOREIGN],
+    ),
+    row("sambanova", &["api.sambanova.ai"], &[FOREIGN]),
+    row(
+        "huggingface",
+        &[
+            "router.huggingface.co",
+            "api-inference.huggingface.co",
+            "endpoints.huggingface.cloud",
+        ],
+        &[FOREIGN],
+    ),
+    row("deepinfra", &["api.deepinfra.com"], &[FOREIGN]),
+    row("novita", &["api.novita.ai"], &[FOREIGN]),
+    row(
+        "siliconflow",
+        &["api.siliconflow.cn", "api.siliconflow.com"],
+        &[FOREIGN],
+    ),
+    row("hyperbolic", &["api.hyperbolic.xyz"], &[FOREIGN]),
+    row(
+        "github",
+        &["models.github.ai", "models.inference.ai.azure.com"],
+        OPENAI,
+    ),
+    // It adapts requests itself.
+    row("openrouter", &["openrouter.ai"], &[]),
+    row(
+        "ollama",
+        &["ollama.com", ":11434"],
+        &[
+            FOREIGN,
+            part(
+                All,
+                &[Drop("logit_bias"), Drop("n"), Drop("parallel_tool_calls")],
+            ),
+        ],
+    ),
+    row(
+        "llamacpp",
+        &[],
+        &[FOREIGN, part(All, &[Rule::Shape(Shape::FirstSystem)])],
+    ),
+    row(
+        "vllm",
+        &[],
+        &[FOREIGN, part(All, &[Rule::Shape(Shape::FirstSystem)])],
+    ),
+    row("lmstudio", &[], &[FOREIGN]),
+    // Any other host.
+    row("generic", &[], &[]),
+];

@@ -1,0 +1,158 @@
+//! A message of an answer, or a delta of one: whether it has anything for a client, and what a repair has to know.
+
+use super::text_filter::Filtered;
+use crate::json::reader::{EntryCursor, Invalid, Reader};
+
+/// The members of a message that count, raw.
+#[derive(Debug, Default)]
+pub(super) struct MessageMembers<'a> {
+    /// The message is there, and an object.
+    pub is_object: bool,
+    /// The content is a text that is not empty.
+    has_text: bool,
+    /// A refusal, a tool call, audio, images, parts of a content.
+    has_others: bool,
+    /// Reasoning under any name.
+    pub has_reasoning: bool,
+    pub role: Option<&'a str>,
+    /// The content, where it is a text.
+    pub text: Option<&'a str>,
+    pub tool_calls: Option<&'a str>,
+    pub function_call: Option<&'a str>,
+    pub error: Option<&'a str>,
+}
+
+impl<'a> MessageMembers<'a> {
+    /// Reads a message. Reasoning has many names: `reasoning` and `reasoning_details` are OpenRouter's,
+    /// `reasoning_content` DeepSeek's, `reasoning_text` Copilot's, `thinking` Ollama's, `thinking_blocks` LiteLLM's.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Invalid> {
+        let mut message = Self::default();
+        if reader.peek() != Some(b'{') {
+            return reader.value().map(|_| message);
+        }
+        message.is_object = true;
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            match key.text().as_deref() {
+                Some("content") => message.read_content(reader)?,
+                Some("role") => message.role = Some(reader.value()?),
+                Some("tool_calls") => {
+                    let calls = reader.value()?;
+                    message.tool_calls = Some(calls);
+                    message.has_others |= is_filled(&mut Reader::new(calls))?;
+                }
+                Some("function_call") => {
+                    let call = reader.value()?;
+                    message.function_call = Some(call);
+                    message.has_others |= is_filled(&mut Reader::new(call))?;
+                }
+                Some("refusal" | "audio" | "images") => message.has_others |= is_filled(reader)?,
+                Some("error") => message.error = Some(reader.value()?),
+                Some(name) if name.starts_with("reasoning") || name.starts_with("thinking") => {
+                    message.has_reasoning |= is_filled(reader)?;
+                }
+                _ => drop(reader.value()?),
+            }
+        }
+        Ok(message)
+    }
+
+    fn read_content(&mut self, reader: &mut Reader<'a>) -> Result<(), Invalid> {
+        if reader.peek() != Some(b'[') {
+            let value = reader.value()?;
+            match value.as_bytes().first() {
+                Some(b'"') => {
+                    self.text = Some(value);
+                    self.has_text |= value != r#""""#;
+                }
+                Some(b'{') => self.has_others |= is_filled(&mut Reader::new(value))?,
+                _ => {}
+            }
+            return Ok(());
+        }
+        let mut array = EntryCursor::default();
+        while reader.item(&mut array)? {
+            match part(reader)? {
+                Part::Empty => {}
+                Part::Reasoning => self.has_reasoning = true,
+                Part::Content => self.has_others = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything for a client but reasoning.
+    pub fn has_content(&self) -> bool {
+        self.has_text || self.has_others
+    }
+
+    /// Counts a text behind its filter in place of the text that came.
+    pub fn counts_as(&mut self, filtered: &Filtered) {
+        self.has_reasoning |= !filtered.reasoning.is_empty();
+        self.has_text = !filtered.content.is_empty();
+    }
+
+    /// Whether no role is named.
+    pub fn lacks_role(&self) -> bool {
+        matches!(self.role, None | Some("null" | r#""""#))
+    }
+}
+
+/// Whether a text, an array or an object holds anything.
+fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
+    if reader.peek() != Some(b'[') {
+        let value = reader.value()?;
+        return Ok(match value.as_bytes().first() {
+            Some(b'"') => value != r#""""#,
+            Some(b'{') => Reader::new(value)
+                .key(&mut EntryCursor::default())?
+                .is_some(),
+            _ => false,
+        });
+    }
+    let mut filled = false;
+    let mut array = EntryCursor::default();
+    while reader.item(&mut array)? {
+        filled |= part(reader)? != Part::Empty;
+    }
+    Ok(filled)
+}
+
+#[derive(PartialEq, Eq)]
+enum Part {
+    Empty,
+    /// Mistral's thinking models send their thoughts as parts of the content.
+    Reasoning,
+    Content,
+}
+
+/// A part of a `content` array, a tool call and the like. Only a text part can be there and say nothing.
+fn part(reader: &mut Reader<'_>) -> Result<Part, Invalid> {
+    if reader.peek() != Some(b'{') {
+        let value = reader.value()?;
+        return Ok(match value {
+            "null" | r#""""# => Part::Empty,
+            _ => Part::Content,
+        });
+    }
+    let (mut kind, mut text) = (None, None);
+    let mut object = EntryCursor::default();
+    while let Some(key) = reader.key(&mut object)? {
+        let value = reader.value()?;
+        match key.text().as_deref() {
+            Some("type") => kind = Some(value),
+            Some("text") => text = Some(value),
+            _ => {}
+        }
+    }
+    let kind = kind.unwrap_or_default();
+    Ok(match text {
+        Some(text) if kind == r#""text""# && (!text.starts_with('"') || text == r#""""#) => {
+            Part::Empty
+        }
+        _ if kind.starts_with(r#""thinking"#) || kind.starts_with(r#""reasoning"#) => {
+            Part::Reasoning
+        }
+        _ => Part::Content,
+    })
+}

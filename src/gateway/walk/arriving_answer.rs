@@ -1,0 +1,263 @@
+//! An answer with status 200 on its way: what it is, whether it is one, and in which form the client gets it.
+
+use std::time::Instant;
+
+use crate::config::Step;
+use crate::dialect::Dialect;
+use crate::dialect::answer::{Flaw, Says, Silence, WholeAnswer};
+use crate::dialect::class::Class;
+use crate::dialect::reading::{Expectation, Reading};
+use crate::dialect::repairs::{RepairKind, Repairs};
+use crate::gateway::journal::Journal;
+use crate::gateway::shared_ledger::random;
+use crate::routing::Failure;
+use crate::upstream::{Body, Head};
+
+use super::attempt::{Missed, Reply};
+use super::commit::{Opening, Uncommitted, without_content};
+use super::end_watch::EndWatch;
+use super::errand::Errand;
+use super::failure::{cut, failure_of, failure_of_flaw};
+use super::frames::{Frames, Opened};
+use super::gather::Gathering;
+use super::heal::Healing;
+
+/// The most tokens with which a request is a probe, whose answer may well run out before its first word: n8n asks with
+/// one, Home Assistant with three.
+const LARGEST_PROBE: u64 = 32;
+
+/// An answer under way, and the rules for reading it.
+pub struct ArrivingAnswer<'s, 'a> {
+    errand: &'s Errand<'a>,
+    step: &'a Step,
+    head: &'s Head,
+    deadline: Instant,
+    expectation: Expectation,
+    /// Whether JSON that was asked for has to be JSON.
+    checks_format: bool,
+    reading: Reading,
+}
+
+impl<'s, 'a> ArrivingAnswer<'s, 'a> {
+    /// An answer of a step to a request as it was sent; it has to be whole or to begin by the deadline.
+    pub fn new(
+        errand: &'s Errand<'a>,
+        step: &'a Step,
+        sent: &Healing<'_>,
+        head: &'s Head,
+        deadline: Instant,
+    ) -> Self {
+        let mut expectation = errand.dialect.expectation(errand.request);
+        let puts_schema_into_words = sent.puts_schema_into_words();
+        if expectation.wants_json && !puts_schema_into_words {
+            // An edit of the step may have taken it back.
+            let sent = errand.dialect.read(sent.body());
+            let sent = sent.map(|sent| errand.dialect.expectation(&sent));
+            expectation.wants_json = sent.is_ok_and(|sent| sent.wants_json);
+        }
+        Self {
+            errand,
+            step,
+            head,
+            deadline,
+            checks_format: errand.route.check_format || puts_schema_into_words,
+            expectation,
+            reading: Reading {
+                repairs: step.provider.repair,
+                wants_json: expectation.wants_json,
+                think_tags: step.think_tags,
+                seed: random(),
+            },
+        }
+    }
+
+    /// Reads the answer: whole, or up to its first content.
+    ///
+    /// # Errors
+    /// It is none, or one that is second best.
+    pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let is_named_stream = is_event_stream(self.head);
+        let opened = Opened::read(body, is_named_stream, self.deadline);
+        let opened = opened.map_err(|error| failure_of(&error))?;
+        let is_stream = matches!(opened, Opened::Stream(_));
+        let mut repairs = Repairs::default();
+        if is_stream != is_named_stream && self.step.provider.repair {
+            repairs.add(RepairKind::ContentType);
+        }
+        match opened {
+            Opened::Stream(frames) if self.errand.request.stream => {
+                self.stream(frames, self.reading, repairs, journal)
+            }
+            Opened::Stream(frames) => {
+                let answer = self.gathered(frames, repairs)?;
+                self.whole(answer, journal)
+            }
+            Opened::Whole { begun, body } => {
+                let text = self.text(begun, body, &mut repairs)?;
+                let answer = self.judged(text, self.reading, repairs)?;
+                if self.errand.request.stream {
+                    let frames = self.errand.dialect.split(&answer);
+                    let frames = frames.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
+                    // What there was to mend or to filter is done.
+                    let reading = Reading::default();
+                    self.stream(Frames::ready(frames), reading, answer.repairs, journal)
+                } else {
+                    self.whole(answer, journal)
+                }
+            }
+        }
+    }
+
+    /// A stream up to its first content.
+    fn stream(
+        &self,
+        frames: Frames,
+        reading: Reading,
+        repairs: Repairs,
+        journal: &Journal<'_>,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let uncommitted = Uncommitted {
+            frames,
+            judge: self.dialect().judge_stream(reading),
+            watch: self.watch(),
+            holds_reasoning: self.step.reasoning_only_fails,
+        };
+        match uncommitted.open(self.head, self.deadline, journal)? {
+            Opening::Content(mut committed) => {
+                committed.repairs = repairs;
+                Ok(Reply::Stream(Box::new(committed)))
+            }
+            Opening::Silent(mut committed, silence) => {
+                committed.repairs = repairs;
+                self.silent(
+                    silence,
+                    Reply::Stream(Box::new(committed)),
+                    without_content(),
+                )
+            }
+        }
+    }
+
+    /// A plain answer.
+    fn whole(
+        &self,
+        answer: WholeAnswer,
+        journal: &Journal<'_>,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let silence = match answer.says {
+            Says::Content => None,
+            Says::Reasoning(silence) => self.step.reasoning_only_fails.then_some(silence),
+            Says::Nothing(silence) => Some(silence),
+        };
+        if let Some(silence) = silence {
+            let failure = failure_of_flaw(self.head, Flaw::EmptyContent);
+            return self.silent(silence, Reply::Whole(answer), failure);
+        }
+        if self.checks_format
+            && self.expectation.wants_json
+            && let Err(flaw) = self.dialect().check_json(&answer)
+        {
+            return Err(Box::new(Missed {
+                failure: failure_of_flaw(self.head, flaw),
+                second_best: Some(Reply::Whole(answer)),
+            }));
+        }
+        journal.model_seen(|| answer.model());
+        Ok(Reply::Whole(answer))
+    }
+
+    /// An answer without a word: a good one, a second best one, or none.
+    fn silent(
+        &self,
+        silence: Silence,
+        reply: Reply<'a>,
+        failure: Failure,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let is_explained = match silence {
+            Silence::Length => true,
+            Silence::Stop => self.expectation.has_stop,
+            Silence::Unexplained => false,
+        };
+        if !is_explained {
+            return Err(failure.into());
+        }
+        let tokens = self.expectation.max_tokens;
+        if tokens.is_some_and(|tokens| tokens <= LARGEST_PROBE) {
+            return Ok(reply);
+        }
+        Err(Box::new(Missed {
+            failure,
+            second_best: Some(reply),
+        }))
+    }
+
+    /// The answer that a stream makes.
+    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<WholeAnswer, Failure> {
+        let gathering = Gathering {
+            dialect: self.dialect(),
+            frames,
+            // Texts are filtered where the whole of them is known.
+            judge: self.dialect().judge_stream(Reading {
+                wants_json: false,
+                think_tags: None,
+                ..self.reading
+            }),
+            watch: self.watch(),
+            deadline: self.deadline,
+            stall: self.step.upstream_stream.then_some(self.step.stall_timeout),
+            limit: self.errand.context.config.server.max_answer,
+        };
+        let gathered = gathering.gather(self.head)?;
+        let mut repairs = repairs;
+        repairs.add_all(gathered.judge.repairs());
+        let answer = self.judged(gathered.text, self.reading, repairs)?;
+        // After the judgement: a body that is no answer anyway has more to say of itself than that it is cut.
+        if gathered.is_whole {
+            Ok(answer)
+        } else {
+            Err(cut())
+        }
+    }
+
+    fn judged(
+        &self,
+        text: String,
+        reading: Reading,
+        repairs: Repairs,
+    ) -> Result<WholeAnswer, Failure> {
+        let answer = self.dialect().whole(text, reading);
+        let mut answer = answer.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
+        answer.repairs.add_all(repairs);
+        Ok(answer)
+    }
+
+    fn text(&self, begun: Vec<u8>, body: Body, repairs: &mut Repairs) -> Result<String, Failure> {
+        let limit = self.errand.context.config.server.max_answer;
+        let body = body.read_rest(begun, limit, self.deadline);
+        let body = body.map_err(|error| failure_of(&error))?;
+        match String::from_utf8(body) {
+            Ok(text) => Ok(text),
+            Err(invalid) if self.step.provider.repair => {
+                repairs.add(RepairKind::Utf8);
+                Ok(String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+            }
+            Err(_) => Err(Failure::new(Class::BadResponse, "the answer is not UTF-8")),
+        }
+    }
+
+    fn watch(&self) -> EndWatch<'a> {
+        let context = self.errand.context;
+        EndWatch::new(&context.finish_reasons, self.step)
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        self.errand.dialect
+    }
+}
+
+fn is_event_stream(head: &Head) -> bool {
+    head.header("content-type").is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/event-stream")
+    })
+}

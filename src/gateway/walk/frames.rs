@@ -1,0 +1,281 @@
+//! The bytes of an answer as they arrive: whether they are a stream or an object, and the frames of a stream.
+
+use std::time::Instant;
+
+use crate::sse::{Decoder, Event, Item, TooLarge, encode};
+use crate::upstream::{Body, CallError};
+
+/// Bytes of one frame; a generated image inside a chunk is about 1 MiB.
+const LONGEST_FRAME: usize = 8 * 1024 * 1024;
+
+const READ_SIZE: usize = 8 * 1024;
+
+/// Bytes of comments and white space before an answer. Beyond them it is taken for a stream: only streams have comments.
+const LONGEST_LEAD: usize = 64 * 1024;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The fields of an event, of which one begins a stream. The last one is llama-server's.
+const FIELDS: [&[u8]; 5] = [b"data", b"event", b"id", b"retry", b"error"];
+
+/// A body whose form is known by its first bytes: providers send streams under `application/json`, and objects under
+/// `text/event-stream`.
+pub enum Opened {
+    Stream(Frames),
+    Whole {
+        /// The bytes that have come, from the first one of the object on.
+        begun: Vec<u8>,
+        body: Body,
+    },
+}
+
+/// The frames of a stream, as they arrive.
+pub struct Frames {
+    decoder: Decoder,
+    body: Option<Body>,
+    finished: bool,
+}
+
+impl Opened {
+    /// Reads as much of a body as tells its form. One that ends before is what its content type says.
+    ///
+    /// # Errors
+    /// The cause of an end before the end.
+    pub fn read(body: Body, is_named_stream: bool, deadline: Instant) -> Result<Self, CallError> {
+        let mut frames = Frames::live(body);
+        loop {
+            let form = form_of(frames.decoder.unread());
+            let form = match form {
+                Form::Open if frames.decoder.unread().len() > LONGEST_LEAD => Form::Stream,
+                Form::Blank if frames.decoder.unread().len() > READ_SIZE => {
+                    // A provider sends blank lines while its request is in a queue, for minutes.
+                    frames.decoder = Decoder::new(LONGEST_FRAME);
+                    Form::Blank
+                }
+                form => form,
+            };
+            match &form {
+                Form::Stream => return Ok(Self::Stream(frames)),
+                Form::Unknown(_) if is_named_stream => return Ok(Self::Stream(frames)),
+                Form::Whole(from) | Form::Unknown(from) => return Ok(frames.into_whole(*from)),
+                Form::Blank | Form::Open => {}
+            }
+            if !frames.fill(deadline)? {
+                let is_stream = is_named_stream || matches!(form, Form::Open);
+                return Ok(if is_stream {
+                    Self::Stream(frames)
+                } else {
+                    frames.into_whole(0)
+                });
+            }
+        }
+    }
+}
+
+impl Frames {
+    /// The frames of an answer under way.
+    fn live(body: Body) -> Self {
+        Self {
+            decoder: Decoder::new(LONGEST_FRAME),
+            body: Some(body),
+            finished: false,
+        }
+    }
+
+    fn into_whole(self, from: usize) -> Opened {
+        let mut begun = self.decoder.into_unread();
+        begun.drain(..from.min(begun.len()));
+        match self.body {
+            Some(body) => Opened::Whole { begun, body },
+            // Only a live stream is opened.
+            None => Opened::Stream(Self::ready([])),
+        }
+    }
+
+    /// Frames with these data, all there.
+    pub fn ready(data: impl IntoIterator<Item = String>) -> Self {
+        let mut text = String::new();
+        for data in data {
+            encode(&mut text, &data);
+        }
+        let mut decoder = Decoder::new(usize::MAX);
+        decoder.push(text.as_bytes());
+        Self {
+            decoder,
+            body: None,
+            finished: false,
+        }
+    }
+
+    /// The next frame or comment among the bytes that are here; none when more have to come.
+    ///
+    /// # Errors
+    /// A frame is larger than this gateway holds.
+    pub fn next_here(&mut self) -> Result<Option<Item<'_>>, TooLarge> {
+        self.decoder.next_item().transpose()
+    }
+
+    /// Waits for more bytes; false at the end of the stream. A last frame without its blank line counts.
+    ///
+    /// # Errors
+    /// The cause of an end before the end.
+    pub fn wait(&mut self, deadline: Instant) -> Result<bool, CallError> {
+        if self.finished {
+            return Ok(false);
+        }
+        if self.fill(deadline)? {
+            return Ok(true);
+        }
+        self.finished = true;
+        let Some(last) = self.decoder.finish() else {
+            return Ok(false);
+        };
+        self.decoder.push(spelled(&last).as_bytes());
+        Ok(true)
+    }
+
+    /// Ends a stream that has said all, and is not closed.
+    pub fn end(&mut self) {
+        self.finished = true;
+        self.body = None;
+    }
+
+    fn fill(&mut self, deadline: Instant) -> Result<bool, CallError> {
+        let Some(body) = &mut self.body else {
+            return Ok(false);
+        };
+        let read = self
+            .decoder
+            .fill(READ_SIZE, |room| body.read(room, deadline))?;
+        Ok(read > 0)
+    }
+}
+
+/// An event as a provider would have sent it with its blank line.
+fn spelled(event: &Event<'_>) -> String {
+    let mut text = String::new();
+    if let Some(name) = &event.name {
+        text.push_str("event: ");
+        text.push_str(name);
+        text.push('\n');
+    }
+    if let Some(stray) = &event.stray {
+        text.push_str(stray);
+        text.push('\n');
+    }
+    if event.data.is_empty() {
+        text.push('\n');
+    } else {
+        encode(&mut text, &event.data);
+    }
+    text
+}
+
+/// The form of a body, as far as its first bytes tell.
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    Stream,
+    /// An object, a list or a page, from this byte on.
+    Whole(usize),
+    /// Anything else, which a stream may well begin with: a field that no standard knows.
+    Unknown(usize),
+    /// White space so far.
+    Blank,
+    /// Comments so far, or the beginning of a field.
+    Open,
+}
+
+fn form_of(bytes: &[u8]) -> Form {
+    let begin = if bytes.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len()
+    } else if BYTE_ORDER_MARK.starts_with(bytes) {
+        return Form::Blank;
+    } else {
+        0
+    };
+    let (mut at, mut from, mut has_comments) = (begin, begin, false);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let text = rest.trim_ascii_start();
+        at += rest.len() - text.len();
+        match text.first() {
+            None if has_comments => return Form::Open,
+            None => return Form::Blank,
+            Some(b':') => {
+                let Some(length) = memchr::memchr2(b'\r', b'\n', text) else {
+                    return Form::Open;
+                };
+                has_comments = true;
+                at += length;
+                from = at;
+            }
+            Some(_) => return form_of_line(text, from),
+        }
+    }
+}
+
+/// The form of a body whose first line begins like this.
+fn form_of_line(text: &[u8], from: usize) -> Form {
+    for field in FIELDS {
+        match text.strip_prefix(field) {
+            Some([]) => return Form::Open,
+            Some([b':' | b'\r' | b'\n', ..]) => return Form::Stream,
+            Some(_) => {}
+            None if field.starts_with(text) => return Form::Open,
+            None => {}
+        }
+    }
+    match text.first() {
+        Some(b'{' | b'[' | b'<') => Form::Whole(from),
+        _ => Form::Unknown(from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_what_a_body_is() {
+        for (bytes, form) in [
+            ("", Form::Blank),
+            ("\u{feff}", Form::Blank),
+            (" \r\n\n", Form::Blank),
+            ("{", Form::Whole(0)),
+            ("\n [", Form::Whole(0)),
+            ("\u{feff}{", Form::Whole(3)),
+            ("<html>", Form::Whole(0)),
+            ("database is down", Form::Unknown(0)),
+            ("x-served-by: a", Form::Unknown(0)),
+            ("data", Form::Open),
+            ("da", Form::Open),
+            ("data:", Form::Stream),
+            ("\n\ndata: {}", Form::Stream),
+            ("\u{feff}data: {}", Form::Stream),
+            ("event: x", Form::Stream),
+            ("id: 1", Form::Stream),
+            ("retry: 1", Form::Stream),
+            ("error: {}", Form::Stream),
+            (":", Form::Open),
+            (": hi\n", Form::Open),
+            (": hi\n\n: ho\n\ndata: x", Form::Stream),
+            (": hi\n\n{", Form::Whole(4)),
+        ] {
+            assert_eq!(form_of(bytes.as_bytes()), form, "{bytes:?}");
+        }
+        assert_eq!(form_of(b"\xef\xbb"), Form::Blank);
+    }
+
+    #[test]
+    fn a_last_event_is_read_again_as_it_was() {
+        let event = Event {
+            name: Some("error".to_owned()),
+            stray: Some("error: a".into()),
+            data: "x".into(),
+            was_mended: false,
+        };
+        let mut decoder = Decoder::new(100);
+        decoder.push(spelled(&event).as_bytes());
+        assert_eq!(decoder.next_item(), Some(Ok(Item::Event(event))));
+    }
+}

@@ -1,0 +1,146 @@
+//! Self-healing: a step that refuses a member by its name is called again without it, in the same attempt's time, and the
+//! lesson is remembered for the requests that follow.
+
+use std::time::Instant;
+
+use crate::adapt::{self, Lesson};
+use crate::config::Step;
+use crate::dialect::class::Class;
+use crate::dialect::request::Request;
+use crate::gateway::context::Context;
+use crate::gateway::journal::{HealResult, Journal};
+use crate::routing::Failure;
+
+/// The most repeats of a call within one attempt.
+const MOST_REPEATS: usize = 3;
+
+/// The state of an attempt's healing.
+pub struct Healing<'a> {
+    context: &'a Context,
+    request: &'a Request<'a>,
+    step: &'a Step,
+    /// The lessons that the body is made with: those in memory, then those of this attempt.
+    lessons: Vec<Lesson>,
+    /// The body of the call under way.
+    body: Vec<u8>,
+    repeats: usize,
+    /// The lessons that the call under way is to prove, and the message that taught them.
+    unproven: Vec<Lesson>,
+    taught_by: String,
+}
+
+/// A refusal, as the provider sent it.
+pub struct Refused<'a> {
+    pub status: u16,
+    pub body: &'a str,
+    pub failure: &'a mut Failure,
+}
+
+impl<'a> Healing<'a> {
+    pub fn new(context: &'a Context, request: &'a Request<'a>, step: &'a Step) -> Self {
+        let lessons = context.ledger.learned().of(step, Instant::now());
+        Self {
+            context,
+            request,
+            step,
+            body: adapt::adapt(request, step, &lessons),
+            lessons,
+            repeats: 0,
+            unproven: Vec::new(),
+            taught_by: String::new(),
+        }
+    }
+
+    /// The body to call the step with.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the body has the schema that was asked for in words.
+    pub fn puts_schema_into_words(&self) -> bool {
+        adapt::puts_schema_into_words(self.request, self.step, &self.lessons)
+    }
+
+    /// Takes in a refusal, and corrects its class where the words say more than the status. Tells whether the step is to
+    /// be called again, with a body from which what was refused is gone; `healed` gets its names.
+    pub fn refused(
+        &mut self,
+        refused: Refused<'_>,
+        journal: &Journal<'_>,
+        healed: &mut Vec<String>,
+    ) -> bool {
+        let Refused {
+            status,
+            body,
+            failure,
+        } = refused;
+        let result = if failure.message == self.taught_by {
+            HealResult::Refused
+        } else {
+            HealResult::Healed
+        };
+        self.prove(result, journal);
+        if !self.step.provider.fit.heal {
+            return false;
+        }
+        let found = adapt::lessons_of(status, body, &self.body, self.step);
+        if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
+            // The status blames the server or the model, the words the request: the next one may be fine.
+            failure.class = Class::Rejected;
+            failure.stated = None;
+        }
+        let (passing, edits): (Vec<Lesson>, Vec<Lesson>) =
+            found.into_iter().partition(Lesson::is_about_passing_over);
+        if !passing.is_empty() {
+            for lesson in passing {
+                journal.heal_ended(self.step, &lesson, HealResult::PassedOver);
+                self.remember(lesson, journal);
+            }
+            return false;
+        }
+        let new = edits.into_iter();
+        let new: Vec<Lesson> = new
+            .filter(|lesson| !self.lessons.contains(lesson))
+            .collect();
+        if new.is_empty() || self.repeats == MOST_REPEATS {
+            return false;
+        }
+        self.lessons.extend(new.iter().cloned());
+        let body = adapt::adapt(self.request, self.step, &self.lessons);
+        if body == self.body {
+            return false;
+        }
+        self.body = body;
+        self.repeats += 1;
+        journal.heal_began(self.step, &new);
+        healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));
+        self.unproven = new;
+        failure.message.clone_into(&mut self.taught_by);
+        true
+    }
+
+    /// The call was not refused.
+    pub fn accepted(&mut self, journal: &Journal<'_>) {
+        self.prove(HealResult::Healed, journal);
+    }
+
+    /// A lesson is remembered once the repeat has shown that it was right: the text of the refusal is gone.
+    fn prove(&mut self, result: HealResult, journal: &Journal<'_>) {
+        for lesson in std::mem::take(&mut self.unproven) {
+            journal.heal_ended(self.step, &lesson, result);
+            if result == HealResult::Healed {
+                self.remember(lesson, journal);
+            }
+        }
+    }
+
+    fn remember(&self, lesson: Lesson, journal: &Journal<'_>) {
+        let mut learned = self.context.ledger.learned();
+        let is_news = learned.learn(self.step, lesson.clone(), Instant::now());
+        drop(learned);
+        if is_news {
+            self.context.ledger.changed();
+            journal.learned(self.step, &lesson);
+        }
+    }
+}
