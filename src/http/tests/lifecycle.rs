@@ -111,7 +111,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 #[test]
 fn what_does_not_finish_in_time_can_still_say_so() {
-    let server = Running::start(|limits| limits.shutdown_timeout = Duration::from_millis(500));
+    let server = Running::start(|limits| limits.shutdown_timeout = Duration::from_secs(3));
     let (mut watching, mut sending) = (server.connect(), server.connect());
     watching.get("/watch");
     server.site.until(|gate| gate.held == 1);
@@ -122,7 +122,7 @@ fn what_does_not_finish_in_time_can_still_say_so() {
     let started = Instant::now();
     assert_eq!(server.stop(), Drained { unfinished: 2 });
     assert!(
-        started.elapsed() < Duration::from_millis(490),
+        started.elapsed() < Duration::from_millis(2990),
         "it need not wait for the timeout: {:?}",
         started.elapsed()
     );

@@ -13,7 +13,11 @@ use crate::support::{Config, Connection, Exposition, Gateway, PATIENCE, Script, 
 /// A key that is limited to one route.
 const LIMITED: &str = "sk-of-the-limited-client";
 
-/// Ten clients on connections of their own, all at once, each of whom has its answer within a second.
+/// The patience of a good client beside a crowd. Alone on a machine it is a matter of milliseconds; other tests run beside
+/// this one, and a worker that waits for the crowd costs 10 s and more.
+const BESIDE_A_CROWD: Duration = Duration::from_secs(5);
+
+/// Ten clients on connections of their own, all at once, each of whom has its answer soon.
 fn good_clients_are_served(gateway: &Gateway) {
     let mut clients = connections(gateway, 10);
     for client in &mut clients {
@@ -22,7 +26,7 @@ fn good_clients_are_served(gateway: &Gateway) {
     for client in &mut clients {
         let answer = client.response();
         assert_eq!(answer.status, 200, "{answer}");
-        assert!(answer.took < Duration::from_secs(1), "{answer}");
+        assert!(answer.took < BESIDE_A_CROWD, "{answer}");
     }
     serves(gateway);
 }
