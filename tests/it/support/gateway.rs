@@ -144,7 +144,10 @@ impl Gateway {
 
     /// Waits until the process has ended by itself; its exit code.
     pub fn wait(&mut self) -> Option<i32> {
-        process::wait(&mut self.child).expect("it does not end")
+        let code = process::wait(&mut self.child).expect("it does not end");
+        // The last lines may still be on their way to the reader.
+        self.output.wait_for_end();
+        code
     }
 }
 
