@@ -11,16 +11,21 @@ use super::tools;
 
 /// The profile of a provider; `None` where the table is switched off.
 pub fn profile_of(provider: &Provider) -> Option<&'static Profile> {
+    let row = provider.fit.profile_row.get_or_init(|| row_of(provider));
+    TABLE.get((*row)?)
+}
+
+fn row_of(provider: &Provider) -> Option<usize> {
     let (host, port) = &provider.server;
-    let of_host = |profile: &&Profile| {
+    let of_host = |profile: &Profile| {
         let mut hosts = profile.hosts.iter();
         hosts.any(|pattern| is_host(host, *port, pattern))
     };
-    let named = |name: &str| TABLE.iter().find(|profile| profile.name == name);
+    let named = |name: &str| TABLE.iter().position(|profile| profile.name == name);
     match provider.fit.profile {
         ProfileChoice::Off => None,
         ProfileChoice::Named(name) => named(name),
-        ProfileChoice::ByHost => TABLE.iter().find(of_host).or_else(|| named("generic")),
+        ProfileChoice::ByHost => TABLE.iter().position(of_host).or_else(|| named("generic")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The settings that make requests fit a provider: `profile`, `heal`, `edits`, `keep`, `schema_fallback`, and what a
 //! step can carry at all.
 
+use std::sync::OnceLock;
+
 use crate::json::path;
 use crate::secret::Secret;
 
@@ -49,6 +51,8 @@ const LONGEST_CONTEXT: usize = 1_000_000_000;
 #[derive(Clone, Debug)]
 pub struct ProviderFit {
     pub profile: ProfileChoice,
+    /// The position of the row that the choice comes to, kept by its first reader: it is the same for every request.
+    pub profile_row: OnceLock<Option<usize>>,
     /// Whether members that the provider refuses are left out, and remembered.
     pub heal: bool,
     pub edits: Edits,
@@ -59,6 +63,7 @@ impl Default for ProviderFit {
     fn default() -> Self {
         Self {
             profile: ProfileChoice::ByHost,
+            profile_row: OnceLock::new(),
             heal: true,
             edits: Edits::default(),
             schema_fallback: None,
@@ -145,6 +150,7 @@ pub(super) fn of_provider(table: &Section) -> ProviderFit {
         value.choice(&options)
     });
     ProviderFit {
+        profile_row: OnceLock::new(),
         profile: profile.unwrap_or(ProfileChoice::ByHost),
         heal: flag(table, "heal").unwrap_or(true),
         edits: edits::edits(table),
