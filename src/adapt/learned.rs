@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -151,10 +152,12 @@ impl Learned {
 /// A provider's configuration as a number. Keys do not count. std may change the algorithm with the compiler; then what
 /// was learned is learned anew.
 fn fingerprint(provider: &Provider) -> u64 {
-    let placeless = Provider {
+    let mut placeless = Provider {
         index: 0,
         ..provider.clone()
     };
+    // The row follows from the settings, and may not have been looked for yet.
+    placeless.fit.profile_row = OnceLock::new();
     let mut hasher = DefaultHasher::new();
     format!("{placeless:?}").hash(&mut hasher);
     hasher.finish()
