@@ -19,12 +19,12 @@ use std::time::Instant;
 
 use crate::adapt;
 use crate::dialect::class::Class;
-use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{OpaqueAnswer, Reply, Success};
+pub use attempt::{Missed, OpaqueAnswer, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use provider_call::ProviderCall;
@@ -63,43 +63,24 @@ impl<'a> Errand<'a> {
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
         loop {
             let mut attempt = match self.next(&mut walk) {
-                HeapMove::Try(attempt) => match self.unfit(&attempt) {
-                    None => attempt,
-                    Some(reason) => {
-                        let mut ledger = self.context.ledger.lock();
-                        walk.passed_over(&mut ledger, &attempt, reason);
-                        continue;
-                    }
-                },
+                HeapMove::Try(attempt) => attempt,
                 HeapMove::Pause(until) if self.client.goes_before(until) => {
                     return self.cancelled(walk, None, journal);
                 }
                 HeapMove::Pause(_) => continue,
                 HeapMove::Finished(verdict) => {
-                    self.context.ledger.changed();
-                    if let Some(best) = second_best {
-                        return Ended::Answered {
-                            reply: best.reply,
-                            answered: Box::new(walk.settled(best.attempt)),
-                        };
-                    }
-                    let reports = walk.into_reports();
-                    journal.exhausted(&verdict, &reports);
-                    return Ended::Exhausted { verdict, reports };
+                    return self.finished(walk, verdict, second_best, journal);
                 }
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&mut attempt, journal) {
-                Ok(success) => return self.answered(walk, *attempt, *success),
+                Ok(success) => return self.answered(walk, attempt, success),
                 Err(missed) if missed.failure.class == Class::Cancelled => {
-                    return self.cancelled(walk, Some(*attempt), journal);
+                    return self.cancelled(walk, Some(attempt), journal);
                 }
                 Err(missed) => {
-                    if let (None, Some(reply)) = (&second_best, missed.second_best) {
-                        let attempt = (*attempt).clone();
-                        second_best = Some(Box::new(SecondBest { reply, attempt }));
-                    }
-                    self.failed(&mut walk, *attempt, missed.failure, journal);
+                    let best = self.missed(&mut walk, attempt, missed, journal);
+                    second_best = second_best.or(best);
                 }
             }
         }
@@ -112,47 +93,92 @@ impl<'a> Errand<'a> {
         adapt::unfit(self.request, step, &lessons)
     }
 
-    /// The next move. Attempts are on the heap: a waiting worker keeps a small stack.
+    /// The next move. Steps that the request does not fit are passed over.
     fn next(&self, walk: &mut Walk) -> HeapMove {
-        match walk.next(&mut self.context.ledger.lock(), Instant::now()) {
-            Move::Try(attempt) => HeapMove::Try(Box::new(attempt)),
-            Move::Pause { until } => HeapMove::Pause(until),
-            Move::Finished(verdict) => HeapMove::Finished(Box::new(verdict)),
+        loop {
+            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
+            let attempt = match next {
+                Move::Try(attempt) => attempt,
+                Move::Pause { until } => return HeapMove::Pause(until),
+                Move::Finished(verdict) => return HeapMove::Finished(Box::new(verdict)),
+            };
+            match self.unfit(&attempt) {
+                None => return HeapMove::Try(Box::new(attempt)),
+                Some(reason) => {
+                    walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
+                }
+            }
         }
     }
 
-    fn answered(&self, walk: Box<Walk>, attempt: Attempt, success: Success<'a>) -> Ended<'a> {
-        let Success { reply, limits } = success;
+    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
+    fn answered(
+        &self,
+        walk: Box<Walk>,
+        attempt: Box<Attempt>,
+        success: Box<Success<'a>>,
+    ) -> Ended<'a> {
+        let Success { reply, limits } = *success;
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        let answered = Box::new(walk.succeeded(&mut ledger, attempt, &limits, now));
+        let answered = Box::new(walk.succeeded(&mut ledger, *attempt, &limits, now));
         drop(ledger);
         self.context.ledger.changed();
         Ended::Answered { reply, answered }
     }
 
-    fn failed(
+    /// Tells that an attempt has no answer that counts. Its second best one comes back, if it has one.
+    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
+    fn missed(
         &self,
         walk: &mut Walk,
-        attempt: Attempt,
-        failure: Failure,
+        attempt: Box<Attempt>,
+        missed: Box<Missed<'a>>,
         journal: &mut Journal<'_>,
-    ) {
+    ) -> Option<Box<SecondBest<'a>>> {
+        let second_best = missed.second_best.map(|reply| {
+            Box::new(SecondBest {
+                reply,
+                attempt: (*attempt).clone(),
+            })
+        });
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        walk.failed(&mut ledger, attempt, failure, now, random());
+        walk.failed(&mut ledger, *attempt, missed.failure, now, random());
         drop(ledger);
         self.context.ledger.changed();
         journal.attempt_failed(walk.reports().last());
+        second_best
+    }
+
+    /// The end of a walk without a step that is left: the first second best answer, or the verdict.
+    fn finished(
+        &self,
+        walk: Box<Walk>,
+        verdict: Box<Verdict>,
+        second_best: Option<Box<SecondBest<'a>>>,
+        journal: &mut Journal<'_>,
+    ) -> Ended<'a> {
+        self.context.ledger.changed();
+        if let Some(best) = second_best {
+            return Ended::Answered {
+                reply: best.reply,
+                answered: Box::new(walk.settled(best.attempt)),
+            };
+        }
+        let reports = walk.into_reports();
+        journal.exhausted(&verdict, &reports);
+        Ended::Exhausted { verdict, reports }
     }
 
     fn cancelled(
         &self,
         mut walk: Box<Walk>,
-        attempt: Option<Attempt>,
+        attempt: Option<Box<Attempt>>,
         journal: &mut Journal<'_>,
     ) -> Ended<'a> {
         let was_out = attempt.is_some();
+        let attempt = attempt.map(|attempt| *attempt);
         walk.cancelled(&mut self.context.ledger.lock(), attempt, Instant::now());
         self.context.ledger.changed();
         let reports = walk.into_reports();
