@@ -33,7 +33,7 @@ pub(super) fn send(
     connection: &mut Connection,
     request: Request<()>,
     head_size: usize,
-    body: &[u8],
+    body: &[&[u8]],
     state: &mut CallState,
 ) -> Result<(), CallError> {
     let protocol = Protocol::new(request);
@@ -48,7 +48,7 @@ pub(super) fn send(
         Some(SendRequestResult::RecvResponse(_)) => Ok(()),
         Some(SendRequestResult::SendBody(mut protocol)) => {
             // The announced length, checked before anything of the body is sent.
-            let checked = protocol.consume_direct_write(body.len());
+            let checked = protocol.consume_direct_write(body.iter().map(|slice| slice.len()).sum());
             checked.map_err(|error| violated(error, state))?;
             connection.wire.send_last(body, state)
         }

@@ -33,6 +33,7 @@ mod host_names;
 mod pool;
 mod proxy;
 mod resolver;
+mod slices_left;
 mod socket;
 mod stats;
 mod tls;
