@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1.24@sha256:87999aa3d42bdc6bea60565083ee17e86d1f3339802f543c0d03998580f9cb89
-# The image is the binary and nothing else: docker build -t ai-gateway .
+# The image is the binary and an empty folder: docker build -t ai-gateway .
 
 FROM --platform=$BUILDPLATFORM rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 ARG TARGETARCH TARGETVARIANT
@@ -35,6 +35,8 @@ if [ -e /compiler ]; then
 fi
 cargo build --release --locked --target "$target"
 install -D -m 755 "target/$target/release/ai-gateway" /image/ai-gateway
+# For a volume that keeps the state: a new one takes its mode from here, so that any user may write into it.
+install -d -m 1777 /image/var/lib/ai-gateway
 SH
 
 FROM scratch
@@ -45,7 +47,7 @@ LABEL org.opencontainers.image.title="ai-gateway" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
-COPY --from=build /image/ai-gateway /ai-gateway
+COPY --from=build /image /
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
