@@ -17,7 +17,7 @@ On this machine
   demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
   test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
                              target/, and as root on Debian nginx and haproxy are installed
-  build [--target MACHINE]   build the static binary: ./ai-gateway, or ./ai-gateway-MACHINE for x86_64, aarch64 or armv7
+  build [--target aarch64]   build the static binary: ./ai-gateway, or ./ai-gateway-aarch64 for another kind of machine
   bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
   fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
   install                    copy ./ai-gateway to /usr/local/bin, nothing else
