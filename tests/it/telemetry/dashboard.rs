@@ -143,7 +143,8 @@ fn what_the_dashboard_and_the_alerts_ask_for_is_measured() {
     let measured = measured(&exposition);
     let dashboard = dashboard();
     let mut asked = BTreeSet::new();
-    for (whose, expression) in panels(&dashboard).iter().chain(&alerts()) {
+    let expressions = [panels(&dashboard), alerts()].concat();
+    for (whose, expression) in &expressions {
         for (name, labels) in selectors(expression) {
             let known = measured.get(name);
             let known = known.unwrap_or_else(|| panic!("{whose}: no {name} in\n{exposition}"));
