@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::support::process::{Folder, command, run};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -148,6 +150,23 @@ fn every_page_of_docs_is_linked_from_the_readme() {
         let is_page = name.starts_with("docs/");
         assert!(!is_page || linked.contains(name), "{name}");
     }
+}
+
+/// The first configuration that a newcomer reads can be used as it stands.
+#[test]
+fn the_configuration_of_the_page_is_valid() {
+    let page = read(&root().join("docs/configuration.md"));
+    let (_, block) = page.split_once("```yaml\n").expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    let folder = Folder::new();
+    folder.file("config.yaml", block);
+    let mut check = command();
+    for name in block.split("${").skip(1) {
+        let (name, _) = name.split_once('}').expect("a variable");
+        check.env(name, "a-key-of-sixteen-bytes-and-more");
+    }
+    let ended = run(check.arg("check").current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 /// Whoever follows the README runs what every commit is held to.

@@ -62,7 +62,12 @@ else
     [ $# -gt 0 ] || set -- x86_64 aarch64 armv7
     for machine in "$@"; do
         prepare "$machine"
-        if here "$machine"; then ./ops.sh build && mv ai-gateway "ai-gateway-$machine"; else ./ops.sh build --target "$machine"; fi
+        if here "$machine"; then
+            ./ops.sh build
+            mv ai-gateway "ai-gateway-$machine"
+        else
+            ./ops.sh build --target "$machine"
+        fi
         try "ai-gateway-$machine" "$machine"
     done
 fi

@@ -166,6 +166,27 @@ fn what_the_dashboard_and_the_alerts_ask_for_is_measured() {
     }
 }
 
+/// The page that tells of the alerts tells of each, and of no other.
+#[test]
+fn the_alerts_are_those_that_the_page_tells_of() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring.md");
+    let page = fs::read_to_string(page).expect("docs/monitoring.md");
+    let told: BTreeSet<_> = page
+        .split('`')
+        .filter(|word| word.starts_with("AiGateway"))
+        .collect();
+    let alerts = alerts();
+    let rules: BTreeSet<_> = alerts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(told, rules);
+    let tests = file("alerts.test.yml");
+    for name in rules {
+        assert!(
+            tests.contains(&format!("\"{name}\"")),
+            "{name} is not tried"
+        );
+    }
+}
+
 #[test]
 fn the_dashboard_can_be_imported() {
     let dashboard = dashboard();
