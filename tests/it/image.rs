@@ -1,4 +1,5 @@
-//! The image can be built: what Dockerfile copies is there, and `.dockerignore` lets it through.
+//! The image can be built: what Dockerfile copies is there, and `.dockerignore` lets it through. What it and the releases are
+//! built with is pinned.
 
 use std::fs;
 use std::path::Path;
@@ -117,4 +118,30 @@ fn images_that_the_build_begins_with_are_named_by_digest() {
         let is_hexadecimal = digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         assert!(digest.len() == 64 && is_hexadecimal, "{image}");
     }
+}
+
+/// A tag of an action can be moved by whoever owns it; a commit cannot.
+#[test]
+fn actions_are_named_by_commit() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows");
+    let mut actions = 0;
+    for entry in fs::read_dir(folder).expect("workflows") {
+        let path = entry.expect("an entry").path();
+        let workflow = fs::read_to_string(&path).expect("a workflow");
+        let uses = workflow
+            .lines()
+            .filter_map(|line| line.split_once("uses: "));
+        for (_, action) in uses.filter(|(_, action)| !action.starts_with("./")) {
+            let commit = action.split('@').nth(1).unwrap_or_default();
+            let commit = commit.split(' ').next().unwrap_or_default();
+            let is_hexadecimal = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(
+                commit.len() == 40 && is_hexadecimal,
+                "{}: {action}",
+                path.display()
+            );
+            actions += 1;
+        }
+    }
+    assert!(actions > 5, "{actions}");
 }

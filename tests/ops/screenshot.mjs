@@ -7,7 +7,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 for (const colorScheme of ["light", "dark"]) {
-  const page = await browser.newPage({ colorScheme, viewport: { width: 860, height: 100 }, deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({ colorScheme, viewport: { width: 860, height: 700 }, deviceScaleFactor: 1.5 });
   // The demo's first step cools for 2 s once it was asked, which the page is to show.
   await new Promise((done) => setTimeout(done, 2100));
   await fetch(`${url}v1/chat/completions`, {
@@ -19,6 +19,7 @@ for (const colorScheme of ["light", "dark"]) {
   await page.fill("#key", key);
   await page.keyboard.press("Enter");
   await page.waitForSelector("#routes table");
-  await page.screenshot({ path: `${folder}/${colorScheme}.png`, fullPage: true });
+  const routes = await page.locator("#routes section").last().boundingBox();
+  await page.screenshot({ path: `${folder}/${colorScheme}.png`, fullPage: true, clip: { x: 0, y: 0, width: 860, height: routes.y + routes.height + 20 } });
 }
 await browser.close();
