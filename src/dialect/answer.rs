@@ -7,25 +7,8 @@ use std::fmt;
 use super::annotation::Annotation;
 use super::provider_error::ProviderError;
 use super::repairs::Repairs;
+use super::usage::Usage;
 use crate::json::raw;
-
-/// Tokens as the provider counted them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub prompt_tokens: Option<u64>,
-    pub completion_tokens: Option<u64>,
-}
-
-impl Usage {
-    /// The usage, if an answer can have it; `None` for a number of tokens beyond any. One such answer would hide all others
-    /// in a sum, and use up whatever is limited by it (more than 100 million).
-    pub fn plausible(self) -> Option<Self> {
-        const MOST: u64 = 100_000_000;
-        let numbers = [self.prompt_tokens, self.completion_tokens];
-        let mut numbers = numbers.into_iter().flatten();
-        numbers.all(|tokens| tokens <= MOST).then_some(self)
-    }
-}
 
 /// A whole answer that a client can be given.
 #[derive(Clone, Debug, PartialEq, Eq)]

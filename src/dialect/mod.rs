@@ -26,6 +26,7 @@ pub mod request;
 mod rules;
 mod signals;
 pub mod step_traits;
+pub mod usage;
 mod wait_in_prose;
 pub mod waits;
 

@@ -3,7 +3,7 @@
 use crate::sse::Event;
 
 use super::annotation::Annotation;
-use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
+use super::answer::{Flaw, JudgedWhole, Silence, WholeAnswer};
 use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
@@ -11,6 +11,7 @@ use super::reading::{Asked, Expectation};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::StepTraits;
+use super::usage::Usage;
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {

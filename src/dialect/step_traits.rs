@@ -16,6 +16,17 @@ pub enum ProviderKind {
     Anthropic,
 }
 
+impl StepTraits {
+    /// Whether the step's provider may have the endpoint of a dialect, by its name. Anthropic's have no others than those
+    /// of text; of OpenAI's kind nothing is known.
+    pub fn may_serve(&self, dialect: &str) -> bool {
+        match self.kind {
+            ProviderKind::OpenAi => true,
+            ProviderKind::Anthropic => ["chat", "responses", "messages"].contains(&dialect),
+        }
+    }
+}
+
 /// A step that nothing is known of.
 pub static PLAIN: StepTraits = StepTraits {
     kind: ProviderKind::OpenAi,

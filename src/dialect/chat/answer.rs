@@ -124,7 +124,7 @@ mod tests {
 
     use super::super::whole;
     use super::*;
-    use crate::dialect::answer::Usage;
+    use crate::dialect::usage::Usage;
 
     fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
         whole(body.to_owned()).map(|answer| answer.usage)
@@ -220,6 +220,7 @@ mod tests {
         };
         let usage = |text: &str| inspect(&body(text)).unwrap();
         let counted = Usage {
+            audio: None,
             prompt_tokens: Some(3),
             completion_tokens: None,
         };

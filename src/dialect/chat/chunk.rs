@@ -4,12 +4,13 @@ use super::answer::choice_deltas;
 use super::envelope::{Ends, Envelope};
 use super::finish::Finish;
 use super::repair::Mender;
-use crate::dialect::answer::{Flaw, Silence, Usage};
+use crate::dialect::answer::{Flaw, Silence};
 use crate::dialect::canonical::{Delta, Member};
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Reading;
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::dialect::signals::signal_of;
+use crate::dialect::usage::Usage;
 use crate::dialect::{FrameKind, Judged, StreamJudge};
 use crate::json::{ObjectError, raw};
 use crate::sse::Event;
@@ -293,6 +294,7 @@ mod tests {
         let usage = |data: &str| judged(data).1.usage();
         let counted = usage(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#);
         let expected = Usage {
+            audio: None,
             prompt_tokens: Some(1),
             completion_tokens: Some(2),
         };

@@ -1,8 +1,8 @@
 //! The envelope that answers and stream chunks have in common: error, choices, usage, and where the gateway writes.
 
 use crate::dialect::annotation::Annotation;
-use crate::dialect::answer::Usage;
 use crate::dialect::provider_error::{ProviderError, error_in};
+use crate::dialect::usage::Usage;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
 use crate::text::cut;
@@ -52,7 +52,7 @@ impl Envelope {
             match &*key.text().ok_or(Invalid)? {
                 "error" => self.error = error_in(reader.value()?),
                 "choices" => self.choices = Some(Choices::read(reader, holder, take)?),
-                "usage" => self.usage = read_usage(reader)?,
+                "usage" => self.usage = Usage::read(reader)?,
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
                 "routing_summary" => {
                     self.annotation.note_summary();
@@ -64,24 +64,6 @@ impl Envelope {
         }
         reader.end()
     }
-}
-
-/// Reads the member `usage`; none if it is no object.
-fn read_usage(reader: &mut Reader<'_>) -> Result<Option<Usage>, Invalid> {
-    if reader.peek() != Some(b'{') {
-        return reader.value().map(|_| None);
-    }
-    let mut usage = Usage::default();
-    let mut object = EntryCursor::default();
-    while let Some(key) = reader.key(&mut object)? {
-        let value = reader.value()?;
-        match key.text().as_deref() {
-            Some("prompt_tokens") => usage.prompt_tokens = raw::whole_number(value),
-            Some("completion_tokens") => usage.completion_tokens = raw::whole_number(value),
-            _ => {}
-        }
-    }
-    Ok(Some(usage))
 }
 
 /// The choices of a stream that have begun to speak, and those that have named their `finish_reason`.

@@ -7,8 +7,8 @@ use log::Level;
 
 use crate::adapt::Lesson;
 use crate::config::Step;
-use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
+use crate::dialect::usage::Usage;
 use crate::routing::StepReport;
 use crate::secret::Redactor;
 use crate::text::milliseconds;

@@ -21,10 +21,11 @@ use span_events::{about, number};
 use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
-use crate::dialect::answer::{Usage, WholeAnswer};
+use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
 use crate::dialect::request::Request;
+use crate::dialect::usage::Usage;
 use crate::http::Exchange;
 use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
@@ -288,7 +289,7 @@ impl<'g> Journal<'g> {
     /// A whole answer is about to be sent.
     pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
-        self.use_tokens(step_index, answer.usage);
+        self.use_up(step_index, answer.usage);
         self.counted.repairs(step_index, answer.repairs);
         self.count_answer(answered);
         self.facts
@@ -336,7 +337,7 @@ impl<'g> Journal<'g> {
         usage: Option<Usage>,
         repairs: Repairs,
     ) {
-        self.use_tokens(answered.step_index(), usage);
+        self.use_up(answered.step_index(), usage);
         self.counted.repairs(answered.step_index(), repairs);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
             self.capture(&answer);
@@ -419,10 +420,10 @@ impl<'g> Journal<'g> {
         }
     }
 
-    fn use_tokens(&mut self, step_index: usize, usage: Option<Usage>) {
+    fn use_up(&mut self, step_index: usize, usage: Option<Usage>) {
         self.facts.usage = usage.and_then(Usage::plausible);
         if let Some(usage) = self.facts.usage {
-            self.counted.tokens(step_index, usage);
+            self.counted.usage(step_index, usage);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::dialect::annotation::Annotation;
-use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::repairs::Repairs;
+use crate::dialect::usage::Usage;
 use crate::dialect::{Dialect, FrameKind, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::http::{Gone, Stream};

@@ -137,6 +137,7 @@ impl Metrics {
             durations,
             first_chunk,
             self.tokens(),
+            self.audio(),
             self.repairs(),
         ]
     }
@@ -187,6 +188,26 @@ impl Metrics {
             }
         }
         tokens
+    }
+
+    fn audio(&self) -> Family {
+        let mut audio = Family::new(
+            "ai_gateway.audio",
+            FamilyKind::Counter,
+            Unit::Seconds,
+            "Audio that was listened to, as its providers count it.",
+        );
+        for ((provider, model), instruments) in self.targets() {
+            let of_target = instruments.iter();
+            let ms: u64 = of_target
+                .map(|target| target.audio_ms.load(Ordering::Relaxed))
+                .sum();
+            if ms > 0 {
+                let labels = [("provider", provider), ("model", model)];
+                audio.push(&labels, SeriesValue::Level(ms as f64 / 1000.0));
+            }
+        }
+        audio
     }
 
     /// Every provider and model, with its instruments in all routes.

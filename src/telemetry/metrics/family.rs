@@ -45,6 +45,7 @@ pub struct Series {
 #[derive(Clone, Debug)]
 pub enum SeriesValue {
     Count(u64),
+    /// A level, or a sum of what is not counted in whole numbers.
     Level(f64),
     Distribution(Box<Distribution>),
 }

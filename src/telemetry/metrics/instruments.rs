@@ -64,6 +64,8 @@ pub(super) struct TargetInstruments {
     pub(super) provider: String,
     pub(super) model: String,
     pub(super) operations: Operations,
+    /// The audio that was listened to (milliseconds).
+    pub(super) audio_ms: AtomicU64,
     /// The answers that were repaired, by the kind of repair.
     pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: SlidingWindow,
@@ -181,6 +183,7 @@ impl TargetInstruments {
             provider: step.provider.name.clone(),
             model: step.model.clone(),
             operations: Operations::default(),
+            audio_ms: AtomicU64::new(0),
             repairs: Default::default(),
             recent: SlidingWindow::new(),
         }

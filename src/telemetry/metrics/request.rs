@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::dialect::answer::Usage;
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
+use crate::dialect::usage::Usage;
+
+use crate::text::milliseconds;
 
 use super::instruments::{Metrics, RouteInstruments, TargetInstruments};
 
@@ -91,8 +93,8 @@ impl Request {
         }
     }
 
-    /// Tokens of the answer, as its provider counts them.
-    pub fn tokens(&self, step_index: usize, usage: Usage) {
+    /// The tokens and the audio of the answer, as its provider counts them.
+    pub fn usage(&self, step_index: usize, usage: Usage) {
         let Some(target) = self.target(step_index) else {
             return;
         };
@@ -100,6 +102,11 @@ impl Request {
         if let Some(operation) = target.operations.of(self.operation) {
             input.inspect(|tokens| operation.input_tokens.count(*tokens));
             output.inspect(|tokens| operation.output_tokens.count(*tokens));
+        }
+        if let Some(audio) = usage.audio {
+            target
+                .audio_ms
+                .fetch_add(milliseconds(audio), Ordering::Relaxed);
         }
         let recent = &target.recent;
         recent.tokens(
@@ -236,6 +243,27 @@ mod tests {
         let text = prometheus::text(&metrics.families());
         let line = "ai_gateway_requests_total{route=\"\",status=\"0\",stream=\"false\"} 2\n";
         assert!(text.contains(line), "{text}");
+    }
+
+    /// Half seconds add up, and what has no audio has no series.
+    #[test]
+    fn audio_is_counted_in_seconds() {
+        let metrics = Arc::new(Metrics::new(&config(
+            "  - {name: r, steps: [{provider: p, model: m}, {provider: p, model: n}]}\n",
+        )));
+        let mut request = metrics.begin();
+        request.takes("r", "transcription");
+        let audio = |ms| Usage {
+            audio: Some(Duration::from_millis(ms)),
+            ..Usage::default()
+        };
+        request.usage(0, audio(8_250));
+        request.usage(0, audio(250));
+        request.usage(1, Usage::default());
+        let text = prometheus::text(&metrics.families());
+        let line = "ai_gateway_audio_seconds_total{provider=\"p\",model=\"m\"} 8.5\n";
+        assert!(text.contains(line), "{text}");
+        assert_eq!(text.matches("ai_gateway_audio_seconds_total{").count(), 1);
     }
 
     /// The same provider and model in two routes and twice in one: one series, or the whole scrape is refused.

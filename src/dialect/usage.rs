@@ -1,0 +1,237 @@
+//! The usage of an answer, as its provider counts it, in every spelling that there is.
+
+use std::time::Duration;
+
+use crate::json::raw;
+use crate::json::reader::{EntryCursor, Invalid, Reader};
+
+/// The tokens and the audio that an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the input, those from a cache included.
+    pub prompt_tokens: Option<u64>,
+    pub completion_tokens: Option<u64>,
+    /// The length of the audio that was listened to, where that is what is paid for.
+    pub audio: Option<Duration>,
+}
+
+/// The members of one object that say what was used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    input: Option<u64>,
+    output: Option<u64>,
+    total: Option<u64>,
+    /// Tokens that `input` does not hold.
+    cached: u64,
+    seconds: Option<Duration>,
+    /// The counts of an object inside.
+    nested: Option<Usage>,
+}
+
+impl Usage {
+    /// The usage that the member `usage` of an answer holds, read where the reader stands; `None` if the member says
+    /// nothing of it.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Invalid> {
+        if reader.peek() != Some(b'{') {
+            return reader.value().map(|_| None);
+        }
+        let mut counts = Counts::default();
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            let value = reader.value()?;
+            if let Some(key) = key.text() {
+                counts.note(&key, value);
+            }
+        }
+        Ok(Some(counts.usage()))
+    }
+
+    /// The usage in the raw value of a member `usage`; `None` if it is no object.
+    pub fn of(value: &str) -> Option<Self> {
+        Self::read(&mut Reader::new(value)).ok().flatten()
+    }
+
+    /// The usage of a whole answer that is one JSON object: its `usage`, else Cohere's `meta`, else the `duration` that
+    /// verbose transcriptions have (seconds); `None` if it has none of them.
+    pub fn of_answer(body: &str) -> Option<Self> {
+        let (mut usage, mut meta, mut duration) = (None, None, None);
+        raw::each_member(body, &mut |key, value| {
+            if raw::is_key(key, "usage") {
+                usage = Self::of(value);
+            } else if raw::is_key(key, "meta") {
+                meta = Self::of(value).filter(|usage| *usage != Self::default());
+            } else if raw::is_key(key, "duration") {
+                duration = seconds(value);
+            }
+        })
+        .ok()?;
+        let of_audio = duration.map(|audio| Self {
+            audio: Some(audio),
+            ..Self::default()
+        });
+        usage.or(meta).or(of_audio)
+    }
+
+    /// The usage, if an answer can have it; `None` for a number of tokens beyond any, or audio beyond a week. One such
+    /// answer would hide all others in a sum, and use up whatever is limited by it (more than 100 million).
+    pub fn plausible(self) -> Option<Self> {
+        const MOST: u64 = 100_000_000;
+        const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+        let numbers = [self.prompt_tokens, self.completion_tokens];
+        let mut numbers = numbers.into_iter().flatten();
+        let are_plausible = numbers.all(|tokens| tokens <= MOST);
+        (are_plausible && self.audio.is_none_or(|audio| audio <= LONGEST)).then_some(self)
+    }
+}
+
+impl Counts {
+    /// Notes a member. OpenAI's chat says `prompt_tokens`, its other endpoints `input_tokens`, as does Anthropic, which
+    /// leaves what a cache held out of it; embeddings and reranking elsewhere have `total_tokens` alone (Voyage, Jina);
+    /// Cohere has all of it an object deeper.
+    fn note(&mut self, key: &str, value: &str) {
+        let number = || raw::whole_number(value);
+        match key {
+            "prompt_tokens" | "input_tokens" => self.input = number().or(self.input),
+            "completion_tokens" | "output_tokens" => self.output = number().or(self.output),
+            "total_tokens" => self.total = number(),
+            "cache_read_input_tokens" | "cache_creation_input_tokens" => {
+                self.cached = self.cached.saturating_add(number().unwrap_or(0));
+            }
+            "seconds" => self.seconds = seconds(value),
+            "billed_units" => self.nested = Usage::of(value).or(self.nested),
+            _ => {}
+        }
+    }
+
+    fn usage(self) -> Usage {
+        if let Some(nested) = self.nested {
+            return nested;
+        }
+        let input = self
+            .input
+            .map(|tokens| tokens.saturating_add(self.cached))
+            .or(self.total.filter(|_| self.output.is_none()));
+        Usage {
+            prompt_tokens: input,
+            completion_tokens: self.output,
+            audio: self.seconds,
+        }
+    }
+}
+
+/// A number of seconds, be it in quotes as some servers have it.
+fn seconds(raw: &str) -> Option<Duration> {
+    let number = raw::inside(raw).unwrap_or(raw);
+    Duration::try_from_secs_f64(number.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(input: Option<u64>, output: Option<u64>) -> Usage {
+        Usage {
+            prompt_tokens: input,
+            completion_tokens: output,
+            audio: None,
+        }
+    }
+
+    #[test]
+    fn tokens_are_read_in_every_spelling() {
+        for (value, expected) in [
+            (
+                r#"{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}"#,
+                tokens(Some(3), Some(5)),
+            ),
+            (
+                r#"{"input_tokens":3,"input_tokens_details":{"text_tokens":1},"output_tokens":5}"#,
+                tokens(Some(3), Some(5)),
+            ),
+            // Anthropic's input is what no cache held.
+            (
+                r#"{"input_tokens":3,"cache_read_input_tokens":40,"cache_creation_input_tokens":null,"output_tokens":5}"#,
+                tokens(Some(43), Some(5)),
+            ),
+            // OpenAI's holds it.
+            (
+                r#"{"prompt_tokens":43,"prompt_tokens_details":{"cached_tokens":40}}"#,
+                tokens(Some(43), None),
+            ),
+            (
+                r#"{"prompt_tokens":7,"total_tokens":7}"#,
+                tokens(Some(7), None),
+            ),
+            (r#"{"total_tokens":7}"#, tokens(Some(7), None)),
+            (
+                r#"{"completion_tokens":2,"total_tokens":7}"#,
+                tokens(None, Some(2)),
+            ),
+            (
+                r#"{"api_version":{"version":"2"},"billed_units":{"input_tokens":3,"output_tokens":5}}"#,
+                tokens(Some(3), Some(5)),
+            ),
+            (r#"{"billed_units":{"search_units":1}}"#, tokens(None, None)),
+            (r#"{"prompt_tokens":"?"}"#, tokens(None, None)),
+            (r#"{"prompt_tokens":-1}"#, tokens(None, None)),
+            ("{}", tokens(None, None)),
+        ] {
+            assert_eq!(Usage::of(value), Some(expected), "{value}");
+        }
+        for value in ["null", "7", "[]", "\"x\"", "{"] {
+            assert_eq!(Usage::of(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn audio_is_read_in_seconds() {
+        let audio = |body: &str| Usage::of_answer(body).and_then(|usage| usage.audio);
+        let expected = Some(Duration::from_millis(8500));
+        for body in [
+            r#"{"text":"","usage":{"type":"duration","seconds":8.5}}"#,
+            r#"{"task":"transcribe","duration":8.5,"text":""}"#,
+            r#"{"duration":"8.5","text":""}"#,
+        ] {
+            assert_eq!(audio(body), expected, "{body}");
+        }
+        for body in [
+            r#"{"usage":{"seconds":-1}}"#,
+            r#"{"usage":{"seconds":"NaN"}}"#,
+            r#"{"usage":{"seconds":1e300}}"#,
+            r#"{"usage":{"type":"tokens","input_tokens":1}}"#,
+            r#"{"duration":null}"#,
+            "[]",
+        ] {
+            assert_eq!(audio(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_has_its_usage_in_one_of_three_places() {
+        for (body, expected) in [
+            (
+                r#"{"data":[],"usage":{"total_tokens":4},"meta":{"billed_units":{"input_tokens":9}}}"#,
+                tokens(Some(4), None),
+            ),
+            (
+                r#"{"results":[],"meta":{"api_version":{},"billed_units":{"input_tokens":9}}}"#,
+                tokens(Some(9), None),
+            ),
+        ] {
+            assert_eq!(Usage::of_answer(body), Some(expected), "{body}");
+        }
+        for body in [r#"{"results":[],"meta":{"api_version":{}}}"#, "{}", "[]"] {
+            assert_eq!(Usage::of_answer(body), None, "{body}");
+        }
+    }
+
+    /// One absurd number would hide all others in a sum.
+    #[test]
+    fn what_no_answer_can_take_does_not_count() {
+        let of = |value: &str| Usage::of(value).and_then(Usage::plausible);
+        assert!(of(r#"{"prompt_tokens":100000000}"#).is_some());
+        assert_eq!(of(r#"{"prompt_tokens":100000001}"#), None);
+        assert!(of(r#"{"seconds":604800}"#).is_some());
+        assert_eq!(of(r#"{"seconds":604801}"#), None);
+    }
+}
