@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::app::{self, WRONG_CONFIGURATION};
+use crate::explain::reached_by;
 use crate::{adapt, config, demo};
 
 /// `EX_USAGE` of sysexits.h.
@@ -229,6 +230,9 @@ fn check(path: &Path, config: config::Config) -> ExitCode {
     }
     for route in &config.routes {
         text.push_str(&format!("\n{}\n", route.name));
+        for line in reached_by(route, &config) {
+            text.push_str(&format!("  {line}\n"));
+        }
         for (index, step) in route.steps.iter().enumerate() {
             text.push_str(&format!(
                 "  {}. {}/{}\n",

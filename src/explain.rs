@@ -1,14 +1,20 @@
 //! `ai-gateway explain ROUTE`: a route as the gateway sees it, for a person.
 
+mod reached_by;
+mod traits;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::adapt;
-use crate::config::{Route, Step};
+use crate::config::{Config, Route, Step};
 use crate::dialect::reading::ThinkTags;
 use crate::dialect::waits::in_words;
+use crate::gateway;
+
+pub use reached_by::reached_by;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
@@ -48,13 +54,12 @@ struct RunningCooling {
     remaining_ms: u64,
 }
 
-/// The route's steps with their effective settings and, of a running gateway, their cooldowns.
-pub fn explain(
-    route: &Route,
-    connect_timeout: Duration,
-    running: Result<&RunningRoutes, &str>,
-) -> String {
+/// The route's names, and its steps with their effective settings and, of a running gateway, their cooldowns.
+pub fn explain(route: &Route, config: &Config, running: Result<&RunningRoutes, &str>) -> String {
     let mut text = format!("route {}\n", route.name);
+    for line in reached_by(route, config) {
+        text.push_str(&format!("  {line}\n"));
+    }
     // Writing into a String cannot fail.
     let _ = match route.timeout {
         Some(timeout) => writeln!(
@@ -81,7 +86,7 @@ pub fn explain(
             step.provider.name,
             step.model
         );
-        explain_step(&mut text, step, connect_timeout);
+        explain_step(&mut text, route, step, config.server.connect_timeout);
         let now = steps.and_then(|steps| steps.get(index));
         if let Some(now) = now.filter(|now| now.is(step)) {
             explain_now(&mut text, now);
@@ -110,8 +115,12 @@ impl RunningStep {
     }
 }
 
-fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
+fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: Duration) {
     let _ = writeln!(text, "   {}", step.provider.base_url);
+    let traits = traits::settings(&step.traits);
+    if !traits.is_empty() {
+        let _ = writeln!(text, "   {}", traits.join(", "));
+    }
     let _ = writeln!(
         text,
         "   timeout {:?}, of it at most {:?} to connect; streams: up to the first content, then {:?} between two reads",
@@ -119,6 +128,14 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
         connect_timeout.min(step.timeout),
         step.stall_timeout
     );
+    let built_in = built_in_timeouts(route, step);
+    if !built_in.is_empty() {
+        let _ = writeln!(
+            text,
+            "   timeout where none is set: {}",
+            built_in.join(", ")
+        );
+    }
     let _ = match step.cooldown {
         None => writeln!(text, "   cooldown as the provider says, else guessed"),
         Some(Duration::ZERO) => writeln!(text, "   cooldown only as the provider says"),
@@ -158,6 +175,16 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
         [] => writeln!(text, "   no key"),
         keys => writeln!(text, "   keys {}", keys.join(", ")),
     };
+}
+
+/// The timeouts of endpoints with another one than the step's, which the configuration leaves to them.
+fn built_in_timeouts(route: &Route, step: &Step) -> Vec<String> {
+    let others = gateway::dialects().filter(|dialect| {
+        !step.has_timeout && route.serves(dialect.name()) && dialect.rules().timeout != step.timeout
+    });
+    others
+        .map(|dialect| format!("{} {:?}", dialect.name(), dialect.rules().timeout))
+        .collect()
 }
 
 /// The settings for reading a step's answers that are not the built-in ones, as the configuration spells them.

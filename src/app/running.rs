@@ -79,7 +79,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
     let running = state_of_running(config);
     Ok(explain::explain(
         route,
-        config.server.connect_timeout,
+        config,
         running.as_ref().map_err(String::as_str),
     ))
 }

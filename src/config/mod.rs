@@ -27,6 +27,7 @@ pub mod model;
 mod network;
 mod providers;
 mod route_names;
+mod route_warnings;
 mod routes;
 mod section;
 mod server;

@@ -1,6 +1,7 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
 use super::model::Config;
+use super::route_warnings::about_routes;
 use crate::secret::Secret;
 
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
@@ -23,7 +24,8 @@ pub fn warnings(config: &Config) -> Vec<String> {
             .take(1)
             .collect::<Vec<_>>()
     });
-    of_clients.chain(of_providers).collect()
+    let of_keys = of_clients.chain(of_providers);
+    of_keys.chain(about_routes(config)).collect()
 }
 
 fn about_key(name: &str, key: &Secret) -> Option<String> {

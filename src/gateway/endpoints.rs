@@ -168,6 +168,19 @@ pub fn find(path: &str) -> Option<Found> {
     })
 }
 
+/// The dialects in which clients ask, each once.
+pub fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
+    let mut seen: Vec<&str> = Vec::new();
+    TABLE
+        .iter()
+        .filter_map(Endpoint::dialect)
+        .filter(move |dialect| {
+            let is_new = !seen.contains(&dialect.name());
+            seen.push(dialect.name());
+            is_new
+        })
+}
+
 impl Endpoint {
     /// The methods that it answers, as `Allow` lists them.
     pub fn allow(&self) -> &'static str {

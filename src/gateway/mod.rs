@@ -25,6 +25,7 @@ mod walk;
 use crate::http::{self, Exchange, Handler, Head, Response};
 
 pub use context::Context;
+pub use endpoints::dialects;
 pub use pages::metrics::families;
 pub use reloadable::Reloadable;
 

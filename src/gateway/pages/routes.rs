@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::adapt::Learned;
-use crate::config::{Route, Step};
+use crate::config::{Alias, Route, Step};
 use crate::gateway::context::Context;
 use crate::http::Response;
 use crate::routing::Ledger;
@@ -22,7 +22,29 @@ struct RoutesReport<'a> {
 #[derive(Serialize)]
 struct RouteReport<'a> {
     name: &'a str,
+    #[serde(flatten)]
+    reach: Reach<'a>,
     steps: Vec<ReportedStep<'a>>,
+}
+
+/// The requests that come to a route, besides those that name it.
+#[derive(Serialize)]
+pub struct Reach<'a> {
+    /// A prefix has a `*` behind it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
+    /// The endpoints that it serves; absent for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<&'a [&'static str]>,
+}
+
+impl<'a> Reach<'a> {
+    pub fn of(route: &'a Route) -> Self {
+        Self {
+            aliases: route.aliases.iter().map(Alias::spelled).collect(),
+            endpoints: route.endpoints.as_deref(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -89,6 +111,7 @@ fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -
         });
         RouteReport {
             name: &route.name,
+            reach: Reach::of(route),
             steps: steps.collect(),
         }
     });

@@ -14,7 +14,7 @@ use crate::routing::{Ledger, Walk};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::milliseconds;
 
-use super::routes::{StepStanding, standings};
+use super::routes::{Reach, StepStanding, standings};
 use super::visit::{Unserved, Visit, to_json};
 
 /// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
@@ -40,6 +40,8 @@ struct Status<'a> {
 #[derive(Serialize)]
 struct RouteStatus<'a> {
     name: &'a str,
+    #[serde(flatten)]
+    reach: Reach<'a>,
     /// The step that the next request would try first; absent when every provider told when to come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     serves_next: Option<usize>,
@@ -150,6 +152,7 @@ fn route_status<'a>(
     });
     RouteStatus {
         name: &route.name,
+        reach: Reach::of(route),
         serves_next: Walk::first_step(route, ledger, now),
         recent: metrics.route_lately(&route.name).into(),
         steps: steps.collect(),
