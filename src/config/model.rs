@@ -166,6 +166,9 @@ pub struct EdgeLimits {
     pub body_timeout: Duration,
     /// The idle timeout of a connection.
     pub keep_alive: Duration,
+    /// The time for which a client that was refused may go on sending what is thrown away: less than its whole request, and
+    /// it may see a reset instead of its refusal.
+    pub linger_timeout: Duration,
     /// The write timeout: the time that a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
     /// The time for which `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
@@ -192,7 +195,10 @@ impl Default for EdgeLimits {
             max_answer: 64 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
-            keep_alive: Duration::from_secs(75),
+            // Above the 90 s and 120 s for which Traefik and Caddy keep idle connections: one that closes just when a
+            // request is sent on it is a 502, as a POST is not repeated.
+            keep_alive: Duration::from_secs(130),
+            linger_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),

@@ -116,7 +116,7 @@ impl Front {
             return;
         };
         match parked.phase {
-            Phase::Closing { .. } => self.discard(parked),
+            Phase::Closing { .. } => self.discard(parked, now),
             Phase::Writing(_) => self.go_on_writing(parked, now),
             Phase::Body(_) => self.collect(parked, now),
             Phase::FirstByte | Phase::NextRequest | Phase::Head => self.advance(parked, now),
