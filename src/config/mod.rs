@@ -14,6 +14,7 @@
 //! No value of a key, a header or a substituted variable gets into a message.
 
 mod clients;
+mod cors;
 mod duration;
 mod edits;
 mod environment;

@@ -29,6 +29,10 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
     pub proxy: Option<String>,
+    /// The pages of other sites that may call the gateway from a browser.
+    pub cors: Cors,
+    /// Whether pages of the internet may call a gateway in a private network (`Access-Control-Allow-Private-Network`).
+    pub cors_private_network: bool,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
@@ -49,6 +53,16 @@ pub struct Account {
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<String>>,
+}
+
+/// The origins of pages that may call endpoints that need a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cors {
+    Off,
+    #[default]
+    Any,
+    /// As browsers write them in `Origin`: `https://app.example.com`, in lower case.
+    Origins(Vec<String>),
 }
 
 /// The `model` of an answer.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::url::BaseUrl;
-use super::{clients, hosts, listen, providers, routes, server};
+use super::{clients, cors, hosts, listen, providers, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -25,6 +25,8 @@ pub(super) fn config(table: Section) -> Config {
         server,
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
+        cors: cors::cors(&table),
+        cors_private_network: flag(&table, "cors_private_network"),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
         hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),

@@ -8,6 +8,7 @@ use crate::http::{Exchange, Head, Response, ResponseHead};
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
+use super::cors;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
@@ -27,6 +28,10 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
             let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
             let response = Response::new(head, Vec::new());
             pending(context, exchange, Some(endpoint), client).finish(response);
+        }
+        Ok(Admitted::Preflight(response)) => {
+            let endpoint = found.as_ref().map(|found| found.endpoint);
+            pending(context, exchange, endpoint, client).finish(response);
         }
         Err(refusal) => {
             let endpoint = found.map(|found| found.endpoint);
@@ -99,10 +104,11 @@ fn pending<'g, 't>(
 enum Admitted<'f> {
     Endpoint(&'f Found),
     Options(&'static Endpoint),
+    Preflight(Response),
 }
 
 /// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
-/// learn which paths there are.
+/// learn which paths there are. Between them are preflights, which cannot have one.
 fn admit<'f>(
     context: &Context,
     head: &Head,
@@ -111,6 +117,9 @@ fn admit<'f>(
 ) -> Result<Admitted<'f>, Refusal> {
     if !hosts::is_accepted(&context.config, head) {
         return Err(Refusal::misdirected());
+    }
+    if let Some(response) = cors::preflight(context, head, found) {
+        return Ok(Admitted::Preflight(response));
     }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {

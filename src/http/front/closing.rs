@@ -25,7 +25,7 @@ impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
         self.edge.refused(parked.connection.peer.ip(), refusal);
         let response = self.handler.refusal(refusal);
-        let bytes = Encoder::for_unreadable().encode(&response, false);
+        let bytes = Encoder::for_unreadable().encode(&response, None);
         self.say(parked, bytes, Disposition::Discard, now);
     }
 

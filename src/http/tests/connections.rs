@@ -22,7 +22,8 @@ fn a_kept_connection_serves_request_after_request() {
         client.post("/echo", &format!("round {round}"));
         let (head, body) = client.answer();
         assert_eq!(body, format!("round {round}"));
-        assert!(!head.contains("Connection"), "{head}");
+        let idle = "Connection: keep-alive\r\nKeep-Alive: timeout=129\r\n";
+        assert!(head.contains(idle), "{head}");
         client.get("/health");
         assert_eq!(client.answer().1, r#"{"status":"healthy"}"#);
     }

@@ -64,6 +64,8 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         server: EdgeLimits::default(),
         ca_file: None,
         proxy: None,
+        cors: Default::default(),
+        cors_private_network: false,
         state_file: None,
         metrics_need_key: false,
         hosts: Vec::new(),
