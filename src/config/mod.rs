@@ -50,5 +50,6 @@ pub use fit::{
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use suggest::closest;
 pub use url::BaseUrl;
 pub use warnings::warnings;

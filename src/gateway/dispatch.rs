@@ -16,6 +16,10 @@ use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::walk::Errand;
+use super::wrong_paths;
+
+/// The mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -77,8 +81,16 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
         matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
+        && !is_encoded(head)
         && endpoints::find(head.path()).is_some_and(is_walk)
         && accounts::client_of(&context.config, head).is_some()
+}
+
+/// Whether the body of a request has been compressed.
+fn is_encoded(head: &Head) -> bool {
+    let encodings = head.header("content-encoding").unwrap_or_default();
+    let mut encodings = encodings.split(',').map(str::trim);
+    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
@@ -123,12 +135,15 @@ fn admit<'f>(
     }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized());
+        return Err(Refusal::unauthorized(accounts::fault(head)));
     }
-    let found = found.ok_or_else(|| Refusal::not_found("there is nothing at this path"))?;
+    let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
-        method if found.endpoint.allows(method) => Ok(Admitted::Endpoint(found)),
+        method if found.endpoint.allows(method) => match found.endpoint.answer {
+            Answer::Walk(_) if is_encoded(head) => Err(Refusal::encoded()),
+            _ => Ok(Admitted::Endpoint(found)),
+        },
         _ => Err(Refusal::method(found.endpoint.allow())),
     }
 }
@@ -149,7 +164,7 @@ fn page(
         Answer::Front(answer) => Ok(answer()),
         Answer::Page(answer) => answer(&visit),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) => Err(Refusal::unauthorized().into()),
+        Answer::Walk(_) => Err(Refusal::unauthorized(accounts::fault(exchange.head())).into()),
     }
 }
 
@@ -165,7 +180,9 @@ fn complete<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error),
     };
-    match dialect.read(&body) {
+    // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259 section 8.1).
+    let read = dialect.read(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body));
+    match read {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());

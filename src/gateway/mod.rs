@@ -22,6 +22,7 @@ mod reloadable;
 mod shared_answer;
 mod shared_ledger;
 mod walk;
+mod wrong_paths;
 
 use crate::http::{self, Exchange, Fields, Handler, Head, Response};
 
