@@ -34,16 +34,16 @@ const fn elsewhere(path: &'static str, subject: &'static str, here: &'static str
 /// The paths of others, as OpenAI, Anthropic, Google, Ollama, LiteLLM and Kubernetes have them. A row goes once the path
 /// is served.
 const ELSEWHERE: &[Elsewhere] = &[
-    elsewhere("/v1/responses", "Responses API", CHAT),
+    elsewhere("/v1/responses", "the Responses API", CHAT),
     elsewhere("/v1/completions", "text completions", CHAT),
-    elsewhere("/v1/messages", "Messages API", CHAT),
-    elsewhere("/v1/assistants", "Assistants API", CHAT),
-    elsewhere("/v1/threads", "Assistants API", CHAT),
-    elsewhere("/v1beta/models", "API of Google's own", CHAT),
-    elsewhere("/api/chat", "API of Ollama's own", CHAT),
-    elsewhere("/api/generate", "API of Ollama's own", CHAT),
-    elsewhere("/api/tags", "API of Ollama's own", "/v1/models"),
-    elsewhere("/api/show", "API of Ollama's own", "/v1/models"),
+    elsewhere("/v1/messages", "the Messages API", CHAT),
+    elsewhere("/v1/assistants", "the Assistants API", CHAT),
+    elsewhere("/v1/threads", "the Assistants API", CHAT),
+    elsewhere("/v1beta/models", "Google's own API", CHAT),
+    elsewhere("/api/chat", "Ollama's own API", CHAT),
+    elsewhere("/api/generate", "Ollama's own API", CHAT),
+    elsewhere("/api/tags", "Ollama's own API", "/v1/models"),
+    elsewhere("/api/show", "Ollama's own API", "/v1/models"),
     elsewhere("/v1/embeddings", "embeddings", ""),
     elsewhere("/v1/audio", "audio", ""),
     elsewhere("/v1/images", "images", ""),
@@ -52,7 +52,7 @@ const ELSEWHERE: &[Elsewhere] = &[
     elsewhere("/v1/files", "files", ""),
     elsewhere("/v1/batches", "batches", ""),
     elsewhere("/v1/fine_tuning", "fine-tuning", ""),
-    elsewhere("/v1/realtime", "Realtime API", ""),
+    elsewhere("/v1/realtime", "the Realtime API", ""),
     elsewhere("/v1/model/info", "", "/v1/models"),
     elsewhere("/health/liveliness", "", "/livez"),
     elsewhere("/health/liveness", "", "/livez"),
@@ -75,7 +75,7 @@ pub fn told(path: &str) -> String {
     if let Some(known) = ELSEWHERE.iter().find(|known| begins(path, known.path)) {
         let subject = match known.subject {
             "" => String::new(),
-            subject => format!(": this gateway has no {subject}"),
+            subject => format!(": it belongs to {subject}, which this gateway does not have"),
         };
         return match find_row(known.here) {
             Some(endpoint) => format!("{NOTHING}{subject}; {} is here", spelled(endpoint)),
@@ -171,9 +171,9 @@ mod tests {
             ("/", "a base URL itself"),
             (
                 "/v1/assistants/asst_1",
-                "Assistants API; POST /v1/chat/completions is here",
+                "the Assistants API, which this gateway does not have; POST /v1/chat/completions is here",
             ),
-            ("/fine_tuning/jobs", "has no fine-tuning"),
+            ("/fine_tuning/jobs", "belongs to fine-tuning"),
             ("/v1beta/models/gemini:generateContent", "Google's own"),
             ("/healthz", "GET /health is here"),
             ("/ui/", "GET / is here"),

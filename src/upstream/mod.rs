@@ -36,6 +36,8 @@ mod resolver;
 mod socket;
 mod stats;
 mod tls;
+mod tls_failure;
+mod trust;
 mod unasked;
 mod wire;
 
