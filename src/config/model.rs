@@ -27,8 +27,10 @@ pub struct Config {
     pub server: EdgeLimits,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
-    /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
-    pub proxy: Option<String>,
+    /// The proxy of upstream calls. Proxy variables of the environment are not read.
+    pub proxy: Option<Proxy>,
+    /// Whether calls to loopback and private addresses go through the proxy, too.
+    pub proxy_private: bool,
     /// The pages of other sites that may call the gateway from a browser.
     pub cors: Cors,
     /// Whether pages of the internet may call a gateway in a private network (`Access-Control-Allow-Private-Network`).
@@ -53,6 +55,15 @@ pub struct Account {
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<String>>,
+}
+
+/// A proxy that is asked to CONNECT.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// `http://[user:password@]host:port`, user and password percent-encoded.
+    pub url: Secret,
+    /// What is masked: the password, and the token that stands for user and password in the request.
+    pub secrets: Vec<Secret>,
 }
 
 /// The origins of pages that may call endpoints that need a key.
@@ -90,6 +101,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
+    /// Whether calls to its server do not go through the proxy.
+    pub direct: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
     /// What makes requests fit the provider.
@@ -238,7 +251,9 @@ impl Config {
         });
         let steps = self.routes.iter().flat_map(|route| &route.steps);
         let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
-        Redactor::new(clients.chain(providers).chain(edits))
+        let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+        let others = edits.chain(proxy.cloned());
+        Redactor::new(clients.chain(providers).chain(others))
     }
 }
 

@@ -324,7 +324,8 @@ fn the_remaining_settings() {
     );
     assert_eq!(config.response_model, ResponseModel::Upstream);
     assert_eq!(config.ca_file, Some(PathBuf::from("/ca.pem")));
-    assert_eq!(config.proxy.as_deref(), Some("http://proxy:3128"));
+    assert_eq!(config.proxy.unwrap().url.expose(), "http://proxy:3128");
+    assert!(!config.proxy_private);
     assert_eq!(config.state_file, None);
 }
 

@@ -72,11 +72,11 @@ fn a_wrong_setting_is_named_with_its_line() {
         ),
         (
             "proxy: https://h:1",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
         ),
         (
             "proxy: http://h:1/path",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
         ),
         (
             "metrics: true",
