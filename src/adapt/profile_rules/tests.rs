@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{is_like, profile_of, rules};
-use crate::adapt::profiles::{Rule, TABLE};
+use crate::adapt::profile::ProfileRule;
+use crate::adapt::profiles::TABLE;
 use crate::adapt::{adapt, lessons_of, unfit, warnings};
 use crate::config::{self, Config, PROFILES};
 use crate::dialect::Dialect as _;
@@ -368,7 +369,7 @@ fn rows_are_backed_by_refusals() {
         let model = model(profile.name);
         let dropped: Vec<&str> = rules(profile, model, None)
             .filter_map(|rule| match rule {
-                Rule::Drop(place) => Some(place),
+                ProfileRule::Drop(place) => Some(place),
                 _ => None,
             })
             .collect();
