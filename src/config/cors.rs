@@ -3,22 +3,29 @@
 use super::model::Cors;
 use super::section::{Section, Setting};
 
+/// Every origin, as other servers have it.
+const ANY: &str = "*";
+
 /// The setting, `true` by default.
 pub(super) fn cors(root: &Section) -> Cors {
     let Some(value) = root.get("cors") else {
         return Cors::default();
     };
     if !value.is_list() {
-        return match value.flag() {
-            Some(false) => Cors::Off,
-            Some(true) | None => Cors::Any,
+        return match value.filled() {
+            Some(text) if text.content != ANY && value.flag() == Some(false) => Cors::Off,
+            _ => Cors::Any,
         };
     }
     let listed = value.list().unwrap_or_default();
     if listed.is_empty() {
         value.report("is empty: `cors: false` allows no origin");
     }
-    Cors::Origins(listed.iter().filter_map(origin).collect())
+    let origins: Vec<String> = listed.iter().filter_map(origin).collect();
+    match origins.iter().any(|origin| origin == ANY) {
+        true => Cors::Any,
+        false => Cors::Origins(origins),
+    }
 }
 
 /// An origin as browsers write it: scheme, host and port, where the port is not the scheme's usual one. Extensions and
@@ -32,7 +39,7 @@ fn origin(value: &Setting) -> Option<String> {
         let full = !scheme.is_empty() && !host.is_empty();
         full && scheme.bytes().all(in_scheme) && host.bytes().all(in_host)
     });
-    if !is_origin {
+    if !is_origin && origin != ANY {
         value.report(format!(
             "{} is no origin such as https://app.example.com or http://localhost:3000, without a path",
             text.quoted()
