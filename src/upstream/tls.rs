@@ -27,7 +27,7 @@ const SESSIONS: usize = 64;
 /// A `ca_file` that is unreadable or holds no certificate, in words.
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trust = Trust::new(ca_file, &provider)?;
+    let trust = Trust::new(ca_file, provider.signature_verification_algorithms)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?

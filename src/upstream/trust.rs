@@ -5,12 +5,11 @@
 //! `openssl req -x509` makes it; `webpki` refuses those as a server's.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
-use rustls::crypto::CryptoProvider;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -19,10 +18,12 @@ use rustls::{
 };
 use webpki::{EndEntityCert, KeyUsage};
 
-/// The verifier of providers' certificates.
+/// The verifier of providers' certificates. It is rustls's own but for `ca_file`, put together from the same parts: the one
+/// that rustls builds brings the reading of revocation lists along, which are not used here (26 KB).
 #[derive(Debug)]
 pub(super) struct Trust {
-    by_authority: Arc<WebPkiServerVerifier>,
+    algorithms: WebPkiSupportedAlgorithms,
+    roots: RootCertStore,
     /// The certificates of `ca_file`, each of which is trusted as a server's, under its own names and in its time.
     named: Vec<CertificateDer<'static>>,
 }
@@ -32,7 +33,10 @@ impl Trust {
     ///
     /// # Errors
     /// A `ca_file` that is unreadable or holds no certificate, in words.
-    pub fn new(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    pub fn new(
+        ca_file: Option<&Path>,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Result<Self, String> {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -40,15 +44,17 @@ impl Trust {
         if let Some(path) = ca_file {
             let in_file = |why| format!("{}: {why}", path.display());
             named = certificates(path).map_err(in_file)?;
-            for certificate in named.iter().filter(|named| is_authority(named, provider)) {
+            for certificate in named
+                .iter()
+                .filter(|named| is_authority(named, &algorithms))
+            {
                 let added = roots.add(certificate.clone());
                 added.map_err(|error| in_file(error.to_string()))?;
             }
         }
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         Ok(Self {
-            by_authority: verifier.build().map_err(|error| error.to_string())?,
+            algorithms,
+            roots,
             named,
         })
     }
@@ -60,23 +66,23 @@ impl ServerCertVerifier for Trust {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let by_authority = self.by_authority.verify_server_cert(
-            end_entity,
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let (roots, algorithms) = (&self.roots, self.algorithms.all);
+        match verify_server_cert_signed_by_trust_anchor(
+            &certificate,
+            roots,
             intermediates,
-            server_name,
-            ocsp_response,
             now,
-        );
-        match by_authority {
-            Err(error) if is_about_issuer(&error) && self.named.contains(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
+            algorithms,
+        ) {
+            Err(error) if is_about_issuer(&error) && self.named.contains(end_entity) => {}
+            signed => signed?,
         }
+        verify_server_name(&certificate, server_name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -85,8 +91,7 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_authority
-            .verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -95,12 +100,11 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_authority
-            .verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_authority.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -118,17 +122,16 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 ///
 /// `webpki` tells so by its refusal of an authority as a server. It looks at the time first, so it is asked about a time
 /// when the certificate is valid.
-fn is_authority(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> bool {
+fn is_authority(certificate: &CertificateDer<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
     let Ok(parsed) = EndEntityCert::try_from(certificate) else {
         return true;
     };
-    let algorithms = provider.signature_verification_algorithms.all;
     let usage = KeyUsage::server_auth();
     let at = |time| {
-        let verified = parsed.verify_for_usage(algorithms, &[], &[], time, usage, None, None);
+        let verified = parsed.verify_for_usage(algorithms.all, &[], &[], time, usage, None, None);
         verified.err()
     };
-    let refusal = match at(UnixTime::since_unix_epoch(std::time::Duration::ZERO)) {
+    let refusal = match at(UnixTime::since_unix_epoch(Duration::ZERO)) {
         Some(webpki::Error::CertNotValidYet { not_before, .. }) => at(not_before),
         refusal => refusal,
     };
