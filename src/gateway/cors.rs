@@ -26,11 +26,15 @@ const OF_NO_ENDPOINT: &str = "GET, POST, OPTIONS";
 /// The time for which a browser need not ask again: the longest that any of them keeps to (seconds).
 const MAX_AGE: &str = "7200";
 
-/// The fields of every answer to a request from a page of this origin; none where it is not allowed to read any.
+/// The fields of every answer to a request from a page of this origin; none where no page may read it.
 pub fn fields(context: &Context, head: &Head, origin: &str) -> Fields {
     let mut fields = Fields::new();
+    let found = endpoints::find(head.path());
+    if found.is_some_and(|found| found.endpoint.is_open(context, head)) {
+        return fields;
+    }
     let allowed = match &context.config.cors {
-        Cors::Off => return fields,
+        Cors::Off => None,
         Cors::Any => Some("*"),
         Cors::Origins(origins) => {
             fields.push(("Vary".into(), "Origin".to_owned()));
@@ -38,9 +42,7 @@ pub fn fields(context: &Context, head: &Head, origin: &str) -> Fields {
             is_listed.then_some(origin)
         }
     };
-    let found = endpoints::find(head.path());
-    let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
-    if let Some(origin) = allowed.filter(|_| !is_open) {
+    if let Some(origin) = allowed {
         fields.push(("Access-Control-Allow-Origin".into(), origin.to_owned()));
         fields.push(("Access-Control-Expose-Headers".into(), EXPOSED.to_owned()));
     }

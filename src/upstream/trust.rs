@@ -19,7 +19,7 @@ use rustls::{
 use webpki::{EndEntityCert, KeyUsage};
 
 /// The verifier of providers' certificates. It is rustls's own but for `ca_file`, put together from the same parts: the one
-/// that rustls builds brings the reading of revocation lists along, which are not used here (26 KB).
+/// that rustls builds brings the reading of revocation lists along, which are not used here (33 KB).
 #[derive(Debug)]
 pub(super) struct Trust {
     algorithms: WebPkiSupportedAlgorithms,
