@@ -1,7 +1,7 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use crate::config::Account;
-use crate::dialect::request::Request;
+use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
@@ -180,9 +180,14 @@ fn complete<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error),
     };
-    // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259 section 8.1).
-    let read = dialect.read(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body));
-    match read {
+    let form_type = form_type(pending.exchange.head());
+    let incoming = Incoming {
+        // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259
+        // section 8.1).
+        body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body),
+        form_type: form_type.as_deref(),
+    };
+    match dialect.read(incoming) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
@@ -205,7 +210,7 @@ fn route<'g>(
         let name = context.redactor.redact(&request.model);
         return pending.refuse(Refusal::route(&name));
     };
-    pending.journal.walk_began(route, request);
+    pending.journal.walk_began(route, dialect, request);
     let errand = Errand {
         context,
         dialect,
@@ -214,7 +219,8 @@ fn route<'g>(
         client: &pending.exchange.client_socket(),
     };
     let keepalive = route.stream_keepalive;
-    let keepalive = keepalive.filter(|_| request.stream && dialect.framing() == Framing::Events);
+    let keepalive =
+        keepalive.filter(|_| request.stream && dialect.framing(request) == Framing::Events);
     let ended = match keepalive {
         None => errand.walk(&mut pending.journal),
         Some(every) => kept_alive(&mut pending.exchange, every, || {
@@ -222,4 +228,15 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
+}
+
+/// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.
+fn form_type(head: &Head) -> Option<String> {
+    const MULTIPART: &[u8] = b"multipart/";
+    let kind = head.header("content-type")?;
+    let is_form = kind
+        .as_bytes()
+        .get(..MULTIPART.len())
+        .is_some_and(|begin| begin.eq_ignore_ascii_case(MULTIPART));
+    is_form.then(|| kind.to_owned())
 }

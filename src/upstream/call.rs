@@ -16,8 +16,9 @@ pub struct Call<'a> {
     /// The request's fields, sent as they are, except those that frame the message or belong to one connection: these
     /// are the client's own.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The request's body, sent with a `Content-Length`. `None`: a POST sends an empty body. A GET never sends any.
-    pub body: Option<&'a [u8]>,
+    /// The request's body in slices, sent with a `Content-Length`. `None`: a POST sends an empty body. A GET never sends
+    /// any.
+    pub body: Option<&'a [&'a [u8]]>,
     /// The end of all phases up to the answer's head: name, connection, TLS, sending, waiting.
     pub deadline: Instant,
     /// The downstream client, watched for as long as the call and its body take. `None`: the call is the gateway's own.
@@ -38,8 +39,13 @@ pub struct Response {
 }
 
 impl<'a> Call<'a> {
+    /// The length of the body that is sent (bytes).
+    pub(super) fn content_length(&self) -> usize {
+        self.content().iter().map(|slice| slice.len()).sum()
+    }
+
     /// The body that is sent: none of a GET.
-    pub(super) fn content(&self) -> &'a [u8] {
+    pub(super) fn content(&self) -> &'a [&'a [u8]] {
         match self.method {
             Method::Get => &[],
             Method::Post => self.body.unwrap_or_default(),

@@ -36,6 +36,7 @@ mod pool;
 mod proxy;
 mod request_head;
 mod resolver;
+mod slices_left;
 mod socket;
 mod stats;
 mod tls;

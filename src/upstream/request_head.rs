@@ -55,7 +55,7 @@ pub(super) fn write(call: &Call<'_>, user_agent: &str) -> Result<Vec<u8>, CallEr
         }
     }
     if let Method::Post = call.method {
-        head.field("content-length", &[&call.content().len().to_string()]);
+        head.field("content-length", &[&call.content_length().to_string()]);
     }
     if !own.accept_encoding {
         head.field("accept-encoding", &["identity"]);
@@ -205,7 +205,11 @@ mod tests {
 
     use super::*;
 
-    fn written(url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<String, String> {
+    fn written(
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[&[u8]]>,
+    ) -> Result<String, String> {
         let call = Call {
             method: if body.is_some() {
                 Method::Post
@@ -258,7 +262,7 @@ mod tests {
             ("X-Title", "caf\u{e9}"),
         ];
         assert_eq!(
-            written("http://me:secret@a/x", &given, Some(b"{}")).unwrap(),
+            written("http://me:secret@a/x", &given, Some(&[b"{", b"}"])).unwrap(),
             "POST /x HTTP/1.1\r\nuser-agent: you\r\naccept: text/event-stream\r\naccept-encoding: br\r\nhost: else\r\n\
              authorization: Bearer k\r\nx-title: caf\u{e9}\r\ncontent-length: 2\r\n\r\n"
         );

@@ -10,6 +10,7 @@ use crate::adapt::{adapt, lessons_of, unfit, warnings};
 use crate::config::{self, Config, PROFILES};
 use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
+use crate::dialect::request::Payload;
 use crate::json::path;
 
 fn config(provider: &str, model: &str, step: &str) -> Config {
@@ -29,9 +30,13 @@ fn named(profile: &str, model: &str) -> Config {
 }
 
 fn adapted(config: &Config, body: &str) -> String {
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     let body = adapt(&request, &config.routes[0].steps[0], &[]);
-    String::from_utf8(body).unwrap()
+    String::from_utf8(body.slices().concat()).unwrap()
+}
+
+fn payload(body: &str) -> Payload<'_> {
+    Chat.read(body.as_bytes().into()).unwrap().payload
 }
 
 fn with(members: &str) -> String {
@@ -312,7 +317,7 @@ fn a_profile_drops_no_meaning() {
         (r#","logprobs":false"#, None),
     ] {
         let body = with(members);
-        let request = Chat.read(body.as_bytes()).unwrap();
+        let request = Chat.read(body.as_bytes().into()).unwrap();
         assert_eq!(
             unfit(&request, step, &[]).as_deref(),
             unfit_for,
@@ -325,7 +330,7 @@ fn a_profile_drops_no_meaning() {
         ", keep: [n]",
     );
     let body = with(r#","n":2"#);
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     assert_eq!(unfit(&request, &kept.routes[0].steps[0], &[]), None);
     assert!(adapted(&kept, &body).contains(r#""n":2"#));
 }
@@ -381,14 +386,14 @@ fn rows_are_backed_by_refusals() {
             let sent = adapted(&named(profile.name, model), &body);
             let step = &named(profile.name, model).routes[0].steps[0];
             assert!(
-                lessons_of(400, &unknown(place), sent.as_bytes(), step).is_empty(),
+                lessons_of(400, &unknown(place), &payload(&sent), step).is_empty(),
                 "{place}"
             );
             let off = &named("none", model);
             let sent = adapted(off, &body);
             let step = &off.routes[0].steps[0];
             assert_eq!(
-                lessons_of(400, &unknown(place), sent.as_bytes(), step).len(),
+                lessons_of(400, &unknown(place), &payload(&sent), step).len(),
                 1,
                 "{place}"
             );

@@ -7,6 +7,7 @@ use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
+use crate::dialect::request::Payload;
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
 use crate::upstream::{Body, CallError, Head, Response};
@@ -74,7 +75,7 @@ impl<'a> Errand<'a> {
         };
         let mut healing = Box::new(Healing::new(self.context, self.request, step));
         loop {
-            let answer = self.send(attempt, step, healing.body(), journal);
+            let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
             // worker that waits for one.
             if let Some(judged) = self.judge(answer, step, &mut healing, attempt, journal) {
@@ -87,21 +88,24 @@ impl<'a> Errand<'a> {
         &self,
         attempt: &Attempt,
         step: &Step,
-        request: &[u8],
+        request: &Payload<'_>,
         journal: &Journal<'_>,
     ) -> Result<Response, CallError> {
         let keys = &step.provider.keys;
         let is_made_stream = step.upstream_stream && !self.request.stream;
-        let streamed = is_made_stream.then(|| self.dialect.streamed(request));
-        let streamed = streamed.flatten();
+        let streamed = is_made_stream.then(|| {
+            let mut streamed = request.clone();
+            self.dialect.ask_for_stream(&mut streamed);
+            streamed
+        });
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
-            path: self.dialect.path(),
+            path: self.dialect.path(self.request, &step.traits),
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
-            body: Some(streamed.as_deref().unwrap_or(request)),
+            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
@@ -142,7 +146,8 @@ impl<'a> Errand<'a> {
         journal: &Journal<'_>,
     ) -> Option<Box<Failure>> {
         let Response { head, body } = answer;
-        let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+        let path = self.dialect.path(self.request, &step.traits);
+        let url = [step.provider.base_url.as_str(), path].concat();
         let (failure, text) = refusal(&head, body, attempt.deadline, &url);
         let mut failure = Box::new(failure);
         let refused = Refused {
@@ -164,7 +169,7 @@ impl<'a> Errand<'a> {
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Response { head, body } = answer;
         refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
+        let reply = match self.dialect.framing(self.request) {
             Framing::Opaque => self.opaque(&head, body, deadline)?,
             Framing::Events => {
                 let answer = ArrivingAnswer::new(self, step, sent, &head, deadline);
