@@ -28,6 +28,7 @@ pub mod model;
 mod network;
 mod providers;
 mod proxy;
+mod route_names;
 mod routes;
 mod section;
 mod server;
@@ -51,6 +52,7 @@ pub use fit::{
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use route_names::Alias;
 pub use suggest::closest;
 pub use url::{BaseUrl, is_private};
 pub use warnings::warnings;
