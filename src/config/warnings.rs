@@ -23,7 +23,12 @@ pub fn warnings(config: &Config) -> Vec<String> {
             .take(1)
             .collect::<Vec<_>>()
     });
-    of_clients.chain(of_providers).collect()
+    let of_proxy = config.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+    let mut unmasked = of_proxy.filter(|secret| !secret.expose().is_empty() && !secret.is_masked());
+    let of_proxy = unmasked.next().map(|_| {
+        "the password of the proxy is too short to be masked where others repeat it".to_owned()
+    });
+    of_clients.chain(of_providers).chain(of_proxy).collect()
 }
 
 fn about_key(name: &str, key: &Secret) -> Option<String> {
