@@ -1,5 +1,6 @@
 //! The composition root: puts the rooms together, and takes them down in order.
 
+mod clock;
 mod collector;
 mod reload;
 mod running;
@@ -50,6 +51,7 @@ pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     export.tell();
+    clock::doubt();
     let served = serve_until_stopped(path, config, inherited, &mut export);
     let (code, error) = match served {
         Ok(()) => (ExitCode::SUCCESS, None),

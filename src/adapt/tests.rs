@@ -36,6 +36,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
         strict_json_schema,
+        direct: false,
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),

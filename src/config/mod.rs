@@ -14,6 +14,7 @@
 //! No value of a key, a header or a substituted variable gets into a message.
 
 mod clients;
+mod cors;
 mod duration;
 mod edits;
 mod environment;
@@ -26,6 +27,7 @@ mod load;
 pub mod model;
 mod network;
 mod providers;
+mod proxy;
 mod route_names;
 mod route_warnings;
 mod routes;
@@ -52,5 +54,6 @@ pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use route_names::Alias;
-pub use url::BaseUrl;
+pub use suggest::closest;
+pub use url::{BaseUrl, is_private};
 pub use warnings::warnings;

@@ -29,8 +29,14 @@ pub struct Config {
     pub server: EdgeLimits,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
-    /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
-    pub proxy: Option<String>,
+    /// The proxy of upstream calls. Proxy variables of the environment are not read.
+    pub proxy: Option<Proxy>,
+    /// Whether calls to loopback and private addresses go through the proxy, too.
+    pub proxy_private: bool,
+    /// The pages of other sites that may call the gateway from a browser.
+    pub cors: Cors,
+    /// Whether pages of the internet may call a gateway in a private network (`Access-Control-Allow-Private-Network`).
+    pub cors_private_network: bool,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
@@ -53,6 +59,25 @@ pub struct Account {
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<String>>,
+}
+
+/// A proxy that is asked to CONNECT.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// `http://[user:password@]host:port`, user and password percent-encoded.
+    pub url: Secret,
+    /// What is masked: the password, and the token that stands for user and password in the request.
+    pub secrets: Vec<Secret>,
+}
+
+/// The origins of pages that may call endpoints that need a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cors {
+    Off,
+    #[default]
+    Any,
+    /// As browsers write them in `Origin`: `https://app.example.com`, in lower case.
+    Origins(Vec<String>),
 }
 
 /// The `model` of an answer.
@@ -80,6 +105,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
+    /// Whether calls to its server do not go through the proxy.
+    pub direct: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
     /// What makes requests fit the provider.
@@ -178,6 +205,9 @@ pub struct EdgeLimits {
     pub body_timeout: Duration,
     /// The idle timeout of a connection.
     pub keep_alive: Duration,
+    /// The time for which a client that was refused may go on sending what is thrown away: less than its whole request, and
+    /// it may see a reset instead of its refusal.
+    pub linger_timeout: Duration,
     /// The write timeout: the time that a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
     /// The time for which `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
@@ -204,7 +234,10 @@ impl Default for EdgeLimits {
             max_answer: 64 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
-            keep_alive: Duration::from_secs(75),
+            // Above the 90 s and 120 s for which Traefik and Caddy keep idle connections: one that closes just when a
+            // request is sent on it is a 502, as a POST is not repeated.
+            keep_alive: Duration::from_secs(130),
+            linger_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
@@ -245,7 +278,9 @@ impl Config {
         });
         let steps = self.routes.iter().flat_map(|route| &route.steps);
         let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
-        Redactor::new(clients.chain(providers).chain(edits))
+        let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+        let others = edits.chain(proxy.cloned());
+        Redactor::new(clients.chain(providers).chain(others))
     }
 }
 

@@ -56,6 +56,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
             .get("repair")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        direct: is_direct(&table),
         headers: headers(&table),
         fit: fit::of_provider(&table),
         private,
@@ -81,6 +82,14 @@ fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
             None
         }
     }
+}
+
+/// `proxy: none`, the only value that there is.
+fn is_direct(table: &Section) -> bool {
+    let value = table.get("proxy");
+    value
+        .and_then(|value| value.choice(&[("none", ())]))
+        .is_some()
 }
 
 /// The keys of `api_key` and `api_keys`, each once. Empty ones are left out: local servers have none, and

@@ -53,6 +53,7 @@ pub(super) fn server(root: &Section) -> EdgeLimits {
     timeout(&table, "head_timeout", &mut server.head_timeout);
     timeout(&table, "body_timeout", &mut server.body_timeout);
     timeout(&table, "keep_alive", &mut server.keep_alive);
+    timeout(&table, "linger_timeout", &mut server.linger_timeout);
     timeout(&table, "write_timeout", &mut server.write_timeout);
     timeout(&table, "connect_timeout", &mut server.connect_timeout);
     server.stream_keepalive = table

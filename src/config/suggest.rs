@@ -11,7 +11,8 @@ pub(super) fn did_you_mean<'c>(
     }
 }
 
-fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+/// The nearest of the known words; `None` where none is near.
+pub fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let folded = fold(word);
     let candidates = candidates.into_iter().map(|candidate| {
         let other = fold(candidate);

@@ -24,8 +24,13 @@ pub fn warnings(config: &Config) -> Vec<String> {
             .take(1)
             .collect::<Vec<_>>()
     });
-    let of_keys = of_clients.chain(of_providers);
-    of_keys.chain(about_routes(config)).collect()
+    let of_proxy = config.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+    let mut unmasked = of_proxy.filter(|secret| !secret.expose().is_empty() && !secret.is_masked());
+    let of_proxy = unmasked.next().map(|_| {
+        "the password of the proxy is too short to be masked where others repeat it".to_owned()
+    });
+    let of_secrets = of_clients.chain(of_providers).chain(of_proxy);
+    of_secrets.chain(about_routes(config)).collect()
 }
 
 fn about_key(name: &str, key: &Secret) -> Option<String> {

@@ -127,10 +127,13 @@ impl Context {
 
     /// The settings of the client that calls providers, for a configuration.
     pub fn upstream_settings(config: &Config) -> Settings {
+        let direct = config.providers.iter().filter(|provider| provider.direct);
         Settings {
             connect_timeout: config.server.connect_timeout,
             ca_file: config.ca_file.clone(),
-            proxy: config.proxy.clone(),
+            proxy: config.proxy.as_ref().map(|proxy| proxy.url.clone()),
+            proxy_private: config.proxy_private,
+            direct: direct.map(|provider| provider.server.clone()).collect(),
             max_idle: config.server.max_concurrent_requests,
             ..Settings::default()
         }

@@ -10,6 +10,7 @@ use crate::http::{Exchange, Head, Response, ResponseHead};
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
+use super::cors;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
@@ -17,6 +18,10 @@ use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::walk::Errand;
+use super::wrong_paths;
+
+/// The mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -29,6 +34,10 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
             let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
             let response = Response::new(head, Vec::new());
             pending(context, exchange, Some(endpoint), client).finish(response);
+        }
+        Ok(Admitted::Preflight(response)) => {
+            let endpoint = found.as_ref().map(|found| found.endpoint);
+            pending(context, exchange, endpoint, client).finish(response);
         }
         Err(refusal) => {
             let endpoint = found.map(|found| found.endpoint);
@@ -74,8 +83,16 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
         matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
+        && !is_encoded(head)
         && endpoints::find(head.path()).is_some_and(is_walk)
         && accounts::client_of(&context.config, head).is_some()
+}
+
+/// Whether the body of a request has been compressed.
+fn is_encoded(head: &Head) -> bool {
+    let encodings = head.header("content-encoding").unwrap_or_default();
+    let mut encodings = encodings.split(',').map(str::trim);
+    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
@@ -101,10 +118,11 @@ fn pending<'g, 't>(
 enum Admitted<'f> {
     Endpoint(&'f Found),
     Options(&'static Endpoint),
+    Preflight(Response),
 }
 
 /// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
-/// learn which paths there are.
+/// learn which paths there are. Between them are preflights, which cannot have one.
 fn admit<'f>(
     context: &Context,
     head: &Head,
@@ -114,14 +132,20 @@ fn admit<'f>(
     if !hosts::is_accepted(&context.config, head) {
         return Err(Refusal::misdirected());
     }
+    if let Some(response) = cors::preflight(context, head, found) {
+        return Ok(Admitted::Preflight(response));
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized());
+        return Err(Refusal::unauthorized(accounts::fault(head)));
     }
-    let found = found.ok_or_else(|| Refusal::not_found("there is nothing at this path"))?;
+    let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
-        method if found.endpoint.allows(method) => Ok(Admitted::Endpoint(found)),
+        method if found.endpoint.allows(method) => match found.endpoint.answer {
+            Answer::Walk(_) if is_encoded(head) => Err(Refusal::encoded()),
+            _ => Ok(Admitted::Endpoint(found)),
+        },
         _ => Err(Refusal::method(found.endpoint.allow())),
     }
 }
@@ -142,7 +166,7 @@ fn page(
         Answer::Front(answer) => Ok(answer()),
         Answer::Page(answer) => answer(&visit),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) => Err(Refusal::unauthorized().into()),
+        Answer::Walk(_) => Err(Refusal::unauthorized(accounts::fault(exchange.head())).into()),
     }
 }
 
@@ -160,7 +184,9 @@ fn complete<'g>(
     };
     let form_type = form_type(pending.exchange.head());
     let incoming = Incoming {
-        body: &body,
+        // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259
+        // section 8.1).
+        body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body),
         form_type: form_type.as_deref(),
     };
     match dialect.read(incoming) {

@@ -168,17 +168,19 @@ pub fn find(path: &str) -> Option<Found> {
     })
 }
 
+/// The rows of the table.
+pub fn all() -> impl Iterator<Item = &'static Endpoint> {
+    TABLE.iter()
+}
+
 /// The dialects in which clients ask, each once.
 pub fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
     let mut seen: Vec<&str> = Vec::new();
-    TABLE
-        .iter()
-        .filter_map(Endpoint::dialect)
-        .filter(move |dialect| {
-            let is_new = !seen.contains(&dialect.name());
-            seen.push(dialect.name());
-            is_new
-        })
+    all().filter_map(Endpoint::dialect).filter(move |dialect| {
+        let is_new = !seen.contains(&dialect.name());
+        seen.push(dialect.name());
+        is_new
+    })
 }
 
 impl Endpoint {
@@ -238,7 +240,7 @@ impl Endpoint {
 }
 
 /// The segments of a path, without `v1` before them.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
+pub fn segments(path: &str) -> impl Iterator<Item = &str> {
     let mut segments = path
         .split('/')
         .filter(|segment| !segment.is_empty())

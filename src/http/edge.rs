@@ -76,6 +76,7 @@ pub(super) fn attainable(mut limits: config::EdgeLimits) -> config::EdgeLimits {
         &mut limits.head_timeout,
         &mut limits.body_timeout,
         &mut limits.keep_alive,
+        &mut limits.linger_timeout,
         &mut limits.write_timeout,
         &mut limits.shutdown_timeout,
     ] {

@@ -83,7 +83,7 @@ pub use framing::Version;
 pub use handler::Handler;
 pub use head::Head;
 pub use refusal::{Reason, Refusal};
-pub use response::{Delivery, Response, ResponseHead};
+pub use response::{Delivery, Fields, Response, ResponseHead};
 pub use server::Server;
 pub use stats::{Snapshot, Stats};
 pub use stop::{Drained, Stopper};

@@ -43,7 +43,7 @@ impl<'t> Stream<'t> {
         let head = head
             .with("Cache-Control", "no-cache")
             .with("X-Accel-Buffering", "no");
-        let encoder = Encoder::for_request(&transaction.job.head);
+        let encoder = Encoder::for_request(&transaction.job.head, &transaction.fields);
         let unsent = encoder.encode_head(&head, end, keep_alive);
         let wants_body = encoder.wants_body(head.status);
         Self {
@@ -62,7 +62,7 @@ impl<'t> Stream<'t> {
 
     /// The rest of an answer whose head was sent, by another value of this type.
     pub(super) fn resumed(transaction: &'t mut Transaction, status: u16) -> Self {
-        let encoder = Encoder::for_request(&transaction.job.head);
+        let encoder = Encoder::for_request(&transaction.job.head, &[]);
         Self {
             end: match transaction.job.head.version() {
                 Version::Http11 => BodyEnd::Chunked,

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::connect_unspec;
 
@@ -14,7 +15,7 @@ use super::outgoing::{Disposition, Outgoing};
 use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
-use super::response::{BodyEnd, Encoder, Response};
+use super::response::{BodyEnd, Encoder, Fields, Response};
 use super::stalls::Client;
 
 /// The state of an answer.
@@ -33,8 +34,11 @@ pub(super) struct Transaction {
     pub answer: AnswerState,
     /// The end of a whole answer that the client's system did not take.
     rest: Option<Box<Outgoing>>,
-    /// Decided when the answer's head is written, which announces it.
-    keep_alive: bool,
+    /// The idle timeout of the connection after this answer, `None` if it closes: decided when the answer's head is
+    /// written, which announces it.
+    keep_alive: Option<Duration>,
+    /// Fields of the answer besides its own.
+    pub fields: Fields,
     /// The client whose share of the workers this counts for, where the handler has told.
     client: Option<Client>,
 }
@@ -53,7 +57,8 @@ impl Transaction {
             edge,
             answer: AnswerState::None,
             rest: None,
-            keep_alive: false,
+            keep_alive: None,
+            fields: Fields::new(),
             client: None,
         }
     }
@@ -126,19 +131,20 @@ impl Transaction {
         self.edge.is_ending()
     }
 
-    /// Decides whether the connection outlives this answer. The rest of the request is passed over if it is here already,
+    /// Decides whether the connection outlives this answer, and returns its idle timeout if so. The rest of the request is passed over if it is here already,
     /// and never waited for.
-    pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
+    pub fn decide_keep_alive(&mut self, end: BodyEnd) -> Option<Duration> {
         let Job {
             connection,
             head,
             body,
             ..
         } = &mut *self.job;
-        self.keep_alive = head.keep_alive
+        let is_kept = head.keep_alive
             && end != BodyEnd::Close
             && !self.edge.is_stopping()
             && body.skip(connection);
+        self.keep_alive = is_kept.then_some(self.edge.limits.keep_alive);
         self.keep_alive
     }
 
@@ -147,7 +153,7 @@ impl Transaction {
     pub fn send(&mut self, response: Response) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
-        let encoder = Encoder::for_request(&self.job.head);
+        let encoder = Encoder::for_request(&self.job.head, &self.fields);
         let head = encoder.encode_head(&response.head, end, keep_alive);
         let content = if encoder.wants_body(response.head.status) {
             response.body
@@ -191,7 +197,7 @@ impl Transaction {
         job.client_permit = None;
         job.charge.shrink_to(0);
         let disposition = match self.answer {
-            AnswerState::Whole if self.keep_alive => Disposition::Keep,
+            AnswerState::Whole if self.keep_alive.is_some() => Disposition::Keep,
             AnswerState::Whole if job.body.is_read() && job.connection.buffer.is_empty() => {
                 Disposition::Close
             }

@@ -91,6 +91,7 @@ fn serve(
 
 fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
+    transaction.fields = handler.fields(&transaction.job.head);
     if let Some(response) = handler.instant(&transaction.job.head) {
         transaction.send(response);
     } else if let Err(refusal) = transaction.admit() {

@@ -42,6 +42,8 @@ const GATEWAY: &[&str] = &[
     "mod",
     "reloadable",
     "dispatch",
+    "cors",
+    "wrong_paths",
     "endpoints",
     "answers",
     "keepalive",

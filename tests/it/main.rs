@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod browsers;
 mod chat;
 mod cli;
 mod cooldowns;
@@ -41,3 +42,4 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod way_out;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Config, ResponseModel, Step, parse as parse_in};
+use super::super::{Config, Cors, ResponseModel, Step, parse as parse_in};
 use super::{MINIMAL, accept, variables};
 use crate::dialect::reading::ThinkTags;
 
@@ -324,8 +324,42 @@ fn the_remaining_settings() {
     );
     assert_eq!(config.response_model, ResponseModel::Upstream);
     assert_eq!(config.ca_file, Some(PathBuf::from("/ca.pem")));
-    assert_eq!(config.proxy.as_deref(), Some("http://proxy:3128"));
+    assert_eq!(config.proxy.unwrap().url.expose(), "http://proxy:3128");
+    assert!(!config.proxy_private);
     assert_eq!(config.state_file, None);
+}
+
+/// Browsers write an origin in lower case and without the usual port, whatever the configuration says.
+#[test]
+fn the_pages_that_may_call() {
+    let cors = |line: &str| with(line).cors;
+    assert_eq!(cors(""), Cors::Any);
+    assert_eq!(cors("cors: true"), Cors::Any);
+    assert_eq!(cors("cors: ${EMPTY}"), Cors::Any);
+    assert_eq!(cors("cors: '*'"), Cors::Any);
+    assert_eq!(cors("cors: ['*']"), Cors::Any);
+    assert_eq!(cors("cors: off"), Cors::Off);
+    let listed = "cors: ['https://A.example:443', 'http://a.example:443', 'http://[::1]:3000', 'app://obsidian.md']";
+    let expected = [
+        "https://a.example",
+        "http://a.example:443",
+        "http://[::1]:3000",
+        "app://obsidian.md",
+    ];
+    assert_eq!(
+        cors(listed),
+        Cors::Origins(expected.map(str::to_owned).into())
+    );
+}
+
+#[test]
+fn a_provider_may_be_called_past_the_proxy() {
+    let config = with("proxy: 'http://me:${OTHER}@proxy:3128'\nproxy_private: yes");
+    assert!(config.proxy_private && !config.providers[0].direct);
+    let redacted = config.redactor().redact("a sk-other\"2 b");
+    assert_eq!(redacted, "a *** b");
+    let direct = MINIMAL.replace("v1}", "v1, proxy: none}");
+    assert!(accept(&direct).providers[0].direct);
 }
 
 /// What is read out of answers, and how, is set where it belongs: the nearest one counts.

@@ -149,6 +149,23 @@ fn the_example_loads_with_the_example_environment_and_shows_the_built_in_values(
     }
 }
 
+/// A POST on a connection that the gateway closes just then is a 502: proxies do not repeat it.
+#[test]
+fn the_proxies_that_are_shipped_close_idle_connections_before_the_gateway_does() {
+    let idle = EdgeLimits::default().keep_alive.as_secs();
+    let caddy = include_str!("../../../docs/proxies/Caddyfile");
+    let traefik = include_str!("../../../docs/proxies/traefik.yml");
+    let after = |text: &'static str, word: &str| -> u64 {
+        let rest = text.split(word).nth(1).unwrap();
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        digits.unwrap().parse().unwrap()
+    };
+    assert!(after(caddy, "\tkeepalive ") < idle && after(caddy, "keep_alive (") == idle);
+    // Its own default, and the gateway's beside it.
+    let traefik_keeps = after(traefik, "idle connections for ");
+    assert!(traefik_keeps == 90 && 90 < idle && after(traefik, "the gateway for ") == idle);
+}
+
 /// The settings that are switched off in the example must be right too: people remove the `#` and start.
 #[test]
 fn the_example_loads_with_every_setting_switched_on() {

@@ -72,11 +72,27 @@ fn a_wrong_setting_is_named_with_its_line() {
         ),
         (
             "proxy: https://h:1",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
         ),
         (
             "proxy: http://h:1/path",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
+        ),
+        (
+            "cors: {origins: []}",
+            "6: cors: must be a single value, not a mapping",
+        ),
+        (
+            "cors: maybe",
+            "6: cors: \"maybe\" is neither true nor false",
+        ),
+        (
+            "cors: []",
+            "6: cors: is empty: `cors: false` allows no origin",
+        ),
+        (
+            "cors: [https://a.example/]",
+            "6: cors[0]: \"https://a.example/\" is no origin such as https://app.example.com or http://localhost:3000, without a path",
         ),
         (
             "metrics: true",
