@@ -11,60 +11,166 @@ const NOTHING: &str = "there is nothing at this path";
 /// The segments at the end of a path that are looked at: no endpoint has more, but for names in them.
 const LONGEST: usize = 8;
 
-const CHAT: &str = "/v1/chat/completions";
-
 /// A path that other gateways and APIs have.
 struct Elsewhere {
     /// As in a table of endpoints: the path, or the beginning of it.
     path: &'static str,
     /// What it stands for there; empty where the path says it.
     subject: &'static str,
-    /// The endpoint that serves the purpose here; empty where none does.
-    here: &'static str,
+    /// The endpoints that serve the purpose here, of which those are told that there are; empty where none does.
+    here: &'static [&'static str],
+    /// What to do instead, with these endpoints or without; empty where they say it.
+    instead: &'static str,
 }
 
-const fn elsewhere(path: &'static str, subject: &'static str, here: &'static str) -> Elsewhere {
+const fn elsewhere(
+    path: &'static str,
+    subject: &'static str,
+    here: &'static [&'static str],
+    instead: &'static str,
+) -> Elsewhere {
     Elsewhere {
         path,
         subject,
         here,
+        instead,
     }
 }
 
-/// The paths of others, as OpenAI, Anthropic, Google, Ollama, LiteLLM and Kubernetes have them. A row goes once the path
-/// is served.
-const ELSEWHERE: &[Elsewhere] = &[
-    elsewhere("/v1/responses", "the Responses API", CHAT),
-    elsewhere("/v1/completions", "text completions", CHAT),
-    elsewhere("/v1/messages", "the Messages API", CHAT),
-    elsewhere("/v1/assistants", "the Assistants API", CHAT),
-    elsewhere("/v1/threads", "the Assistants API", CHAT),
-    elsewhere("/v1beta/models", "Google's own API", CHAT),
-    elsewhere("/api/chat", "Ollama's own API", CHAT),
-    elsewhere("/api/generate", "Ollama's own API", CHAT),
-    elsewhere("/api/tags", "Ollama's own API", "/v1/models"),
-    elsewhere("/api/show", "Ollama's own API", "/v1/models"),
-    elsewhere("/v1/embeddings", "embeddings", ""),
-    elsewhere("/v1/audio", "audio", ""),
-    elsewhere("/v1/images", "images", ""),
-    elsewhere("/v1/moderations", "moderation", ""),
-    elsewhere("/v1/rerank", "reranking", ""),
-    elsewhere("/v1/files", "files", ""),
-    elsewhere("/v1/batches", "batches", ""),
-    elsewhere("/v1/fine_tuning", "fine-tuning", ""),
-    elsewhere("/v1/realtime", "the Realtime API", ""),
-    elsewhere("/v1/model/info", "", "/v1/models"),
-    elsewhere("/health/liveliness", "", "/livez"),
-    elsewhere("/health/liveness", "", "/livez"),
-    elsewhere("/health/readiness", "", "/readyz"),
-    elsewhere("/healthz", "", "/health"),
-    elsewhere("/ping", "", "/health"),
-    elsewhere("/api/version", "", "/health"),
-    elsewhere("/status", "", "/v1/diagnostics/status"),
-    elsewhere("/dashboard", "", "/"),
-    elsewhere("/admin", "", "/"),
-    elsewhere("/ui", "", "/"),
+const CHAT: &[&str] = &["/v1/chat/completions"];
+const MODELS: &[&str] = &["/v1/models"];
+const EMBEDDINGS: &[&str] = &["/v1/embeddings"];
+const RERANK: &[&str] = &["/v1/rerank"];
+const VOICE: &[&str] = &[
+    "/v1/audio/transcriptions",
+    "/v1/chat/completions",
+    "/v1/audio/speech",
 ];
+
+const KEEPS_NOTHING: &str = "send the whole conversation with each request";
+const IN_THE_REQUEST: &str = "put what the file holds into the request";
+const NO_BATCHES: &str = "send the requests one by one";
+const NO_USERS: &str = "clients and their keys stand in the configuration";
+
+/// The paths of others, as OpenAI, Anthropic, Google, Mistral, Cohere, Ollama, vLLM, llama.cpp, OpenRouter, LiteLLM and
+/// Kubernetes have them; of two that fit, the first. A row goes once the path is served.
+const ELSEWHERE: &[Elsewhere] = &[
+    elsewhere("/v1/responses", "the Responses API", CHAT, ""),
+    elsewhere("/v1/completions", "text completions", CHAT, ""),
+    elsewhere("/v1/messages/batches", "message batches", CHAT, NO_BATCHES),
+    elsewhere("/v1/messages", "the Messages API", CHAT, ""),
+    elsewhere("/v1/embeddings", "embeddings", &[], ""),
+    elsewhere(
+        "/v1/audio/voices",
+        "a list of voices",
+        &["/v1/audio/speech"],
+        "`override: {voice: ...}` on a step sets the voice that its provider has",
+    ),
+    elsewhere("/v1/audio", "audio", &[], ""),
+    elsewhere("/v1/images", "images", &[], ""),
+    elsewhere("/v1/moderations", "moderation", &[], ""),
+    elsewhere("/v1/rerank", "reranking", &[], ""),
+    elsewhere(
+        "/v1/realtime",
+        "the Realtime API",
+        VOICE,
+        "ask for each turn of a conversation by itself",
+    ),
+    elsewhere("/v1/assistants", "the Assistants API", CHAT, KEEPS_NOTHING),
+    elsewhere("/v1/threads", "the Assistants API", CHAT, KEEPS_NOTHING),
+    elsewhere("/v1/agents", "agents of a provider", CHAT, KEEPS_NOTHING),
+    elsewhere("/v1/files", "file uploads", CHAT, IN_THE_REQUEST),
+    elsewhere("/v1/uploads", "file uploads", CHAT, IN_THE_REQUEST),
+    elsewhere("/v1/ocr", "reading of documents", CHAT, IN_THE_REQUEST),
+    elsewhere("/v1/batches", "batches", CHAT, NO_BATCHES),
+    elsewhere(
+        "/v1/vector_stores",
+        "vector stores",
+        EMBEDDINGS,
+        "keep the vectors in a store of your own",
+    ),
+    elsewhere(
+        "/v1/fine_tuning",
+        "fine-tuning",
+        &[],
+        "train at the provider, and name the model in a step of a route",
+    ),
+    elsewhere("/v1/videos", "videos", &[], ""),
+    elsewhere("/v1/containers", "containers", &[], ""),
+    elsewhere("/v1/evals", "evaluations", &[], ""),
+    elsewhere("/v1/complete", "Anthropic's old completions", CHAT, ""),
+    elsewhere(
+        "/v1/fim/completions",
+        "Mistral's own API",
+        &["/v1/completions"],
+        "",
+    ),
+    elsewhere("/v1/edits", "OpenAI's old edits", CHAT, ""),
+    elsewhere("/v1/embed", "Cohere's own API", EMBEDDINGS, ""),
+    elsewhere("/v2/embed", "Cohere's own API", EMBEDDINGS, ""),
+    elsewhere("/v2/chat", "Cohere's own API", CHAT, ""),
+    elsewhere("/v1/score", "vLLM's own API", RERANK, ""),
+    elsewhere("/v1beta/models", "Google's own API", CHAT, ""),
+    elsewhere("/api/chat", "Ollama's own API", CHAT, ""),
+    elsewhere("/api/generate", "Ollama's own API", CHAT, ""),
+    elsewhere("/api/embed", "Ollama's own API", EMBEDDINGS, ""),
+    elsewhere("/api/embeddings", "Ollama's own API", EMBEDDINGS, ""),
+    elsewhere("/api/tags", "Ollama's own API", MODELS, ""),
+    elsewhere("/api/show", "Ollama's own API", MODELS, ""),
+    elsewhere("/api/ps", "Ollama's own API", MODELS, ""),
+    elsewhere(
+        "/api/pull",
+        "Ollama's own API",
+        &[],
+        "models are named in the steps of a route",
+    ),
+    elsewhere("/tokenize", "a provider's tokenizer", &[], ""),
+    elsewhere("/detokenize", "a provider's tokenizer", &[], ""),
+    elsewhere("/v1/model/info", "", MODELS, ""),
+    elsewhere("/props", "", MODELS, ""),
+    elsewhere("/v1/organization", "accounts", &[], NO_USERS),
+    elsewhere("/key", "accounts", &[], NO_USERS),
+    elsewhere("/user", "accounts", &[], NO_USERS),
+    elsewhere("/slots", "", &["/v1/diagnostics/status"], ""),
+    elsewhere("/health/liveliness", "", &["/livez"], ""),
+    elsewhere("/health/liveness", "", &["/livez"], ""),
+    elsewhere("/health/readiness", "", &["/readyz"], ""),
+    elsewhere("/healthz", "", &["/health"], ""),
+    elsewhere("/ping", "", &["/health"], ""),
+    elsewhere("/api/version", "", &["/health"], ""),
+    elsewhere("/status", "", &["/v1/diagnostics/status"], ""),
+    elsewhere("/dashboard", "", &["/"], ""),
+    elsewhere("/admin", "", &["/"], ""),
+    elsewhere("/ui", "", &["/"], ""),
+];
+
+impl Elsewhere {
+    /// The words of a 404, which applications show to their users.
+    fn told(&self) -> String {
+        let subject = match self.subject {
+            "" => String::new(),
+            subject => format!(" ({subject})"),
+        };
+        let here = self.here.iter().filter_map(|pattern| find_row(pattern));
+        let here: Vec<String> = here.map(spelled).collect();
+        let here = match here.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one} is here"),
+            several => format!("{} are here", several.join(", ")),
+        };
+        let advice = [here.as_str(), self.instead];
+        let advice: Vec<&str> = advice
+            .into_iter()
+            .filter(|words| !words.is_empty())
+            .collect();
+        let colon = if advice.is_empty() { "" } else { "; " };
+        let path = self.path;
+        format!(
+            "this gateway has no {path}{subject}{colon}{}",
+            advice.join(": ")
+        )
+    }
+}
 
 /// The words of a 404, with the path that was probably meant.
 pub fn told(path: &str) -> String {
@@ -73,14 +179,7 @@ pub fn told(path: &str) -> String {
         return BASE_URL.to_owned();
     }
     if let Some(known) = ELSEWHERE.iter().find(|known| begins(path, known.path)) {
-        let subject = match known.subject {
-            "" => String::new(),
-            subject => format!(": it belongs to {subject}, which this gateway does not have"),
-        };
-        return match find_row(known.here) {
-            Some(endpoint) => format!("{NOTHING}{subject}; {} is here", spelled(endpoint)),
-            None => format!("{NOTHING}{subject}"),
-        };
+        return known.told();
     }
     if let Some(endpoint) = behind_more(path) {
         return format!(
@@ -171,9 +270,17 @@ mod tests {
             ("/", "a base URL itself"),
             (
                 "/v1/assistants/asst_1",
-                "the Assistants API, which this gateway does not have; POST /v1/chat/completions is here",
+                "this gateway has no /v1/assistants (the Assistants API); POST /v1/chat/completions is here: send the \
+                 whole conversation with each request",
             ),
-            ("/fine_tuning/jobs", "belongs to fine-tuning"),
+            (
+                "/fine_tuning/jobs",
+                "this gateway has no /v1/fine_tuning (fine-tuning); train at the provider",
+            ),
+            ("/v1/audio/voices", "a list of voices"),
+            ("/realtime", "this gateway has no /v1/realtime"),
+            ("/v1/evals", "this gateway has no /v1/evals (evaluations)"),
+            ("/key/info", "stand in the configuration"),
             ("/v1beta/models/gemini:generateContent", "Google's own"),
             ("/healthz", "GET /health is here"),
             ("/ui/", "GET / is here"),
@@ -200,14 +307,15 @@ mod tests {
                 endpoints::find(path).is_none(),
                 "{path} is served: the row can go"
             );
-            assert!(
-                known.here.is_empty() || find_row(known.here).is_some(),
-                "{path}"
-            );
-            assert!(
-                !(known.here.is_empty() && known.subject.is_empty()),
-                "{path}"
-            );
+            for here in known.here {
+                let comes = ELSEWHERE.iter().any(|known| begins(here, known.path));
+                assert!(find_row(here).is_some() || comes, "{path}: {here}");
+            }
+            let says_something = !known.subject.is_empty() || !known.here.is_empty();
+            assert!(says_something, "{path}");
+            assert!(known.told().len() <= 300, "{}", known.told());
+            let first = ELSEWHERE.iter().find(|other| begins(path, other.path));
+            assert_eq!(first.map(|first| first.path), Some(path), "hidden");
         }
     }
 }
