@@ -30,6 +30,9 @@ pub mod usage;
 mod wait_in_prose;
 pub mod waits;
 
+/// The name of the dialect that goes without saying, where telemetry names one.
+pub const USUAL: &str = "chat";
+
 /// The names of dialects, as the configuration spells them ([`Dialect::name`]).
 pub const NAMES: [&str; 11] = [
     "chat",

@@ -21,6 +21,12 @@ pub trait Dialect: Sync {
     /// The operation that its requests are, in the words of OpenTelemetry's GenAI conventions (`gen_ai.operation.name`).
     fn operation(&self) -> &'static str;
 
+    /// The medium that a request asks for, in the words of the same conventions (`gen_ai.output.type`); `None` where the
+    /// operation says it all.
+    fn output_type(&self, _request: &Payload<'_>) -> Option<&'static str> {
+        None
+    }
+
     /// Reads a request as far as routing needs.
     ///
     /// # Errors

@@ -205,7 +205,7 @@ fn route<'g>(
     client: &Account,
     request: &Request<'_>,
 ) {
-    pending.journal.read(request);
+    pending.journal.read(dialect, request);
     let Some(route) = route_of(context, dialect, client, request) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);

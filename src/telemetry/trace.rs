@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{Array, StringValue, Value};
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::masking::Masking;
@@ -22,6 +23,12 @@ use current::Guard;
 use open_span::{OpenSpan, SpanMaker, count};
 
 pub use opentelemetry::KeyValue as Attribute;
+
+/// An attribute with several texts.
+pub fn list(name: &'static str, texts: &[&'static str]) -> Attribute {
+    let texts = texts.iter().map(|text| StringValue::from(*text));
+    Attribute::new(name, Value::Array(Array::String(texts.collect())))
+}
 
 /// Bound of an IP address as text (bytes).
 const LONGEST_ADDRESS: usize = 45;

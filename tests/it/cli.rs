@@ -35,6 +35,39 @@ fn check_prints_the_routes() {
     }
 }
 
+/// What leads to a route is listed with it, and what can hardly be meant is warned of.
+#[test]
+fn check_tells_of_aliases_and_default_routes() {
+    let folder = Folder::new();
+    let config = "\
+api_keys:
+  - {name: all, key: sk-sixteen-bytes-1}
+  - {name: some, key: sk-sixteen-bytes-2, routes: [code]}
+providers:
+  - {name: p, base_url: 'https://api.example.com/v1', api_key: sk-sixteen-bytes-3}
+routes:
+  - {name: code, aliases: [claude-3, '*'], steps: [{provider: p, model: m}]}
+  - {name: pictures, endpoints: [images], steps: [{provider: p, model: n}]}
+default_routes: {images: pictures}
+";
+    folder.file("config.yaml", config);
+    let ended = in_folder(&folder, &["check"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for line in [
+        "\ncode\n  aliases claude-3, *\n",
+        "\npictures\n  endpoints images only\n  default route of images without a model\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+    for warning in ["misspelled ones too", "which the client some may not use"] {
+        assert!(
+            ended.stderr.contains(warning),
+            "{warning}: {}",
+            ended.stderr
+        );
+    }
+}
+
 /// A key of a few letters is guessed, and of less than eight it cannot be told from words of messages.
 #[test]
 fn check_warns_of_short_keys() {

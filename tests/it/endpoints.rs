@@ -1,6 +1,6 @@
 //! What there is besides chat completions, and how its address may be spelled.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::{anonymous, request};
@@ -101,6 +101,14 @@ fn aliases_are_names_that_clients_list_find_and_use() {
     let path = "/v1/models?after_id=claude-haiku-4-5";
     let listed = gateway.exchange(request("GET", path, &headers, "")).json();
     assert_eq!(names(&listed), ["pictures"]);
+    for path in ["/v1/diagnostics/routes", "/v1/diagnostics/status"] {
+        let routes = &gateway.get(path).json()["routes"];
+        let (code, pictures) = (&routes[0], &routes[1]);
+        assert_eq!(code["aliases"], json!(["claude-haiku-4-5", "claude-*"]));
+        assert_eq!(code["endpoints"], Value::Null, "all");
+        assert_eq!(pictures["endpoints"], json!(["images"]));
+        assert_eq!(pictures["aliases"], Value::Null);
+    }
     let one = gateway.get("/v1/models/claude-opus-9").json();
     assert_eq!(one["id"], "claude-opus-9");
     for (model, status) in [

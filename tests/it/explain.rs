@@ -103,6 +103,32 @@ fn without_a_running_gateway() {
     }
 }
 
+/// A client's odd model name leads here, or its missing one: that is to be seen where the route is.
+#[test]
+fn the_ways_to_a_route_are_told() {
+    let config = Config::new()
+        .with("default_routes: {images: pictures, moderations: pictures}")
+        .provider("a", "http://127.0.0.1:1/v1")
+        .route_with(
+            "pictures",
+            &[
+                "aliases: [dall-e-3, 'gpt-image-*']",
+                "endpoints: [images, moderations, chat]",
+            ],
+            [("a", "m")],
+        );
+    let ended = explain("gpt-image-1", &config.text());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for line in [
+        "route pictures",
+        "  aliases dall-e-3, gpt-image-*",
+        "  endpoints images, moderations, chat only",
+        "  default route of images, moderations without a model",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+}
+
 /// Whoever mistypes a name wants to see the right ones.
 #[test]
 fn a_wrong_name_lists_the_right_ones() {

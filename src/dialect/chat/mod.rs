@@ -39,6 +39,10 @@ impl Dialect for Chat {
         "chat"
     }
 
+    fn output_type(&self, request: &Payload<'_>) -> Option<&'static str> {
+        self.expectation(request).wants_json.then_some("json")
+    }
+
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         request::read(incoming.body)
     }

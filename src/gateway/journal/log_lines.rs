@@ -26,6 +26,8 @@ pub struct RequestFacts<'g> {
     pub client: Option<&'g str>,
     pub started: Instant,
     pub route: Option<Cow<'g, str>>,
+    /// The dialect of the request; `None` for chat, and where it is not known.
+    pub api: Option<&'static str>,
     pub stream: bool,
     pub steps: usize,
     pub fallbacks: usize,
@@ -48,6 +50,7 @@ impl RequestFacts<'_> {
             client: None,
             started,
             route: None,
+            api: None,
             stream: false,
             steps: 0,
             fallbacks: 0,
@@ -69,25 +72,35 @@ impl RequestFacts<'_> {
         });
         let prompt_tokens = self.usage.and_then(|usage| usage.prompt_tokens);
         let completion_tokens = self.usage.and_then(|usage| usage.completion_tokens);
-        log::log!(
-            target: TARGET,
-            level,
-            request_id = self.request_id.as_str(),
-            client = self.client,
-            method = self.method,
-            path = self.path.as_str(),
-            route = self.route.as_deref(),
-            stream = self.stream,
-            status = status,
-            duration_ms = milliseconds(duration),
-            steps = self.steps,
-            fallbacks = self.fallbacks,
-            served_by = self.served_by.as_deref(),
-            prompt_tokens = prompt_tokens,
-            completion_tokens = completion_tokens,
-            error = self.error;
-            "request"
-        );
+        // A member without a value would be shown as null, in every line about chat.
+        macro_rules! line {
+            ($($more:tt)*) => {
+                log::log!(
+                    target: TARGET,
+                    level,
+                    request_id = self.request_id.as_str(),
+                    client = self.client,
+                    method = self.method,
+                    path = self.path.as_str(),
+                    route = self.route.as_deref(),
+                    $($more)*
+                    stream = self.stream,
+                    status = status,
+                    duration_ms = milliseconds(duration),
+                    steps = self.steps,
+                    fallbacks = self.fallbacks,
+                    served_by = self.served_by.as_deref(),
+                    prompt_tokens = prompt_tokens,
+                    completion_tokens = completion_tokens,
+                    error = self.error;
+                    "request"
+                )
+            };
+        }
+        match self.api {
+            None => line!(),
+            Some(api) => line!(api = api,),
+        }
     }
 
     /// The line of a failed attempt.

@@ -6,6 +6,7 @@
 
 mod captured_content;
 mod log_lines;
+mod request_attributes;
 mod routing_summary;
 mod span_events;
 
@@ -20,12 +21,12 @@ use span_events::{about, number};
 
 use crate::adapt::Lesson;
 use crate::config::{Route, Step};
-use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
 use crate::dialect::request::Request;
 use crate::dialect::usage::Usage;
+use crate::dialect::{self, Dialect};
 use crate::http::Exchange;
 use crate::routing::{AnsweredWalk, Attempt, StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
@@ -70,6 +71,8 @@ pub struct Journal<'g> {
     captured_stream: Option<Transcript>,
     /// The operation of the walk, in the words of the GenAI conventions.
     operation: &'static str,
+    /// The attributes of the request for the spans of its attempts; none where no span is kept.
+    attributes: Vec<Attribute>,
 }
 
 impl<'g> Journal<'g> {
@@ -93,6 +96,7 @@ impl<'g> Journal<'g> {
             captured_request: None,
             captured_stream: None,
             operation: names::CHAT,
+            attributes: Vec::new(),
         })
     }
 
@@ -125,7 +129,8 @@ impl<'g> Journal<'g> {
     }
 
     /// The body is a request.
-    pub fn read(&mut self, request: &Request<'_>) {
+    pub fn read(&mut self, dialect: &dyn Dialect, request: &Request<'_>) {
+        self.facts.api = Some(dialect.name()).filter(|name| *name != dialect::USUAL);
         self.facts.stream = request.stream;
         if let Some(object) = request.payload.object() {
             self.facts
@@ -144,6 +149,9 @@ impl<'g> Journal<'g> {
         self.operation = dialect.operation();
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name, self.operation);
+        if current::is_recorded() {
+            self.attributes = request_attributes::attributes(dialect, request);
+        }
         if self.captures_content()
             && let Some(object) = request.payload.object()
         {
@@ -179,6 +187,7 @@ impl<'g> Journal<'g> {
             operation: self.operation,
             route: &route.name,
         }));
+        current::attributes(&self.attributes);
         if let Some(captured) = &self.captured_request {
             current::content(Some(captured.clone()), None);
         }

@@ -56,6 +56,15 @@ pub fn model(model: &str) {
     innermost(|span| span.put_foreign(names::RESPONSE_MODEL, model));
 }
 
+/// Adds attributes of our own making.
+pub fn attributes(attributes: &[KeyValue]) {
+    innermost(|span| {
+        for KeyValue { key, value, .. } in attributes {
+            span.put(key.clone(), value.clone());
+        }
+    });
+}
+
 /// Adds question and answer, in the conventions' JSON. Only where the configuration allows it.
 pub fn content(input: Option<String>, output: Option<String>) {
     innermost(|span| {

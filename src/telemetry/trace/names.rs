@@ -19,6 +19,9 @@ pub const REQUEST_MODEL: &str = "gen_ai.request.model";
 pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub const OUTPUT_TYPE: &str = "gen_ai.output.type";
+pub const DIMENSIONS: &str = "gen_ai.embeddings.dimension.count";
+pub const ENCODING_FORMATS: &str = "gen_ai.request.encoding_formats";
 pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
 pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
 };
-use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry::{Context, Key, KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use crate::secret::Redactor;
@@ -86,7 +86,7 @@ impl OpenSpan {
     }
 
     /// Adds an attribute of our own making, or of the configuration's.
-    pub fn put(&mut self, name: &'static str, value: impl Into<Value>) {
+    pub fn put(&mut self, name: impl Into<Key>, value: impl Into<Value>) {
         if let Self::Ours { span, .. } = self {
             span.set_attribute(KeyValue::new(name, value));
         }
