@@ -7,6 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// The part of each request, and of each answer, that is free of the budget: small ones never wait for large ones (bytes).
+pub const FREE: usize = 8 * 1024;
+
 /// The budget, shared by all who charge it.
 #[derive(Clone)]
 pub struct Budget(Arc<Ledger>);
@@ -108,6 +111,24 @@ impl Charge {
             self.bytes += more;
         }
         grown
+    }
+
+    /// Raises the charge to that of a buffer of this many bytes, of which [`FREE`] are free. `false` as with
+    /// [`Self::grow_to`].
+    pub fn cover(&mut self, bytes: usize) -> bool {
+        self.grow_to(bytes.saturating_sub(FREE))
+    }
+
+    /// Raises or lowers the charge to that of a buffer of this many bytes. `false` as with [`Self::grow_to`].
+    pub fn follow(&mut self, bytes: usize) -> bool {
+        let is_covered = self.cover(bytes);
+        self.uncover(bytes);
+        is_covered
+    }
+
+    /// Lowers the charge to that of a buffer of this many bytes.
+    pub fn uncover(&mut self, bytes: usize) {
+        self.shrink_to(bytes.saturating_sub(FREE));
     }
 
     /// Lowers the charge to this many bytes.

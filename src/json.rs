@@ -5,6 +5,7 @@ pub mod path;
 pub mod pieces;
 pub mod raw;
 pub mod reader;
+pub mod spliced;
 
 use std::borrow::Cow;
 use std::error::Error;

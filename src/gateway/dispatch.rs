@@ -186,6 +186,7 @@ fn route<'g>(
         route,
         request,
         client: &pending.exchange.client_socket(),
+        budget: &pending.exchange.budget().clone(),
     };
     let keepalive = route.stream_keepalive;
     let keepalive = keepalive.filter(|_| request.stream && dialect.framing() == Framing::Events);

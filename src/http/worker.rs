@@ -92,15 +92,15 @@ fn serve(
 fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
     if let Some(response) = handler.instant(&transaction.job.head) {
-        transaction.send(response);
+        transaction.send(response, None);
     } else if let Err(refusal) = transaction.admit() {
         edge.refused(transaction.client_address(), refusal);
-        transaction.send(handler.refusal(refusal));
+        transaction.send(handler.refusal(refusal), None);
     } else {
         handler.handle(&mut transaction);
     }
     if transaction.answer == AnswerState::None {
-        transaction.send(handler.refusal(Refusal::PANIC));
+        transaction.send(handler.refusal(Refusal::PANIC), None);
     }
     transaction.end()
 }

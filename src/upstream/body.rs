@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::budget::Charge;
+
 use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::{CallError, Phase};
@@ -108,18 +110,31 @@ impl Body {
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
     /// bytes and one step are ever held.
     pub fn read_to_end(self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
-        self.read_rest(Vec::new(), limit, deadline)
+        self.read_all(Vec::new(), limit, deadline, None)
     }
 
-    /// The whole body, of which the first bytes were read before; else as [`Body::read_to_end`].
+    /// The whole body, of which the first bytes were read before; else as [`Body::read_to_end`]. The budget is charged for
+    /// it as it grows.
     ///
     /// # Errors
-    /// As [`Body::read_to_end`].
+    /// As [`Body::read_to_end`]; a body without room in the budget is a `BadResponse`.
     pub fn read_rest(
+        self,
+        begun: Vec<u8>,
+        limit: usize,
+        deadline: Instant,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, CallError> {
+        self.read_all(begun, limit, deadline, Some(charge))
+    }
+
+    /// A buffer above the allocator's threshold grows by moving its pages: what is not filled of it takes no memory.
+    fn read_all(
         mut self,
         begun: Vec<u8>,
         limit: usize,
         deadline: Instant,
+        mut charge: Option<&mut Charge>,
     ) -> Result<Vec<u8>, CallError> {
         let too_big = || CallError::BadResponse(format!("a body of more than {limit} bytes"));
         let announced = self.announced.map(usize::try_from);
@@ -134,7 +149,13 @@ impl Body {
             let left = announced.and_then(Result::ok).map_or(step, |length| {
                 length.saturating_sub(filled).saturating_add(1)
             });
-            bytes.resize(filled.saturating_add(step.min(left)), 0);
+            let whole = filled.saturating_add(step.min(left));
+            if let Some(charge) = &mut charge
+                && !charge.cover(whole)
+            {
+                return Err(CallError::no_memory());
+            }
+            bytes.resize(whole, 0);
             let free = bytes.get_mut(filled..).unwrap_or_default();
             let read = self.read(free, deadline)?;
             bytes.truncate(filled.saturating_add(read));

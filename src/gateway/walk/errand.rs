@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::client_socket::ClientSocket;
 use crate::config::Route;
 use crate::dialect::Dialect;
@@ -15,4 +16,6 @@ pub struct Errand<'a> {
     pub route: &'a Arc<Route>,
     pub request: &'a Request<'a>,
     pub client: &'a ClientSocket,
+    /// The memory for its answer.
+    pub budget: &'a Budget,
 }

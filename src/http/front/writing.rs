@@ -26,7 +26,7 @@ impl Front {
         then: Disposition,
         now: Instant,
     ) -> Option<Parked> {
-        let mut rest = Outgoing::new(bytes, Content::default(), 0, &self.edge.budget);
+        let mut rest = Outgoing::new(bytes, Content::default(), 0, self.edge.budget.empty());
         rest.then = then;
         match rest.write(&parked.connection.socket) {
             Written::All => self.after_answer(parked, then, now),
