@@ -19,6 +19,8 @@ struct Ledger {
     used: AtomicUsize,
     /// Somebody waits for bytes to be given back.
     awaited: AtomicBool,
+    /// Somebody asks for what others hold in vain.
+    wanted: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -29,6 +31,7 @@ impl Budget {
             limit,
             used: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             wake: Box::new(wake),
         }))
     }
@@ -63,6 +66,11 @@ impl Budget {
     /// charge is to be tried again after this.
     pub fn await_return(&self) {
         self.0.awaited.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a charge has found no room since this was asked last, see [`Charge::want`].
+    pub fn was_wanted(&self) -> bool {
+        self.0.wanted.load(Ordering::Relaxed) && self.0.wanted.swap(false, Ordering::SeqCst)
     }
 
     fn take(&self, bytes: usize) -> bool {
@@ -119,11 +127,10 @@ impl Charge {
         self.grow_to(bytes.saturating_sub(FREE))
     }
 
-    /// Raises or lowers the charge to that of a buffer of this many bytes. `false` as with [`Self::grow_to`].
-    pub fn follow(&mut self, bytes: usize) -> bool {
-        let is_covered = self.cover(bytes);
-        self.uncover(bytes);
-        is_covered
+    /// Asks, by a call of `wake`, for what others hold in vain: the charge could not be raised.
+    pub fn want(&self) {
+        self.budget.0.wanted.store(true, Ordering::SeqCst);
+        (self.budget.0.wake)();
     }
 
     /// Lowers the charge to that of a buffer of this many bytes.
@@ -193,6 +200,26 @@ mod tests {
         drop(first);
         drop(second);
         assert_eq!(woken.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_want_wakes_and_is_told_once() {
+        let (budget, woken) = budget(10);
+        let charge = budget.force(10);
+        assert!(!budget.was_wanted());
+        charge.want();
+        assert_eq!(woken.load(Ordering::SeqCst), 1);
+        assert!(budget.was_wanted() && !budget.was_wanted());
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_buffer_are_free() {
+        let (budget, _) = budget(10);
+        let mut charge = budget.empty();
+        assert!(charge.cover(FREE) && charge.bytes() == 0);
+        assert!(charge.cover(FREE + 10) && !charge.cover(FREE + 11));
+        charge.uncover(FREE + 4);
+        assert_eq!(budget.used(), 4);
     }
 
     #[test]

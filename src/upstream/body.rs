@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::budget::Charge;
 
@@ -15,6 +15,11 @@ use super::pool::ConnectionPool;
 /// The first and the largest step by which a collected body grows (bytes).
 const FIRST_STEP: usize = 4 * 1024;
 const LARGEST_STEP: usize = 64 * 1024;
+
+/// The time that an answer waits for memory, and that between two looks for it. It is longer than the second for which
+/// other answers may be left unread before they make room.
+const PATIENCE: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The bytes of an answer after its head. Dropping it before its end closes the connection.
 pub struct Body {
@@ -91,6 +96,26 @@ impl Body {
         }
     }
 
+    /// Raises a charge to that of a buffer of so many bytes. Blocks while others have all the memory (at most
+    /// [`PATIENCE`]): answers that their clients do not read make room meanwhile.
+    ///
+    /// # Errors
+    /// `BadResponse` where there is no room, `Cancelled` when the client is gone.
+    pub fn make_room(&self, charge: &mut Charge, bytes: usize) -> Result<(), CallError> {
+        if charge.cover(bytes) {
+            return Ok(());
+        }
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            charge.want();
+            self.state.wait_any([], Some(Instant::now() + GLANCE))?;
+            if charge.cover(bytes) {
+                return Ok(());
+            }
+        }
+        Err(CallError::no_memory())
+    }
+
     fn end(&mut self) {
         if let Some(body) = self.unread.take()
             && let Arriving {
@@ -141,6 +166,10 @@ impl Body {
         if announced.is_some_and(|length| length.is_ok_and(|length| length > limit)) {
             return Err(too_big());
         }
+        if let (Some(charge), Some(Ok(length))) = (&mut charge, announced) {
+            // All of it, or nothing: answers that wait for one another with a half each would all fail.
+            self.make_room(charge, length)?;
+        }
         let mut bytes = begun;
         let mut step = FIRST_STEP;
         loop {
@@ -150,10 +179,8 @@ impl Body {
                 length.saturating_sub(filled).saturating_add(1)
             });
             let whole = filled.saturating_add(step.min(left));
-            if let Some(charge) = &mut charge
-                && !charge.cover(whole)
-            {
-                return Err(CallError::no_memory());
+            if let Some(charge) = &mut charge {
+                self.make_room(charge, whole)?;
             }
             bytes.resize(whole, 0);
             let free = bytes.get_mut(filled..).unwrap_or_default();

@@ -143,11 +143,12 @@ impl Frames {
 
     /// The charge follows what is in memory. Frames that were all there at once are charged before.
     fn charge(&mut self) -> Result<(), CallError> {
-        if self.body.is_none() || self.charge.follow(self.decoder.capacity() + self.held) {
-            Ok(())
-        } else {
-            Err(CallError::no_memory())
-        }
+        let Some(body) = &self.body else {
+            return Ok(());
+        };
+        let bytes = self.decoder.capacity() + self.held;
+        self.charge.uncover(bytes);
+        body.make_room(&mut self.charge, bytes)
     }
 
     /// The next frame or comment among the bytes that are here; none when more have to come.

@@ -111,6 +111,16 @@ impl Front {
         }
     }
 
+    /// Makes room for one who found none: one answer that nobody reads goes, or the bodies that arrive too slowly. What is
+    /// wanted may be more than what [`Self::relieve`] leaves free.
+    pub(super) fn relieve_one(&mut self, now: Instant) {
+        let stalled = self.stalled_writing();
+        match stalled.and_then(|id| self.unpark(id)) {
+            Some(parked) => self.cut(parked),
+            None => self.give_up_slow_bodies(now),
+        }
+    }
+
     /// The answer that has waited longest without progress, of the clients with the most connections first; `None` if all
     /// are being read.
     fn stalled_writing(&self) -> Option<usize> {
