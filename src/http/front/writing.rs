@@ -114,6 +114,7 @@ impl Front {
     /// Makes room for one who found none: one answer that nobody reads goes, or the bodies that arrive too slowly. What is
     /// wanted may be more than what [`Self::relieve`] leaves free.
     pub(super) fn relieve_one(&mut self, now: Instant) {
+        self.edge.pool.dismiss_idle();
         let stalled = self.stalled_writing();
         match stalled.and_then(|id| self.unpark(id)) {
             Some(parked) => self.cut(parked),

@@ -205,8 +205,14 @@ fn answers_that_are_not_read_are_cut_when_their_memory_is_needed() {
             assert!(answer.body.len() > 6 << 20);
             break;
         }
-        assert!(answer.status == 502 && answer.text().contains("all the memory"), "{answer}");
-        assert!(began.elapsed() < PATIENCE, "those who read nothing make no room");
+        assert!(
+            answer.status == 502 && answer.text().contains("all the memory"),
+            "{answer}"
+        );
+        assert!(
+            began.elapsed() < PATIENCE,
+            "those who read nothing make no room"
+        );
     }
     gateway.wait_for_log(|line| line["msg"] == "answer not taken" && line["status"] == 499);
     good_clients_are_served(&gateway);
