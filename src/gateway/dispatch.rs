@@ -4,6 +4,7 @@ use crate::config::Account;
 use crate::dialect::request::Request;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
@@ -180,11 +181,21 @@ fn route<'g>(
         return pending.refuse(Refusal::route(&name));
     };
     pending.journal.walk_began(route, request);
+    // On the heap: a waiting worker keeps a small stack.
+    let object = request.payload.object();
+    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
+    let elided = elided.map(Box::new);
+    let edited = elided
+        .as_ref()
+        .and_then(|elided| dialect.read(elided.text().as_bytes()).ok());
+    let edited = edited.map(Box::new);
     let errand = Errand {
         context,
         dialect,
         route,
         request,
+        elided: elided.as_deref().filter(|_| edited.is_some()),
+        edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
         budget: &pending.exchange.budget().clone(),
     };

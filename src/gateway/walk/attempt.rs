@@ -81,7 +81,7 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
-        let mut healing = Box::new(Healing::new(self.context, self.request, step));
+        let mut healing = Box::new(Healing::new(self.context, self.edited, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
@@ -106,6 +106,7 @@ impl<'a> Errand<'a> {
             self.dialect.ask_for_stream(&mut streamed);
             streamed
         });
+        let slices = streamed.as_ref().unwrap_or(request).slices();
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
@@ -113,7 +114,10 @@ impl<'a> Errand<'a> {
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
-            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
+            body: Some(&match self.elided {
+                Some(elided) => elided.restored(&slices),
+                None => slices,
+            }),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),

@@ -8,6 +8,7 @@ use crate::config::Route;
 use crate::dialect::Dialect;
 use crate::dialect::request::Request;
 use crate::gateway::context::Context;
+use crate::json::elided::Elided;
 
 /// A request and everything that its walk needs to know.
 pub struct Errand<'a> {
@@ -15,6 +16,9 @@ pub struct Errand<'a> {
     pub dialect: &'static dyn Dialect,
     pub route: &'a Arc<Route>,
     pub request: &'a Request<'a>,
+    /// The request that is edited for each step: the same, or without its long strings, which come back when it is sent.
+    pub edited: &'a Request<'a>,
+    pub elided: Option<&'a Elided<'a>>,
     pub client: &'a ClientSocket,
     /// The memory for its answer.
     pub budget: &'a Budget,

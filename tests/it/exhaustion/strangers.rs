@@ -169,7 +169,7 @@ fn crowds_of_every_kind_leave_good_clients_their_answers() {
     good_clients_are_served(&gateway);
     let grown = gateway.peak_memory() - before;
     println!("grown by {} KiB", grown >> 10);
-    // docker-compose.yml allows 32 MB for all.
+    // docker-compose.yml allows 64 MB for all.
     assert!(grown < 20 << 20, "grown by {grown} bytes");
 }
 
