@@ -57,6 +57,8 @@ struct MemberSpan {
     key_end: u32,
     value: u32,
     end: u32,
+    /// The key holds escapes: it is longer than its text.
+    escaped: bool,
     edit: Edit,
 }
 
@@ -138,7 +140,8 @@ impl<'a> Object<'a> {
         self.opened = position(reader.at()) + 1;
         let mut entries = EntryCursor::default();
         while let Some(key) = reader.key(&mut entries)? {
-            key.text().ok_or(Invalid)?;
+            let text = key.text().ok_or(Invalid)?;
+            let escaped = matches!(text, Cow::Owned(_));
             let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
             reader.peek();
             let value = reader.at();
@@ -150,6 +153,7 @@ impl<'a> Object<'a> {
                     key_end: position(key_end),
                     value: position(value),
                     end: position(reader.at()),
+                    escaped,
                     edit: Edit::Kept,
                 });
             }
@@ -343,7 +347,12 @@ impl NewMember {
 
 impl MemberSpan {
     fn has_key(self, source: &str, key: &str) -> bool {
-        raw::is_key(slice(source, self.key, self.key_end), key)
+        let raw_key = slice(source, self.key, self.key_end);
+        if self.escaped {
+            raw::is_key(raw_key, key)
+        } else {
+            raw_key.len() == key.len() + 2 && raw::inside(raw_key) == Some(key)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod lesson;
 mod meaning;
 mod members;
 mod operations;
+mod profile;
 mod profile_rules;
 mod profiles;
 mod refusals;

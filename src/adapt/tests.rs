@@ -25,6 +25,7 @@ fn step(model: &str) -> Step {
         think_tags: None,
         upstream_stream: false,
         fit: Default::default(),
+        traits: crate::dialect::step_traits::StepTraits::default(),
     }
 }
 
@@ -54,7 +55,7 @@ fn eager_step() -> Step {
 }
 
 fn adapted(body: &str, step: &Step) -> String {
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     String::from_utf8(adapt(&request, step, &[]).slices().concat()).unwrap()
 }
 
@@ -346,10 +347,10 @@ fn edits_come_to_the_same_without_the_long_strings() {
         r#"{{"model":"r","messages":[{}],"response_format":{{"type":"json_schema","json_schema":{{"name":"x","schema":{{"type":"object","properties":{{}},"description":"{one}"}}}}}}}}"#,
         messages.join(",")
     );
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     let object = request.payload.object().unwrap();
     let elided = Elided::of(object.source(), object.get("messages").unwrap()).unwrap();
-    let without = Chat.read(elided.text().as_bytes()).unwrap();
+    let without = Chat.read(elided.text().as_bytes().into()).unwrap();
     let shapes = Shape::ALL.map(|shape| vec![Lesson::Shape { shape }]);
     let all = shapes.concat();
     let member = "messages[*].content".to_owned();

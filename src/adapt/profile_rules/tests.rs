@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{is_like, profile_of, rules};
-use crate::adapt::profiles::{Rule, TABLE};
+use crate::adapt::profile::ProfileRule;
+use crate::adapt::profiles::TABLE;
 use crate::adapt::{adapt, lessons_of, unfit, warnings};
 use crate::config::{self, Config, PROFILES};
 use crate::dialect::Dialect as _;
@@ -29,13 +30,13 @@ fn named(profile: &str, model: &str) -> Config {
 }
 
 fn adapted(config: &Config, body: &str) -> String {
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     let body = adapt(&request, &config.routes[0].steps[0], &[]);
     String::from_utf8(body.slices().concat()).unwrap()
 }
 
 fn payload(body: &str) -> Payload<'_> {
-    Chat.read(body.as_bytes()).unwrap().payload
+    Chat.read(body.as_bytes().into()).unwrap().payload
 }
 
 fn with(members: &str) -> String {
@@ -316,7 +317,7 @@ fn a_profile_drops_no_meaning() {
         (r#","logprobs":false"#, None),
     ] {
         let body = with(members);
-        let request = Chat.read(body.as_bytes()).unwrap();
+        let request = Chat.read(body.as_bytes().into()).unwrap();
         assert_eq!(
             unfit(&request, step, &[]).as_deref(),
             unfit_for,
@@ -329,7 +330,7 @@ fn a_profile_drops_no_meaning() {
         ", keep: [n]",
     );
     let body = with(r#","n":2"#);
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     assert_eq!(unfit(&request, &kept.routes[0].steps[0], &[]), None);
     assert!(adapted(&kept, &body).contains(r#""n":2"#));
 }
@@ -373,7 +374,7 @@ fn rows_are_backed_by_refusals() {
         let model = model(profile.name);
         let dropped: Vec<&str> = rules(profile, model, None)
             .filter_map(|rule| match rule {
-                Rule::Drop(place) => Some(place),
+                ProfileRule::Drop(place) => Some(place),
                 _ => None,
             })
             .collect();

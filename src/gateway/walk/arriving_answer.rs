@@ -7,7 +7,7 @@ use crate::config::Step;
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Flaw, Says, Silence};
 use crate::dialect::class::Class;
-use crate::dialect::reading::{Expectation, Reading};
+use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
@@ -36,7 +36,7 @@ pub struct ArrivingAnswer<'s, 'a> {
     expectation: Expectation,
     /// Whether JSON that was asked for has to be JSON.
     checks_format: bool,
-    reading: Reading,
+    asked: Asked<'a>,
 }
 
 impl<'s, 'a> ArrivingAnswer<'s, 'a> {
@@ -61,11 +61,15 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             deadline,
             checks_format: errand.route.check_format || puts_schema_into_words,
             expectation,
-            reading: Reading {
-                repairs: step.provider.repair,
-                wants_json: expectation.wants_json,
-                think_tags: step.think_tags,
-                seed: random(),
+            asked: Asked {
+                request: Some(errand.request),
+                step: &step.traits,
+                reading: Reading {
+                    repairs: step.provider.repair,
+                    wants_json: expectation.wants_json,
+                    think_tags: step.think_tags,
+                    seed: random(),
+                },
             },
         }
     }
@@ -86,7 +90,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         }
         match opened {
             Opened::Stream(frames) if self.errand.request.stream => {
-                self.stream(frames, self.reading, repairs, journal)
+                self.stream(frames, self.asked, repairs, journal)
             }
             Opened::Stream(frames) => {
                 let answer = self.gathered(frames, repairs)?;
@@ -102,7 +106,8 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
                 if self.errand.request.stream {
                     let (frames, repairs) = self.split(*held)?;
                     // What there was to mend or to filter is done.
-                    self.stream(frames, Reading::default(), repairs, journal)
+                    let asked = self.asked.with(Reading::default());
+                    self.stream(frames, asked, repairs, journal)
                 } else {
                     self.whole(held, journal)
                 }
@@ -114,13 +119,13 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     fn stream(
         &self,
         frames: Frames,
-        reading: Reading,
+        asked: Asked<'_>,
         repairs: Repairs,
         journal: &Journal<'_>,
     ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         let uncommitted = Uncommitted {
             frames,
-            judge: self.dialect().judge_stream(reading),
+            judge: self.dialect().judge_stream(&asked),
             watch: self.watch(),
             holds_reasoning: self.step.reasoning_only_fails,
         };
@@ -200,11 +205,11 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             dialect: self.dialect(),
             frames,
             // Texts are filtered where the whole of them is known.
-            judge: self.dialect().judge_stream(Reading {
+            judge: self.dialect().judge_stream(&self.asked.with(Reading {
                 wants_json: false,
                 think_tags: None,
-                ..self.reading
-            }),
+                ..self.asked.reading
+            })),
             watch: self.watch(),
             deadline: self.deadline,
             stall: self.step.upstream_stream.then_some(self.step.stall_timeout),
@@ -229,7 +234,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         mut charge: Charge,
         repairs: Repairs,
     ) -> Result<Box<HeldAnswer>, Failure> {
-        let answer = self.dialect().whole(text, self.reading);
+        let answer = self.dialect().whole(text, &self.asked);
         let mut answer = answer.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         answer.repairs.add_all(repairs);
         // What was mended is longer than what came, or shorter.
