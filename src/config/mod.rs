@@ -26,6 +26,7 @@ mod load;
 pub mod model;
 mod network;
 mod providers;
+mod route_names;
 mod routes;
 mod section;
 mod server;
@@ -49,5 +50,6 @@ pub use fit::{
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use route_names::Alias;
 pub use url::BaseUrl;
 pub use warnings::warnings;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::url::BaseUrl;
-use super::{clients, hosts, listen, providers, routes, server};
+use super::{clients, hosts, listen, providers, route_names, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -33,6 +33,7 @@ pub(super) fn config(table: Section) -> Config {
             .and_then(|value| value.flag())
             .unwrap_or(true),
         providers,
+        default_routes: route_names::default_routes(&table, &routes),
         routes,
     };
     // Anchors need a place to be written down at; these two spellings are customary for it.

@@ -198,3 +198,70 @@ fn a_file_full_of_problems_does_not_fill_the_terminal() {
         "{message}"
     );
 }
+
+#[test]
+fn a_name_that_could_mean_two_routes_is_refused() {
+    let at = MINIMAL.find("routes:").unwrap();
+    for (first, second, rest, expected) in [
+        ("aliases: [b]", "aliases: []", "", "routes[1].name: "),
+        (
+            "aliases: [x]",
+            "aliases: [x]",
+            "",
+            "routes[1].aliases[0]: \"x\" is the name of another",
+        ),
+        (
+            "aliases: [\"x*\"]",
+            "aliases: [\"x*\"]",
+            "",
+            "routes[1].aliases[0]: \"x*\" is the name",
+        ),
+        (
+            "aliases: [a]",
+            "",
+            "",
+            "routes[0].aliases[0]: \"a\" is the name",
+        ),
+        (
+            "aliases: [x, x]",
+            "",
+            "",
+            "routes[0].aliases[1]: \"x\" is the name",
+        ),
+        (
+            "aliases: [\"x*y\"]",
+            "",
+            "",
+            "holds a `*` that is not its end",
+        ),
+        ("endpoints: []", "", "", "routes[0].endpoints: is empty"),
+        ("endpoints: [chta]", "", "", "did you mean"),
+        (
+            "",
+            "",
+            "default_routes: {image: a}",
+            "unknown endpoint, did you mean \"images\"?",
+        ),
+        (
+            "",
+            "",
+            "default_routes: {images: c}",
+            "there is no route \"c\"",
+        ),
+        (
+            "endpoints: [chat]",
+            "",
+            "default_routes: {images: a}",
+            "does not serve images",
+        ),
+    ] {
+        let route = |name, more: &str| {
+            let comma = if more.is_empty() { "" } else { "," };
+            format!("  - {{name: {name}, {more}{comma} steps: [{{provider: p, model: m}}]}}\n")
+        };
+        let (a, b) = (route("a", first), route("b", second));
+        let text = format!("{}routes:\n{a}{b}{rest}\n", &MINIMAL[..at]);
+        let message = refuse(&text);
+        assert!(message.contains(expected), "{text}\n{message}");
+    }
+}
