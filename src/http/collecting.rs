@@ -181,13 +181,16 @@ impl Collecting {
                 decoder.is_done()
             }
         };
-        self.waiting_since = None;
         if whole {
             return Progress::Whole;
         }
         match self.rest_of_large() {
+            // Its wait goes on, however often it is tried.
             Some(rest) if !self.make_room(rest.min(READ_SIZE)) => Progress::NoMemory,
-            _ => Progress::Part,
+            _ => {
+                self.waiting_since = None;
+                Progress::Part
+            }
         }
     }
 
@@ -254,7 +257,8 @@ impl Collecting {
     }
 
     /// Makes room for so many bytes more, doubling where the budget allows: memory follows what has arrived, whatever was
-    /// announced.
+    /// announced. A large body of known length is charged for all of it, or waits: bodies that wait for one another with a
+    /// half each would all fail. What does not arrive of it takes no memory, and goes when others want its room.
     fn make_room(&mut self, more: usize) -> bool {
         let (capacity, wanted) = (self.body.capacity(), self.body.len() + more);
         if wanted <= capacity {
@@ -264,8 +268,12 @@ impl Collecting {
             Coding::Length(length) => length,
             Coding::Chunked(_) => usize::MAX,
         };
-        let doubled = capacity.saturating_mul(2).min(most).max(wanted);
-        let mut sizes = [doubled, wanted].into_iter();
+        let least = match self.coding {
+            Coding::Length(length) if wanted > LARGE => length,
+            Coding::Length(_) | Coding::Chunked(_) => wanted,
+        };
+        let doubled = capacity.saturating_mul(2).min(most).max(least);
+        let mut sizes = [doubled, least].into_iter();
         let Some(size) = sizes.find(|size| self.charge.cover(*size)) else {
             return false;
         };
