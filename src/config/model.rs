@@ -222,7 +222,7 @@ pub struct EdgeLimits {
 impl Default for EdgeLimits {
     fn default() -> Self {
         Self {
-            max_concurrent_requests: 256,
+            max_concurrent_requests: 1024,
             max_connections: 4096,
             max_connections_per_ip: None,
             trusted_proxies: Vec::new(),
