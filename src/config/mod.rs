@@ -49,5 +49,6 @@ pub use fit::{
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use suggest::did_you_mean;
 pub use url::BaseUrl;
 pub use warnings::warnings;
