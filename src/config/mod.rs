@@ -21,7 +21,9 @@ mod environment;
 mod errors;
 mod fit;
 mod hosts;
+mod invisible;
 mod json_value;
+mod keys;
 mod listen;
 pub mod model;
 mod network;
@@ -42,6 +44,7 @@ mod url;
 mod validation;
 mod warnings;
 mod yaml_tree;
+mod yaml_words;
 
 pub use environment::{Environment, LayeredEnvironment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
