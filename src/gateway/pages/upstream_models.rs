@@ -35,7 +35,7 @@ const LONGEST_LIST: usize = 8 * 1024 * 1024;
 
 /// The result of a probe.
 #[derive(Debug, Serialize)]
-struct Report {
+struct ProbeReport {
     ok: bool,
     providers: Vec<ProviderReport>,
 }
@@ -82,7 +82,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
 }
 
 /// Asks all providers at once, on a pool that lives as long as the probe.
-fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> Report {
+fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> ProbeReport {
     let ask = |provider: &Arc<Provider>| ask(provider, client, redactor);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(providers.len().clamp(1, MOST_THREADS))
@@ -94,7 +94,7 @@ fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> R
         // No threads to be had: slower, but an answer.
         Err(_) => providers.iter().map(ask).collect(),
     };
-    Report {
+    ProbeReport {
         ok: providers.iter().all(|provider| provider.ok),
         providers,
     }
