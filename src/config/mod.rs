@@ -54,6 +54,6 @@ pub use fit::{
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use source::{Loaded, Source, parse};
-pub use suggest::did_you_mean;
+pub use suggest::{did_you_mean, near};
 pub use url::BaseUrl;
 pub use warnings::warnings;

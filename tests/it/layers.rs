@@ -46,6 +46,7 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_lists",
     "walk",
     "journal",
     "refusal",
