@@ -28,6 +28,7 @@ mod keys;
 mod layers;
 mod logs;
 mod metrics;
+mod ops_commands;
 mod passthrough;
 mod proxies;
 mod retries;
