@@ -27,6 +27,7 @@ pub mod model;
 mod network;
 mod providers;
 mod routes;
+mod schema;
 mod section;
 mod server;
 mod size;
@@ -49,5 +50,6 @@ pub use fit::{
 pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use schema::schema;
 pub use url::BaseUrl;
 pub use warnings::warnings;
