@@ -51,5 +51,6 @@ pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use schema::schema;
+pub use suggest::did_you_mean;
 pub use url::BaseUrl;
 pub use warnings::warnings;

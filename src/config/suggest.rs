@@ -1,10 +1,7 @@
 //! "Did you mean": the known word that is nearest to a wrong one.
 
 /// ` did you mean "x"?` behind a comma, or nothing when no candidate is near.
-pub(super) fn did_you_mean<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> String {
+pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     match closest(word, candidates) {
         Some(candidate) => format!(", did you mean {candidate:?}?"),
         None => String::new(),

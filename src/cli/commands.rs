@@ -1,0 +1,143 @@
+//! The table of commands: a row a command. The usage, the help texts and the parser follow from it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::check;
+use super::ending::{Problem, ended, wrong_configuration};
+use super::options::{Arguments, CONFIG, ONCE, Opt, PORT};
+use crate::{app, config, demo};
+
+/// A row of the table.
+pub struct Command {
+    pub name: &'static str,
+    pub operands: &'static [Operand],
+    pub options: &'static [Opt],
+    /// The line of the usage.
+    pub about: &'static str,
+    /// The sentences of the command's own help, below its usage.
+    pub details: &'static str,
+    pub run: fn(Arguments) -> Result<ExitCode, Problem>,
+}
+
+/// A word that follows the name of a command.
+pub struct Operand {
+    /// The name, as the usage shows it.
+    pub name: &'static str,
+    pub required: bool,
+}
+
+impl Operand {
+    const fn required(name: &'static str) -> Self {
+        let required = true;
+        Self { name, required }
+    }
+}
+
+/// The command that is meant where none is named.
+pub const DEFAULT: &str = "serve";
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: DEFAULT,
+        operands: &[],
+        options: &[CONFIG],
+        about: "serve; what `ai-gateway` alone does as well",
+        details: "\
+Serves until SIGTERM or SIGINT; SIGHUP has it read its configuration again.
+Exit codes: 0 stopped, 1 it could not serve (the port is taken, say), 78 the configuration is wrong.
+",
+        run: |mut arguments| {
+            let inherited = std::mem::take(&mut arguments.inherited);
+            with_config(arguments.path(&CONFIG), |path, config| {
+                app::serve(path, config, inherited)
+            })
+        },
+    },
+    Command {
+        name: "check",
+        operands: &[],
+        options: &[CONFIG],
+        about: "validate the configuration, list its routes or all its errors",
+        details: "\
+Prints the routes with their steps, and warnings on standard error; or every error with its line.
+Exit codes: 0 valid, 78 not.
+",
+        run: |arguments| with_config(arguments.path(&CONFIG), check::check),
+    },
+    Command {
+        name: "explain",
+        operands: &[Operand::required("ROUTE")],
+        options: &[CONFIG],
+        about: "show a route's steps, and what is cooling if the gateway runs",
+        details: "\
+Prints the route's steps with their timers, edits and keys (masked) and, while the gateway runs, what is cooling
+and for how long. No key is needed: the gateway tells its own user and root.
+",
+        run: |arguments| {
+            let route = arguments.operand(0).to_owned();
+            with_config(arguments.path(&CONFIG), |_, config| {
+                ended(app::explain(&route, &config))
+            })
+        },
+    },
+    Command {
+        name: "healthcheck",
+        operands: &[],
+        options: &[CONFIG],
+        about: "ask the running gateway's /health; exit code 0 or 1",
+        details: "\
+For images without a shell, and for scripts. Exit codes: 0 it answers, 1 it does not.
+",
+        run: |arguments| {
+            with_config(arguments.path(&CONFIG), |_, config| {
+                ended(app::healthcheck(&config))
+            })
+        },
+    },
+    Command {
+        name: "reload",
+        operands: &[],
+        options: &[],
+        about: "have the running gateway read its configuration again (SIGHUP)",
+        details: "\
+Finds the gateway that runs, has it read its configuration again, and prints what came of it.
+Exit codes: 0 taken over, 1 refused (with every error of the file), or no gateway was found.
+",
+        run: |_| Ok(ended(app::reload())),
+    },
+    Command {
+        name: "demo",
+        operands: &[],
+        options: &[PORT, ONCE],
+        about: "run on two embedded providers: no configuration, key or network",
+        details: "\
+Starts two providers, one of which refuses every request, and a gateway in front of them; asks it once plain and
+once streamed, and prints what came of it.
+",
+        run: |arguments| {
+            let port = arguments.number(&PORT)?;
+            Ok(ended(demo::run(port, arguments.has(&ONCE))))
+        },
+    },
+];
+
+/// The row of a command.
+pub fn named(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// Finds and loads the configuration, or prints every problem in it.
+fn with_config(
+    explicit: Option<&Path>,
+    command: impl FnOnce(&Path, config::Config) -> ExitCode,
+) -> Result<ExitCode, Problem> {
+    let path = match config::find(explicit) {
+        Ok(path) => path,
+        Err(error) => return Ok(wrong_configuration(&error)),
+    };
+    Ok(match config::load(&path) {
+        Ok(config) => command(&path, config),
+        Err(error) => wrong_configuration(&error),
+    })
+}

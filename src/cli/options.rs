@@ -1,0 +1,85 @@
+//! The options, and the arguments of a command as they were given.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::ending::Problem;
+
+/// An option. Commands that take the same option share the constant: its name means the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opt {
+    pub long: &'static str,
+    pub short: Option<char>,
+    /// The name of its value, as the usage shows it; empty for a flag.
+    pub value: &'static str,
+    pub about: &'static str,
+}
+
+pub const CONFIG: Opt = Opt {
+    long: "config",
+    short: Some('c'),
+    value: "FILE",
+    about: "the configuration; without it ./config.yaml, else /etc/ai-gateway/config.yaml",
+};
+
+pub const PORT: Opt = Opt {
+    long: "port",
+    short: None,
+    value: "N",
+    about: "the port to listen on; 0 for any that is free",
+};
+
+pub const ONCE: Opt = Opt {
+    long: "once",
+    short: None,
+    value: "",
+    about: "end when both answers are shown",
+};
+
+/// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
+/// [`crate::service_manager`].
+#[derive(Debug, Default)]
+pub struct Arguments {
+    /// The operands, as many as the command takes at most.
+    pub operands: Vec<OsString>,
+    /// The options in the order they were given, with their values; a flag has none.
+    pub given: Vec<(Opt, OsString)>,
+    pub inherited: Vec<OwnedFd>,
+}
+
+impl Arguments {
+    /// The operand at a place, as text; empty where it was not given.
+    pub fn operand(&self, index: usize) -> &str {
+        let operand = self.operands.get(index).and_then(|word| word.to_str());
+        operand.unwrap_or_default()
+    }
+
+    pub fn has(&self, option: &Opt) -> bool {
+        self.value(option).is_some()
+    }
+
+    pub fn path(&self, option: &Opt) -> Option<&Path> {
+        self.value(option).map(Path::new)
+    }
+
+    /// The number that an option was given.
+    ///
+    /// # Errors
+    /// Its value is none.
+    pub fn number(&self, option: &Opt) -> Result<Option<u16>, Problem> {
+        let Some(value) = self.value(option) else {
+            return Ok(None);
+        };
+        let number = value.to_str().and_then(|text| text.parse().ok());
+        let wrong = || Problem(format!("--{} needs a number up to 65535", option.long));
+        number.map(Some).ok_or_else(wrong)
+    }
+
+    /// The value of an option; the last one counts.
+    pub fn value(&self, option: &Opt) -> Option<&OsString> {
+        let mut given = self.given.iter().rev();
+        let found = given.find(|(other, _)| other == option);
+        found.map(|(_, value)| value)
+    }
+}
