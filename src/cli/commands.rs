@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::check;
-use super::ending::{Problem, ended, wrong_configuration};
+use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{Arguments, CONFIG, ONCE, Opt, PORT};
+use super::{check, completions, manual};
 use crate::{app, config, demo};
 
 /// A row of the table.
@@ -119,6 +119,52 @@ once streamed, and prints what came of it.
             let port = arguments.number(&PORT)?;
             Ok(ended(demo::run(port, arguments.has(&ONCE))))
         },
+    },
+    Command {
+        name: "schema",
+        operands: &[],
+        options: &[],
+        about: "print the JSON schema of the configuration, for editors",
+        details: "\
+Prints a JSON schema of config.yaml, with every key and what it is for. Editors complete and check the file by it:
+
+  # yaml-language-server: $schema=config.schema.json
+
+as the first line of config.yaml names the file that it was written to.
+",
+        run: |_| Ok(say(&config::schema())),
+    },
+    Command {
+        name: "completions",
+        operands: &[Operand::required(completions::SHELLS)],
+        options: &[],
+        about: "print a shell's completions of these commands",
+        details: "\
+Prints a script that has the shell complete commands and options. For yourself alone, for example:
+
+  ai-gateway completions bash >~/.local/share/bash-completion/completions/ai-gateway
+  ai-gateway completions zsh >\"${fpath[1]}/_ai-gateway\"
+  ai-gateway completions fish >~/.config/fish/completions/ai-gateway.fish
+
+ops.sh and the Debian package install all three.
+",
+        run: |arguments| {
+            let shell = arguments.operand(0);
+            let known = completions::SHELLS.replace('|', ", ");
+            let unknown = || Problem(format!("no completions for {shell:?}: there are {known}"));
+            let script = completions::completions(shell).ok_or_else(unknown)?;
+            Ok(say(&script))
+        },
+    },
+    Command {
+        name: "manual",
+        operands: &[],
+        options: &[],
+        about: "print the manual page: ai-gateway manual | man -l -",
+        details: "\
+Prints the manual page in the form that man(1) reads. ops.sh and the Debian package install it.
+",
+        run: |_| Ok(say(&manual::manual())),
     },
 ];
 

@@ -5,14 +5,55 @@ use std::fmt::Write;
 use super::commands::{COMMANDS, Command, DEFAULT};
 use super::options::Opt;
 
-/// The usage below the rows of the commands.
-const NOTES: &str = "       ai-gateway --version | --help | COMMAND --help
+/// The places where the program looks for things. The usage, the help and the manual read these tables.
+pub const PLACES: [(&str, &str); 2] = [
+    (
+        "./config.yaml, else /etc/ai-gateway/config.yaml",
+        "the configuration, without --config",
+    ),
+    (
+        "/etc/ai-gateway/env",
+        "the environment of the systemd service",
+    ),
+];
 
-Without --config: ./config.yaml, else /etc/ai-gateway/config.yaml.
-Environment: PORT (when the file has no port), LOG_LEVEL (info, debug, warn,http=debug), LOG_FORMAT (json, text),
-OTLP_ENDPOINT (traces and logs to a collector, see the README), and whatever the configuration
-names as ${VAR}. Exit codes: 64 wrong usage, 78 wrong configuration.
-";
+pub const ENVIRONMENT: [(&str, &str); 4] = [
+    ("PORT", "the port, when the file has none"),
+    ("LOG_LEVEL", "info, debug, or by module: warn,http=debug"),
+    ("LOG_FORMAT", "json, text"),
+    (
+        "OTLP_ENDPOINT",
+        "traces, logs and metrics to a collector, see the README",
+    ),
+];
+
+pub const EXIT_CODES: [(&str, &str); 4] = [
+    ("0", "done"),
+    ("1", "it could not be done"),
+    ("64", "the command line is wrong"),
+    ("78", "the configuration is wrong"),
+];
+
+/// The usage below the rows of the commands.
+fn notes() -> String {
+    let mut text = "       ai-gateway --version | --help | COMMAND --help\n".to_owned();
+    for (title, rows) in [
+        ("Places", &PLACES[..]),
+        (
+            "Environment, beside what the configuration names as ${VAR}",
+            &ENVIRONMENT,
+        ),
+        ("Exit codes", &EXIT_CODES),
+    ] {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "\n{title}:");
+        let width = rows.iter().map(|(name, _)| name.len()).max();
+        for (name, about) in rows {
+            let _ = writeln!(text, "  {name:0$}  {about}", width.unwrap_or(0));
+        }
+    }
+    text
+}
 
 /// The help of the program: a line a command.
 pub fn usage() -> String {
@@ -22,17 +63,13 @@ pub fn usage() -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{lead:6} {:41} {}", form(command), command.about);
     }
-    text + NOTES
+    text + &notes()
 }
 
 /// The help of a command.
 pub fn help(command: &Command) -> String {
     let mut text = format!("usage: {}\n\n{}", form(command), command.details);
-    let options = command.options.iter().map(|option| {
-        let short = option.short.map(|short| format!("-{short}, "));
-        let name = short.unwrap_or_else(|| "    ".to_owned()) + &spelled(option);
-        format!("  {name:22} {}\n", option.about)
-    });
+    let options = options(command).map(|(name, about)| format!("  {name:22} {about}\n"));
     let options: String = options.collect();
     if !options.is_empty() {
         text.push('\n');
@@ -41,8 +78,17 @@ pub fn help(command: &Command) -> String {
     text
 }
 
+/// The options of a command, and what they do.
+pub fn options(command: &Command) -> impl Iterator<Item = (String, &'static str)> {
+    command.options.iter().map(|option| {
+        let short = option.short.map(|short| format!("-{short}, "));
+        let name = short.unwrap_or_else(|| "    ".to_owned()) + &spelled(option);
+        (name, option.about)
+    })
+}
+
 /// The form of a command line: `ai-gateway explain ROUTE [--config FILE]`.
-fn form(command: &Command) -> String {
+pub fn form(command: &Command) -> String {
     let mut form = "ai-gateway".to_owned();
     if command.name == DEFAULT {
         let _ = write!(form, " [{DEFAULT}]");
