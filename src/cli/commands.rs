@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
-use super::options::{Arguments, CONFIG, ONCE, Opt, PORT};
+use super::options::{Arguments, CONFIG, DIRECTORY, KEYS_LATER, ONCE, Opt, PORT, PROVIDER, ROUTE};
 use super::{check, completions, manual};
-use crate::{app, config, demo};
+use crate::{app, config, demo, init};
 
 /// A row of the table.
 pub struct Command {
@@ -118,6 +118,35 @@ once streamed, and prints what came of it.
         run: |arguments| {
             let port = arguments.number(&PORT)?;
             Ok(ended(demo::run(port, arguments.has(&ONCE))))
+        },
+    },
+    Command {
+        name: "init",
+        operands: &[],
+        options: &[PROVIDER, ROUTE, PORT, DIRECTORY, KEYS_LATER],
+        about: "write a first config.yaml and .env; asks for what the options leave open",
+        details: "\
+Asks for providers, and writes config.yaml with one route over them and .env with their keys and a random one for
+clients, both readable by you alone. Nothing is overwritten. Without a terminal the options say it all, keys come
+from the environment, and what is missing is named:
+
+  GROQ_API_KEY=... ai-gateway init --provider groq --provider http://127.0.0.1:8081/v1=qwen3
+
+Known by name are groq, cerebras, openrouter, google, mistral, github, nvidia, cloudflare, ollama and llamacpp.
+Exit codes: 0 written, 1 a file is there already or cannot be written, 64 something is missing.
+",
+        run: |arguments| {
+            let wishes = init::Wishes {
+                providers: arguments.texts(&PROVIDER),
+                route: arguments.texts(&ROUTE).pop(),
+                port: arguments.number(&PORT)?,
+                directory: arguments.path(&DIRECTORY).map(Path::to_owned),
+                keys_later: arguments.has(&KEYS_LATER),
+            };
+            match init::run(&wishes) {
+                Err(init::Refusal::Usage(text)) => Err(Problem(text)),
+                done => Ok(ended(done)),
+            }
         },
     },
     Command {

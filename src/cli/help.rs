@@ -61,7 +61,12 @@ pub fn usage() -> String {
     for command in COMMANDS {
         let lead = if text.is_empty() { "usage:" } else { "" };
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "{lead:6} {:41} {}", form(command), command.about);
+        let _ = writeln!(
+            text,
+            "{lead:6} {:41} {}",
+            short_form(command),
+            command.about
+        );
     }
     text + &notes()
 }
@@ -76,6 +81,15 @@ pub fn help(command: &Command) -> String {
         text.push_str(&options);
     }
     text
+}
+
+/// The form as far as the usage has room for it.
+fn short_form(command: &Command) -> String {
+    let whole = form(command);
+    match whole.len() <= 41 {
+        true => whole,
+        false => format!("ai-gateway {} [OPTION ...]", command.name),
+    }
 }
 
 /// The options of a command, and what they do.
@@ -122,7 +136,7 @@ mod tests {
         let rows = "usage: ai-gateway [serve] [--config FILE]        serve; what";
         assert!(usage.starts_with(rows), "{usage}");
         for command in COMMANDS {
-            assert!(usage.contains(&form(command)), "{usage}");
+            assert!(usage.contains(&short_form(command)), "{usage}");
         }
         assert!(usage.contains("\n       ai-gateway --version"), "{usage}");
         let longest = usage.lines().map(|line| line.chars().count()).max();

@@ -24,6 +24,7 @@ mod explain;
 mod faults;
 mod healing;
 mod image;
+mod init;
 mod keys;
 mod layers;
 mod logs;
