@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProcessEnvironment};
 use crate::gateway::{Context, Reloadable};
 use crate::http::{Server, Stopper};
 use crate::json::Object;
@@ -49,7 +49,7 @@ routes:
 pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::Error>> {
     // The demo's own words are the output; records of the log only when asked for.
     if std::env::var_os("LOG_LEVEL").is_some() {
-        app::start_log(None)?;
+        app::start_log(&ProcessEnvironment, None)?;
     }
     let first = start(&[loopback(0)], Arc::new(providers::RateLimited))?;
     let second = start(&[loopback(0)], Arc::new(providers::Steady))?;

@@ -1,13 +1,14 @@
 //! `ai-gateway check`: the routes of a valid configuration, and what looks wrong in it.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::ending::{complain, say};
-use crate::{adapt, config};
+use crate::adapt;
+use crate::config::{self, Loaded, Source};
 
-pub fn check(path: &Path, config: config::Config) -> ExitCode {
-    let mut text = format!("{} is valid\n", path.display());
+pub fn check(source: Source, loaded: Loaded) -> ExitCode {
+    let config = loaded.config;
+    let mut text = format!("{} is valid\n", source.file.display());
     for address in &config.listen {
         text.push_str(&format!("listens on {address}\n"));
     }

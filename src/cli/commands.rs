@@ -4,8 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
-use super::options::{Arguments, CONFIG, DIRECTORY, KEYS_LATER, ONCE, Opt, PORT, PROVIDER, ROUTE};
+use super::options::{
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, Opt, PORT, PROVIDER, ROUTE,
+};
 use super::{check, completions, manual};
+use crate::config::{FindError, Loaded, Source};
 use crate::{app, config, demo, init};
 
 /// A row of the table.
@@ -41,7 +44,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: DEFAULT,
         operands: &[],
-        options: &[CONFIG],
+        options: &[CONFIG, ENV_FILE],
         about: "serve; what `ai-gateway` alone does as well",
         details: "\
 Serves until SIGTERM or SIGINT; SIGHUP has it read its configuration again.
@@ -49,26 +52,26 @@ Exit codes: 0 stopped, 1 it could not serve (the port is taken, say), 78 the con
 ",
         run: |mut arguments| {
             let inherited = std::mem::take(&mut arguments.inherited);
-            with_config(arguments.path(&CONFIG), |path, config| {
-                app::serve(path, config, inherited)
+            with_config(&arguments, |source, loaded| {
+                app::serve(source, loaded, inherited)
             })
         },
     },
     Command {
         name: "check",
         operands: &[],
-        options: &[CONFIG],
+        options: &[CONFIG, ENV_FILE],
         about: "validate the configuration, list its routes or all its errors",
         details: "\
 Prints the routes with their steps, and warnings on standard error; or every error with its line.
 Exit codes: 0 valid, 78 not.
 ",
-        run: |arguments| with_config(arguments.path(&CONFIG), check::check),
+        run: |arguments| with_config(&arguments, check::check),
     },
     Command {
         name: "explain",
         operands: &[Operand::required("ROUTE")],
-        options: &[CONFIG],
+        options: &[CONFIG, ENV_FILE],
         about: "show a route's steps, and what is cooling if the gateway runs",
         details: "\
 Prints the route's steps with their timers, edits and keys (masked) and, while the gateway runs, what is cooling
@@ -76,35 +79,33 @@ and for how long. No key is needed: the gateway tells its own user and root.
 ",
         run: |arguments| {
             let route = arguments.operand(0).to_owned();
-            with_config(arguments.path(&CONFIG), |_, config| {
-                ended(app::explain(&route, &config))
+            with_config(&arguments, |_, loaded| {
+                ended(app::explain(&route, &loaded.config))
             })
         },
     },
     Command {
         name: "healthcheck",
         operands: &[],
-        options: &[CONFIG],
+        options: &[CONFIG, ENV_FILE],
         about: "ask the running gateway's /health; exit code 0 or 1",
         details: "\
-For images without a shell, and for scripts. Exit codes: 0 it answers, 1 it does not.
+For images without a shell, and for scripts. Only the address is read of the configuration: a broken file does not
+make a healthy gateway unhealthy. Exit codes: 0 it answers, 1 it does not.
 ",
-        run: |arguments| {
-            with_config(arguments.path(&CONFIG), |_, config| {
-                ended(app::healthcheck(&config))
-            })
-        },
+        run: |arguments| Ok(ended(app::healthcheck(&possible_source(&arguments)))),
     },
     Command {
         name: "reload",
         operands: &[],
-        options: &[],
-        about: "have the running gateway read its configuration again (SIGHUP)",
+        options: &[CONFIG, ENV_FILE],
+        about: "have the running gateway read its configuration again",
         details: "\
-Finds the gateway that runs, has it read its configuration again, and prints what came of it.
+Finds the gateway that runs ($MAINPID, the port of the configuration, the pid file, process 1 in a container), has it
+read its configuration again, and prints what came of it. SIGHUP does the same without a word.
 Exit codes: 0 taken over, 1 refused (with every error of the file), or no gateway was found.
 ",
-        run: |_| Ok(ended(app::reload())),
+        run: |arguments| Ok(ended(app::reload(&possible_source(&arguments)))),
     },
     Command {
         name: "demo",
@@ -202,17 +203,30 @@ pub fn named(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// Finds and loads the configuration, or prints every problem in it.
+/// The files of the configuration that the arguments name, or the usual ones.
+fn source(arguments: &Arguments) -> Result<Source, FindError> {
+    Source::find(arguments.path(&CONFIG), arguments.path(&ENV_FILE))
+}
+
+/// The same where no file has to be there: only the address is read of it.
+fn possible_source(arguments: &Arguments) -> Source {
+    source(arguments).unwrap_or_else(|error| Source {
+        file: error.looked_at.into_iter().next().unwrap_or_default(),
+        env_file: arguments.path(&ENV_FILE).map(Path::to_owned),
+    })
+}
+
+/// Loads the configuration, or prints every problem in it.
 fn with_config(
-    explicit: Option<&Path>,
-    command: impl FnOnce(&Path, config::Config) -> ExitCode,
+    arguments: &Arguments,
+    command: impl FnOnce(Source, Loaded) -> ExitCode,
 ) -> Result<ExitCode, Problem> {
-    let path = match config::find(explicit) {
-        Ok(path) => path,
+    let source = match source(arguments) {
+        Ok(source) => source,
         Err(error) => return Ok(wrong_configuration(&error)),
     };
-    Ok(match config::load(&path) {
-        Ok(config) => command(&path, config),
+    Ok(match source.load() {
+        Ok(loaded) => command(source, loaded),
         Err(error) => wrong_configuration(&error),
     })
 }

@@ -3,24 +3,18 @@
 use std::fmt::Write;
 
 use super::commands::{COMMANDS, Command, DEFAULT};
-use super::options::Opt;
+use super::options::{CONFIG, ENV_FILE, Opt};
 
-/// The places where the program looks for things. The usage, the help and the manual read these tables.
-pub const PLACES: [(&str, &str); 2] = [
-    (
-        "./config.yaml, else /etc/ai-gateway/config.yaml",
-        "the configuration, without --config",
-    ),
-    (
-        "/etc/ai-gateway/env",
-        "the environment of the systemd service",
-    ),
-];
+/// The options that most commands take: the usage names them once.
+const COMMON: [Opt; 2] = [CONFIG, ENV_FILE];
+
+/// The width of a command line in the usage (characters).
+const FORM: usize = 39;
 
 pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("PORT", "the port, when the file has none"),
     ("LOG_LEVEL", "info, debug, or by module: warn,http=debug"),
-    ("LOG_FORMAT", "json, text"),
+    ("LOG_FORMAT", "json or text"),
     (
         "OTLP_ENDPOINT",
         "traces, logs and metrics to a collector, see the README",
@@ -34,75 +28,72 @@ pub const EXIT_CODES: [(&str, &str); 4] = [
     ("78", "the configuration is wrong"),
 ];
 
-/// The usage below the rows of the commands.
-fn notes() -> String {
-    let mut text = "       ai-gateway --version | --help | COMMAND --help\n".to_owned();
-    for (title, rows) in [
-        ("Places", &PLACES[..]),
-        (
-            "Environment, beside what the configuration names as ${VAR}",
-            &ENVIRONMENT,
-        ),
-        ("Exit codes", &EXIT_CODES),
-    ] {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "\n{title}:");
-        let width = rows.iter().map(|(name, _)| name.len()).max();
-        for (name, about) in rows {
-            let _ = writeln!(text, "  {name:0$}  {about}", width.unwrap_or(0));
-        }
-    }
-    text
-}
-
 /// The help of the program: a line a command.
 pub fn usage() -> String {
     let mut text = String::new();
     for command in COMMANDS {
         let lead = if text.is_empty() { "usage:" } else { "" };
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{lead:6} {:41} {}",
-            short_form(command),
-            command.about
-        );
+        let form = short_form(command);
+        // Writing into a String cannot fail, here and below.
+        let _ = writeln!(text, "{lead:6} {form:FORM$} {}", command.about);
     }
-    text + &notes()
+    text.push_str("       ai-gateway --version | --help | COMMAND --help\n\n");
+    push_options(&mut text, &COMMON);
+    for (title, rows) in [
+        (
+            "Environment, beside what the configuration names as ${VAR}",
+            ENVIRONMENT,
+        ),
+        ("Exit codes", EXIT_CODES),
+    ] {
+        let _ = writeln!(text, "\n{title}:");
+        for (name, about) in rows {
+            let _ = writeln!(text, "  {name:22} {about}");
+        }
+    }
+    text
 }
 
 /// The help of a command.
 pub fn help(command: &Command) -> String {
     let mut text = format!("usage: {}\n\n{}", form(command), command.details);
-    let options = options(command).map(|(name, about)| format!("  {name:22} {about}\n"));
-    let options: String = options.collect();
-    if !options.is_empty() {
+    if !command.options.is_empty() {
         text.push('\n');
-        text.push_str(&options);
+        push_options(&mut text, command.options);
     }
     text
 }
 
-/// The form as far as the usage has room for it.
-fn short_form(command: &Command) -> String {
-    let whole = form(command);
-    match whole.len() <= 41 {
-        true => whole,
-        false => format!("ai-gateway {} [OPTION ...]", command.name),
-    }
-}
-
-/// The options of a command, and what they do.
-pub fn options(command: &Command) -> impl Iterator<Item = (String, &'static str)> {
-    command.options.iter().map(|option| {
+/// The options as they are typed, and what they do.
+pub fn options(options: &[Opt]) -> impl Iterator<Item = (String, &'static str)> {
+    options.iter().map(|option| {
         let short = option.short.map(|short| format!("-{short}, "));
         let name = short.unwrap_or_else(|| "    ".to_owned()) + &spelled(option);
         (name, option.about)
     })
 }
 
+fn push_options(text: &mut String, of: &[Opt]) {
+    for (name, about) in options(of) {
+        let _ = writeln!(text, "  {name:22} {about}");
+    }
+}
+
 /// The form of a command line: `ai-gateway explain ROUTE [--config FILE]`.
 pub fn form(command: &Command) -> String {
+    form_without(command, &[])
+}
+
+/// The form as far as the usage has room for it.
+fn short_form(command: &Command) -> String {
+    let form = form_without(command, &COMMON);
+    match form.len() <= FORM {
+        true => form,
+        false => format!("ai-gateway {} [OPTION ...]", command.name),
+    }
+}
+
+fn form_without(command: &Command, left_out: &[Opt]) -> String {
     let mut form = "ai-gateway".to_owned();
     if command.name == DEFAULT {
         let _ = write!(form, " [{DEFAULT}]");
@@ -116,7 +107,9 @@ pub fn form(command: &Command) -> String {
         };
     }
     for option in command.options {
-        let _ = write!(form, " [{}]", spelled(option));
+        if !left_out.contains(option) {
+            let _ = write!(form, " [{}]", spelled(option));
+        }
     }
     form
 }
@@ -133,14 +126,14 @@ mod tests {
     #[test]
     fn the_usage_has_a_row_for_each_command() {
         let usage = usage();
-        let rows = "usage: ai-gateway [serve] [--config FILE]        serve; what";
+        let rows = "usage: ai-gateway [serve]                      serve; what";
         assert!(usage.starts_with(rows), "{usage}");
         for command in COMMANDS {
             assert!(usage.contains(&short_form(command)), "{usage}");
         }
         assert!(usage.contains("\n       ai-gateway --version"), "{usage}");
         let longest = usage.lines().map(|line| line.chars().count()).max();
-        assert!(longest < Some(120), "{usage}");
+        assert!(longest < Some(125), "{usage}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::commands::COMMANDS;
-use super::help::{ENVIRONMENT, EXIT_CODES, PLACES, form, options};
+use super::help::{ENVIRONMENT, EXIT_CODES, form, options};
 
 const DESCRIPTION: &str = "\
 ai-gateway is a self-hosted gateway that speaks the OpenAI API. A client asks for a route by putting its name into
@@ -15,6 +15,21 @@ const SIGNALS: &str = "\
 SIGTERM and SIGINT stop the gateway: requests in flight get up to shutdown_timeout (30 s) to end, and a second signal
 ends it at once. SIGHUP has it read its configuration again; an invalid one changes nothing.
 ";
+
+const PLACES: [(&str, &str); 3] = [
+    (
+        "./config.yaml, else /etc/ai-gateway/config.yaml",
+        "The configuration.",
+    ),
+    (
+        ".env beside the configuration",
+        "Variables for it; those of the environment go first.",
+    ),
+    (
+        "/etc/ai-gateway/env",
+        "The environment of the systemd service.",
+    ),
+];
 
 /// The page.
 pub fn manual() -> String {
@@ -37,7 +52,7 @@ pub fn manual() -> String {
     for command in COMMANDS {
         let _ = writeln!(page.0, ".SS {}", escaped(command.name));
         page.text(command.details);
-        for (name, about) in options(command) {
+        for (name, about) in options(command.options) {
             page.item(&name, about);
         }
     }

@@ -23,6 +23,13 @@ pub const CONFIG: Opt = Opt {
     about: "the configuration; without it ./config.yaml, else /etc/ai-gateway/config.yaml",
 };
 
+pub const ENV_FILE: Opt = Opt {
+    long: "env-file",
+    short: None,
+    value: "FILE",
+    about: "variables for the configuration; without it .env beside the configuration, if it is there",
+};
+
 pub const PORT: Opt = Opt {
     long: "port",
     short: None,

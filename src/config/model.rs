@@ -31,6 +31,8 @@ pub struct Config {
     pub proxy: Option<String>,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// Whether the configuration is read again when its files change.
+    pub watch_config: bool,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
     /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.

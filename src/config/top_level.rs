@@ -26,6 +26,7 @@ pub(super) fn config(table: Section) -> Config {
         ca_file: path(&table, "ca_file"),
         proxy: proxy(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        watch_config: flag(&table, "watch_config"),
         hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),
         status_page: table
@@ -35,6 +36,8 @@ pub(super) fn config(table: Section) -> Config {
         providers,
         routes,
     };
+    // Read before all else, as it decides what variables there are.
+    let _ = path(&table, "env_file");
     // Anchors need a place to be written down at; these two spellings are customary for it.
     table.finish(|key| key.starts_with("x-") || key.starts_with('.'));
     config

@@ -119,9 +119,9 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> Errors {
 
 fn problem(line: Option<usize>, message: String) -> Errors {
     Errors::new(vec![Problem {
-        path: String::new(),
         line,
         message,
+        ..Problem::default()
     }])
 }
 

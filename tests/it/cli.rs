@@ -242,6 +242,84 @@ fn healthcheck_tells_whether_it_runs() {
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
 }
 
+/// A bad edit of the file changes nothing for the gateway that runs, so an orchestrator must not kill it for that.
+#[test]
+fn healthcheck_reads_but_the_address() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let (address, port) = (gateway.address, gateway.address.port().to_string());
+    let folder = Folder::new();
+    let listening = good().text().replace("127.0.0.1:0", &address.to_string());
+    let half = &listening[..listening.find("base_url").unwrap() + 12];
+    let rest = good().text().replace("listen: 127.0.0.1:0\n", "");
+    assert!(!rest.contains("listen"), "{rest}");
+    for (what, text) in [
+        ("an unknown key", format!("{listening}\nnonsense: 1\n")),
+        (
+            "a variable that is not set",
+            listening.replace(&provider_key("a"), "${NOT_SET}"),
+        ),
+        ("half a file", half.to_owned()),
+        ("no YAML", format!("{listening}\nroutes: ][\n\t- x: 'y\n")),
+        (
+            "a list of addresses, no YAML",
+            format!("listen:\n  - {address}\nroutes: '\n"),
+        ),
+        ("a port", format!("port: {port}\n{rest}")),
+        (
+            "a port of the environment",
+            format!("port: ${{PORT}}\n{rest}"),
+        ),
+        ("no port", rest),
+        ("nothing", String::new()),
+    ] {
+        folder.file("config.yaml", &text);
+        let ended = run(command()
+            .arg("healthcheck")
+            .env("PORT", &port)
+            .current_dir(folder.path()));
+        assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
+    }
+    // No file at all: where the container has its settings from the environment.
+    let ended = run(command()
+        .args(["healthcheck", "--config", "nowhere.yaml"])
+        .env("PORT", &port)
+        .current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    folder.file(".env", &format!("PORT={port}\n"));
+    let ended = in_folder(&folder, &["healthcheck"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+/// The line that is wrong, and where help is; the help itself would push it off the screen.
+#[test]
+fn a_wrong_argument_is_answered_shortly() {
+    let folder = Folder::new();
+    for (arguments, said) in [
+        (
+            &["chekc"][..],
+            "ai-gateway: unknown command \"chekc\", did you mean \"check\"?\nai-gateway --help tells more",
+        ),
+        (
+            &["demo", "--port", "many"],
+            "ai-gateway: --port needs a number up to 65535\nai-gateway demo --help tells more",
+        ),
+    ] {
+        let ended = in_folder(&folder, arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(64), said));
+    }
+    let help = in_folder(&folder, &["demo", "--help"]);
+    assert_eq!(help.code, Some(0));
+    assert!(
+        help.stdout.starts_with("usage: ai-gateway demo [--port N]"),
+        "{}",
+        help.stdout
+    );
+}
+
 /// The first thing a newcomer runs: no configuration, no key, no network. What has ended is not suggested to be asked.
 #[test]
 fn the_demo_shows_a_fallback_and_ends() {

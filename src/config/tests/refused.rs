@@ -55,12 +55,13 @@ routes:
     let errors = parse(text).unwrap_err();
     assert_eq!(
         errors.clone().in_file("my.yaml").to_string(),
-        "my.yaml:15: routes[1].steps[0].provider: unknown provider \"cerebas\", did you mean \"cerebras\"?"
+        "my.yaml:15: routes[1].steps[0].provider (route \"two\", step 1): unknown provider \"cerebas\", did you mean \"cerebras\"?"
     );
     assert_eq!(
         errors.problems(),
         [Problem {
             path: "routes[1].steps[0].provider".to_owned(),
+            place: "route \"two\", step 1".to_owned(),
             line: Some(15),
             message: "unknown provider \"cerebas\", did you mean \"cerebras\"?".to_owned(),
         }]

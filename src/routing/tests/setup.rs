@@ -65,6 +65,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         ca_file: None,
         proxy: None,
         state_file: None,
+        watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),
         status_page: true,
