@@ -36,7 +36,10 @@ cmd_test() {
     fi
     [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
-    [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
+    if [ $# -eq 0 ]; then
+        tests/ops/schema.sh "$(binary debug)"
+        tests/sdk/run.sh "$(binary debug)"
+    fi
 }
 
 cmd_install() {

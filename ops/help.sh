@@ -55,7 +55,8 @@ usage: ./ops.sh test [--long] [ARGUMENT ...]
 
 Builds, and runs all tests. What they need and the machine lacks is named, and then installed:
   nginx, haproxy        by apt, as root on Debian only; the gateway is tested behind them, elsewhere that is skipped
-  the openai package    from PyPI, in virtual environments below target/; the gateway is tested with real clients
+  openai, jsonschema    from PyPI, in virtual environments below target/; the gateway is tested with real clients, and
+                        the schema of its configuration by a real validator
 
   --long        the slow tests as well (floods, soaks, streams of minutes)
   ARGUMENT ...  cargo test's: only the tests that these name are run, and nothing is installed. For example:
