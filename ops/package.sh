@@ -26,9 +26,7 @@ cmd_package() {
     # Its file modes are those of the package.
     chmod 755 "$root"
     (umask 022 && lay_out_package "$file" "$root" && control_of_package "$root" "$version" "$architecture")
-    # The same source gives the same package.
-    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)} \
-        dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null
+    SOURCE_DATE_EPOCH=$(source_date) dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null
     say "built $package ($(wc -c <"$package") bytes); install it with: sudo apt install ./$package"
 }
 
@@ -82,8 +80,10 @@ lay_out_package() {
         config.yaml.example >"$share/ai-gateway/config.yaml.example"
     sed -e '/^# \.\/ops\.sh deploy/,$d' -e '1s|.*|# The environment of the service. Fill in your keys.|' .env.example >"$share/ai-gateway/env.example"
 
-    gzip -9nc CHANGELOG.md >"$share/doc/ai-gateway/changelog.gz"
-    install -m 644 docs/operating.md "$share/doc/ai-gateway/"
+    debian_changelog | gzip -9n >"$share/doc/ai-gateway/changelog.gz"
+    gzip -9nc CHANGELOG.md >"$share/doc/ai-gateway/CHANGELOG.md.gz"
+    gzip -9nc docs/operating.md >"$share/doc/ai-gateway/operating.md.gz"
+    install -D -m 644 packaging/debian/lintian-overrides "$share/lintian/overrides/ai-gateway"
     {
         printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: ai-gateway\n'
         printf 'Source: https://github.com/leshchenko1979/ai-gateway\n\nFiles: *\n'
@@ -91,6 +91,17 @@ lay_out_package() {
         printf 'License: Expat\n'
         sed '1,/^Copyright/d' LICENSE | sed -e 1d -e 's/^$/./' -e 's/^/ /'
     } >"$share/doc/ai-gateway/copyright"
+}
+
+# The one that Debian's tools read; what has changed stands in CHANGELOG.md.
+debian_changelog() {
+    printf 'ai-gateway (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' "$(version_of_cargo)" \
+        "$(sed -n 's/^Maintainer: //p' packaging/debian/control)" "$(date -u -R -d "@$(source_date)")"
+}
+
+# The time of the source (seconds since 1970): the same source gives the same package.
+source_date() {
+    printf '%s' "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
 }
 
 # control_of_package ROOT VERSION ARCHITECTURE

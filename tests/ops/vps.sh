@@ -116,7 +116,7 @@ bash tests/ops/machine.sh up "$machine" "$ssh_port"
 until_true 90 on_machine true || { cat "$machine/console" && exit 1; }
 on_machine 'systemctl is-system-running --wait' >/dev/null || true
 # What an earlier run may have left.
-on_machine 'systemctl disable --now ai-gateway.socket ai-gateway.service; rm -rf /etc/ai-gateway /var/lib/ai-gateway* \
+on_machine 'dpkg -P ai-gateway; systemctl disable --now ai-gateway.socket ai-gateway.service; rm -rf /etc/ai-gateway /var/lib/ai-gateway* \
     /etc/systemd/system/ai-gateway* /usr/local/bin/* /root/services /root/.ai-gateway* /root/.docker; userdel ai-gateway
     systemctl daemon-reload; systemctl reset-failed' >/dev/null 2>&1 || true
 
@@ -128,5 +128,6 @@ rehearse_docker
 rehearse_another_user
 rehearse_reboot
 rehearse_removal
+rehearse_package
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
