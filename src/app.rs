@@ -2,6 +2,7 @@
 
 mod collector;
 mod file_watch;
+mod online_check;
 mod probe;
 mod reload;
 mod running;
@@ -25,6 +26,7 @@ use crate::service_manager::{self, Notifier};
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Format, Levels};
 
+pub use online_check::online_check;
 pub use running::{explain, healthcheck, reload};
 pub use signals::on_stop;
 

@@ -211,7 +211,7 @@ fn ask(
         method: Method::Post,
         url: &url,
         headers: &headers,
-        body: Some(body.as_bytes()),
+        body: Some(&[body.as_bytes()]),
         deadline,
         client: None,
     })?;

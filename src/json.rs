@@ -2,6 +2,7 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod path;
+pub mod pieces;
 pub mod raw;
 pub mod reader;
 
@@ -14,6 +15,7 @@ use serde::de::IgnoredAny;
 
 use crate::text;
 
+use self::pieces::{Piece, PieceWriter};
 use self::reader::{EntryCursor, Invalid, MemberKey, Reader};
 
 /// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
@@ -32,8 +34,17 @@ pub struct Object<'a> {
     members: Vec<MemberSpan>,
     /// New values of members, as JSON.
     replaced: Vec<String>,
-    /// The new members, keys as text and values as JSON.
-    appended: Vec<(String, String)>,
+    appended: Vec<NewMember>,
+}
+
+/// A member that the source does not have.
+#[derive(Clone, Debug)]
+struct NewMember {
+    key: String,
+    /// Key and value as JSON.
+    text: String,
+    /// The offset of the value in it.
+    value: usize,
 }
 
 /// The byte offsets of a member: the key from its opening to behind its closing quote, the value from its first to
@@ -44,6 +55,8 @@ struct MemberSpan {
     key_end: u32,
     value: u32,
     end: u32,
+    /// The key holds escapes: it is longer than its text.
+    escaped: bool,
     edit: Edit,
 }
 
@@ -125,7 +138,8 @@ impl<'a> Object<'a> {
         self.opened = position(reader.at()) + 1;
         let mut entries = EntryCursor::default();
         while let Some(key) = reader.key(&mut entries)? {
-            key.text().ok_or(Invalid)?;
+            let text = key.text().ok_or(Invalid)?;
+            let escaped = matches!(text, Cow::Owned(_));
             let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
             reader.peek();
             let value = reader.at();
@@ -137,6 +151,7 @@ impl<'a> Object<'a> {
                     key_end: position(key_end),
                     value: position(value),
                     end: position(reader.at()),
+                    escaped,
                     edit: Edit::Kept,
                 });
             }
@@ -147,8 +162,8 @@ impl<'a> Object<'a> {
     /// The raw JSON of a member as it would be written, its replacement if it has one; `None` for an absent or removed
     /// one.
     pub fn get(&self, key: &str) -> Option<&str> {
-        if let Some((_, value)) = self.appended.iter().find(|(name, _)| name == key) {
-            return Some(value);
+        if let Some(new) = self.appended.iter().find(|new| new.key == key) {
+            return new.text.get(new.value..);
         }
         let mut from_last = self.members.iter().rev();
         from_last
@@ -171,8 +186,9 @@ impl<'a> Object<'a> {
     /// Replaces the member's value where it stands, or appends the member before the closing brace. `json` must be
     /// valid JSON. Where the source repeats the key, one member is left, so that all readers see the new value.
     pub fn set(&mut self, key: &str, json: String) {
-        if let Some((_, value)) = self.appended.iter_mut().find(|(name, _)| name == key) {
-            *value = json;
+        if let Some(new) = self.appended.iter_mut().find(|new| new.key == key) {
+            new.text.truncate(new.value);
+            new.text.push_str(&json);
             return;
         }
         let mut last = None;
@@ -187,14 +203,14 @@ impl<'a> Object<'a> {
                 member.edit = Edit::Replaced(position(self.replaced.len()));
                 self.replaced.push(json);
             }
-            None => self.appended.push((key.to_owned(), json)),
+            None => self.appended.push(NewMember::new(key, &json)),
         }
     }
 
     /// Removes every member with this key, and with each the comma that joined it. Tells whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         let was_there = self.get(key).is_some();
-        self.appended.retain(|(name, _)| name != key);
+        self.appended.retain(|new| new.key != key);
         for member in &mut self.members {
             if member.has_key(self.source, key) {
                 member.edit = Edit::Removed;
@@ -215,59 +231,60 @@ impl<'a> Object<'a> {
 
     /// The object with its edits; the text between them stays byte for byte, white space around the braces included.
     pub fn to_json(&self) -> String {
-        if !self.is_edited() {
-            return self.source.to_owned();
-        }
         let mut out = String::with_capacity(self.source.len() + self.added());
-        out.push_str(self.slice(0, self.opened));
-        let is_empty = self.write_members(&mut out);
-        self.write_appended(&mut out, is_empty);
-        let end = self.members.last().map_or(self.opened, |last| last.end);
-        out.push_str(self.slice(end, position(self.source.len())));
+        self.each_piece(&mut |piece| out.push_str(piece.of(self.source)));
         out
     }
 
-    /// Writes what is left of the source's members, and tells whether that is nothing.
-    fn write_members(&self, out: &mut String) -> bool {
+    /// The same in slices, none of which is a copy of the source's text.
+    pub fn slices(&self) -> Vec<&[u8]> {
+        let mut slices =
+            Vec::with_capacity(1 + 2 * (self.replaced.len() + 2 * self.appended.len()));
+        self.each_piece(&mut |piece| slices.push(piece.of(self.source).as_bytes()));
+        slices
+    }
+
+    /// Visits the pieces that the object with its edits is made of.
+    pub fn each_piece<'s>(&'s self, take: &mut dyn FnMut(Piece<'s>)) {
+        let mut pieces = PieceWriter::new(take);
+        pieces.keep(0, self.opened);
         let mut is_first = true;
         let mut before = self.opened;
         for (place, member) in self.members.iter().enumerate() {
-            if let Some(json) = self.written(*member) {
+            if member.edit != Edit::Removed {
                 if is_first && place > 0 {
                     // The comma belonged to a removed member; the white space of the first place stays.
                     let first_key = self.members.first().map_or(before, |first| first.key);
-                    out.push_str(self.slice(self.opened, first_key));
-                    out.push_str(self.slice(member.key, member.value));
+                    pieces.keep(self.opened, first_key);
+                    pieces.keep(member.key, member.value);
                 } else {
-                    out.push_str(self.slice(before, member.value));
+                    pieces.keep(before, member.value);
                 }
-                out.push_str(json);
+                match member.edit {
+                    Edit::Replaced(place) => {
+                        pieces.put(self.replacement(place).unwrap_or_default())
+                    }
+                    Edit::Kept | Edit::Removed => pieces.keep(member.value, member.end),
+                }
                 is_first = false;
             }
             before = member.end;
         }
-        is_first
-    }
-
-    fn write_appended(&self, out: &mut String, mut is_first: bool) {
-        for (key, json) in &self.appended {
+        for new in &self.appended {
             if !is_first {
-                out.push(',');
+                pieces.put(",");
             }
-            raw::push_quoted(out, key);
-            out.push(':');
-            out.push_str(json);
+            pieces.put(&new.text);
             is_first = false;
         }
+        pieces.keep(before, position(self.source.len()));
+        pieces.finish();
     }
 
     /// The number of bytes that the edits add, about.
     fn added(&self) -> usize {
         let replaced = self.replaced.iter().map(String::len);
-        let appended = self.appended.iter().map(|(key, json)| {
-            let quotes_colon_comma = 4;
-            key.len() + json.len() + quotes_colon_comma
-        });
+        let appended = self.appended.iter().map(|new| new.text.len() + 1);
         replaced.chain(appended).sum()
     }
 
@@ -276,8 +293,12 @@ impl<'a> Object<'a> {
         match member.edit {
             Edit::Kept => Some(self.value(member)),
             Edit::Removed => None,
-            Edit::Replaced(place) => self.replaced.get(place as usize).map(String::as_str),
+            Edit::Replaced(place) => self.replacement(place),
         }
+    }
+
+    fn replacement(&self, place: u32) -> Option<&str> {
+        self.replaced.get(place as usize).map(String::as_str)
     }
 
     fn repeated_key(&self) -> Option<String> {
@@ -306,9 +327,30 @@ impl<'a> Object<'a> {
     }
 }
 
+impl NewMember {
+    fn new(key: &str, json: &str) -> Self {
+        let quotes_and_colon = 3;
+        let mut text = String::with_capacity(key.len() + json.len() + quotes_and_colon);
+        raw::push_quoted(&mut text, key);
+        text.push(':');
+        let value = text.len();
+        text.push_str(json);
+        Self {
+            key: key.to_owned(),
+            text,
+            value,
+        }
+    }
+}
+
 impl MemberSpan {
     fn has_key(self, source: &str, key: &str) -> bool {
-        raw::is_key(slice(source, self.key, self.key_end), key)
+        let raw_key = slice(source, self.key, self.key_end);
+        if self.escaped {
+            raw::is_key(raw_key, key)
+        } else {
+            raw_key.len() == key.len() + 2 && raw::inside(raw_key) == Some(key)
+        }
     }
 }
 

@@ -6,8 +6,27 @@ use std::process::ExitCode;
 use ai_gateway::{cli, service_manager};
 
 fn main() -> ExitCode {
+    return_large_buffers();
     let inherited = inherited_sockets();
     cli::run(std::env::args_os().skip(1), inherited)
+}
+
+/// The size from which a buffer has a mapping of its own (bytes).
+#[cfg(target_env = "gnu")]
+const MAPPED: libc::c_int = 128 * 1024;
+
+/// Has each large buffer mapped by itself, for as long as the process lives. To be called before the first allocation of
+/// another thread.
+///
+/// glibc begins so, and raises its threshold up to 32 MiB with each such buffer that is freed: from the second large body
+/// on they would lie in heaps, where a buffer that grows is in memory twice for a moment, and one that was freed stays
+/// there as long as anything behind it lives. A mapping grows by moving its pages, and goes back to the system at once.
+fn return_large_buffers() {
+    // SAFETY: mallopt(3) changes a number of the allocator, and no memory; no other thread runs yet.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED);
+    }
 }
 
 /// The sockets that a service manager has opened for this process. To be called first of all.

@@ -5,8 +5,8 @@ use crate::json::path;
 
 use super::configured;
 use super::operations::Kept;
+use super::profile::ProfileRule;
 use super::profile_rules::{profile_of, rules};
-use super::profiles::Rule;
 use super::{schema, tools};
 
 /// A layer of a step's edits.
@@ -67,7 +67,7 @@ fn built_in_words(step: &Step) -> Vec<String> {
     words
 }
 
-impl Rule {
+impl ProfileRule {
     fn words(self) -> String {
         match self {
             Self::Drop(place) => format!("{place} is dropped"),
@@ -124,7 +124,7 @@ fn warnings_of(step: &Step) -> impl Iterator<Item = String> {
     overrides.filter_map(move |(member, _)| {
         let profile = profile?;
         let dropped = rules(profile, &step.model, None).any(|rule| match rule {
-            Rule::Drop(place) | Rule::DropUnless(place, _) => path::is_within(member, place),
+            ProfileRule::Drop(place) | ProfileRule::DropUnless(place, _) => path::is_within(member, place),
             _ => false,
         });
         dropped.then(|| {

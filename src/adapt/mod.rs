@@ -13,6 +13,7 @@ mod lesson;
 mod meaning;
 mod members;
 mod operations;
+mod profile;
 mod profile_rules;
 mod profiles;
 mod refusals;
@@ -32,27 +33,30 @@ pub use layers::{Layer, layers, names, warnings};
 pub use learned::Learned;
 pub use lesson::Lesson;
 
-/// The body for a step, with the edits of all layers.
-pub fn adapt(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Vec<u8> {
-    let mut body = match &request.payload {
-        Payload::Json(object) => object.clone(),
-        Payload::Multipart { body, .. } => return body.to_vec(),
-    };
-    built_in(&mut body, step, request.stream);
+/// The request for a step, with the edits of all layers.
+pub fn adapt<'a>(request: &Request<'a>, step: &Step, lessons: &[Lesson]) -> Payload<'a> {
+    let mut payload = request.payload.clone();
+    if let Payload::Json(body) = &mut payload {
+        edit(body, request.stream, step, lessons);
+    }
+    payload
+}
+
+fn edit(body: &mut Object<'_>, stream: bool, step: &Step, lessons: &[Lesson]) {
+    built_in(body, step, stream);
     let kept = Kept(&step.fit.keep);
     for lesson in lessons {
-        lesson.apply(&mut body, request.stream, kept);
+        lesson.apply(body, stream, kept);
     }
-    if schema::is_asked_for(&body)
+    if schema::is_asked_for(body)
         && !kept.has("response_format")
         && let Some(fallback) = schema::fallback(step, lessons)
     {
-        schema::edit(&mut body, fallback);
+        schema::edit(body, fallback);
     }
-    configured::edit(&mut body, &step.provider.fit.edits);
-    configured::edit(&mut body, &step.fit.edits);
+    configured::edit(body, &step.provider.fit.edits);
+    configured::edit(body, &step.fit.edits);
     body.set("model", raw::quoted(&step.model));
-    body.to_json().into_bytes()
 }
 
 /// Whether the step gets the schema that a request asks for in words: nobody but the gateway looks then whether the
@@ -91,13 +95,12 @@ fn built_in(body: &mut Object<'_>, step: &Step, stream: bool) {
     }
 }
 
-/// The lessons of a refusal for a body that was sent; none where it says nothing about a member that was sent.
-pub fn lessons_of(status: u16, refusal: &str, sent: &[u8], step: &Step) -> Vec<Lesson> {
-    let sent = std::str::from_utf8(sent).ok();
-    let Some(sent) = sent.and_then(|sent| Object::parse_lenient(sent).ok()) else {
-        return Vec::new();
-    };
-    refusals::lessons(status, refusal, &sent, Kept(&step.fit.keep))
+/// The lessons of a refusal for a request that was sent; none where it says nothing about a member that was sent.
+pub fn lessons_of(status: u16, refusal: &str, sent: &Payload<'_>, step: &Step) -> Vec<Lesson> {
+    match sent {
+        Payload::Json(sent) => refusals::lessons(status, refusal, sent, Kept(&step.fit.keep)),
+        Payload::Multipart { .. } => Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use crate::json::{Object, raw};
 
 use super::meaning::{is_carried, items, may_matter};
 use super::operations::{Kept, at_most, drop_member, is_same, rename, replace};
-use super::profiles::{Models, Profile, Rule, TABLE};
+use super::profile::{Models, Profile, ProfileRule};
+use super::profiles::TABLE;
 use super::shapes::only_known_members;
 use super::tools;
 
@@ -108,7 +109,7 @@ pub fn rules<'b>(
     profile: &'static Profile,
     model: &'b str,
     body: Option<&'b Object<'_>>,
-) -> impl Iterator<Item = Rule> + 'b {
+) -> impl Iterator<Item = ProfileRule> + 'b {
     let has_effort = move || {
         let effort = body.and_then(|body| body.text("reasoning_effort"));
         // Without a request all rules are shown.
@@ -123,7 +124,7 @@ pub fn rules<'b>(
 /// Makes the edits of a profile.
 pub fn edit(body: &mut Object<'_>, step: &Step, profile: &'static Profile) {
     let kept = Kept(&step.fit.keep);
-    let due: Vec<Rule> = rules(profile, &step.model, Some(body)).collect();
+    let due: Vec<ProfileRule> = rules(profile, &step.model, Some(body)).collect();
     for rule in due {
         if !rule.place().is_some_and(|place| kept.has(place)) {
             apply(rule, body, step, profile, kept);
@@ -131,14 +132,14 @@ pub fn edit(body: &mut Object<'_>, step: &Step, profile: &'static Profile) {
     }
 }
 
-fn apply(rule: Rule, body: &mut Object<'_>, step: &Step, profile: &Profile, kept: Kept<'_>) {
+fn apply(rule: ProfileRule, body: &mut Object<'_>, step: &Step, profile: &Profile, kept: Kept<'_>) {
     match rule {
-        Rule::Drop(place) => {
+        ProfileRule::Drop(place) => {
             if !is_carried(body, place) {
                 drop_member(body, place);
             }
         }
-        Rule::DropIf(member, values) => {
+        ProfileRule::DropIf(member, values) => {
             if body
                 .get(member)
                 .is_some_and(|value| is_one_of(value, values))
@@ -146,7 +147,7 @@ fn apply(rule: Rule, body: &mut Object<'_>, step: &Step, profile: &Profile, kept
                 body.remove(member);
             }
         }
-        Rule::DropUnless(member, values) => {
+        ProfileRule::DropUnless(member, values) => {
             if body
                 .get(member)
                 .is_some_and(|value| !is_one_of(value, values))
@@ -154,7 +155,7 @@ fn apply(rule: Rule, body: &mut Object<'_>, step: &Step, profile: &Profile, kept
                 body.remove(member);
             }
         }
-        Rule::DropNulls => {
+        ProfileRule::DropNulls => {
             let nulls = body.members().filter(|(_, value)| *value == "null");
             let nulls: Vec<String> = nulls
                 .filter_map(|(key, _)| Some(raw::text(key)?.into_owned()))
@@ -164,14 +165,14 @@ fn apply(rule: Rule, body: &mut Object<'_>, step: &Step, profile: &Profile, kept
                 body.remove(&key);
             }
         }
-        Rule::Rename(place, to) => rename(body, place, to),
-        Rule::Replace(place, from, to) => replace(body, place, from, to),
-        Rule::AtMost(place, most) => at_most(body, place, most),
-        Rule::Shape(shape) => shape.apply(body, profile.filler),
-        Rule::OnlyKnownMembers(also) => only_known_members(body, also, kept),
-        Rule::EqualStrict => equal_strict(body),
-        Rule::FormatYields => tools::format_yields(body),
-        Rule::RelaxToolChoice => {
+        ProfileRule::Rename(place, to) => rename(body, place, to),
+        ProfileRule::Replace(place, from, to) => replace(body, place, from, to),
+        ProfileRule::AtMost(place, most) => at_most(body, place, most),
+        ProfileRule::Shape(shape) => shape.apply(body, profile.filler),
+        ProfileRule::OnlyKnownMembers(also) => only_known_members(body, also, kept),
+        ProfileRule::EqualStrict => equal_strict(body),
+        ProfileRule::FormatYields => tools::format_yields(body),
+        ProfileRule::RelaxToolChoice => {
             let thinking = body
                 .get("thinking")
                 .and_then(|value| raw::member(value, "type"));
@@ -208,14 +209,14 @@ pub fn refused_by_profile(
 ) -> Option<&'static str> {
     let kept = Kept(&step.fit.keep);
     rules(profile, &step.model, Some(body)).find_map(|rule| match rule {
-        Rule::Drop(member) if may_matter(member) && !kept.has(member) => {
+        ProfileRule::Drop(member) if may_matter(member) && !kept.has(member) => {
             is_carried(body, member).then_some(member)
         }
         _ => None,
     })
 }
 
-impl Rule {
+impl ProfileRule {
     /// The place that the rule changes, for `keep`; `None` for rules that look at each member themselves.
     pub fn place(self) -> Option<&'static str> {
         match self {

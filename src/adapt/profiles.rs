@@ -2,79 +2,20 @@
 //! one only if a public report shows its refusal there, or if dropping it cannot matter. The rest is left to healing, as
 //! providers change faster than releases. docs/providers.md has the table in words.
 
-use super::shapes::{FILLER, Shape};
-
-/// A row of the table.
-#[derive(Debug)]
-pub struct Profile {
-    /// One of [`crate::config::PROFILES`].
-    pub name: &'static str,
-    /// Host names, which stand for their subdomains too; with a `*`, patterns of whole host names; `:11434` is a port.
-    pub hosts: &'static [&'static str],
-    pub parts: &'static [Part],
-    /// The models that are known to have no `json_schema` response format.
-    pub without_schemas: Models,
-    /// The filler of a missing `reasoning_content`.
-    pub filler: &'static str,
-}
-
-/// Rules for some models of a provider.
-#[derive(Debug)]
-pub struct Part {
-    pub models: Models,
-    pub rules: &'static [Rule],
-}
-
-/// Models by the part of their name behind the last `/` and before a `:`. In a pattern `*` is any text, `#` a digit.
-#[derive(Clone, Copy, Debug)]
-pub enum Models {
-    All,
-    None,
-    Like(&'static [&'static str]),
-    Unlike(&'static [&'static str]),
-    /// The same as `Like`, if the request asks for a reasoning effort other than `none`.
-    WithEffort(&'static [&'static str]),
-}
-
-/// An edit of a request. No rule touches what a step keeps, and no rule drops a member with a meaning: such a request
-/// passes the step over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// The member at this path goes.
-    Drop(&'static str),
-    /// The member goes if its value is one of these.
-    DropIf(&'static str, &'static [&'static str]),
-    /// The member goes unless its value is one of these.
-    DropUnless(&'static str, &'static [&'static str]),
-    /// Members that are null go.
-    DropNulls,
-    Rename(&'static str, &'static str),
-    /// One value, as JSON, in the place of another.
-    Replace(&'static str, &'static str, &'static str),
-    AtMost(&'static str, &'static str),
-    Shape(Shape),
-    /// Messages keep the members that every provider knows, and these.
-    OnlyKnownMembers(&'static [&'static str]),
-    /// `strict` is the same in all tools: false where it is mixed.
-    EqualStrict,
-    /// `response_format` goes where there are tools.
-    FormatYields,
-    /// A forced `tool_choice` becomes `auto` while the model thinks.
-    RelaxToolChoice,
-}
-
-use Models::{All, Like, Unlike, WithEffort};
-use Rule::{
-    AtMost, Drop, DropIf, DropNulls, DropUnless, EqualStrict, FormatYields, OnlyKnownMembers,
+use super::profile::Models::{self, All, Like, Unlike, WithEffort};
+use super::profile::ProfileRule::{
+    self, AtMost, Drop, DropIf, DropNulls, DropUnless, EqualStrict, FormatYields, OnlyKnownMembers,
     RelaxToolChoice, Rename, Replace,
 };
+use super::profile::{ModelRules, Profile};
+use super::shapes::{FILLER, Shape};
 
-const fn part(models: Models, rules: &'static [Rule]) -> Part {
-    Part { models, rules }
+const fn part(models: Models, rules: &'static [ProfileRule]) -> ModelRules {
+    ModelRules { models, rules }
 }
 
 /// For every provider that is not OpenAI itself: features of an account there, and a role that it alone has.
-const FOREIGN: Part = part(
+const FOREIGN: ModelRules = part(
     All,
     &[
         Drop("store"),
@@ -82,14 +23,14 @@ const FOREIGN: Part = part(
         Drop("service_tier"),
         Drop("prediction"),
         Drop("safety_identifier"),
-        Rule::Shape(Shape::DeveloperToSystem),
+        ProfileRule::Shape(Shape::DeveloperToSystem),
     ],
 );
 
-const TO_MAX_TOKENS: Rule = Rename("max_completion_tokens", "max_tokens");
+const TO_MAX_TOKENS: ProfileRule = Rename("max_completion_tokens", "max_tokens");
 
 /// Penalties that penalise nothing.
-const NO_PENALTIES: Part = part(
+const NO_PENALTIES: ModelRules = part(
     All,
     &[
         DropIf("frequency_penalty", &["0", "null"]),
@@ -97,16 +38,16 @@ const NO_PENALTIES: Part = part(
     ],
 );
 
-const STRICT_MEMBERS: Part = part(All, &[OnlyKnownMembers(&[])]);
+const STRICT_MEMBERS: ModelRules = part(All, &[OnlyKnownMembers(&[])]);
 
 /// The members of a message that are OpenAI's own.
-const OPENAI_MEMBERS: Part = part(
+const OPENAI_MEMBERS: ModelRules = part(
     All,
     &[OnlyKnownMembers(&["refusal", "audio", "function_call"])],
 );
 
 /// `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.`
-const REASONING: &[Rule] = &[
+const REASONING: &[ProfileRule] = &[
     DropUnless("temperature", &["1", "null"]),
     DropUnless("top_p", &["1", "null"]),
     DropUnless("frequency_penalty", &["0", "null"]),
@@ -120,7 +61,7 @@ const REASONING_MODELS: &[&str] = &["o#*", "gpt-5", "gpt-5-mini*", "gpt-5-nano*"
 /// The ones that reason if they are asked to.
 const LATER_MODELS: &[&str] = &["gpt-5.*", "gpt-6*", "gpt-7*"];
 
-const OPENAI: &[Part] = &[
+const OPENAI: &[ModelRules] = &[
     part(Like(REASONING_MODELS), REASONING),
     part(WithEffort(LATER_MODELS), REASONING),
     part(Like(O_SERIES), &[Drop("parallel_tool_calls")]),
@@ -142,7 +83,7 @@ const GROQ_SCHEMAS: &[&str] = &["gpt-oss*", "kimi-k2*", "llama-4-*"];
 const fn row(
     name: &'static str,
     hosts: &'static [&'static str],
-    parts: &'static [Part],
+    parts: &'static [ModelRules],
 ) -> Profile {
     Profile {
         name,
@@ -169,7 +110,7 @@ pub static TABLE: &[Profile] = &[
                     Drop("stream_options"),
                     Drop("reasoning_effort"),
                     TO_MAX_TOKENS,
-                    Rule::Shape(Shape::DeveloperToSystem),
+                    ProfileRule::Shape(Shape::DeveloperToSystem),
                 ],
             ),
             OPENAI_MEMBERS,
@@ -192,8 +133,8 @@ pub static TABLE: &[Profile] = &[
                     Rename("seed", "random_seed"),
                     Replace("tool_choice", r#""required""#, r#""any""#),
                     OnlyKnownMembers(&["prefix"]),
-                    Rule::Shape(Shape::Ids9),
-                    Rule::Shape(Shape::Bridge),
+                    ProfileRule::Shape(Shape::Ids9),
+                    ProfileRule::Shape(Shape::Bridge),
                 ],
             ),
         ],
@@ -268,9 +209,9 @@ pub static TABLE: &[Profile] = &[
                     Drop("top_k"),
                     Drop("reasoning"),
                     Replace("reasoning_effort", r#""minimal""#, r#""low""#),
-                    Rule::Shape(Shape::Openapi),
+                    ProfileRule::Shape(Shape::Openapi),
                     // `extra_content` of tool calls stays: the loss of its thought_signature is a 400 on the next turn.
-                    Rule::Shape(Shape::ToolNames),
+                    ProfileRule::Shape(Shape::ToolNames),
                 ],
             ),
         ],
@@ -289,7 +230,7 @@ pub static TABLE: &[Profile] = &[
                         Drop("logit_bias"),
                         Drop("n"),
                         TO_MAX_TOKENS,
-                        Rule::Shape(Shape::ReasoningBack),
+                        ProfileRule::Shape(Shape::ReasoningBack),
                     ],
                 ),
                 part(
@@ -312,9 +253,9 @@ pub static TABLE: &[Profile] = &[
                         Drop("logit_bias"),
                         Drop("logprobs"),
                         AtMost("temperature", "1"),
-                        Rule::Shape(Shape::NonEmpty),
-                        Rule::Shape(Shape::AssistantTexts),
-                        Rule::Shape(Shape::ReasoningBack),
+                        ProfileRule::Shape(Shape::NonEmpty),
+                        ProfileRule::Shape(Shape::AssistantTexts),
+                        ProfileRule::Shape(Shape::ReasoningBack),
                     ],
                 ),
                 part(
@@ -419,7 +360,7 @@ pub static TABLE: &[Profile] = &[
                     Drop("n"),
                     Drop("logit_bias"),
                     Drop("logprobs"),
-                    Rule::Shape(Shape::Alternate),
+                    ProfileRule::Shape(Shape::Alternate),
                 ],
             ),
         ],
@@ -440,8 +381,8 @@ pub static TABLE: &[Profile] = &[
                     Drop("n"),
                     Drop("logit_bias"),
                     Drop("parallel_tool_calls"),
-                    Rule::Shape(Shape::Texts),
-                    Rule::Shape(Shape::NoNullContent),
+                    ProfileRule::Shape(Shape::Texts),
+                    ProfileRule::Shape(Shape::NoNullContent),
                 ],
             ),
         ],
@@ -490,12 +431,18 @@ pub static TABLE: &[Profile] = &[
     row(
         "llamacpp",
         &[],
-        &[FOREIGN, part(All, &[Rule::Shape(Shape::FirstSystem)])],
+        &[
+            FOREIGN,
+            part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
+        ],
     ),
     row(
         "vllm",
         &[],
-        &[FOREIGN, part(All, &[Rule::Shape(Shape::FirstSystem)])],
+        &[
+            FOREIGN,
+            part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
+        ],
     ),
     row("lmstudio", &[], &[FOREIGN]),
     // Any other host.

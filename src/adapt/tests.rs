@@ -53,7 +53,7 @@ fn eager_step() -> Step {
 
 fn adapted(body: &str, step: &Step) -> String {
     let request = Chat.read(body.as_bytes()).unwrap();
-    String::from_utf8(adapt(&request, step, &[])).unwrap()
+    String::from_utf8(adapt(&request, step, &[]).slices().concat()).unwrap()
 }
 
 /// A whole request whose members behind `messages` are these.

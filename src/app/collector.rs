@@ -118,7 +118,7 @@ impl Transport for Carrier {
             method: Method::Post,
             url: post.url,
             headers: post.headers,
-            body: Some(post.body),
+            body: Some(&[post.body]),
             deadline: post.deadline,
             client: None,
         });

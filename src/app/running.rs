@@ -1,11 +1,12 @@
 //! Questions of the other commands to the gateway that runs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::probe;
-use crate::config::{Config, Source};
+use crate::config::{Config, Route, Source};
 use crate::control_socket::{self, Question};
 use crate::explain;
 use crate::service_manager::Running;
@@ -131,25 +132,32 @@ pub fn healthcheck(source: &Source) -> Result<String, String> {
     }
 }
 
-/// A route as this configuration has it and, if a gateway runs with it, its steps that are cooling.
+/// A route as this configuration has it, or every route for an empty name; and, if a gateway runs with it, their steps
+/// that are cooling.
 ///
 /// # Errors
 /// When there is no such route.
 pub fn explain(name: &str, config: &Config) -> Result<String, String> {
-    let route = config.route(name).ok_or_else(|| {
-        let names: Vec<&str> = config
-            .routes
-            .iter()
-            .map(|route| route.name.as_str())
-            .collect();
-        format!("there is no route {name:?}; there are {}", names.join(", "))
-    })?;
+    let is_meant = |route: &&Arc<Route>| name.is_empty() || route.name == name;
+    let routes: Vec<&Arc<Route>> = config.routes.iter().filter(is_meant).collect();
+    if routes.is_empty() {
+        let names = config.routes.iter().map(|route| route.name.as_str());
+        let names: Vec<&str> = names.collect();
+        return Err(format!(
+            "there is no route {name:?}; there are {}",
+            names.join(", ")
+        ));
+    }
     let running = state_of_running(config);
-    Ok(explain::explain(
-        route,
-        config.server.connect_timeout,
-        running.as_ref().map_err(String::as_str),
-    ))
+    let texts = routes.into_iter().map(|route| {
+        explain::explain(
+            route,
+            config.server.connect_timeout,
+            running.as_ref().map_err(String::as_str),
+        )
+    });
+    let texts: Vec<String> = texts.collect();
+    Ok(texts.join("\n"))
 }
 
 /// The routes of the running gateway. No key is sent: another process may have the port.

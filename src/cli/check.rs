@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::ending::{complain, say};
-use crate::adapt;
+use super::ending::{complain, ended, say};
 use crate::config::{self, Loaded, Source};
+use crate::{adapt, app};
 
-pub fn check(source: Source, loaded: Loaded) -> ExitCode {
+/// `online` has the providers asked as well.
+pub fn check(source: Source, loaded: Loaded, online: bool) -> ExitCode {
     let config = loaded.config;
     let mut text = format!("{} is valid\n", source.file.display());
     for address in &config.listen {
@@ -30,5 +31,15 @@ pub fn check(source: Source, loaded: Loaded) -> ExitCode {
     {
         complain(&format_args!("warning: {warning}"));
     }
-    say(&text)
+    say(&text);
+    if !online {
+        return ExitCode::SUCCESS;
+    }
+    match app::online_check(&config) {
+        Ok((text, is_well)) => {
+            say(&text);
+            ExitCode::from(u8::from(!is_well))
+        }
+        Err(error) => ended(Err(error)),
+    }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, Opt, PORT, PROVIDER, ROUTE,
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER, ROUTE,
 };
 use super::{check, completions, manual};
 use crate::config::{FindError, Loaded, Source};
@@ -35,6 +35,11 @@ impl Operand {
         let required = true;
         Self { name, required }
     }
+
+    const fn optional(name: &'static str) -> Self {
+        let required = false;
+        Self { name, required }
+    }
 }
 
 /// The command that is meant where none is named.
@@ -59,30 +64,33 @@ Exit codes: 0 stopped, 1 it could not serve (the port is taken, say), 78 the con
     },
     Command {
         name: "check",
-        operands: &[],
-        options: &[CONFIG, ENV_FILE],
+        operands: &[Operand::optional("FILE")],
+        options: &[CONFIG, ENV_FILE, ONLINE],
         about: "validate the configuration, list its routes or all its errors",
         details: "\
-Prints the routes with their steps, and warnings on standard error; or every error with its line.
-Exit codes: 0 valid, 78 not.
+Prints the routes with their steps, and warnings on standard error; or every error with its line. With --online each
+provider is asked for its model list, with each of its keys.
+Exit codes: 0 valid, 78 not, 1 a provider is not reached, refuses a key or does not list a model.
 ",
-        run: |arguments| with_config(&arguments, check::check),
+        run: |mut arguments| {
+            arguments.take_config(0)?;
+            let online = arguments.has(&ONLINE);
+            with_config(&arguments, |source, loaded| {
+                check::check(source, loaded, online)
+            })
+        },
     },
     Command {
         name: "explain",
-        operands: &[Operand::required("ROUTE")],
+        operands: &[Operand::optional("ROUTE"), Operand::optional("FILE")],
         options: &[CONFIG, ENV_FILE],
         about: "show a route's steps, and what is cooling if the gateway runs",
         details: "\
 Prints the route's steps with their timers, edits and keys (masked) and, while the gateway runs, what is cooling
-and for how long. No key is needed: the gateway tells its own user and root.
+and for how long; without a ROUTE those of every route. No key is needed: the gateway tells its own user and root.
+FILE is the configuration, as --config has it; a single argument that is a file and no route is that as well.
 ",
-        run: |arguments| {
-            let route = arguments.operand(0).to_owned();
-            with_config(&arguments, |_, loaded| {
-                ended(app::explain(&route, &loaded.config))
-            })
-        },
+        run: explain,
     },
     Command {
         name: "healthcheck",
@@ -201,6 +209,25 @@ Prints the manual page in the form that man(1) reads. ops.sh and the Debian pack
 /// The row of a command.
 pub fn named(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// Explains the route that is named, or all of them.
+fn explain(mut arguments: Arguments) -> Result<ExitCode, Problem> {
+    arguments.take_config(1)?;
+    let route = arguments.operand(0).to_owned();
+    // People type the file where the route belongs. A route of the usual configuration goes first.
+    let is_route = |source: Source| {
+        let loaded = source.load().ok();
+        loaded.is_some_and(|loaded| loaded.config.route(&route).is_some())
+    };
+    let is_file = !route.is_empty() && Path::new(&route).is_file();
+    let is_config = is_file && !arguments.has(&CONFIG) && !source(&arguments).is_ok_and(is_route);
+    if is_config {
+        arguments.take_config(0)?;
+    }
+    with_config(&arguments, |_, loaded| {
+        ended(app::explain(arguments.operand(0), &loaded.config))
+    })
 }
 
 /// The files of the configuration that the arguments name, or the usual ones.

@@ -30,6 +30,13 @@ pub const ENV_FILE: Opt = Opt {
     about: "variables for the configuration; without it .env beside the configuration, if it is there",
 };
 
+pub const ONLINE: Opt = Opt {
+    long: "online",
+    short: None,
+    value: "",
+    about: "ask each provider for its models as well: is the key accepted, is the model there",
+};
+
 pub const PORT: Opt = Opt {
     long: "port",
     short: None,
@@ -84,6 +91,25 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Takes an operand for the configuration, where no option names one, as people type it.
+    ///
+    /// # Errors
+    /// Both are given.
+    pub fn take_config(&mut self, index: usize) -> Result<(), Problem> {
+        if index >= self.operands.len() {
+            return Ok(());
+        }
+        let file = self.operands.remove(index);
+        if self.has(&CONFIG) {
+            let file = file.to_string_lossy();
+            return Err(Problem(format!(
+                "{file:?} and --config are two configurations"
+            )));
+        }
+        self.given.push((CONFIG, file));
+        Ok(())
+    }
+
     /// The operand at a place, as text; empty where it was not given.
     pub fn operand(&self, index: usize) -> &str {
         let operand = self.operands.get(index).and_then(|word| word.to_str());

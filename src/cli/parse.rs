@@ -273,7 +273,7 @@ mod tests {
                 Some("check"),
             ),
             ("check -x", "unknown option -x", Some("check")),
-            ("check one two", "does not take", Some("check")),
+            ("check one two", "does not take \"two\"", Some("check")),
             ("--config", "missing argument", None),
             ("check --once", "belongs to demo", Some("check")),
             (
@@ -281,7 +281,6 @@ mod tests {
                 "demo takes no --config",
                 Some("demo"),
             ),
-            ("explain", "explain needs a ROUTE", Some("explain")),
             ("reload 12", "reload does not take \"12\"", Some("reload")),
         ] {
             let Err(misunderstood) = parsed(line) else {

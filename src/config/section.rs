@@ -8,6 +8,7 @@ use super::substitute;
 use super::suggest::did_you_mean;
 use super::validation::{NodePath, Validation};
 use super::yaml_tree::{MappingEntry, Node, Shape};
+use super::{invisible, keys};
 
 /// A setting: a value of the document, and its path.
 #[derive(Clone)]
@@ -200,6 +201,14 @@ impl<'r> Section<'r> {
             value.report("is empty");
             return None;
         }
+        if let Some(found) = invisible::first_in_name(&text.content) {
+            value.report(format!("holds {found}, which nobody sees: type it anew"));
+            return None;
+        }
+        if let Some(fault) = keys::bare_variable(&text.content) {
+            value.report(fault);
+            return None;
+        }
         Some((value, text))
     }
 
@@ -239,8 +248,16 @@ impl<'r> Section<'r> {
         tell_accepted(&self.path, &known);
         for field in &self.entries {
             if !known.contains(&field.key) && !ignored(field.key) {
-                let suggestion = did_you_mean(field.key, known.iter().copied());
-                self.value(field).report(format!("unknown key{suggestion}"));
+                let value = self.value(field);
+                match invisible::first(field.key) {
+                    Some(found) => value.report(format!(
+                        "unknown key: it holds {found}, which nobody sees and YAML takes for a letter"
+                    )),
+                    None => {
+                        let suggestion = did_you_mean(field.key, known.iter().copied());
+                        value.report(format!("unknown key{suggestion}"));
+                    }
+                }
             }
         }
     }

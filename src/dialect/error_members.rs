@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::waits::{Unit, Wait, parse_wait};
+use super::waits::{TimeUnit, Wait, parse_wait};
 use crate::json::raw;
 
 /// Objects and arrays inside each other, at most; deeper ones are not read.
@@ -33,7 +33,7 @@ pub struct ErrorMembers {
 impl ErrorMembers {
     /// Reads a JSON value. What is no JSON holds no members.
     pub fn of(json: &str) -> Self {
-        let mut reading = Reading::default();
+        let mut reading = Collected::default();
         reading.value(json, 0, 0);
         Self {
             names: reading.names,
@@ -43,14 +43,14 @@ impl ErrorMembers {
 }
 
 #[derive(Default)]
-struct Reading {
+struct Collected {
     names: Vec<String>,
     retry: Option<Wait>,
     reset: Option<Wait>,
     members: usize,
 }
 
-impl Reading {
+impl Collected {
     fn value(&mut self, json: &str, depth: usize, unwrapped: usize) {
         if depth > DEEPEST || self.members > MOST_MEMBERS {
             return;
@@ -157,7 +157,7 @@ fn wait_of(key: &str, value: &str) -> Option<Wait> {
     }
     let text = raw::text(value).unwrap_or(Cow::Borrowed(value));
     // One that makes no sense must not hide one that does.
-    parse_wait(&text, Unit::of_name(key)).filter(|wait| wait.is_sane())
+    parse_wait(&text, TimeUnit::of_name(key)).filter(|wait| wait.is_sane())
 }
 
 /// A key without its quotes, in lower case, letters and digits only.

@@ -8,7 +8,7 @@ use super::error::ErrorBody;
 use super::provider_error::ProviderError;
 use super::reading::{Expectation, Reading};
 use super::repairs::Repairs;
-use super::request::{Request, RequestError};
+use super::request::{Payload, Request, RequestError};
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
@@ -28,10 +28,10 @@ pub trait Dialect: Sync {
     fn framing(&self) -> Framing;
 
     /// The expectations of a request that was read.
-    fn expectation(&self, request: &Request<'_>) -> Expectation;
+    fn expectation(&self, request: &Payload<'_>) -> Expectation;
 
-    /// The body of a request, made to ask for a stream that tells its usage; none if it cannot be.
-    fn streamed(&self, body: &[u8]) -> Option<Vec<u8>>;
+    /// Makes a request ask for a stream that tells its usage.
+    fn ask_for_stream(&self, request: &mut Payload<'_>);
 
     /// A judge of one stream, from its first frame to its last.
     fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge>;

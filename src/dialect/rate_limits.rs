@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::waits::{Unit, Wait, parse_number, parse_wait};
+use super::waits::{TimeUnit, Wait, parse_number, parse_wait};
 
 /// The fields of an answer, each a name and a value. Names are compared without regard to case.
 pub type Headers<'h> = [(&'h str, &'h str)];
@@ -99,10 +99,10 @@ pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
         .iter()
         .filter_map(|(name, value)| {
             let name = name.to_ascii_lowercase();
-            let unit = Unit::of_name(&name);
+            let unit = TimeUnit::of_name(&name);
             let rank = match name.as_str() {
                 "retry-after" => 1,
-                _ if unit == Unit::Milliseconds => 0,
+                _ if unit == TimeUnit::Milliseconds => 0,
                 _ => 2,
             };
             let is_retry = name.contains("retry")
@@ -144,7 +144,7 @@ struct Window<'h> {
 
 /// The part of a window that a field tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum FigureKind {
     Remaining,
     Limit,
     Reset,
@@ -177,15 +177,15 @@ fn windows<'h>(headers: &'h Headers<'_>, now: SystemTime) -> Vec<Window<'h>> {
 }
 
 /// The name of a field without the part, and the part; `None` where it tells none.
-fn parted(name: &str) -> Option<(String, Part)> {
+fn parted(name: &str) -> Option<(String, FigureKind)> {
     let name = name.trim_start_matches("x-");
     let name = name.replacen("rate-limit", "ratelimit", 1);
     // A second word "limit" is the part; that in "ratelimit" is none.
     let words: Vec<&str> = name.split(['-', '_']).collect();
     let part = words.iter().find_map(|word| match *word {
-        "remaining" => Some(Part::Remaining),
-        "limit" => Some(Part::Limit),
-        "reset" | "resets" => Some(Part::Reset),
+        "remaining" => Some(FigureKind::Remaining),
+        "limit" => Some(FigureKind::Limit),
+        "reset" | "resets" => Some(FigureKind::Reset),
         _ => None,
     })?;
     // `-after`, `-in`, `-ms` belong to the reset, not to the window.
@@ -230,17 +230,17 @@ fn window_of<'w, 'h>(
 
 fn tell(
     window: &mut Window<'_>,
-    part: Part,
+    part: FigureKind,
     value: &str,
     name: &str,
     headers: &Headers<'_>,
     now: SystemTime,
 ) {
     match part {
-        Part::Remaining => window.remaining = parse_count(value),
-        Part::Limit => window.limit = parse_count(value),
-        Part::Reset => {
-            let wait = parse_wait(value, Unit::of_name(name));
+        FigureKind::Remaining => window.remaining = parse_count(value),
+        FigureKind::Limit => window.limit = parse_count(value),
+        FigureKind::Reset => {
+            let wait = parse_wait(value, TimeUnit::of_name(name));
             window.reset = wait.and_then(|wait| left(wait, headers, now));
         }
     }
@@ -261,9 +261,9 @@ fn structured<'h>(
             continue;
         };
         let part = match key.trim() {
-            "r" | "remaining" => Part::Remaining,
-            "q" | "limit" => Part::Limit,
-            "t" | "reset" => Part::Reset,
+            "r" | "remaining" => FigureKind::Remaining,
+            "q" | "limit" => FigureKind::Limit,
+            "t" | "reset" => FigureKind::Reset,
             _ => continue,
         };
         if let Some(window) = window_of(windows, "ratelimit", policy) {

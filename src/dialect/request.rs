@@ -35,6 +35,26 @@ impl<'a> Payload<'a> {
             Self::Multipart { .. } => None,
         }
     }
+
+    /// The body with its edits, in slices: nothing of its size is copied.
+    pub fn slices(&self) -> Vec<&[u8]> {
+        match self {
+            Self::Json(object) => object.slices(),
+            Self::Multipart { body, .. } => vec![body],
+        }
+    }
+
+    /// Whether both make the same bytes.
+    pub fn is_written_as(&self, other: &Self) -> bool {
+        let (one, other) = (self.slices(), other.slices());
+        let length = |slices: &[&[u8]]| slices.iter().map(|slice| slice.len()).sum::<usize>();
+        length(&one) == length(&other)
+            && one
+                .iter()
+                .copied()
+                .flatten()
+                .eq(other.iter().copied().flatten())
+    }
 }
 
 /// Why a body is no request.

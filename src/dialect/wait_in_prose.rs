@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::waits::{Unit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
+use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
 
 /// The words that a wait follows, the plainer ones first: a sentence that says when to try again may name the length of a
 /// window, too.
@@ -130,7 +130,7 @@ fn wait_at_start(text: &str, assigned: bool, introduced: bool) -> Option<Wait> {
         // A word behind it is a unit that is none: `retry: 3 attempts`.
         let alone = !after.trim_start().starts_with(char::is_alphanumeric);
         if alone && !number.is_empty() {
-            return parse_wait(number.trim_end_matches('.'), Unit::Seconds);
+            return parse_wait(number.trim_end_matches('.'), TimeUnit::Seconds);
         }
     }
     if introduced {

@@ -56,7 +56,7 @@ fn span_at_start_of(text: &str) -> Option<(f64, bool)> {
 
 /// The unit of a number that has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum TimeUnit {
     /// Large numbers are points in time.
     Seconds,
     Milliseconds,
@@ -64,7 +64,7 @@ pub enum Unit {
     Hours,
 }
 
-impl Unit {
+impl TimeUnit {
     /// The unit that the name of a field or member ends in: `retry-after-ms`, `resetInMinutes`; seconds where it names
     /// none.
     pub fn of_name(name: &str) -> Self {
@@ -82,7 +82,7 @@ impl Unit {
 }
 
 /// The wait in the value of a field; `None` for any other text, a sign or an exponent.
-pub fn parse_wait(value: &str, unit: Unit) -> Option<Wait> {
+pub fn parse_wait(value: &str, unit: TimeUnit) -> Option<Wait> {
     let value = value.trim().trim_matches(['"', '\'']).trim();
     whole_wait(value, unit).or_else(|| {
         // A list, or an item with parameters (RFC 9651): the first one counts.
@@ -93,16 +93,18 @@ pub fn parse_wait(value: &str, unit: Unit) -> Option<Wait> {
     })
 }
 
-fn whole_wait(value: &str, unit: Unit) -> Option<Wait> {
+fn whole_wait(value: &str, unit: TimeUnit) -> Option<Wait> {
     let span = |seconds| Duration::try_from_secs_f64(seconds).ok().map(Wait::Span);
     if let Some(number) = parse_number(value) {
         return match unit {
-            Unit::Milliseconds if number >= EPOCH_MILLISECONDS => epoch(number).map(Wait::Until),
-            Unit::Milliseconds => span(number / 1e3),
-            Unit::Minutes => span(number * 60.0),
-            Unit::Hours => span(number * 3600.0),
-            Unit::Seconds if number >= EPOCH_SECONDS => epoch(number).map(Wait::Until),
-            Unit::Seconds => span(number),
+            TimeUnit::Milliseconds if number >= EPOCH_MILLISECONDS => {
+                epoch(number).map(Wait::Until)
+            }
+            TimeUnit::Milliseconds => span(number / 1e3),
+            TimeUnit::Minutes => span(number * 60.0),
+            TimeUnit::Hours => span(number * 3600.0),
+            TimeUnit::Seconds if number >= EPOCH_SECONDS => epoch(number).map(Wait::Until),
+            TimeUnit::Seconds => span(number),
         };
     }
     if let Some((seconds, true)) = span_at_start_of(value) {

@@ -14,6 +14,7 @@ mod finish_reasons;
 mod hosts;
 mod journal;
 mod keepalive;
+pub mod model_lists;
 mod pages;
 mod refusal;
 mod refused_keys;

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 
 use httparse::{EMPTY_HEADER, Header, Request};
 
 use crate::config;
+use crate::header_fields::HeaderFields;
 
 use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
@@ -18,7 +18,7 @@ pub struct Head {
     path: String,
     query: Option<String>,
     version: Version,
-    fields: FieldTable,
+    fields: HeaderFields,
     request_id: String,
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
@@ -111,7 +111,7 @@ impl Head {
             keep_alive: framing::keeps_alive(fields, version),
             expects_continue: framing::expects_continue(fields, version)?,
             request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
-            fields: FieldTable::copy(fields),
+            fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value))),
         })
     }
 }
@@ -119,49 +119,6 @@ impl Head {
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ({})", self.method, self.path, self.request_id)
-    }
-}
-
-/// The fields in one allocation, however many they are.
-struct FieldTable {
-    text: Vec<u8>,
-    ranges: Vec<(Range<usize>, Range<usize>)>,
-}
-
-impl FieldTable {
-    fn copy(fields: &[Header<'_>]) -> Self {
-        let size = fields
-            .iter()
-            .map(|field| field.name.len() + field.value.len());
-        let mut text = Vec::with_capacity(size.sum());
-        let mut put = |bytes: &[u8]| {
-            let start = text.len();
-            text.extend_from_slice(bytes);
-            start..text.len()
-        };
-        let ranges = fields
-            .iter()
-            .map(|field| (put(field.name.as_bytes()), put(field.value)));
-        Self {
-            ranges: ranges.collect(),
-            text,
-        }
-    }
-
-    /// The first value of this name in any case; `None` without one.
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self.ranges.iter().find(|(field, _)| {
-            let field = self.text.get(field.clone());
-            field.is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
-        })?;
-        self.text.get(value.clone())
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.ranges.iter().filter_map(|(name, value)| {
-            let name = std::str::from_utf8(self.text.get(name.clone())?).ok()?;
-            Some((name, self.text.get(value.clone())?))
-        })
     }
 }
 

@@ -112,8 +112,8 @@ pub fn farewell(
         text,
         "
 Next{at}:
-  ai-gateway check    says whether all is right
-  ai-gateway          serves
+  ai-gateway check --online    says whether all is right, and asks the providers whether keys and models are
+  ai-gateway                   serves
 
 In n8n, an OpenAI credential and a model; in anything else that speaks the OpenAI API, the same three:
   Base URL  http://localhost:{port}/v1

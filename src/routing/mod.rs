@@ -12,6 +12,7 @@
 mod answered_walk;
 mod attempt;
 mod budget;
+mod choice;
 mod failure;
 mod ledger;
 mod ledger_store;

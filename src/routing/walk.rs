@@ -7,10 +7,10 @@ use crate::config::{Route, Step};
 
 use super::answered_walk::AnsweredWalk;
 use super::attempt::{Attempt, Unsettled};
+use super::choice::Choice;
 use super::failure::Failure;
 use super::ledger::Ledger;
-use super::ledger_store::{KeyedModel, key_count};
-use super::mark::Cooling;
+use super::ledger_store::KeyedModel;
 use super::outcome::NextMove;
 use super::step_report::StepReport;
 use super::verdict::Verdict;
@@ -28,9 +28,7 @@ use crate::dialect::waits::LONGEST;
 pub struct Walk {
     route: Arc<Route>,
     deadline: Option<Instant>,
-    /// The step whose turn it is in the first pass.
-    cursor: usize,
-    progress: Vec<StepProgress>,
+    choice: Choice,
     retry: Option<Retry>,
     /// The end of the wait for the soonest step, once it has begun.
     waits_until: Option<Instant>,
@@ -51,14 +49,6 @@ pub enum Move {
 }
 
 #[derive(Debug)]
-struct StepProgress {
-    /// The step has failed in a way that another key will not change.
-    closed: bool,
-    tried: Vec<bool>,
-    retries: u32,
-}
-
-#[derive(Debug)]
 struct Retry {
     after: Attempt,
     pause_until: Instant,
@@ -70,15 +60,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 impl Walk {
     pub fn new(route: Arc<Route>, now: Instant) -> Self {
-        let progress = |step: &Step| StepProgress {
-            closed: false,
-            tried: vec![false; key_count(&step.provider)],
-            retries: 0,
-        };
         Self {
             deadline: route.timeout.map(|timeout| later(now, timeout)),
-            cursor: 0,
-            progress: route.steps.iter().map(progress).collect(),
+            choice: Choice::new(&route),
             retry: None,
             waits_until: None,
             reports: Vec::new(),
@@ -90,9 +74,7 @@ impl Walk {
     /// The step that a request would try first now; `None` where every step has a stated deadline.
     pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
         let mut walk = Self::new(Arc::clone(route), now);
-        let found = walk.preferred(ledger, now);
-        let (step_index, _) = found.or_else(|| walk.leftover(ledger, now))?;
-        Some(step_index)
+        walk.choose(ledger, now).map(|(step_index, _)| step_index)
     }
 
     pub fn route(&self) -> &Arc<Route> {
@@ -121,10 +103,7 @@ impl Walk {
         if let Some(retry) = self.retry.take() {
             return self.resume(ledger, retry, now);
         }
-        let found = self
-            .preferred(ledger, now)
-            .or_else(|| self.leftover(ledger, now));
-        match found {
+        match self.choose(ledger, now) {
             Some((step_index, key)) => self.begin(ledger, step_index, key, now),
             None => match self.wait_for_the_soonest(ledger, now) {
                 Some(until) => Move::Pause { until },
@@ -246,89 +225,31 @@ impl Walk {
         answered
     }
 
-    /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
-    fn preferred(&mut self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
-        while let Some((step, progress)) = self.at(self.cursor) {
-            let untried = progress.untried_keys();
-            let usable =
-                untried.filter(|key| ledger.standing(KeyedModel::new(step, *key), now).is_none());
-            // The key that rested longest: in turn, so that quotas drain evenly.
-            let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
-            if let Some(key) = key {
-                return Some((self.cursor, key));
-            }
-            let was_tried = progress.tried.contains(&true);
-            if let Some(cooling) = ledger.cooling_of(step, now).filter(|_| !was_tried) {
-                let report = StepReport::skipped(self.cursor, step, cooling, now);
-                self.reports.push(report);
-            }
-            self.cursor += 1;
-        }
-        None
-    }
-
-    /// The untried step and key that is usable by now or cooling on a guess, the soonest first.
-    fn leftover(&self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
-        let mut best: Option<(Instant, usize, usize)> = None;
-        for (index, (step, progress)) in self.route.steps.iter().zip(&self.progress).enumerate() {
-            for key in progress.untried_keys() {
-                let until = match ledger.standing(KeyedModel::new(step, key), now) {
-                    None => now,
-                    Some(Cooling {
-                        stated: false,
-                        until,
-                        ..
-                    }) => until.max(now),
-                    Some(Cooling { stated: true, .. }) => continue,
-                };
-                if best.is_none_or(|(soonest, _, _)| until < soonest) {
-                    best = Some((until, index, key));
-                }
-            }
-        }
-        best.map(|(_, index, key)| (index, key))
+    fn choose(&mut self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
+        let reports = &mut self.reports;
+        let preferred = self.choice.preferred(&self.route, ledger, now, reports);
+        preferred.or_else(|| self.choice.leftover(&self.route, ledger, now))
     }
 
     /// The end of a pause for the soonest of the steps whose providers told when to come back; `None` where the route does
     /// not wait, or not for so long. Keys that were refused on this walk count as well, once.
     fn wait_for_the_soonest(&mut self, ledger: &Ledger, now: Instant) -> Option<Instant> {
-        let route = Arc::clone(&self.route);
+        let patience = self.route.wait_when_cooling;
         let is_first = self.waits_until.is_none();
-        let end = self.waits_until.or_else(|| {
-            (!route.wait_when_cooling.is_zero()).then(|| later(now, route.wait_when_cooling))
-        })?;
+        let end = self
+            .waits_until
+            .or_else(|| (!patience.is_zero()).then(|| later(now, patience)))?;
         let end = self.deadline.map_or(end, |deadline| end.min(deadline));
-        let mut soonest: Option<Instant> = None;
-        for (step, progress) in route.steps.iter().zip(&mut self.progress) {
-            for (key, tried) in progress.tried.iter_mut().enumerate() {
-                let standing = ledger.standing(KeyedModel::new(step, key), now);
-                let Some(cooling) = standing.filter(|cooling| cooling.stated) else {
-                    continue;
-                };
-                let until = cooling.until;
-                if progress.closed || until > end || (*tried && !is_first) {
-                    continue;
-                }
-                *tried = false;
-                soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
-            }
-        }
-        let soonest = soonest?;
+        let choice = &mut self.choice;
+        let soonest = choice.soonest_stated(&self.route, ledger, end, is_first, now)?;
         self.waits_until = Some(end);
-        self.cursor = 0;
         // They were passed over for the time being only.
         self.reports.retain(|report| !report.skipped);
         Some(soonest)
     }
 
     fn begin(&mut self, ledger: &mut Ledger, step_index: usize, key: usize, now: Instant) -> Move {
-        let tried = self
-            .progress
-            .get_mut(step_index)
-            .and_then(|progress| progress.tried.get_mut(key));
-        if let Some(tried) = tried {
-            *tried = true;
-        }
+        self.choice.mark_tried(step_index, key);
         let Some(step) = self.route.steps.get(step_index) else {
             return self.exhausted(ledger, now);
         };
@@ -359,7 +280,7 @@ impl Walk {
         now: Instant,
         random: u64,
     ) -> Option<Instant> {
-        let done = self.progress.get(attempt.step_index)?.retries;
+        let done = self.choice.retries(attempt.step_index)?;
         if !failure.class.retries() || done >= step.retries {
             return None;
         }
@@ -390,9 +311,7 @@ impl Walk {
             self.follow(NextMove::NextStep, last.step_index);
             return self.next(ledger, now);
         }
-        if let Some(progress) = self.progress.get_mut(last.step_index) {
-            progress.retries += 1;
-        }
+        self.choice.count_retry(last.step_index);
         // It takes over the probe that the last attempt has kept through the pause.
         let ticket = ledger.begin(target, now, last.deadline);
         Move::Try(Attempt {
@@ -406,11 +325,7 @@ impl Walk {
         match next {
             NextMove::Stop => self.verdict = Some(Verdict::cancelled()),
             NextMove::NextKey => {}
-            NextMove::NextStep => {
-                if let Some(progress) = self.progress.get_mut(step_index) {
-                    progress.closed = true;
-                }
-            }
+            NextMove::NextStep => self.choice.close(step_index),
         }
     }
 
@@ -428,18 +343,6 @@ impl Walk {
 
     fn finish(&mut self, verdict: Verdict) -> Move {
         Move::Finished(self.verdict.insert(verdict).clone())
-    }
-
-    fn at(&self, index: usize) -> Option<(&Step, &StepProgress)> {
-        self.route.steps.get(index).zip(self.progress.get(index))
-    }
-}
-
-impl StepProgress {
-    fn untried_keys(&self) -> impl Iterator<Item = usize> {
-        let keys = self.tried.iter().enumerate();
-        keys.filter(|(_, tried)| !self.closed && !**tried)
-            .map(|(key, _)| key)
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Instant;
 use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::{CallError, Phase};
-use super::exchange::{AfterHead, UnreadBody};
+use super::exchange::AfterHead;
 use super::pool::ConnectionPool;
+use super::unread_body::UnreadBody;
 
 /// The first and the largest step by which a collected body grows (bytes).
 const FIRST_STEP: usize = 4 * 1024;
@@ -27,7 +28,7 @@ pub struct Body {
 
 /// A body on its way, and the pool that its connection goes to afterwards.
 struct Arriving {
-    unread: Box<UnreadBody>,
+    unread: UnreadBody,
     connection: Box<Connection>,
     pool: Arc<ConnectionPool>,
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::HeaderValue;
 use ureq::{Agent, Proxy, ProxyProtocol};
 
+use super::answer_head::Head;
 use super::body::Body;
-use super::call::{Call, Head, Response};
+use super::call::{Call, Response};
 use super::call_state::CallState;
 use super::connection::{Connection, origin};
 use super::dialer::Dialer;
@@ -17,6 +17,7 @@ use super::error::{CallError, Phase};
 use super::exchange::{self, AfterHead};
 use super::host_names::Lookup;
 use super::pool::ConnectionPool;
+use super::request_head;
 use super::resolver::{Resolver, ask_system};
 use super::socket::Sockets;
 use super::stats::{Counts, Stats};
@@ -55,13 +56,13 @@ pub struct Client {
     dialer: Dialer,
     pool: Arc<ConnectionPool>,
     connect_timeout: Duration,
-    user_agent: HeaderValue,
+    user_agent: String,
     counts: Arc<Counts>,
     distrusted: Arc<Distrusted>,
 }
 
 /// The head of an answer, its body, and the connection that brings them.
-type Received = (ureq::http::Response<()>, AfterHead, Box<Connection>);
+type Received = (Head, AfterHead, Box<Connection>);
 
 impl Client {
     /// # Errors
@@ -109,8 +110,7 @@ impl Client {
                 Arc::clone(&distrusted),
             )),
             connect_timeout: settings.connect_timeout,
-            user_agent: HeaderValue::try_from(settings.user_agent)
-                .map_err(|_| "not a user agent".to_owned())?,
+            user_agent: settings.user_agent,
             counts,
             distrusted,
         })
@@ -134,9 +134,10 @@ impl Client {
                 may_reuse = false;
                 continue;
             }
-            let (head, rest, connection) = received?;
+            let (mut head, rest, connection) = received?;
+            head.reused = state.reused;
             return Ok(Response {
-                head: Head::new(head, state.reused),
+                head,
                 body: Body::new(rest, connection, &self.pool, state),
             });
         }
@@ -191,7 +192,7 @@ impl Client {
         state: &mut CallState,
     ) -> Result<Box<Connection>, CallError> {
         // Made first, so that nothing is left to do between a look at a connection and its use.
-        let request = call.head(&self.user_agent)?;
+        let head = request_head::write(call, &self.user_agent)?;
         let pooled = may_reuse.then(|| self.pool.take(origin, Instant::now()));
         let mut connection = match pooled.flatten() {
             Some(connection) => {
@@ -200,13 +201,15 @@ impl Client {
             }
             None => {
                 let counted = self.pool.one_more();
-                let wire = self.dialer.dial(request.uri(), state)?;
+                let uri = call.url.parse().map_err(|error| {
+                    CallError::Unreachable(format!("the URL cannot be asked for: {error}"))
+                })?;
+                let wire = self.dialer.dial(&uri, state)?;
                 Box::new(Connection::new(origin, wire, counted))
             }
         };
         state.phase = Phase::Send;
-        let head_size = call.head_size(&request);
-        exchange::send(&mut connection, request, head_size, call.content(), state)?;
+        exchange::send(&mut connection, &head, call, state)?;
         Ok(connection)
     }
 

@@ -1,59 +1,44 @@
-//! One request and the head of its answer over a connection: the bytes between ureq-proto's protocol and the wire.
+//! One request and the head of its answer over a connection.
 //!
-//! ureq's own loop around the same protocol keeps all of its states in one frame of 14 KB on the stack of every waiting
-//! worker; here each state has gone when the next one waits.
+//! What is unusual in an answer is ureq-proto's to read. ureq's own loop around the same protocol keeps all of its states
+//! in one frame of 14 KB on the stack of every waiting worker; here each state has gone when the next one waits.
 
-use ureq::http::{HeaderMap, Request, Response, header};
-use ureq_proto::BodyMode;
-use ureq_proto::client::state::{RecvBody, RecvResponse};
-use ureq_proto::client::{Call as Protocol, RecvBodyResult, RecvResponseResult, SendRequestResult};
+use ureq::http::{HeaderMap, Request, header};
+use ureq_proto::client::state::RecvResponse;
+use ureq_proto::client::{Call as Protocol, RecvResponseResult, SendRequestResult};
 
+use super::answer_head::{self, Head, UsualHead};
+use super::call::{Call, Method};
 use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
+use super::unread_body::{FramedBody, UnreadBody};
 
-/// The bound of an answer's head (bytes). The number of its fields is bounded by ureq-proto (128).
+/// The bound of an answer's head (bytes). The number of its fields is bounded by its readers (128).
 const MAX_HEAD: usize = 64 * 1024;
 
 /// The rest of an answer behind its head.
 pub(super) enum AfterHead {
-    Body(Box<UnreadBody>),
+    Body(UnreadBody),
     Nothing { reusable: bool },
 }
 
-/// A body that has not been read to its end.
-pub(super) struct UnreadBody {
-    protocol: Protocol<RecvBody>,
-    /// Its head gives two framings.
-    is_ambiguous: bool,
-}
-
-/// Puts the request on its way. `head_size` is an upper bound of its head (bytes).
+/// Puts a request on its way, of which the head is written.
 pub(super) fn send(
     connection: &mut Connection,
-    request: Request<()>,
-    head_size: usize,
-    body: &[u8],
+    head: &[u8],
+    call: &Call<'_>,
     state: &mut CallState,
 ) -> Result<(), CallError> {
-    let protocol = Protocol::new(request);
-    let mut protocol = protocol.map_err(|error| violated(error, state))?.proceed();
-    connection.wire.buffers().expect_output(head_size);
-    while !protocol.can_proceed() {
-        let written = protocol.write(connection.wire.buffers().output());
-        let amount = written.map_err(|error| violated(error, state))?;
-        connection.wire.send(amount, state)?;
+    let buffers = connection.wire.buffers();
+    buffers.expect_output(head.len());
+    if let Some(room) = buffers.output().get_mut(..head.len()) {
+        room.copy_from_slice(head);
     }
-    match protocol.proceed().map_err(|error| violated(error, state))? {
-        Some(SendRequestResult::RecvResponse(_)) => Ok(()),
-        Some(SendRequestResult::SendBody(mut protocol)) => {
-            // The announced length, checked before anything of the body is sent.
-            let checked = protocol.consume_direct_write(body.len());
-            checked.map_err(|error| violated(error, state))?;
-            connection.wire.send_last(body, state)
-        }
-        // `Call` drops the field `Expect`, so no call comes here.
-        Some(SendRequestResult::Await100(_)) | None => Err(state.failed(unexpected())),
+    connection.wire.send(head.len(), state)?;
+    match call.method {
+        Method::Get => Ok(()),
+        Method::Post => connection.wire.send_last(call.content(), state),
     }
 }
 
@@ -61,7 +46,7 @@ pub(super) fn send(
 pub(super) fn receive(
     connection: &mut Connection,
     state: &mut CallState,
-) -> Result<(Response<()>, AfterHead), CallError> {
+) -> Result<(Head, AfterHead), CallError> {
     loop {
         let progress = connection.await_input(state)?;
         let head = read_head(connection);
@@ -74,42 +59,55 @@ pub(super) fn receive(
     }
 }
 
-/// An error of the protocol, with the words that ureq has for it.
-fn violated(error: ureq_proto::Error, state: &CallState) -> CallError {
-    state.failed(ureq::Error::from(error))
-}
-
 /// The head of the answer if it is all there. `None`: more input is needed, or one more interim answer is out of its
 /// way.
-fn read_head(
-    connection: &mut Connection,
-) -> Result<Option<(Response<()>, AfterHead)>, ureq::Error> {
-    let mut protocol = awaiting()?;
-    match parse_head(connection, &mut protocol)? {
-        Some(response) => {
-            let is_ambiguous = gives_two_framings(response.headers());
-            Ok(Some((response, rest(protocol, is_ambiguous)?)))
-        }
-        None => Ok(None),
+fn read_head(connection: &mut Connection) -> Result<Option<(Head, AfterHead)>, ureq::Error> {
+    match answer_head::usual(connection.wire.buffers().input()) {
+        Some(usual) => take_usual(usual, connection).map(Some),
+        None => read_unusual(connection),
     }
 }
 
-fn parse_head(
+fn take_usual(
+    usual: UsualHead,
     connection: &mut Connection,
-    protocol: &mut Protocol<RecvResponse>,
-) -> Result<Option<Response<()>>, ureq::Error> {
+) -> Result<(Head, AfterHead), ureq::Error> {
+    check_size(usual.size)?;
+    connection.wire.buffers().input_consume(usual.size);
+    let rest = match usual.body {
+        0 => AfterHead::Nothing {
+            reusable: !usual.closes,
+        },
+        left => AfterHead::Body(UnreadBody::Sized {
+            left,
+            closes: usual.closes,
+        }),
+    };
+    Ok((usual.head, rest))
+}
+
+fn read_unusual(connection: &mut Connection) -> Result<Option<(Head, AfterHead)>, ureq::Error> {
+    let mut protocol = awaiting()?;
     let input = connection.wire.buffers().input();
     let (read, response) = protocol.try_response(input, false)?;
-    let size = if response.is_some() {
+    check_size(if response.is_some() {
         read
     } else {
         input.len()
+    })?;
+    connection.wire.buffers().input_consume(read);
+    let Some(response) = response else {
+        return Ok(None);
     };
+    let is_ambiguous = gives_two_framings(response.headers());
+    Ok(Some((response.into(), rest(protocol, is_ambiguous)?)))
+}
+
+fn check_size(size: usize) -> Result<(), ureq::Error> {
     if size > MAX_HEAD {
         return Err(ureq::Error::LargeResponseHeader(size, MAX_HEAD));
     }
-    connection.wire.buffers().input_consume(read);
-    Ok(response)
+    Ok(())
 }
 
 /// Whether an answer has both `Content-Length` and `Transfer-Encoding`, of which the second counts. Where another reader on
@@ -124,10 +122,12 @@ fn rest(
     is_ambiguous: bool,
 ) -> Result<AfterHead, ureq::Error> {
     Ok(match protocol.proceed() {
-        Some(RecvResponseResult::RecvBody(protocol)) => AfterHead::Body(Box::new(UnreadBody {
-            protocol,
-            is_ambiguous,
-        })),
+        Some(RecvResponseResult::RecvBody(protocol)) => {
+            AfterHead::Body(UnreadBody::Framed(Box::new(FramedBody {
+                protocol,
+                is_ambiguous,
+            })))
+        }
         Some(RecvResponseResult::Redirect(protocol)) => AfterHead::Nothing {
             reusable: !protocol.must_close_connection() && !is_ambiguous,
         },
@@ -154,60 +154,113 @@ fn unexpected() -> ureq::Error {
     ureq::Error::Other("a request of a kind that is not sent".into())
 }
 
-impl UnreadBody {
-    /// The announced length of the body (bytes). `None`: it has another framing.
-    pub fn announced(&self) -> Option<u64> {
-        match self.protocol.body_mode() {
-            BodyMode::LengthDelimited(length) => Some(length),
-            BodyMode::NoBody | BodyMode::Chunked | BodyMode::CloseDelimited => None,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader makes of a head: status, fields, its size, the announced length, and whether the connection goes on.
+    type Understood = (u16, Vec<(String, String)>, usize, Option<u64>, bool);
+
+    fn fields(head: &Head) -> Vec<(String, String)> {
+        let fields = head.headers();
+        let mut fields: Vec<_> = fields
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        // ureq's map groups repeated names.
+        fields.sort();
+        fields
     }
 
-    /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
-    pub fn read(
-        &mut self,
-        connection: &mut Connection,
-        buf: &mut [u8],
-        state: &mut CallState,
-    ) -> Result<usize, CallError> {
-        while !self.is_complete() {
-            let progress = connection.await_input(state)?;
-            let read = self.protocol.read(connection.wire.buffers().input(), buf);
-            let (read, written) = read.map_err(|error| violated(error, state))?;
-            connection.wire.buffers().input_consume(read);
-            if written > 0 {
-                return Ok(written);
+    fn by_ureq(input: &[u8]) -> Option<Understood> {
+        let mut protocol = awaiting().unwrap();
+        let (size, response) = protocol.try_response(input, false).ok()?;
+        let head = Head::from(response?);
+        let (announced, reusable) = match rest(protocol, false).unwrap() {
+            AfterHead::Body(body) => {
+                let UnreadBody::Framed(mut framed) = body else {
+                    unreachable!("ureq-proto frames it");
+                };
+                let announced = UnreadBody::Framed(framed).announced();
+                // The rest is read, for then it knows.
+                let mut protocol = awaiting().unwrap();
+                protocol.try_response(input, false).unwrap();
+                framed = match rest(protocol, false).unwrap() {
+                    AfterHead::Body(UnreadBody::Framed(framed)) => framed,
+                    _ => unreachable!("as before"),
+                };
+                let body = vec![b'x'; usize::try_from(announced.unwrap_or(0)).unwrap()];
+                framed
+                    .protocol
+                    .read(&body, &mut vec![0; body.len()])
+                    .unwrap();
+                (announced, UnreadBody::Framed(framed).leaves_reusable())
             }
-            if !progress {
-                return self.end_of_input(state);
+            AfterHead::Nothing { reusable } => (None, reusable),
+        };
+        Some((head.status, fields(&head), size, announced, reusable))
+    }
+
+    fn in_place(input: &[u8]) -> Option<Understood> {
+        let usual = answer_head::usual(input)?;
+        let announced = (usual.body > 0).then_some(usual.body);
+        let understood = fields(&usual.head);
+        Some((
+            usual.head.status,
+            understood,
+            usual.size,
+            announced,
+            !usual.closes,
+        ))
+    }
+
+    /// Two readers of a head that see different bodies mix up answers.
+    #[test]
+    fn both_readers_of_a_head_agree() {
+        let mut usual = 0;
+        let heads = [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 200\r\ncontent-length:7\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+            "HTTP/1.1 500 No\r\nContent-Length:   12  \r\nConnection: close\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: keep-alive, Close\r\nContent-Length: 3\r\n",
+            "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n",
+            "HTTP/1.1 404 No\r\nX: a\r\nX: b\r\nY:\r\nContent-Length: 3\r\nX: c\r\n",
+            "HTTP/1.1 200 OK\r\nX: \u{e9}\r\nContent-Length: 1\r\n",
+            "HTTP/1.1 200 OK\nContent-Length: 4\n",
+            "HTTP/1.1 599 x\r\nContent-Length: 4\r\n",
+            // From here on they are ureq-proto's.
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length:\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 204 No\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 304 No\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 103 Hints\r\nContent-Length: 5\r\n",
+            "HTTP/1.1 999 x\r\nContent-Length: 4\r\n",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\nContent Length: 5\r\n",
+            "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\nContent-Length: 5\r\n",
+        ];
+        for head in heads {
+            let end = if head.contains('\r') { "\r\n" } else { "\n" };
+            let input = format!("{head}{end}body");
+            let Some(seen) = in_place(input.as_bytes()) else {
+                continue;
+            };
+            usual += 1;
+            assert_eq!(Some(seen), by_ureq(input.as_bytes()), "{head:?}");
+            for cut in 0..head.len() {
+                assert!(
+                    in_place(&input.as_bytes()[..cut]).is_none(),
+                    "{head:?} {cut}"
+                );
             }
         }
-        Ok(0)
-    }
-
-    /// Whether the connection has come to where the next answer begins, and may be used for it.
-    pub fn leaves_reusable(self) -> bool {
-        self.is_complete()
-            && !self.is_ambiguous
-            && match self.protocol.proceed() {
-                Some(RecvBodyResult::Cleanup(protocol)) => !protocol.must_close_connection(),
-                Some(RecvBodyResult::Redirect(protocol)) => !protocol.must_close_connection(),
-                None => false,
-            }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.protocol.body_mode() != BodyMode::CloseDelimited && self.protocol.can_proceed()
-    }
-
-    /// The end of the body at the end of the input. Some servers close right behind the last chunk, without the empty
-    /// line after it; RFC 9112 section 8 asks for the chunk only.
-    fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
-        if self.protocol.body_mode() == BodyMode::CloseDelimited || self.protocol.is_ended_chunked()
-        {
-            Ok(0)
-        } else {
-            Err(state.ended())
-        }
+        assert_eq!(usual, 10);
     }
 }

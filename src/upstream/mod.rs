@@ -1,8 +1,9 @@
 //! The client: one blocking HTTP/1.1 call to a provider, with a deadline, and dropped at once when the downstream
 //! client is gone.
 //!
-//! The protocol is ureq-proto's sans-I/O core, and a tunnel through a proxy is asked for by ureq's connector (`proxy`).
-//! All that touches a socket, a name or a certificate is our own: `socket` (one `poll` on the provider and the client),
+//! Requests and usual answers are a matter of two files (`request_head`, `answer_head`); what is unusual in an answer is
+//! read by ureq-proto's sans-I/O core, and a tunnel through a proxy is asked for by ureq's connector (`proxy`). All that
+//! touches a socket, a name or a certificate is our own: `socket` (one `poll` on the provider and the client),
 //! `connect`, `tls` and `resolver`; and so are the two parts of ureq's agent that were measured to cost too much: the
 //! loop around the protocol (`exchange`) and the `pool`.
 //!
@@ -19,6 +20,7 @@
 //!
 //! Absent on purpose: redirects, decompression, cookies, proxies from the environment.
 
+mod answer_head;
 mod body;
 mod buffers;
 mod call;
@@ -32,18 +34,22 @@ mod exchange;
 mod host_names;
 mod pool;
 mod proxy;
+mod request_head;
 mod resolver;
+mod slices_left;
 mod socket;
 mod stats;
 mod tls;
 mod unasked;
+mod unread_body;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use answer_head::Head;
 pub use body::Body;
-pub use call::{Call, Head, Method, Response};
+pub use call::{Call, Method, Response};
 pub use client::{Client, Settings};
 pub use error::{CallError, Phase};
 pub use stats::Stats;

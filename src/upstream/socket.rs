@@ -1,6 +1,6 @@
 //! One TCP connection to a provider.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use crate::sync::lock;
 use super::buffers::ByteBuffers;
 use super::call_state::CallState;
 use super::error::CallError;
+use super::slices_left::SlicesLeft;
 use super::wire::Wire;
 
 /// The size at which gathered output is sent without waiting for more. TLS records of most requests go out together
@@ -136,15 +137,17 @@ impl Wire for Socket {
     }
 
     /// A socket that cannot send any more pretends, so that the answer is read.
-    fn send_last(&mut self, mut last: &[u8], state: &mut CallState) -> Result<(), CallError> {
-        while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && last.is_empty()) {
+    fn send_last(&mut self, slices: &[&[u8]], state: &mut CallState) -> Result<(), CallError> {
+        let mut left = SlicesLeft::new(slices);
+        while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && left.is_empty()) {
             let mut stream = &self.descriptor.stream;
             let gathered = self.buffers.unsent();
-            match stream.write_vectored(&[IoSlice::new(gathered), IoSlice::new(last)]) {
+            let mut room = SlicesLeft::room();
+            match stream.write_vectored(left.fill_behind(gathered, &mut room)) {
                 Ok(sent) => {
                     let of_gathered = sent.min(gathered.len());
                     self.buffers.mark_sent(of_gathered);
-                    last = last.get(sent - of_gathered..).unwrap_or_default();
+                    left.advance(sent - of_gathered);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(state)?,

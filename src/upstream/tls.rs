@@ -15,6 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::buffers::ByteBuffers;
 use super::call_state::CallState;
 use super::error::{CallError, Phase};
+use super::slices_left::SlicesLeft;
 use super::wire::{Look, Wire};
 
 /// The bound of remembered TLS sessions, which make the next handshake shorter. Providers are few (64).
@@ -134,8 +135,20 @@ impl Wire for TlsWire {
         Ok(())
     }
 
-    fn send_last(&mut self, bytes: &[u8], state: &mut CallState) -> Result<(), CallError> {
-        self.step(state, |stream, _| stream.write_all(bytes))
+    /// A record holds bytes of several slices where they are small.
+    fn send_last(&mut self, slices: &[&[u8]], state: &mut CallState) -> Result<(), CallError> {
+        let mut left = SlicesLeft::new(slices);
+        self.step(state, |stream, _| {
+            while !left.is_empty() {
+                let mut room = SlicesLeft::room();
+                let sent = stream.write_vectored(left.fill(&mut room))?;
+                if sent == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                left.advance(sent);
+            }
+            Ok(())
+        })
     }
 
     fn flush(&mut self, state: &mut CallState) -> Result<(), CallError> {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::support::client::Connection;
 use crate::support::config::provider_key;
 use crate::support::process::{Ended, Folder, Output, command, run};
-use crate::support::{Config, Step, Upstream};
+use crate::support::{ClosedPort, Config, Script, Step, Upstream, openai};
 
 /// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
@@ -48,7 +48,7 @@ providers:
   - {name: far, base_url: 'https://api.example.com/v1', api_keys: [short-key, shorter]}
   - {name: near, base_url: 'http://localhost:11434/v1', api_key: ollama}
 routes:
-  - {name: r, steps: [{provider: far, model: m}]}
+  - {name: r, steps: [{provider: far, model: m}, {provider: near, model: m}]}
 ";
     folder.file("config.yaml", config);
     let ended = in_folder(&folder, &["check"]);
@@ -172,7 +172,13 @@ fn the_example_is_valid() {
     let variables = example
         .lines()
         .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('='));
+        .filter_map(|line| line.split_once('='))
+        .map(
+            |(name, value)| match value.contains("your-") || value == "change-me" {
+                true => (name, "made-up-for-the-test"),
+                false => (name, value),
+            },
+        );
     let folder = Folder::new();
     fs::copy(
         root.join("config.yaml.example"),
@@ -378,4 +384,126 @@ fn the_demo_keeps_serving() {
     assert_eq!(healthy, Some(200), "{}", output.text());
     let page = "/   in a browser; the key it asks for is demo-gateway-key";
     assert!(output.text().contains(page), "{}", output.text());
+}
+
+/// The file is typed as an operand, as everybody does with other programs.
+#[test]
+fn the_configuration_may_be_an_operand() {
+    let folder = Folder::new();
+    folder.file("other.yaml", &good().text());
+    // A file of the name of a route is the route.
+    folder.file("second", "no configuration");
+    for (arguments, words) in [
+        (&["check", "other.yaml"][..], "other.yaml is valid"),
+        (&["explain", "other.yaml"], "route dynamic/n8n"),
+        (&["explain", "other.yaml"], "\nroute second"),
+        (&["explain", "second", "other.yaml"], "route second"),
+        (&["explain", "-c", "other.yaml", "second"], "route second"),
+        (&["explain", "--config", "other.yaml"], "route second"),
+    ] {
+        let ended = in_folder(&folder, arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+        let printed = format!("\n{}", ended.stdout);
+        assert!(printed.contains(words), "{arguments:?}: {printed}");
+    }
+    let ended = in_folder(&folder, &["check", "other.yaml", "-c", "other.yaml"]);
+    assert_eq!(ended.code, Some(64), "{}", ended.stderr);
+    folder.file("config.yaml", &good().text());
+    let ended = in_folder(&folder, &["explain", "second"]);
+    assert!(
+        ended.stdout.starts_with("route second"),
+        "{}",
+        ended.stdout + &ended.stderr
+    );
+    let ended = in_folder(&folder, &["other.yaml"]);
+    assert_eq!(ended.code, Some(64));
+    assert!(
+        ended.stderr.contains("--config other.yaml serves with it"),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// All that is said of a key, a list and a model, before the first request fails over in silence.
+#[test]
+fn check_online_asks_each_provider() {
+    let list = openai::models(&["good-model", "openai/gpt-oss-120b"]);
+    let answering = |wanted: &'static str| {
+        let list = list.clone();
+        Upstream::answering(move |request| {
+            let shown = request.head.get("authorization").unwrap_or_default();
+            if shown == format!("Bearer {wanted}") {
+                Script::json(200, &list)
+            } else {
+                Script::json(
+                    401,
+                    &openai::error(&format!("no such key {shown}"), "invalid"),
+                )
+            }
+        })
+    };
+    let (right, wrong) = (
+        answering("key-of-the-first-1"),
+        answering("somebody-elses-key"),
+    );
+    let open = Upstream::always(Script::json(200, &list));
+    let listless = Upstream::always(Script::json(404, "{}"));
+    let gone = ClosedPort::new();
+    let config = |steps: &[(&str, &str)]| {
+        Config::new()
+            .provider_with(
+                "right",
+                &right,
+                &["api_keys: [key-of-the-first-1, key-of-nobody-22]"],
+            )
+            .provider_with("wrong", &wrong, &["api_key: key-of-the-second"])
+            .provider_with("open", &open, &["api_key: key-of-the-third-3"])
+            .provider_with("listless", &listless, &[])
+            .provider_with("gone", &gone, &[])
+            .route(
+                "r",
+                steps
+                    .iter()
+                    .map(|(p, m)| Step::new(p, m))
+                    .collect::<Vec<_>>(),
+            )
+    };
+    let folder = Folder::new();
+    let steps = [
+        ("right", "good-model"),
+        ("right", "gpt-oss-120b"),
+        ("wrong", "m"),
+        ("open", "good-model"),
+        ("listless", "m"),
+        ("gone", "m"),
+    ];
+    folder.file("config.yaml", &config(&steps).text());
+    let ended = in_folder(&folder, &["check", "--online"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    for words in [
+        "config.yaml is valid",
+        "right, key 1: 2 models; the key is accepted",
+        "  it does not list the model \"gpt-oss-120b\"; near: \"openai/gpt-oss-120b\"",
+        "right, key 2: the key is refused: HTTP status 401 no such key Bearer ***",
+        "wrong: the key is refused: HTTP status 401",
+        "open: 2 models; they are told without a key, so it is not proven",
+        "listless: is reached, and has no model list at http://127.0.0.1",
+        "gone: is not reached: ",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+    for key in [
+        "key-of-the-first-1",
+        "key-of-nobody-22",
+        "key-of-the-second",
+    ] {
+        assert!(!ended.stdout.contains(key), "{}", ended.stdout);
+    }
+    let fine = Config::new()
+        .provider_with("open", &open, &["api_key: key-of-the-third-3"])
+        .provider_with("listless", &listless, &[])
+        .route("r", [("open", "good-model"), ("listless", "m")]);
+    folder.file("config.yaml", &fine.text());
+    let ended = in_folder(&folder, &["check", "--online"]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
 }

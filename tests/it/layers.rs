@@ -8,7 +8,16 @@ use std::path::Path;
 const LAYERS: &[(u8, &[&str])] = &[
     (
         0,
-        &["budget", "dialect", "json", "secret", "sse", "sync", "text"],
+        &[
+            "budget",
+            "dialect",
+            "header_fields",
+            "json",
+            "secret",
+            "sse",
+            "sync",
+            "text",
+        ],
     ),
     (1, &["config"]),
     (2, &["adapt", "routing"]),
@@ -37,6 +46,7 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_lists",
     "walk",
     "journal",
     "refusal",

@@ -241,7 +241,7 @@ fn no_key_from_the_commands() {
 /// PHP writes `/` as `\/`, others all but letters as `\u00xx`; a body of unknown shape is shown as it came.
 #[test]
 fn no_key_with_the_escapes_of_json() {
-    let key = "sk-secret/ABCDEFGH+1234";
+    let key = "sk-secret/ABCDEFGH+QRSTUV";
     let spellings = [
         key.replace('/', "\\/"),
         key.replace('/', "\\u002f").replace('-', "\\u002D"),
@@ -265,7 +265,7 @@ fn no_key_with_the_escapes_of_json() {
         gateway.wait_for_log(|line| line["msg"] == "request");
         for text in [answer, gateway.output.text()] {
             assert!(text.contains("***"), "{spelled}: {text}");
-            for part in ["ABCDEFGH", "1234", &spelled] {
+            for part in ["ABCDEFGH", "QRSTUV", &spelled] {
                 assert!(!text.contains(part), "{part} of {spelled}: {text}");
             }
         }

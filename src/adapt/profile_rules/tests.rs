@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{is_like, profile_of, rules};
-use crate::adapt::profiles::{Rule, TABLE};
+use crate::adapt::profile::ProfileRule;
+use crate::adapt::profiles::TABLE;
 use crate::adapt::{adapt, lessons_of, unfit, warnings};
 use crate::config::{self, Config, PROFILES};
 use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
+use crate::dialect::request::Payload;
 use crate::json::path;
 
 fn config(provider: &str, model: &str, step: &str) -> Config {
@@ -30,7 +32,11 @@ fn named(profile: &str, model: &str) -> Config {
 fn adapted(config: &Config, body: &str) -> String {
     let request = Chat.read(body.as_bytes()).unwrap();
     let body = adapt(&request, &config.routes[0].steps[0], &[]);
-    String::from_utf8(body).unwrap()
+    String::from_utf8(body.slices().concat()).unwrap()
+}
+
+fn payload(body: &str) -> Payload<'_> {
+    Chat.read(body.as_bytes()).unwrap().payload
 }
 
 fn with(members: &str) -> String {
@@ -368,7 +374,7 @@ fn rows_are_backed_by_refusals() {
         let model = model(profile.name);
         let dropped: Vec<&str> = rules(profile, model, None)
             .filter_map(|rule| match rule {
-                Rule::Drop(place) => Some(place),
+                ProfileRule::Drop(place) => Some(place),
                 _ => None,
             })
             .collect();
@@ -380,14 +386,14 @@ fn rows_are_backed_by_refusals() {
             let sent = adapted(&named(profile.name, model), &body);
             let step = &named(profile.name, model).routes[0].steps[0];
             assert!(
-                lessons_of(400, &unknown(place), sent.as_bytes(), step).is_empty(),
+                lessons_of(400, &unknown(place), &payload(&sent), step).is_empty(),
                 "{place}"
             );
             let off = &named("none", model);
             let sent = adapted(off, &body);
             let step = &off.routes[0].steps[0];
             assert_eq!(
-                lessons_of(400, &unknown(place), sent.as_bytes(), step).len(),
+                lessons_of(400, &unknown(place), &payload(&sent), step).len(),
                 1,
                 "{place}"
             );

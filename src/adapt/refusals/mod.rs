@@ -7,7 +7,7 @@ mod matching;
 mod places;
 mod remedy;
 mod rows;
-mod says;
+mod teaching;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use complaints::{Complaint, complaints};
 use finding::Finding;
 use places::{place_of, place_of_tokens};
 use rows::{ROWS, Row};
-use says::Says;
+use teaching::Teaching;
 
 /// The longest refusal that is read (bytes); providers' are a few hundred.
 const LONGEST: usize = 16 * 1024;
@@ -118,7 +118,7 @@ fn spoken(status: u16, message: &str) -> Vec<Finding> {
             continue;
         }
         let found = match says {
-            Says::Before => matching::words_before(message, pattern)
+            Teaching::Before => matching::words_before(message, pattern)
                 .filter_map(place_of)
                 .map(Finding::Refused)
                 .collect(),
@@ -126,7 +126,7 @@ fn spoken(status: u16, message: &str) -> Vec<Finding> {
                 let matches = matching::find(message, pattern);
                 let found = matches
                     .iter()
-                    .flat_map(|captures| says::read(*says, captures));
+                    .flat_map(|captures| teaching::read(*says, captures));
                 found.collect::<Vec<_>>()
             }
         };

@@ -7,10 +7,10 @@ use crate::adapt::shapes::Shape::{
     ToolNames, UserLast,
 };
 
-use super::says::Says;
+use super::teaching::Teaching;
 
 /// A row: statuses, pattern, meaning. `{}` in the pattern is a capture.
-pub struct Row(pub Statuses, pub &'static str, pub Says);
+pub struct Row(pub Statuses, pub &'static str, pub Teaching);
 
 /// The statuses under which a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn may_speak(status: u16) -> bool {
     matches!(status, 400 | 404 | 413 | 422 | 500 | 501)
 }
 
-use Says::*;
+use Teaching::*;
 
 /// The rows. The first that fits a message decides.
 pub const ROWS: &[Row] = &[

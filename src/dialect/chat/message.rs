@@ -73,9 +73,9 @@ impl<'a> MessageMembers<'a> {
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             match part(reader)? {
-                Part::Empty => {}
-                Part::Reasoning => self.has_reasoning = true,
-                Part::Content => self.has_others = true,
+                Carries::Empty => {}
+                Carries::Reasoning => self.has_reasoning = true,
+                Carries::Content => self.has_others = true,
             }
         }
         Ok(())
@@ -113,13 +113,13 @@ fn is_filled(reader: &mut Reader<'_>) -> Result<bool, Invalid> {
     let mut filled = false;
     let mut array = EntryCursor::default();
     while reader.item(&mut array)? {
-        filled |= part(reader)? != Part::Empty;
+        filled |= part(reader)? != Carries::Empty;
     }
     Ok(filled)
 }
 
 #[derive(PartialEq, Eq)]
-enum Part {
+enum Carries {
     Empty,
     /// Mistral's thinking models send their thoughts as parts of the content.
     Reasoning,
@@ -127,12 +127,12 @@ enum Part {
 }
 
 /// A part of a `content` array, a tool call and the like. Only a text part can be there and say nothing.
-fn part(reader: &mut Reader<'_>) -> Result<Part, Invalid> {
+fn part(reader: &mut Reader<'_>) -> Result<Carries, Invalid> {
     if reader.peek() != Some(b'{') {
         let value = reader.value()?;
         return Ok(match value {
-            "null" | r#""""# => Part::Empty,
-            _ => Part::Content,
+            "null" | r#""""# => Carries::Empty,
+            _ => Carries::Content,
         });
     }
     let (mut kind, mut text) = (None, None);
@@ -148,11 +148,11 @@ fn part(reader: &mut Reader<'_>) -> Result<Part, Invalid> {
     let kind = kind.unwrap_or_default();
     Ok(match text {
         Some(text) if kind == r#""text""# && (!text.starts_with('"') || text == r#""""#) => {
-            Part::Empty
+            Carries::Empty
         }
         _ if kind.starts_with(r#""thinking"#) || kind.starts_with(r#""reasoning"#) => {
-            Part::Reasoning
+            Carries::Reasoning
         }
-        _ => Part::Content,
+        _ => Carries::Content,
     })
 }

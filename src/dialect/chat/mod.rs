@@ -21,7 +21,7 @@ use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::reading::{Expectation, Reading};
-use crate::dialect::request::{Request, RequestError};
+use crate::dialect::request::{Payload, Request, RequestError};
 use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
@@ -48,12 +48,12 @@ impl Dialect for Chat {
         Framing::Events
     }
 
-    fn expectation(&self, request: &Request<'_>) -> Expectation {
+    fn expectation(&self, request: &Payload<'_>) -> Expectation {
         request::expectation(request)
     }
 
-    fn streamed(&self, body: &[u8]) -> Option<Vec<u8>> {
-        request::streamed(body)
+    fn ask_for_stream(&self, request: &mut Payload<'_>) {
+        request::ask_for_stream(request);
     }
 
     fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge> {

@@ -117,8 +117,8 @@ fn message_problem(
 
 /// The expectations of a request that was read. A member that says nothing of use counts as absent: the provider judges
 /// it.
-pub fn expectation(request: &Request<'_>) -> Expectation {
-    let Some(object) = request.payload.object() else {
+pub fn expectation(request: &Payload<'_>) -> Expectation {
+    let Some(object) = request.object() else {
         return Expectation::default();
     };
     let tokens = |key| object.get(key).and_then(raw::whole_number);
@@ -132,18 +132,19 @@ pub fn expectation(request: &Request<'_>) -> Expectation {
     }
 }
 
-/// The body of a request, made to ask for a stream that tells its usage; none for a body that is no object.
-pub fn streamed(body: &[u8]) -> Option<Vec<u8>> {
-    let mut object = Object::parse_lenient(std::str::from_utf8(body).ok()?).ok()?;
+/// Makes a request ask for a stream that tells its usage; what is no object stays.
+pub fn ask_for_stream(request: &mut Payload<'_>) {
+    let Payload::Json(object) = request else {
+        return;
+    };
     object.set("stream", "true".to_owned());
     let options = object.get("stream_options").unwrap_or("{}");
-    let mut options = Object::parse_lenient(options)
-        .or_else(|_| Object::parse_lenient("{}"))
-        .ok()?;
-    options.set("include_usage", "true".to_owned());
-    let options = options.to_json();
-    object.set("stream_options", options);
-    Some(object.to_json().into_bytes())
+    let options = Object::parse_lenient(options).or_else(|_| Object::parse_lenient("{}"));
+    if let Ok(mut options) = options {
+        options.set("include_usage", "true".to_owned());
+        let options = options.to_json();
+        object.set("stream_options", options);
+    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ impl CallTable {
             name: String::new(),
             chunk: self.chunk,
             arguments: if delta.id.is_none() || delta.index.is_none() {
-                Progress::Begun(Nesting::default())
+                Progress::Begun(OpenNesting::default())
             } else {
                 Progress::Unwatched
             },
@@ -269,12 +269,12 @@ fn made_up(seed: u64, choice: u64, place: usize) -> String {
 #[derive(Debug)]
 enum Progress {
     Unwatched,
-    Begun(Nesting),
+    Begun(OpenNesting),
     Complete,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Nesting {
+struct OpenNesting {
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -301,7 +301,7 @@ impl Progress {
     }
 }
 
-impl Nesting {
+impl OpenNesting {
     /// Whether an object ends within the text.
     fn close(&mut self, text: &str) -> bool {
         for byte in text.bytes() {

@@ -50,7 +50,7 @@ fn spans_are_read_as_providers_write_them() {
         ("12abc", None),
         ("soon", None),
     ] {
-        assert_eq!(parse_wait(text, Unit::Seconds), expected, "{text}");
+        assert_eq!(parse_wait(text, TimeUnit::Seconds), expected, "{text}");
     }
 }
 
@@ -64,7 +64,11 @@ fn a_name_tells_the_unit_of_a_bare_number() {
         ("resets_in_minutes", span(90_000_000)),
         ("resetHours", span(5_400_000_000)),
     ] {
-        assert_eq!(parse_wait("1500", Unit::of_name(name)), expected, "{name}");
+        assert_eq!(
+            parse_wait("1500", TimeUnit::of_name(name)),
+            expected,
+            "{name}"
+        );
     }
 }
 
@@ -87,7 +91,7 @@ fn points_in_time_are_read_in_every_form() {
         ("2026-09-21", None),
         ("1790000040000000", None),
     ] {
-        assert_eq!(parse_wait(text, Unit::Seconds), expected, "{text}");
+        assert_eq!(parse_wait(text, TimeUnit::Seconds), expected, "{text}");
     }
 }
 
@@ -112,7 +116,7 @@ fn what_makes_no_sense_is_no_wait_and_a_day_is_the_longest() {
         ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("9999999h", None),
     ] {
-        let left = parse_wait(text, Unit::Seconds).and_then(|wait| wait.left(now));
+        let left = parse_wait(text, TimeUnit::Seconds).and_then(|wait| wait.left(now));
         assert_eq!(left, seconds.map(Duration::from_secs), "{text}");
     }
 }

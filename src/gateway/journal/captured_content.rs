@@ -62,7 +62,7 @@ impl Transcript {
 pub fn input(messages: &str, redactor: &Redactor) -> String {
     let mut all = Vec::new();
     let _ = raw::each_item(messages, &mut |message| all.push(message));
-    let mut room = Room {
+    let mut room = CaptureRoom {
         left: MOST_TEXT,
         redactor,
     };
@@ -76,7 +76,7 @@ pub fn input(messages: &str, redactor: &Redactor) -> String {
 
 /// The choices of a whole answer.
 pub fn output(answer: &str, redactor: &Redactor) -> String {
-    let mut room = Room {
+    let mut room = CaptureRoom {
         left: MOST_TEXT,
         redactor,
     };
@@ -96,7 +96,7 @@ pub fn output(answer: &str, redactor: &Redactor) -> String {
     Value::Array(shown).to_string()
 }
 
-fn input_message(message: &str, room: &mut Room<'_>) -> Value {
+fn input_message(message: &str, room: &mut CaptureRoom<'_>) -> Value {
     let role = text(message, "role");
     let parts = if role == "tool" {
         let response = room.take(&text(message, "content"));
@@ -108,7 +108,7 @@ fn input_message(message: &str, room: &mut Room<'_>) -> Value {
     json!({"role": room.take(&role), "parts": parts})
 }
 
-fn parts(message: &str, room: &mut Room<'_>) -> Vec<Value> {
+fn parts(message: &str, room: &mut CaptureRoom<'_>) -> Vec<Value> {
     let mut parts = Vec::new();
     for (member, kind) in [("reasoning_content", "reasoning"), ("refusal", "text")] {
         let words = text(message, member);
@@ -152,13 +152,13 @@ fn text(object: &str, key: &str) -> String {
 }
 
 /// The room for texts.
-struct Room<'a> {
+struct CaptureRoom<'a> {
     /// Bytes that may still be shown.
     left: usize,
     redactor: &'a Redactor,
 }
 
-impl Room<'_> {
+impl CaptureRoom<'_> {
     fn take(&mut self, text: &str) -> String {
         let masked = self.redactor.redact(text);
         let shown = cut(&masked, self.left.min(LONGEST_TEXT));

@@ -15,18 +15,18 @@ use crate::text::milliseconds;
 use super::visit::{Unserved, Visit, json, to_json};
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct RoutesReport<'a> {
     routes: Vec<RouteReport<'a>>,
 }
 
 #[derive(Serialize)]
 struct RouteReport<'a> {
     name: &'a str,
-    steps: Vec<StepReport<'a>>,
+    steps: Vec<ReportedStep<'a>>,
 }
 
 #[derive(Serialize)]
-struct StepReport<'a> {
+struct ReportedStep<'a> {
     #[serde(flatten)]
     standing: StepStanding<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,13 +77,13 @@ pub fn report_on_all(context: &Context) -> Vec<u8> {
     to_json(&report(context, context.config.routes.iter()))
 }
 
-fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -> Report<'a> {
+fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -> RoutesReport<'a> {
     let now = Instant::now();
     let learned = context.ledger.learned().clone();
     let ledger = context.ledger.lock();
     let routes = routes.map(|route| {
         let steps = standings(route, &ledger, now).zip(&route.steps);
-        let steps = steps.map(|(standing, step)| StepReport {
+        let steps = steps.map(|(standing, step)| ReportedStep {
             standing,
             remembered: remembered(&learned, step, now),
         });
@@ -92,7 +92,7 @@ fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -
             steps: steps.collect(),
         }
     });
-    Report {
+    RoutesReport {
         routes: routes.collect(),
     }
 }

@@ -47,13 +47,11 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         head: &'s Head,
         deadline: Instant,
     ) -> Self {
-        let mut expectation = errand.dialect.expectation(errand.request);
+        let mut expectation = errand.dialect.expectation(&errand.request.payload);
         let puts_schema_into_words = sent.puts_schema_into_words();
         if expectation.wants_json && !puts_schema_into_words {
             // An edit of the step may have taken it back.
-            let sent = errand.dialect.read(sent.body());
-            let sent = sent.map(|sent| errand.dialect.expectation(&sent));
-            expectation.wants_json = sent.is_ok_and(|sent| sent.wants_json);
+            expectation.wants_json = errand.dialect.expectation(sent.request()).wants_json;
         }
         Self {
             errand,

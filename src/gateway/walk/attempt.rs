@@ -7,6 +7,7 @@ use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
+use crate::dialect::request::Payload;
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
 use crate::upstream::{Body, CallError, Head, Response};
@@ -74,7 +75,7 @@ impl<'a> Errand<'a> {
         };
         let mut healing = Box::new(Healing::new(self.context, self.request, step));
         loop {
-            let answer = self.send(attempt, step, healing.body(), journal);
+            let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
             // worker that waits for one.
             if let Some(judged) = self.judge(answer, step, &mut healing, attempt, journal) {
@@ -87,13 +88,16 @@ impl<'a> Errand<'a> {
         &self,
         attempt: &Attempt,
         step: &Step,
-        request: &[u8],
+        request: &Payload<'_>,
         journal: &Journal<'_>,
     ) -> Result<Response, CallError> {
         let keys = &step.provider.keys;
         let is_made_stream = step.upstream_stream && !self.request.stream;
-        let streamed = is_made_stream.then(|| self.dialect.streamed(request));
-        let streamed = streamed.flatten();
+        let streamed = is_made_stream.then(|| {
+            let mut streamed = request.clone();
+            self.dialect.ask_for_stream(&mut streamed);
+            streamed
+        });
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
@@ -101,7 +105,7 @@ impl<'a> Errand<'a> {
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
-            body: Some(streamed.as_deref().unwrap_or(request)),
+            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),

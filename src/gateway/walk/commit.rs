@@ -102,7 +102,11 @@ impl<'a> Uncommitted<'a> {
                     journal.held_back();
                 }
                 let has_ended = self.judge.names_its_end();
-                held.hold(event, judged, Room::new(self.holds_reasoning, has_ended));
+                held.hold(
+                    event,
+                    judged,
+                    HoldingRoom::new(self.holds_reasoning, has_ended),
+                );
             }
             self.watch.observe(&*self.judge, said);
             match self.frames.wait(self.watch.deadline(deadline)) {
@@ -190,12 +194,12 @@ struct Held {
 }
 
 /// The room for frames that are held back.
-struct Room {
+struct HoldingRoom {
     frames: usize,
     bytes: usize,
 }
 
-impl Room {
+impl HoldingRoom {
     fn new(holds_reasoning: bool, has_ended: bool) -> Self {
         let (frames, bytes) = if holds_reasoning {
             (MOST_REASONING, MOST_REASONING_BYTES)
@@ -216,7 +220,7 @@ impl Held {
         self.frames.len() >= MOST_REASONING || self.bytes > MOST_REASONING_BYTES
     }
 
-    fn hold(&mut self, event: Event<'_>, judged: Judged, room: Room) {
+    fn hold(&mut self, event: Event<'_>, judged: Judged, room: HoldingRoom) {
         // Of reasoning nothing is dropped: it commits when it is too much.
         let is_kept = judged.kind == FrameKind::Reasoning;
         let length = judged.mended.as_deref().unwrap_or(&event.data).len();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::adapt::{self, Lesson};
 use crate::config::Step;
 use crate::dialect::class::Class;
-use crate::dialect::request::Request;
+use crate::dialect::request::{Payload, Request};
 use crate::gateway::context::Context;
 use crate::gateway::journal::{HealResult, Journal};
 use crate::routing::Failure;
@@ -21,8 +21,8 @@ pub struct Healing<'a> {
     step: &'a Step,
     /// The lessons that the body is made with: those in memory, then those of this attempt.
     lessons: Vec<Lesson>,
-    /// The body of the call under way.
-    body: Vec<u8>,
+    /// The request of the call under way.
+    sent: Payload<'a>,
     repeats: usize,
     /// The lessons that the call under way is to prove, and the message that taught them.
     unproven: Vec<Lesson>,
@@ -43,7 +43,7 @@ impl<'a> Healing<'a> {
             context,
             request,
             step,
-            body: adapt::adapt(request, step, &lessons),
+            sent: adapt::adapt(request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
@@ -51,9 +51,9 @@ impl<'a> Healing<'a> {
         }
     }
 
-    /// The body to call the step with.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    /// The request to call the step with.
+    pub fn request(&self) -> &Payload<'a> {
+        &self.sent
     }
 
     /// Whether the body has the schema that was asked for in words.
@@ -83,7 +83,7 @@ impl<'a> Healing<'a> {
         if !self.step.provider.fit.heal {
             return false;
         }
-        let found = adapt::lessons_of(status, body, &self.body, self.step);
+        let found = adapt::lessons_of(status, body, &self.sent, self.step);
         if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
             // The status blames the server or the model, the words the request: the next one may be fine.
             failure.class = Class::Rejected;
@@ -106,11 +106,11 @@ impl<'a> Healing<'a> {
             return false;
         }
         self.lessons.extend(new.iter().cloned());
-        let body = adapt::adapt(self.request, self.step, &self.lessons);
-        if body == self.body {
+        let edited = adapt::adapt(self.request, self.step, &self.lessons);
+        if edited.is_written_as(&self.sent) {
             return false;
         }
-        self.body = body;
+        self.sent = edited;
         self.repeats += 1;
         journal.heal_began(self.step, &new);
         healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));

@@ -16,8 +16,8 @@ pub struct ProviderCall<'a> {
     /// Behind the provider's base URL, with its slash.
     pub path: &'a str,
     pub accept: &'a str,
-    /// A JSON body makes the call a POST.
-    pub body: Option<&'a [u8]>,
+    /// A JSON body, in slices, makes the call a POST.
+    pub body: Option<&'a [&'a [u8]]>,
     /// For everything up to the head of the answer.
     pub deadline: Instant,
     pub client: Option<&'a ClientSocket>,

@@ -55,14 +55,14 @@ pub fn incoming<'a>(
 
 /// The headers for a context.
 pub fn outgoing(context: &Context) -> Vec<(&'static str, String)> {
-    let mut outgoing = Outgoing(Vec::new());
+    let mut outgoing = OutgoingFields(Vec::new());
     TraceContextPropagator::new().inject_context(context, &mut outgoing);
     outgoing.0
 }
 
-struct Outgoing(Vec<(&'static str, String)>);
+struct OutgoingFields(Vec<(&'static str, String)>);
 
-impl Injector for Outgoing {
+impl Injector for OutgoingFields {
     fn set(&mut self, key: &str, value: String) {
         let known = [PARENT, STATE].into_iter().find(|name| *name == key);
         if let Some(name) = known.filter(|_| !value.is_empty()) {

@@ -29,7 +29,7 @@ fn a_client_that_leaves_ends_the_call_and_its_connection() {
             let call = scope.spawn(|| {
                 let call = Call {
                     client: Some(&near),
-                    ..post(&url, b"{}")
+                    ..post(&url, &[b"{}"])
                 };
                 client().call(call).map(|response| response.head.status)
             });

@@ -22,7 +22,7 @@ fn a_post_arrives_byte_for_byte_and_in_one_piece() {
     ];
     let call = Call {
         headers: &headers,
-        ..post(&url, b"{\"model\":\"m\"}")
+        ..post(&url, &[b"{\"model\":\"m\"}"])
     };
     let response = client().call(call).unwrap();
     assert_eq!((response.head.status, response.head.reused), (200, false));
@@ -62,7 +62,7 @@ fn a_large_request_arrives_whole() {
     let body: Vec<u8> = (0..5_000_000u32).map(|n| (n % 251) as u8).collect();
     assert_eq!(
         client()
-            .call(post(&provider.url(), &body))
+            .call(post(&provider.url(), &[&body]))
             .unwrap()
             .head
             .status,
@@ -116,7 +116,7 @@ fn every_status_comes_back_with_its_headers_and_body() {
         ),
     ] {
         let provider = Provider::saying(answer);
-        let response = client().call(post(&provider.url(), b"{}")).unwrap();
+        let response = client().call(post(&provider.url(), &[b"{}"])).unwrap();
         assert_eq!(response.head.status, status, "{answer:?}");
         if answer.contains("gzip") {
             assert_eq!(response.head.header("content-encoding"), Some("gzip"));
@@ -183,7 +183,7 @@ fn an_answer_before_the_request_was_read_is_heard() {
         let _ = hold.lock().unwrap().recv();
     });
     let body = vec![b'x'; 20_000_000];
-    let response = client().call(post(&keeps_open.url(), &body)).unwrap();
+    let response = client().call(post(&keeps_open.url(), &[&body])).unwrap();
     assert_eq!(response.head.status, 413);
     assert_eq!(text(response).unwrap(), "big");
     drop(done);

@@ -192,9 +192,10 @@ fn a_provider_that_takes_no_bytes_ends_at_the_deadline() {
     });
     let (url, body) = (provider.url(), vec![b'x'; 20_000_000]);
     let deadline = Instant::now() + Duration::from_millis(200);
+    let body: &[&[u8]] = &[&body];
     let call = Call {
         deadline,
-        ..post(&url, &body)
+        ..post(&url, body)
     };
     let error = client().call(call).unwrap_err();
     assert_eq!(error, CallError::Timeout(Phase::Send));

@@ -134,7 +134,7 @@ fn get(url: &str, deadline: Instant) -> Call<'_> {
     }
 }
 
-fn post<'a>(url: &'a str, body: &'a [u8]) -> Call<'a> {
+fn post<'a>(url: &'a str, body: &'a [&'a [u8]]) -> Call<'a> {
     Call {
         method: Method::Post,
         body: Some(body),

@@ -11,7 +11,7 @@ fn keeps_alive(mut stream: TcpStream, _: usize) {
 
 fn twice(client: &Client, provider: &Provider) -> [Result<(bool, String), CallError>; 2] {
     [(); 2].map(|()| {
-        let response = client.call(post(&provider.url(), b"{}"))?;
+        let response = client.call(post(&provider.url(), &[b"{}"]))?;
         Ok((response.head.reused, text(response)?))
     })
 }
@@ -30,7 +30,7 @@ fn new_and_used_connections_are_counted() {
     let provider = Provider::new(keeps_alive);
     let client = client();
     assert!(twice(&client, &provider).iter().all(Result::is_ok));
-    let nobody = client.call(post("http://127.0.0.1:1/", b"{}"));
+    let nobody = client.call(post("http://127.0.0.1:1/", &[b"{}"]));
     assert!(nobody.is_err());
     let stats = client.stats();
     assert_eq!((stats.new_connections, stats.reused_connections), (1, 1));
@@ -73,7 +73,7 @@ fn the_replacement_is_a_fresh_connection() {
     let client = client();
     let call = || {
         client
-            .call(post(&provider.url(), b"{}"))
+            .call(post(&provider.url(), &[b"{}"]))
             .and_then(text)
             .unwrap()
     };
@@ -83,7 +83,7 @@ fn the_replacement_is_a_fresh_connection() {
     });
     assert_eq!(call(), "");
     assert_eq!(provider.connections(), 3);
-    let response = client.call(post(&provider.url(), b"{}")).unwrap();
+    let response = client.call(post(&provider.url(), &[b"{}"])).unwrap();
     assert!(
         response.head.reused,
         "the fresh connection went into the pool"
@@ -110,7 +110,7 @@ fn what_arrives_between_two_calls_is_no_answer() {
     let client = client();
     let call = || {
         client
-            .call(post(&provider.url(), b"{}"))
+            .call(post(&provider.url(), &[b"{}"]))
             .and_then(text)
             .unwrap()
     };
@@ -216,9 +216,9 @@ fn idle_connections_make_room_for_those_in_use() {
         ..Settings::default()
     });
     let client = client.unwrap();
-    text(client.call(post(&idle.url(), b"{}")).unwrap()).unwrap();
+    text(client.call(post(&idle.url(), &[b"{}"])).unwrap()).unwrap();
     assert!(idle_ended.try_recv().is_err());
-    let in_use = client.call(post(&busy.url(), b"{}")).unwrap();
+    let in_use = client.call(post(&busy.url(), &[b"{}"])).unwrap();
     idle_ended.recv_timeout(Duration::from_secs(10)).unwrap();
     text(in_use).unwrap();
     assert!(
@@ -240,7 +240,7 @@ fn a_client_that_retires_keeps_no_connection_and_ends_none_in_use() {
         ended.send(number).unwrap();
     });
     let client = client();
-    let response = || client.call(post(&provider.url(), b"{}")).unwrap();
+    let response = || client.call(post(&provider.url(), &[b"{}"])).unwrap();
     let (in_use, idle) = (response(), response());
     text(idle).unwrap();
     assert!(ends.try_recv().is_err());

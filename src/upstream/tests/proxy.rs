@@ -107,7 +107,7 @@ fn tls_through_a_proxy_is_kept_for_the_next_call() {
     let client = Client::new(settings).unwrap();
     for reused in [false, true] {
         let url = tls::secure(&provider);
-        let response = client.call(post(&url, b"{}")).unwrap();
+        let response = client.call(post(&url, &[b"{}"])).unwrap();
         assert_eq!((response.head.status, response.head.reused), (200, reused));
         assert!(text(response).unwrap().starts_with('x'));
     }
@@ -137,7 +137,7 @@ fn a_proxy_that_speaks_tls_carries_both_kinds_of_calls() {
     let client = Client::new(settings).unwrap();
     for url in ["http://localhost/", "https://localhost/"] {
         for reused in [false, true] {
-            let response = client.call(post(url, &[b'x'; 100_000])).unwrap();
+            let response = client.call(post(url, &[&[b'x'; 100_000]])).unwrap();
             assert_eq!(response.head.reused, reused, "{url}");
             assert_eq!(text(response).unwrap(), "through");
         }

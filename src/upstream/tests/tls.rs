@@ -75,7 +75,7 @@ fn a_private_ca_is_trusted_when_it_is_named() {
     // The first fits into one record, the second into no buffer.
     for (size, reused) in [(10, false), (1_000_000, true)] {
         let response = client
-            .call(post(&secure(&provider), &vec![b'x'; size]))
+            .call(post(&secure(&provider), &[&vec![b'x'; size]]))
             .unwrap();
         assert_eq!(response.head.reused, reused);
         let body = response.body.read_to_end(2_000_000, soon()).unwrap();
@@ -178,7 +178,7 @@ fn a_pooled_connection_that_says_goodbye_is_replaced() {
     });
     let client = trusting();
     for _ in 0..2 {
-        let response = client.call(post(&secure(&provider), b"{}")).unwrap();
+        let response = client.call(post(&secure(&provider), &[b"{}"])).unwrap();
         assert!(!response.head.reused);
         assert_eq!(text(response).unwrap(), "again");
     }

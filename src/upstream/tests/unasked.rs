@@ -20,7 +20,7 @@ fn numbering(then: impl Fn(&mut TcpStream, usize, usize) + Send + Sync + 'static
 }
 
 fn ask(client: &Client, provider: &Provider) -> String {
-    let response = client.call(post(&provider.url(), b"{}")).unwrap();
+    let response = client.call(post(&provider.url(), &[b"{}"])).unwrap();
     text(response).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn a_sign_ends_the_idle_connections_and_those_in_use() {
         }
     });
     let client = client();
-    let response = || client.call(post(&provider.url(), b"{}")).unwrap();
+    let response = || client.call(post(&provider.url(), &[b"{}"])).unwrap();
     let (in_use, idle, bad) = (response(), response(), response());
     assert_eq!(text(idle).unwrap(), "1.0");
     assert_eq!(
@@ -118,7 +118,7 @@ fn an_answer_before_the_request_is_sent_moves_the_call_to_a_fresh_connection() {
     let client = client();
     assert_eq!(ask(&client, &provider), "own");
     let body = vec![b'x'; 20_000_000];
-    let response = client.call(post(&provider.url(), &body)).unwrap();
+    let response = client.call(post(&provider.url(), &[&body])).unwrap();
     assert!(!response.head.reused);
     assert_eq!(text(response).unwrap(), "own");
     is_early.recv().unwrap();
@@ -167,7 +167,7 @@ fn a_successor_distrusts_the_same_providers() {
         }
     });
     let old = client();
-    let response = old.call(post(&provider.url(), b"{}")).unwrap();
+    let response = old.call(post(&provider.url(), &[b"{}"])).unwrap();
     thread::sleep(Duration::from_millis(50));
     assert_eq!(text(response).unwrap(), "0.0");
     let new = old.successor(Settings::default()).unwrap();
@@ -206,7 +206,9 @@ fn session_tickets_are_no_sign_and_a_second_answer_under_tls_is_one() {
     });
     let client = tls::trusting();
     let ask = || {
-        let response = client.call(post(&tls::secure(&provider), b"{}")).unwrap();
+        let response = client
+            .call(post(&tls::secure(&provider), &[b"{}"]))
+            .unwrap();
         (response.head.reused, text(response).unwrap())
     };
     for (reused, signs) in [(false, 0), (true, 0), (false, 1)] {
@@ -237,7 +239,7 @@ fn an_early_answer_under_tls_moves_the_call_to_a_fresh_connection() {
     let client = tls::trusting();
     let url = tls::secure(&provider);
     for size in [2, 20_000_000] {
-        let response = client.call(post(&url, &vec![b'x'; size])).unwrap();
+        let response = client.call(post(&url, &[&vec![b'x'; size]])).unwrap();
         assert!(!response.head.reused);
         assert_eq!(text(response).unwrap(), "own");
     }

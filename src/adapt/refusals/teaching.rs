@@ -7,7 +7,7 @@ use super::places::place_of;
 
 /// The meaning of a row's captures.
 #[derive(Clone, Copy, Debug)]
-pub enum Says {
+pub enum Teaching {
     /// A member.
     Member,
     /// A list of members: with or without quotes, between commas.
@@ -47,12 +47,12 @@ pub enum Says {
 }
 
 /// The findings in the captures of one place.
-pub fn read(says: Says, captures: &[&str]) -> Vec<Finding> {
-    use Says::*;
+pub fn read(teaching: Teaching, captures: &[&str]) -> Vec<Finding> {
+    use Teaching::*;
     let first = captures.first().copied().unwrap_or_default();
     let last = captures.last().copied().unwrap_or_default();
     let refused = |member: &str| place_of(member).map(Finding::Refused);
-    let found = match says {
+    let found = match teaching {
         Member => refused(first),
         Members => return list(first).filter_map(refused).collect(),
         These(members) => {
@@ -80,7 +80,7 @@ pub fn read(says: Says, captures: &[&str]) -> Vec<Finding> {
         MoreThan(member, most) => Some(Finding::TooMany(member.to_owned(), most)),
         Lacks(member) => Some(Finding::Unsupported(member.to_owned())),
         WithoutStream(member, value) => Some(Finding::WithoutStream(member, value)),
-        Says::Shape(shape) => Some(Finding::Shape(shape)),
+        Teaching::Shape(shape) => Some(Finding::Shape(shape)),
         RelaxToolChoice => Some(Finding::RelaxToolChoice),
         EqualStrict => Some(Finding::EqualStrict),
         FormatYields => Some(Finding::FormatYields),

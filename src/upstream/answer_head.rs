@@ -1,0 +1,130 @@
+//! The head of an answer: the usual one read in place, every other one by ureq-proto.
+//!
+//! Usual is an answer of HTTP/1.1 with a body of one announced length. Whatever has two readings, or another framing, or no
+//! body by its status, or is no final answer, is left to the one strict reader of such things. For what both read, a test
+//! has them agree.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Response, Status};
+
+use crate::header_fields::HeaderFields;
+
+/// The bound of fields in a head, which is ureq-proto's as well.
+const MAX_FIELDS: usize = 128;
+
+/// The status and the fields of an answer.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    fields: HeaderFields,
+    /// The answer came over a connection that had served another call before.
+    pub reused: bool,
+}
+
+/// A usual head, and the framing of the body behind it.
+pub(super) struct UsualHead {
+    pub head: Head,
+    /// The length of the head (bytes).
+    pub size: usize,
+    /// The length of the body (bytes).
+    pub body: u64,
+    /// The connection ends with the body.
+    pub closes: bool,
+}
+
+impl Head {
+    /// The first value of a field, whose name is compared without case. `None`: it is absent, or not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        visible(self.fields.get(name)?)
+    }
+
+    /// The fields whose values are visible ASCII, names in lower case, repeated ones repeatedly.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields
+            .iter()
+            .filter_map(|(name, value)| Some((name, visible(value)?)))
+    }
+}
+
+impl From<ureq::http::Response<()>> for Head {
+    fn from(answer: ureq::http::Response<()>) -> Self {
+        let fields = answer.headers();
+        Self {
+            status: answer.status().as_u16(),
+            fields: HeaderFields::copy(|| {
+                let fields = fields.iter();
+                fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
+            }),
+            reused: false,
+        }
+    }
+}
+
+/// Reads a head that is all there, if it is a usual one.
+pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
+    let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
+    let mut answer = Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut answer,
+        input,
+        &mut room,
+    );
+    let Ok(Status::Complete(size)) = parsed else {
+        return None;
+    };
+    let status = answer.code?;
+    if answer.version != Some(1) || !(200..600).contains(&status) || matches!(status, 204 | 304) {
+        return None;
+    }
+    let (mut body, mut closes) = (None, false);
+    for field in &*answer.headers {
+        match field.name.len() {
+            10 if field.name.eq_ignore_ascii_case("connection") => {
+                closes |= closes_connection(field.value);
+            }
+            14 if field.name.eq_ignore_ascii_case("content-length") => {
+                if body.is_some() {
+                    return None;
+                }
+                body = Some(length(field.value)?);
+            }
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => return None,
+            _ => {}
+        }
+    }
+    let fields = &*answer.headers;
+    Some(UsualHead {
+        head: Head {
+            status,
+            fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value)))
+                .with_lower_names(),
+            reused: false,
+        },
+        size,
+        body: body?,
+        closes,
+    })
+}
+
+/// The number that a `Content-Length` is, digits only (RFC 9110 section 8.6).
+fn length(value: &[u8]) -> Option<u64> {
+    let are_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|_| are_digits)?
+        .parse()
+        .ok()
+}
+
+fn closes_connection(value: &[u8]) -> bool {
+    let mut options = value.split(|byte| *byte == b',');
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+fn visible(value: &[u8]) -> Option<&str> {
+    let is_visible = |byte: &u8| *byte == b'\t' || (b' '..0x7f).contains(byte);
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|_| value.iter().all(is_visible))
+}

@@ -1,0 +1,140 @@
+//! The body of an answer by its framing, from behind the head to its end.
+
+use ureq_proto::BodyMode;
+use ureq_proto::client::state::RecvBody;
+use ureq_proto::client::{Call as Protocol, RecvBodyResult};
+
+use super::call_state::CallState;
+use super::connection::Connection;
+use super::error::CallError;
+
+/// A body that has not been read to its end.
+pub(super) enum UnreadBody {
+    /// A body of an announced length.
+    Sized {
+        /// What is still to come of it (bytes).
+        left: u64,
+        /// The connection ends with it.
+        closes: bool,
+    },
+    /// A body that ureq-proto takes apart.
+    Framed(Box<FramedBody>),
+}
+
+/// A body that ureq-proto takes apart.
+pub(super) struct FramedBody {
+    pub protocol: Protocol<RecvBody>,
+    /// Its head gives two framings.
+    pub is_ambiguous: bool,
+}
+
+impl UnreadBody {
+    /// The announced length of the body (bytes). `None`: it has another framing.
+    pub fn announced(&self) -> Option<u64> {
+        match self {
+            Self::Sized { left, .. } => Some(*left),
+            Self::Framed(body) => body.announced(),
+        }
+    }
+
+    /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
+    pub fn read(
+        &mut self,
+        connection: &mut Connection,
+        buf: &mut [u8],
+        state: &mut CallState,
+    ) -> Result<usize, CallError> {
+        match self {
+            Self::Sized { left, .. } => read_sized(left, connection, buf, state),
+            Self::Framed(body) => body.read(connection, buf, state),
+        }
+    }
+
+    /// Whether the connection has come to where the next answer begins, and may be used for it.
+    pub fn leaves_reusable(self) -> bool {
+        match self {
+            Self::Sized { left, closes } => left == 0 && !closes,
+            Self::Framed(body) => body.leaves_reusable(),
+        }
+    }
+}
+
+fn read_sized(
+    left: &mut u64,
+    connection: &mut Connection,
+    buf: &mut [u8],
+    state: &mut CallState,
+) -> Result<usize, CallError> {
+    if *left == 0 {
+        return Ok(0);
+    }
+    if !connection.await_input(state)? {
+        return Err(state.ended());
+    }
+    let buffers = connection.wire.buffers();
+    let input = buffers.input();
+    let most = usize::try_from(*left).unwrap_or(usize::MAX);
+    let amount = input.len().min(buf.len()).min(most);
+    let (from, to) = (input.get(..amount), buf.get_mut(..amount));
+    if let (Some(from), Some(to)) = (from, to) {
+        to.copy_from_slice(from);
+    }
+    buffers.input_consume(amount);
+    *left -= amount as u64;
+    Ok(amount)
+}
+
+impl FramedBody {
+    fn announced(&self) -> Option<u64> {
+        match self.protocol.body_mode() {
+            BodyMode::LengthDelimited(length) => Some(length),
+            BodyMode::NoBody | BodyMode::Chunked | BodyMode::CloseDelimited => None,
+        }
+    }
+
+    fn read(
+        &mut self,
+        connection: &mut Connection,
+        buf: &mut [u8],
+        state: &mut CallState,
+    ) -> Result<usize, CallError> {
+        while !self.is_complete() {
+            let progress = connection.await_input(state)?;
+            let read = self.protocol.read(connection.wire.buffers().input(), buf);
+            let (read, written) = read.map_err(|error| state.failed(ureq::Error::from(error)))?;
+            connection.wire.buffers().input_consume(read);
+            if written > 0 {
+                return Ok(written);
+            }
+            if !progress {
+                return self.end_of_input(state);
+            }
+        }
+        Ok(0)
+    }
+
+    fn leaves_reusable(self) -> bool {
+        self.is_complete()
+            && !self.is_ambiguous
+            && match self.protocol.proceed() {
+                Some(RecvBodyResult::Cleanup(protocol)) => !protocol.must_close_connection(),
+                Some(RecvBodyResult::Redirect(protocol)) => !protocol.must_close_connection(),
+                None => false,
+            }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.protocol.body_mode() != BodyMode::CloseDelimited && self.protocol.can_proceed()
+    }
+
+    /// The end of the body at the end of the input. Some servers close right behind the last chunk, without the empty
+    /// line after it; RFC 9112 section 8 asks for the chunk only.
+    fn end_of_input(&self, state: &CallState) -> Result<usize, CallError> {
+        if self.protocol.body_mode() == BodyMode::CloseDelimited || self.protocol.is_ended_chunked()
+        {
+            Ok(0)
+        } else {
+            Err(state.ended())
+        }
+    }
+}
