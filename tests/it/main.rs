@@ -22,6 +22,7 @@ mod environment_file;
 mod exhaustion;
 mod explain;
 mod faults;
+mod generated;
 mod healing;
 mod image;
 mod init;

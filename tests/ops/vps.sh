@@ -3,7 +3,7 @@
 #
 #   tests/ops/vps.sh [BINARY]
 #
-# Takes some minutes, root, and Debian's packages (systemd-container, debootstrap, openssh-client, python3). BINARY is
+# Takes some minutes, root, and Debian's packages (systemd-container, debootstrap, openssh-client, lintian, python3). BINARY is
 # the static build to deploy; without it, the newest one. AI_GATEWAY_VPS names a folder to keep the machine in.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -108,6 +108,11 @@ TEXT
 }
 
 . tests/ops/rehearsals.sh
+
+command -v lintian >/dev/null || {
+    echo 'installing lintian by apt: it looks over the Debian package'
+    apt-get install -y -qq lintian >/dev/null 2>&1 || echo 'lintian cannot be installed: the package is not looked over'
+}
 
 write_project
 python3 tests/ops/provider.py "$provider_port" & provider=$!
