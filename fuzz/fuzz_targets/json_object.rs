@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use ai_gateway::dialect::chat::Chat;
-use ai_gateway::dialect::reading::Reading;
+use ai_gateway::dialect::reading::{Asked, Reading};
 use ai_gateway::dialect::{Dialect, FrameKind};
 use ai_gateway::json::Object;
 use ai_gateway::json::reader::{EntryCursor, Invalid, Reader};
@@ -107,7 +107,7 @@ fn check_marks(source: &str) {
             summary.map(|summary| object.set("routing_summary", summary.to_owned()));
         }
         let expected = object.map(|object| object.to_json());
-        let chunk = Chat.judge_stream(Reading::default()).judge(&Event {
+        let chunk = Chat.judge_stream(&Asked::nothing(Reading::default())).judge(&Event {
             data: Cow::Borrowed(source),
             ..Event::default()
         });
@@ -118,7 +118,7 @@ fn check_marks(source: &str) {
             assert_eq!(Some(&written), expected.as_ref());
         }
         let dialect: &dyn Dialect = &Chat;
-        let answer = dialect.whole(source.to_owned(), Reading::default());
+        let answer = dialect.whole(source.to_owned(), &Asked::nothing(Reading::default()));
         if let Ok(answer) = answer {
             let written = answer.annotated(model, summary);
             assert_eq!(Some(&written), expected.as_ref());

@@ -6,7 +6,7 @@
 #![no_main]
 
 use ai_gateway::dialect::chat::Chat;
-use ai_gateway::dialect::reading::{Reading, ThinkTags};
+use ai_gateway::dialect::reading::{Asked, Reading, ThinkTags};
 use ai_gateway::dialect::{Dialect, FrameKind, Judged};
 use ai_gateway::json::Object;
 use ai_gateway::sse::{Decoder, Event, Item, encode};
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
 fn check_stream(body: &[u8], reading: Reading) {
     let mut decoder = Decoder::new(1 << 20);
     decoder.push(body);
-    let mut judge = Chat.judge_stream(reading);
+    let mut judge = Chat.judge_stream(&Asked::nothing(reading));
     let mut written = String::new();
     while let Some(Ok(item)) = decoder.next_item() {
         let Item::Event(event) = item else { continue };
@@ -64,7 +64,7 @@ fn check_stream(body: &[u8], reading: Reading) {
     };
     let mut decoder = Decoder::new(usize::MAX);
     decoder.push(written.as_bytes());
-    let mut judge = Chat.judge_stream(repaired);
+    let mut judge = Chat.judge_stream(&Asked::nothing(repaired));
     while let Some(Ok(Item::Event(event))) = decoder.next_item() {
         let judged = judge.judge(&event);
         assert!(
@@ -77,17 +77,17 @@ fn check_stream(body: &[u8], reading: Reading) {
 
 fn check_whole(text: &str, reading: Reading) {
     let dialect: &dyn Dialect = &Chat;
-    let Ok(answer) = dialect.whole(text.to_owned(), reading) else {
+    let Ok(answer) = dialect.whole(text.to_owned(), &Asked::nothing(reading)) else {
         return;
     };
     assert!(Object::parse_lenient(answer.text()).is_ok());
     let again = dialect.whole(
         answer.text().to_owned(),
-        Reading {
+        &Asked::nothing(Reading {
             wants_json: false,
             think_tags: None,
             ..reading
-        },
+        }),
     );
     let again = again.expect("a repaired answer is one");
     assert_eq!(again.text(), answer.text());
@@ -96,5 +96,5 @@ fn check_whole(text: &str, reading: Reading) {
         data: text.into(),
         ..Event::default()
     };
-    Chat.judge_stream(reading).judge(&event);
+    Chat.judge_stream(&Asked::nothing(reading)).judge(&event);
 }

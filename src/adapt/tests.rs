@@ -23,6 +23,7 @@ fn step(model: &str) -> Step {
         think_tags: None,
         upstream_stream: false,
         fit: Default::default(),
+        traits: crate::dialect::step_traits::StepTraits::default(),
     }
 }
 
@@ -52,7 +53,7 @@ fn eager_step() -> Step {
 }
 
 fn adapted(body: &str, step: &Step) -> String {
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     String::from_utf8(adapt(&request, step, &[]).slices().concat()).unwrap()
 }
 

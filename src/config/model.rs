@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dialect::reading::ThinkTags;
+use crate::dialect::step_traits::StepTraits;
 use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
@@ -128,6 +129,8 @@ pub struct Step {
     pub upstream_stream: bool,
     /// What makes requests fit the step, and what the step cannot carry.
     pub fit: StepFit,
+    /// What dialects go by.
+    pub traits: StepTraits,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.

@@ -8,6 +8,7 @@ use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::section::Section;
 use super::suggest::did_you_mean;
 use crate::dialect::reading::ThinkTags;
+use crate::dialect::step_traits::StepTraits;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
 const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
@@ -178,6 +179,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         think_tags,
         upstream_stream,
         fit,
+        traits: StepTraits::default(),
     })
 }
 

@@ -24,6 +24,7 @@ pub mod repairs;
 pub mod request;
 mod rules;
 mod signals;
+pub mod step_traits;
 mod wait_in_prose;
 pub mod waits;
 

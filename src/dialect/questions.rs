@@ -6,26 +6,38 @@ use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
-use super::reading::{Expectation, Reading};
+use super::reading::{Asked, Expectation};
 use super::repairs::Repairs;
-use super::request::{Payload, Request, RequestError};
+use super::request::{Incoming, Payload, Request, RequestError, Unfit};
+use super::step_traits::StepTraits;
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
+    /// The name under which the configuration and the telemetry know it.
+    fn name(&self) -> &'static str;
+
+    /// The operation that its requests are, in the words of OpenTelemetry's GenAI conventions (`gen_ai.operation.name`).
+    fn operation(&self) -> &'static str;
+
     /// Reads a request as far as routing needs.
     ///
     /// # Errors
     /// The member at fault, in words for the client.
-    fn read<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, RequestError>;
+    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
+
+    /// The reason why a step cannot carry a request; `None` where it may.
+    fn unfit(&self, _request: &Request<'_>, _step: &StepTraits) -> Option<Unfit> {
+        None
+    }
 
     /// The path of a call, behind a provider's base URL, with its slash.
-    fn path(&self) -> &'static str;
+    fn path(&self, request: &Request<'_>, step: &StepTraits) -> &'static str;
 
     /// The media types that a call accepts, as its `Accept` header lists them.
     fn accept(&self, stream: bool) -> &'static str;
 
     /// How the frames of an answer are told apart.
-    fn framing(&self) -> Framing;
+    fn framing(&self, request: &Request<'_>) -> Framing;
 
     /// The expectations of a request that was read.
     fn expectation(&self, request: &Payload<'_>) -> Expectation;
@@ -34,14 +46,14 @@ pub trait Dialect: Sync {
     fn ask_for_stream(&self, request: &mut Payload<'_>);
 
     /// A judge of one stream, from its first frame to its last.
-    fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge>;
+    fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge>;
 
     /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts. An answer without a word
     /// is one, for the caller to judge.
     ///
     /// # Errors
     /// The reason why no client can be given it.
-    fn judge_whole(&self, text: &str, reading: Reading) -> Result<JudgedWhole, Flaw>;
+    fn judge_whole(&self, text: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw>;
 
     /// Checks that an answer is JSON in every choice that ends by itself with text.
     ///
@@ -73,8 +85,8 @@ impl dyn Dialect {
     ///
     /// # Errors
     /// The reason why no client can be given it.
-    pub fn whole(&self, text: String, reading: Reading) -> Result<WholeAnswer, Flaw> {
-        let judged = self.judge_whole(&text, reading)?;
+    pub fn whole(&self, text: String, asked: &Asked<'_>) -> Result<WholeAnswer, Flaw> {
+        let judged = self.judge_whole(&text, asked)?;
         Ok(WholeAnswer::new(text, judged))
     }
 }

@@ -1,5 +1,34 @@
 //! The rules by which one answer is read, from the request and from the configuration of its step.
 
+use super::request::Request;
+use super::step_traits::{PLAIN, StepTraits};
+
+/// The question that an answer is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The client's request; none where an answer is read for its own sake.
+    pub request: Option<&'a Request<'a>>,
+    /// The step that was asked.
+    pub step: &'a StepTraits,
+    pub reading: Reading,
+}
+
+impl Asked<'_> {
+    /// No request in particular: an answer is read for its own sake.
+    pub fn nothing(reading: Reading) -> Self {
+        Self {
+            request: None,
+            step: &PLAIN,
+            reading,
+        }
+    }
+
+    /// The same question to an answer that is read by other rules.
+    pub fn with(self, reading: Reading) -> Self {
+        Self { reading, ..self }
+    }
+}
+
 /// The rules for reading one answer. The default reads it as it came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {

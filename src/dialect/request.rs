@@ -6,11 +6,28 @@ use std::fmt;
 use super::error::{Code, ErrorBody};
 use crate::json::{Object, ObjectError};
 
+/// The body of a request as it arrived, and what its head says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Incoming<'a> {
+    pub body: &'a [u8],
+    /// The `Content-Type` of a form, with its boundary; `None` of all other bodies, which their bytes tell.
+    pub form_type: Option<&'a str>,
+}
+
+impl<'a> From<&'a [u8]> for Incoming<'a> {
+    fn from(body: &'a [u8]) -> Self {
+        Self {
+            body,
+            form_type: None,
+        }
+    }
+}
+
 /// A request that can be routed.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     pub payload: Payload<'a>,
-    /// The name of the route, never empty.
+    /// The name of the route; empty where the dialect lets a client leave it out.
     pub model: String,
     /// Whether the client asks for a stream.
     pub stream: bool,
@@ -54,6 +71,24 @@ impl<'a> Payload<'a> {
                 .copied()
                 .flatten()
                 .eq(other.iter().copied().flatten())
+    }
+}
+
+/// The reason why a step cannot carry a request. It is passed over without a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// In words for the client.
+    pub reason: String,
+    /// The member at fault, by its path; none if it is no single one.
+    pub param: Option<String>,
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            param: None,
+        }
     }
 }
 

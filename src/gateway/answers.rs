@@ -201,6 +201,7 @@ impl<'g, 't> Pending<'g, 't> {
         let message = errand.context.redactor.redact(&verdict.message);
         let error = ErrorBody {
             kind: type_of(verdict.status),
+            param: verdict.param.as_deref(),
             details: Some(&summary),
             routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)

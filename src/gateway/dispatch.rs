@@ -1,7 +1,7 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use crate::config::Account;
-use crate::dialect::request::Request;
+use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
@@ -156,7 +156,12 @@ fn complete<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error),
     };
-    match dialect.read(&body) {
+    let form_type = form_type(pending.exchange.head());
+    let incoming = Incoming {
+        body: &body,
+        form_type: form_type.as_deref(),
+    };
+    match dialect.read(incoming) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
@@ -179,7 +184,7 @@ fn route<'g>(
         let name = context.redactor.redact(&request.model);
         return pending.refuse(Refusal::route(&name));
     };
-    pending.journal.walk_began(route, request);
+    pending.journal.walk_began(route, dialect, request);
     let errand = Errand {
         context,
         dialect,
@@ -188,7 +193,8 @@ fn route<'g>(
         client: &pending.exchange.client_socket(),
     };
     let keepalive = route.stream_keepalive;
-    let keepalive = keepalive.filter(|_| request.stream && dialect.framing() == Framing::Events);
+    let keepalive =
+        keepalive.filter(|_| request.stream && dialect.framing(request) == Framing::Events);
     let ended = match keepalive {
         None => errand.walk(&mut pending.journal),
         Some(every) => kept_alive(&mut pending.exchange, every, || {
@@ -196,4 +202,15 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
+}
+
+/// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.
+fn form_type(head: &Head) -> Option<String> {
+    const MULTIPART: &[u8] = b"multipart/";
+    let kind = head.header("content-type")?;
+    let is_form = kind
+        .as_bytes()
+        .get(..MULTIPART.len())
+        .is_some_and(|begin| begin.eq_ignore_ascii_case(MULTIPART));
+    is_form.then(|| kind.to_owned())
 }

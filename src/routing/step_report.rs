@@ -7,6 +7,7 @@ use crate::config::Step;
 use super::failure::Failure;
 use super::mark::Cooling;
 use crate::dialect::class::Class;
+use crate::dialect::request::Unfit;
 use crate::dialect::waits::in_words;
 
 /// The outcome of an attempt, or the reason why a step was skipped.
@@ -26,6 +27,8 @@ pub struct StepReport {
     pub status: Option<u16>,
     /// The provider's message, in which keys are not masked yet; of a skipped step, why it was skipped.
     pub message: Option<String>,
+    /// The member of the request that the step lacks, by its path.
+    pub param: Option<String>,
     /// The step is cooling, or lacks what the request needs, and no attempt was made.
     pub skipped: bool,
     /// The time from this report until the ledger lets the next request through.
@@ -82,10 +85,11 @@ impl StepReport {
     }
 
     /// The report of a step that lacks what the request needs.
-    pub(super) fn passed_over(index: usize, step: &Step, reason: String) -> Self {
+    pub(super) fn passed_over(index: usize, step: &Step, unfit: Unfit) -> Self {
         Self {
             class: Some(Class::Unsupported),
-            message: Some(reason),
+            message: Some(unfit.reason),
+            param: unfit.param,
             skipped: true,
             ..Self::blank(index, step)
         }
@@ -115,6 +119,7 @@ impl StepReport {
             class: None,
             status: None,
             message: None,
+            param: None,
             skipped: false,
             retry_after: None,
             healed: Vec::new(),

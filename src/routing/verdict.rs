@@ -20,6 +20,8 @@ pub struct Verdict {
     pub retry_after: Option<Duration>,
     /// The message; a provider's words in it are not masked yet.
     pub message: String,
+    /// The member at fault, by its path, where no step could carry the request.
+    pub param: Option<String>,
 }
 
 /// The wait to name when every step is limited and no provider stated one.
@@ -120,8 +122,15 @@ impl Verdict {
                 None => format!("route {route} has no step to try"),
             },
         };
+        let is_unsupported = |(_, word): &(usize, Word)| matches!(word, Word::Unsupported { .. });
+        let param = if words.iter().all(is_unsupported) {
+            reports.iter().find_map(|report| report.param.clone())
+        } else {
+            None
+        };
         Self {
             retry_after,
+            param,
             ..Self::of(end, message)
         }
     }
@@ -132,6 +141,7 @@ impl Verdict {
             code: end.code(),
             retry_after: None,
             message: for_people(&message).to_owned(),
+            param: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::step_report::StepReport;
 use super::verdict::Verdict;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
+use crate::dialect::request::Unfit;
 use crate::dialect::waits::LONGEST;
 
 /// A request's way over its route. First every step that is not cooling, in order, each with its usable keys in
@@ -164,13 +165,13 @@ impl Walk {
     }
 
     /// Gives an attempt back that is not made: the step lacks what the request needs.
-    pub fn passed_over(&mut self, ledger: &mut Ledger, attempt: &Attempt, reason: String) {
+    pub fn passed_over(&mut self, ledger: &mut Ledger, attempt: &Attempt, unfit: Unfit) {
         let route = Arc::clone(&self.route);
         let Some(step) = route.steps.get(attempt.step_index) else {
             return;
         };
         attempt.give_up(ledger, step);
-        let report = StepReport::passed_over(attempt.step_index, step, reason);
+        let report = StepReport::passed_over(attempt.step_index, step, unfit);
         self.reports.push(report);
         self.follow(NextMove::NextStep, attempt.step_index);
     }

@@ -71,6 +71,8 @@ pub struct Tried<'a> {
     /// Host and port of the provider.
     pub server: (&'a str, u16),
     pub stream: bool,
+    /// The operation, in the words of the GenAI conventions.
+    pub operation: &'static str,
 }
 
 impl Tracer {
@@ -140,7 +142,7 @@ impl RequestSpan {
         );
         if span.is_recorded() {
             let tried = tried();
-            span.rename([names::CHAT, tried.model].join(" "));
+            span.rename([tried.operation, tried.model].join(" "));
             describe_attempt(&mut span, &tried);
         }
         AttemptSpan(Guard::open(span))
@@ -215,7 +217,7 @@ fn describe(span: &mut OpenSpan, asked: &Asked<'_>, known: Option<&'static str>)
 
 fn describe_attempt(span: &mut OpenSpan, tried: &Tried<'_>) {
     let (host, port) = tried.server;
-    span.put(names::OPERATION, names::CHAT);
+    span.put(names::OPERATION, tried.operation);
     span.put(names::PROVIDER, tried.provider.to_owned());
     span.put(names::REQUEST_MODEL, tried.model.to_owned());
     span.put(names::HTTP_METHOD, "POST");

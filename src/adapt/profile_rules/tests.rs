@@ -30,13 +30,13 @@ fn named(profile: &str, model: &str) -> Config {
 }
 
 fn adapted(config: &Config, body: &str) -> String {
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     let body = adapt(&request, &config.routes[0].steps[0], &[]);
     String::from_utf8(body.slices().concat()).unwrap()
 }
 
 fn payload(body: &str) -> Payload<'_> {
-    Chat.read(body.as_bytes()).unwrap().payload
+    Chat.read(body.as_bytes().into()).unwrap().payload
 }
 
 fn with(members: &str) -> String {
@@ -317,7 +317,7 @@ fn a_profile_drops_no_meaning() {
         (r#","logprobs":false"#, None),
     ] {
         let body = with(members);
-        let request = Chat.read(body.as_bytes()).unwrap();
+        let request = Chat.read(body.as_bytes().into()).unwrap();
         assert_eq!(
             unfit(&request, step, &[]).as_deref(),
             unfit_for,
@@ -330,7 +330,7 @@ fn a_profile_drops_no_meaning() {
         ", keep: [n]",
     );
     let body = with(r#","n":2"#);
-    let request = Chat.read(body.as_bytes()).unwrap();
+    let request = Chat.read(body.as_bytes().into()).unwrap();
     assert_eq!(unfit(&request, &kept.routes[0].steps[0], &[]), None);
     assert!(adapted(&kept, &body).contains(r#""n":2"#));
 }

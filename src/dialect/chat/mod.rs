@@ -20,19 +20,30 @@ use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
-use crate::dialect::reading::{Expectation, Reading};
-use crate::dialect::request::{Payload, Request, RequestError};
+#[cfg(test)]
+use crate::dialect::reading::Reading;
+use crate::dialect::reading::{Asked, Expectation};
+use crate::dialect::request::{Incoming, Payload, Request, RequestError};
+use crate::dialect::step_traits::StepTraits;
 use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
 pub struct Chat;
 
 impl Dialect for Chat {
-    fn read<'a>(&self, body: &'a [u8]) -> Result<Request<'a>, RequestError> {
-        request::read(body)
+    fn name(&self) -> &'static str {
+        "chat"
     }
 
-    fn path(&self) -> &'static str {
+    fn operation(&self) -> &'static str {
+        "chat"
+    }
+
+    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
+        request::read(incoming.body)
+    }
+
+    fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
         "/chat/completions"
     }
 
@@ -44,7 +55,7 @@ impl Dialect for Chat {
         }
     }
 
-    fn framing(&self) -> Framing {
+    fn framing(&self, _: &Request<'_>) -> Framing {
         Framing::Events
     }
 
@@ -56,12 +67,12 @@ impl Dialect for Chat {
         request::ask_for_stream(request);
     }
 
-    fn judge_stream(&self, reading: Reading) -> Box<dyn StreamJudge> {
-        Box::new(chunk::ChunkJudge::new(reading))
+    fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge> {
+        Box::new(chunk::ChunkJudge::new(asked.reading))
     }
 
-    fn judge_whole(&self, text: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
-        answer::judge(text, reading)
+    fn judge_whole(&self, text: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
+        answer::judge(text, asked.reading)
     }
 
     fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw> {
@@ -102,7 +113,7 @@ pub fn annotation_of(data: &str) -> Annotation {
 #[cfg(test)]
 fn whole(text: String) -> Result<WholeAnswer, Flaw> {
     let dialect: &dyn Dialect = &Chat;
-    let answer = dialect.whole(text, Reading::default())?;
+    let answer = dialect.whole(text, &Asked::nothing(Reading::default()))?;
     match answer.says {
         Says::Nothing(_) => Err(Flaw::EmptyContent),
         Says::Content | Says::Reasoning(_) => Ok(answer),

@@ -67,6 +67,8 @@ pub struct Journal<'g> {
     /// The request as spans may show it: none unless the configuration allows it.
     captured_request: Option<String>,
     captured_stream: Option<Transcript>,
+    /// The operation of the walk, in the words of the GenAI conventions.
+    operation: &'static str,
 }
 
 impl<'g> Journal<'g> {
@@ -89,6 +91,7 @@ impl<'g> Journal<'g> {
             shown: 0,
             captured_request: None,
             captured_stream: None,
+            operation: names::CHAT,
         })
     }
 
@@ -136,7 +139,8 @@ impl<'g> Journal<'g> {
     }
 
     /// The walk over a route begins.
-    pub fn walk_began(&mut self, route: &'g Route, request: &Request<'_>) {
+    pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
+        self.operation = dialect.operation();
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name);
         if self.captures_content()
@@ -171,6 +175,7 @@ impl<'g> Journal<'g> {
             key_index: attempt.key_index,
             server: (host, *port),
             stream: self.facts.stream,
+            operation: self.operation,
             route: &route.name,
         }));
         if let Some(captured) = &self.captured_request {

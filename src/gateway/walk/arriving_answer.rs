@@ -6,7 +6,7 @@ use crate::config::Step;
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Flaw, Says, Silence, WholeAnswer};
 use crate::dialect::class::Class;
-use crate::dialect::reading::{Expectation, Reading};
+use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
@@ -35,7 +35,7 @@ pub struct ArrivingAnswer<'s, 'a> {
     expectation: Expectation,
     /// Whether JSON that was asked for has to be JSON.
     checks_format: bool,
-    reading: Reading,
+    asked: Asked<'a>,
 }
 
 impl<'s, 'a> ArrivingAnswer<'s, 'a> {
@@ -60,11 +60,15 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             deadline,
             checks_format: errand.route.check_format || puts_schema_into_words,
             expectation,
-            reading: Reading {
-                repairs: step.provider.repair,
-                wants_json: expectation.wants_json,
-                think_tags: step.think_tags,
-                seed: random(),
+            asked: Asked {
+                request: Some(errand.request),
+                step: &step.traits,
+                reading: Reading {
+                    repairs: step.provider.repair,
+                    wants_json: expectation.wants_json,
+                    think_tags: step.think_tags,
+                    seed: random(),
+                },
             },
         }
     }
@@ -84,7 +88,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         }
         match opened {
             Opened::Stream(frames) if self.errand.request.stream => {
-                self.stream(frames, self.reading, repairs, journal)
+                self.stream(frames, self.asked, repairs, journal)
             }
             Opened::Stream(frames) => {
                 let answer = self.gathered(frames, repairs)?;
@@ -92,13 +96,13 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             }
             Opened::Whole { begun, body } => {
                 let text = self.text(begun, body, &mut repairs)?;
-                let answer = self.judged(text, self.reading, repairs)?;
+                let answer = self.judged(text, repairs)?;
                 if self.errand.request.stream {
                     let frames = self.errand.dialect.split(&answer);
                     let frames = frames.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
                     // What there was to mend or to filter is done.
-                    let reading = Reading::default();
-                    self.stream(Frames::ready(frames), reading, answer.repairs, journal)
+                    let asked = self.asked.with(Reading::default());
+                    self.stream(Frames::ready(frames), asked, answer.repairs, journal)
                 } else {
                     self.whole(answer, journal)
                 }
@@ -110,13 +114,13 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     fn stream(
         &self,
         frames: Frames,
-        reading: Reading,
+        asked: Asked<'_>,
         repairs: Repairs,
         journal: &Journal<'_>,
     ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         let uncommitted = Uncommitted {
             frames,
-            judge: self.dialect().judge_stream(reading),
+            judge: self.dialect().judge_stream(&asked),
             watch: self.watch(),
             holds_reasoning: self.step.reasoning_only_fails,
         };
@@ -195,11 +199,11 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             dialect: self.dialect(),
             frames,
             // Texts are filtered where the whole of them is known.
-            judge: self.dialect().judge_stream(Reading {
+            judge: self.dialect().judge_stream(&self.asked.with(Reading {
                 wants_json: false,
                 think_tags: None,
-                ..self.reading
-            }),
+                ..self.asked.reading
+            })),
             watch: self.watch(),
             deadline: self.deadline,
             stall: self.step.upstream_stream.then_some(self.step.stall_timeout),
@@ -208,7 +212,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         let gathered = gathering.gather(self.head)?;
         let mut repairs = repairs;
         repairs.add_all(gathered.judge.repairs());
-        let answer = self.judged(gathered.text, self.reading, repairs)?;
+        let answer = self.judged(gathered.text, repairs)?;
         // After the judgement: a body that is no answer anyway has more to say of itself than that it is cut.
         if gathered.is_whole {
             Ok(answer)
@@ -217,13 +221,8 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         }
     }
 
-    fn judged(
-        &self,
-        text: String,
-        reading: Reading,
-        repairs: Repairs,
-    ) -> Result<WholeAnswer, Failure> {
-        let answer = self.dialect().whole(text, reading);
+    fn judged(&self, text: String, repairs: Repairs) -> Result<WholeAnswer, Failure> {
+        let answer = self.dialect().whole(text, &self.asked);
         let mut answer = answer.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         answer.repairs.add_all(repairs);
         Ok(answer)

@@ -101,7 +101,7 @@ impl<'a> Errand<'a> {
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
-            path: self.dialect.path(),
+            path: self.dialect.path(self.request, &step.traits),
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
@@ -146,7 +146,8 @@ impl<'a> Errand<'a> {
         journal: &Journal<'_>,
     ) -> Option<Box<Failure>> {
         let Response { head, body } = answer;
-        let url = [step.provider.base_url.as_str(), self.dialect.path()].concat();
+        let path = self.dialect.path(self.request, &step.traits);
+        let url = [step.provider.base_url.as_str(), path].concat();
         let (failure, text) = refusal(&head, body, attempt.deadline, &url);
         let mut failure = Box::new(failure);
         let refused = Refused {
@@ -168,7 +169,7 @@ impl<'a> Errand<'a> {
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Response { head, body } = answer;
         refuse_coding(&head)?;
-        let reply = match self.dialect.framing() {
+        let reply = match self.dialect.framing(self.request) {
             Framing::Opaque => self.opaque(&head, body, deadline)?,
             Framing::Events => {
                 let answer = ArrivingAnswer::new(self, step, sent, &head, deadline);

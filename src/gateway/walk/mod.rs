@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use crate::adapt;
 use crate::dialect::class::Class;
+use crate::dialect::request::Unfit;
 use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
@@ -87,10 +88,11 @@ impl<'a> Errand<'a> {
     }
 
     /// The reason why the request passes the step over without a call; `None` where it may fit.
-    fn unfit(&self, attempt: &Attempt) -> Option<String> {
+    fn unfit(&self, attempt: &Attempt) -> Option<Unfit> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
-        adapt::unfit(self.request, step, &lessons)
+        let unfit = self.dialect.unfit(self.request, &step.traits);
+        unfit.or_else(|| adapt::unfit(self.request, step, &lessons).map(Unfit::from))
     }
 
     /// The next move. Steps that the request does not fit are passed over.

@@ -38,6 +38,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         think_tags: None,
         upstream_stream: false,
         fit: Default::default(),
+        traits: crate::dialect::step_traits::StepTraits::default(),
     }
 }
 
