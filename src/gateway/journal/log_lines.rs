@@ -13,7 +13,7 @@ use crate::routing::StepReport;
 use crate::secret::Redactor;
 use crate::text::milliseconds;
 
-use super::captured_content::excerpt;
+use super::body_excerpt::excerpt;
 
 /// The target of all these lines, whatever the file is called that writes them: directives of `LOG_LEVEL` name it.
 const TARGET: &str = "ai_gateway::gateway::journal";

@@ -4,6 +4,7 @@
 //! log and a line for each failed attempt, the instruments, and the spans. Two things come back: the routing summary for
 //! the client, and the headers that continue the trace at the provider.
 
+mod body_excerpt;
 mod captured_content;
 mod log_lines;
 mod routing_summary;
