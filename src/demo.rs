@@ -171,7 +171,7 @@ fn curl(address: SocketAddr) -> String {
     )
 }
 
-/// What can be tried while the demo serves.
+/// The suggestions for the time while the demo serves.
 fn suggestions(show: Show, address: SocketAddr) -> String {
     let head = |text| show.styled(Style::Heading, text);
     format!(

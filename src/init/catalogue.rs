@@ -13,7 +13,7 @@ pub struct Offer {
     pub account: &'static str,
     /// The model that is proposed; empty where none can be.
     pub model: &'static str,
-    /// One of [`crate::config::PROFILES`], where the host does not tell.
+    /// The profile (of [`crate::config::PROFILES`]); empty where the host tells it.
     pub profile: &'static str,
 }
 

@@ -1,6 +1,7 @@
 //! `ai-gateway init`: a first configuration, asked for on a terminal or given by flags.
 
 mod catalogue;
+mod choice;
 mod files;
 mod key;
 mod plan;

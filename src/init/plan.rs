@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::catalogue::{self, CATALOGUE, Offer};
+use super::catalogue::{self, CATALOGUE};
+use super::choice::{Choice, Variable};
 use super::key;
 use super::wishes::{Refusal, Wishes};
 use crate::config::{BaseUrl, did_you_mean};
@@ -22,30 +23,6 @@ pub struct Plan {
     pub port: u16,
     pub directory: Option<PathBuf>,
     pub keys_later: bool,
-}
-
-/// A provider, and its model in the route.
-#[derive(Debug)]
-pub struct Choice {
-    pub name: String,
-    pub base_url: String,
-    /// The row of the catalogue; `None` for a URL of the user's own.
-    pub offer: Option<&'static Offer>,
-    pub model: String,
-    pub profile: &'static str,
-    pub variables: Vec<Variable>,
-    /// The server is on this machine or in this network.
-    pub is_local: bool,
-}
-
-/// A variable of `.env`.
-#[derive(Debug)]
-pub struct Variable {
-    pub name: String,
-    /// Empty until it is known.
-    pub value: String,
-    /// The variable is the provider's key, and not a part of its URL.
-    pub is_key: bool,
 }
 
 /// The plan that the flags make.
@@ -101,7 +78,7 @@ impl Plan {
         let (name, model) = (name.trim(), model.trim());
         let choice = match catalogue::named(&name.to_ascii_lowercase()) {
             Some(offer) => Choice::of_offer(offer),
-            None if name.contains("://") => self.choice_of_url(name)?,
+            None if name.contains("://") => Choice::of_url(name, |name| self.free_name(name))?,
             None => {
                 let names = CATALOGUE.iter().map(|offer| offer.name);
                 let near = did_you_mean(name, names.clone());
@@ -196,35 +173,6 @@ impl Plan {
         }
     }
 
-    fn choice_of_url(&self, url: &str) -> Result<Choice, String> {
-        let url = url.trim_end_matches('/');
-        let url = url.strip_suffix("/chat/completions").unwrap_or(url);
-        let parsed = BaseUrl::parse(url).map_err(|reason| format!("{url}: {reason}"))?;
-        if url.contains('$') {
-            return Err(format!(
-                "{url}: a URL with a reference in it has to be written by hand"
-            ));
-        }
-        let is_local = parsed.is_private();
-        let name = self.free_name(&name_of_host(parsed.host, is_local));
-        let variable = name
-            .to_ascii_uppercase()
-            .replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
-        let variables = match is_local {
-            true => Vec::new(),
-            false => vec![Variable::of_key(&format!("{variable}_API_KEY"))],
-        };
-        Ok(Choice {
-            name,
-            base_url: url.to_owned(),
-            offer: None,
-            model: String::new(),
-            profile: "",
-            variables,
-            is_local,
-        })
-    }
-
     fn free_name(&self, name: &str) -> String {
         let is_free = |name: &str| {
             catalogue::named(name).is_none()
@@ -249,55 +197,6 @@ impl Plan {
             )),
             false => Ok(()),
         }
-    }
-}
-
-impl Choice {
-    fn of_offer(offer: &'static Offer) -> Self {
-        let account = (!offer.account.is_empty()).then(|| Variable {
-            is_key: false,
-            ..Variable::of_key(offer.account)
-        });
-        let key = (!offer.key.is_empty()).then(|| Variable::of_key(offer.key));
-        Self {
-            name: offer.name.to_owned(),
-            base_url: offer.base_url.to_owned(),
-            offer: Some(offer),
-            model: offer.model.to_owned(),
-            profile: offer.profile,
-            variables: account.into_iter().chain(key).collect(),
-            is_local: offer.key.is_empty(),
-        }
-    }
-
-    /// The variable of the key.
-    pub fn key(&self) -> Option<&Variable> {
-        self.variables.iter().find(|variable| variable.is_key)
-    }
-}
-
-impl Variable {
-    fn of_key(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            value: String::new(),
-            is_key: true,
-        }
-    }
-}
-
-/// A name for the provider at a host: `example` for `api.example.com`.
-fn name_of_host(host: &str, is_local: bool) -> String {
-    if is_local {
-        return "local".to_owned();
-    }
-    let mut labels = host.rsplit('.').skip(1);
-    let label = labels.find(|label| label.len() > 3).unwrap_or(host);
-    let fits = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
-    let name: String = label.chars().filter(fits).collect();
-    match name.chars().next() {
-        Some(first) if first.is_ascii_alphabetic() => name.to_ascii_lowercase(),
-        _ => "provider".to_owned(),
     }
 }
 

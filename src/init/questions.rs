@@ -5,8 +5,9 @@ use std::io::{self, BufRead, Read, StdinLock, Write};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::catalogue::CATALOGUE;
+use super::choice::Variable;
 use super::key;
-use super::plan::{Plan, Variable};
+use super::plan::Plan;
 use super::wishes::Refusal;
 use crate::app;
 
@@ -17,7 +18,7 @@ const LONGEST: u64 = 16 * 1024;
 pub struct Questions<R, W> {
     answers: R,
     questions: W,
-    /// Whether what is typed can be hidden.
+    /// Echo can be switched off for keys.
     is_terminal: bool,
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::choice::Choice;
 use super::files::Written;
-use super::plan::{Choice, Plan};
+use super::plan::Plan;
 use crate::json::raw;
 
 const SCHEMA: &str =
@@ -83,7 +84,7 @@ fn environment(plan: &Plan, gateway_key: &str) -> String {
     text
 }
 
-/// What is to be done next, and what to paste into n8n.
+/// The next commands, and the three lines to paste into n8n.
 pub fn farewell(
     plan: &Plan,
     gateway_key: &str,

@@ -1,4 +1,4 @@
-//! What is wanted of `init`, and the reason why it cannot be had.
+//! The flags of `init`, and the reasons for which it writes nothing.
 
 use std::fmt;
 use std::path::PathBuf;
