@@ -1,6 +1,6 @@
 //! The demo's two providers: one that always refuses, one that echoes.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::http::{Exchange, Handler, Response, ResponseHead};
 use crate::json::raw;
@@ -14,11 +14,8 @@ impl Handler for RateLimited {
         if exchange.read_body().is_err() {
             return;
         }
-        let body = json!({"error": {
-            "message": "Rate limit reached. Please try again in 2s.",
-            "type": "requests", "param": null, "code": "rate_limit_exceeded",
-        }});
-        let response = Response::json(429, body.to_string().into_bytes());
+        let body = r#"{"error":{"message":"Rate limit reached. Please try again in 2s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#;
+        let response = Response::json(429, body.as_bytes().to_vec());
         exchange.send(response.with("Retry-After", "2"));
     }
 }

@@ -1,9 +1,8 @@
 //! The demo's output for a person: JSON in lines, the routing summary as a table, colours on a terminal.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-
-use serde::Deserialize;
 
 use crate::json::raw;
 
@@ -44,22 +43,8 @@ pub struct Show {
     coloured: bool,
 }
 
-/// The part of a `routing_summary` that the table has.
-#[derive(Deserialize)]
-struct Summary {
-    steps: Vec<Step>,
-}
-
-#[derive(Deserialize)]
-struct Step {
-    provider: String,
-    model: String,
-    success: bool,
-    duration_ms: u64,
-    error: Option<String>,
-    class: Option<String>,
-    status: Option<u16>,
-}
+/// The columns of the table of a `routing_summary`.
+const HEADS: [&str; 6] = ["step", "provider", "model", "outcome", "took", "said"];
 
 impl Show {
     /// Output with colours if a terminal reads it that can show them, and `NO_COLOR` (no-color.org) is not set.
@@ -102,45 +87,29 @@ impl Show {
 
     /// The steps of a `routing_summary` as a table; empty for what is none.
     pub fn summary(self, json: &str) -> String {
-        let Ok(summary) = serde_json::from_str::<Summary>(json) else {
-            return String::new();
-        };
-        let heads = ["step", "provider", "model", "outcome", "took", "said"].map(str::to_owned);
-        let rows = summary.steps.iter().enumerate().map(|(index, step)| {
-            let status = step.status.map(|status| format!(" ({status})"));
-            let class = step.class.as_deref().unwrap_or("failed");
-            [
-                (index + 1).to_string(),
-                step.provider.clone(),
-                step.model.clone(),
-                match step.success {
-                    true => "answered".to_owned(),
-                    false => format!("{class}{}", status.unwrap_or_default()),
-                },
-                format!("{} ms", step.duration_ms),
-                shortened(step.error.as_deref().unwrap_or_default()),
-            ]
+        let mut rows = vec![HEADS.map(str::to_owned)];
+        let mut styles = vec![Style::Aside];
+        let steps = raw::member(json, "steps").unwrap_or_default();
+        // What is no list has no rows.
+        let _ = raw::each_item(steps, &mut |step| {
+            let (row, style) = row(styles.len(), step);
+            rows.push(row);
+            styles.push(style);
         });
-        let rows: Vec<[String; 6]> = [heads].into_iter().chain(rows).collect();
+        if rows.len() == 1 {
+            return String::new();
+        }
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: [usize; 6] = std::array::from_fn(width);
         let mut out = String::new();
-        for (index, row) in rows.iter().enumerate() {
+        for (row, style) in rows.iter().zip(styles) {
             let cells = row.iter().zip(widths);
             let line: Vec<String> = cells
                 .map(|(cell, width)| format!("{cell:width$}"))
                 .collect();
-            let style = match index
-                .checked_sub(1)
-                .and_then(|step| summary.steps.get(step))
-            {
-                None => Style::Aside,
-                Some(step) if step.success => Style::Good,
-                Some(_) => Style::Bad,
-            };
             let line = self.styled(style, line.join("  ").trim_end());
             // A String takes whatever is written, here and below.
             let _ = writeln!(out, "  {line}");
@@ -199,6 +168,30 @@ impl Show {
         };
         read.is_ok().then_some(entries)
     }
+}
+
+/// The cells of a step, and how they are shown.
+fn row(number: usize, step: &str) -> ([String; 6], Style) {
+    let text = |name| {
+        let text = raw::member(step, name).and_then(raw::text);
+        text.map(Cow::into_owned).unwrap_or_default()
+    };
+    let answered = raw::member(step, "success") == Some("true");
+    let (outcome, style) = match raw::member(step, "status") {
+        _ if answered => ("answered".to_owned(), Style::Good),
+        None => (text("class"), Style::Bad),
+        Some(status) => (format!("{} ({status})", text("class")), Style::Bad),
+    };
+    let took = raw::member(step, "duration_ms").unwrap_or_default();
+    let cells = [
+        number.to_string(),
+        text("provider"),
+        text("model"),
+        outcome,
+        format!("{took} ms"),
+        shortened(&text("error")),
+    ];
+    (cells, style)
 }
 
 fn shortened(text: &str) -> String {
