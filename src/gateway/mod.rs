@@ -17,10 +17,10 @@ mod keepalive;
 pub mod model_lists;
 mod pages;
 mod refusal;
-mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
+mod standing_faults;
 mod walk;
 
 use crate::http::{self, Exchange, Handler, Head, Response};

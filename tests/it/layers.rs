@@ -53,7 +53,7 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "context",
     "accounts",
-    "refused_keys",
+    "standing_faults",
     "shared_ledger",
     "finish_reasons",
     "shared_answer",
