@@ -14,6 +14,7 @@ fn step(model: &str) -> Step {
         provider: provider(false),
         model: model.to_owned(),
         timeout: Duration::from_secs(30),
+        has_timeout: true,
         stall_timeout: Duration::from_secs(30),
         cooldown: None,
         retries: 0,

@@ -29,6 +29,7 @@ pub mod model;
 mod network;
 mod places;
 mod providers;
+mod route_names;
 mod routes;
 mod schema;
 mod section;
@@ -54,6 +55,7 @@ pub use fit::{
 };
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use route_names::Alias;
 pub use schema::schema;
 pub use source::{Loaded, Source, parse};
 pub use suggest::{did_you_mean, near};

@@ -11,6 +11,7 @@ use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
+use super::route_names::{self, Alias};
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
+    /// The routes of requests that name no model, by the name of their dialect.
+    pub default_routes: Vec<(&'static str, String)>,
 }
 
 /// The account of a client that may use the gateway.
@@ -92,6 +95,10 @@ pub struct Provider {
 #[derive(Clone, Debug)]
 pub struct Route {
     pub name: String,
+    /// Further names of the route.
+    pub aliases: Vec<Alias>,
+    /// The names of the dialects that it serves; `None` is all.
+    pub endpoints: Option<Vec<&'static str>>,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
     /// Whether JSON that was asked for is checked to be JSON.
@@ -112,6 +119,8 @@ pub struct Step {
     pub model: String,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
+    /// The configuration names the timeout; else an endpoint may have one of its own built in.
+    pub has_timeout: bool,
     /// The longest gap between two reads of a stream after its first content.
     pub stall_timeout: Duration,
     /// The base of guessed cooldowns; `None` is the built-in one, zero turns them off.
@@ -207,10 +216,25 @@ impl Default for EdgeLimits {
     }
 }
 
+impl Route {
+    /// Whether requests of this dialect may use the route.
+    pub fn serves(&self, dialect: &str) -> bool {
+        let mut served = self.endpoints.iter().flatten();
+        self.endpoints.is_none() || served.any(|name| *name == dialect)
+    }
+}
+
 impl Config {
-    /// The route with exactly this name; `None` where there is none.
+    /// The route with this name or alias; `None` where there is none.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| route.name == name)
+        route_names::find(&self.routes, name)
+    }
+
+    /// The route of requests of a dialect that name no model; `None` where none is configured.
+    pub fn default_route(&self, dialect: &str) -> Option<&Arc<Route>> {
+        let mut routes = self.default_routes.iter();
+        let (_, name) = routes.find(|(of, _)| *of == dialect)?;
+        self.routes.iter().find(|route| route.name == *name)
     }
 
     /// A redactor that masks every key of this configuration.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::url::BaseUrl;
-use super::{clients, hosts, listen, providers, routes, server};
+use super::{clients, hosts, listen, providers, route_names, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -34,6 +34,7 @@ pub(super) fn config(table: Section) -> Config {
             .and_then(|value| value.flag())
             .unwrap_or(true),
         providers,
+        default_routes: route_names::default_routes(&table, &routes),
         routes,
     };
     // Read before all else, as it decides what variables there are.

@@ -4,6 +4,7 @@ use crate::sse::Event;
 
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
+use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation};
@@ -24,6 +25,11 @@ pub trait Dialect: Sync {
     /// # Errors
     /// The member at fault, in words for the client.
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
+
+    /// The rules for its calls.
+    fn rules(&self) -> CallRules {
+        CallRules::default()
+    }
 
     /// The reason why a step cannot carry a request; `None` where it may.
     fn unfit(&self, _request: &Request<'_>, _step: &StepTraits) -> Option<Unfit> {

@@ -1,6 +1,8 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use crate::config::Account;
+use std::sync::Arc;
+
+use crate::config::{Account, Route};
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
@@ -178,11 +180,14 @@ fn route<'g>(
     request: &Request<'_>,
 ) {
     pending.journal.read(request);
-    let route = context.config.route(&request.model);
-    let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
+    let Some(route) = route_of(context, dialect, client, request) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
-        return pending.refuse(Refusal::route(&name));
+        return pending.refuse(if name.is_empty() {
+            Refusal::no_model(dialect.name())
+        } else {
+            Refusal::route(&name)
+        });
     };
     pending.journal.walk_began(route, dialect, request);
     let errand = Errand {
@@ -202,6 +207,22 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
+}
+
+/// The route that a request means, if its client may use it and it serves the dialect.
+fn route_of<'c>(
+    context: &'c Context,
+    dialect: &dyn Dialect,
+    client: &Account,
+    request: &Request<'_>,
+) -> Option<&'c Arc<Route>> {
+    let config = &context.config;
+    let route = if request.model.is_empty() {
+        config.default_route(dialect.name())
+    } else {
+        config.route(&request.model)
+    };
+    route.filter(|route| accounts::may_use(client, route) && route.serves(dialect.name()))
 }
 
 /// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.

@@ -55,6 +55,18 @@ impl Refusal {
         }
     }
 
+    /// The request names no route, and the configuration has none for such requests.
+    pub fn no_model(dialect: &str) -> Self {
+        let message = format!(
+            "'model' is missing: it names the route (`default_routes: {{{dialect}: ROUTE}}` in the configuration \
+             names one for requests without it)"
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(Code::ValidationFailed, message)
+        }
+    }
+
     /// The endpoint takes these methods only.
     pub fn method(allow: &'static str) -> Self {
         Self {

@@ -10,6 +10,7 @@ mod tests;
 use std::fmt::Write as _;
 
 use super::fit::PROFILES;
+use crate::dialect;
 use crate::json::raw;
 
 const KEYS: &str = include_str!("keys.txt");
@@ -167,6 +168,7 @@ fn push_kind(out: &mut String, kind: &str, depth: usize) {
             return;
         }
         "profile" => [&PROFILES[..], &["none"]].concat(),
+        "endpoint" => dialect::NAMES.to_vec(),
         _ => kind.split(',').collect(),
     };
     match range(kind) {

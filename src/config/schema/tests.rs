@@ -117,6 +117,10 @@ fn samples(kind: &str) -> (Vec<Value>, Vec<Value>) {
         _ if kind.contains('/') => (vec![], vec![json!({"a": 1})]),
         _ => match kind.strip_prefix("list:") {
             Some("text") => (vec![], vec![json!("text"), json!({"a": 1})]),
+            Some("endpoint") => (
+                vec![json!(dialect::NAMES)],
+                vec![json!(["nonsense"]), json!("chat")],
+            ),
             Some(words) => (
                 vec![words.split(',').collect()],
                 vec![json!(["nonsense"]), json!("text")],

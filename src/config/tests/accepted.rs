@@ -354,3 +354,41 @@ fn answers_are_read_as_provider_route_and_step_say() {
     );
     assert!(!config.routes[0].check_format);
 }
+
+/// Claude Code's helpers ask for models of their own, whatever it was told to use.
+#[test]
+fn a_route_is_found_by_its_name_then_an_alias_then_the_longest_prefix() {
+    let routes = "routes:
+  - {name: a, aliases: [\"claude-*\", \"gpt 4\"], steps: [{provider: p, model: m}]}
+  - {name: b, aliases: [\"claude-haiku-*\"], endpoints: [images, chat], steps: [{provider: p, model: m}]}
+  - {name: claude-x, aliases: [claude-haiku-4], steps: [{provider: p, model: m}]}
+default_routes: {images: b}
+";
+    let at = MINIMAL.find("routes:").unwrap();
+    let config = accept(&format!("{}{routes}", &MINIMAL[..at]));
+    for (asked, found) in [
+        ("a", Some("a")),
+        ("claude-x", Some("claude-x")),
+        ("claude-opus", Some("a")),
+        ("claude-haiku-4", Some("claude-x")),
+        ("claude-haiku-5", Some("b")),
+        ("gpt 4", Some("a")),
+        ("gpt 4o", None),
+        ("claude", None),
+        ("claude-*", Some("a")),
+        ("", None),
+    ] {
+        let route = config.route(asked).map(|route| route.name.as_str());
+        assert_eq!(route, found, "{asked}");
+    }
+    let default = |dialect| {
+        config
+            .default_route(dialect)
+            .map(|route| route.name.as_str())
+    };
+    assert_eq!((default("images"), default("chat")), (Some("b"), None));
+    let [a, b, _] = &config.routes[..] else {
+        panic!("three routes");
+    };
+    assert!(a.serves("embeddings") && b.serves("chat") && !b.serves("embeddings"));
+}

@@ -256,3 +256,70 @@ fn keys_that_can_never_work_are_refused_wherever_they_come_from() {
         "http://localhost:1/v1, api_key: your-key",
     ));
 }
+
+#[test]
+fn a_name_that_could_mean_two_routes_is_refused() {
+    let at = MINIMAL.find("routes:").unwrap();
+    for (first, second, rest, expected) in [
+        ("aliases: [b]", "aliases: []", "", "routes[1].name: "),
+        (
+            "aliases: [x]",
+            "aliases: [x]",
+            "",
+            "routes[1].aliases[0]: \"x\" is the name of another",
+        ),
+        (
+            "aliases: [\"x*\"]",
+            "aliases: [\"x*\"]",
+            "",
+            "routes[1].aliases[0]: \"x*\" is the name",
+        ),
+        (
+            "aliases: [a]",
+            "",
+            "",
+            "routes[0].aliases[0]: \"a\" is the name",
+        ),
+        (
+            "aliases: [x, x]",
+            "",
+            "",
+            "routes[0].aliases[1]: \"x\" is the name",
+        ),
+        (
+            "aliases: [\"x*y\"]",
+            "",
+            "",
+            "holds a `*` that is not its end",
+        ),
+        ("endpoints: []", "", "", "routes[0].endpoints: is empty"),
+        ("endpoints: [chta]", "", "", "did you mean"),
+        (
+            "",
+            "",
+            "default_routes: {image: a}",
+            "unknown endpoint, did you mean \"images\"?",
+        ),
+        (
+            "",
+            "",
+            "default_routes: {images: c}",
+            "there is no route \"c\"",
+        ),
+        (
+            "endpoints: [chat]",
+            "",
+            "default_routes: {images: a}",
+            "does not serve images",
+        ),
+    ] {
+        let route = |name, more: &str| {
+            let comma = if more.is_empty() { "" } else { "," };
+            format!("  - {{name: {name}, {more}{comma} steps: [{{provider: p, model: m}}]}}\n")
+        };
+        let (a, b) = (route("a", first), route("b", second));
+        let text = format!("{}routes:\n{a}{b}{rest}\n", &MINIMAL[..at]);
+        let message = refuse(&text);
+        assert!(message.contains(expected), "{text}\n{message}");
+    }
+}

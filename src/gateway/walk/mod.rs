@@ -61,7 +61,11 @@ impl<'a> Errand<'a> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
+        let mut walk = Box::new(Walk::new(
+            Arc::clone(self.route),
+            self.dialect.rules(),
+            Instant::now(),
+        ));
         loop {
             let mut attempt = match self.next(&mut walk) {
                 HeapMove::Try(attempt) => attempt,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, EdgeLimits, Provider, ResponseModel, Route, Step};
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
@@ -29,6 +30,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         provider: Arc::clone(provider),
         model: model.to_owned(),
         timeout: Duration::from_secs(30),
+        has_timeout: true,
         stall_timeout: Duration::from_secs(30),
         cooldown: None,
         retries: 0,
@@ -44,6 +46,8 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
+        aliases: Vec::new(),
+        endpoints: None,
         check_format: false,
         stream_keepalive: None,
         context_length: None,
@@ -56,6 +60,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
 
 pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
     Config {
+        default_routes: Vec::new(),
         routing_summary: true,
         listen: Vec::new(),
         clients: Vec::new(),
@@ -118,7 +123,7 @@ impl World {
     }
 
     pub fn walk(&self, route: &Arc<Route>) -> Walk {
-        Walk::new(Arc::clone(route), self.now)
+        Walk::new(Arc::clone(route), CallRules::default(), self.now)
     }
 
     /// The attempt that comes next; there must be one.
