@@ -67,7 +67,7 @@ binary_for() {
         ;;
     *)
         build_release_for "$machine"
-        binary release "$machine-unknown-linux-gnu"
+        binary release "$(target_for "$machine")"
         ;;
     esac
 }

@@ -62,7 +62,7 @@ pub const ROUTE: Opt = Opt {
     long: "route",
     short: None,
     value: "NAME",
-    about: "the name of the route; without it chat",
+    about: "the name of the route; without it home",
 };
 
 pub const DIRECTORY: Opt = Opt {

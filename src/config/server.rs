@@ -10,7 +10,7 @@ use super::section::Section;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
-const TIB: usize = 1 << 40;
+const TIB: usize = GIB.saturating_mul(1 << 10); // a machine of 32 bits has no such number
 
 /// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
 /// into a head of 10 bytes, and one thread per request ends somewhere.

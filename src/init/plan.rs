@@ -8,7 +8,7 @@ use super::key;
 use super::wishes::{Refusal, Wishes};
 use crate::config::{BaseUrl, did_you_mean};
 
-const ROUTE: &str = "chat";
+const ROUTE: &str = "home";
 const PORT: u16 = 8080;
 
 /// The most providers in one route; more are a mistake.
@@ -62,7 +62,7 @@ impl Plan {
         let fits = |letter: char| !letter.is_control() && !letter.is_whitespace();
         if name.is_empty() || name.len() > 100 || !name.chars().all(fits) || name.contains("${") {
             return Err(format!(
-                "{name:?} is no name for a route: no blanks, such as chat or dynamic/n8n"
+                "{name:?} is no name for a route: no blanks, such as home or dynamic/n8n"
             ));
         }
         self.route = Some(name.to_owned());

@@ -111,7 +111,7 @@ fn what_it_writes_serves() {
     serving.args(["--config", "config.yaml"]).envs(variables);
     serving.current_dir(folder.path());
     let gateway = Gateway::running(serving, folder);
-    let body = r#"{"model":"chat","messages":[{"role":"user","content":"hi"}]}"#;
+    let body = r#"{"model":"home","messages":[{"role":"user","content":"hi"}]}"#;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nX-Api-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -208,7 +208,7 @@ fn on_a_terminal_it_asks() {
         ("if it cannot answer", "10\n"),
         ("Model at llamacpp", "\n"),
         ("if it cannot answer", "\n"),
-        ("Name of the route", "home\n"),
+        ("Name of the route", "kitchen\n"),
         ("GROQ_API_KEY", "gsk-typed-by-hand\n"),
     ] {
         dialogue.answer(question, answer);
@@ -221,7 +221,11 @@ fn on_a_terminal_it_asks() {
     let typed = variables.iter().find(|(name, _)| name == "GROQ_API_KEY");
     assert_eq!(typed.map(|(_, value)| &**value), Some("gsk-typed-by-hand"));
     let text = fs::read_to_string(folder.path().join("config.yaml")).unwrap();
-    for words in ["name: home", "profile: llamacpp", "upstream_stream: always"] {
+    for words in [
+        "name: kitchen",
+        "profile: llamacpp",
+        "upstream_stream: always",
+    ] {
         assert!(text.contains(words), "{text}");
     }
 }

@@ -16,6 +16,7 @@ mod chat;
 mod cli;
 mod cooldowns;
 mod diagnostics;
+mod documents;
 mod edge;
 mod endpoints;
 mod environment_file;

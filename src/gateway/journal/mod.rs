@@ -144,7 +144,7 @@ impl<'g> Journal<'g> {
     pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
         self.operation = dialect.operation();
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
-        self.counted.takes(&route.name);
+        self.counted.takes(&route.name, self.operation);
         if self.captures_content()
             && let Some(object) = request.payload.object()
         {
