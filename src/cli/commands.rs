@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::check;
-use super::ending::{Problem, ended, wrong_configuration};
-use super::options::{Arguments, CONFIG, ENV_FILE, ONCE, ONLINE, Opt, PORT};
+use super::ending::{Problem, ended, say, wrong_configuration};
+use super::options::{
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER, ROUTE,
+};
+use super::{check, completions, manual};
 use crate::config::{FindError, Loaded, Source};
-use crate::{app, demo};
+use crate::{app, config, demo, init};
 
 /// A row of the table.
 pub struct Command {
@@ -29,6 +31,11 @@ pub struct Operand {
 }
 
 impl Operand {
+    const fn required(name: &'static str) -> Self {
+        let required = true;
+        Self { name, required }
+    }
+
     const fn optional(name: &'static str) -> Self {
         let required = false;
         Self { name, required }
@@ -121,6 +128,81 @@ once streamed, and prints what came of it.
             let port = arguments.number(&PORT)?;
             Ok(ended(demo::run(port, arguments.has(&ONCE))))
         },
+    },
+    Command {
+        name: "init",
+        operands: &[],
+        options: &[PROVIDER, ROUTE, PORT, DIRECTORY, KEYS_LATER],
+        about: "write a first config.yaml and .env; asks for what the options leave open",
+        details: "\
+Asks for providers, and writes config.yaml with one route over them and .env with their keys and a random one for
+clients, both readable by you alone. Nothing is overwritten. Without a terminal the options say it all, keys come
+from the environment, and what is missing is named:
+
+  GROQ_API_KEY=... ai-gateway init --provider groq --provider http://127.0.0.1:8081/v1=qwen3
+
+Known by name are groq, cerebras, openrouter, google, mistral, github, nvidia, cloudflare, ollama and llamacpp.
+Exit codes: 0 written, 1 a file is there already or cannot be written, 64 something is missing.
+",
+        run: |arguments| {
+            let wishes = init::Wishes {
+                providers: arguments.texts(&PROVIDER),
+                route: arguments.texts(&ROUTE).pop(),
+                port: arguments.number(&PORT)?,
+                directory: arguments.path(&DIRECTORY).map(Path::to_owned),
+                keys_later: arguments.has(&KEYS_LATER),
+            };
+            match init::run(&wishes) {
+                Err(init::Refusal::Usage(text)) => Err(Problem(text)),
+                done => Ok(ended(done)),
+            }
+        },
+    },
+    Command {
+        name: "schema",
+        operands: &[],
+        options: &[],
+        about: "print the JSON schema of the configuration, for editors",
+        details: "\
+Prints a JSON schema of config.yaml, with every key and what it is for. Editors complete and check the file by it:
+
+  # yaml-language-server: $schema=config.schema.json
+
+as the first line of config.yaml names the file that it was written to.
+",
+        run: |_| Ok(say(&config::schema())),
+    },
+    Command {
+        name: "completions",
+        operands: &[Operand::required(completions::SHELLS)],
+        options: &[],
+        about: "print a shell's completions of these commands",
+        details: "\
+Prints a script that has the shell complete commands and options. For yourself alone, for example:
+
+  ai-gateway completions bash >~/.local/share/bash-completion/completions/ai-gateway
+  ai-gateway completions zsh >\"${fpath[1]}/_ai-gateway\"
+  ai-gateway completions fish >~/.config/fish/completions/ai-gateway.fish
+
+ops.sh and the Debian package install all three.
+",
+        run: |arguments| {
+            let shell = arguments.operand(0);
+            let known = completions::SHELLS.replace('|', ", ");
+            let unknown = || Problem(format!("no completions for {shell:?}: there are {known}"));
+            let script = completions::completions(shell).ok_or_else(unknown)?;
+            Ok(say(&script))
+        },
+    },
+    Command {
+        name: "manual",
+        operands: &[],
+        options: &[],
+        about: "print the manual page: ai-gateway manual | man -l -",
+        details: "\
+Prints the manual page in the form that man(1) reads. ops.sh and the Debian package install it.
+",
+        run: |_| Ok(say(&manual::manual())),
     },
 ];
 

@@ -2,8 +2,10 @@
 
 mod check;
 pub mod commands;
+mod completions;
 mod ending;
 mod help;
+mod manual;
 pub mod options;
 mod parse;
 

@@ -51,6 +51,34 @@ pub const ONCE: Opt = Opt {
     about: "end when both answers are shown",
 };
 
+pub const PROVIDER: Opt = Opt {
+    long: "provider",
+    short: None,
+    value: "NAME[=MODEL]",
+    about: "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
+};
+
+pub const ROUTE: Opt = Opt {
+    long: "route",
+    short: None,
+    value: "NAME",
+    about: "the name of the route; without it home",
+};
+
+pub const DIRECTORY: Opt = Opt {
+    long: "directory",
+    short: None,
+    value: "DIRECTORY",
+    about: "the folder to write to; without it this one",
+};
+
+pub const KEYS_LATER: Opt = Opt {
+    long: "keys-later",
+    short: None,
+    value: "",
+    about: "leave keys that are not in the environment empty in .env",
+};
+
 /// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
 /// [`crate::service_manager`].
 #[derive(Debug, Default)]
@@ -107,6 +135,14 @@ impl Arguments {
         let number = value.to_str().and_then(|text| text.parse().ok());
         let wrong = || Problem(format!("--{} needs a number up to 65535", option.long));
         number.map(Some).ok_or_else(wrong)
+    }
+
+    /// The values of an option that may be repeated, as text.
+    pub fn texts(&self, option: &Opt) -> Vec<String> {
+        let given = self.given.iter().filter(|(other, _)| other == option);
+        given
+            .map(|(_, value)| value.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// The value of an option; the last one counts.

@@ -33,6 +33,7 @@ mod providers;
 mod proxy;
 mod route_names;
 mod routes;
+mod schema;
 mod section;
 mod server;
 mod size;
@@ -57,6 +58,7 @@ pub use fit::{
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use route_names::Alias;
+pub use schema::schema;
 pub use source::{Loaded, Source, parse};
 pub use suggest::{closest, did_you_mean, near};
 pub use url::{BaseUrl, is_private};

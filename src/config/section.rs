@@ -244,6 +244,8 @@ impl<'r> Section<'r> {
     /// Reports every key that was not asked for, but for those that are `ignored`.
     pub fn finish(self, ignored: impl Fn(&str) -> bool) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        tell_accepted(&self.path, &known);
         for field in &self.entries {
             if !known.contains(&field.key) && !ignored(field.key) {
                 let value = self.value(field);
@@ -311,4 +313,31 @@ impl<'r> Section<'r> {
             ),
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The keys of the sections that were read on this thread, by path; `None` while nobody asks.
+    static ACCEPTED: RefCell<Option<AcceptedKeys>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+pub(super) type AcceptedKeys = std::collections::BTreeMap<String, BTreeSet<&'static str>>;
+
+/// The keys that the sections ask for while `read` runs, by path of the section.
+#[cfg(test)]
+pub(super) fn accepted_keys(read: impl FnOnce()) -> AcceptedKeys {
+    ACCEPTED.set(Some(AcceptedKeys::new()));
+    read();
+    ACCEPTED.take().unwrap_or_default()
+}
+
+#[cfg(test)]
+fn tell_accepted(path: &NodePath, known: &[&'static str]) {
+    ACCEPTED.with_borrow_mut(|accepted| {
+        if let Some(accepted) = accepted {
+            let keys = accepted.entry(path.text().to_owned()).or_default();
+            keys.extend(known);
+        }
+    });
 }

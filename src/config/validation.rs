@@ -102,6 +102,11 @@ pub(super) struct NodePath {
 }
 
 impl NodePath {
+    #[cfg(test)]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn key(&self, key: &str, node: &Node) -> Self {
         let key = shown_key(key);
         let text = if self.text.is_empty() {

@@ -326,18 +326,29 @@ fn a_wrong_argument_is_answered_shortly() {
     );
 }
 
-/// The first thing a newcomer runs: no configuration, no key, no network.
+/// The first thing a newcomer runs: no configuration, no key, no network. What has ended is not suggested to be asked.
 #[test]
 fn the_demo_shows_a_fallback_and_ends() {
-    let ended = in_folder(&Folder::new(), &["demo", "--port", "0", "--once"]);
+    let ended = run(command()
+        .args(["demo", "--port", "0", "--once"])
+        .env("TERM", "xterm"));
     let printed = ended.stdout;
     assert_eq!(ended.code, Some(0), "{printed}{}", ended.stderr);
-    assert!(
-        printed.matches("routing_summary").count() >= 2,
+    assert_eq!(
+        printed.matches("Its routing_summary").count(),
+        2,
         "plain and streamed:\n{printed}"
     );
-    for word in ["curl", "429", "[DONE]"] {
+    for word in [
+        "  1     rate-limited  always-429  rate_limited (429)  ",
+        "  2     steady        echo-1      answered ",
+        "      \"message\": {\"role\": \"assistant\", \"content\": \"You said: Hello, gateway!\"}",
+        "[DONE]",
+    ] {
         assert!(printed.contains(word), "{word}:\n{printed}");
+    }
+    for word in ["curl", "Ctrl-C", "browser", "\x1b"] {
+        assert!(!printed.contains(word), "{word}:\n{printed}");
     }
 }
 
@@ -371,6 +382,8 @@ fn the_demo_keeps_serving() {
     drop(child.kill());
     drop(child.wait());
     assert_eq!(healthy, Some(200), "{}", output.text());
+    let page = "/   in a browser; the key it asks for is demo-gateway-key";
+    assert!(output.text().contains(page), "{}", output.text());
 }
 
 /// The file is typed as an operand, as everybody does with other programs.

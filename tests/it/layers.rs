@@ -34,7 +34,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "explain", "main"]),
+    (5, &["app", "cli", "demo", "explain", "init", "main"]),
 ];
 
 /// The rooms of `gateway/`, from the top down.
