@@ -61,12 +61,13 @@ cmd_build() {
     case ${1:-} in
     '') build_release ;;
     --target)
-        [ -n "${2:-}" ] || die 'build --target needs a machine: x86_64, aarch64 or armv7' 64
+        [[ ${2:-} =~ ^[a-z0-9_]+(-[a-z0-9_-]+)?$ ]] || die 'build --target needs a machine: x86_64, aarch64 or armv7' 64
+        [ $# -eq 2 ] || refuse build "$3"
         target=$(target_for "${2%%-*}")
         file=./ai-gateway-${2%%-*}
         build_release_for "${2%%-*}"
         ;;
-    *) die "build does not know $1" 64 ;;
+    *) refuse build "$1" ;;
     esac
     install -m 755 "$(binary release "$target")" "$file"
     printf 'built %s (%s bytes, static)\n' "$file" "$(wc -c <"$file")"

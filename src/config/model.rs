@@ -39,6 +39,8 @@ pub struct Config {
     pub cors_private_network: bool,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// Whether the configuration is read again when its files change.
+    pub watch_config: bool,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
     /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.
@@ -222,7 +224,7 @@ pub struct EdgeLimits {
 impl Default for EdgeLimits {
     fn default() -> Self {
         Self {
-            max_concurrent_requests: 256,
+            max_concurrent_requests: 1024,
             max_connections: 4096,
             max_connections_per_ip: None,
             trusted_proxies: Vec::new(),

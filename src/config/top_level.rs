@@ -28,6 +28,7 @@ pub(super) fn config(table: Section) -> Config {
         cors: cors::cors(&table),
         cors_private_network: flag(&table, "cors_private_network"),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        watch_config: flag(&table, "watch_config"),
         hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),
         status_page: table
@@ -38,6 +39,8 @@ pub(super) fn config(table: Section) -> Config {
         default_routes: route_names::default_routes(&table, &routes),
         routes,
     };
+    // Read before all else, as it decides what variables there are.
+    let _ = path(&table, "env_file");
     // Anchors need a place to be written down at; these two spellings are customary for it.
     table.finish(|key| key.starts_with("x-") || key.starts_with('.'));
     config

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
 use crate::dialect::Dialect;
-use crate::dialect::answer::WholeAnswer;
+use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
-use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
 use crate::sse::encode;
 use crate::text::milliseconds;
@@ -16,7 +17,7 @@ use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
-    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
+    Annotations, Committed, Ended, Ending, Errand, HeldAnswer, OpaqueAnswer, Reply, STOPPING, relay,
 };
 
 /// Other requests have all the memory for bodies.
@@ -45,7 +46,12 @@ impl<'g, 't> Pending<'g, 't> {
 
     /// Sends an answer.
     pub fn finish(self, response: Response) {
-        let delivery = self.exchange.send(response);
+        self.finish_charged(response, None);
+    }
+
+    /// Sends an answer that the budget is charged for.
+    fn finish_charged(self, response: Response, charge: Option<Charge>) {
+        let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {
             delivery.status
         } else {
@@ -126,7 +132,7 @@ impl<'g, 't> Pending<'g, 't> {
             routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
-            Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
+            Reply::Whole(held) => self.send_whole(step, &answered, *held, &annotations),
             Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
             Reply::Stream(stream) => {
                 self.send_stream(errand, step, answered, *stream, &annotations);
@@ -138,19 +144,24 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         step: &Step,
         answered: &AnsweredWalk,
-        answer: &WholeAnswer,
+        held: HeldAnswer,
         annotations: &Annotations<'_>,
     ) {
-        self.journal.answered_whole(answered, answer);
+        let HeldAnswer { answer, charge } = held;
+        self.journal.answered_whole(answered, &answer);
         let body = answer.annotated(annotations.model, annotations.routing_summary);
+        let body: Content = match body {
+            Annotated::Copied(text) => text.into(),
+            Annotated::Spliced(spliced) => spliced.into(),
+        };
         let head = routed(step, answered, "application/json".to_owned());
-        self.finish(Response::new(head, body));
+        self.finish_charged(Response::new(head, body), Some(charge));
     }
 
     fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
         self.journal.answered_opaque(answered);
         let head = routed(step, answered, answer.content_type);
-        self.finish(Response::new(head, answer.body));
+        self.finish_charged(Response::new(head, answer.body), Some(answer.charge));
     }
 
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.

@@ -6,6 +6,7 @@ use crate::config::{Account, Route};
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
@@ -216,12 +217,23 @@ fn route<'g>(
         });
     };
     pending.journal.walk_began(route, dialect, request);
+    // On the heap: a waiting worker keeps a small stack.
+    let object = request.payload.object();
+    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
+    let elided = elided.map(Box::new);
+    let edited = elided
+        .as_ref()
+        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
+    let edited = edited.map(Box::new);
     let errand = Errand {
         context,
         dialect,
         route,
         request,
+        elided: elided.as_deref().filter(|_| edited.is_some()),
+        edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        budget: &pending.exchange.budget().clone(),
     };
     let keepalive = route.stream_keepalive;
     let keepalive =

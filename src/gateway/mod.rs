@@ -15,12 +15,13 @@ mod finish_reasons;
 mod hosts;
 mod journal;
 mod keepalive;
+pub mod model_lists;
 mod pages;
 mod refusal;
-mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
+mod standing_faults;
 mod walk;
 mod wrong_paths;
 

@@ -70,6 +70,7 @@ mod stop;
 mod stranger_lines;
 mod stream;
 mod strict;
+mod tasks;
 mod transaction;
 mod worker;
 

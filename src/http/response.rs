@@ -140,7 +140,7 @@ impl<'r> Encoder<'r> {
             keep_alive,
         );
         if self.wants_body(response.head.status) {
-            bytes.extend_from_slice(&response.body);
+            bytes.extend_from_slice(&response.body.to_bytes());
         }
         bytes
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rustix::net::connect_unspec;
 
+use crate::budget::{Budget, Charge};
+
 use super::body::BodyError;
 use super::connection::{Written, write_available};
 use super::content::Content;
@@ -82,8 +84,11 @@ impl Transaction {
     }
 
     /// Leaves the rest of the answer to the front.
-    fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize) {
-        let mut rest = Outgoing::new(head, content, sent, &self.edge.budget);
+    fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize, charge: Option<Charge>) {
+        // Content that was free while it was on its way is not free while its client leaves it unread.
+        let charge = charge.filter(|charge| charge.bytes() > 0);
+        let charge = charge.unwrap_or_else(|| content.charge(&self.edge.budget));
+        let mut rest = Outgoing::new(head, content, sent, charge);
         // What strangers leave unread is no line of the log: they could fill it.
         let known = self.client.is_some();
         rest.request_id = known.then(|| self.job.head.request_id().to_owned());
@@ -127,6 +132,10 @@ impl Transaction {
         body.read(connection, self.edge.limits.max_body)
     }
 
+    pub fn budget(&self) -> &Budget {
+        &self.edge.budget
+    }
+
     pub fn is_ending(&self) -> bool {
         self.edge.is_ending()
     }
@@ -149,8 +158,8 @@ impl Transaction {
     }
 
     /// Sends a whole answer. Returns the number of bytes of its body that were sent or left to the front, and whether all
-    /// of it was.
-    pub fn send(&mut self, response: Response) -> (u64, bool) {
+    /// of it was. A charge that the content has already goes with it.
+    pub fn send(&mut self, response: Response, charge: Option<Charge>) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
         let encoder = Encoder::for_request(&self.job.head, &self.fields);
@@ -160,13 +169,13 @@ impl Transaction {
         } else {
             Content::default()
         };
-        let (sent, written) = self.write_end(&mut [IoSlice::new(&head), IoSlice::new(&content)]);
+        let (sent, written) = content.written_behind(&head, |slices| self.write_end(slices));
         let of_content = match written {
             Written::All | Written::Part => content.len(),
             Written::Broken => sent.saturating_sub(head.len()),
         };
         if written == Written::Part {
-            self.leave(head, content, sent);
+            self.leave(head, content, sent, charge);
         }
         let whole = written != Written::Broken;
         self.answer = if whole {
@@ -181,7 +190,7 @@ impl Transaction {
     pub fn finish(&mut self, head: &[u8], last: &[u8]) -> bool {
         let (sent, written) = self.write_end(&mut [IoSlice::new(head), IoSlice::new(last)]);
         if written == Written::Part {
-            self.leave([head, last].concat(), Content::default(), sent);
+            self.leave([head, last].concat(), Content::default(), sent, None);
         }
         if written != Written::Broken {
             self.answer = AnswerState::Whole;

@@ -34,7 +34,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "explain", "main"]),
+    (5, &["app", "cli", "demo", "explain", "init", "main"]),
 ];
 
 /// The rooms of `gateway/`, from the top down.
@@ -48,13 +48,14 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_lists",
     "walk",
     "journal",
     "refusal",
     "hosts",
     "context",
     "accounts",
-    "refused_keys",
+    "standing_faults",
     "shared_ledger",
     "finish_reasons",
     "shared_answer",

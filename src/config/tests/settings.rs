@@ -257,7 +257,7 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         ),
         (
             provider,
-            "{name: p, base_url: http://p, api_keys: [ok, “x”]}",
+            "{name: p, base_url: http://p, api_keys: [ok, x–y]}",
             "3: providers[0].api_keys[1]: holds a character that cannot stand in a header",
         ),
         (

@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use crate::budget::Charge;
 use crate::config::Step;
 use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
@@ -30,17 +31,24 @@ pub struct Success<'a> {
 /// An answer that a client can have.
 pub enum Reply<'a> {
     /// A JSON object.
-    Whole(WholeAnswer),
+    Whole(Box<HeldAnswer>),
     /// A stream whose first content has arrived.
     Stream(Box<Committed<'a>>),
     /// Bytes without frames, whole.
     Opaque(OpaqueAnswer),
 }
 
+/// A whole answer, and the charge for its memory.
+pub struct HeldAnswer {
+    pub answer: WholeAnswer,
+    pub charge: Charge,
+}
+
 /// An answer that the gateway does not look into.
 pub struct OpaqueAnswer {
     pub content_type: String,
     pub body: Vec<u8>,
+    pub charge: Charge,
 }
 
 /// An attempt without an answer that counts.
@@ -73,7 +81,7 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
-        let mut healing = Box::new(Healing::new(self.context, self.request, step));
+        let mut healing = Box::new(Healing::new(self.context, self.edited, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
@@ -98,6 +106,7 @@ impl<'a> Errand<'a> {
             self.dialect.ask_for_stream(&mut streamed);
             streamed
         });
+        let slices = streamed.as_ref().unwrap_or(request).slices();
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
@@ -105,7 +114,10 @@ impl<'a> Errand<'a> {
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
-            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
+            body: Some(&match self.elided {
+                Some(elided) => elided.restored(&slices),
+                None => slices,
+            }),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
@@ -184,8 +196,10 @@ impl<'a> Errand<'a> {
 
     fn opaque(&self, head: &Head, body: Body, deadline: Instant) -> Result<Reply<'a>, Failure> {
         let content_type = head.header("content-type");
+        let limit = self.context.config.server.max_answer;
+        let mut charge = self.budget.empty();
         let body = body
-            .read_to_end(self.context.config.server.max_answer, deadline)
+            .read_rest(Vec::new(), limit, deadline, &mut charge)
             .map_err(|error| failure_of(&error))?;
         if body.is_empty() {
             return Err(failure_of_flaw(head, Flaw::EmptyContent));
@@ -195,6 +209,7 @@ impl<'a> Errand<'a> {
                 .unwrap_or("application/octet-stream")
                 .to_owned(),
             body,
+            charge,
         }))
     }
 }

@@ -25,7 +25,7 @@ use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{Missed, OpaqueAnswer, Reply, Success};
+pub use attempt::{HeldAnswer, Missed, OpaqueAnswer, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use provider_call::ProviderCall;

@@ -75,6 +75,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         cors: Default::default(),
         cors_private_network: false,
         state_file: None,
+        watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),
         status_page: true,
