@@ -46,9 +46,9 @@ pub fn event(name: &'static str, attributes: impl FnOnce() -> Vec<KeyValue>) {
     }
 }
 
-/// Adds the HTTP status of a provider's answer.
+/// Adds the HTTP status of a provider's answer; of several the last one.
 pub fn status(status: u16) {
-    innermost(|span| span.put(names::HTTP_STATUS, i64::from(status)));
+    innermost(|span| span.saw_status(status));
 }
 
 /// Adds the model that a provider names in its answer.

@@ -10,6 +10,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, Key, KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
+use super::names;
 use crate::secret::Redactor;
 use crate::text::cut;
 
@@ -32,6 +33,8 @@ pub enum OpenSpan {
     Ours {
         span: Box<SdkSpan>,
         maker: SpanMaker,
+        /// The last HTTP status that was seen: a call that is repeated sees two, and an attribute has one value.
+        status: Option<u16>,
     },
 }
 
@@ -53,7 +56,11 @@ impl SpanMaker {
             .with_start_time(started)
             .with_attributes(Vec::with_capacity(USUAL_ATTRIBUTES));
         let span = Box::new(self.sdk.build_with_context(builder, &inside));
-        OpenSpan::Ours { span, maker: self }
+        OpenSpan::Ours {
+            span,
+            maker: self,
+            status: None,
+        }
     }
 }
 
@@ -70,7 +77,7 @@ impl OpenSpan {
     pub fn maker_and_context(&self) -> Option<(SpanMaker, SpanContext)> {
         match self {
             Self::OfClient(_) => None,
-            Self::Ours { span, maker } => Some((maker.clone(), span.span_context().clone())),
+            Self::Ours { span, maker, .. } => Some((maker.clone(), span.span_context().clone())),
         }
     }
 
@@ -103,7 +110,7 @@ impl OpenSpan {
     }
 
     fn put_masked(&mut self, name: &'static str, text: &str, max_bytes: usize) {
-        if let Self::Ours { span, maker } = self
+        if let Self::Ours { span, maker, .. } = self
             && span.is_recording()
         {
             let masked = maker.redactor.mask(text);
@@ -114,7 +121,7 @@ impl OpenSpan {
 
     /// Adds an event of this moment.
     pub fn event(&mut self, name: &'static str, mut attributes: Vec<KeyValue>) {
-        if let Self::Ours { span, maker } = self
+        if let Self::Ours { span, maker, .. } = self
             && span.is_recording()
         {
             for attribute in &mut attributes {
@@ -130,14 +137,27 @@ impl OpenSpan {
 
     /// Makes the span an error, with a message unless that is empty.
     pub fn fail(&mut self, message: &str) {
-        if let Self::Ours { span, maker } = self {
+        if let Self::Ours { span, maker, .. } = self {
             let masked = maker.redactor.mask(message);
             span.set_status(Status::error(cut(&masked, LONGEST_TEXT).to_owned()));
         }
     }
 
+    /// Notes an HTTP status; the last one counts.
+    pub fn saw_status(&mut self, seen: u16) {
+        if let Self::Ours { status, .. } = self {
+            *status = Some(seen);
+        }
+    }
+
     pub fn end(self) {
-        if let Self::Ours { mut span, .. } = self {
+        if let Self::Ours {
+            mut span, status, ..
+        } = self
+        {
+            if let Some(status) = status {
+                span.set_attribute(KeyValue::new(names::HTTP_STATUS, i64::from(status)));
+            }
             span.end();
         }
     }
