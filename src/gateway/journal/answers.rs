@@ -1,0 +1,131 @@
+//! The facts of an answer, whole or streamed.
+
+use super::captured_content::{self, Transcript};
+use super::record::{Journal, served_by, tried};
+use super::routing_summary;
+use super::span_events::number;
+use crate::config::{Route, Step};
+use crate::dialect::Dialect;
+use crate::dialect::answer::WholeAnswer;
+use crate::dialect::repairs::Repairs;
+use crate::dialect::usage::Usage;
+use crate::routing::{AnsweredWalk, StepReport};
+use crate::telemetry::trace::{Attribute, current, names};
+
+impl<'g> Journal<'g> {
+    /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
+    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
+        let reports = answered.reports();
+        // A second best answer is reported twice.
+        let again = usize::from(answered.is_second_best);
+        self.facts.steps = tried(reports).saturating_sub(again);
+        self.facts.fallbacks = answered.fallbacks();
+        self.facts.served_by = Some(served_by(step));
+        if let Some(report) = reports.last() {
+            self.facts.log_answer(report);
+        }
+    }
+
+    /// The routing summary of a walk, as JSON; keys in providers' messages are masked.
+    pub fn routing_summary(&self, route: &Route, reports: &[StepReport]) -> String {
+        routing_summary::summary(&route.name, reports, &self.context.redactor)
+    }
+
+    /// A whole answer is about to be sent.
+    pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
+        let step_index = answered.step_index();
+        self.use_up(step_index, answer.usage);
+        self.counted.repairs(step_index, answer.repairs);
+        self.count_answer(answered);
+        self.facts
+            .log_body("answer body", answer.text(), &self.context.redactor);
+        if self.captures_content() {
+            self.capture(answer.text());
+        }
+        current::event("commit", Vec::new);
+        self.end_attempt();
+    }
+
+    /// An answer without frames is about to be sent.
+    pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
+        self.count_answer(answered);
+        current::event("commit", Vec::new);
+        self.end_attempt();
+    }
+
+    /// A stream is committed: its first content is about to be sent, behind `held` events without content.
+    pub fn committed(&mut self, dialect: &dyn Dialect, answered: &AnsweredWalk, held: usize) {
+        current::event("commit", || {
+            vec![Attribute::new(names::HELD_EVENTS, number(held))]
+        });
+        if self.captures_content() {
+            self.captured_stream = Some(Transcript::new(dialect.assemble()));
+        }
+        self.counted.first_content(
+            answered.step_index(),
+            self.facts.started.elapsed(),
+            answered.started().elapsed(),
+        );
+    }
+
+    /// A frame of a committed stream is relayed.
+    pub fn frame_relayed(&mut self, data: &str) {
+        if let Some(transcript) = &mut self.captured_stream {
+            transcript.push(data);
+        }
+    }
+
+    /// A committed stream ended whole, or broke later on.
+    pub fn stream_ended(
+        &mut self,
+        answered: &AnsweredWalk,
+        usage: Option<Usage>,
+        repairs: Repairs,
+    ) {
+        self.use_up(answered.step_index(), usage);
+        self.counted.repairs(answered.step_index(), repairs);
+        if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
+            self.capture(&answer);
+        }
+    }
+
+    /// The stream that ended is whole.
+    pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
+        self.count_answer(answered);
+        self.end_attempt();
+    }
+
+    /// The stream that ended had broken: the client has seen a status that does not tell so.
+    pub fn stream_broke(&mut self) {
+        self.facts.broken = true;
+    }
+
+    /// Counts the attempt that answered, unless it was counted when its answer was passed over.
+    fn count_answer(&self, answered: &AnsweredWalk) {
+        if !answered.is_second_best {
+            let took = answered.started().elapsed();
+            self.counted.attempt(answered.step_index(), None, took);
+        }
+    }
+
+    fn use_up(&mut self, step_index: usize, usage: Option<Usage>) {
+        self.facts.usage = usage.and_then(Usage::plausible);
+        if let Some(usage) = self.facts.usage {
+            self.counted.usage(step_index, usage);
+        }
+    }
+
+    fn end_attempt(&mut self) {
+        if let Some(span) = self.attempt.take() {
+            span.answered(
+                self.facts.usage.and_then(|usage| usage.prompt_tokens),
+                self.facts.usage.and_then(|usage| usage.completion_tokens),
+            );
+        }
+    }
+
+    fn capture(&self, answer: &str) {
+        let shown = captured_content::output(answer, &self.context.redactor);
+        current::content(None, shown);
+    }
+}

@@ -1,0 +1,51 @@
+//! Content in spans, always masked first and then cut, since of a key that is cut in two nobody knows the half: messages in
+//! the JSON that OpenTelemetry's conventions want in `gen_ai.input.messages` and `gen_ai.output.messages`, only where
+//! `capture_content` allows it.
+//!
+//! What a member holds is told by its name and shape, which mean the same in every dialect that has it.
+
+mod input;
+mod output;
+mod parts;
+mod room;
+
+use crate::dialect::Assemble;
+
+pub use input::input;
+pub use output::output;
+
+/// Bytes of a stream's events that are kept for its answer.
+const MOST_EVENTS: usize = 256 * 1024;
+
+/// The answer of a stream, put together while it is relayed.
+pub struct Transcript {
+    assembler: Box<dyn Assemble>,
+    bytes: usize,
+}
+
+impl Transcript {
+    /// An empty answer.
+    pub fn new(assembler: Box<dyn Assemble>) -> Self {
+        Self {
+            assembler,
+            bytes: 0,
+        }
+    }
+
+    /// Keeps a frame's data while there is room.
+    pub fn push(&mut self, data: &str) {
+        self.bytes = self.bytes.saturating_add(data.len());
+        if self.bytes <= MOST_EVENTS {
+            // A frame that belongs into no answer is not shown; the relay judges it.
+            let _ = self.assembler.push(data);
+        }
+    }
+
+    /// The answer as far as it was kept.
+    pub fn answer(self) -> String {
+        self.assembler.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

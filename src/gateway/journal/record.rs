@@ -1,0 +1,92 @@
+//! The record of a request under way: what all its facts add to.
+
+use std::net::IpAddr;
+
+use super::captured_content::Transcript;
+use super::log_lines::RequestFacts;
+use crate::config::Step;
+use crate::gateway::context::Context;
+use crate::http::Exchange;
+use crate::routing::StepReport;
+use crate::telemetry::metrics;
+use crate::telemetry::trace::{AttemptSpan, Attribute, RequestSpan, current, names};
+use crate::text::truncated;
+
+/// The status in the log of a client that went away (nginx's number); it is never sent.
+pub const CLIENT_GONE: u16 = 499;
+
+/// Bytes of a path or a route name in the log.
+pub(super) const LONGEST_NAME: usize = 200;
+
+/// The outcome of a healing, as the metric's label has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealResult {
+    /// The text of the refusal is gone.
+    Healed,
+    /// The same refusal came again.
+    Refused,
+    /// The member has a meaning: requests with it pass the step over from now on.
+    PassedOver,
+}
+
+/// A request as far as it is known.
+pub struct Journal<'g> {
+    pub(super) context: &'g Context,
+    pub(super) facts: RequestFacts<'g>,
+    /// The address of a client without a key.
+    pub(super) stranger: Option<IpAddr>,
+    pub(super) counted: metrics::Request,
+    // The attempt's span stands inside the request's, and so ends before it.
+    pub(super) attempt: Option<AttemptSpan>,
+    pub(super) span: RequestSpan,
+    /// Reports whose skipped steps the span shows.
+    pub(super) shown: usize,
+    /// The request as spans may show it: none unless the configuration allows it.
+    pub(super) captured_request: Option<String>,
+    pub(super) captured_stream: Option<Transcript>,
+    /// The operation of the walk, in the words of the GenAI conventions.
+    pub(super) operation: &'static str,
+    /// The attributes of the request for the spans of its attempts; none where no span is kept.
+    pub(super) attributes: Vec<Attribute>,
+}
+
+impl<'g> Journal<'g> {
+    /// A request arrived. Keys that clients paste into paths and ids are masked.
+    pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
+        let head = exchange.head();
+        let path = context.redactor.redact(head.path());
+        Box::new(Self {
+            context,
+            facts: RequestFacts::new(
+                context.redactor.mask(exchange.request_id()).into_owned(),
+                names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
+                truncated(path, LONGEST_NAME),
+                exchange.received(),
+            ),
+            stranger: None,
+            counted: context.metrics.begin(),
+            attempt: None,
+            span: RequestSpan::none(),
+            shown: 0,
+            captured_request: None,
+            captured_stream: None,
+            operation: names::CHAT,
+            attributes: Vec::new(),
+        })
+    }
+
+    /// Whether the span under way is kept, and may hold content.
+    pub(super) fn captures_content(&self) -> bool {
+        self.context.config.capture_content && current::is_recorded()
+    }
+}
+
+/// The step in `X-Routed-Via` and in the log.
+pub fn served_by(step: &Step) -> String {
+    [step.provider.name.as_str(), "/", &step.model].concat()
+}
+
+/// Attempts that were made.
+pub(super) fn tried(reports: &[StepReport]) -> usize {
+    reports.iter().filter(|report| !report.skipped).count()
+}

@@ -1,0 +1,136 @@
+//! The facts of a request: who asks for what, and how it ends.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use log::Level;
+
+use super::record::{Journal, LONGEST_NAME, tried};
+use super::{captured_content, request_attributes};
+use crate::config::Route;
+use crate::dialect::class::Class;
+use crate::dialect::request::Request;
+use crate::dialect::{self, Dialect};
+use crate::http::Exchange;
+use crate::routing::{StepReport, Verdict, fallbacks};
+use crate::telemetry::metrics;
+use crate::telemetry::trace::{self, Asked, current};
+use crate::text::{cut, truncated};
+
+impl<'g> Journal<'g> {
+    /// The request is worth a trace. `template` is its path with the variable parts named, where it names an endpoint.
+    pub fn traced(&mut self, exchange: &Exchange<'_>, template: Option<&'static str>) {
+        let head = exchange.head();
+        let asked = Asked {
+            method: head.method(),
+            path: head.path(),
+            template,
+            client: exchange.client_address(),
+            request_id: exchange.request_id(),
+            header: &|name| head.header(name),
+            age: exchange.received().elapsed(),
+        };
+        let context = self.context;
+        self.span = context
+            .tracer
+            .request(&asked, context.config.propagate_trace);
+    }
+
+    /// The client showed a key.
+    pub fn identified(&mut self, client: &'g str) {
+        self.facts.client = Some(client);
+    }
+
+    /// The client showed no key that is known.
+    pub fn anonymous(&mut self, address: IpAddr) {
+        self.stranger = Some(address);
+    }
+
+    /// The body is a request.
+    pub fn read(&mut self, dialect: &dyn Dialect, request: &Request<'_>) {
+        self.facts.api = Some(dialect.name()).filter(|name| *name != dialect::USUAL);
+        self.facts.stream = request.stream;
+        if let Some(object) = request.payload.object() {
+            self.facts
+                .log_body("request body", object.source(), &self.context.redactor);
+        }
+    }
+
+    /// The request names no route, or none for this client.
+    pub fn route_unknown(&mut self, name: &str) {
+        let name = self.context.redactor.redact(name);
+        self.facts.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
+    }
+
+    /// The walk over a route begins.
+    pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
+        self.operation = dialect.operation();
+        self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+        self.counted.takes(&route.name, self.operation);
+        if current::is_recorded() {
+            self.attributes = request_attributes::attributes(dialect, request);
+        }
+        if self.captures_content()
+            && let Some(object) = request.payload.object()
+        {
+            self.captured_request = captured_content::input(object, &self.context.redactor);
+        }
+    }
+
+    /// No step answered. A fault that somebody has to mend is an error: keys, bills, names of models. The rest passes.
+    pub fn exhausted(&mut self, verdict: &Verdict, reports: &[StepReport]) {
+        self.show_skipped(reports);
+        self.facts.steps = tried(reports);
+        self.facts.fallbacks = fallbacks(reports);
+        self.facts.error = Some(verdict.code.label());
+        let to_mend = [
+            Class::Unauthorized,
+            Class::Forbidden,
+            Class::QuotaExhausted,
+            Class::ModelNotFound,
+        ];
+        let mut classes = reports.iter().filter_map(|report| report.class);
+        self.facts.level = Some(if classes.any(|class| to_mend.contains(&class)) {
+            Level::Error
+        } else {
+            Level::Warn
+        });
+    }
+
+    /// The client left during the walk, or the gateway has no time left for it.
+    pub fn walk_stopped(&mut self, reports: &[StepReport]) {
+        self.facts.steps = tried(reports);
+    }
+
+    /// The code or class of the problem that ends the request.
+    pub fn failed(&mut self, error: &'static str) {
+        self.facts.error = Some(error);
+    }
+
+    /// The request is over: its line, and the end of its span. A fault of the gateway's own is an error.
+    pub fn end(mut self: Box<Self>, status: u16) {
+        self.attempt = None;
+        let duration = self.facts.started.elapsed();
+        // Without a bound, strangers would fill the disk with lines.
+        let edge = &self.context.edge;
+        if (self.stranger).is_none_or(|address| edge.admits_line(address, status)) {
+            self.facts.log_request(status, duration);
+        }
+        self.counted.end(metrics::End {
+            status,
+            stream: self.facts.stream,
+            duration,
+            fallbacks: self.facts.fallbacks,
+            broken: self.facts.broken,
+        });
+        self.span.end(&trace::Answered {
+            status,
+            error: self.facts.error,
+            client: self.facts.client,
+            route: self.facts.route.as_deref(),
+            stream: self.facts.stream,
+            fallbacks: self.facts.fallbacks,
+            served_by: self.facts.served_by.as_deref(),
+        });
+    }
+}
