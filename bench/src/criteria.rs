@@ -1,5 +1,6 @@
 //! Criteria that the gateway is held to, at equal work with nginx in the same run.
 
+mod endpoints;
 mod memory;
 mod speed;
 mod telemetry;
@@ -48,10 +49,12 @@ pub fn measure(binaries: &[PathBuf], effort: Option<Effort>) -> io::Result<bool>
         let streams = [effort.events];
         let setups = servers::setups(binaries, &directory, upstream, &streams);
         speed::measure(&setups, effort, &mut report)?;
+        endpoints::speed(&setups, effort, &mut report)?;
         telemetry::measure(&setups, effort, &mut report)?;
     }
     let setups = servers::setups(binaries, &directory, upstream, &[]);
     memory::measure(&setups, &mut report)?;
+    endpoints::memory(&setups, &mut report)?;
     let lengths = servers::of_each(&setups, |setup| Ok(fs::metadata(setup.binary)?.len()))?;
     report.line(
         "size of the binary",

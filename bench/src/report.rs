@@ -64,6 +64,12 @@ impl Report {
         );
     }
 
+    /// Line of a criterion that cannot be measured, and the reason.
+    pub fn skipped(&self, criterion: &str, why: &str) {
+        let figures = self.wrong.iter().map(|_| "-".to_owned());
+        self.print(criterion, figures, "", "skipped", why);
+    }
+
     /// Errors are counted: those of each binary, and those `around` them, which spoil every figure.
     pub fn went_wrong(&mut self, around: &[Wrong], of_each: impl IntoIterator<Item = Wrong>) {
         for (sum, wrong) in self.wrong.iter_mut().zip(of_each) {

@@ -45,7 +45,7 @@ pub struct Server {
     pub started_in: Duration,
 }
 
-/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `open`, `stream-N` for each of `streams`, and as
+/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `open`, `vectors`, `heard`, `stream-N` for each of `streams`, and as
 /// many others as `more_routes`; `wrapper` is a command to run it under.
 pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     let address = free_address()?;
@@ -119,7 +119,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
             let _ = writeln!(routes, "      - {{provider: {provider}, model: mock-1}}");
         }
     };
-    for name in ["plain", "slow", "limited", "open"] {
+    for name in ["plain", "slow", "limited", "open", "vectors", "heard"] {
         provider(name, name);
     }
     for number in 0..setup.more_routes {
@@ -129,6 +129,8 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     route("slow", &["slow"]);
     route("limited-first", &["limited", "plain"]);
     route("open", &["open"]);
+    route("vectors", &["vectors"]);
+    route("heard", &["heard"]);
     for events in setup.streams {
         let name = format!("stream-{events}");
         provider(&name, &format!("stream/{events}"));
@@ -160,7 +162,7 @@ pub fn nginx(directory: &Path, upstream: SocketAddr) -> io::Result<Server> {
     await_answer(process, address, begun)
 }
 
-/// A prompt of 32 KB stays in memory, as in the gateway; streams are passed on at once, as in the gateway.
+/// A prompt of 32 KB and a recording of 10 MB stay in memory, as in the gateway; streams are passed on at once, as in the gateway.
 fn nginx_configuration(address: SocketAddr, upstream: SocketAddr) -> String {
     format!(
         "daemon off;
@@ -192,6 +194,7 @@ http {{
         proxy_set_header Authorization \"Bearer provider-key\";
         location / {{ proxy_pass http://provider; }}
         location /stream/ {{ proxy_pass http://provider; proxy_buffering off; }}
+        location /heard/ {{ proxy_pass http://provider; client_body_buffer_size 16m; }}
         location = /health {{ return 200 healthy; }}
     }}
 }}
@@ -242,13 +245,31 @@ pub fn request(path: &str, route: &str, prompt_bytes: usize, stream: bool) -> Ve
         "{{\"model\":\"{route}\",\"messages\":[{{\"role\":\"system\",\"content\":\"Be brief.\"}},\
          {{\"role\":\"user\",\"content\":\"{prompt}\"}}],\"temperature\":0.7{stream}}}"
     );
-    format!(
-        "POST {path}/v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\
-         Content-Type: application/json\r\nAccept: application/json\r\nUser-Agent: bench/1\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+    let path = format!("{path}/v1/chat/completions");
+    http_request(&path, "application/json", body.as_bytes())
+}
+
+/// A request with a body and a key.
+pub fn http_request(path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: {content_type}\r\nAccept: application/json\r\nUser-Agent: bench/1\r\n\
+         Content-Length: {}\r\n\r\n",
         body.len()
-    )
-    .into_bytes()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Whether a gateway has something at a path.
+pub fn has_endpoint(address: SocketAddr, path: &str) -> io::Result<bool> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let head =
+        format!("OPTIONS {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\r\n");
+    socket.write_all(head.as_bytes())?;
+    let mut start = [0; 12];
+    socket.read_exact(&mut start)?;
+    Ok(!start.ends_with(b"404"))
 }
 
 /// `GET /health`.

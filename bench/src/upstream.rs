@@ -1,5 +1,5 @@
 //! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, with a stream that
-//! stays open, or with 429, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
+//! stays open, with vectors, with what was heard, or with 429, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
 //! everything.
 
 use std::cmp::Reverse;
@@ -53,6 +53,8 @@ struct Upstream {
 
 struct Answers {
     plain: Vec<u8>,
+    vectors: Vec<u8>,
+    heard: Vec<u8>,
     limited: Vec<u8>,
     collected: Vec<u8>,
 }
@@ -62,6 +64,8 @@ struct Connection {
     /// Bytes of the request under way.
     request: Vec<u8>,
     unsent: Vec<u8>,
+    /// Bytes of `unsent` that are sent.
+    sent: usize,
     task: Task,
 }
 
@@ -99,6 +103,8 @@ impl Upstream {
             received: vec![0; 64 * 1024],
             answers: Answers {
                 plain: answer("200 OK", PLAIN),
+                vectors: answer("200 OK", &vectors()),
+                heard: answer("200 OK", HEARD),
                 limited: answer("429 Too Many Requests", LIMITED),
                 collected: COLLECTED.to_vec(),
             },
@@ -145,6 +151,7 @@ impl Upstream {
                         socket,
                         request: Vec::new(),
                         unsent: Vec::new(),
+                        sent: 0,
                         task: Task::None,
                     };
                     self.connections.insert(self.next, connection);
@@ -214,6 +221,10 @@ impl Connection {
             self.unsent
                 .extend_from_slice(if path.starts_with(b"limited") {
                     &answers.limited
+                } else if path.starts_with(b"vectors") {
+                    &answers.vectors
+                } else if path.starts_with(b"heard") {
+                    &answers.heard
                 } else if path.starts_with(b"otlp") {
                     &answers.collected
                 } else {
@@ -272,15 +283,15 @@ impl Connection {
     }
 
     fn flush(&mut self) {
-        while !self.unsent.is_empty() {
-            match self.socket.write(&self.unsent) {
-                Ok(count) => {
-                    self.unsent.drain(..count);
-                }
+        while self.sent < self.unsent.len() {
+            match self.socket.write(&self.unsent[self.sent..]) {
+                Ok(count) => self.sent += count,
                 // Or broken: then the next read says so.
                 Err(_) => return,
             }
         }
+        self.unsent.clear();
+        self.sent = 0;
     }
 }
 
@@ -329,6 +340,21 @@ fn answer(status: &str, body: &str) -> Vec<u8> {
 }
 
 const PLAIN: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1767225600,"model":"mock-1","choices":[{"index":0,"message":{"role":"assistant","content":"Twenty years from now you will be more disappointed by the things that you did not measure than by the ones you did.","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":24,"total_tokens":36}}"#;
+
+const HEARD: &str = r#"{"text":"Measure twice.","usage":{"type":"duration","seconds":327}}"#;
+
+/// A hundred vectors of 1,536 numbers, about as long as those of real ones (2 MB).
+fn vectors() -> String {
+    let numbers = (0..1536).map(|place| format!("{:.9}", (f64::from(place) * 0.37).sin() / 39.2));
+    let numbers = numbers.collect::<Vec<_>>().join(",");
+    let of_text =
+        |index| format!("{{\"object\":\"embedding\",\"index\":{index},\"embedding\":[{numbers}]}}");
+    let data = (0..100).map(of_text).collect::<Vec<_>>().join(",");
+    format!(
+        "{{\"object\":\"list\",\"data\":[{data}],\"model\":\"mock-1\",\
+         \"usage\":{{\"prompt_tokens\":4500,\"total_tokens\":4500}}}}"
+    )
+}
 
 const LIMITED: &str =
     r#"{"error":{"message":"Rate limit reached.","type":"requests","code":"rate_limit_exceeded"}}"#;
