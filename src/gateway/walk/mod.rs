@@ -96,7 +96,7 @@ impl<'a> Errand<'a> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| adapt::unfit(self.request, step, &lessons).map(Unfit::from))
+        unfit.or_else(|| adapt::unfit(self.request, step, &lessons))
     }
 
     /// The next move. Steps that the request does not fit are passed over.
