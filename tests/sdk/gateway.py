@@ -14,6 +14,7 @@ providers:
   - {{name: local, base_url: "{url}", api_key: sdk-provider-key-1234}}
 routes:
   - {{name: dynamic/n8n, steps: [{{provider: local, model: good}}]}}
+  - {{name: brief, steps: [{{provider: local, model: brief}}]}}
   - {{name: limited, steps: [{{provider: local, model: limited}}]}}
   - {{name: missing, steps: [{{provider: local, model: missing}}]}}
   - {{name: lengthy, steps: [{{provider: local, model: lengthy}}]}}

@@ -98,6 +98,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             del answer["choices"][0]["message"]["role"]
             self.answer(200, answer)
 
+    def brief(self, request):
+        """Runs out before its first word, as a model that reasons does with three tokens."""
+        if request.get("stream"):
+            self.stream([chunk({"role": "assistant", "content": ""}), chunk({}, "length")])
+            self.finish_stream()
+        else:
+            self.answer(200, completion({"content": ""}, "length"))
+
     def limited(self, _):
         self.answer(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, {"Retry-After": "17"})
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the SDK tests against a built gateway, once for each major line of the openai package in use.
+# Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
+# by it, and LlamaIndex.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -21,21 +22,30 @@ prepare() {
     requirements=$1 folder=$2
     stamp=$(cksum <"$requirements")
     [ "$(cat "$folder/stamp" 2>/dev/null)" = "$stamp" ] && return
-    echo "installing $(grep -m 1 '^openai' "$requirements") and what it needs from PyPI into ${folder#"$root/"}: the gateway is" \
+    echo "installing $(head -n 1 "$requirements") and what it needs from PyPI into ${folder#"$root/"}: the gateway is" \
         "tested with real clients" >&2
     rm -rf "$folder"
     python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    "$folder/bin/pip" install --quiet --no-compile --disable-pip-version-check -r "$requirements"
     echo "$stamp" >"$folder/stamp"
 }
 
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
-for line in 2 3; do
-    folder=$root/target/sdk-$line
-    prepare "$root/tests/sdk/requirements-$line.txt" "$folder"
-    PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/cases.py" "$binary" | tee -a "$counts"
-done
-# The sum of both runs; a run that broke down before its count counts as a failure.
-awk '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
-    END { failed += 2 - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"
+runs=0
+# The cases of these files, with the packages of this line.
+run() {
+    folder=$root/target/sdk-$1
+    prepare "$root/tests/sdk/requirements-$1.txt" "$folder"
+    shift
+    for cases; do
+        runs=$((runs + 1))
+        PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
+    done
+}
+run 2 cases.py
+run 3 cases.py home_assistant.py
+run llamaindex llamaindex.py
+# The sum of all runs; a run that broke down before its count counts as a failure.
+awk -v all="$runs" '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
+    END { failed += all - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"
