@@ -2,6 +2,7 @@
 
 use crate::config::{Modality, SchemaFallback, Step};
 use crate::dialect::request::Request;
+use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
 use super::lesson::Lesson;
@@ -18,7 +19,12 @@ const BYTES_A_TOKEN: u64 = 6;
 const IMAGE: u64 = 250;
 
 /// The reason why the request passes the step over; `None` where it may fit.
-pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<String> {
+pub fn unfit(
+    vocabulary: Vocabulary,
+    request: &Request<'_>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Option<String> {
     let body = request.payload.object()?;
     let kept = Kept(&step.fit.keep);
     if step.fit.refuses_tools && is_carried(body, "tools") {
@@ -40,7 +46,8 @@ pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<S
             ));
         }
     }
-    if let Some(profile) = profile_of(&step.provider)
+    if vocabulary.has_table
+        && let Some(profile) = profile_of(&step.provider)
         && let Some(member) = refused_by_profile(body, step, profile)
     {
         return Some(format!("{} does not take {member}", profile.name));

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{ConflictResolution, Provider};
-use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
 
 fn step(model: &str) -> Step {
@@ -34,6 +33,8 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         keys: Vec::new(),
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
+        traits: Default::default(),
+        auth: Default::default(),
         strict_json_schema,
         repair: true,
         headers: Vec::new(),
@@ -54,7 +55,7 @@ fn eager_step() -> Step {
 
 fn adapted(body: &str, step: &Step) -> String {
     let request = Chat.read(body.as_bytes().into()).unwrap();
-    String::from_utf8(adapt(&request, step, &[]).slices().concat()).unwrap()
+    String::from_utf8(adapt(&Chat, &request, step, &[]).slices().concat()).unwrap()
 }
 
 /// A whole request whose members behind `messages` are these.

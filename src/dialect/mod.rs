@@ -22,10 +22,14 @@ pub mod rate_limits;
 pub mod reading;
 pub mod repairs;
 pub mod request;
+pub mod responses;
 mod rules;
 mod signals;
 pub mod step_traits;
+pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
 
-pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};
+pub use questions::{
+    Assemble, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
+};

@@ -1,15 +1,17 @@
 //! The questions that every dialect answers.
 
-use crate::sse::Event;
+use crate::json::raw;
+use crate::sse::{Event, encode};
 
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
-use super::reading::{Asked, Expectation};
+use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::StepTraits;
+use super::vocabulary::Vocabulary;
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
@@ -35,6 +37,43 @@ pub trait Dialect: Sync {
 
     /// The media types that a call accepts, as its `Accept` header lists them.
     fn accept(&self, stream: bool) -> &'static str;
+
+    /// The fields of a client's head that its calls may need, by their names in lower case.
+    fn passed_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The fields of a call's head besides those of every call; `passed` are the client's [`Self::passed_fields`].
+    fn headers<'h>(
+        &self,
+        _passed: &'h PassedFields,
+        _step: &StepTraits,
+    ) -> Vec<(&'static str, &'h str)> {
+        Vec::new()
+    }
+
+    /// The members of its requests, as the adapters know them.
+    fn vocabulary(&self) -> Vocabulary {
+        Vocabulary::CHAT
+    }
+
+    /// Makes the edits that only this dialect knows of, for a step.
+    fn fit(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
+
+    /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
+    /// body would do no better. `payload` is the client's.
+    fn reworded<'a>(
+        &self,
+        _refusal: &StepRefusal<'_>,
+        _payload: &Payload<'a>,
+    ) -> Option<Payload<'a>> {
+        None
+    }
+
+    /// The advice beside a status that says that a provider lacks the endpoint (404, 405, 501); none for the usual one.
+    fn advice_on_absence(&self) -> Option<&'static str> {
+        None
+    }
 
     /// How the frames of an answer are told apart.
     fn framing(&self, request: &Request<'_>) -> Framing;
@@ -70,8 +109,29 @@ pub trait Dialect: Sync {
     /// An answer with more choices than any sane one has.
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw>;
 
-    /// The data of the event that ends a stream, for a provider that leaves it out.
-    fn end_mark(&self) -> &'static str;
+    /// Whether the events of a stream have names, which are the `type` of their data.
+    fn names_events(&self) -> bool {
+        false
+    }
+
+    /// The data of the event that ends a stream, for a provider that leaves it out; none where the last event of an
+    /// answer is its end.
+    fn end_mark(&self) -> Option<&'static str>;
+
+    /// The status and the message of a walk without an answer, from those of the house.
+    fn verdict(&self, status: u16, message: String) -> (u16, String) {
+        (status, message)
+    }
+
+    /// The field of an answer's head in which the dialect's clients look for the id of the request, besides `X-Request-Id`.
+    fn id_field(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether its clients are told in `x-should-retry` that trying again is useless.
+    fn advises_on_retries(&self) -> bool {
+        false
+    }
 
     /// The body of a refusal.
     fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8>;
@@ -89,6 +149,48 @@ impl dyn Dialect {
         let judged = self.judge_whole(&text, asked)?;
         Ok(WholeAnswer::new(text, judged))
     }
+
+    /// Appends the line with an event's name, where the dialect's events have names: the one that it came under, else
+    /// the one that its data say.
+    pub fn push_name(&self, out: &mut String, came_under: Option<&str>, data: &str) {
+        if !self.names_events() {
+            return;
+        }
+        let said = raw::member(data, "type").and_then(raw::text);
+        if let Some(name) = came_under.or(said.as_deref())
+            && !name.contains(['\r', '\n'])
+        {
+            out.push_str("event: ");
+            out.push_str(name);
+            out.push('\n');
+        }
+    }
+
+    /// Appends an event of the gateway's own.
+    pub fn push_event(&self, out: &mut String, data: &str) {
+        self.push_name(out, None, data);
+        encode(out, data);
+    }
+
+    /// Appends the events that tell that a stream broke before anything of an answer was sent.
+    pub fn push_break(&self, out: &mut String, error: &ErrorBody<'_>) {
+        let mut judge = self.judge_stream(&Asked::nothing(Reading::default()));
+        let told = judge.broken(error);
+        for data in told.unwrap_or_else(|| vec![self.broken(error)]) {
+            self.push_event(out, &data);
+        }
+    }
+}
+
+/// The fields of a client's head that a dialect's calls may need, by their names in lower case.
+pub type PassedFields = Vec<(&'static str, String)>;
+
+/// A refusal as a step sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct StepRefusal<'a> {
+    pub status: u16,
+    pub body: &'a str,
+    pub step: &'a StepTraits,
 }
 
 /// How the frames of an answer are told apart.
@@ -122,6 +224,17 @@ pub trait StreamJudge: Send {
 
     /// The tokens as the provider counted them; none before it said so.
     fn usage(&self) -> Option<Usage>;
+
+    /// Whether a client gets an error of the provider's as it came, behind the commit point.
+    fn passes_errors(&self) -> bool {
+        false
+    }
+
+    /// The data of the events that tell of a break behind the frames so far, which may be none; `None` where
+    /// [`Dialect::broken`] will do.
+    fn broken(&mut self, _error: &ErrorBody<'_>) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// A frame that was judged.
@@ -139,6 +252,8 @@ pub struct Judged {
 pub enum FrameKind {
     /// A frame that holds nothing for a person yet: roles, empty deltas, usage, and everything unknown.
     Prelude,
+    /// A frame that holds nothing for a person either, but that those behind it cannot do without.
+    Opening,
     /// Text, a refusal, a tool call, audio: the first of these commits.
     Content,
     /// Reasoning, and nothing else. It commits as content does, unless a step counts it for nothing.
@@ -150,6 +265,8 @@ pub enum FrameKind {
     Error(ProviderError),
     /// Data that is no JSON object, with the reason: broken, or cut.
     Broken(String),
+    /// A frame that no client can use, with the reason in whole words.
+    Unusable(String),
 }
 
 /// A whole answer in the making. Its memory is linear in the frames pushed; the caller bounds those.

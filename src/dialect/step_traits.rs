@@ -1,9 +1,15 @@
 //! The traits of a step that a dialect goes by: what its provider speaks, and what the configuration says of it.
 
 /// The traits of a step, as the configuration tells them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepTraits {
     pub kind: ProviderKind,
+    /// The provider's base URL ends in the version of its API (`/v1`).
+    pub base_has_version: bool,
+    /// The provider speaks Responses.
+    pub speaks_responses: bool,
+    /// Requests that need nothing but a tool of the provider's own (`web_search_*`) are worth a call.
+    pub has_server_tools: bool,
 }
 
 /// The API that a provider speaks.
@@ -19,4 +25,13 @@ pub enum ProviderKind {
 /// A step that nothing is known of.
 pub static PLAIN: StepTraits = StepTraits {
     kind: ProviderKind::OpenAi,
+    base_has_version: false,
+    speaks_responses: false,
+    has_server_tools: false,
 };
+
+impl Default for StepTraits {
+    fn default() -> Self {
+        PLAIN.clone()
+    }
+}

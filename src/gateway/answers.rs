@@ -9,7 +9,6 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
-use crate::sse::encode;
 use crate::text::milliseconds;
 
 use super::journal::{CLIENT_GONE, Journal, served_by};
@@ -199,8 +198,13 @@ impl<'g, 't> Pending<'g, 't> {
     fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
+        let (status, message) = match self.dialect {
+            Some(dialect) => dialect.verdict(verdict.status, message),
+            None => (verdict.status, message),
+        };
         let error = ErrorBody {
-            kind: type_of(verdict.status),
+            status,
+            kind: type_of(status),
             param: verdict.param.as_deref(),
             details: Some(&summary),
             routing_summary: errand.context.config.routing_summary.then_some(&summary),
@@ -210,8 +214,8 @@ impl<'g, 't> Pending<'g, 't> {
             return self.break_off(&error);
         }
         let body = self.spell(&error);
-        let mut response = Response::json(verdict.status, body)
-            .with("X-Fallback-Count", fallbacks(reports).to_string());
+        let mut response =
+            Response::json(status, body).with("X-Fallback-Count", fallbacks(reports).to_string());
         if let Some(after) = verdict.retry_after {
             response = response
                 .with("Retry-After", whole_seconds(after).to_string())
@@ -225,7 +229,7 @@ impl<'g, 't> Pending<'g, 't> {
         self.journal.stream_broke();
         let mut event = String::new();
         if let Some(dialect) = self.dialect {
-            encode(&mut event, &dialect.broken(error));
+            dialect.push_break(&mut event, error);
         }
         let mut stream = self.exchange.stream(early_head());
         let is_told = stream.write(event.as_bytes()).is_ok() && stream.finish().complete;

@@ -2,7 +2,7 @@
 
 use crate::config::Account;
 use crate::dialect::request::{Incoming, Request};
-use crate::dialect::{Dialect, Framing};
+use crate::dialect::{Dialect, Framing, PassedFields};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 
 use super::accounts;
@@ -139,6 +139,7 @@ fn page(
     match found.endpoint.answer {
         Answer::Front(answer) => Ok(answer()),
         Answer::Page(answer) => answer(&visit),
+        Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
         Answer::Walk(_) => Err(Refusal::unauthorized().into()),
     }
@@ -185,11 +186,13 @@ fn route<'g>(
         return pending.refuse(Refusal::route(&name));
     };
     pending.journal.walk_began(route, dialect, request);
+    let passed = passed_fields(pending.exchange.head(), dialect);
     let errand = Errand {
         context,
         dialect,
         route,
         request,
+        passed: &passed,
         client: &pending.exchange.client_socket(),
     };
     let keepalive = route.stream_keepalive;
@@ -202,6 +205,23 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
+}
+
+/// The fields of a head that the dialect's calls may need; those that are repeated are one list.
+fn passed_fields(head: &Head, dialect: &dyn Dialect) -> PassedFields {
+    let names = dialect.passed_fields().iter();
+    let fields = names.filter_map(|name| {
+        let all = head
+            .fields()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = all
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .collect();
+        (!values.is_empty()).then(|| (*name, values.join(",")))
+    });
+    fields.collect()
 }
 
 /// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.

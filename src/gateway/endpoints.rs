@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
+use crate::dialect::responses::Responses;
 use crate::http::{Head, Response};
 
 use super::context::Context;
@@ -30,6 +31,8 @@ pub enum Method {
     /// With HEAD.
     Get,
     Post,
+    /// For what is not there, whichever way it is asked for.
+    Any,
 }
 
 /// Whether an endpoint is answered without a key.
@@ -56,9 +59,15 @@ pub enum Answer {
     Front(fn() -> Response),
     /// A worker, without a walk.
     Page(fn(&Visit<'_, '_>) -> Result<Response, Unserved>),
+    /// Nothing: 404 with these words, for every method, in this dialect.
+    Absent(&'static str, &'static dyn Dialect),
     /// A walk over the route that the body names, in this dialect.
     Walk(&'static dyn Dialect),
 }
+
+/// The words at the paths of what is kept of an answer elsewhere. Not 501: client libraries ask again after a 5xx.
+const NO_RESPONSES: &str = "this gateway keeps no responses and no conversations: send the whole conversation with each \
+                            request to POST /v1/responses";
 
 /// All endpoints.
 const TABLE: &[Endpoint] = &[
@@ -68,6 +77,34 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Chat),
+    },
+    Endpoint {
+        pattern: "/v1/responses",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Responses),
+    },
+    Endpoint {
+        pattern: "/v1/responses/{id}",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
+    },
+    Endpoint {
+        pattern: "/v1/conversations",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
+    },
+    Endpoint {
+        pattern: "/v1/conversations/{id}",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
     },
     Endpoint {
         pattern: "/v1/models",
@@ -174,6 +211,7 @@ impl Endpoint {
         match self.method {
             Method::Get => "GET, HEAD, OPTIONS",
             Method::Post => "POST, OPTIONS",
+            Method::Any => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         }
     }
 
@@ -182,6 +220,7 @@ impl Endpoint {
         match self.method {
             Method::Get => matches!(method, "GET" | "HEAD"),
             Method::Post => method == "POST",
+            Method::Any => matches!(method, "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"),
         }
     }
 
@@ -197,7 +236,7 @@ impl Endpoint {
     /// The dialect of its requests and refusals; none for pages.
     pub fn dialect(&self) -> Option<&'static dyn Dialect> {
         match self.answer {
-            Answer::Walk(dialect) => Some(dialect),
+            Answer::Walk(dialect) | Answer::Absent(_, dialect) => Some(dialect),
             Answer::Front(_) | Answer::Page(_) => None,
         }
     }

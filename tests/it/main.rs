@@ -30,6 +30,7 @@ mod logs;
 mod metrics;
 mod passthrough;
 mod proxies;
+mod responses;
 mod retries;
 mod secrets;
 mod service;

@@ -1,7 +1,7 @@
 //! A chat completion request, read as far as routing needs.
 
 use crate::dialect::reading::Expectation;
-use crate::dialect::request::{Payload, Request, RequestError};
+use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
 use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::json::{Object, raw};
 
@@ -11,21 +11,17 @@ use crate::json::{Object, raw};
 /// # Errors
 /// The first fault in the body; faults of JSON come before those of members.
 pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
-    if body.trim_ascii().is_empty() {
-        return Err(RequestError::Empty);
-    }
-    let text =
-        std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
+    let text = text_of(body)?;
     let mut members = Members::default();
     let object = Object::parse_with(text, &mut |key, value| members.read(key, value))
         .map_err(RequestError::Object)?;
-    let model = model(members.model)?;
+    let model = model_of(members.model)?;
     members
         .messages
         .unwrap_or_else(|| Err(RequestError::missing("messages")))?;
     Ok(Request {
         model,
-        stream: stream(members.stream)?,
+        stream: stream_of(members.stream)?,
         payload: Payload::Json(object),
     })
 }
@@ -47,21 +43,6 @@ impl<'a> Members<'a> {
             _ => drop(value.value()?),
         }
         Ok(())
-    }
-}
-
-fn model(raw: Option<&str>) -> Result<String, RequestError> {
-    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(RequestError::invalid("model", "a string that is not empty")),
-    }
-}
-
-fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
-    match raw {
-        None | Some("null" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(RequestError::invalid("stream", "true or false")),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Provider;
+use crate::dialect::models::list_of;
 use crate::dialect::provider_error::error_of;
 use crate::gateway::shared_answer::{Fresh, Patience, Rendered};
 use crate::gateway::walk::ProviderCall;
@@ -124,11 +125,13 @@ fn list_models(
     client: &Client,
     deadline: Instant,
 ) -> Result<(u16, Result<usize, String>), String> {
+    let (path, headers) = list_of(&provider.traits);
     let call = ProviderCall {
         provider,
         key: provider.keys.first(),
-        path: "/models",
+        path,
         accept: "application/json",
+        headers,
         body: None,
         deadline,
         client: None,

@@ -73,7 +73,7 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
-        let mut healing = Box::new(Healing::new(self.context, self.request, step));
+        let mut healing = Box::new(Healing::new(self, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
@@ -105,6 +105,7 @@ impl<'a> Errand<'a> {
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
+            headers: &self.dialect.headers(self.passed, &step.traits),
             body: Some(&streamed.as_ref().unwrap_or(request).slices()),
             deadline: attempt.deadline,
             client: Some(self.client),
@@ -148,7 +149,13 @@ impl<'a> Errand<'a> {
         let Response { head, body } = answer;
         let path = self.dialect.path(self.request, &step.traits);
         let url = [step.provider.base_url.as_str(), path].concat();
-        let (failure, text) = refusal(&head, body, attempt.deadline, &url);
+        let (failure, text) = refusal(
+            &head,
+            body,
+            attempt.deadline,
+            &url,
+            self.dialect.advice_on_absence(),
+        );
         let mut failure = Box::new(failure);
         let refused = Refused {
             status: head.status,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::client_socket::ClientSocket;
 use crate::config::Route;
-use crate::dialect::Dialect;
 use crate::dialect::request::Request;
+use crate::dialect::{Dialect, PassedFields};
 use crate::gateway::context::Context;
 
 /// A request and everything that its walk needs to know.
@@ -14,5 +14,7 @@ pub struct Errand<'a> {
     pub dialect: &'static dyn Dialect,
     pub route: &'a Arc<Route>,
     pub request: &'a Request<'a>,
+    /// The fields of the client's head that the dialect's calls may need.
+    pub passed: &'a PassedFields,
     pub client: &'a ClientSocket,
 }

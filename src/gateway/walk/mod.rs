@@ -92,7 +92,10 @@ impl<'a> Errand<'a> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| adapt::unfit(self.request, step, &lessons).map(Unfit::from))
+        unfit.or_else(|| {
+            let vocabulary = self.dialect.vocabulary();
+            adapt::unfit(vocabulary, self.request, step, &lessons).map(Unfit::from)
+        })
     }
 
     /// The next move. Steps that the request does not fit are passed over.

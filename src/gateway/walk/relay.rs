@@ -12,10 +12,10 @@ use crate::gateway::journal::Journal;
 use crate::http::{Gone, Stream};
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{Event, Item, encode, encode_with};
+use crate::sse::{Event, Item, encode_with};
 use crate::upstream::CallError;
 
-use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large};
+use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large, unusable};
 use super::end_watch::EndWatch;
 use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_late_error};
@@ -80,7 +80,7 @@ pub fn relay(
     let failure = relay.run(held, &mut frames, stall).err();
     let Relay {
         mut stream,
-        judge,
+        mut judge,
         watch,
         ..
     } = relay;
@@ -99,13 +99,27 @@ pub fn relay(
         }
         Some(_) if cancelled && !stopped => {}
         Some(failure) => {
-            let data = if stopped {
-                dialect.broken(&ErrorBody::new(Code::Overloaded, STOPPING))
-            } else {
-                broken(dialect, failure, &errand.context.redactor)
-            };
             let mut out = String::new();
-            encode(&mut out, &data);
+            let mut tell = |error: &ErrorBody<'_>| match judge.broken(error) {
+                None => dialect.push_event(&mut out, &dialect.broken(error)),
+                Some(events) => {
+                    for data in events {
+                        dialect.push_name(&mut out, None, &data);
+                        let annotation = judge.judge(&rest_event(&data)).annotation;
+                        encode_with(&mut out, |out| match annotation {
+                            Some(annotation) => {
+                                annotation.write(out, &data, annotations.model, None)
+                            }
+                            None => out.push_str(&data),
+                        });
+                    }
+                }
+            };
+            if stopped {
+                tell(&ErrorBody::new(Code::Overloaded, STOPPING));
+            } else {
+                tell_of(failure, &errand.context.redactor, &mut tell);
+            }
             if stream.write(out.as_bytes()).is_ok() {
                 stream.finish();
             }
@@ -120,7 +134,7 @@ pub fn relay(
 }
 
 struct Relay<'a, 'c, 'j, 'g> {
-    dialect: &'a dyn Dialect,
+    dialect: &'static dyn Dialect,
     stream: Stream<'c>,
     annotations: &'a Annotations<'a>,
     judge: Box<dyn StreamJudge>,
@@ -156,8 +170,13 @@ impl Relay<'_, '_, '_, '_> {
         frames: &mut Frames,
         stall: Duration,
     ) -> Result<(), Failure> {
-        for HeldFrame { data, annotation } in held {
-            self.pass_on(&data, annotation);
+        for HeldFrame {
+            name,
+            data,
+            annotation,
+        } in held
+        {
+            self.pass_on(name.as_deref(), &data, annotation);
         }
         loop {
             let next = self.take_here(frames);
@@ -203,7 +222,7 @@ impl Relay<'_, '_, '_, '_> {
         let judged = self.judge.judge(event);
         let taken = match judged.kind {
             FrameKind::Content | FrameKind::Reasoning => Taken::Words,
-            FrameKind::Prelude => Taken::NoWords,
+            FrameKind::Prelude | FrameKind::Opening => Taken::NoWords,
             FrameKind::Heartbeat => {
                 self.out.push_str(SIGN_OF_LIFE);
                 return Ok(Taken::NoWords);
@@ -212,22 +231,30 @@ impl Relay<'_, '_, '_, '_> {
                 if !self.watch.mark(&*self.judge)? {
                     return Ok(Taken::NoWords);
                 }
-                self.journal.frame_relayed(&event.data);
-                self.write_end();
+                self.write_rest();
+                self.pass_on(event.name.as_deref(), event.data.trim_ascii(), None);
                 return Ok(Taken::End);
             }
-            FrameKind::Error(said) => return Err(failure_of_late_error(&said)),
+            FrameKind::Error(said) => {
+                if self.judge.passes_errors() {
+                    self.pass_on(event.name.as_deref(), &event.data, judged.annotation);
+                }
+                return Err(failure_of_late_error(&said));
+            }
             FrameKind::Broken(_) => return Err(broken_frame()),
+            FrameKind::Unusable(reason) => return Err(unusable(&reason)),
         };
         let data = judged.mended.as_deref().unwrap_or(&event.data);
-        self.pass_on(data, judged.annotation);
+        self.pass_on(event.name.as_deref(), data, judged.annotation);
         Ok(taken)
     }
 
-    fn pass_on(&mut self, data: &str, annotation: Option<Annotation>) {
+    fn pass_on(&mut self, name: Option<&str>, data: &str, annotation: Option<Annotation>) {
         self.journal.frame_relayed(data);
-        let first = std::mem::take(&mut self.first);
+        // The first frame that can be written into has the summary.
+        let first = annotation.is_some() && std::mem::take(&mut self.first);
         let summary = self.annotations.routing_summary.filter(|_| first);
+        self.dialect.push_name(&mut self.out, name, data);
         encode_with(&mut self.out, |out| match annotation {
             Some(annotation) => annotation.write(out, data, self.annotations.model, summary),
             None => out.push_str(data),
@@ -239,16 +266,18 @@ impl Relay<'_, '_, '_, '_> {
         if !self.watch.is_whole(&*self.judge) {
             return Err(cut());
         }
-        self.write_end();
+        self.write_rest();
+        if let Some(mark) = self.dialect.end_mark() {
+            self.dialect.push_event(&mut self.out, mark);
+        }
         self.flush()
     }
 
-    fn write_end(&mut self) {
+    fn write_rest(&mut self) {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
-            self.pass_on(&rest, annotation);
+            self.pass_on(None, &rest, annotation);
         }
-        encode(&mut self.out, self.dialect.end_mark());
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -269,18 +298,16 @@ fn read_tail(frames: &mut Frames) {
     }
 }
 
-/// The event that tells of a break. It begins with words on which agents try again.
-fn broken(dialect: &dyn Dialect, failure: &Failure, redactor: &Redactor) -> String {
+/// Tells of a break, in words that begin with those on which agents try again.
+fn tell_of(failure: &Failure, redactor: &Redactor, tell: &mut dyn FnMut(&ErrorBody<'_>)) {
     let message = redactor.redact(&format!(
         "server error: the stream broke: {}",
         failure.message
     ));
-    dialect.broken(&ErrorBody {
-        message: &message,
+    tell(&ErrorBody {
+        status: 502,
         kind: type_of(502),
-        param: None,
         code: failure.class.label(),
-        details: None,
-        routing_summary: None,
-    })
+        ..ErrorBody::new(Code::RouteExecutionFailed, &message)
+    });
 }

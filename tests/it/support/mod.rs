@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod mock;
 pub mod openai;
 pub mod process;
+pub mod responses;
 pub mod script;
 pub mod signal;
 pub mod upstream;
