@@ -10,7 +10,7 @@ use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
-use super::step_traits::StepTraits;
+use super::step_traits::{ProviderKind, StepTraits};
 use super::vocabulary::Vocabulary;
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
@@ -27,9 +27,12 @@ pub trait Dialect: Sync {
     /// The member at fault, in words for the client.
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
 
-    /// The reason why a step cannot carry a request; `None` where it may.
-    fn unfit(&self, _request: &Request<'_>, _step: &StepTraits) -> Option<Unfit> {
-        None
+    /// The reason why a step cannot carry a request; `None` where it may. Most dialects are OpenAI's, which no provider of
+    /// another kind speaks.
+    fn unfit(&self, _request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
+        let reason =
+            "this step's provider speaks Anthropic's Messages only: ask this route at /v1/messages";
+        (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
     }
 
     /// The path of a call, behind a provider's base URL, with its slash.

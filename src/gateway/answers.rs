@@ -7,10 +7,11 @@ use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
-use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
+use super::endpoints;
 use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
@@ -43,7 +44,10 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Sends an answer.
-    pub fn finish(self, response: Response) {
+    pub fn finish(self, mut response: Response) {
+        if let Some(field) = self.id_field() {
+            response = response.with(field, self.exchange.request_id());
+        }
         let delivery = self.exchange.send(response);
         self.journal.end(if delivery.complete {
             delivery.status
@@ -55,11 +59,16 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends a refusal.
     pub fn refuse(mut self, refusal: Refusal) {
         self.journal.failed(refusal.code.label());
+        let request_id = self.request_id().map(str::to_owned);
         if self.exchange.has_begun() {
-            return self.break_off(&ErrorBody::new(refusal.code, &refusal.message));
+            return self.break_off(&ErrorBody {
+                request_id: request_id.as_deref(),
+                ..ErrorBody::new(refusal.code, &refusal.message)
+            });
         }
         let body = self.spell(&ErrorBody {
             param: refusal.param.as_deref(),
+            request_id: request_id.as_deref(),
             ..ErrorBody::new(refusal.code, &refusal.message)
         });
         let response = Response::json(refusal.code.status(), body);
@@ -163,7 +172,10 @@ impl<'g, 't> Pending<'g, 't> {
     ) {
         let held = stream.held.len().saturating_sub(1);
         self.journal.committed(errand.dialect, &answered, held);
-        let head = routed(step, &answered, "text/event-stream".to_owned());
+        let mut head = routed(step, &answered, "text/event-stream".to_owned());
+        if let Some(field) = self.id_field() {
+            head = head.with(field, self.exchange.request_id());
+        }
         let Ending {
             usage,
             repairs,
@@ -202,11 +214,13 @@ impl<'g, 't> Pending<'g, 't> {
             Some(dialect) => dialect.verdict(verdict.status, message),
             None => (verdict.status, message),
         };
+        let request_id = self.request_id().map(str::to_owned);
         let error = ErrorBody {
             status,
             kind: type_of(status),
             param: verdict.param.as_deref(),
             details: Some(&summary),
+            request_id: request_id.as_deref(),
             routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)
         };
@@ -216,6 +230,9 @@ impl<'g, 't> Pending<'g, 't> {
         let body = self.spell(&error);
         let mut response =
             Response::json(status, body).with("X-Fallback-Count", fallbacks(reports).to_string());
+        if self.dialect.is_some_and(Dialect::advises_on_retries) && is_final(reports) {
+            response = response.with("X-Should-Retry", "false");
+        }
         if let Some(after) = verdict.retry_after {
             response = response
                 .with("Retry-After", whole_seconds(after).to_string())
@@ -242,10 +259,39 @@ impl<'g, 't> Pending<'g, 't> {
             None => error.to_json(),
         }
     }
+
+    /// The field of the dialect's own with the id of the request.
+    fn id_field(&self) -> Option<&'static str> {
+        self.dialect?.id_field()
+    }
+
+    /// The id of the request, where the dialect has a place for it.
+    fn request_id(&self) -> Option<&str> {
+        self.id_field().map(|_| self.exchange.request_id())
+    }
 }
 
-/// The answer to a request that the edge turned away, in OpenAI's shape: its dialect is not known.
-pub fn edge_refusal(refusal: &http::Refusal) -> Response {
+/// Whether trying again is useless: every failure is a key, a bill, the name of a model, or the request itself.
+fn is_final(reports: &[StepReport]) -> bool {
+    reports.iter().all(|report| {
+        matches!(
+            report.class,
+            Some(
+                Class::Unauthorized
+                    | Class::Forbidden
+                    | Class::QuotaExhausted
+                    | Class::ModelNotFound
+                    | Class::Rejected
+                    | Class::TooLarge
+                    | Class::Unsupported
+            )
+        )
+    })
+}
+
+/// The answer to a request that the edge turned away, in the dialect of its path, or in OpenAI's shape where the path is
+/// not known.
+pub fn edge_refusal(refusal: &http::Refusal, head: Option<&Head>) -> Response {
     let code = match refusal.reason {
         Reason::Malformed => Code::InvalidRequest,
         Reason::HeadTimeout => Code::RequestTimeout,
@@ -257,8 +303,22 @@ pub fn edge_refusal(refusal: &http::Refusal) -> Response {
         Reason::Overload => Code::Overloaded,
         Reason::UnknownVersion => Code::VersionNotSupported,
     };
-    let body = ErrorBody::new(code, refusal.message).to_json();
-    Response::json(refusal.status(), body)
+    let dialect = head.and_then(|head| endpoints::find(head.path())?.endpoint.dialect());
+    let field = dialect.and_then(Dialect::id_field);
+    let request_id = field.and(head).map(Head::request_id);
+    let error = ErrorBody {
+        request_id,
+        ..ErrorBody::new(code, refusal.message)
+    };
+    let body = match dialect {
+        Some(dialect) => dialect.refusal(&error),
+        None => error.to_json(),
+    };
+    let response = Response::json(refusal.status(), body);
+    match (field, request_id) {
+        (Some(field), Some(id)) => response.with(field, id),
+        _ => response,
+    }
 }
 
 fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {

@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
+use super::side_call;
 use super::walk::Errand;
 
 /// Answers one request on a worker thread. Blocks.
@@ -42,6 +43,10 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             complete(context, pending, dialect, client);
         }
+        (&Answer::Aside(question), Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            side_call::answer(context, pending, question, client);
+        }
         _ if endpoint.visibility == Visibility::Quiet => {
             match page(context, &exchange, found, client) {
                 Ok(response) => {
@@ -64,15 +69,15 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
     }
 }
 
-/// Whether the body of a request will be read: by a walk, for a client that has a key. All else is answered by the head
+/// Whether the body of a request will be read: by an endpoint that needs it, for a client that has a key. All else is answered by the head
 /// alone. It runs on the front thread.
 pub fn wants_body(context: &Context, head: &Head) -> bool {
-    let is_walk = |found: Found| {
+    let reads_body = |found: Found| {
         let endpoint = found.endpoint;
-        matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
+        endpoint.reads_body() && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
-        && endpoints::find(head.path()).is_some_and(is_walk)
+        && endpoints::find(head.path()).is_some_and(reads_body)
         && accounts::client_of(&context.config, head).is_some()
 }
 
@@ -141,7 +146,7 @@ fn page(
         Answer::Page(answer) => answer(&visit),
         Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) => Err(Refusal::unauthorized().into()),
+        Answer::Walk(_) | Answer::Aside(_) => Err(Refusal::unauthorized().into()),
     }
 }
 
@@ -186,6 +191,9 @@ fn route<'g>(
         return pending.refuse(Refusal::route(&name));
     };
     pending.journal.walk_began(route, dialect, request);
+    let request_id = dialect
+        .id_field()
+        .map(|_| pending.exchange.request_id().to_owned());
     let passed = passed_fields(pending.exchange.head(), dialect);
     let errand = Errand {
         context,
@@ -193,6 +201,7 @@ fn route<'g>(
         route,
         request,
         passed: &passed,
+        request_id: request_id.as_deref(),
         client: &pending.exchange.client_socket(),
     };
     let keepalive = route.stream_keepalive;
@@ -208,7 +217,7 @@ fn route<'g>(
 }
 
 /// The fields of a head that the dialect's calls may need; those that are repeated are one list.
-fn passed_fields(head: &Head, dialect: &dyn Dialect) -> PassedFields {
+pub(super) fn passed_fields(head: &Head, dialect: &dyn Dialect) -> PassedFields {
     let names = dialect.passed_fields().iter();
     let fields = names.filter_map(|name| {
         let all = head

@@ -20,6 +20,7 @@ mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
+mod side_call;
 mod walk;
 
 use crate::http::{self, Exchange, Handler, Head, Response};
@@ -41,7 +42,7 @@ impl Handler for Reloadable {
         dispatch::wants_body(&self.current(), head)
     }
 
-    fn refusal(&self, refusal: &http::Refusal) -> Response {
-        answers::edge_refusal(refusal)
+    fn refusal(&self, refusal: &http::Refusal, head: Option<&Head>) -> Response {
+        answers::edge_refusal(refusal, head)
     }
 }

@@ -95,12 +95,14 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
         transaction.send(response);
     } else if let Err(refusal) = transaction.admit() {
         edge.refused(transaction.client_address(), refusal);
-        transaction.send(handler.refusal(refusal));
+        let response = handler.refusal(refusal, Some(&transaction.job.head));
+        transaction.send(response);
     } else {
         handler.handle(&mut transaction);
     }
     if transaction.answer == AnswerState::None {
-        transaction.send(handler.refusal(Refusal::PANIC));
+        let response = handler.refusal(Refusal::PANIC, Some(&transaction.job.head));
+        transaction.send(response);
     }
     transaction.end()
 }

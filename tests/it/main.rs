@@ -27,6 +27,7 @@ mod image;
 mod keys;
 mod layers;
 mod logs;
+mod messages;
 mod metrics;
 mod passthrough;
 mod proxies;

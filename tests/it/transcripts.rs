@@ -35,13 +35,14 @@ use file::Transcript;
 const AT_ONCE: usize = 6;
 
 /// Folders of transcripts, each with a test of its own below.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "answers",
     "broken",
     "endpoints",
     "exhausted",
     "failover",
     "refusals",
+    "responses",
     "settings",
 ];
 
@@ -79,6 +80,12 @@ fn the_next_step_answers_as_ever() {
 #[test]
 fn a_refusal_is_spelled_as_ever() {
     replay_all("refusals");
+}
+
+/// Codex, agents and n8n read these events as they stand there.
+#[test]
+fn a_response_reaches_its_client_as_ever() {
+    replay_all("responses");
 }
 
 /// Whoever has configured an adapter, a header or a trace relies on what reaches the provider.

@@ -16,5 +16,7 @@ pub struct Errand<'a> {
     pub request: &'a Request<'a>,
     /// The fields of the client's head that the dialect's calls may need.
     pub passed: &'a PassedFields,
+    /// The id of the request, where the dialect has a place for it.
+    pub request_id: Option<&'a str>,
     pub client: &'a ClientSocket,
 }

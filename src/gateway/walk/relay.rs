@@ -1,5 +1,6 @@
 //! A stream after its commit point: frames go to the client as they arrive, and a break is told at the end.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::dialect::annotation::Annotation;
@@ -74,6 +75,7 @@ pub fn relay(
         judge,
         watch,
         journal,
+        redactor: &errand.context.redactor,
         first: true,
         out: String::new(),
     };
@@ -116,9 +118,17 @@ pub fn relay(
                 }
             };
             if stopped {
-                tell(&ErrorBody::new(Code::Overloaded, STOPPING));
+                tell(&ErrorBody {
+                    request_id: errand.request_id,
+                    ..ErrorBody::new(Code::Overloaded, STOPPING)
+                });
             } else {
-                tell_of(failure, &errand.context.redactor, &mut tell);
+                tell_of(
+                    failure,
+                    &errand.context.redactor,
+                    errand.request_id,
+                    &mut tell,
+                );
             }
             if stream.write(out.as_bytes()).is_ok() {
                 stream.finish();
@@ -140,6 +150,7 @@ struct Relay<'a, 'c, 'j, 'g> {
     judge: Box<dyn StreamJudge>,
     watch: EndWatch<'a>,
     journal: &'j mut Journal<'g>,
+    redactor: &'a Redactor,
     /// No frame has been sent yet.
     first: bool,
     /// Frames of one read, written at once, or in pieces if they are many.
@@ -237,7 +248,13 @@ impl Relay<'_, '_, '_, '_> {
             }
             FrameKind::Error(said) => {
                 if self.judge.passes_errors() {
-                    self.pass_on(event.name.as_deref(), &event.data, judged.annotation);
+                    // Providers echo keys.
+                    let masked = self.redactor.mask(&event.data);
+                    let annotation = match &masked {
+                        Cow::Borrowed(_) => judged.annotation,
+                        Cow::Owned(data) => self.judge.judge(&rest_event(data)).annotation,
+                    };
+                    self.pass_on(event.name.as_deref(), &masked, annotation);
                 }
                 return Err(failure_of_late_error(&said));
             }
@@ -299,7 +316,12 @@ fn read_tail(frames: &mut Frames) {
 }
 
 /// Tells of a break, in words that begin with those on which agents try again.
-fn tell_of(failure: &Failure, redactor: &Redactor, tell: &mut dyn FnMut(&ErrorBody<'_>)) {
+fn tell_of(
+    failure: &Failure,
+    redactor: &Redactor,
+    request_id: Option<&str>,
+    tell: &mut dyn FnMut(&ErrorBody<'_>),
+) {
     let message = redactor.redact(&format!(
         "server error: the stream broke: {}",
         failure.message
@@ -308,6 +330,7 @@ fn tell_of(failure: &Failure, redactor: &Redactor, tell: &mut dyn FnMut(&ErrorBo
         status: 502,
         kind: type_of(502),
         code: failure.class.label(),
+        request_id,
         ..ErrorBody::new(Code::RouteExecutionFailed, &message)
     });
 }

@@ -20,7 +20,7 @@ const MAX_CLOSING: Duration = Duration::from_secs(2);
 impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
         self.edge.refused(parked.connection.peer.ip(), refusal);
-        let response = self.handler.refusal(refusal);
+        let response = self.handler.refusal(refusal, None);
         let bytes = Encoder::for_unreadable().encode(&response, false);
         self.say(parked, bytes, Disposition::Discard, now);
     }

@@ -188,7 +188,8 @@ fn an_answer_that_ran_out_of_tokens_is_second_best() {
         r#"{"model":"r","input":"hi","max_output_tokens":16}"#,
     );
     assert_eq!(probe.header("x-routed-via"), Some("a/model-a"), "{probe}");
-    let gateway = route(&a, &Upstream::always(Script::json(500, "{}")));
+    let failing = Upstream::always(Script::json(500, "{}"));
+    let gateway = route(&a, &failing);
     let only = ask(&gateway, false);
     assert_eq!(
         (only.status, &only.json()["status"]),

@@ -55,9 +55,12 @@ fn events(response: &Response) -> Vec<Value> {
     let text = response.text();
     let mut events = Vec::new();
     for event in text.split("\n\n").filter(|event| event.contains("data: {")) {
-        let (name, data) = event.split_once('\n').expect("a name before the data");
+        let mut lines = event.lines().filter(|line| !line.starts_with(':'));
+        let (name, data) = (
+            lines.next().unwrap(),
+            lines.next().expect("data behind the name"),
+        );
         let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-        let name = name.rsplit(":\n").next().unwrap();
         assert_eq!(name, format!("event: {}", data["type"].as_str().unwrap()));
         assert_eq!(data["sequence_number"], json!(events.len()), "{response}");
         events.push(data);

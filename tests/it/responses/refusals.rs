@@ -137,7 +137,8 @@ fn all_steps_limited_is_429_with_the_soonest_end() {
             r#"{"error":{"message":"m"}}"#,
         ))
     };
-    let gateway = route(&limited(), &limited());
+    let (a, b) = (limited(), limited());
+    let gateway = route(&a, &b);
     let response = ask(&gateway, true);
     assert_eq!(
         (response.status, response.header("retry-after")),

@@ -5,6 +5,7 @@ pub mod collector;
 pub mod config;
 pub mod exposition;
 pub mod gateway;
+pub mod messages;
 pub mod mock;
 pub mod openai;
 pub mod process;
