@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::adapt;
-use crate::config::{Route, Step};
+use crate::config::{Auth, Route, Step};
 use crate::dialect::reading::ThinkTags;
+use crate::dialect::step_traits::ProviderKind;
 use crate::dialect::waits::in_words;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
@@ -112,6 +113,9 @@ impl RunningStep {
 
 fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
     let _ = writeln!(text, "   {}", step.provider.base_url);
+    if let Some(spoken) = spoken(step) {
+        let _ = writeln!(text, "   {spoken}");
+    }
     let _ = writeln!(
         text,
         "   timeout {:?}, of it at most {:?} to connect; streams: up to the first content, then {:?} between two reads",
@@ -158,6 +162,19 @@ fn explain_step(text: &mut String, step: &Step, connect_timeout: Duration) {
         [] => writeln!(text, "   no key"),
         keys => writeln!(text, "   keys {}", keys.join(", ")),
     };
+}
+
+/// What a step's provider speaks besides chat completions, or in place of them; none where it speaks these alone.
+fn spoken(step: &Step) -> Option<&'static str> {
+    match (step.traits.kind, step.provider.auth) {
+        (ProviderKind::Anthropic, Auth::ApiKey) => Some(
+            "kind: anthropic: Messages native, other requests pass the step over; its key is in X-Api-Key",
+        ),
+        (ProviderKind::Anthropic, Auth::Bearer) => {
+            Some("kind: anthropic: Messages native, other requests pass the step over")
+        }
+        (ProviderKind::OpenAi, _) => step.traits.speaks_responses.then_some("Responses native"),
+    }
 }
 
 /// The settings for reading a step's answers that are not the built-in ones, as the configuration spells them.

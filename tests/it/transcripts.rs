@@ -35,12 +35,13 @@ use file::Transcript;
 const AT_ONCE: usize = 6;
 
 /// Folders of transcripts, each with a test of its own below.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "answers",
     "broken",
     "endpoints",
     "exhausted",
     "failover",
+    "messages",
     "refusals",
     "responses",
     "settings",
@@ -86,6 +87,12 @@ fn a_refusal_is_spelled_as_ever() {
 #[test]
 fn a_response_reaches_its_client_as_ever() {
     replay_all("responses");
+}
+
+/// Claude Code and Anthropic's libraries read these events as they stand there.
+#[test]
+fn a_message_reaches_its_client_as_ever() {
+    replay_all("messages");
 }
 
 /// Whoever has configured an adapter, a header or a trace relies on what reaches the provider.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the SDK tests against a built gateway, once for each major line of the openai package in use.
+# Runs the SDK tests against a built gateway: once for each major line of the openai package in use, the anthropic package,
+# and, where there is npm, the packages of both for Node.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -29,11 +30,33 @@ prepare() {
 
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
-for line in 2 3; do
-    folder=$root/target/sdk-$line
-    prepare "$root/tests/sdk/requirements-$line.txt" "$folder"
-    PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/cases.py" "$binary" | tee -a "$counts"
-done
-# The sum of both runs; a run that broke down before its count counts as a failure.
-awk '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
-    END { failed += 2 - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"
+runs=0
+# The cases of these files, with the packages of this line.
+run() {
+    folder=$root/target/sdk-$1
+    prepare "$root/tests/sdk/requirements-$1.txt" "$folder"
+    shift
+    for cases; do
+        runs=$((runs + 1))
+        PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
+    done
+}
+run 2 cases.py responses.py
+run 3 cases.py responses.py
+run anthropic messages.py
+if command -v npm >/dev/null; then
+    runs=$((runs + 1))
+    folder=$root/target/sdk-node
+    stamp=$(cksum <"$root/tests/sdk/node/package.json")
+    if [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        cp "$root/tests/sdk/node/package.json" "$folder"
+        npm install --prefix "$folder" --no-audit --no-fund --silent
+        echo "$stamp" >"$folder/stamp"
+    fi
+    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/node/run.py" "$binary" "$folder" | tee -a "$counts"
+fi
+# The sum of all runs; a run that broke down before its count counts as a failure.
+awk -v all="$runs" '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
+    END { failed += all - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"
