@@ -1,5 +1,6 @@
 //! Writing two members into a JSON text without touching the rest of it.
 
+use crate::json::pieces::{Piece, Pieces, Written};
 use crate::json::{Object, position, raw, slice};
 
 /// The places in a JSON object where the gateway writes: the value of `model`, and the end of the object.
@@ -113,19 +114,30 @@ impl Annotation {
         model: Option<&str>,
         routing_summary: Option<&str>,
     ) {
+        let mut written = Written { source: body, out };
+        self.each_piece(body, model, routing_summary, &mut written);
+    }
+
+    /// The same in pieces of `body`.
+    pub fn each_piece(
+        self,
+        body: &str,
+        model: Option<&str>,
+        routing_summary: Option<&str>,
+        out: &mut impl Pieces,
+    ) {
         if self.is_odd {
-            let edited = match self.holder {
-                None => edited(body, model, routing_summary),
-                Some(holder) => holder.edited(body, model, routing_summary),
+            return match self.holder {
+                None => edit(body, model, routing_summary, out),
+                Some(holder) => holder.edit(body, model, routing_summary, out),
             };
-            return out.push_str(&edited);
         }
-        let mut copied = 0;
+        let mut kept = 0;
         let mut comma = if self.is_empty { "" } else { "," };
         if let (Some(model), Some((from, to))) = (model, self.model) {
-            out.push_str(slice(body, 0, from));
-            raw::push_quoted(out, model);
-            copied = to;
+            out.take(Piece::Kept(0, from));
+            out.take_quoted(model);
+            kept = to;
         }
         // It may stand behind the object that is written into.
         let (before, behind) = match self.second_model {
@@ -133,29 +145,29 @@ impl Annotation {
             place => (place, None),
         };
         if let (Some(model), Some((from, to))) = (model, before) {
-            out.push_str(slice(body, copied, from));
-            raw::push_quoted(out, model);
-            copied = to;
+            out.take(Piece::Kept(kept, from));
+            out.take_quoted(model);
+            kept = to;
         }
-        out.push_str(slice(body, copied, self.end));
+        out.take(Piece::Kept(kept, self.end));
         if let (Some(model), None, None) = (model, self.model, self.holder) {
-            out.push_str(comma);
-            out.push_str("\"model\":");
-            raw::push_quoted(out, model);
+            out.take(Piece::New(comma));
+            out.take(Piece::New("\"model\":"));
+            out.take_quoted(model);
             comma = ",";
         }
         if let Some(summary) = routing_summary {
-            out.push_str(comma);
-            out.push_str("\"routing_summary\":");
-            out.push_str(summary);
+            out.take(Piece::New(comma));
+            out.take(Piece::New("\"routing_summary\":"));
+            out.take(Piece::New(summary));
         }
-        let mut copied = self.end;
+        let mut kept = self.end;
         if let (Some(model), Some((from, to))) = (model, behind) {
-            out.push_str(slice(body, copied, from));
-            raw::push_quoted(out, model);
-            copied = to;
+            out.take(Piece::Kept(kept, from));
+            out.take_quoted(model);
+            kept = to;
         }
-        out.push_str(slice(body, copied, position(body.len())));
+        out.take(Piece::Kept(kept, position(body.len())));
     }
 
     /// The value of `model` in `body`, raw; none if it has no such member.
@@ -166,9 +178,15 @@ impl Annotation {
 
 impl Holder {
     /// Edits a body whose members have to be looked for one by one.
-    fn edited(self, body: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
+    fn edit(
+        self,
+        body: &str,
+        model: Option<&str>,
+        routing_summary: Option<&str>,
+        out: &mut impl Pieces,
+    ) {
         let Ok(mut object) = Object::parse_lenient(body) else {
-            return body.to_owned();
+            return out.take(Piece::Kept(0, position(body.len())));
         };
         let replaced = |object: &Object<'_>| model.filter(|_| object.get("model").is_some());
         if let Some(Ok(mut inner)) = object.get(self.key).map(Object::parse_lenient) {
@@ -187,14 +205,14 @@ impl Holder {
         if let Some(summary) = routing_summary.filter(|_| !self.takes_summary) {
             object.set("routing_summary", summary.to_owned());
         }
-        object.to_json()
+        object.each_piece(&mut |piece| out.take(piece));
     }
 }
 
 /// Edits a body whose members have to be looked for one by one.
-fn edited(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
+fn edit(body: &str, model: Option<&str>, routing_summary: Option<&str>, out: &mut impl Pieces) {
     let Ok(mut object) = Object::parse_lenient(body) else {
-        return body.to_owned();
+        return out.take(Piece::Kept(0, position(body.len())));
     };
     if let Some(model) = model {
         object.set("model", raw::quoted(model));
@@ -202,7 +220,7 @@ fn edited(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> Str
     if let Some(summary) = routing_summary {
         object.set("routing_summary", summary.to_owned());
     }
-    object.to_json()
+    object.each_piece(&mut |piece| out.take(piece));
 }
 
 #[cfg(test)]
@@ -210,6 +228,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn edited(body: &str, model: Option<&str>, summary: Option<&str>) -> String {
+        let mut out = String::new();
+        let mut written = Written {
+            source: body,
+            out: &mut out,
+        };
+        edit(body, model, summary, &mut written);
+        out
+    }
 
     fn written(body: &str, model: Option<&str>, summary: Option<&str>) -> String {
         let mut out = String::new();

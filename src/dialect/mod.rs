@@ -8,6 +8,7 @@
 
 pub mod annotation;
 pub mod answer;
+pub mod call_rules;
 pub mod canonical;
 pub mod chat;
 pub mod class;
@@ -32,6 +33,21 @@ pub mod step_traits;
 pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
+
+/// The names of dialects, as the configuration spells them ([`Dialect::name`]).
+pub const NAMES: [&str; 11] = [
+    "chat",
+    "completions",
+    "embeddings",
+    "transcriptions",
+    "translations",
+    "speech",
+    "images",
+    "moderations",
+    "rerank",
+    "responses",
+    "messages",
+];
 
 pub use questions::{
     Assemble, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,

@@ -5,6 +5,7 @@ use crate::sse::{Event, encode};
 
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
+use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
@@ -26,6 +27,11 @@ pub trait Dialect: Sync {
     /// # Errors
     /// The member at fault, in words for the client.
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
+
+    /// The rules for its calls.
+    fn rules(&self) -> CallRules {
+        CallRules::default()
+    }
 
     /// The reason why a step cannot carry a request; `None` where it may. Most dialects are OpenAI's, which no provider of
     /// another kind speaks.
@@ -227,6 +233,14 @@ pub trait StreamJudge: Send {
 
     /// The tokens as the provider counted them; none before it said so.
     fn usage(&self) -> Option<Usage>;
+
+    /// The memory for what has to be repeated should the stream break (bytes).
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// Gives up all that need not be repeated: there is no memory for it.
+    fn forget(&mut self) {}
 
     /// Whether a client gets an error of the provider's as it came, behind the commit point.
     fn passes_errors(&self) -> bool {

@@ -14,6 +14,18 @@ pub struct Incoming<'a> {
     pub form_type: Option<&'a str>,
 }
 
+impl<'a> Incoming<'a> {
+    /// A body as a client sent it. Editors and frameworks of Windows put a byte order mark before JSON, which a reader may
+    /// ignore (RFC 8259 section 8.1).
+    pub fn new(body: &'a [u8], form_type: Option<&'a str>) -> Self {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        Self {
+            body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body),
+            form_type,
+        }
+    }
+}
+
 impl<'a> From<&'a [u8]> for Incoming<'a> {
     fn from(body: &'a [u8]) -> Self {
         Self {
@@ -115,6 +127,8 @@ pub struct Unfit {
     pub reason: String,
     /// The member at fault, by its path; none if it is no single one.
     pub param: Option<String>,
+    /// The request is too large for the step; else the step lacks a thing that it needs.
+    pub too_large: bool,
 }
 
 impl From<String> for Unfit {
@@ -122,6 +136,7 @@ impl From<String> for Unfit {
         Self {
             reason,
             param: None,
+            too_large: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Questions about a request that one provider may answer at once, and the gateway itself where none does.
 
-use super::Dialect;
+use super::questions::Dialect;
 use super::request::{Incoming, Request, RequestError};
 use super::step_traits::StepTraits;
 

@@ -1,5 +1,7 @@
 //! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
 
+use std::sync::Arc;
+
 use crate::config::{Account, Config, Route};
 use crate::http::Head;
 
@@ -21,6 +23,31 @@ pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Account> {
     found
 }
 
+/// The fault of a request without a known key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    Missing,
+    /// Another scheme than Bearer, or no token behind it.
+    NoToken,
+    /// A key is there, in this field, and is no client's.
+    Wrong(&'static str),
+}
+
+/// The fault of a request for which [`client_of`] finds no client. The key itself is repeated nowhere.
+pub fn fault(head: &Head) -> KeyFault {
+    let is_full = |value: &str| !value.trim().is_empty();
+    let authorization = head.header("authorization");
+    if authorization.and_then(bearer).is_some_and(is_full) {
+        KeyFault::Wrong("Authorization")
+    } else if head.header("x-api-key").is_some_and(is_full) {
+        KeyFault::Wrong("X-Api-Key")
+    } else if authorization.is_some() {
+        KeyFault::NoToken
+    } else {
+        KeyFault::Missing
+    }
+}
+
 /// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;
@@ -33,6 +60,22 @@ pub fn may_use(client: &Account, route: &Route) -> bool {
         .routes
         .as_ref()
         .is_none_or(|allowed| allowed.contains(&route.name))
+}
+
+/// The route of a request that asks for this model in this dialect, if its client may use it and it serves the dialect. A
+/// request may name none where the configuration has a default.
+pub fn route_of<'c>(
+    config: &'c Config,
+    client: &Account,
+    asked: &str,
+    dialect: &str,
+) -> Option<&'c Arc<Route>> {
+    let route = if asked.is_empty() {
+        config.default_route(dialect)
+    } else {
+        config.route(asked)
+    };
+    route.filter(|route| may_use(client, route) && route.serves(dialect))
 }
 
 #[cfg(test)]

@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
 use crate::dialect::Dialect;
-use crate::dialect::answer::WholeAnswer;
+use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
-use crate::http::{self, BodyError, Exchange, Head, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
-use super::endpoints;
 use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
-    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
+    Annotations, Committed, Ended, Ending, Errand, HeldAnswer, OpaqueAnswer, Reply, STOPPING, relay,
 };
 
 /// Other requests have all the memory for bodies.
@@ -44,11 +44,16 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Sends an answer.
-    pub fn finish(self, mut response: Response) {
+    pub fn finish(self, response: Response) {
+        self.finish_charged(response, None);
+    }
+
+    /// Sends an answer that the budget is charged for.
+    fn finish_charged(self, mut response: Response, charge: Option<Charge>) {
         if let Some(field) = self.id_field() {
             response = response.with(field, self.exchange.request_id());
         }
-        let delivery = self.exchange.send(response);
+        let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {
             delivery.status
         } else {
@@ -134,7 +139,7 @@ impl<'g, 't> Pending<'g, 't> {
             routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
-            Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
+            Reply::Whole(held) => self.send_whole(step, &answered, *held, &annotations),
             Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
             Reply::Stream(stream) => {
                 self.send_stream(errand, step, answered, *stream, &annotations);
@@ -146,19 +151,24 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         step: &Step,
         answered: &AnsweredWalk,
-        answer: &WholeAnswer,
+        held: HeldAnswer,
         annotations: &Annotations<'_>,
     ) {
-        self.journal.answered_whole(answered, answer);
+        let HeldAnswer { answer, charge } = held;
+        self.journal.answered_whole(answered, &answer);
         let body = answer.annotated(annotations.model, annotations.routing_summary);
+        let body: Content = match body {
+            Annotated::Copied(text) => text.into(),
+            Annotated::Spliced(spliced) => spliced.into(),
+        };
         let head = routed(step, answered, "application/json".to_owned());
-        self.finish(Response::new(head, body));
+        self.finish_charged(Response::new(head, body), Some(charge));
     }
 
     fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
         self.journal.answered_opaque(answered);
         let head = routed(step, answered, answer.content_type);
-        self.finish(Response::new(head, answer.body));
+        self.finish_charged(Response::new(head, answer.body), Some(answer.charge));
     }
 
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
@@ -289,9 +299,13 @@ fn is_final(reports: &[StepReport]) -> bool {
     })
 }
 
-/// The answer to a request that the edge turned away, in the dialect of its path, or in OpenAI's shape where the path is
-/// not known.
-pub fn edge_refusal(refusal: &http::Refusal, head: Option<&Head>) -> Response {
+/// The answer to a request that the edge turned away, in the dialect of its path; in OpenAI's shape where the path is not
+/// known, or has none.
+pub fn edge_refusal(
+    refusal: &http::Refusal,
+    head: Option<&Head>,
+    dialect: Option<&dyn Dialect>,
+) -> Response {
     let code = match refusal.reason {
         Reason::Malformed => Code::InvalidRequest,
         Reason::HeadTimeout => Code::RequestTimeout,
@@ -303,7 +317,6 @@ pub fn edge_refusal(refusal: &http::Refusal, head: Option<&Head>) -> Response {
         Reason::Overload => Code::Overloaded,
         Reason::UnknownVersion => Code::VersionNotSupported,
     };
-    let dialect = head.and_then(|head| endpoints::find(head.path())?.endpoint.dialect());
     let field = dialect.and_then(Dialect::id_field);
     let request_id = field.and(head).map(Head::request_id);
     let error = ErrorBody {

@@ -2,12 +2,14 @@
 
 use crate::config::Account;
 use crate::dialect::request::{Incoming, Request};
-use crate::dialect::{Dialect, Framing, PassedFields};
+use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
+use super::cors;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
@@ -15,7 +17,8 @@ use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::side_call;
-use super::walk::Errand;
+use super::walk::{Errand, passed_fields};
+use super::wrong_paths;
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -28,6 +31,10 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
             let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
             let response = Response::new(head, Vec::new());
             pending(context, exchange, Some(endpoint), client).finish(response);
+        }
+        Ok(Admitted::Preflight(response)) => {
+            let endpoint = found.as_ref().map(|found| found.endpoint);
+            pending(context, exchange, endpoint, client).finish(response);
         }
         Err(refusal) => {
             let endpoint = found.map(|found| found.endpoint);
@@ -69,16 +76,24 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
     }
 }
 
-/// Whether the body of a request will be read: by an endpoint that needs it, for a client that has a key. All else is answered by the head
-/// alone. It runs on the front thread.
+/// Whether the body of a request will be read: by an endpoint that needs it, for a client that has a key. All else is
+/// answered by the head alone. It runs on the front thread.
 pub fn wants_body(context: &Context, head: &Head) -> bool {
     let reads_body = |found: Found| {
         let endpoint = found.endpoint;
         endpoint.reads_body() && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
+        && !is_encoded(head)
         && endpoints::find(head.path()).is_some_and(reads_body)
         && accounts::client_of(&context.config, head).is_some()
+}
+
+/// Whether the body of a request has been compressed.
+fn is_encoded(head: &Head) -> bool {
+    let encodings = head.header("content-encoding").unwrap_or_default();
+    let mut encodings = encodings.split(',').map(str::trim);
+    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
@@ -104,10 +119,11 @@ fn pending<'g, 't>(
 enum Admitted<'f> {
     Endpoint(&'f Found),
     Options(&'static Endpoint),
+    Preflight(Response),
 }
 
 /// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
-/// learn which paths there are.
+/// learn which paths there are. Between them are preflights, which cannot have one.
 fn admit<'f>(
     context: &Context,
     head: &Head,
@@ -117,14 +133,20 @@ fn admit<'f>(
     if !hosts::is_accepted(&context.config, head) {
         return Err(Refusal::misdirected());
     }
+    if let Some(response) = cors::preflight(context, head, found) {
+        return Ok(Admitted::Preflight(response));
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized());
+        return Err(Refusal::unauthorized(accounts::fault(head)));
     }
-    let found = found.ok_or_else(|| Refusal::not_found("there is nothing at this path"))?;
+    let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
-        method if found.endpoint.allows(method) => Ok(Admitted::Endpoint(found)),
+        method if found.endpoint.allows(method) => match found.endpoint.answer {
+            Answer::Walk(_) | Answer::Aside(_) if is_encoded(head) => Err(Refusal::encoded()),
+            _ => Ok(Admitted::Endpoint(found)),
+        },
         _ => Err(Refusal::method(found.endpoint.allow())),
     }
 }
@@ -146,7 +168,9 @@ fn page(
         Answer::Page(answer) => answer(&visit),
         Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) | Answer::Aside(_) => Err(Refusal::unauthorized().into()),
+        Answer::Walk(_) | Answer::Aside(_) => {
+            Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
+        }
     }
 }
 
@@ -163,10 +187,7 @@ fn complete<'g>(
         Err(error) => return pending.refuse_body(error),
     };
     let form_type = form_type(pending.exchange.head());
-    let incoming = Incoming {
-        body: &body,
-        form_type: form_type.as_deref(),
-    };
+    let incoming = Incoming::new(&body, form_type.as_deref());
     match dialect.read(incoming) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
@@ -184,17 +205,29 @@ fn route<'g>(
     request: &Request<'_>,
 ) {
     pending.journal.read(request);
-    let route = context.config.route(&request.model);
-    let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
+    let Some(route) = accounts::route_of(&context.config, client, &request.model, dialect.name())
+    else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
-        return pending.refuse(Refusal::route(&name));
+        return pending.refuse(if name.is_empty() {
+            Refusal::no_model(dialect.name())
+        } else {
+            Refusal::route(&name)
+        });
     };
     pending.journal.walk_began(route, dialect, request);
     let request_id = dialect
         .id_field()
         .map(|_| pending.exchange.request_id().to_owned());
     let passed = passed_fields(pending.exchange.head(), dialect);
+    // On the heap: a waiting worker keeps a small stack.
+    let object = request.payload.object();
+    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
+    let elided = elided.map(Box::new);
+    let edited = elided
+        .as_ref()
+        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
+    let edited = edited.map(Box::new);
     let errand = Errand {
         context,
         dialect,
@@ -202,7 +235,10 @@ fn route<'g>(
         request,
         passed: &passed,
         request_id: request_id.as_deref(),
+        elided: elided.as_deref().filter(|_| edited.is_some()),
+        edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        budget: &pending.exchange.budget().clone(),
     };
     let keepalive = route.stream_keepalive;
     let keepalive =
@@ -214,23 +250,6 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
-}
-
-/// The fields of a head that the dialect's calls may need; those that are repeated are one list.
-pub(super) fn passed_fields(head: &Head, dialect: &dyn Dialect) -> PassedFields {
-    let names = dialect.passed_fields().iter();
-    let fields = names.filter_map(|name| {
-        let all = head
-            .fields()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        let values: Vec<&str> = all
-            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-            .collect();
-        (!values.is_empty()).then(|| (*name, values.join(",")))
-    });
-    fields.collect()
 }
 
 /// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.

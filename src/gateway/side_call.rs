@@ -14,9 +14,8 @@ use crate::routing::Ledger;
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
-use super::dispatch::passed_fields;
 use super::refusal::Refusal;
-use super::walk::ProviderCall;
+use super::walk::{ProviderCall, passed_fields};
 
 /// The time of the call. A client asks many such questions at once, and before each answer that it shows.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,15 +35,15 @@ pub fn answer<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error),
     };
-    let request = match question.read(Incoming::from(&*body)) {
+    let request = match question.read(Incoming::new(&body, None)) {
         Ok(request) => request,
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             return pending.refuse(refusal.about(error.param()));
         }
     };
-    let route = context.config.route(&request.model);
-    let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
+    let dialect = question.dialect().name();
+    let Some(route) = accounts::route_of(&context.config, client, &request.model, dialect) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
         return pending.refuse(Refusal::route(&name));

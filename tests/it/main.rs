@@ -12,23 +12,28 @@
 )]
 
 mod bad_input;
+mod browsers;
 mod chat;
 mod cli;
 mod cooldowns;
 mod diagnostics;
+mod documents;
 mod edge;
 mod endpoints;
 mod environment_file;
 mod exhaustion;
 mod explain;
 mod faults;
+mod generated;
 mod healing;
 mod image;
+mod init;
 mod keys;
 mod layers;
 mod logs;
 mod messages;
 mod metrics;
+mod ops_commands;
 mod passthrough;
 mod proxies;
 mod responses;
@@ -42,3 +47,4 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod way_out;

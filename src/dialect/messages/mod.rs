@@ -6,7 +6,6 @@
 mod answer;
 mod assemble;
 mod blocks;
-mod counting;
 mod errors;
 mod estimate;
 mod events;
@@ -19,11 +18,11 @@ use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
+use crate::dialect::side_question::SideQuestion;
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, PassedFields, StepRefusal, StreamJudge};
-
-pub use counting::CountTokens;
+use crate::json::raw;
 
 /// The version of the API where the client names none: many forget it, and the API insists on one.
 const VERSION: &str = "2023-06-01";
@@ -56,6 +55,7 @@ impl Dialect for Messages {
                      says that it does"
                 .to_owned(),
             param: Some("tools".to_owned()),
+            too_large: false,
         })
     }
 
@@ -180,6 +180,45 @@ impl Dialect for Messages {
     fn broken(&self, error: &ErrorBody<'_>) -> String {
         errors::body(error)
     }
+}
+
+/// The question for the number of a request's tokens, that of `POST /v1/messages/count_tokens`.
+pub struct CountTokens;
+
+impl SideQuestion for CountTokens {
+    fn dialect(&self) -> &'static dyn Dialect {
+        &Messages
+    }
+
+    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
+        request::read_to_count(incoming.body)
+    }
+
+    fn path(&self, step: &StepTraits) -> Option<&'static str> {
+        match (step.kind, step.base_has_version) {
+            (ProviderKind::Anthropic, true) => Some("/messages/count_tokens"),
+            (ProviderKind::Anthropic, false) => Some("/v1/messages/count_tokens"),
+            (ProviderKind::OpenAi, _) => None,
+        }
+    }
+
+    fn answer(&self, body: &str) -> Option<String> {
+        let tokens = raw::member(body, "input_tokens").and_then(raw::whole_number)?;
+        Some(spelled(tokens))
+    }
+
+    fn estimate(&self, request: &Request<'_>) -> String {
+        let object = request.payload.object();
+        spelled(object.map_or(0, estimate::tokens_of))
+    }
+
+    fn estimate_mark(&self) -> (&'static str, &'static str) {
+        ("X-Token-Count", "estimated")
+    }
+}
+
+fn spelled(tokens: u64) -> String {
+    format!(r#"{{"input_tokens":{tokens}}}"#)
 }
 
 /// Whether an answer without a word is documented for the request: the last message holds the result of a tool, and there

@@ -75,6 +75,19 @@ impl Break {
         }
     }
 
+    /// The memory of what is kept (bytes).
+    pub fn bytes(&self) -> usize {
+        let items = self.items.iter().map(String::len);
+        items.sum::<usize>() + self.frame.as_ref().map_or(0, String::len)
+    }
+
+    /// Keeps the required members only, and no items from now on.
+    pub fn forget(&mut self) {
+        self.frame = self.frame.take().map(|frame| required_members(&frame));
+        self.items = Vec::new();
+        self.items_bytes = MOST_ITEMS;
+    }
+
     /// The data of the events that tell of a break, behind those that the provider itself has told it with.
     pub fn events(&self, error: &ErrorBody<'_>) -> Vec<String> {
         let next = self
@@ -205,6 +218,9 @@ mod tests {
             assert!(raw::member(response, name).is_some(), "{name}");
         }
         assert_eq!(raw::member(response, "id"), Some("\"resp_1\""));
+        so_far.forget();
+        assert!(so_far.bytes() < 1000);
+        so_far.note_item("{}");
         for _ in 0..3 {
             so_far.note_item(&format!("\"{long}\""));
         }

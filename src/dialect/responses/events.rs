@@ -75,6 +75,14 @@ impl StreamJudge for EventJudge {
         self.usage
     }
 
+    fn kept(&self) -> usize {
+        self.so_far.bytes()
+    }
+
+    fn forget(&mut self) {
+        self.so_far.forget();
+    }
+
     fn passes_errors(&self) -> bool {
         true
     }

@@ -94,6 +94,7 @@ pub fn own_reference(request: &Request<'_>) -> Option<Unfit> {
              the client"
         ),
         param: Some(format!("input[{index}]")),
+        too_large: false,
     })
 }
 

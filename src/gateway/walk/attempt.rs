@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use crate::budget::Charge;
 use crate::config::Step;
 use crate::dialect::Framing;
 use crate::dialect::answer::{Flaw, WholeAnswer};
@@ -30,17 +31,24 @@ pub struct Success<'a> {
 /// An answer that a client can have.
 pub enum Reply<'a> {
     /// A JSON object.
-    Whole(WholeAnswer),
+    Whole(Box<HeldAnswer>),
     /// A stream whose first content has arrived.
     Stream(Box<Committed<'a>>),
     /// Bytes without frames, whole.
     Opaque(OpaqueAnswer),
 }
 
+/// A whole answer, and the charge for its memory.
+pub struct HeldAnswer {
+    pub answer: WholeAnswer,
+    pub charge: Charge,
+}
+
 /// An answer that the gateway does not look into.
 pub struct OpaqueAnswer {
     pub content_type: String,
     pub body: Vec<u8>,
+    pub charge: Charge,
 }
 
 /// An attempt without an answer that counts.
@@ -98,6 +106,7 @@ impl<'a> Errand<'a> {
             self.dialect.ask_for_stream(&mut streamed);
             streamed
         });
+        let slices = streamed.as_ref().unwrap_or(request).slices();
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
@@ -106,7 +115,10 @@ impl<'a> Errand<'a> {
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
             headers: &self.dialect.headers(self.passed, &step.traits),
-            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
+            body: Some(&match self.elided {
+                Some(elided) => elided.restored(&slices),
+                None => slices,
+            }),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
@@ -191,8 +203,10 @@ impl<'a> Errand<'a> {
 
     fn opaque(&self, head: &Head, body: Body, deadline: Instant) -> Result<Reply<'a>, Failure> {
         let content_type = head.header("content-type");
+        let limit = self.context.config.server.max_answer;
+        let mut charge = self.budget.empty();
         let body = body
-            .read_to_end(self.context.config.server.max_answer, deadline)
+            .read_rest(Vec::new(), limit, deadline, &mut charge)
             .map_err(|error| failure_of(&error))?;
         if body.is_empty() {
             return Err(failure_of_flaw(head, Flaw::EmptyContent));
@@ -202,6 +216,7 @@ impl<'a> Errand<'a> {
                 .unwrap_or("application/octet-stream")
                 .to_owned(),
             body,
+            charge,
         }))
     }
 }

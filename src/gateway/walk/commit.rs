@@ -101,7 +101,8 @@ impl<'a> Uncommitted<'a> {
                 said = true;
                 if commits {
                     journal.model_seen(|| model_of(&event, &judged));
-                    held.frames.push(HeldFrame::new(event, judged));
+                    held.push(HeldFrame::new(event, judged));
+                    self.hold(&held)?;
                     return Ok(Opening::Content(self.committed(held)));
                 }
                 if held.frames.is_empty() {
@@ -118,6 +119,7 @@ impl<'a> Uncommitted<'a> {
                         "the stream opens with more than this gateway holds back",
                     ));
                 }
+                self.hold(&held)?;
             }
             self.watch.observe(&*self.judge, said);
             match self.frames.wait(self.watch.deadline(deadline)) {
@@ -133,6 +135,12 @@ impl<'a> Uncommitted<'a> {
         }
     }
 
+    fn hold(&mut self, held: &Held) -> Result<(), Failure> {
+        let bytes = held.bytes.saturating_add(held.opening_bytes);
+        let room = self.frames.hold(bytes.saturating_add(self.judge.kept()));
+        room.map_err(|error| failure_of(&error))
+    }
+
     fn committed(self, held: Held) -> Committed<'a> {
         Committed {
             held: held.frames,
@@ -146,7 +154,7 @@ impl<'a> Uncommitted<'a> {
     fn silent(mut self, mut held: Held) -> Opening<'a> {
         self.watch.remember(&*self.judge);
         self.watch.end();
-        self.frames = Frames::ready([]);
+        self.frames = self.frames.emptied();
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             held.frames.push(HeldFrame {
@@ -252,8 +260,12 @@ impl Held {
         let length = judged.mended.as_deref().unwrap_or(&event.data).len();
         let bytes = self.bytes.saturating_add(length);
         if is_kept || (self.frames.len() - self.openings < room.frames && bytes <= room.bytes) {
-            self.bytes = bytes;
-            self.frames.push(HeldFrame::new(event, judged));
+            self.push(HeldFrame::new(event, judged));
         }
+    }
+
+    fn push(&mut self, frame: HeldFrame) {
+        self.bytes = self.bytes.saturating_add(frame.data.len());
+        self.frames.push(frame);
     }
 }

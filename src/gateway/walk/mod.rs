@@ -25,9 +25,9 @@ use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{Missed, OpaqueAnswer, Reply, Success};
+pub use attempt::{HeldAnswer, Missed, OpaqueAnswer, Reply, Success};
 pub use commit::Committed;
-pub use errand::Errand;
+pub use errand::{Errand, passed_fields};
 pub use provider_call::ProviderCall;
 pub use relay::{Annotations, Ending, STOPPING, relay};
 
@@ -61,7 +61,11 @@ impl<'a> Errand<'a> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
+        let mut walk = Box::new(Walk::new(
+            Arc::clone(self.route),
+            self.dialect.rules(),
+            Instant::now(),
+        ));
         loop {
             let mut attempt = match self.next(&mut walk) {
                 HeapMove::Try(attempt) => attempt,
@@ -92,10 +96,7 @@ impl<'a> Errand<'a> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| {
-            let vocabulary = self.dialect.vocabulary();
-            adapt::unfit(vocabulary, self.request, step, &lessons).map(Unfit::from)
-        })
+        unfit.or_else(|| adapt::unfit(self.dialect.vocabulary(), self.request, step, &lessons))
     }
 
     /// The next move. Steps that the request does not fit are passed over.

@@ -11,9 +11,12 @@ use crate::dialect::repairs::Repairs;
 use crate::dialect::{Dialect, FrameKind, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::http::{Gone, Stream};
+use crate::json::pieces::{Piece, Pieces};
+use crate::json::position;
+use crate::json::spliced::Splices;
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{Event, Item, encode_with};
+use crate::sse::{BLANK_LINE, DATA, Event, Item, encode_with, is_one_line};
 use crate::upstream::CallError;
 
 use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large, unusable};
@@ -187,15 +190,18 @@ impl Relay<'_, '_, '_, '_> {
             annotation,
         } in held
         {
-            self.pass_on(name.as_deref(), &data, annotation);
+            self.pass_on(name.as_deref(), &data, annotation)?;
         }
+        self.hold(frames, None)?;
         loop {
+            let kept = self.judge.kept();
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
             self.flush()?;
             if next? == Progress::End {
                 return Ok(());
             }
+            self.hold(frames, Some(kept))?;
             match frames.wait(self.watch.deadline(Instant::now() + stall)) {
                 Ok(true) => {}
                 Ok(false) => return self.end(),
@@ -206,6 +212,17 @@ impl Relay<'_, '_, '_, '_> {
                 Err(error) => return Err(failure_of(&error)),
             }
         }
+    }
+
+    /// Has the budget charged for what the judge keeps, where that is not what it was. Without room for it, less is kept.
+    fn hold(&mut self, frames: &mut Frames, before: Option<usize>) -> Result<(), Failure> {
+        let kept = self.judge.kept();
+        if before == Some(kept) || frames.hold(kept).is_ok() {
+            return Ok(());
+        }
+        self.judge.forget();
+        let room = frames.hold(self.judge.kept());
+        room.map_err(|error| failure_of(&error))
     }
 
     fn take_here(&mut self, frames: &mut Frames) -> Result<Progress, Failure> {
@@ -242,8 +259,8 @@ impl Relay<'_, '_, '_, '_> {
                 if !self.watch.mark(&*self.judge)? {
                     return Ok(Taken::NoWords);
                 }
-                self.write_rest();
-                self.pass_on(event.name.as_deref(), event.data.trim_ascii(), None);
+                self.write_rest()?;
+                self.pass_on(event.name.as_deref(), event.data.trim_ascii(), None)?;
                 return Ok(Taken::End);
             }
             FrameKind::Error(said) => {
@@ -254,7 +271,7 @@ impl Relay<'_, '_, '_, '_> {
                         Cow::Borrowed(_) => judged.annotation,
                         Cow::Owned(data) => self.judge.judge(&rest_event(data)).annotation,
                     };
-                    self.pass_on(event.name.as_deref(), &masked, annotation);
+                    self.pass_on(event.name.as_deref(), &masked, annotation)?;
                 }
                 return Err(failure_of_late_error(&said));
             }
@@ -262,20 +279,50 @@ impl Relay<'_, '_, '_, '_> {
             FrameKind::Unusable(reason) => return Err(unusable(&reason)),
         };
         let data = judged.mended.as_deref().unwrap_or(&event.data);
-        self.pass_on(event.name.as_deref(), data, judged.annotation);
+        self.pass_on(event.name.as_deref(), data, judged.annotation)?;
         Ok(taken)
     }
 
-    fn pass_on(&mut self, name: Option<&str>, data: &str, annotation: Option<Annotation>) {
+    fn pass_on(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        annotation: Option<Annotation>,
+    ) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
         // The first frame that can be written into has the summary.
         let first = annotation.is_some() && std::mem::take(&mut self.first);
         let summary = self.annotations.routing_summary.filter(|_| first);
         self.dialect.push_name(&mut self.out, name, data);
+        if data.len() > AT_ONCE && is_one_line(data) {
+            return self.pass_on_slices(data, annotation, summary);
+        }
         encode_with(&mut self.out, |out| match annotation {
             Some(annotation) => annotation.write(out, data, self.annotations.model, summary),
             None => out.push_str(data),
         });
+        Ok(())
+    }
+
+    /// Writes a frame that is larger than what is gathered, such as one with an image, without copying it.
+    fn pass_on_slices(
+        &mut self,
+        data: &str,
+        annotation: Option<Annotation>,
+        summary: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.flush()?;
+        let mut splices = Splices::default();
+        match annotation {
+            Some(annotation) => {
+                annotation.each_piece(data, self.annotations.model, summary, &mut splices);
+            }
+            None => splices.take(Piece::Kept(0, position(data.len()))),
+        }
+        let mut slices = vec![DATA];
+        slices.extend(splices.slices(data));
+        slices.push(BLANK_LINE);
+        self.stream.write_slices(&slices).map_err(gone)
     }
 
     /// The provider closed without an end mark, or has said all: complete only if it said why it stopped.
@@ -283,18 +330,19 @@ impl Relay<'_, '_, '_, '_> {
         if !self.watch.is_whole(&*self.judge) {
             return Err(cut());
         }
-        self.write_rest();
+        self.write_rest()?;
         if let Some(mark) = self.dialect.end_mark() {
             self.dialect.push_event(&mut self.out, mark);
         }
         self.flush()
     }
 
-    fn write_rest(&mut self) {
+    fn write_rest(&mut self) -> Result<(), Failure> {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
-            self.pass_on(None, &rest, annotation);
+            self.pass_on(None, &rest, annotation)?;
         }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -303,8 +351,12 @@ impl Relay<'_, '_, '_, '_> {
         }
         let written = self.stream.write(self.out.as_bytes());
         self.out.clear();
-        written.map_err(|Gone| Failure::new(Class::Cancelled, "the client is gone"))
+        written.map_err(gone)
     }
+}
+
+fn gone(_: Gone) -> Failure {
+    Failure::new(Class::Cancelled, "the client is gone")
 }
 
 /// Reads the rest behind an end mark, so that the connection can be used again.
