@@ -2,6 +2,7 @@
 
 use crate::config::{Modality, SchemaFallback, Step};
 use crate::dialect::request::{Request, Unfit};
+use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
 use super::lesson::Lesson;
@@ -18,14 +19,24 @@ const BYTES_A_TOKEN: u64 = 6;
 const IMAGE: u64 = 250;
 
 /// The reason why the request passes the step over; `None` where it may fit.
-pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<Unfit> {
+pub fn unfit(
+    vocabulary: Vocabulary,
+    request: &Request<'_>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Option<Unfit> {
     let body = request.payload.object()?;
-    let lacking = lacking(body, step, lessons).map(Unfit::from);
+    let lacking = lacking(vocabulary, body, step, lessons).map(Unfit::from);
     lacking.or_else(|| too_long(body, step, lessons))
 }
 
 /// What the request needs and the step does not have.
-fn lacking(body: &Object<'_>, step: &Step, lessons: &[Lesson]) -> Option<String> {
+fn lacking(
+    vocabulary: Vocabulary,
+    body: &Object<'_>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Option<String> {
     let kept = Kept(&step.fit.keep);
     if step.fit.refuses_tools && is_carried(body, "tools") {
         return Some("the step takes no tools".to_owned());
@@ -34,7 +45,8 @@ fn lacking(body: &Object<'_>, step: &Step, lessons: &[Lesson]) -> Option<String>
     if let Some(kind) = modalities.and_then(|kinds| foreign(body, kinds)) {
         return Some(format!("the step takes no {kind}"));
     }
-    if let Some(profile) = profile_of(&step.provider)
+    if vocabulary.has_table
+        && let Some(profile) = profile_of(&step.provider)
         && let Some(member) = refused_by_profile(body, step, profile)
     {
         return Some(format!("{} does not take {member}", profile.name));

@@ -7,6 +7,7 @@
 mod always;
 mod configured;
 mod fit;
+mod format;
 mod layers;
 mod learned;
 mod lesson;
@@ -23,7 +24,9 @@ mod strict_schema;
 mod tools;
 
 use crate::config::{SchemaFallback, Step};
+use crate::dialect::Dialect;
 use crate::dialect::request::{Payload, Request};
+use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
 use operations::Kept;
@@ -33,17 +36,29 @@ pub use layers::{Layer, layers, names, warnings};
 pub use learned::Learned;
 pub use lesson::Lesson;
 
-/// The request for a step, with the edits of all layers.
-pub fn adapt<'a>(request: &Request<'a>, step: &Step, lessons: &[Lesson]) -> Payload<'a> {
+/// The request in its dialect for a step, with the edits of all layers.
+pub fn adapt<'a>(
+    dialect: &dyn Dialect,
+    request: &Request<'a>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Payload<'a> {
     let mut payload = request.payload.clone();
+    dialect.fit(&mut payload, &step.traits);
     if let Payload::Json(body) = &mut payload {
-        edit(body, request.stream, step, lessons);
+        edit(body, dialect.vocabulary(), request.stream, step, lessons);
     }
     payload
 }
 
-fn edit(body: &mut Object<'_>, stream: bool, step: &Step, lessons: &[Lesson]) {
-    built_in(body, step, stream);
+fn edit(
+    body: &mut Object<'_>,
+    vocabulary: Vocabulary,
+    stream: bool,
+    step: &Step,
+    lessons: &[Lesson],
+) {
+    built_in(body, vocabulary, step, stream);
     let kept = Kept(&step.fit.keep);
     for lesson in lessons {
         lesson.apply(body, stream, kept);
@@ -76,22 +91,24 @@ pub fn puts_schema_into_words(request: &Request<'_>, step: &Step, lessons: &[Les
     stays && !is_kept && fallback.is_some_and(|fallback| fallback != SchemaFallback::Skip)
 }
 
-fn built_in(body: &mut Object<'_>, step: &Step, stream: bool) {
-    if let Some(profile) = profile_rules::profile_of(&step.provider) {
-        always::edit(body, stream, Kept(&step.fit.keep));
-        profile_rules::edit(body, step, profile);
-    }
-    if step.fit.reasoning_replay {
-        shapes::Shape::ReasoningBack.apply(body, shapes::FILLER);
+fn built_in(body: &mut Object<'_>, vocabulary: Vocabulary, step: &Step, stream: bool) {
+    if vocabulary.has_table {
+        if let Some(profile) = profile_rules::profile_of(&step.provider) {
+            always::edit(body, stream, Kept(&step.fit.keep));
+            profile_rules::edit(body, step, profile);
+        }
+        if step.fit.reasoning_replay {
+            shapes::Shape::ReasoningBack.apply(body, shapes::FILLER);
+        }
     }
     if let Some(resolution) = step.conflict_resolution {
-        tools::resolve_conflict(body, resolution);
+        tools::resolve_conflict(body, vocabulary.format, resolution);
     }
     if tools::relaxes(step) {
         tools::relax_tool_choice(body);
     }
     if step.provider.strict_json_schema {
-        strict_schema::enforce(body);
+        strict_schema::enforce(body, vocabulary.format);
     }
 }
 

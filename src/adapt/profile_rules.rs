@@ -1,6 +1,7 @@
 //! The look-up of a step's profile, and the edits of its rules.
 
 use crate::config::{ProfileChoice, Provider, Step};
+use crate::dialect::step_traits::ProviderKind;
 use crate::json::{Object, raw};
 
 use super::meaning::{is_carried, items, may_matter};
@@ -24,6 +25,8 @@ fn row_of(provider: &Provider) -> Option<usize> {
     };
     let named = |name: &str| TABLE.iter().position(|profile| profile.name == name);
     match provider.fit.profile {
+        // The table is about chat completions.
+        _ if provider.traits.kind == ProviderKind::Anthropic => None,
         ProfileChoice::Off => None,
         ProfileChoice::Named(name) => named(name),
         ProfileChoice::ByHost => TABLE.iter().position(of_host).or_else(|| named("generic")),

@@ -5,7 +5,10 @@
 //! Tools are left alone: a function's parameters are held to these rules only if the client itself marks the function
 //! `strict`, and then it has written them so, or OpenAI would refuse them as well.
 
+use crate::dialect::vocabulary::FormatMember;
 use crate::json::{Object, raw};
+
+use super::format;
 
 /// The deepest level that is made strict; below it schemas stay as they are. OpenAI allows 10 levels; the bound keeps
 /// the recursion within a worker's small stack.
@@ -16,16 +19,20 @@ const MAX_DEPTH: usize = 64;
 const MAX_SCHEMA: usize = 1024 * 1024;
 
 /// Makes the schema of a `json_schema` response format strict. Key order, numbers and unknown keywords stay.
-pub fn enforce(body: &mut Object<'_>) {
-    if let Some(format) = body.get("response_format").and_then(strict_format) {
-        body.set("response_format", format);
+pub fn enforce(body: &mut Object<'_>, place: FormatMember) {
+    let strict = format::format_of(body, place).and_then(|format| strict_format(format, place));
+    if let Some(strict) = strict {
+        format::replace(body, place, strict);
     }
 }
 
-fn strict_format(format: &str) -> Option<String> {
+fn strict_format(format: &str, place: FormatMember) -> Option<String> {
     let mut format = Object::parse_lenient(format).ok()?;
     if format.text("type").as_deref() != Some("json_schema") {
         return None;
+    }
+    if place == FormatMember::TextFormat {
+        return strict_json_schema(&format.to_json());
     }
     let json_schema = strict_json_schema(format.get("json_schema")?)?;
     format.set("json_schema", json_schema);

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use super::shapes::Shape;
 use super::*;
 use crate::config::{ConflictResolution, Provider};
-use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
 use crate::json::elided::Elided;
 
@@ -37,6 +36,8 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         keys: Vec::new(),
         base_url: "http://127.0.0.1:1".to_owned(),
         server: Default::default(),
+        traits: Default::default(),
+        auth: Default::default(),
         strict_json_schema,
         direct: false,
         repair: true,
@@ -58,7 +59,7 @@ fn eager_step() -> Step {
 
 fn adapted(body: &str, step: &Step) -> String {
     let request = Chat.read(body.as_bytes().into()).unwrap();
-    String::from_utf8(adapt(&request, step, &[]).slices().concat()).unwrap()
+    String::from_utf8(adapt(&Chat, &request, step, &[]).slices().concat()).unwrap()
 }
 
 /// A whole request whose members behind `messages` are these.
@@ -360,8 +361,8 @@ fn edits_come_to_the_same_without_the_long_strings() {
     let whole = [vec![], all, drop, vec![Lesson::NoSchemas]];
     for lessons in whole.into_iter().chain(shapes) {
         for step in [step("up"), eager_step()] {
-            let expected = adapt(&request, &step, &lessons).slices().concat();
-            let edited = adapt(&without, &step, &lessons);
+            let expected = adapt(&Chat, &request, &step, &lessons).slices().concat();
+            let edited = adapt(&Chat, &without, &step, &lessons);
             let sent = elided.restored(&edited.slices()).concat();
             // Ids are made of what stands for the long one; nobody has ids of this length.
             if !lessons.contains(&Lesson::Shape { shape: Shape::Ids9 }) {

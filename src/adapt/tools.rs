@@ -3,25 +3,34 @@
 //! ("deepseek-reasoner does not support this tool_choice").
 
 use crate::config::{ConflictResolution, Step};
+use crate::dialect::vocabulary::FormatMember;
 use crate::json::{Object, raw};
 
+use super::format;
+
 /// Drops the side that gives way, where a request has both.
-pub fn resolve_conflict(body: &mut Object<'_>, resolution: ConflictResolution) {
-    if !(has_tools(body) && has_format(body)) {
+pub fn resolve_conflict(
+    body: &mut Object<'_>,
+    place: FormatMember,
+    resolution: ConflictResolution,
+) {
+    if !(has_tools(body) && has_format(body, place)) {
         return;
     }
-    let dropped: &[&str] = match resolution {
-        ConflictResolution::Tools => &["response_format"],
-        ConflictResolution::Format => &["tools", "tool_choice", "parallel_tool_calls"],
-    };
-    for key in dropped {
-        body.remove(key);
+    match resolution {
+        ConflictResolution::Tools => format::remove(body, place),
+        ConflictResolution::Format => {
+            for key in ["tools", "tool_choice", "parallel_tool_calls"] {
+                body.remove(key);
+            }
+        }
     }
 }
 
 /// Drops a response format that stands beside tools.
 pub fn format_yields(body: &mut Object<'_>) {
-    resolve_conflict(body, ConflictResolution::Tools);
+    let place = FormatMember::ResponseFormat;
+    resolve_conflict(body, place, ConflictResolution::Tools);
 }
 
 fn has_tools(body: &Object<'_>) -> bool {
@@ -32,8 +41,8 @@ fn has_tools(body: &Object<'_>) -> bool {
 }
 
 /// Whether there is a response format other than the default `{"type": "text"}`, which conflicts with nothing.
-fn has_format(body: &Object<'_>) -> bool {
-    match body.get("response_format") {
+fn has_format(body: &Object<'_>, place: FormatMember) -> bool {
+    match format::format_of(body, place) {
         None | Some("null") => false,
         Some(format) => raw::member(format, "type").and_then(raw::text).as_deref() != Some("text"),
     }

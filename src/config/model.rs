@@ -92,7 +92,7 @@ pub enum ResponseModel {
     Upstream,
 }
 
-/// A provider: an OpenAI-compatible API.
+/// A provider: an OpenAI-compatible API, or Anthropic's.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// The index in [`Config::providers`].
@@ -104,6 +104,10 @@ pub struct Provider {
     pub base_url: String,
     /// The host and port in the base URL.
     pub server: (String, u16),
+    /// What its steps are, unless they say otherwise.
+    pub traits: StepTraits,
+    /// The header that holds a key.
+    pub auth: Auth,
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
@@ -116,6 +120,16 @@ pub struct Provider {
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
     pub private: bool,
+}
+
+/// The header in which a provider looks for its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer`.
+    #[default]
+    Bearer,
+    /// `X-Api-Key`, Anthropic's.
+    ApiKey,
 }
 
 /// A route: a name that clients put into `model`, and the steps behind it.

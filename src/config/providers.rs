@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::model::Provider;
+use super::model::{Auth, Provider};
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
 use super::{fit, keys};
+use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::secret::Secret;
 
 /// Fields that the gateway writes itself: they frame the request, belong to the connection, or decide in which form
@@ -41,11 +42,27 @@ pub(super) fn providers(root: &Section) -> Vec<Arc<Provider>> {
 
 fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
     let name = table.unique_name("providers", is_taken);
-    let (base_url, server, private) = base_url(&table).unwrap_or_default();
+    let kind = kind(&table);
+    let (base_url, server, private) = base_url(&table, kind).unwrap_or_default();
+    let is_anthropics = host_is_below(&server.0, "anthropic.com");
     let provider = Provider {
         index,
         name: name.unwrap_or_default(),
         keys: keys(&table, private),
+        traits: StepTraits {
+            kind,
+            base_has_version: base_url.ends_with("/v1"),
+            speaks_responses: responses(&table, kind).unwrap_or(false),
+            has_server_tools: table
+                .get("server_tools")
+                .and_then(|value| value.flag())
+                .unwrap_or(is_anthropics),
+        },
+        auth: auth(&table).unwrap_or(if is_anthropics {
+            Auth::ApiKey
+        } else {
+            Auth::Bearer
+        }),
         base_url,
         server,
         strict_json_schema: table
@@ -65,7 +82,45 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
     provider
 }
 
-fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
+fn kind(table: &Section) -> ProviderKind {
+    let kinds = [
+        ("openai", ProviderKind::OpenAi),
+        ("anthropic", ProviderKind::Anthropic),
+    ];
+    let kind = table.get("kind").and_then(|value| value.choice(&kinds));
+    kind.unwrap_or_default()
+}
+
+fn auth(table: &Section) -> Option<Auth> {
+    let headers = [("bearer", Auth::Bearer), ("x-api-key", Auth::ApiKey)];
+    table.get("auth").and_then(|value| value.choice(&headers))
+}
+
+/// Whether Responses are asked for; `None` without the setting. A provider of Anthropic's kind has no such endpoint.
+pub(super) fn responses(table: &Section, kind: ProviderKind) -> Option<bool> {
+    let value = table.get("responses")?;
+    let responses = value.flag();
+    if responses == Some(true) && kind == ProviderKind::Anthropic {
+        value.report("stands beside `kind: anthropic`, which has no Responses");
+    }
+    responses
+}
+
+fn host_is_below(host: &str, domain: &str) -> bool {
+    let above = host.strip_suffix(domain);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
+/// The ends of a pasted URL that the gateway adds itself.
+fn pasted_end(path: &str, kind: ProviderKind) -> Option<&'static str> {
+    let ends: &[&str] = match kind {
+        ProviderKind::OpenAi => &["/chat/completions", "/responses"],
+        ProviderKind::Anthropic => &["/v1/messages", "/messages"],
+    };
+    ends.iter().copied().find(|end| path.ends_with(end))
+}
+
+fn base_url(table: &Section, kind: ProviderKind) -> Option<(String, (String, u16), bool)> {
     let (value, text) = table.required("base_url")?;
     let has_bare_variable = text.content.match_indices('$').any(|(index, _)| {
         let rest = text.content.get(index + 1..).unwrap_or_default();
@@ -76,8 +131,9 @@ fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
         return None;
     }
     match BaseUrl::parse(&text.content) {
-        Ok(endpoint) if endpoint.path.ends_with("/chat/completions") => {
-            value.report("must end before /chat/completions, which the gateway adds");
+        Ok(endpoint) if pasted_end(endpoint.path, kind).is_some() => {
+            let end = pasted_end(endpoint.path, kind).unwrap_or_default();
+            value.report(format!("must end before {end}, which the gateway adds"));
             None
         }
         Ok(endpoint) => Some((

@@ -55,7 +55,7 @@ fn about_endpoints(route: &Route) -> impl Iterator<Item = String> + '_ {
     });
     unserved.map(|endpoint| {
         format!(
-            "the route {} lists the endpoint {endpoint}, which the provider of none of its steps has",
+            "the route {} lists the endpoint {endpoint}, which no step of it can serve",
             route.name
         )
     })
@@ -136,15 +136,17 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_no_provider_of_a_route_has_is_warned_of() {
-        let mut config = config(&route("a", "endpoints: [chat, embeddings], "), "");
+        let mut config = config(&route("a", "endpoints: [messages, embeddings], "), "");
+        assert!(told(&config)[0].contains("messages"), "{:?}", told(&config));
+        let route = Arc::get_mut(&mut config.routes[0]).unwrap();
+        route.endpoints = Some(vec!["chat", "embeddings"]);
         assert!(told(&config).is_empty());
         let route = Arc::get_mut(&mut config.routes[0]).unwrap();
         route.steps[0].traits.kind = ProviderKind::Anthropic;
+        route.endpoints = Some(vec!["messages", "embeddings"]);
         assert_eq!(
             told(&config),
-            [
-                "the route a lists the endpoint embeddings, which the provider of none of its steps has"
-            ]
+            ["the route a lists the endpoint embeddings, which no step of it can serve"]
         );
     }
 }

@@ -174,6 +174,12 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         UpstreamStream::Auto => stall_timeout.is_some(),
         UpstreamStream::Never => false,
     };
+    let mut traits = provider
+        .as_ref()
+        .map_or_else(StepTraits::default, |provider| provider.traits.clone());
+    if let Some(responses) = super::providers::responses(&table, traits.kind) {
+        traits.speaks_responses = responses;
+    }
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
     table.finish(|_| false);
@@ -193,7 +199,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         think_tags,
         upstream_stream,
         fit,
-        traits: StepTraits::default(),
+        traits,
     })
 }
 

@@ -15,6 +15,18 @@ pub struct Annotation {
     is_empty: bool,
     /// A key stands there twice, or the provider has a `routing_summary` of its own.
     is_odd: bool,
+    /// A second value of `model`, behind the first one.
+    second_model: Option<(u32, u32)>,
+    /// The member whose object holds `model` and, if so, is written into; none for the body itself.
+    holder: Option<Holder>,
+}
+
+/// An object inside a body that has the `model`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holder {
+    key: &'static str,
+    /// The `routing_summary` goes into it as well, not beside it.
+    takes_summary: bool,
 }
 
 impl Annotation {
@@ -25,6 +37,55 @@ impl Annotation {
             is_empty: true,
             ..Self::default()
         }
+    }
+
+    /// The places in `body`, an object with the `model` in an object of its own: the value of `key`. A `model` beside it is
+    /// replaced, too, and none is added. The `routing_summary` goes into the inner object where `takes_summary` says so,
+    /// else to the end of the body.
+    pub fn of_nested(body: &str, key: &'static str, takes_summary: bool) -> Self {
+        let mut outer = Self::of_object(body, body);
+        let Some(inner) = raw::member(body, key).filter(|inner| raw::is_object(inner)) else {
+            return Self {
+                holder: Some(Holder { key, takes_summary }),
+                ..outer
+            };
+        };
+        let inner = Self::of_object(body, inner);
+        let mut models = [outer.model, inner.model];
+        models.sort_by_key(|place| place.map_or(u32::MAX, |(from, _)| from));
+        outer.is_odd |= inner.is_odd;
+        if takes_summary {
+            (outer.end, outer.is_empty) = (inner.end, inner.is_empty);
+        }
+        Self {
+            model: models[0],
+            second_model: models[1],
+            holder: Some(Holder { key, takes_summary }),
+            ..outer
+        }
+    }
+
+    /// The places in a body whose `model` stands in it.
+    pub fn of_body(body: &str) -> Self {
+        Self::of_object(body, body)
+    }
+
+    /// The places in `object`, a slice of `body`.
+    fn of_object(body: &str, object: &str) -> Self {
+        let at = |part: &str| (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+        let opened = object.find('{').map_or(0, |brace| brace + 1);
+        let mut places = Self::of_empty(at(object) + opened);
+        // What is no object has no places.
+        let _ = raw::each_member(object, &mut |key, value| {
+            let end = at(value) + value.len();
+            if raw::is_key(key, "model") {
+                places.note_model(value, end);
+            } else if raw::is_key(key, "routing_summary") {
+                places.note_summary();
+            }
+            places.note_end(end);
+        });
+        places
     }
 
     /// Notes the value of a member `model` that was read; it ends at `end`.
@@ -66,7 +127,10 @@ impl Annotation {
         out: &mut impl Pieces,
     ) {
         if self.is_odd {
-            return edit(body, model, routing_summary, out);
+            return match self.holder {
+                None => edit(body, model, routing_summary, out),
+                Some(holder) => holder.edit(body, model, routing_summary, out),
+            };
         }
         let mut kept = 0;
         let mut comma = if self.is_empty { "" } else { "," };
@@ -75,8 +139,18 @@ impl Annotation {
             out.take_quoted(model);
             kept = to;
         }
+        // It may stand behind the object that is written into.
+        let (before, behind) = match self.second_model {
+            Some(place) if place.0 >= self.end => (None, Some(place)),
+            place => (place, None),
+        };
+        if let (Some(model), Some((from, to))) = (model, before) {
+            out.take(Piece::Kept(kept, from));
+            out.take_quoted(model);
+            kept = to;
+        }
         out.take(Piece::Kept(kept, self.end));
-        if let (Some(model), None) = (model, self.model) {
+        if let (Some(model), None, None) = (model, self.model, self.holder) {
             out.take(Piece::New(comma));
             out.take(Piece::New("\"model\":"));
             out.take_quoted(model);
@@ -87,12 +161,51 @@ impl Annotation {
             out.take(Piece::New("\"routing_summary\":"));
             out.take(Piece::New(summary));
         }
-        out.take(Piece::Kept(self.end, position(body.len())));
+        let mut kept = self.end;
+        if let (Some(model), Some((from, to))) = (model, behind) {
+            out.take(Piece::Kept(kept, from));
+            out.take_quoted(model);
+            kept = to;
+        }
+        out.take(Piece::Kept(kept, position(body.len())));
     }
 
     /// The value of `model` in `body`, raw; none if it has no such member.
     pub fn model(self, body: &str) -> Option<&str> {
         self.model.map(|(from, to)| slice(body, from, to))
+    }
+}
+
+impl Holder {
+    /// Edits a body whose members have to be looked for one by one.
+    fn edit(
+        self,
+        body: &str,
+        model: Option<&str>,
+        routing_summary: Option<&str>,
+        out: &mut impl Pieces,
+    ) {
+        let Ok(mut object) = Object::parse_lenient(body) else {
+            return out.take(Piece::Kept(0, position(body.len())));
+        };
+        let replaced = |object: &Object<'_>| model.filter(|_| object.get("model").is_some());
+        if let Some(Ok(mut inner)) = object.get(self.key).map(Object::parse_lenient) {
+            if let Some(model) = replaced(&inner) {
+                inner.set("model", raw::quoted(model));
+            }
+            if let Some(summary) = routing_summary.filter(|_| self.takes_summary) {
+                inner.set("routing_summary", summary.to_owned());
+            }
+            let inner = inner.to_json();
+            object.set(self.key, inner);
+        }
+        if let Some(model) = replaced(&object) {
+            object.set("model", raw::quoted(model));
+        }
+        if let Some(summary) = routing_summary.filter(|_| !self.takes_summary) {
+            object.set("routing_summary", summary.to_owned());
+        }
+        object.each_piece(&mut |piece| out.take(piece));
     }
 }
 
@@ -131,6 +244,47 @@ mod tests {
         let annotation = crate::dialect::chat::annotation_of(body);
         annotation.write(&mut out, body, model, summary);
         out
+    }
+
+    #[test]
+    fn a_model_inside_is_replaced_and_none_is_made_up() {
+        for (body, beside, inside) in [
+            (
+                r#"{"type":"t","response":{"model":"up","a":1},"n":0}"#,
+                r#"{"type":"t","response":{"model":"r","a":1},"n":0,"routing_summary":1}"#,
+                r#"{"type":"t","response":{"model":"r","a":1,"routing_summary":1},"n":0}"#,
+            ),
+            (
+                r#"{"model":"up","response":{}}"#,
+                r#"{"model":"r","response":{},"routing_summary":1}"#,
+                r#"{"model":"r","response":{"routing_summary":1}}"#,
+            ),
+            (
+                r#"{"response":{"model":"up" },"model":"x" } "#,
+                r#"{"response":{"model":"r" },"model":"r","routing_summary":1 } "#,
+                r#"{"response":{"model":"r","routing_summary":1 },"model":"r" } "#,
+            ),
+            (
+                r#"{"response":{"model":"up","routing_summary":{}}}"#,
+                r#"{"response":{"model":"r","routing_summary":{}},"routing_summary":1}"#,
+                r#"{"response":{"model":"r","routing_summary":1}}"#,
+            ),
+            (
+                r#"{"delta":"x"}"#,
+                r#"{"delta":"x","routing_summary":1}"#,
+                r#"{"delta":"x","routing_summary":1}"#,
+            ),
+        ] {
+            for (takes_summary, expected) in [(false, beside), (true, inside)] {
+                let mut out = String::new();
+                let annotation = Annotation::of_nested(body, "response", takes_summary);
+                annotation.write(&mut out, body, Some("r"), Some("1"));
+                assert_eq!(out, expected);
+                let mut out = String::new();
+                annotation.write(&mut out, body, None, None);
+                assert_eq!(out, body);
+            }
+        }
     }
 
     #[test]

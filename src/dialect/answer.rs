@@ -64,6 +64,8 @@ pub enum Flaw {
     EmptyContent,
     /// Not the format that the request asks for, with the reason.
     WrongFormat(String),
+    /// An object that is no answer in this dialect, with the reason.
+    NoAnswer(String),
     /// More of these than any sane answer has.
     TooMany(&'static str),
 }
@@ -132,6 +134,7 @@ impl fmt::Display for Flaw {
             Self::WrongFormat(reason) => {
                 write!(f, "the answer is not the JSON asked for: {reason}")
             }
+            Self::NoAnswer(reason) => f.write_str(reason),
             Self::TooMany(members) => write!(f, "the answer has too many {members}"),
         }
     }

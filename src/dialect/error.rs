@@ -92,6 +92,8 @@ pub fn type_of(status: u16) -> &'static str {
 
 /// An error body before it is written.
 pub struct ErrorBody<'a> {
+    /// The HTTP status that it goes with; of an error inside a stream, the one that it would have had.
+    pub status: u16,
     pub message: &'a str,
     /// The member `type`.
     pub kind: &'static str,
@@ -101,18 +103,22 @@ pub struct ErrorBody<'a> {
     pub details: Option<&'a str>,
     /// A member beside `error`, as JSON.
     pub routing_summary: Option<&'a str>,
+    /// The id of the request, for dialects that have a place for it.
+    pub request_id: Option<&'a str>,
 }
 
 impl<'a> ErrorBody<'a> {
     /// An error of the gateway's own with the code's usual status.
     pub fn new(code: Code, message: &'a str) -> Self {
         Self {
+            status: code.status(),
             message,
             kind: type_of(code.status()),
             param: None,
             code: code.label(),
             details: None,
             routing_summary: None,
+            request_id: None,
         }
     }
 

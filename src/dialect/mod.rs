@@ -13,9 +13,11 @@ pub mod canonical;
 pub mod chat;
 pub mod class;
 pub mod classify;
+mod conversation;
 pub mod error;
 mod error_members;
 mod markup;
+pub mod messages;
 pub mod models;
 pub mod provider_error;
 mod questions;
@@ -23,10 +25,13 @@ pub mod rate_limits;
 pub mod reading;
 pub mod repairs;
 pub mod request;
+pub mod responses;
 mod rules;
+pub mod side_question;
 mod signals;
 pub mod step_traits;
 pub mod usage;
+pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
 
@@ -48,4 +53,6 @@ pub const NAMES: [&str; 11] = [
     "messages",
 ];
 
-pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};
+pub use questions::{
+    Assemble, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
+};

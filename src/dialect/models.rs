@@ -2,7 +2,21 @@
 
 use std::fmt::Write as _;
 
+use super::step_traits::{ProviderKind, StepTraits};
 use crate::json::raw;
+
+/// The path of a provider's own list, behind its base URL, and the fields that a call to it needs.
+pub fn list_of(provider: &StepTraits) -> (&'static str, &'static [(&'static str, &'static str)]) {
+    let path = match provider.kind {
+        ProviderKind::Anthropic if !provider.base_has_version => "/v1/models",
+        ProviderKind::OpenAi | ProviderKind::Anthropic => "/models",
+    };
+    let fields: &[_] = match provider.kind {
+        ProviderKind::Anthropic => &[("Anthropic-Version", "2023-06-01")],
+        ProviderKind::OpenAi => &[],
+    };
+    (path, fields)
+}
 
 /// A model of the list.
 #[derive(Clone, Copy, Debug)]

@@ -194,6 +194,11 @@ fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
     if let Some(behind) = behind {
         error.message = [error.message.as_str(), ": ", &behind.message].concat();
     }
+    // llama-server's sizes stand in members of their own.
+    let tokens = |name| raw::member(object, name).and_then(raw::whole_number);
+    if let (Some(asked), Some(context)) = (tokens("n_prompt_tokens"), tokens("n_ctx")) {
+        error.message = format!("{} ({asked} tokens > {context})", error.message);
+    }
     Some(ProviderError {
         code: code.or(error.code),
         kind: kind(object).or(error.kind),

@@ -1,17 +1,19 @@
 //! The questions that every dialect answers.
 
-use crate::sse::Event;
+use crate::json::raw;
+use crate::sse::{Event, encode};
 
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, WholeAnswer};
 use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::provider_error::ProviderError;
-use super::reading::{Asked, Expectation};
+use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
-use super::step_traits::StepTraits;
+use super::step_traits::{ProviderKind, StepTraits};
 use super::usage::Usage;
+use super::vocabulary::Vocabulary;
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
@@ -38,9 +40,12 @@ pub trait Dialect: Sync {
         CallRules::default()
     }
 
-    /// The reason why a step cannot carry a request; `None` where it may.
-    fn unfit(&self, _request: &Request<'_>, _step: &StepTraits) -> Option<Unfit> {
-        None
+    /// The reason why a step cannot carry a request; `None` where it may. Most dialects are OpenAI's, which no provider of
+    /// another kind speaks.
+    fn unfit(&self, _request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
+        let reason =
+            "this step's provider speaks Anthropic's Messages only: ask this route at /v1/messages";
+        (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
     }
 
     /// The path of a call, behind a provider's base URL, with its slash.
@@ -48,6 +53,43 @@ pub trait Dialect: Sync {
 
     /// The media types that a call accepts, as its `Accept` header lists them.
     fn accept(&self, stream: bool) -> &'static str;
+
+    /// The fields of a client's head that its calls may need, by their names in lower case.
+    fn passed_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The fields of a call's head besides those of every call; `passed` are the client's [`Self::passed_fields`].
+    fn headers<'h>(
+        &self,
+        _passed: &'h PassedFields,
+        _step: &StepTraits,
+    ) -> Vec<(&'static str, &'h str)> {
+        Vec::new()
+    }
+
+    /// The members of its requests, as the adapters know them.
+    fn vocabulary(&self) -> Vocabulary {
+        Vocabulary::CHAT
+    }
+
+    /// Makes the edits that only this dialect knows of, for a step.
+    fn fit(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
+
+    /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
+    /// body would do no better. `payload` is the client's.
+    fn reworded<'a>(
+        &self,
+        _refusal: &StepRefusal<'_>,
+        _payload: &Payload<'a>,
+    ) -> Option<Payload<'a>> {
+        None
+    }
+
+    /// The advice beside a status that says that a provider lacks the endpoint (404, 405, 501); none for the usual one.
+    fn advice_on_absence(&self) -> Option<&'static str> {
+        None
+    }
 
     /// How the frames of an answer are told apart.
     fn framing(&self, request: &Request<'_>) -> Framing;
@@ -83,8 +125,29 @@ pub trait Dialect: Sync {
     /// An answer with more choices than any sane one has.
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw>;
 
-    /// The data of the event that ends a stream, for a provider that leaves it out.
-    fn end_mark(&self) -> &'static str;
+    /// Whether the events of a stream have names, which are the `type` of their data.
+    fn names_events(&self) -> bool {
+        false
+    }
+
+    /// The data of the event that ends a stream, for a provider that leaves it out; none where the last event of an
+    /// answer is its end.
+    fn end_mark(&self) -> Option<&'static str>;
+
+    /// The status and the message of a walk without an answer, from those of the house.
+    fn verdict(&self, status: u16, message: String) -> (u16, String) {
+        (status, message)
+    }
+
+    /// The field of an answer's head in which the dialect's clients look for the id of the request, besides `X-Request-Id`.
+    fn id_field(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether its clients are told in `x-should-retry` that trying again is useless.
+    fn advises_on_retries(&self) -> bool {
+        false
+    }
 
     /// The body of a refusal.
     fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8>;
@@ -102,6 +165,48 @@ impl dyn Dialect {
         let judged = self.judge_whole(&text, asked)?;
         Ok(WholeAnswer::new(text, judged))
     }
+
+    /// Appends the line with an event's name, where the dialect's events have names: the one that it came under, else
+    /// the one that its data say.
+    pub fn push_name(&self, out: &mut String, came_under: Option<&str>, data: &str) {
+        if !self.names_events() {
+            return;
+        }
+        let said = raw::member(data, "type").and_then(raw::text);
+        if let Some(name) = came_under.or(said.as_deref())
+            && !name.contains(['\r', '\n'])
+        {
+            out.push_str("event: ");
+            out.push_str(name);
+            out.push('\n');
+        }
+    }
+
+    /// Appends an event of the gateway's own.
+    pub fn push_event(&self, out: &mut String, data: &str) {
+        self.push_name(out, None, data);
+        encode(out, data);
+    }
+
+    /// Appends the events that tell that a stream broke before anything of an answer was sent.
+    pub fn push_break(&self, out: &mut String, error: &ErrorBody<'_>) {
+        let mut judge = self.judge_stream(&Asked::nothing(Reading::default()));
+        let told = judge.broken(error);
+        for data in told.unwrap_or_else(|| vec![self.broken(error)]) {
+            self.push_event(out, &data);
+        }
+    }
+}
+
+/// The fields of a client's head that a dialect's calls may need, by their names in lower case.
+pub type PassedFields = Vec<(&'static str, String)>;
+
+/// A refusal as a step sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct StepRefusal<'a> {
+    pub status: u16,
+    pub body: &'a str,
+    pub step: &'a StepTraits,
 }
 
 /// How the frames of an answer are told apart.
@@ -135,6 +240,25 @@ pub trait StreamJudge: Send {
 
     /// The tokens as the provider counted them; none before it said so.
     fn usage(&self) -> Option<Usage>;
+
+    /// The memory for what has to be repeated should the stream break (bytes).
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// Gives up all that need not be repeated: there is no memory for it.
+    fn forget(&mut self) {}
+
+    /// Whether a client gets an error of the provider's as it came, behind the commit point.
+    fn passes_errors(&self) -> bool {
+        false
+    }
+
+    /// The data of the events that tell of a break behind the frames so far, which may be none; `None` where
+    /// [`Dialect::broken`] will do.
+    fn broken(&mut self, _error: &ErrorBody<'_>) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// A frame that was judged.
@@ -152,6 +276,8 @@ pub struct Judged {
 pub enum FrameKind {
     /// A frame that holds nothing for a person yet: roles, empty deltas, usage, and everything unknown.
     Prelude,
+    /// A frame that holds nothing for a person either, but that those behind it cannot do without.
+    Opening,
     /// Text, a refusal, a tool call, audio: the first of these commits.
     Content,
     /// Reasoning, and nothing else. It commits as content does, unless a step counts it for nothing.
@@ -163,6 +289,8 @@ pub enum FrameKind {
     Error(ProviderError),
     /// Data that is no JSON object, with the reason: broken, or cut.
     Broken(String),
+    /// A frame that no client can use, with the reason in whole words.
+    Unusable(String),
 }
 
 /// A whole answer in the making. Its memory is linear in the frames pushed; the caller bounds those.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::error::{Code, ErrorBody};
-use crate::json::{Object, ObjectError};
+use crate::json::{Object, ObjectError, raw};
 
 /// The body of a request as it arrived, and what its head says of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +12,18 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
     /// The `Content-Type` of a form, with its boundary; `None` of all other bodies, which their bytes tell.
     pub form_type: Option<&'a str>,
+}
+
+impl<'a> Incoming<'a> {
+    /// A body as a client sent it. Editors and frameworks of Windows put a byte order mark before JSON, which a reader may
+    /// ignore (RFC 8259 section 8.1).
+    pub fn new(body: &'a [u8], form_type: Option<&'a str>) -> Self {
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+        Self {
+            body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body),
+            form_type,
+        }
+    }
 }
 
 impl<'a> From<&'a [u8]> for Incoming<'a> {
@@ -71,6 +83,40 @@ impl<'a> Payload<'a> {
                 .copied()
                 .flatten()
                 .eq(other.iter().copied().flatten())
+    }
+}
+
+/// The text of a JSON body.
+///
+/// # Errors
+/// It is empty, or no UTF-8.
+pub fn text_of(body: &[u8]) -> Result<&str, RequestError> {
+    if body.trim_ascii().is_empty() {
+        return Err(RequestError::Empty);
+    }
+    std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))
+}
+
+/// The name of the route in a raw `model`.
+///
+/// # Errors
+/// It is none, or empty.
+pub fn model_of(raw: Option<&str>) -> Result<String, RequestError> {
+    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
+        Some(model) if !model.is_empty() => Ok(model.into_owned()),
+        _ => Err(RequestError::invalid("model", "a string that is not empty")),
+    }
+}
+
+/// Whether a raw `stream` asks for a stream.
+///
+/// # Errors
+/// It is no boolean, nor null.
+pub fn stream_of(raw: Option<&str>) -> Result<bool, RequestError> {
+    match raw {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(RequestError::invalid("stream", "true or false")),
     }
 }
 

@@ -465,7 +465,12 @@ pub const RULES: &[Rule] = &[
         ERROR_IN_200,
         Class::ServerError,
     ),
-    Rule(Named(&["invalid_request"]), ERROR_IN_200, Class::Rejected),
+    Rule(
+        Named(&["invalid_request", "invalid_prompt"]),
+        ERROR_IN_200,
+        Class::Rejected,
+    ),
+    Rule(Named(&["permission_error"]), ERROR_IN_200, Class::Forbidden),
     Rule(
         Code(&["1026", "1027", "2013"]),
         ERROR_IN_200,

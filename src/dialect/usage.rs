@@ -72,6 +72,17 @@ impl Usage {
         usage.or(meta).or(of_audio)
     }
 
+    /// The usage with the numbers of an earlier one where this one has none: streams tell them piece by piece, and later
+    /// numbers include earlier ones.
+    pub fn after(self, before: Option<Self>) -> Self {
+        let before = before.unwrap_or_default();
+        Self {
+            prompt_tokens: self.prompt_tokens.or(before.prompt_tokens),
+            completion_tokens: self.completion_tokens.or(before.completion_tokens),
+            audio: self.audio.or(before.audio),
+        }
+    }
+
     /// The usage, if an answer can have it; `None` for a number of tokens beyond any, or audio beyond a week. One such
     /// answer would hide all others in a sum, and use up whatever is limited by it (more than 100 million).
     pub fn plausible(self) -> Option<Self> {
@@ -223,6 +234,16 @@ mod tests {
         for body in [r#"{"results":[],"meta":{"api_version":{}}}"#, "{}", "[]"] {
             assert_eq!(Usage::of_answer(body), None, "{body}");
         }
+    }
+
+    /// A stream of Messages tells its input at the beginning, its output at the end.
+    #[test]
+    fn later_numbers_replace_earlier_ones() {
+        let first =
+            Usage::of(r#"{"input_tokens":3,"cache_read_input_tokens":10,"output_tokens":1}"#);
+        assert_eq!(first, Some(tokens(Some(13), Some(1))));
+        let last = Usage::of(r#"{"output_tokens":7}"#).map(|last| last.after(first));
+        assert_eq!(last, Some(tokens(Some(13), Some(7))));
     }
 
     /// One absurd number would hide all others in a sum.

@@ -1,5 +1,7 @@
 //! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
 
+use std::sync::Arc;
+
 use crate::config::{Account, Config, Route};
 use crate::http::Head;
 
@@ -58,6 +60,22 @@ pub fn may_use(client: &Account, route: &Route) -> bool {
         .routes
         .as_ref()
         .is_none_or(|allowed| allowed.contains(&route.name))
+}
+
+/// The route of a request that asks for this model in this dialect, if its client may use it and it serves the dialect. A
+/// request may name none where the configuration has a default.
+pub fn route_of<'c>(
+    config: &'c Config,
+    client: &Account,
+    asked: &str,
+    dialect: &str,
+) -> Option<&'c Arc<Route>> {
+    let route = if asked.is_empty() {
+        config.default_route(dialect)
+    } else {
+        config.route(asked)
+    };
+    route.filter(|route| may_use(client, route) && route.serves(dialect))
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use crate::dialect::Dialect;
 use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
-use crate::http::{self, BodyError, Content, Exchange, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
-use crate::sse::encode;
 use crate::text::milliseconds;
 
 use super::journal::{CLIENT_GONE, Journal, served_by};
@@ -50,7 +49,10 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Sends an answer that the budget is charged for.
-    fn finish_charged(self, response: Response, charge: Option<Charge>) {
+    fn finish_charged(self, mut response: Response, charge: Option<Charge>) {
+        if let Some(field) = self.id_field() {
+            response = response.with(field, self.exchange.request_id());
+        }
         let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {
             delivery.status
@@ -62,11 +64,16 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends a refusal.
     pub fn refuse(mut self, refusal: Refusal) {
         self.journal.failed(refusal.code.label());
+        let request_id = self.request_id().map(str::to_owned);
         if self.exchange.has_begun() {
-            return self.break_off(&ErrorBody::new(refusal.code, &refusal.message));
+            return self.break_off(&ErrorBody {
+                request_id: request_id.as_deref(),
+                ..ErrorBody::new(refusal.code, &refusal.message)
+            });
         }
         let body = self.spell(&ErrorBody {
             param: refusal.param.as_deref(),
+            request_id: request_id.as_deref(),
             ..ErrorBody::new(refusal.code, &refusal.message)
         });
         let response = Response::json(refusal.code.status(), body);
@@ -175,7 +182,10 @@ impl<'g, 't> Pending<'g, 't> {
     ) {
         let held = stream.held.len().saturating_sub(1);
         self.journal.committed(errand.dialect, &answered, held);
-        let head = routed(step, &answered, "text/event-stream".to_owned());
+        let mut head = routed(step, &answered, "text/event-stream".to_owned());
+        if let Some(field) = self.id_field() {
+            head = head.with(field, self.exchange.request_id());
+        }
         let Ending {
             usage,
             repairs,
@@ -210,10 +220,17 @@ impl<'g, 't> Pending<'g, 't> {
     fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
+        let (status, message) = match self.dialect {
+            Some(dialect) => dialect.verdict(verdict.status, message),
+            None => (verdict.status, message),
+        };
+        let request_id = self.request_id().map(str::to_owned);
         let error = ErrorBody {
-            kind: type_of(verdict.status),
+            status,
+            kind: type_of(status),
             param: verdict.param.as_deref(),
             details: Some(&summary),
+            request_id: request_id.as_deref(),
             routing_summary: errand.context.config.routing_summary.then_some(&summary),
             ..ErrorBody::new(verdict.code, &message)
         };
@@ -221,8 +238,11 @@ impl<'g, 't> Pending<'g, 't> {
             return self.break_off(&error);
         }
         let body = self.spell(&error);
-        let mut response = Response::json(verdict.status, body)
-            .with("X-Fallback-Count", fallbacks(reports).to_string());
+        let mut response =
+            Response::json(status, body).with("X-Fallback-Count", fallbacks(reports).to_string());
+        if self.dialect.is_some_and(Dialect::advises_on_retries) && is_final(reports) {
+            response = response.with("X-Should-Retry", "false");
+        }
         if let Some(after) = verdict.retry_after {
             response = response
                 .with("Retry-After", whole_seconds(after).to_string())
@@ -236,7 +256,7 @@ impl<'g, 't> Pending<'g, 't> {
         self.journal.stream_broke();
         let mut event = String::new();
         if let Some(dialect) = self.dialect {
-            encode(&mut event, &dialect.broken(error));
+            dialect.push_break(&mut event, error);
         }
         let mut stream = self.exchange.stream(early_head());
         let is_told = stream.write(event.as_bytes()).is_ok() && stream.finish().complete;
@@ -249,10 +269,43 @@ impl<'g, 't> Pending<'g, 't> {
             None => error.to_json(),
         }
     }
+
+    /// The field of the dialect's own with the id of the request.
+    fn id_field(&self) -> Option<&'static str> {
+        self.dialect?.id_field()
+    }
+
+    /// The id of the request, where the dialect has a place for it.
+    fn request_id(&self) -> Option<&str> {
+        self.id_field().map(|_| self.exchange.request_id())
+    }
 }
 
-/// The answer to a request that the edge turned away, in OpenAI's shape: its dialect is not known.
-pub fn edge_refusal(refusal: &http::Refusal) -> Response {
+/// Whether trying again is useless: every failure is a key, a bill, the name of a model, or the request itself.
+fn is_final(reports: &[StepReport]) -> bool {
+    reports.iter().all(|report| {
+        matches!(
+            report.class,
+            Some(
+                Class::Unauthorized
+                    | Class::Forbidden
+                    | Class::QuotaExhausted
+                    | Class::ModelNotFound
+                    | Class::Rejected
+                    | Class::TooLarge
+                    | Class::Unsupported
+            )
+        )
+    })
+}
+
+/// The answer to a request that the edge turned away, in the dialect of its path; in OpenAI's shape where the path is not
+/// known, or has none.
+pub fn edge_refusal(
+    refusal: &http::Refusal,
+    head: Option<&Head>,
+    dialect: Option<&dyn Dialect>,
+) -> Response {
     let code = match refusal.reason {
         Reason::Malformed => Code::InvalidRequest,
         Reason::HeadTimeout => Code::RequestTimeout,
@@ -264,8 +317,21 @@ pub fn edge_refusal(refusal: &http::Refusal) -> Response {
         Reason::Overload => Code::Overloaded,
         Reason::UnknownVersion => Code::VersionNotSupported,
     };
-    let body = ErrorBody::new(code, refusal.message).to_json();
-    Response::json(refusal.status(), body)
+    let field = dialect.and_then(Dialect::id_field);
+    let request_id = field.and(head).map(Head::request_id);
+    let error = ErrorBody {
+        request_id,
+        ..ErrorBody::new(code, refusal.message)
+    };
+    let body = match dialect {
+        Some(dialect) => dialect.refusal(&error),
+        None => error.to_json(),
+    };
+    let response = Response::json(refusal.status(), body);
+    match (field, request_id) {
+        (Some(field), Some(id)) => response.with(field, id),
+        _ => response,
+    }
 }
 
 fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {

@@ -1,8 +1,6 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use std::sync::Arc;
-
-use crate::config::{Account, Route};
+use crate::config::Account;
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
@@ -18,11 +16,9 @@ use super::journal::Journal;
 use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
-use super::walk::Errand;
+use super::side_call;
+use super::walk::{Errand, passed_fields};
 use super::wrong_paths;
-
-/// The mark of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -54,6 +50,10 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             complete(context, pending, dialect, client);
         }
+        (&Answer::Aside(question), Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            side_call::answer(context, pending, question, client);
+        }
         _ if endpoint.visibility == Visibility::Quiet => {
             match page(context, &exchange, found, client) {
                 Ok(response) => {
@@ -76,16 +76,16 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
     }
 }
 
-/// Whether the body of a request will be read: by a walk, for a client that has a key. All else is answered by the head
-/// alone. It runs on the front thread.
+/// Whether the body of a request will be read: by an endpoint that needs it, for a client that has a key. All else is
+/// answered by the head alone. It runs on the front thread.
 pub fn wants_body(context: &Context, head: &Head) -> bool {
-    let is_walk = |found: Found| {
+    let reads_body = |found: Found| {
         let endpoint = found.endpoint;
-        matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
+        endpoint.reads_body() && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
         && !is_encoded(head)
-        && endpoints::find(head.path()).is_some_and(is_walk)
+        && endpoints::find(head.path()).is_some_and(reads_body)
         && accounts::client_of(&context.config, head).is_some()
 }
 
@@ -144,7 +144,7 @@ fn admit<'f>(
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            Answer::Walk(_) if is_encoded(head) => Err(Refusal::encoded()),
+            Answer::Walk(_) | Answer::Aside(_) if is_encoded(head) => Err(Refusal::encoded()),
             _ => Ok(Admitted::Endpoint(found)),
         },
         _ => Err(Refusal::method(found.endpoint.allow())),
@@ -166,8 +166,11 @@ fn page(
     match found.endpoint.answer {
         Answer::Front(answer) => Ok(answer()),
         Answer::Page(answer) => answer(&visit),
+        Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) => Err(Refusal::unauthorized(accounts::fault(exchange.head())).into()),
+        Answer::Walk(_) | Answer::Aside(_) => {
+            Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
+        }
     }
 }
 
@@ -184,12 +187,7 @@ fn complete<'g>(
         Err(error) => return pending.refuse_body(error),
     };
     let form_type = form_type(pending.exchange.head());
-    let incoming = Incoming {
-        // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259
-        // section 8.1).
-        body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body),
-        form_type: form_type.as_deref(),
-    };
+    let incoming = Incoming::new(&body, form_type.as_deref());
     match dialect.read(incoming) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
@@ -207,7 +205,8 @@ fn route<'g>(
     request: &Request<'_>,
 ) {
     pending.journal.read(dialect, request);
-    let Some(route) = route_of(context, dialect, client, request) else {
+    let Some(route) = accounts::route_of(&context.config, client, &request.model, dialect.name())
+    else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
         return pending.refuse(if name.is_empty() {
@@ -217,6 +216,10 @@ fn route<'g>(
         });
     };
     pending.journal.walk_began(route, dialect, request);
+    let request_id = dialect
+        .id_field()
+        .map(|_| pending.exchange.request_id().to_owned());
+    let passed = passed_fields(pending.exchange.head(), dialect);
     // On the heap: a waiting worker keeps a small stack.
     let object = request.payload.object();
     let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
@@ -230,6 +233,8 @@ fn route<'g>(
         dialect,
         route,
         request,
+        passed: &passed,
+        request_id: request_id.as_deref(),
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
@@ -245,22 +250,6 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
-}
-
-/// The route that a request means, if its client may use it and it serves the dialect.
-fn route_of<'c>(
-    context: &'c Context,
-    dialect: &dyn Dialect,
-    client: &Account,
-    request: &Request<'_>,
-) -> Option<&'c Arc<Route>> {
-    let config = &context.config;
-    let route = if request.model.is_empty() {
-        config.default_route(dialect.name())
-    } else {
-        config.route(&request.model)
-    };
-    route.filter(|route| accounts::may_use(client, route) && route.serves(dialect.name()))
 }
 
 /// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.

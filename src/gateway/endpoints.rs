@@ -9,6 +9,9 @@ use percent_encoding::percent_decode_str;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
+use crate::dialect::messages::{CountTokens, Messages};
+use crate::dialect::responses::Responses;
+use crate::dialect::side_question::SideQuestion;
 use crate::http::{Head, Response};
 
 use super::context::Context;
@@ -30,6 +33,8 @@ pub enum Method {
     /// With HEAD.
     Get,
     Post,
+    /// For what is not there, whichever way it is asked for.
+    Any,
 }
 
 /// Whether an endpoint is answered without a key.
@@ -56,9 +61,20 @@ pub enum Answer {
     Front(fn() -> Response),
     /// A worker, without a walk.
     Page(fn(&Visit<'_, '_>) -> Result<Response, Unserved>),
+    /// One step of the route that the body names, or the gateway itself.
+    Aside(&'static dyn SideQuestion),
+    /// Nothing: 404 with these words, for every method, in this dialect.
+    Absent(&'static str, &'static dyn Dialect),
     /// A walk over the route that the body names, in this dialect.
     Walk(&'static dyn Dialect),
 }
+
+/// The words at the paths of what is kept of an answer elsewhere. Not 501: client libraries ask again after a 5xx.
+const NO_RESPONSES: &str = "this gateway keeps no responses and no conversations: send the whole conversation with each \
+                            request to POST /v1/responses";
+
+/// The words at the other paths below Messages.
+const NO_BATCHES: &str = "this gateway has no batches of messages: send each to POST /v1/messages";
 
 /// All endpoints.
 const TABLE: &[Endpoint] = &[
@@ -68,6 +84,55 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Chat),
+    },
+    Endpoint {
+        pattern: "/v1/responses",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Responses),
+    },
+    Endpoint {
+        pattern: "/v1/responses/{id}",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
+    },
+    Endpoint {
+        pattern: "/v1/conversations",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
+    },
+    Endpoint {
+        pattern: "/v1/conversations/{id}",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_RESPONSES, &Responses),
+    },
+    Endpoint {
+        pattern: "/v1/messages",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Messages),
+    },
+    Endpoint {
+        pattern: "/v1/messages/count_tokens",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Aside(&CountTokens),
+    },
+    Endpoint {
+        pattern: "/v1/messages/{rest}",
+        method: Method::Any,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Absent(NO_BATCHES, &Messages),
     },
     Endpoint {
         pattern: "/v1/models",
@@ -107,7 +172,7 @@ const TABLE: &[Endpoint] = &[
     Endpoint {
         pattern: "/",
         method: Method::Get,
-        access: Access::OpenWhere(pages::status::is_wanted),
+        access: Access::OpenWhere(pages::status::is_open),
         visibility: Visibility::Quiet,
         answer: Answer::Page(pages::status::frame),
     },
@@ -189,6 +254,7 @@ impl Endpoint {
         match self.method {
             Method::Get => "GET, HEAD, OPTIONS",
             Method::Post => "POST, OPTIONS",
+            Method::Any => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         }
     }
 
@@ -197,6 +263,7 @@ impl Endpoint {
         match self.method {
             Method::Get => matches!(method, "GET" | "HEAD"),
             Method::Post => method == "POST",
+            Method::Any => matches!(method, "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"),
         }
     }
 
@@ -209,10 +276,16 @@ impl Endpoint {
         }
     }
 
+    /// Whether it reads the body of a request.
+    pub fn reads_body(&self) -> bool {
+        matches!(self.answer, Answer::Walk(_) | Answer::Aside(_))
+    }
+
     /// The dialect of its requests and refusals; none for pages.
     pub fn dialect(&self) -> Option<&'static dyn Dialect> {
         match self.answer {
-            Answer::Walk(dialect) => Some(dialect),
+            Answer::Walk(dialect) | Answer::Absent(_, dialect) => Some(dialect),
+            Answer::Aside(question) => Some(question.dialect()),
             Answer::Front(_) | Answer::Page(_) => None,
         }
     }

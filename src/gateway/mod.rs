@@ -21,6 +21,7 @@ mod refusal;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
+mod side_call;
 mod standing_faults;
 mod walk;
 mod wrong_paths;
@@ -53,7 +54,8 @@ impl Handler for Reloadable {
         }
     }
 
-    fn refusal(&self, refusal: &http::Refusal) -> Response {
-        answers::edge_refusal(refusal)
+    fn refusal(&self, refusal: &http::Refusal, head: Option<&Head>) -> Response {
+        let dialect = head.and_then(|head| endpoints::find(head.path())?.endpoint.dialect());
+        answers::edge_refusal(refusal, head, dialect)
     }
 }

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::walk::ProviderCall;
 use crate::config::Provider;
+use crate::dialect::models::list_of;
 use crate::dialect::provider_error::error_of;
 use crate::json::raw;
 use crate::secret::Secret;
@@ -80,11 +81,13 @@ pub fn fetch(
     client: &Client,
     deadline: Instant,
 ) -> Result<ListAnswer, String> {
+    let (path, headers) = list_of(&provider.traits);
     let call = ProviderCall {
         provider,
         key,
-        path: "/models",
+        path,
         accept: "application/json",
+        headers,
         body: None,
         deadline,
         client: None,

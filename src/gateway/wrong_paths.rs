@@ -55,10 +55,7 @@ const NO_USERS: &str = "clients and their keys stand in the configuration";
 /// The paths of others, as OpenAI, Anthropic, Google, Mistral, Cohere, Ollama, vLLM, llama.cpp, OpenRouter, LiteLLM and
 /// Kubernetes have them; of two that fit, the first. A row goes once the path is served.
 const ELSEWHERE: &[Elsewhere] = &[
-    elsewhere("/v1/responses", "the Responses API", CHAT, ""),
     elsewhere("/v1/completions", "text completions", CHAT, ""),
-    elsewhere("/v1/messages/batches", "message batches", CHAT, NO_BATCHES),
-    elsewhere("/v1/messages", "the Messages API", CHAT, ""),
     elsewhere("/v1/embeddings", "embeddings", &[], ""),
     elsewhere(
         "/v1/audio/voices",
@@ -199,7 +196,7 @@ pub fn told(path: &str) -> String {
 fn spelled(endpoint: &Endpoint) -> String {
     let method = match endpoint.method {
         Method::Get => "GET",
-        Method::Post => "POST",
+        Method::Post | Method::Any => "POST",
     };
     format!("{method} {}", endpoint.pattern)
 }

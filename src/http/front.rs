@@ -150,7 +150,7 @@ impl Front {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
             self.edge.refused(connection.peer.ip(), refusal);
             // Not even a closing phase for it: that would be one more connection.
-            let response = self.handler.refusal(refusal);
+            let response = self.handler.refusal(refusal, None);
             connection.write_now(&Encoder::for_unreadable().encode(&response, None));
             return;
         }
@@ -229,7 +229,7 @@ impl Front {
         // Before the client can know, and ask again.
         drop(permit);
         self.edge.refused(connection.peer.ip(), Refusal::OVERLOADED);
-        let response = self.handler.refusal(Refusal::OVERLOADED);
+        let response = self.handler.refusal(Refusal::OVERLOADED, Some(&head));
         let parked = Parked::new(connection, Phase::NextRequest, now);
         let fields = self.handler.fields(&head);
         if let Some(kept) = self.answer(parked, &head, &response, &fields, now) {

@@ -35,8 +35,9 @@ pub trait Handler: Send + Sync + 'static {
         Fields::new()
     }
 
-    /// The answer to a request that the edge turns away. Status and `Retry-After` are the edge's to set.
-    fn refusal(&self, refusal: &Refusal) -> Response {
+    /// The answer to a request that the edge turns away; `head` is there where it was read. Status and `Retry-After` are
+    /// the edge's to set.
+    fn refusal(&self, refusal: &Refusal, _head: Option<&Head>) -> Response {
         plain(refusal)
     }
 }
@@ -71,7 +72,7 @@ impl ContainedHandler {
         }
         caught(|| self.0.instant(head)).unwrap_or_else(|panic| {
             log_panic_of_handler(head, &*panic);
-            Some(self.refusal(Refusal::PANIC))
+            Some(self.refusal(Refusal::PANIC, Some(head)))
         })
     }
 
@@ -93,8 +94,8 @@ impl ContainedHandler {
 
     /// The refusal in the handler's shape, or as plain text if the handler panics. An overload is over soon, so clients
     /// may come back (after 1 s).
-    pub fn refusal(&self, refusal: Refusal) -> Response {
-        let spelled = caught(|| self.0.refusal(&refusal));
+    pub fn refusal(&self, refusal: Refusal, head: Option<&Head>) -> Response {
+        let spelled = caught(|| self.0.refusal(&refusal, head));
         let mut response = spelled.unwrap_or_else(|panic| {
             log_panic(format_args!("the handler, at a refusal,"), &*panic);
             plain(&refusal)

@@ -106,12 +106,14 @@ fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<J
         transaction.send(response, None);
     } else if let Err(refusal) = transaction.admit() {
         edge.refused(transaction.client_address(), refusal);
-        transaction.send(handler.refusal(refusal), None);
+        let response = handler.refusal(refusal, Some(&transaction.job.head));
+        transaction.send(response, None);
     } else {
         handler.handle(&mut transaction);
     }
     if transaction.answer == AnswerState::None {
-        transaction.send(handler.refusal(Refusal::PANIC), None);
+        let response = handler.refusal(Refusal::PANIC, Some(&transaction.job.head));
+        transaction.send(response, None);
     }
     transaction.end()
 }

@@ -40,6 +40,31 @@ fn limited(fields: &[(&str, &str)]) -> Upstream {
     Upstream::always(Script::body(429, fields, openai::error("no", "x")))
 }
 
+/// A request in another dialect than a step's is not answered by it: one wants to see which steps are left.
+#[test]
+fn what_a_step_speaks_is_told() {
+    let config = Config::new()
+        .provider_with("a", "https://api.anthropic.com", &["kind: anthropic"])
+        .provider_with("b", "http://127.0.0.1:2", &["kind: anthropic"])
+        .provider_with("c", "http://127.0.0.1:3/v1", &["responses: true"])
+        .route("r", [("a", "m"), ("b", "m"), ("c", "m")]);
+    let text = explain("r", &config.text()).stdout;
+    for (place, words) in [
+        (
+            "1. a/m",
+            "   kind: anthropic (Messages native, other requests pass the step over), auth: x-api-key",
+        ),
+        (
+            "2. b/m",
+            "   kind: anthropic (Messages native, other requests pass the step over)\n",
+        ),
+        ("3. c/m", "   responses: true (Responses native)\n"),
+    ] {
+        assert!(part(&text, place).contains(words), "{text}");
+    }
+    assert!(!part(&text, "1. a/m").contains("built-in"), "{text}");
+}
+
 /// Nobody listens: what the file says is shown all the same.
 #[test]
 fn without_a_running_gateway() {

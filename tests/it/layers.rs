@@ -45,6 +45,7 @@ const GATEWAY: &[&str] = &[
     "cors",
     "wrong_paths",
     "endpoints",
+    "side_call",
     "answers",
     "keepalive",
     "pages",

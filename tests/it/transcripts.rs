@@ -35,13 +35,15 @@ use file::Transcript;
 const AT_ONCE: usize = 6;
 
 /// Folders of transcripts, each with a test of its own below.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 9] = [
     "answers",
     "broken",
     "endpoints",
     "exhausted",
     "failover",
+    "messages",
     "refusals",
+    "responses",
     "settings",
 ];
 
@@ -79,6 +81,18 @@ fn the_next_step_answers_as_ever() {
 #[test]
 fn a_refusal_is_spelled_as_ever() {
     replay_all("refusals");
+}
+
+/// Codex, agents and n8n read these events as they stand there.
+#[test]
+fn a_response_reaches_its_client_as_ever() {
+    replay_all("responses");
+}
+
+/// Claude Code and Anthropic's libraries read these events as they stand there.
+#[test]
+fn a_message_reaches_its_client_as_ever() {
+    replay_all("messages");
 }
 
 /// Whoever has configured an adapter, a header or a trace relies on what reaches the provider.

@@ -26,13 +26,35 @@ routes:
   - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
 """
 
+NATIVE = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+providers:
+  - {{name: responses, base_url: "{url}", responses: true}}
+  - {{name: messages, kind: anthropic, base_url: "{url}"}}
+  - {{name: chat, base_url: "{url}"}}
+routes:
+  - {{name: native, steps: [{{provider: responses, model: good}}]}}
+  - {{name: claude, steps: [{{provider: messages, model: good}}]}}
+  - {{name: chat, steps: [{{provider: chat, model: good}}]}}
+  - {{name: limited, steps: [{{provider: responses, model: limited}}]}}
+  - {{name: claude-limited, steps: [{{provider: messages, model: limited}}]}}
+  - {{name: breaking, steps: [{{provider: responses, model: breaking}}]}}
+  - {{name: claude-breaking, steps: [{{provider: messages, model: breaking}}]}}
+  - {{name: fallback, steps: [{{provider: responses, model: down}}, {{provider: responses, model: good}}]}}
+  - {{name: claude-fallback, steps: [{{provider: messages, model: down}}, {{provider: messages, model: good}}]}}
+  - {{name: chat-first, steps: [{{provider: chat, model: good}}, {{provider: responses, model: good}}]}}
+  - {{name: chat-first-claude, steps: [{{provider: chat, model: good}}, {{provider: messages, model: good}}]}}
+"""
+
 
 class Gateway:
-    def __init__(self, binary, provider_url):
+    def __init__(self, binary, provider_url, config=CONFIG):
         self.folder = tempfile.TemporaryDirectory()
         path = f"{self.folder.name}/config.yaml"
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(key=KEY, url=provider_url))
+            file.write(config.format(key=KEY, url=provider_url))
         self.log = open(f"{self.folder.name}/log", "w+", encoding="utf-8")
         command = [binary, "--config", path]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env={}, text=True)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, and LlamaIndex.
+# by it, the anthropic package, LlamaIndex, and, where there is npm, the packages of OpenAI and Anthropic for Node.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -43,9 +43,23 @@ run() {
         PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
     done
 }
-run 2 cases.py
-run 3 cases.py home_assistant.py
+run 2 cases.py responses.py
+run 3 cases.py responses.py home_assistant.py
+run anthropic messages.py
 run llamaindex llamaindex.py
+if command -v npm >/dev/null; then
+    runs=$((runs + 1))
+    folder=$root/target/sdk-node
+    stamp=$(cksum <"$root/tests/sdk/node/package.json")
+    if [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        cp "$root/tests/sdk/node/package.json" "$folder"
+        npm install --prefix "$folder" --no-audit --no-fund --silent
+        echo "$stamp" >"$folder/stamp"
+    fi
+    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/node/run.py" "$binary" "$folder" | tee -a "$counts"
+fi
 # The sum of all runs; a run that broke down before its count counts as a failure.
 awk -v all="$runs" '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
     END { failed += all - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"

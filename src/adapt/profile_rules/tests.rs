@@ -11,6 +11,7 @@ use crate::config::{self, Config, PROFILES};
 use crate::dialect::Dialect as _;
 use crate::dialect::chat::Chat;
 use crate::dialect::request::Payload;
+use crate::dialect::vocabulary::Vocabulary;
 use crate::json::path;
 
 fn config(provider: &str, model: &str, step: &str) -> Config {
@@ -31,7 +32,7 @@ fn named(profile: &str, model: &str) -> Config {
 
 fn adapted(config: &Config, body: &str) -> String {
     let request = Chat.read(body.as_bytes().into()).unwrap();
-    let body = adapt(&request, &config.routes[0].steps[0], &[]);
+    let body = adapt(&Chat, &request, &config.routes[0].steps[0], &[]);
     String::from_utf8(body.slices().concat()).unwrap()
 }
 
@@ -319,7 +320,7 @@ fn a_profile_drops_no_meaning() {
         let body = with(members);
         let request = Chat.read(body.as_bytes().into()).unwrap();
         assert_eq!(
-            unfit(&request, step, &[])
+            unfit(Vocabulary::CHAT, &request, step, &[])
                 .map(|unfit| unfit.reason)
                 .as_deref(),
             unfit_for,
@@ -333,7 +334,10 @@ fn a_profile_drops_no_meaning() {
     );
     let body = with(r#","n":2"#);
     let request = Chat.read(body.as_bytes().into()).unwrap();
-    assert_eq!(unfit(&request, &kept.routes[0].steps[0], &[]), None);
+    assert_eq!(
+        unfit(Vocabulary::CHAT, &request, &kept.routes[0].steps[0], &[]),
+        None
+    );
     assert!(adapted(&kept, &body).contains(r#""n":2"#));
 }
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Config, Cors, ResponseModel, Step, parse as parse_in};
+use super::super::{Auth, Config, Cors, ResponseModel, Step, parse as parse_in};
 use super::{MINIMAL, accept, variables};
 use crate::dialect::reading::ThinkTags;
+use crate::dialect::step_traits::ProviderKind;
 
 fn with(lines: &str) -> Config {
     accept(&format!("{MINIMAL}{lines}\n"))
@@ -387,6 +388,56 @@ fn answers_are_read_as_provider_route_and_step_say() {
         Some(Duration::from_secs(20))
     );
     assert!(!config.routes[0].check_format);
+}
+
+#[test]
+fn a_provider_and_its_steps_say_what_they_speak() {
+    let text = "\
+api_key: k
+providers:
+  - {name: claude, kind: anthropic, base_url: https://api.anthropic.com}
+  - {name: other, kind: anthropic, base_url: https://llm.example/v1, server_tools: true}
+  - {name: keyed, kind: anthropic, base_url: http://localhost:8080, auth: x-api-key}
+  - {name: openai, base_url: https://api.openai.com/v1, responses: true}
+  - {name: plain, base_url: https://p.example/v1}
+routes:
+  - name: r
+    steps:
+      - {provider: claude, model: m}
+      - {provider: other, model: m}
+      - {provider: keyed, model: m}
+      - {provider: openai, model: m}
+      - {provider: openai, model: m, responses: false}
+      - {provider: plain, model: m}
+      - {provider: plain, model: m, responses: true}
+";
+    let config = accept(text);
+    let told: Vec<_> = config.routes[0]
+        .steps
+        .iter()
+        .map(|step| {
+            let traits = &step.traits;
+            (
+                traits.kind == ProviderKind::Anthropic,
+                step.provider.auth == Auth::ApiKey,
+                traits.base_has_version,
+                traits.has_server_tools,
+                traits.speaks_responses,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (true, true, false, true, false),
+            (true, false, true, true, false),
+            (true, true, false, false, false),
+            (false, false, true, false, true),
+            (false, false, true, false, false),
+            (false, false, true, false, false),
+            (false, false, true, false, true),
+        ]
+    );
 }
 
 /// Claude Code's helpers ask for models of their own, whatever it was told to use.

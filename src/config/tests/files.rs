@@ -211,6 +211,7 @@ fn the_example_loads_with_every_setting_switched_on() {
     environment.extend(variables([
         ("HOME_ASSISTANT_KEY", "h"),
         ("GROQ_KEY_1", "1"),
+        ("ANTHROPIC_API_KEY", "a"),
         ("GROQ_KEY_2", "2"),
     ]));
     let config = load(&text, &environment);

@@ -252,6 +252,36 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         ),
         (
             provider,
+            "{name: p, base_url: https://p/v1/responses, responses: true}",
+            "3: providers[0].base_url: must end before /responses, which the gateway adds",
+        ),
+        (
+            provider,
+            "{name: p, kind: anthropic, base_url: https://p/v1/messages}",
+            "3: providers[0].base_url: must end before /v1/messages, which the gateway adds",
+        ),
+        (
+            provider,
+            "{name: p, kind: antropic, base_url: https://p}",
+            "3: providers[0].kind: \"antropic\" is not openai or anthropic, did you mean \"anthropic\"?",
+        ),
+        (
+            provider,
+            "{name: p, base_url: https://p, auth: basic}",
+            "3: providers[0].auth: \"basic\" is not bearer or x-api-key",
+        ),
+        (
+            provider,
+            "{name: p, kind: anthropic, base_url: https://p, responses: true}",
+            "3: providers[0].responses: stands beside `kind: anthropic`, which has no Responses",
+        ),
+        (
+            provider,
+            "{name: p, base_url: https://p, responses: perhaps}",
+            "3: providers[0].responses: \"perhaps\" is neither true nor false",
+        ),
+        (
+            provider,
             "{name: p, base_url: http://p, api_key: aéb}",
             "3: providers[0].api_key: holds a character that cannot stand in a header",
         ),

@@ -36,8 +36,8 @@ impl Assemble for Assembler {
         match ChunkJudge::default().judge_data(data).kind {
             FrameKind::End | FrameKind::Heartbeat => Ok(()),
             FrameKind::Error(error) => Err(Flaw::ErrorObject(error)),
-            FrameKind::Broken(reason) => Err(Flaw::NotJson(reason)),
-            FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude => {
+            FrameKind::Broken(reason) | FrameKind::Unusable(reason) => Err(Flaw::NotJson(reason)),
+            FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude | FrameKind::Opening => {
                 deltas(data, &mut |delta| self.write(delta))
             }
         }

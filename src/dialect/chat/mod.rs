@@ -93,8 +93,8 @@ impl Dialect for Chat {
         Ok(chunks)
     }
 
-    fn end_mark(&self) -> &'static str {
-        chunk::DONE
+    fn end_mark(&self) -> Option<&'static str> {
+        Some(chunk::DONE)
     }
 
     fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8> {

@@ -1,8 +1,9 @@
 //! A chat completion request, read as far as routing needs.
 
+use crate::dialect::conversation::check_messages;
 use crate::dialect::reading::Expectation;
-use crate::dialect::request::{Payload, Request, RequestError};
-use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
+use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
+use crate::json::reader::{Invalid, MemberKey, Reader};
 use crate::json::{Object, raw};
 
 /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with roles, and
@@ -11,21 +12,17 @@ use crate::json::{Object, raw};
 /// # Errors
 /// The first fault in the body; faults of JSON come before those of members.
 pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
-    if body.trim_ascii().is_empty() {
-        return Err(RequestError::Empty);
-    }
-    let text =
-        std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
+    let text = text_of(body)?;
     let mut members = Members::default();
     let object = Object::parse_with(text, &mut |key, value| members.read(key, value))
         .map_err(RequestError::Object)?;
-    let model = model(members.model)?;
+    let model = model_of(members.model)?;
     members
         .messages
         .unwrap_or_else(|| Err(RequestError::missing("messages")))?;
     Ok(Request {
         model,
-        stream: stream(members.stream)?,
+        stream: stream_of(members.stream)?,
         payload: Payload::Json(object),
     })
 }
@@ -48,71 +45,6 @@ impl<'a> Members<'a> {
         }
         Ok(())
     }
-}
-
-fn model(raw: Option<&str>) -> Result<String, RequestError> {
-    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(RequestError::invalid("model", "a string that is not empty")),
-    }
-}
-
-fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
-    match raw {
-        None | Some("null" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(RequestError::invalid("stream", "true or false")),
-    }
-}
-
-fn check_messages(messages: &mut Reader<'_>) -> Result<Result<(), RequestError>, Invalid> {
-    let (mut count, mut problem) = (0, None);
-    if messages.peek() == Some(b'[') {
-        let mut array = EntryCursor::default();
-        while messages.item(&mut array)? {
-            if problem.is_none() {
-                problem = message_problem(messages, count)?;
-            } else {
-                messages.value()?;
-            }
-            count += 1;
-        }
-    } else {
-        messages.value()?;
-    }
-    Ok(match problem {
-        Some(problem) => Err(problem),
-        None if count > 0 => Ok(()),
-        None => Err(RequestError::invalid(
-            "messages",
-            "an array that is not empty",
-        )),
-    })
-}
-
-fn message_problem(
-    message: &mut Reader<'_>,
-    index: usize,
-) -> Result<Option<RequestError>, Invalid> {
-    if message.peek() != Some(b'{') {
-        message.value()?;
-        let param = format!("messages[{index}]");
-        return Ok(Some(RequestError::invalid(&param, "an object")));
-    }
-    let mut role = None;
-    let mut object = EntryCursor::default();
-    while let Some(key) = message.key(&mut object)? {
-        let value = message.value()?;
-        if key.text().as_deref() == Some("role") {
-            role = Some(value);
-        }
-    }
-    let param = || format!("messages[{index}].role");
-    Ok(match role {
-        None => Some(RequestError::missing(&param())),
-        Some(role) if !role.starts_with('"') => Some(RequestError::invalid(&param(), "a string")),
-        Some(_) => None,
-    })
 }
 
 /// The expectations of a request that was read. A member that says nothing of use counts as absent: the provider judges

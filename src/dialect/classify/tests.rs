@@ -1944,6 +1944,48 @@ const CASES: &[Case] = &[
         Class::Rejected,
     ),
     (
+        "OpenAI, Responses",
+        200,
+        r#"{"error":{"code":"invalid_prompt","message":"m"}}"#,
+        Class::Rejected,
+    ),
+    (
+        "Anthropic, a key without leave",
+        200,
+        r#"{"type":"error","error":{"type":"permission_error","message":"m"}}"#,
+        Class::Forbidden,
+    ),
+    (
+        "Anthropic, the server",
+        200,
+        r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
+        Class::ServerError,
+    ),
+    (
+        "Anthropic, its time",
+        200,
+        r#"{"type":"error","error":{"type":"timeout_error","message":"m"}}"#,
+        Class::ServerError,
+    ),
+    (
+        "Anthropic, no room",
+        200,
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
+        Class::ServerError,
+    ),
+    (
+        "Anthropic, the bill",
+        200,
+        r#"{"type":"error","error":{"type":"billing_error","message":"m"}}"#,
+        Class::QuotaExhausted,
+    ),
+    (
+        "Anthropic, the size",
+        200,
+        r#"{"type":"error","error":{"type":"request_too_large","message":"m"}}"#,
+        Class::TooLarge,
+    ),
+    (
         "Anthropic, a name",
         200,
         r#"{"error":{"type":"not_found_error","message":"m"}}"#,

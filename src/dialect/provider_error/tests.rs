@@ -35,6 +35,12 @@ fn every_providers_error_is_read() {
             Some("BadRequestError"),
             "m",
         ),
+        (
+            r#"{"error":{"message":"m","n_prompt_tokens":9001,"n_ctx":8192}}"#,
+            None,
+            None,
+            "m (9001 tokens > 8192)",
+        ),
         (r#"{"error":"m \"x\""}"#, None, None, "m \"x\""),
         (
             r#"{"error":"m","code":"c","type":"t"}"#,

@@ -62,6 +62,11 @@ impl<'g> Journal<'g> {
         self.facts.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
     }
 
+    /// The request is about a route.
+    pub fn route_known(&mut self, route: &'g Route) {
+        self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+    }
+
     /// The walk over a route begins.
     pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
         self.operation = dialect.operation();

@@ -69,8 +69,13 @@ struct Recent {
     output_tokens: u64,
 }
 
+/// Whether the front page is open to a request: to browsers, and to HEAD, by which clients look whether somebody is there.
+pub fn is_open(config: &Config, head: &Head) -> bool {
+    head.method() == "HEAD" || is_wanted(config, head)
+}
+
 /// Whether a browser asks for the front page, and may have it.
-pub fn is_wanted(config: &Config, head: &Head) -> bool {
+fn is_wanted(config: &Config, head: &Head) -> bool {
     let accepts = head.header("accept").unwrap_or_default();
     config.status_page && accepts.to_ascii_lowercase().contains("text/html")
 }
@@ -79,6 +84,9 @@ pub fn is_wanted(config: &Config, head: &Head) -> bool {
 pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
         visit.shared(&visit.context.status_frame, page)
+    } else if visit.exchange.head().method() == "HEAD" {
+        let head = ResponseHead::new(200, "text/plain; charset=utf-8");
+        Ok(Response::new(head, Vec::new()))
     } else {
         Err(Refusal::not_found(BASE_URL).into())
     }

@@ -81,7 +81,7 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
-        let mut healing = Box::new(Healing::new(self.context, self.edited, step));
+        let mut healing = Box::new(Healing::new(self, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
@@ -114,6 +114,7 @@ impl<'a> Errand<'a> {
             accept: self
                 .dialect
                 .accept(self.request.stream || step.upstream_stream),
+            headers: &self.dialect.headers(self.passed, &step.traits),
             body: Some(&match self.elided {
                 Some(elided) => elided.restored(&slices),
                 None => slices,
@@ -160,7 +161,13 @@ impl<'a> Errand<'a> {
         let Response { head, body } = answer;
         let path = self.dialect.path(self.request, &step.traits);
         let url = [step.provider.base_url.as_str(), path].concat();
-        let (failure, text) = refusal(&head, body, attempt.deadline, &url);
+        let (failure, text) = refusal(
+            &head,
+            body,
+            attempt.deadline,
+            &url,
+            self.dialect.advice_on_absence(),
+        );
         let mut failure = Box::new(failure);
         let refused = Refused {
             status: head.status,

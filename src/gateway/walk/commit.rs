@@ -31,6 +31,9 @@ const MOST_HELD_BYTES: usize = 256 * 1024;
 const MOST_REASONING: usize = 16 * 1024;
 const MOST_REASONING_BYTES: usize = 1024 * 1024;
 
+/// Bytes of the frames that those behind them cannot do without: of Responses two echoes of the request.
+const MOST_OPENING_BYTES: usize = 4 * 1024 * 1024;
+
 /// A stream whose first content has arrived, or one that has ended without any.
 pub struct Committed<'a> {
     /// The frames that were held back, with the first content last.
@@ -44,6 +47,8 @@ pub struct Committed<'a> {
 
 /// A frame that was judged, and is yet to be sent.
 pub struct HeldFrame {
+    /// The name of the event that it came in.
+    pub name: Option<String>,
     /// The data, mended where they had to be.
     pub data: String,
     pub annotation: Option<Annotation>,
@@ -86,11 +91,12 @@ impl<'a> Uncommitted<'a> {
                 let commits = match judged.kind {
                     FrameKind::Content => true,
                     FrameKind::Reasoning => !self.holds_reasoning || held.is_full(),
-                    FrameKind::Prelude => false,
+                    FrameKind::Prelude | FrameKind::Opening => false,
                     FrameKind::Heartbeat => continue,
                     FrameKind::End => return Ok(self.silent(held)),
                     FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
                     FrameKind::Broken(_) => return Err(broken_frame()),
+                    FrameKind::Unusable(reason) => return Err(unusable(&reason)),
                 };
                 said = true;
                 if commits {
@@ -108,6 +114,11 @@ impl<'a> Uncommitted<'a> {
                     judged,
                     HoldingRoom::new(self.holds_reasoning, has_ended),
                 );
+                if held.opening_bytes > MOST_OPENING_BYTES {
+                    return Err(unusable(
+                        "the stream opens with more than this gateway holds back",
+                    ));
+                }
                 self.hold(&held)?;
             }
             self.watch.observe(&*self.judge, said);
@@ -125,7 +136,8 @@ impl<'a> Uncommitted<'a> {
     }
 
     fn hold(&mut self, held: &Held) -> Result<(), Failure> {
-        let room = self.frames.hold(held.bytes);
+        let bytes = held.bytes.saturating_add(held.opening_bytes);
+        let room = self.frames.hold(bytes.saturating_add(self.judge.kept()));
         room.map_err(|error| failure_of(&error))
     }
 
@@ -146,6 +158,7 @@ impl<'a> Uncommitted<'a> {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             held.frames.push(HeldFrame {
+                name: None,
                 data: rest,
                 annotation,
             });
@@ -174,6 +187,11 @@ pub fn broken_frame() -> Failure {
     Failure::new(Class::BadResponse, "an event of the stream is not JSON")
 }
 
+/// The failure of a stream with a frame that no client can use.
+pub fn unusable(reason: &str) -> Failure {
+    Failure::new(Class::BadResponse, reason)
+}
+
 /// The failure of a stream that ended and said nothing.
 pub fn without_content() -> Failure {
     Failure::new(Class::EmptyAnswer, "the stream ended without content")
@@ -188,6 +206,7 @@ fn model_of<'e>(event: &'e Event<'_>, judged: &'e Judged) -> Option<std::borrow:
 impl HeldFrame {
     fn new(event: Event<'_>, judged: Judged) -> Self {
         Self {
+            name: event.name,
             data: judged.mended.unwrap_or_else(|| event.data.into_owned()),
             annotation: judged.annotation,
         }
@@ -197,7 +216,10 @@ impl HeldFrame {
 #[derive(Default)]
 struct Held {
     frames: Vec<HeldFrame>,
+    /// The frames among them that have to stay do not count, nor do their bytes.
+    openings: usize,
     bytes: usize,
+    opening_bytes: usize,
 }
 
 /// The room for frames that are held back.
@@ -228,11 +250,16 @@ impl Held {
     }
 
     fn hold(&mut self, event: Event<'_>, judged: Judged, room: HoldingRoom) {
+        if judged.kind == FrameKind::Opening {
+            self.openings += 1;
+            self.opening_bytes = self.opening_bytes.saturating_add(event.data.len());
+            return self.frames.push(HeldFrame::new(event, judged));
+        }
         // Of reasoning nothing is dropped: it commits when it is too much.
         let is_kept = judged.kind == FrameKind::Reasoning;
         let length = judged.mended.as_deref().unwrap_or(&event.data).len();
         let bytes = self.bytes.saturating_add(length);
-        if is_kept || (self.frames.len() < room.frames && bytes <= room.bytes) {
+        if is_kept || (self.frames.len() - self.openings < room.frames && bytes <= room.bytes) {
             self.push(HeldFrame::new(event, judged));
         }
     }

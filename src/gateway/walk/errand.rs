@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::budget::Budget;
 use crate::client_socket::ClientSocket;
 use crate::config::Route;
-use crate::dialect::Dialect;
 use crate::dialect::request::Request;
+use crate::dialect::{Dialect, PassedFields};
 use crate::gateway::context::Context;
+use crate::http::Head;
 use crate::json::elided::Elided;
 
 /// A request and everything that its walk needs to know.
@@ -19,7 +20,28 @@ pub struct Errand<'a> {
     /// The request that is edited for each step: the same, or without its long strings, which come back when it is sent.
     pub edited: &'a Request<'a>,
     pub elided: Option<&'a Elided<'a>>,
+    /// The fields of the client's head that the dialect's calls may need.
+    pub passed: &'a PassedFields,
+    /// The id of the request, where the dialect has a place for it.
+    pub request_id: Option<&'a str>,
     pub client: &'a ClientSocket,
     /// The memory for its answer.
     pub budget: &'a Budget,
+}
+
+/// The fields of a head that the dialect's calls may need; those that are repeated are one list.
+pub fn passed_fields(head: &Head, dialect: &dyn Dialect) -> PassedFields {
+    let names = dialect.passed_fields().iter();
+    let fields = names.filter_map(|name| {
+        let all = head
+            .fields()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = all
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .collect();
+        (!values.is_empty()).then(|| (*name, values.join(",")))
+    });
+    fields.collect()
 }

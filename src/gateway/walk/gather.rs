@@ -8,7 +8,7 @@ use crate::routing::Failure;
 use crate::sse::Item;
 use crate::upstream::{CallError, Head};
 
-use super::commit::{broken_frame, rest_event, too_large};
+use super::commit::{broken_frame, rest_event, too_large, unusable};
 use super::end_watch::EndWatch;
 use super::failure::{failure_of, failure_of_error, failure_of_flaw};
 use super::frames::Frames;
@@ -56,7 +56,7 @@ impl Gathering<'_> {
                     FrameKind::Content | FrameKind::Reasoning => {
                         (said, has_content) = (true, true);
                     }
-                    FrameKind::Prelude => {}
+                    FrameKind::Prelude | FrameKind::Opening => {}
                     FrameKind::Heartbeat => continue,
                     FrameKind::End => {
                         has_ended = self.watch.mark(&*self.judge)?;
@@ -67,6 +67,7 @@ impl Gathering<'_> {
                     }
                     FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
                     FrameKind::Broken(_) => return Err(broken_frame()),
+                    FrameKind::Unusable(reason) => return Err(unusable(&reason)),
                 }
                 let data = judged.mended.as_deref().unwrap_or(&event.data);
                 bytes = bytes.saturating_add(data.len());

@@ -7,17 +7,26 @@ use crate::adapt::{self, Lesson};
 use crate::config::Step;
 use crate::dialect::class::Class;
 use crate::dialect::request::{Payload, Request};
+use crate::dialect::{Dialect, StepRefusal};
 use crate::gateway::context::Context;
 use crate::gateway::journal::{HealResult, Journal};
 use crate::routing::Failure;
 
+use super::errand::Errand;
+
 /// The most repeats of a call within one attempt.
 const MOST_REPEATS: usize = 3;
+
+/// The name of a healing that is not remembered: the conversation itself had to change.
+const REWORDED: &str = "conversation";
 
 /// The state of an attempt's healing.
 pub struct Healing<'a> {
     context: &'a Context,
+    dialect: &'static dyn Dialect,
     request: &'a Request<'a>,
+    /// The request in other words, for this attempt alone, where the step has refused what only the dialect knows of.
+    reworded: Option<Request<'a>>,
     step: &'a Step,
     /// The lessons that the body is made with: those in memory, then those of this attempt.
     lessons: Vec<Lesson>,
@@ -37,13 +46,21 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    pub fn new(context: &'a Context, request: &'a Request<'a>, step: &'a Step) -> Self {
+    pub fn new(errand: &Errand<'a>, step: &'a Step) -> Self {
+        let Errand {
+            context,
+            dialect,
+            edited: request,
+            ..
+        } = *errand;
         let lessons = context.ledger.learned().of(step, Instant::now());
         Self {
             context,
+            dialect,
             request,
+            reworded: None,
             step,
-            sent: adapt::adapt(request, step, &lessons),
+            sent: adapt::adapt(dialect, request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
@@ -83,6 +100,10 @@ impl<'a> Healing<'a> {
         if !self.step.provider.fit.heal {
             return false;
         }
+        if self.rewords(status, body) {
+            healed.push(REWORDED.to_owned());
+            return true;
+        }
         let found = adapt::lessons_of(status, body, &self.sent, self.step);
         if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
             // The status blames the server or the model, the words the request: the next one may be fine.
@@ -106,7 +127,8 @@ impl<'a> Healing<'a> {
             return false;
         }
         self.lessons.extend(new.iter().cloned());
-        let edited = adapt::adapt(self.request, self.step, &self.lessons);
+        let request = self.reworded.as_ref().unwrap_or(self.request);
+        let edited = adapt::adapt(self.dialect, request, self.step, &self.lessons);
         if edited.is_written_as(&self.sent) {
             return false;
         }
@@ -116,6 +138,28 @@ impl<'a> Healing<'a> {
         healed.extend(new.iter().map(|lesson| lesson.label().to_owned()));
         self.unproven = new;
         failure.message.clone_into(&mut self.taught_by);
+        true
+    }
+
+    /// Puts the request into other words, once, where the dialect knows some that this refusal asks for.
+    fn rewords(&mut self, status: u16, body: &str) -> bool {
+        if self.reworded.is_some() {
+            return false;
+        }
+        let refusal = StepRefusal {
+            status,
+            body,
+            step: &self.step.traits,
+        };
+        let Some(payload) = self.dialect.reworded(&refusal, &self.request.payload) else {
+            return false;
+        };
+        let reworded = Request {
+            payload,
+            ..self.request.clone()
+        };
+        self.sent = adapt::adapt(self.dialect, &reworded, self.step, &self.lessons);
+        self.reworded = Some(reworded);
         true
     }
 

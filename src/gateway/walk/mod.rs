@@ -27,7 +27,7 @@ use super::shared_ledger::random;
 
 pub use attempt::{HeldAnswer, Missed, OpaqueAnswer, Reply, Success};
 pub use commit::Committed;
-pub use errand::Errand;
+pub use errand::{Errand, passed_fields};
 pub use provider_call::ProviderCall;
 pub use relay::{Annotations, Ending, STOPPING, relay};
 
@@ -96,7 +96,7 @@ impl<'a> Errand<'a> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| adapt::unfit(self.request, step, &lessons))
+        unfit.or_else(|| adapt::unfit(self.dialect.vocabulary(), self.request, step, &lessons))
     }
 
     /// The next move. Steps that the request does not fit are passed over.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::client_socket::ClientSocket;
-use crate::config::{HeaderEdit, Provider};
+use crate::config::{Auth, HeaderEdit, Provider};
 use crate::secret::Secret;
 use crate::upstream::{Call, CallError, Client, Method, Response};
 
@@ -16,6 +16,8 @@ pub struct ProviderCall<'a> {
     /// Behind the provider's base URL, with its slash.
     pub path: &'a str,
     pub accept: &'a str,
+    /// The fields that the dialect wants.
+    pub headers: &'a [(&'a str, &'a str)],
     /// A JSON body, in slices, makes the call a POST.
     pub body: Option<&'a [&'a [u8]]>,
     /// For everything up to the head of the answer.
@@ -34,7 +36,10 @@ impl ProviderCall<'_> {
     /// The reason why no head of an answer arrived.
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
         let url = [self.provider.base_url.as_str(), self.path].concat();
-        let bearer = self.key.map(|key| ["Bearer ", key.expose()].concat());
+        let bearer = match (self.provider.auth, self.key) {
+            (Auth::Bearer, Some(key)) => Some(["Bearer ", key.expose()].concat()),
+            _ => None,
+        };
         let unlisted;
         let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
         headers.push(("Accept", self.accept));
@@ -43,7 +48,10 @@ impl ProviderCall<'_> {
         }
         if let Some(bearer) = &bearer {
             headers.push(("Authorization", bearer));
+        } else if let Some(key) = self.key {
+            headers.push(("X-Api-Key", key.expose()));
         }
+        headers.extend(self.headers);
         let trace = self.trace.iter();
         headers.extend(trace.map(|(name, value)| (*name, value.as_str())));
         // The file has the last word, also over the headers above.

@@ -15,8 +15,15 @@ const LONGEST_REFUSAL: usize = 64 * 1024;
 /// Bytes of the words that stand beside the URL that was called.
 const LONGEST_WORDS: usize = 160;
 
-/// The failure behind an answer with a status that is no success, and its body. `url` is the one that was called.
-pub fn refusal(head: &Head, body: Body, deadline: Instant, url: &str) -> (Failure, String) {
+/// The failure behind an answer with a status that is no success, and its body. `url` is the one that was called, `advice`
+/// what may help where the provider does not have it; none for the usual advice.
+pub fn refusal(
+    head: &Head,
+    body: Body,
+    deadline: Instant,
+    url: &str,
+    advice: Option<&str>,
+) -> (Failure, String) {
     let body = match beginning(body, deadline) {
         Ok(body) => body,
         Err(cancelled) => return (failure_of(&cancelled), String::new()),
@@ -26,7 +33,13 @@ pub fn refusal(head: &Head, body: Body, deadline: Instant, url: &str) -> (Failur
     if said.message.trim().is_empty() {
         said.message = without_words(head);
     }
-    if matches!(head.status, 404 | 405) && is_no_word_of_an_api(&text) {
+    if let (404 | 405 | 501, Some(advice)) = (head.status, advice) {
+        said.message = format!(
+            "{} for {url}: {advice} It said: {}",
+            head.status,
+            cut(&said.message, LONGEST_WORDS)
+        );
+    } else if matches!(head.status, 404 | 405) && is_no_word_of_an_api(&text) {
         said.message = format!(
             "{} for {url}: is base_url right? It said: {}",
             head.status,

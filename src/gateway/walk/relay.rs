@@ -1,5 +1,6 @@
 //! A stream after its commit point: frames go to the client as they arrive, and a break is told at the end.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::dialect::annotation::Annotation;
@@ -15,10 +16,10 @@ use crate::json::position;
 use crate::json::spliced::Splices;
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{BLANK_LINE, DATA, Event, Item, encode, encode_with, is_one_line};
+use crate::sse::{BLANK_LINE, DATA, Event, Item, encode_with, is_one_line};
 use crate::upstream::CallError;
 
-use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large};
+use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large, unusable};
 use super::end_watch::EndWatch;
 use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_late_error};
@@ -77,13 +78,14 @@ pub fn relay(
         judge,
         watch,
         journal,
+        redactor: &errand.context.redactor,
         first: true,
         out: String::new(),
     };
     let failure = relay.run(held, &mut frames, stall).err();
     let Relay {
         mut stream,
-        judge,
+        mut judge,
         watch,
         ..
     } = relay;
@@ -102,13 +104,35 @@ pub fn relay(
         }
         Some(_) if cancelled && !stopped => {}
         Some(failure) => {
-            let data = if stopped {
-                dialect.broken(&ErrorBody::new(Code::Overloaded, STOPPING))
-            } else {
-                broken(dialect, failure, &errand.context.redactor)
-            };
             let mut out = String::new();
-            encode(&mut out, &data);
+            let mut tell = |error: &ErrorBody<'_>| match judge.broken(error) {
+                None => dialect.push_event(&mut out, &dialect.broken(error)),
+                Some(events) => {
+                    for data in events {
+                        dialect.push_name(&mut out, None, &data);
+                        let annotation = judge.judge(&rest_event(&data)).annotation;
+                        encode_with(&mut out, |out| match annotation {
+                            Some(annotation) => {
+                                annotation.write(out, &data, annotations.model, None)
+                            }
+                            None => out.push_str(&data),
+                        });
+                    }
+                }
+            };
+            if stopped {
+                tell(&ErrorBody {
+                    request_id: errand.request_id,
+                    ..ErrorBody::new(Code::Overloaded, STOPPING)
+                });
+            } else {
+                tell_of(
+                    failure,
+                    &errand.context.redactor,
+                    errand.request_id,
+                    &mut tell,
+                );
+            }
             if stream.write(out.as_bytes()).is_ok() {
                 stream.finish();
             }
@@ -123,12 +147,13 @@ pub fn relay(
 }
 
 struct Relay<'a, 'c, 'j, 'g> {
-    dialect: &'a dyn Dialect,
+    dialect: &'static dyn Dialect,
     stream: Stream<'c>,
     annotations: &'a Annotations<'a>,
     judge: Box<dyn StreamJudge>,
     watch: EndWatch<'a>,
     journal: &'j mut Journal<'g>,
+    redactor: &'a Redactor,
     /// No frame has been sent yet.
     first: bool,
     /// Frames of one read, written at once, or in pieces if they are many.
@@ -159,17 +184,24 @@ impl Relay<'_, '_, '_, '_> {
         frames: &mut Frames,
         stall: Duration,
     ) -> Result<(), Failure> {
-        for HeldFrame { data, annotation } in held {
-            self.pass_on(&data, annotation)?;
+        for HeldFrame {
+            name,
+            data,
+            annotation,
+        } in held
+        {
+            self.pass_on(name.as_deref(), &data, annotation)?;
         }
-        frames.hold(0).map_err(|error| failure_of(&error))?;
+        self.hold(frames, None)?;
         loop {
+            let kept = self.judge.kept();
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
             self.flush()?;
             if next? == Progress::End {
                 return Ok(());
             }
+            self.hold(frames, Some(kept))?;
             match frames.wait(self.watch.deadline(Instant::now() + stall)) {
                 Ok(true) => {}
                 Ok(false) => return self.end(),
@@ -180,6 +212,17 @@ impl Relay<'_, '_, '_, '_> {
                 Err(error) => return Err(failure_of(&error)),
             }
         }
+    }
+
+    /// Has the budget charged for what the judge keeps, where that is not what it was. Without room for it, less is kept.
+    fn hold(&mut self, frames: &mut Frames, before: Option<usize>) -> Result<(), Failure> {
+        let kept = self.judge.kept();
+        if before == Some(kept) || frames.hold(kept).is_ok() {
+            return Ok(());
+        }
+        self.judge.forget();
+        let room = frames.hold(self.judge.kept());
+        room.map_err(|error| failure_of(&error))
     }
 
     fn take_here(&mut self, frames: &mut Frames) -> Result<Progress, Failure> {
@@ -207,7 +250,7 @@ impl Relay<'_, '_, '_, '_> {
         let judged = self.judge.judge(event);
         let taken = match judged.kind {
             FrameKind::Content | FrameKind::Reasoning => Taken::Words,
-            FrameKind::Prelude => Taken::NoWords,
+            FrameKind::Prelude | FrameKind::Opening => Taken::NoWords,
             FrameKind::Heartbeat => {
                 self.out.push_str(SIGN_OF_LIFE);
                 return Ok(Taken::NoWords);
@@ -216,22 +259,41 @@ impl Relay<'_, '_, '_, '_> {
                 if !self.watch.mark(&*self.judge)? {
                     return Ok(Taken::NoWords);
                 }
-                self.journal.frame_relayed(&event.data);
-                self.write_end()?;
+                self.write_rest()?;
+                self.pass_on(event.name.as_deref(), event.data.trim_ascii(), None)?;
                 return Ok(Taken::End);
             }
-            FrameKind::Error(said) => return Err(failure_of_late_error(&said)),
+            FrameKind::Error(said) => {
+                if self.judge.passes_errors() {
+                    // Providers echo keys.
+                    let masked = self.redactor.mask(&event.data);
+                    let annotation = match &masked {
+                        Cow::Borrowed(_) => judged.annotation,
+                        Cow::Owned(data) => self.judge.judge(&rest_event(data)).annotation,
+                    };
+                    self.pass_on(event.name.as_deref(), &masked, annotation)?;
+                }
+                return Err(failure_of_late_error(&said));
+            }
             FrameKind::Broken(_) => return Err(broken_frame()),
+            FrameKind::Unusable(reason) => return Err(unusable(&reason)),
         };
         let data = judged.mended.as_deref().unwrap_or(&event.data);
-        self.pass_on(data, judged.annotation)?;
+        self.pass_on(event.name.as_deref(), data, judged.annotation)?;
         Ok(taken)
     }
 
-    fn pass_on(&mut self, data: &str, annotation: Option<Annotation>) -> Result<(), Failure> {
+    fn pass_on(
+        &mut self,
+        name: Option<&str>,
+        data: &str,
+        annotation: Option<Annotation>,
+    ) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
-        let first = std::mem::take(&mut self.first);
+        // The first frame that can be written into has the summary.
+        let first = annotation.is_some() && std::mem::take(&mut self.first);
         let summary = self.annotations.routing_summary.filter(|_| first);
+        self.dialect.push_name(&mut self.out, name, data);
         if data.len() > AT_ONCE && is_one_line(data) {
             return self.pass_on_slices(data, annotation, summary);
         }
@@ -268,16 +330,18 @@ impl Relay<'_, '_, '_, '_> {
         if !self.watch.is_whole(&*self.judge) {
             return Err(cut());
         }
-        self.write_end()?;
+        self.write_rest()?;
+        if let Some(mark) = self.dialect.end_mark() {
+            self.dialect.push_event(&mut self.out, mark);
+        }
         self.flush()
     }
 
-    fn write_end(&mut self) -> Result<(), Failure> {
+    fn write_rest(&mut self) -> Result<(), Failure> {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
-            self.pass_on(&rest, annotation)?;
+            self.pass_on(None, &rest, annotation)?;
         }
-        encode(&mut self.out, self.dialect.end_mark());
         Ok(())
     }
 
@@ -303,18 +367,22 @@ fn read_tail(frames: &mut Frames) {
     }
 }
 
-/// The event that tells of a break. It begins with words on which agents try again.
-fn broken(dialect: &dyn Dialect, failure: &Failure, redactor: &Redactor) -> String {
+/// Tells of a break, in words that begin with those on which agents try again.
+fn tell_of(
+    failure: &Failure,
+    redactor: &Redactor,
+    request_id: Option<&str>,
+    tell: &mut dyn FnMut(&ErrorBody<'_>),
+) {
     let message = redactor.redact(&format!(
         "server error: the stream broke: {}",
         failure.message
     ));
-    dialect.broken(&ErrorBody {
-        message: &message,
+    tell(&ErrorBody {
+        status: 502,
         kind: type_of(502),
-        param: None,
         code: failure.class.label(),
-        details: None,
-        routing_summary: None,
-    })
+        request_id,
+        ..ErrorBody::new(Code::RouteExecutionFailed, &message)
+    });
 }

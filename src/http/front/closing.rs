@@ -24,7 +24,7 @@ const SHARE_OF_LINGERING: usize = 4;
 impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
         self.edge.refused(parked.connection.peer.ip(), refusal);
-        let response = self.handler.refusal(refusal);
+        let response = self.handler.refusal(refusal, None);
         let bytes = Encoder::for_unreadable().encode(&response, None);
         self.say(parked, bytes, Disposition::Discard, now);
     }

@@ -159,7 +159,7 @@ impl Handler for Site {
         head.path() != "/deny"
     }
 
-    fn refusal(&self, refusal: &Refusal) -> Response {
+    fn refusal(&self, refusal: &Refusal, _: Option<&Head>) -> Response {
         let broken = self.gate.lock().unwrap().broken;
         assert!(!broken, "as asked");
         let (reason, message) = (refusal.reason, refusal.message);

@@ -17,6 +17,8 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         keys: keys.iter().copied().map(Secret::new).collect(),
         base_url: format!("https://{name}.example/v1"),
         server: Default::default(),
+        traits: Default::default(),
+        auth: Default::default(),
         strict_json_schema: false,
         direct: false,
         repair: true,

@@ -1,0 +1,125 @@
+//! Responses, the dialect of `POST /v1/responses`.
+//!
+//! The gateway keeps nothing of an answer: what an id of its own would stand for is not there. Only providers that speak
+//! the dialect themselves are asked.
+
+mod answer;
+mod assemble;
+mod breaking;
+mod events;
+mod ids;
+mod item;
+mod request;
+mod split;
+
+use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::error::ErrorBody;
+use crate::dialect::reading::{Asked, Expectation};
+use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
+use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::vocabulary::{FormatMember, Vocabulary};
+use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
+
+/// The dialect of Responses.
+pub struct Responses;
+
+impl Dialect for Responses {
+    fn name(&self) -> &'static str {
+        "responses"
+    }
+
+    fn operation(&self) -> &'static str {
+        "chat"
+    }
+
+    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
+        request::read(incoming.body)
+    }
+
+    fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
+        if step.kind == ProviderKind::OpenAi && step.speaks_responses {
+            request::own_reference(request)
+        } else {
+            let reason = "this step's provider does not speak Responses: ask this route at \
+                          /v1/chat/completions, or set `responses: true` for a provider that does";
+            Some(reason.to_owned().into())
+        }
+    }
+
+    fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
+        "/responses"
+    }
+
+    fn accept(&self, stream: bool) -> &'static str {
+        if stream {
+            "text/event-stream, application/json"
+        } else {
+            "application/json"
+        }
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        Vocabulary {
+            has_table: false,
+            format: FormatMember::TextFormat,
+        }
+    }
+
+    fn fit(&self, request: &mut Payload<'_>, _: &StepTraits) {
+        request::cut_own_reasoning(request);
+    }
+
+    fn advice_on_absence(&self) -> Option<&'static str> {
+        Some("does it speak Responses? (`responses: true`)")
+    }
+
+    fn framing(&self, _: &Request<'_>) -> Framing {
+        Framing::Events
+    }
+
+    fn expectation(&self, request: &Payload<'_>) -> Expectation {
+        request::expectation(request)
+    }
+
+    fn ask_for_stream(&self, request: &mut Payload<'_>) {
+        if let Payload::Json(object) = request {
+            object.set("stream", "true".to_owned());
+        }
+    }
+
+    fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {
+        Box::new(events::EventJudge::default())
+    }
+
+    fn judge_whole(&self, text: &str, _: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
+        answer::judge(text)
+    }
+
+    fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw> {
+        answer::check_json(answer.text())
+    }
+
+    fn assemble(&self) -> Box<dyn Assemble> {
+        Box::new(assemble::Assembler::default())
+    }
+
+    fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw> {
+        split::split(answer.text())
+    }
+
+    fn names_events(&self) -> bool {
+        true
+    }
+
+    fn end_mark(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8> {
+        error.to_json()
+    }
+
+    fn broken(&self, error: &ErrorBody<'_>) -> String {
+        breaking::error_event(error, 0)
+    }
+}

@@ -1,0 +1,82 @@
+// What users of the openai and @anthropic-ai/sdk packages for Node get from the gateway. Run by run.py with the gateway's
+// address, the client's key, and the folder of the packages.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const [address, key, folder] = process.argv.slice(2);
+const require = createRequire(`${folder}/package.json`);
+const { OpenAI, APIError, NotFoundError } = require("openai");
+const Anthropic = require("@anthropic-ai/sdk");
+const openai = new OpenAI({ baseURL: `${address}/v1`, apiKey: key, maxRetries: 0 });
+const anthropic = new Anthropic.Anthropic({ baseURL: address, apiKey: key, maxRetries: 0 });
+const messages = [{ role: "user", content: "Hello?" }];
+const tools = [{ name: "weather", input_schema: { type: "object", properties: {} } }];
+
+const cases = {
+  async "a response"() {
+    const answer = await openai.responses.create({ model: "native", input: "Hello?" });
+    assert.equal(answer.output_text, "Hello");
+    assert.equal(answer.model, "native");
+  },
+  async "a streamed response"() {
+    for (const model of ["native", "fallback", "chat-first"]) {
+      const stream = openai.responses.stream({ model, input: "Hello?" });
+      assert.equal((await stream.finalResponse()).output[0].content[0].text, "Hello");
+    }
+  },
+  async "a response that is cut"() {
+    const stream = openai.responses.stream({ model: "breaking", input: "Hello?" });
+    await assert.rejects(stream.finalResponse(), (error) => {
+      assert(error instanceof APIError, `${error}`);
+      return /the stream broke/.test(error.message);
+    });
+  },
+  async "a response that is not kept"() {
+    await assert.rejects(openai.responses.retrieve("resp_1"), NotFoundError);
+  },
+  async "a message"() {
+    const answer = await anthropic.messages.create({ model: "claude", max_tokens: 9, messages });
+    assert.equal(answer.content[0].text, "Hello");
+    assert.equal(answer.model, "claude");
+    assert.match(answer._request_id, /^req-/);
+  },
+  async "a streamed message"() {
+    for (const model of ["claude", "claude-fallback", "chat-first-claude"]) {
+      const final = await anthropic.messages.stream({ model, max_tokens: 9, messages }).finalMessage();
+      assert.equal(final.content[0].text, "Hello");
+      assert.equal(final.usage.output_tokens, 5);
+    }
+  },
+  async "a tool"() {
+    const final = await anthropic.messages.stream({ model: "claude", max_tokens: 9, messages, tools }).finalMessage();
+    assert.deepEqual(final.content[0].input, { city: "Oslo" });
+  },
+  async "a message that is cut"() {
+    const stream = anthropic.messages.stream({ model: "claude-breaking", max_tokens: 9, messages });
+    await assert.rejects(stream.finalMessage(), /the stream broke/);
+  },
+  async "a count"() {
+    assert.equal((await anthropic.messages.countTokens({ model: "claude", messages })).input_tokens, 42);
+  },
+  async "an unknown route"() {
+    const asked = anthropic.messages.create({ model: "unknown", max_tokens: 9, messages });
+    await assert.rejects(asked, Anthropic.NotFoundError);
+  },
+  async "a limit"() {
+    const asked = anthropic.messages.create({ model: "claude-limited", max_tokens: 9, messages });
+    await assert.rejects(asked, Anthropic.RateLimitError);
+  },
+};
+
+let failed = 0;
+for (const [name, run] of Object.entries(cases)) {
+  try {
+    await run();
+  } catch (error) {
+    failed += 1;
+    console.error(`${name}: ${error.stack}`);
+  }
+}
+console.log(`node packages: ${Object.keys(cases).length - failed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
