@@ -30,6 +30,7 @@ mod routes;
 mod section;
 mod server;
 mod size;
+mod step_traits;
 mod substitute;
 mod suggest;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use crate::config::Account;
+use crate::dialect::error::Code;
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
@@ -178,6 +179,10 @@ fn route<'g>(
     request: &Request<'_>,
 ) {
     pending.journal.read(request);
+    if request.model.is_empty() {
+        let refusal = Refusal::new(Code::ValidationFailed, "'model' is missing");
+        return pending.refuse(refusal.about(Some("model")));
+    }
     let route = context.config.route(&request.model);
     let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
         pending.journal.route_unknown(&request.model);

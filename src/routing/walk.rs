@@ -31,6 +31,8 @@ pub struct Walk {
     deadline: Option<Instant>,
     choice: Choice,
     retry: Option<Retry>,
+    /// Whether the `retries` of steps apply.
+    retries: bool,
     /// The end of the wait for the soonest step, once it has begun.
     waits_until: Option<Instant>,
     reports: Vec<StepReport>,
@@ -65,11 +67,17 @@ impl Walk {
             deadline: route.timeout.map(|timeout| later(now, timeout)),
             choice: Choice::new(&route),
             retry: None,
+            retries: true,
             waits_until: None,
             reports: Vec::new(),
             verdict: None,
             route,
         }
+    }
+
+    /// Leaves the `retries` of steps unused: each call costs, whatever becomes of it.
+    pub fn retry_nothing(&mut self) {
+        self.retries = false;
     }
 
     /// The step that a request would try first now; `None` where every step has a stated deadline.
@@ -282,7 +290,7 @@ impl Walk {
         random: u64,
     ) -> Option<Instant> {
         let done = self.choice.retries(attempt.step_index)?;
-        if !failure.class.retries() || done >= step.retries {
+        if !self.retries || !failure.class.retries() || done >= step.retries {
             return None;
         }
         let stated = failure.stated.unwrap_or_default();

@@ -10,6 +10,7 @@ mod frames;
 mod gather;
 mod header_edits;
 mod heal;
+mod opaque;
 mod provider_call;
 mod refusal;
 mod relay;
@@ -25,9 +26,10 @@ use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{Missed, OpaqueAnswer, Reply, Success};
+pub use attempt::{Missed, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
+pub use opaque::{OpaqueAnswer, OpaqueEnding};
 pub use provider_call::ProviderCall;
 pub use relay::{Annotations, Ending, STOPPING, relay};
 
@@ -62,6 +64,9 @@ impl<'a> Errand<'a> {
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
         let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
+        if !self.dialect.retries() {
+            walk.retry_nothing();
+        }
         loop {
             let mut attempt = match self.next(&mut walk) {
                 HeapMove::Try(attempt) => attempt,
