@@ -8,6 +8,7 @@
 
 pub mod annotation;
 pub mod answer;
+pub mod audio;
 pub mod canonical;
 pub mod chat;
 pub mod class;
@@ -16,10 +17,13 @@ pub mod completions;
 pub mod error;
 mod error_members;
 pub mod finish;
+pub mod images;
 pub mod json_request;
+mod last_frame;
 mod markup;
 pub mod models;
 pub mod multipart;
+mod object_frame;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;

@@ -130,6 +130,34 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// The text of the only part with this name; `None` where there is none.
+    ///
+    /// # Errors
+    /// There are several, of which two readers may each take another one, or it is no text.
+    pub fn single(&self, name: &str) -> Result<Option<&str>, RequestError> {
+        match self.count(name) {
+            0 => Ok(None),
+            1 => match self.text(name) {
+                None => Err(RequestError::invalid(name, "a text")),
+                text => Ok(text),
+            },
+            _ => Err(RequestError::invalid(name, "a single part")),
+        }
+    }
+
+    /// A part that is a boolean, as forms spell it; false where there is none.
+    ///
+    /// # Errors
+    /// There are several, or it is none.
+    pub fn flag(&self, name: &str) -> Result<bool, RequestError> {
+        match self.single(name)?.map(str::trim) {
+            None | Some("") => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") || text == "1" => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") || text == "0" => Ok(false),
+            Some(_) => Err(RequestError::invalid(name, "true or false")),
+        }
+    }
+
     /// The number of parts with this name.
     pub fn count(&self, name: &str) -> usize {
         let parts = self.parts.iter();

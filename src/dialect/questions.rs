@@ -7,6 +7,7 @@ use crate::sse::Event;
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
 use super::error::ErrorBody;
+use super::last_frame::LastFrame;
 use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation};
 use super::repairs::Repairs;
@@ -101,8 +102,11 @@ pub trait Dialect: Sync {
         Ok(())
     }
 
-    /// A builder of one whole answer from the frames of a stream.
-    fn assemble(&self) -> Box<dyn Assemble>;
+    /// A builder of one whole answer from the frames of a stream. The usual one takes the last frame, for streams whose end
+    /// repeats all.
+    fn assemble(&self) -> Box<dyn Assemble> {
+        Box::new(LastFrame::default())
+    }
 
     /// The data of the events that a whole answer makes as a stream, its end mark included.
     ///

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::budget::{Budget, Charge};
 use crate::config;
 
-use super::body::{Body, BodyError};
+use super::body::{Body, BodyError, largest};
 use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive_into};
 use super::framing::Framing;
@@ -89,7 +89,8 @@ pub(super) fn arrival(
         Framing::Length(length) => {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let is_whole = length <= connection.buffer.len();
-            if length > limits.max_body || (is_whole && charge.grow_to(length.saturating_sub(FREE)))
+            if length > largest(&head, limits)
+                || (is_whole && charge.grow_to(length.saturating_sub(FREE)))
             {
                 return Arrival::Ready(head, announced, charge);
             }
@@ -136,6 +137,7 @@ impl Collecting {
             }
             Framing::Chunked => Coding::Chunked(ChunkedDecoder::new()),
         };
+        let max_body = largest(&head, limits);
         Self {
             head,
             received,
@@ -144,7 +146,7 @@ impl Collecting {
             waiting_since: None,
             permit: None,
             coding,
-            max_body: limits.max_body,
+            max_body,
             body: Vec::new(),
             charge,
             pace: Pace {

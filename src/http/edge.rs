@@ -68,7 +68,9 @@ pub(super) fn body_memory(limits: &config::EdgeLimits) -> usize {
 /// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
 /// no more connections than there are descriptors for, and no larger body than there is memory for.
 pub(super) fn attainable(mut limits: config::EdgeLimits) -> config::EdgeLimits {
-    limits.max_body = limits.max_body.min(body_memory(&limits));
+    let memory = body_memory(&limits);
+    limits.max_body = limits.max_body.min(memory);
+    limits.max_upload = limits.max_upload.min(memory);
     limits.max_connections =
         descriptors::affordable(limits.max_connections, limits.max_concurrent_requests);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

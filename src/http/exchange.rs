@@ -45,7 +45,7 @@ impl<'t> Exchange<'t> {
     }
 
     /// Takes the whole body, which has arrived already. An empty one is returned without a body, and the second time (at
-    /// most `max_body` bytes).
+    /// most `max_body` bytes, `max_upload` of a form).
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
