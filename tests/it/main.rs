@@ -11,9 +11,11 @@
     clippy::indexing_slicing
 )]
 
+mod audio;
 mod bad_input;
 mod chat;
 mod cli;
+mod completions;
 mod cooldowns;
 mod diagnostics;
 mod edge;
@@ -24,6 +26,7 @@ mod explain;
 mod faults;
 mod healing;
 mod image;
+mod images;
 mod keys;
 mod layers;
 mod logs;
