@@ -7,10 +7,10 @@ mod stream;
 use std::time::Duration;
 
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
-use super::json_request::{model_if_any, object_of, stream as stream_of};
+use super::json_request::{model_if_any, object_of};
 use super::multipart::Form;
 use super::reading::Asked;
-use super::request::{Incoming, Payload, Request, RequestError, Unfit};
+use super::request::{Incoming, Payload, Request, RequestError, Unfit, stream_of};
 use super::step_traits::{ProviderKind, StepTraits};
 use super::{Assemble, Dialect, Framing, StreamJudge};
 

@@ -1,18 +1,7 @@
-//! The part of a JSON request that most dialects read alike: its text, `model`, `stream`.
+//! JSON requests as far as several dialects read and write them alike.
 
-use super::request::RequestError;
-use crate::json::{Object, raw};
-
-/// The text of a body.
-///
-/// # Errors
-/// There is none, or it is not UTF-8.
-pub fn text_of(body: &[u8]) -> Result<&str, RequestError> {
-    if body.trim_ascii().is_empty() {
-        return Err(RequestError::Empty);
-    }
-    std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))
-}
+use super::request::{RequestError, model_of, text_of};
+use crate::json::Object;
 
 /// The object of a body, without repeated keys.
 ///
@@ -22,17 +11,6 @@ pub fn object_of(body: &[u8]) -> Result<Object<'_>, RequestError> {
     Object::parse(text_of(body)?).map_err(RequestError::Object)
 }
 
-/// The `model` of a request, from its raw value.
-///
-/// # Errors
-/// It is absent, or no name.
-pub fn model(raw: Option<&str>) -> Result<String, RequestError> {
-    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(RequestError::invalid("model", "a string that is not empty")),
-    }
-}
-
 /// The `model` of a request that may leave it out, and then has an empty one.
 ///
 /// # Errors
@@ -40,19 +18,7 @@ pub fn model(raw: Option<&str>) -> Result<String, RequestError> {
 pub fn model_if_any(raw: Option<&str>) -> Result<String, RequestError> {
     match raw {
         None | Some("null") => Ok(String::new()),
-        some => model(some),
-    }
-}
-
-/// The `stream` of a request, from its raw value.
-///
-/// # Errors
-/// It is no boolean.
-pub fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
-    match raw {
-        None | Some("null" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(RequestError::invalid("stream", "true or false")),
+        some => model_of(some),
     }
 }
 

@@ -39,7 +39,7 @@ impl<'a> Form<'a> {
     pub fn parse(body: &'a [u8], content_type: &'a str) -> Result<Self, RequestError> {
         let boundary = boundary(content_type);
         let boundary = boundary.ok_or(RequestError::Form(
-            "needs a Content-Type of multipart/form-data with a boundary",
+            "the form needs a Content-Type of multipart/form-data with a boundary",
         ))?;
         let mut form = Self {
             body,
@@ -64,7 +64,7 @@ impl<'a> Form<'a> {
             let found = finder.find(rest);
             let at = searched
                 + found.ok_or(RequestError::Form(
-                    "ends before the last boundary that its Content-Type names",
+                    "the form ends before the last boundary that its Content-Type names",
                 ))?;
             let Some(delimiter) = self.delimiter_at(at) else {
                 searched = at + 1;
@@ -80,7 +80,7 @@ impl<'a> Form<'a> {
                     return Ok(());
                 }
                 DelimiterLine::Next(_) if parts.len() >= MOST_PARTS => {
-                    return Err(RequestError::Form("has too many parts"));
+                    return Err(RequestError::Form("the form has too many parts"));
                 }
                 DelimiterLine::Next(line) => {
                     open = Some((at, line));

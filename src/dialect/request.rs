@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::error::{Code, ErrorBody};
 use super::multipart::Form;
-use crate::json::{Object, ObjectError};
+use crate::json::{Object, ObjectError, raw};
 
 /// The body of a request as it arrived, and what its head says of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +88,40 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// The text of a JSON body.
+///
+/// # Errors
+/// It is empty, or no UTF-8.
+pub fn text_of(body: &[u8]) -> Result<&str, RequestError> {
+    if body.trim_ascii().is_empty() {
+        return Err(RequestError::Empty);
+    }
+    std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))
+}
+
+/// The name of the route in a raw `model`.
+///
+/// # Errors
+/// It is none, or empty.
+pub fn model_of(raw: Option<&str>) -> Result<String, RequestError> {
+    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
+        Some(model) if !model.is_empty() => Ok(model.into_owned()),
+        _ => Err(RequestError::invalid("model", "a string that is not empty")),
+    }
+}
+
+/// Whether a raw `stream` asks for a stream.
+///
+/// # Errors
+/// It is no boolean, nor null.
+pub fn stream_of(raw: Option<&str>) -> Result<bool, RequestError> {
+    match raw {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(RequestError::invalid("stream", "true or false")),
+    }
+}
+
 /// The reason why a step cannot carry a request. It is passed over without a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
@@ -113,7 +147,7 @@ pub enum RequestError {
     /// The offset of the first byte that is not UTF-8.
     NotUtf8(usize),
     Object(ObjectError),
-    /// The body is no form with files, or a broken one; completes "the form".
+    /// The body is no form with files, or a broken one, in words for the client.
     Form(&'static str),
     /// A member that must be there, by its path.
     Missing(String),
@@ -182,7 +216,7 @@ impl fmt::Display for RequestError {
             }
             Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
             Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
-            Self::Form(problem) => write!(f, "the form {problem}"),
+            Self::Form(problem) => f.write_str(problem),
             Self::Missing(param) => write!(f, "'{param}' is missing"),
             Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
         }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
-use crate::dialect::json_request::{model, object_of};
+use crate::dialect::json_request::object_of;
 use crate::dialect::object_frame::{ObjectFrame, read_frame};
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Asked;
 use crate::dialect::repairs::Repairs;
-use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
+use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit, model_of};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::dialect::{Dialect, FrameKind, Framing, Judged, StreamJudge};
 use crate::json::raw;
@@ -32,7 +32,7 @@ impl Dialect for Speech {
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         let object = object_of(incoming.body)?;
         Ok(Request {
-            model: model(object.get("model"))?,
+            model: model_of(object.get("model"))?,
             stream: object.text("stream_format").as_deref() == Some("sse"),
             payload: Payload::Json(object),
         })

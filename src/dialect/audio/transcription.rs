@@ -121,7 +121,7 @@ impl Dialect for Translations {
 fn form_of(incoming: Incoming<'_>) -> Result<Form<'_>, RequestError> {
     let Some(content_type) = incoming.form_type else {
         return Err(RequestError::Form(
-            "is missing: multipart/form-data is needed",
+            "multipart/form-data is needed, with the recording in it",
         ));
     };
     let form = Form::parse(incoming.body, content_type)?;

@@ -1,8 +1,7 @@
 //! A chat completion request, read as far as routing needs.
 
-use crate::dialect::json_request::{model, stream, text_of};
 use crate::dialect::reading::Expectation;
-use crate::dialect::request::{Payload, Request, RequestError};
+use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
 use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::json::{Object, raw};
 
@@ -16,13 +15,13 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
     let mut members = Members::default();
     let object = Object::parse_with(text, &mut |key, value| members.read(key, value))
         .map_err(RequestError::Object)?;
-    let model = model(members.model)?;
+    let model = model_of(members.model)?;
     members
         .messages
         .unwrap_or_else(|| Err(RequestError::missing("messages")))?;
     Ok(Request {
         model,
-        stream: stream(members.stream)?,
+        stream: stream_of(members.stream)?,
         payload: Payload::Json(object),
     })
 }

@@ -1,8 +1,8 @@
 //! A request for a completion: reading it, and making it what the provider of a step takes.
 
-use crate::dialect::json_request::{model, object_of, stream};
+use crate::dialect::json_request::object_of;
 use crate::dialect::reading::Expectation;
-use crate::dialect::request::{Payload, Request, RequestError, Unfit};
+use crate::dialect::request::{Payload, Request, RequestError, Unfit, model_of, stream_of};
 use crate::dialect::step_traits::{FillInTheMiddle, ProviderKind, StepTraits};
 use crate::json::{Object, raw};
 
@@ -35,8 +35,8 @@ const NOT_OF_CHAT: [(&str, &[&str]); 4] = [
 pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
     let object = object_of(body)?;
     Ok(Request {
-        model: model(object.get("model"))?,
-        stream: stream(object.get("stream"))?,
+        model: model_of(object.get("model"))?,
+        stream: stream_of(object.get("stream"))?,
         payload: Payload::Json(object),
     })
 }

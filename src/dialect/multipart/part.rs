@@ -50,7 +50,9 @@ impl Part {
         let (fields_end, content) = fields_end
             .map(|end| (end, end + 4..next.saturating_sub(2)))
             .filter(|(_, content)| content.start <= content.end)
-            .ok_or(RequestError::Form("has a part without a header that ends"))?;
+            .ok_or(RequestError::Form(
+                "the form has a part whose header does not end",
+            ))?;
         let mut part = Self {
             start,
             name: 0..0,
