@@ -48,6 +48,10 @@ impl Dialect for Images {
             .then(|| Unfit::from("Anthropic's API makes no images".to_owned()))
     }
 
+    fn bears_witness(&self) -> bool {
+        false
+    }
+
     fn built_in_timeout(&self) -> Duration {
         Duration::from_secs(180)
     }

@@ -41,6 +41,12 @@ pub trait Dialect: Sync {
         Duration::from_secs(30)
     }
 
+    /// Whether failures of the endpoint bear witness against a provider's other models; not where it is a service apart from
+    /// those that make text, and may be broken alone.
+    fn bears_witness(&self) -> bool {
+        true
+    }
+
     /// Whether a step's `retries` apply; not where each call costs money, whatever becomes of it.
     fn retries(&self) -> bool {
         true

@@ -171,6 +171,7 @@ impl<'g, 't> Pending<'g, 't> {
             None => self.exchange.stream(head),
         };
         let OpaqueEnding { failure, stopped } = answer.relay(stream, step.stall_timeout);
+        let failure = failure.map(|failure| errand.of_endpoint(failure));
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
@@ -200,6 +201,7 @@ impl<'g, 't> Pending<'g, 't> {
             &mut self.journal,
         );
         self.journal.stream_ended(&answered, usage, repairs);
+        let failure = failure.map(|failure| errand.of_endpoint(failure));
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 

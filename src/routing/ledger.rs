@@ -215,7 +215,8 @@ impl Ledger {
         let target = KeyedModel::new(step, key);
         let class = failure.class;
         self.release(target, ticket);
-        let wider = class.widens_to().filter(|scope| match scope {
+        let widens_to = class.widens_to().filter(|_| !failure.is_apart);
+        let wider = widens_to.filter(|scope| match scope {
             MarkScope::Key => self.store.has_witness_of_key(target, class, ticket.started),
             MarkScope::Provider | MarkScope::Model | MarkScope::KeyModel => {
                 let store = &self.store;
@@ -242,8 +243,16 @@ impl Ledger {
             guess: cooldown.guess,
             base: step.cooldown,
             private: step.provider.private,
+            is_apart: failure.is_apart,
         };
-        for scope in [Some(cooldown.scope), wider].into_iter().flatten() {
+        let scope = match cooldown.scope {
+            // A failed connect is everybody's.
+            MarkScope::Provider if failure.is_apart && class != Class::Unreachable => {
+                MarkScope::Model
+            }
+            scope => scope,
+        };
+        for scope in [Some(scope), wider].into_iter().flatten() {
             if let Some(slot) = self.slot(target, scope) {
                 strike(slot, &new);
             }

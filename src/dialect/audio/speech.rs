@@ -43,6 +43,10 @@ impl Dialect for Speech {
             .then(|| Unfit::from("Anthropic's API has no audio".to_owned()))
     }
 
+    fn bears_witness(&self) -> bool {
+        false
+    }
+
     fn built_in_timeout(&self) -> Duration {
         Duration::from_secs(60)
     }

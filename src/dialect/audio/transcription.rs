@@ -40,6 +40,10 @@ impl Dialect for Transcriptions {
         unfit(step)
     }
 
+    fn bears_witness(&self) -> bool {
+        false
+    }
+
     fn built_in_timeout(&self) -> Duration {
         TIMEOUT
     }
@@ -86,6 +90,10 @@ impl Dialect for Translations {
 
     fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
         unfit(step)
+    }
+
+    fn bears_witness(&self) -> bool {
+        false
     }
 
     fn built_in_timeout(&self) -> Duration {

@@ -21,7 +21,7 @@ use std::time::Instant;
 use crate::adapt;
 use crate::dialect::class::Class;
 use crate::dialect::request::Unfit;
-use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
@@ -149,13 +149,22 @@ impl<'a> Errand<'a> {
                 attempt: (*attempt).clone(),
             })
         });
+        let failure = self.of_endpoint(missed.failure);
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        walk.failed(&mut ledger, *attempt, missed.failure, now, random());
+        walk.failed(&mut ledger, *attempt, failure, now, random());
         drop(ledger);
         self.context.ledger.changed();
         journal.attempt_failed(walk.reports().last());
         second_best
+    }
+
+    /// The failure with what the endpoint says of others.
+    pub fn of_endpoint(&self, failure: Failure) -> Failure {
+        Failure {
+            is_apart: !self.dialect.bears_witness(),
+            ..failure
+        }
     }
 
     /// The end of a walk without a step that is left: the first second best answer, or the verdict.
