@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
 use super::json_request::{model_if_any, object_of};
 use super::multipart::Form;
+use super::questions::{Assemble, Dialect, Framing, StreamJudge};
 use super::reading::Asked;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit, stream_of};
 use super::step_traits::{ProviderKind, StepTraits};
-use super::{Assemble, Dialect, Framing, StreamJudge};
 
 /// The dialect of one of the endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
