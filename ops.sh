@@ -3,48 +3,29 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . ops/output.sh
+. ops/help.sh
 . ops/env.sh
 . ops/build.sh
 . ops/measure.sh
 . ops/remote.sh
 . ops/docker.sh
-
-usage() {
-    cat <<'TEXT'
-usage: ./ops.sh COMMAND [ARGUMENT ...]
-
-On this machine
-  demo [--port N] [--once]   build, and run the gateway on two embedded providers: no configuration, key or network
-  test [--long]              build, and run all tests, with --long the slow ones, too; what they need is set up under
-                             target/, and as root on Debian nginx and haproxy are installed
-  build [--target aarch64]   build the static binary: ./ai-gateway, or ./ai-gateway-aarch64 for another kind of machine
-  bench [--quick]            measure speed and memory beside nginx; --growth, --soak, --instructions, --readers: more
-  fuzz [SECONDS [TARGET]]    feed the readers of bytes with inputs bred from fuzz/seeds, 60 s each
-  install                    copy ./ai-gateway to /usr/local/bin, nothing else
-  install-service            install binary, configuration and systemd units; start with: sudo systemctl start ai-gateway
-  uninstall [--purge]        remove binary and units; with --purge the configuration, keys and state, too
-
-On the server SSH_HOST
-  deploy [--binary FILE]     build (or take FILE), upload, install as a systemd service, start; back to the previous
-                             version if it is not healthy within 30 s
-  deploy-docker [--pull]     upload docker-compose.yml, config.yaml and .env, pull the image, start, wait for health;
-                             with --pull the files there stay as they are
-
-There if SSH_HOST is set, else here
-  logs [ARGUMENT ...]        follow the log; the arguments are journalctl's (docker compose logs': --docker first)
-  status [--docker]          the service, its version and health
-
-Settings are read from .env and from the environment, which has the last word:
-  SSH_HOST, SSH_USER (root), SSH_PORT (22), SSH_KEY (a file), SSH_KNOWN_HOSTS (a file)
-  GHCR_PULL_USER, GHCR_PULL_TOKEN    for a private image; like SSH_*, never left on the server
-Everything else in .env is for the running gateway (keys, PORT, LOG_LEVEL) and docker compose (DOMAIN, GHCR_IMAGE,
-IMAGE_TAG), and is uploaded. The file is parsed, never executed.
-TEXT
-}
+. ops/package.sh
 
 cmd_demo() {
+    local arguments=("$@")
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --once) shift ;;
+        --port)
+            [[ ${2:-} =~ ^[0-9]+$ ]] || die 'demo --port needs a number' 64
+            shift 2
+            ;;
+        --port=*) shift ;;
+        *) refuse demo "$1" ;;
+        esac
+    done
     build_release
-    exec "$(binary release)" demo "$@"
+    exec "$(binary release)" demo "${arguments[@]}"
 }
 
 cmd_test() {
@@ -55,17 +36,22 @@ cmd_test() {
     fi
     [ $# -gt 0 ] || tests/it/proxies/install.sh
     cargo test --locked "$@"
-    [ $# -gt 0 ] || tests/sdk/run.sh "$(binary debug)"
+    if [ $# -eq 0 ]; then
+        tests/ops/schema.sh "$(binary debug)"
+        tests/sdk/run.sh "$(binary debug)"
+    fi
 }
 
 cmd_install() {
+    takes_nothing install "$@"
     [ -x ./ai-gateway ] || cmd_build
-    as_root install -D -m 755 ./ai-gateway /usr/local/bin/ai-gateway
-    say 'installed /usr/local/bin/ai-gateway'
+    as_root bash ops/service.sh program ./ai-gateway
+    say 'installed /usr/local/bin/ai-gateway, its manual and its completions'
 }
 
 cmd_install_service() {
-    [ -d /run/systemd/system ] || die 'this machine does not run systemd'
+    takes_nothing install-service "$@"
+    [ -d /run/systemd/system ] || die 'this machine does not run systemd: ./ops.sh install copies the binary alone' 69
     [ -x ./ai-gateway ] || cmd_build
     local staged
     staged=$(staging_folder)
@@ -75,6 +61,11 @@ cmd_install_service() {
 }
 
 cmd_uninstall() {
+    case $* in
+    '' | --purge) ;;
+    --purge\ *) refuse uninstall "$2" ;;
+    *) refuse uninstall "$1" ;;
+    esac
     as_root bash ops/service.sh uninstall "$@"
 }
 
@@ -84,10 +75,16 @@ as_root() {
 
 command=${1:-}
 [ $# -eq 0 ] || shift
+if [ "$command" = help ] && [ $# -gt 0 ]; then
+    command=$1
+    set -- --help
+fi
+if asks_for_help "$@" && help_of "$command"; then exit; fi
 case $command in
 demo) cmd_demo "$@" ;;
 test) cmd_test "$@" ;;
 build) cmd_build "$@" ;;
+package) cmd_package "$@" ;;
 install) cmd_install "$@" ;;
 install-service) cmd_install_service "$@" ;;
 uninstall) cmd_uninstall "$@" ;;
@@ -102,8 +99,5 @@ fuzz) cmd_fuzz "$@" ;;
     usage >&2
     exit 64
     ;;
-*)
-    usage >&2
-    die "unknown command: $command" 64
-    ;;
+*) die "unknown command: $command (./ops.sh --help lists them)" 64 ;;
 esac

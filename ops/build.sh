@@ -26,16 +26,33 @@ build_release() {
     cargo build --release --locked >&2
 }
 
+# target_for MACHINE: Rust's name of a kind of machine, by what `uname -m` says there.
+target_for() {
+    case $1 in
+    armv7* | armv8l) printf 'armv7-unknown-linux-gnueabihf\n' ;; # a Raspberry Pi with a system of 32 bits
+    *) printf '%s-unknown-linux-gnu\n' "$1" ;;
+    esac
+}
+
+# tools_for MACHINE: what its compiler's name begins with, as Debian names it.
+tools_for() {
+    case $1 in
+    armv7* | armv8l) printf 'arm-linux-gnueabihf\n' ;;
+    *) printf '%s-linux-gnu\n' "$1" ;;
+    esac
+}
+
 # For another kind of machine: needs the target's standard library, and gcc for ring and for linking.
 build_release_for() {
     need_cargo
-    local machine=$1 target=$1-unknown-linux-gnu compiler=$1-linux-gnu-gcc variable
+    local target tools variable
+    target=$(target_for "$1") tools=$(tools_for "$1")
     [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] ||
         die "Rust's standard library for $target is missing: rustup target add $target" 127
-    command -v "$compiler" >/dev/null ||
-        die "$compiler is missing (Debian: apt install gcc-${machine//_/-}-linux-gnu)" 127
+    command -v "$tools-gcc" >/dev/null ||
+        die "$tools-gcc is missing (Debian: apt install gcc-${tools//_/-})" 127
     variable=${target//-/_}
-    env "CARGO_TARGET_${variable^^}_LINKER=$compiler" "CC_$variable=$compiler" \
+    env "CARGO_TARGET_${variable^^}_LINKER=$tools-gcc" "CC_$variable=$tools-gcc" \
         cargo build --release --locked --target "$target" >&2
 }
 
@@ -44,12 +61,13 @@ cmd_build() {
     case ${1:-} in
     '') build_release ;;
     --target)
-        [ -n "${2:-}" ] || die 'build --target needs a machine, such as aarch64' 64
-        target=${2%%-*}-unknown-linux-gnu
+        [[ ${2:-} =~ ^[a-z0-9_]+(-[a-z0-9_-]+)?$ ]] || die 'build --target needs a machine: x86_64, aarch64 or armv7' 64
+        [ $# -eq 2 ] || refuse build "$3"
+        target=$(target_for "${2%%-*}")
         file=./ai-gateway-${2%%-*}
         build_release_for "${2%%-*}"
         ;;
-    *) die "build does not know $1" 64 ;;
+    *) refuse build "$1" ;;
     esac
     install -m 755 "$(binary release "$target")" "$file"
     printf 'built %s (%s bytes, static)\n' "$file" "$(wc -c <"$file")"

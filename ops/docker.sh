@@ -24,8 +24,9 @@ cmd_deploy_docker() {
     case ${1:-} in
     '') ;;
     --pull) upload='' ;;
-    *) die "deploy-docker does not know $1" 64 ;;
+    *) refuse deploy-docker "$1" ;;
     esac
+    [ $# -le 1 ] || refuse deploy-docker "$2"
     if [ -n "$upload" ]; then
         [ -e config.yaml ] || die 'there is no config.yaml: cp config.yaml.example config.yaml, and edit it' 66
         [ -e .env ] || die 'there is no .env: cp .env.example .env, and edit it' 66

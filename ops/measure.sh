@@ -5,6 +5,7 @@
 need() {
     command -v "$1" >/dev/null && return
     { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || die "$1 is missing: install it (Debian: apt install $2)" 127
+    say "installing $2 by apt: bench needs $1"
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2"; } >&2
 }
 
@@ -13,7 +14,28 @@ with_versions_of_gateway() {
     cp Cargo.lock "$1/Cargo.lock"
 }
 
+# Ends it all if `bench` was asked for something that there is not, before anything is installed or built.
+check_bench() {
+    local mode=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --against)
+            [ -x "${2:-}" ] || die 'bench --against needs a binary' 64
+            shift
+            ;;
+        --quick | --memory | --growth | --soak | --readers | --instructions)
+            [ -z "$mode" ] || die "bench takes one mode, not both $mode and $1" 64
+            mode=$1
+            if [ "$mode" = --instructions ] && [ $# -gt 1 ] && [[ $2 != -* ]]; then shift; fi
+            ;;
+        *) refuse bench "$1" ;;
+        esac
+        shift
+    done
+}
+
 cmd_bench() {
+    check_bench "$@"
     need_cargo
     case " $* " in
     ' --readers ')
@@ -34,11 +56,14 @@ cmd_bench() {
 }
 
 cmd_fuzz() {
+    local seconds=${1:-60} target targets dictionary
+    [[ $seconds =~ ^[0-9]+$ ]] || refuse fuzz "$seconds"
+    [ $# -lt 2 ] || [ -d "fuzz/seeds/$2" ] || die "fuzz has no target $2: ./ops.sh fuzz --help" 64
+    [ $# -le 2 ] || refuse fuzz "$3"
     need_cargo
     cargo fuzz --version >/dev/null 2>&1 || die 'cargo-fuzz is missing: cargo install cargo-fuzz' 127
     cargo +nightly --version >/dev/null 2>&1 ||
         die 'the nightly toolchain is missing: rustup toolchain install nightly' 127
-    local seconds=${1:-60} target targets dictionary
     targets=${2:-$(cargo +nightly fuzz list)}
     with_versions_of_gateway fuzz
     for target in $targets; do

@@ -67,7 +67,7 @@ binary_for() {
         ;;
     *)
         build_release_for "$machine"
-        binary release "$machine-unknown-linux-gnu"
+        binary release "$(target_for "$machine")"
         ;;
     esac
 }
@@ -75,9 +75,11 @@ binary_for() {
 cmd_deploy() {
     local file='' staged there
     if [ "${1:-}" = --binary ]; then
-        file=${2:?--binary needs a file}
+        file=${2:-}
+        [ -f "$file" ] || die 'deploy --binary needs a file' 64
+        [ $# -eq 2 ] || refuse deploy "$3"
     elif [ $# -gt 0 ]; then
-        die "deploy does not know $1" 64
+        refuse deploy "$1"
     fi
     [ -e config.yaml ] || die 'there is no config.yaml: cp config.yaml.example config.yaml, and edit it' 66
     connect
@@ -95,14 +97,21 @@ cmd_deploy() {
     say "deployed to $server"
 }
 
-# Where logs and status are asked for: on the server if one is set, else here.
-somewhere() {
+# Where logs and status are asked for: on the server if one is set, else here. Says so where there is no systemd.
+reach_service() {
     load_settings
     if [ -n "$(setting SSH_HOST)" ]; then
         connect
-        on_server "$@"
+        somewhere=on_server
+        on_server test -d /run/systemd/system ||
+            die "$server does not run systemd; of a container there: ./ops.sh $1 --docker" 69
     else
-        as_root "$@"
+        somewhere=as_root
+        [ -d /run/systemd/system ] || die "this machine does not run systemd, so there is no service to ask.
+  of a gateway on a server:             SSH_HOST=your-server.com ./ops.sh $1
+  of a container on a server:           SSH_HOST=your-server.com ./ops.sh $1 --docker
+  of a container here:                  docker compose ps; docker compose logs -f
+  of a gateway that runs here by hand:  ./ai-gateway healthcheck; its log is where you started it" 69
     fi
 }
 
@@ -111,15 +120,25 @@ cmd_logs() {
         shift
         in_compose_folder logs -f "$@"
     else
-        somewhere journalctl -u ai-gateway -o cat "${@:--f}"
+        reach_service logs
+        "$somewhere" journalctl -u ai-gateway -o cat "${@:--f}"
     fi
 }
 
 cmd_status() {
-    if [ "${1:-}" = --docker ]; then
-        in_compose_folder ps
-    else
-        somewhere systemctl --no-pager status ai-gateway.service ai-gateway.socket || true
-        somewhere /usr/local/bin/ai-gateway --version
-    fi
+    case $* in
+    '')
+        reach_service status
+        "$somewhere" systemctl --no-pager status ai-gateway.service ai-gateway.socket || true
+        # shellcheck disable=SC2016 # Expanded there.
+        "$somewhere" sh -c 'for program in /usr/local/bin/ai-gateway /usr/bin/ai-gateway; do
+            [ ! -x "$program" ] || exec "$program" --version
+        done
+        echo "ai-gateway is not installed" >&2
+        exit 1'
+        ;;
+    --docker) in_compose_folder ps ;;
+    --docker\ *) refuse status "$2" ;;
+    *) refuse status "$1" ;;
+    esac
 }

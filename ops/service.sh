@@ -4,6 +4,7 @@
 #   service.sh install FOLDER   puts the files of FOLDER in their places, and restarts the service if it runs
 #   service.sh deploy FOLDER    the same, starts it in any case, and goes back to what was there before if it is not
 #                               healthy within 30 s
+#   service.sh program FILE     puts the program in its place alone, with its manual and its completions
 #   service.sh uninstall [--purge]
 #
 # FOLDER holds ai-gateway, ai-gateway.service, ai-gateway.socket, and may hold config.yaml and env.
@@ -14,6 +15,7 @@ program=/usr/local/bin/ai-gateway
 settings=/etc/ai-gateway
 state=/var/lib/ai-gateway
 units=/etc/systemd/system
+share=/usr/local/share
 previous=/var/lib/ai-gateway.previous # root's alone: what comes from here is run again
 user=ai-gateway
 patience=30 # seconds
@@ -24,6 +26,25 @@ die() { say "$1" && exit "${2:-1}"; }
 # What is replaced, and so what can be gone back to.
 replaced=("$program" "$settings/config.yaml" "$settings/env" "$units/ai-gateway.service" "$units/ai-gateway.socket"
     "$units/ai-gateway.socket.d/listen.conf")
+
+# What the program prints about itself, and where it is looked for.
+declare -A papers=(
+    ["$share/man/man1/ai-gateway.1"]=manual
+    ["$share/bash-completion/completions/ai-gateway"]='completions bash'
+    ["$share/zsh/site-functions/_ai-gateway"]='completions zsh'
+    ["$share/fish/vendor_completions.d/ai-gateway.fish"]='completions fish'
+)
+
+# The package has a service, a user and a configuration of the same names, and its own program before or behind ours on
+# the PATH: with both, one would be upgraded and the other one run.
+refuse_beside_package() {
+    local state
+    state=$(dpkg-query -W -f '${Status}' ai-gateway 2>/dev/null) || return 0
+    [ "$state" = 'install ok installed' ] || return 0
+    die "the Debian package ai-gateway is installed here, and $1 would be in its way: nothing was changed
+  to upgrade it:             ./ops.sh package, and sudo apt install ./ai-gateway_VERSION_ARCHITECTURE.deb
+  to do without it instead:  sudo apt remove ai-gateway (the configuration stays)" 69
+}
 
 make_user() {
     getent passwd "$user" >/dev/null ||
@@ -96,12 +117,32 @@ go_back() {
     done
 }
 
+put_program_in_place() {
+    replace 755 root "$1" "$program"
+    put_papers_in_place
+}
+
+# Of an older version, or one for another kind of machine, there are none; that is no reason to fail.
+put_papers_in_place() {
+    local paper printed
+    printed=$(mktemp)
+    for paper in "${!papers[@]}"; do
+        # shellcheck disable=SC2086 # Two words, at most.
+        if "$program" ${papers[$paper]} >"$printed" 2>/dev/null; then
+            replace 644 root "$printed" "$paper"
+        else
+            rm -f "$paper"
+        fi
+    done
+    rm -f "$printed"
+}
+
 put_in_place() {
     local folder=$1
     shift
     make_user
     keep_previous
-    replace 755 root "$folder/ai-gateway" "$program"
+    put_program_in_place "$folder/ai-gateway"
     replace 644 root "$folder/ai-gateway.service" "$units/ai-gateway.service"
     replace 644 root "$folder/ai-gateway.socket" "$units/ai-gateway.socket"
     if [ -e "$folder/config.yaml" ]; then replace 600 "$user" "$folder/config.yaml" "$settings/config.yaml"; fi
@@ -151,8 +192,14 @@ answers() {
     [ "$answer" = 'HTTP/1.1 200' ]
 }
 
+cmd_program() {
+    refuse_beside_package 'a second program'
+    put_program_in_place "$1"
+}
+
 cmd_install() {
     local before
+    refuse_beside_package 'a second service'
     look_at_configuration "$1"
     before=$(listens)
     put_in_place "$1" "${addresses[@]}"
@@ -166,6 +213,7 @@ cmd_install() {
 
 cmd_deploy() {
     local before
+    refuse_beside_package 'a second service'
     look_at_configuration "$1"
     before=$(listens)
     put_in_place "$1" "${addresses[@]}"
@@ -188,16 +236,20 @@ cmd_deploy() {
 }
 
 cmd_uninstall() {
-    systemctl --quiet disable --now ai-gateway.socket ai-gateway.service 2>/dev/null || true
-    rm -f "$units"/ai-gateway.{service,socket} "$program"
+    case $* in '' | --purge) ;; *) die "uninstall does not know $*" 64 ;; esac
+    refuse_beside_package 'removing its configuration and user'
+    if [ -d /run/systemd/system ]; then
+        systemctl --quiet disable --now ai-gateway.socket ai-gateway.service 2>/dev/null || true
+    fi
+    rm -f "$units"/ai-gateway.{service,socket} "$program" "${!papers[@]}"
     rm -rf "$units/ai-gateway.socket.d" "$previous"
-    systemctl daemon-reload
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
     if [ "${1:-}" = --purge ]; then
         rm -rf "$settings" "$state" "$units/ai-gateway.service.d"
         userdel "$user" 2>/dev/null || true
         say 'removed, with configuration, keys and state'
     else
-        say "removed; $settings and $state are still there (uninstall --purge)"
+        say "removed; $settings and $state, if there were any, are still there (uninstall --purge)"
     fi
 }
 
@@ -205,6 +257,7 @@ cmd_uninstall() {
 case ${1:-} in
 install) cmd_install "${2:?FOLDER}" ;;
 deploy) cmd_deploy "${2:?FOLDER}" ;;
+program) cmd_program "${2:?FILE}" ;;
 uninstall) shift && cmd_uninstall "$@" ;;
-*) die 'install FOLDER, deploy FOLDER or uninstall' 64 ;;
+*) die 'install FOLDER, deploy FOLDER, program FILE or uninstall' 64 ;;
 esac

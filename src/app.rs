@@ -1,6 +1,10 @@
 //! The composition root: puts the rooms together, and takes them down in order.
 
+mod clock;
 mod collector;
+mod file_watch;
+mod online_check;
+mod probe;
 mod reload;
 mod running;
 mod signals;
@@ -9,20 +13,21 @@ mod watch;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use collector::Export;
+use reload::Reloader;
 
-use crate::config::Config;
-use crate::control_socket;
+use crate::config::{Config, Environment, Loaded, Source};
+use crate::control_socket::{self, Question};
 use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
-use crate::service_manager::{self, Notifier, RunFile};
+use crate::service_manager::{self, Notifier};
 use crate::telemetry::otlp::Otlp;
-use crate::telemetry::{self, Format, Levels, Masking};
+use crate::telemetry::{self, Format, Levels};
 
+pub use online_check::online_check;
 pub use running::{explain, healthcheck, reload};
 pub use signals::on_stop;
 
@@ -43,14 +48,15 @@ impl<E: std::error::Error> From<E> for CannotServe {
 
 /// Serves until a signal ends it. `inherited` are the sockets that a service manager has opened for us, if any; they
 /// stand in for `listen`.
-pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
-    let mut export = Export::start(&config);
-    if let Err(problem) = start_log(export.otlp.as_ref()) {
+pub fn serve(source: Source, loaded: Loaded, inherited: Vec<OwnedFd>) -> ExitCode {
+    let mut export = Export::start(&loaded.config, &loaded.environment);
+    if let Err(problem) = start_log(&loaded.environment, export.otlp.as_ref()) {
         eprintln_quietly(&problem);
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     export.tell();
-    let served = serve_until_stopped(path, config, inherited, &mut export);
+    clock::doubt();
+    let served = serve_until_stopped(source, loaded, inherited, &mut export);
     let (code, error) = match served {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(CannotServe::Configuration(error)) => {
@@ -67,27 +73,36 @@ pub fn serve(path: &Path, config: Config, inherited: Vec<OwnedFd>) -> ExitCode {
 }
 
 fn serve_until_stopped(
-    path: &Path,
-    config: Config,
+    source: Source,
+    loaded: Loaded,
     inherited: Vec<OwnedFd>,
     export: &mut Export,
 ) -> Result<(), CannotServe> {
+    let Loaded { config, files, .. } = loaded;
     let server = listen(&config, inherited)?;
     let gateway = Context::new(config, server.stats()).map_err(CannotServe::Configuration)?;
     let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
     let notifier = Notifier::from_environment()?.map(Arc::new);
+    let path = source.file.display().to_string();
     let masking = export.masking().clone();
-    heed_signals(path, &current, masking, notifier.clone(), server.stopper())?;
+    let reloader = Reloader::new(
+        source,
+        files,
+        Arc::clone(&current),
+        masking,
+        notifier.clone(),
+    );
+    heed_signals(&current, &reloader, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
-    for address in &addresses {
-        log::info!(address:% = address, config:% = path.display(), version = env!("CARGO_PKG_VERSION"); "listening");
-    }
     if let Some(address) = addresses.first() {
-        open_control_socket(address.port(), &current);
+        open_control_socket(address.port(), &current, reloader);
+    }
+    for address in &addresses {
+        log::info!(address:% = address, config = path.as_str(), version = env!("CARGO_PKG_VERSION"); "listening");
     }
     if let (Some(notifier), Some(address)) = (notifier, addresses.first()) {
-        watch::start(notifier, Arc::clone(&current), running::reachable(*address))?;
+        watch::start(notifier, Arc::clone(&current), probe::reachable(*address))?;
     }
     let drained = server.run(current.clone())?;
     current.close();
@@ -112,35 +127,14 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Cann
     Ok(server)
 }
 
-/// A reload on SIGHUP, the end on SIGTERM or SIGINT; the service manager is told of both.
+/// A reload on SIGHUP, the end on SIGTERM or SIGINT, which the service manager is told of.
 fn heed_signals(
-    path: &Path,
     current: &Arc<Reloadable>,
-    masking: Masking,
+    reloader: &Reloader,
     notifier: Option<Arc<Notifier>>,
     stopper: Stopper,
 ) -> Result<(), CannotServe> {
-    let run_file = RunFile::create().unwrap_or_else(|error| {
-        log::warn!(error:% = error; "no pid file: `ai-gateway reload` will not find this process");
-        None
-    });
-    let (path, reloaded, stopped) = (path.to_owned(), Arc::clone(current), Arc::clone(current));
-    let told = notifier.clone();
-    let reload = move || {
-        told.iter().for_each(|notifier| notifier.reloading());
-        let problem = reload::reload(&path, &reloaded, &masking).err();
-        if let Some(Err(error)) = run_file
-            .as_ref()
-            .map(|file| file.reloaded(problem.as_deref()))
-        {
-            log::warn!(error:% = error; "the pid file cannot be written");
-        }
-        let status = problem.map_or_else(
-            || reloaded.status(),
-            |problem| format!("new configuration refused, still with the old one: {problem}"),
-        );
-        told.iter().for_each(|notifier| notifier.ready(&status));
-    };
+    let stopped = Arc::clone(current);
     let stop = move || {
         stopped.announce_stop();
         if let Some(notifier) = notifier {
@@ -150,12 +144,16 @@ fn heed_signals(
         std::thread::sleep(stopped.config().server.shutdown_delay);
         stopper.stop();
     };
-    Ok(signals::on_reload_and_stop(reload, stop)?)
+    Ok(signals::with_chores(reloader.clone(), stop)?)
 }
 
-fn open_control_socket(port: u16, current: &Arc<Reloadable>) {
+fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader) {
     let asked = Arc::clone(current);
-    if let Err(error) = control_socket::serve(port, move || asked.routes_report()) {
+    let answer = move |question| match question {
+        Question::Routes => asked.routes_report(),
+        Question::Reload => running::verdict(reloader.reload()),
+    };
+    if let Err(error) = control_socket::serve(port, answer) {
         log::warn!(error:% = error; "no control socket: `ai-gateway explain` will not see what is cooling");
     }
 }
@@ -164,11 +162,15 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>) {
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn start_log(otlp: Option<&Otlp>) -> Result<(), String> {
-    let format = std::env::var("LOG_FORMAT").unwrap_or_default();
+pub fn start_log(environment: &dyn Environment, otlp: Option<&Otlp>) -> Result<(), String> {
+    let variable = |name| {
+        let value = environment.variable(name).unwrap_or_default();
+        value.to_string_lossy().into_owned()
+    };
+    let format = variable("LOG_FORMAT");
     let format = Format::named(&format)
         .ok_or_else(|| format!("LOG_FORMAT is {format:?}; it can be json or text"))?;
-    let levels = std::env::var("LOG_LEVEL").unwrap_or_default();
+    let levels = variable("LOG_LEVEL");
     let levels = Levels::parse(&levels).map_err(|directive| {
         format!(
             "LOG_LEVEL: {directive:?} is no level; they are off, error, warn, info, debug and trace"

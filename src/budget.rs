@@ -7,6 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// The part of each request, and of each answer, that is free of the budget: small ones never wait for large ones (bytes).
+pub const FREE: usize = 8 * 1024;
+
 /// The budget, shared by all who charge it.
 #[derive(Clone)]
 pub struct Budget(Arc<Ledger>);
@@ -14,18 +17,31 @@ pub struct Budget(Arc<Ledger>);
 struct Ledger {
     limit: usize,
     used: AtomicUsize,
+    /// The bound of what is charged and what is lent together.
+    total: usize,
+    lent: AtomicUsize,
     /// Somebody waits for bytes to be given back.
     awaited: AtomicBool,
+    /// Somebody asks for what others hold in vain.
+    wanted: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Budget {
     /// A budget of `limit` bytes. `wake` is called when bytes were given back that were waited for; it must not block.
     pub fn new(limit: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::within(limit, usize::MAX, wake)
+    }
+
+    /// The same where what is charged and what is lent are bounded together (bytes).
+    pub fn within(limit: usize, total: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Ledger {
             limit,
             used: AtomicUsize::new(0),
+            total,
+            lent: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             wake: Box::new(wake),
         }))
     }
@@ -62,8 +78,30 @@ impl Budget {
         self.0.awaited.store(true, Ordering::SeqCst);
     }
 
+    /// Lends memory that is of a fixed size and no body, such as a worker's; `None` where there is none.
+    pub fn lend(&self, bytes: usize) -> Option<Loan> {
+        let left = self.0.total.saturating_sub(self.used());
+        let fits = |lent: usize| lent.checked_add(bytes).filter(|sum| *sum <= left);
+        let lent = &self.0.lent;
+        let taken = lent.fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits);
+        taken.is_ok().then(|| Loan {
+            budget: self.clone(),
+            bytes,
+        })
+    }
+
+    /// Whether a charge has found no room since this was asked last, see [`Charge::want`].
+    pub fn was_wanted(&self) -> bool {
+        self.0.wanted.load(Ordering::Relaxed) && self.0.wanted.swap(false, Ordering::SeqCst)
+    }
+
     fn take(&self, bytes: usize) -> bool {
-        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.0.limit);
+        let left = self
+            .0
+            .total
+            .saturating_sub(self.0.lent.load(Ordering::SeqCst));
+        let limit = self.0.limit.min(left);
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         let taken = self
             .0
             .used
@@ -76,6 +114,10 @@ impl Budget {
             return;
         }
         self.0.used.fetch_sub(bytes, Ordering::SeqCst);
+        self.tell_return();
+    }
+
+    fn tell_return(&self) {
         if self.0.awaited.load(Ordering::SeqCst) && self.0.awaited.swap(false, Ordering::SeqCst) {
             (self.0.wake)();
         }
@@ -85,6 +127,20 @@ impl Budget {
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} bytes", self.used(), self.limit())
+    }
+}
+
+/// Memory that is lent until this is dropped.
+#[derive(Debug)]
+pub struct Loan {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.budget.0.lent.fetch_sub(self.bytes, Ordering::SeqCst);
+        self.budget.tell_return();
     }
 }
 
@@ -108,6 +164,23 @@ impl Charge {
             self.bytes += more;
         }
         grown
+    }
+
+    /// Raises the charge to that of a buffer of this many bytes, of which [`FREE`] are free. `false` as with
+    /// [`Self::grow_to`].
+    pub fn cover(&mut self, bytes: usize) -> bool {
+        self.grow_to(bytes.saturating_sub(FREE))
+    }
+
+    /// Asks, by a call of `wake`, for what others hold in vain: the charge could not be raised.
+    pub fn want(&self) {
+        self.budget.0.wanted.store(true, Ordering::SeqCst);
+        (self.budget.0.wake)();
+    }
+
+    /// Lowers the charge to that of a buffer of this many bytes.
+    pub fn uncover(&mut self, bytes: usize) {
+        self.shrink_to(bytes.saturating_sub(FREE));
     }
 
     /// Lowers the charge to this many bytes.
@@ -172,6 +245,37 @@ mod tests {
         drop(first);
         drop(second);
         assert_eq!(woken.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_is_lent_and_what_is_charged_are_bounded_together() {
+        let budget = Budget::within(10, 12, || {});
+        let mut charge = budget.empty();
+        let loan = budget.lend(5).unwrap();
+        assert!(!charge.grow_to(8) && charge.grow_to(7));
+        assert!(budget.lend(1).is_none());
+        drop(loan);
+        assert!(charge.grow_to(10) && budget.lend(2).is_some() && budget.lend(3).is_none());
+    }
+
+    #[test]
+    fn a_want_wakes_and_is_told_once() {
+        let (budget, woken) = budget(10);
+        let charge = budget.force(10);
+        assert!(!budget.was_wanted());
+        charge.want();
+        assert_eq!(woken.load(Ordering::SeqCst), 1);
+        assert!(budget.was_wanted() && !budget.was_wanted());
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_buffer_are_free() {
+        let (budget, _) = budget(10);
+        let mut charge = budget.empty();
+        assert!(charge.cover(FREE) && charge.bytes() == 0);
+        assert!(charge.cover(FREE + 10) && !charge.cover(FREE + 11));
+        charge.uncover(FREE + 4);
+        assert_eq!(budget.used(), 4);
     }
 
     #[test]

@@ -1,58 +1,103 @@
-//! The control socket: by it `ai-gateway explain` asks the gateway that runs, without a key.
+//! The control socket: by it `ai-gateway explain` and `ai-gateway reload` ask the gateway that runs, without a key.
 //!
 //! A key that is sent to a port goes to whatever process listens there, and while the gateway is down that may be anybody's.
-//! So nothing is sent: the gateway writes its report to each connection of its own user or of root, and closes it. Both
-//! sides look at the other's credentials (`SO_PEERCRED`, unix(7)). The socket has a name in Linux's abstract namespace,
+//! So only a word is sent, the question, and the gateway answers each connection of its own user or of root, and closes
+//! it. Both sides look at the other's credentials (`SO_PEERCRED`, unix(7)). The socket has a name in Linux's abstract namespace,
 //! which needs no directory to write to, as the image has none, and leaves nothing behind.
 
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Uid, geteuid};
 
-/// The timeout of a report, at both ends.
+/// The timeout of a question, and of writing its answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The pause after a connection could not be accepted, as when no descriptor is left.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// The stack of the thread, which makes the report as a worker would. Only touched pages cost memory (bytes).
-const STACK: usize = 256 * 1024;
+/// The stack of the thread, which makes the report as a worker would, and reads the configuration. Only touched pages
+/// cost memory (bytes).
+const STACK: usize = 2 * 1024 * 1024;
 
-/// The longest report that is read (bytes).
+/// The longest answer that is read (bytes).
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// The socket's name. One machine may have several gateways, and each has a port of its own.
-fn name(port: u16) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(format!("ai-gateway/{port}"))
+/// The longest question (bytes).
+const LONGEST_QUESTION: u64 = 32;
+
+/// The sockets of the machine, or of the container (proc_net(5)).
+const SOCKETS: &str = "/proc/net/unix";
+
+/// The most gateways that are looked at.
+const MOST_RUNNING: usize = 64;
+
+/// The beginning of the socket's name, before the port. One machine may have several gateways, and each has a port of
+/// its own.
+const NAME: &str = "ai-gateway/";
+
+/// A question to the gateway that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What is cooling, as `GET /v1/diagnostics/routes` tells it.
+    Routes,
+    /// To read the configuration again, and what came of it.
+    Reload,
 }
 
-/// Writes a report to each process of this user, or of root, that asks; on a thread of its own, until the process ends.
+impl Question {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Routes => "routes\n",
+            Self::Reload => "reload\n",
+        }
+    }
+}
+
+/// The answer of a gateway that is believed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub pid: Pid,
+    pub bytes: Vec<u8>,
+}
+
+fn name(port: u16) -> io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("{NAME}{port}"))
+}
+
+/// Answers each process of this user, or of root, that asks; on a thread of its own, until the process ends.
 ///
 /// # Errors
 /// The name is taken, or no thread can be started.
-pub fn serve(port: u16, report: impl Fn() -> Vec<u8> + Send + 'static) -> io::Result<()> {
+pub fn serve(port: u16, answer: impl Fn(Question) -> Vec<u8> + Send + 'static) -> io::Result<()> {
     let listener = UnixListener::bind_addr(&name(port)?)?;
     let thread = thread::Builder::new().name("control".to_owned());
-    let answer = move || {
+    let until_the_end = move || {
         for stream in listener.incoming() {
             match stream {
                 Ok(stream) if may_ask(&stream) => {
                     // The other side may have gone, and does not take forever.
+                    let Some(question) = question(&stream) else {
+                        continue;
+                    };
+                    // A fault in an answer must not cost the next one.
+                    let answer = catch_unwind(AssertUnwindSafe(|| answer(question)));
                     let _ = stream
                         .set_write_timeout(Some(LIMIT))
-                        .and_then(|()| (&stream).write_all(&report()));
+                        .and_then(|()| (&stream).write_all(&answer.unwrap_or_default()));
                 }
                 Ok(_) => log::warn!("another user has asked the control socket: not answered"),
                 Err(_) => thread::sleep(BACKOFF),
             }
         }
     };
-    thread.stack_size(STACK).spawn(answer).map(drop)
+    thread.stack_size(STACK).spawn(until_the_end).map(drop)
 }
 
 fn may_ask(stream: &UnixStream) -> bool {
@@ -60,13 +105,54 @@ fn may_ask(stream: &UnixStream) -> bool {
     asking.is_ok_and(|asking| asking.uid == geteuid() || asking.uid == Uid::ROOT)
 }
 
-/// The report of the gateway with this port: a process of this user or, for root, the one that `expected` names.
+/// The question of a connection; `None` where it asks nothing that is known, as one that only looks who is there.
+fn question(stream: &UnixStream) -> Option<Question> {
+    stream.set_read_timeout(Some(LIMIT)).ok()?;
+    let mut word = String::new();
+    let mut reader = BufReader::new(stream.take(LONGEST_QUESTION));
+    reader.read_line(&mut word).ok()?;
+    let known = [Question::Routes, Question::Reload];
+    known.into_iter().find(|question| question.word() == word)
+}
+
+/// The answer of the gateway with this port: a process of this user or, for root, the one that `expected` names.
 ///
 /// # Errors
 /// No such process answers: with the reason.
-pub fn ask(port: u16, expected: Option<Pid>) -> Result<Vec<u8>, String> {
+pub fn ask(
+    port: u16,
+    question: Question,
+    expected: Option<Pid>,
+    limit: Duration,
+) -> Result<Answer, String> {
+    let (mut stream, pid) = connect(port, expected)?;
+    let asked = stream.write_all(question.word().as_bytes());
+    let bytes = asked.and_then(|()| read(&mut stream, limit));
+    let bytes = bytes.map_err(|error| format!("the gateway's answer is not whole: {error}"))?;
+    Ok(Answer { pid, bytes })
+}
+
+/// The ports of the gateways here that would be believed, with their processes.
+pub fn running(expected: Option<Pid>) -> Vec<(u16, Pid)> {
+    let sockets = fs::read_to_string(SOCKETS).unwrap_or_default();
+    let ports = sockets.lines().filter_map(|line| {
+        let name = line.split_whitespace().last()?;
+        name.strip_prefix('@')?.strip_prefix(NAME)?.parse().ok()
+    });
+    let mut ports: Vec<u16> = ports.collect();
+    ports.sort_unstable();
+    // A socket has a line for each of its connections.
+    ports.dedup();
+    let believed = ports.into_iter().take(MOST_RUNNING).filter_map(|port| {
+        let (_, pid) = connect(port, expected).ok()?;
+        Some((port, pid))
+    });
+    believed.collect()
+}
+
+fn connect(port: u16, expected: Option<Pid>) -> Result<(UnixStream, Pid), String> {
     let address = name(port).map_err(|error| error.to_string())?;
-    let mut stream = UnixStream::connect_addr(&address)
+    let stream = UnixStream::connect_addr(&address)
         .map_err(|error| format!("no gateway with the port {port} answers here: {error}"))?;
     let other = socket_peercred(&stream).map_err(|error| error.to_string())?;
     if other.uid != geteuid() && expected != Some(other.pid) {
@@ -75,22 +161,22 @@ pub fn ask(port: u16, expected: Option<Pid>) -> Result<Vec<u8>, String> {
             "process {pid} of user {uid} answers for the port {port}: it is not believed, and its user has to ask"
         ));
     }
-    read(&mut stream).map_err(|error| format!("the gateway's report is not whole: {error}"))
+    Ok((stream, other.pid))
 }
 
-fn read(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
-    let deadline = Instant::now() + LIMIT;
-    let mut report = Vec::new();
+fn read(stream: &mut UnixStream, limit: Duration) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + limit;
+    let mut answer = Vec::new();
     let mut part = [0; 8192];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || report.len() as u64 > LONGEST {
+        if left.is_zero() || answer.len() as u64 > LONGEST {
             return Err(io::ErrorKind::TimedOut.into());
         }
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut part)? {
-            0 => return Ok(report),
-            read => report.extend_from_slice(part.get(..read).unwrap_or_default()),
+            0 => return Ok(answer),
+            read => answer.extend_from_slice(part.get(..read).unwrap_or_default()),
         }
     }
 }
@@ -108,16 +194,28 @@ mod tests {
     fn a_report_arrives_whole() {
         let report = vec![b'x'; 1 << 20];
         let told = report.clone();
-        serve(port(0), move || told.clone()).unwrap();
+        let answer = move |question| match question {
+            Question::Routes => told.clone(),
+            Question::Reload => b"taken".to_vec(),
+        };
+        serve(port(0), answer).unwrap();
+        let ask = |question| {
+            let answer = ask(port(0), question, None, LIMIT).unwrap();
+            assert_eq!(answer.pid.as_raw_pid(), std::process::id() as i32);
+            answer.bytes
+        };
         for _ in 0..3 {
-            assert!(ask(port(0), None) == Ok(report.clone()));
+            assert!(ask(Question::Routes) == report);
+            assert_eq!(ask(Question::Reload), b"taken");
         }
-        assert!(serve(port(0), Vec::new).is_err(), "the name is taken");
+        assert!(serve(port(0), |_| Vec::new()).is_err(), "the name is taken");
+        let here = running(None);
+        assert!(here.iter().any(|(found, _)| *found == port(0)), "{here:?}");
     }
 
     #[test]
     fn the_reason_is_told_where_no_gateway_answers() {
-        let error = ask(port(1), None).unwrap_err();
+        let error = ask(port(1), Question::Routes, None, LIMIT).unwrap_err();
         assert!(error.contains("no gateway"), "{error}");
     }
 }

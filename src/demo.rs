@@ -1,18 +1,21 @@
 //! `ai-gateway demo`: the whole gateway on loopback with two embedded providers, one of which is rate-limited.
 
 mod providers;
+mod show;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, ProcessEnvironment};
 use crate::gateway::{Context, Reloadable};
 use crate::http::{Server, Stopper};
 use crate::json::Object;
 use crate::upstream::{Call, Client, Method, Response};
 use crate::{app, sse};
+
+use show::{Show, Style};
 
 /// The port when none is asked for, unless it is taken.
 const USUAL_PORT: u16 = 8080;
@@ -46,7 +49,7 @@ routes:
 pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::Error>> {
     // The demo's own words are the output; records of the log only when asked for.
     if std::env::var_os("LOG_LEVEL").is_some() {
-        app::start_log(None)?;
+        app::start_log(&ProcessEnvironment, None)?;
     }
     let first = start(&[loopback(0)], Arc::new(providers::RateLimited))?;
     let second = start(&[loopback(0)], Arc::new(providers::Steady))?;
@@ -60,18 +63,18 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
         app::on_stop(move || stopper.stop())?;
     }
 
+    let show = Show::on_stdout();
     let client = Client::new(Context::upstream_settings(&config))?;
-    print(&format!(
+    show.print(&format!(
         "The route \"demo\" has two steps: the first provider is rate-limited (429), the second answers.\n\
          The gateway listens on http://{address}\n"
     ));
-    ask(&client, address, false)?;
-    ask(&client, address, true)?;
-    print(&format!("\nTry it yourself:\n  {}\n", curl(address)));
+    ask(show, &client, address, false)?;
+    ask(show, &client, address, true)?;
     if once {
         gateway.stopper.stop();
     } else {
-        print("\nServing until Ctrl-C.\n");
+        show.print(&suggestions(show, address));
     }
     let drained = gateway
         .thread
@@ -168,16 +171,35 @@ fn curl(address: SocketAddr) -> String {
     )
 }
 
+/// The suggestions for the time while the demo serves.
+fn suggestions(show: Show, address: SocketAddr) -> String {
+    let head = |text| show.styled(Style::Heading, text);
+    format!(
+        "\n{}\n  {}\n\n{}\n  http://{address}/   in a browser; the key it asks for is {KEY}\n\n\
+         Serving until Ctrl-C. A gateway of your own begins with: ai-gateway init\n",
+        head("Try it yourself"),
+        curl(address),
+        head("The status page"),
+    )
+}
+
 /// Sends a request through the gateway's own HTTP interface and prints its answer.
 fn ask(
+    show: Show,
     client: &Client,
     address: SocketAddr,
     stream: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let kind = if stream { "streamed" } else { "plain" };
+    let title = if stream {
+        "A streamed request"
+    } else {
+        "A plain request"
+    };
     let body = body(stream);
     let url = format!("http://{address}/v1/chat/completions");
-    print(&format!("\nA {kind} request: POST {url}\n  {body}\n"));
+    let title = show.styled(Style::Heading, title);
+    let sent = show.json(&body, 2);
+    show.print(&format!("\n{title}: POST {url}\n{sent}\n"));
     let bearer = format!("Bearer {KEY}");
     let headers = [
         ("Authorization", bearer.as_str()),
@@ -193,61 +215,72 @@ fn ask(
         deadline,
         client: None,
     })?;
-    print(&format!("  {}\n", head_line(&response)));
+    let head = head_lines(&response);
     let status = response.head.status;
     let answer = response.body.read_to_end(LONGEST_ANSWER, deadline)?;
+    let took = started.elapsed().as_millis();
     let answer = String::from_utf8(answer)?;
     if status != 200 {
         return Err(format!("the demo's own gateway answered {status}: {answer}").into());
     }
-    if stream {
-        print_events(&answer)
+    show.print(&format!(
+        "{}: {status}, after {took} ms\n{}",
+        show.styled(Style::Heading, "The answer"),
+        show.styled(Style::Aside, &head)
+    ));
+    let (printed, summary) = if stream {
+        events(show, &answer)
     } else {
-        print_answer(&answer)
+        whole(show, &answer)
+    };
+    show.print(&printed);
+    if let Some(summary) = summary {
+        let title = show.styled(Style::Heading, "Its routing_summary");
+        show.print(&format!("{title}\n{}", show.summary(&summary)));
     }
-    print(&format!("  took {} ms\n", started.elapsed().as_millis()));
     Ok(())
 }
 
-fn head_line(response: &Response) -> String {
+fn head_lines(response: &Response) -> String {
     let header = |name| response.head.header(name).unwrap_or("-").to_owned();
     format!(
-        "{}, X-Routed-Via: {}, X-Fallback-Count: {}, X-Request-Id: {}",
-        response.head.status,
+        "  X-Routed-Via: {}\n  X-Fallback-Count: {}\n  X-Request-Id: {}\n",
         header("x-routed-via"),
         header("x-fallback-count"),
         header("x-request-id"),
     )
 }
 
-fn print_answer(answer: &str) {
-    print(&format!("  answer: {answer}\n"));
-    print_summary(answer);
+/// A plain answer as it is printed, and its routing summary, which has a table instead.
+fn whole(show: Show, answer: &str) -> (String, Option<String>) {
+    let (answer, summary) = without_summary(answer);
+    (format!("{}\n", show.json(&answer, 2)), summary)
 }
 
-fn print_events(answer: &str) {
+/// The events of a stream as they are printed, and the routing summary of the first.
+fn events(show: Show, answer: &str) -> (String, Option<String>) {
     let mut decoder = sse::Decoder::new(LONGEST_ANSWER);
     decoder.push(answer.as_bytes());
-    let mut summary_of = None;
+    let (mut printed, mut summary) = (String::new(), None);
     while let Some(Ok(item)) = decoder.next_item() {
         if let sse::Item::Event(event) = item {
-            print(&format!("  data: {}\n", event.data));
-            summary_of.get_or_insert(event.data.into_owned());
+            let (data, found) = without_summary(&event.data);
+            summary = summary.or(found);
+            let line = show.json_line(&data);
+            printed.push_str(&format!(
+                "  {} {line}\n",
+                show.styled(Style::Aside, "data:")
+            ));
         }
     }
-    print_summary(summary_of.as_deref().unwrap_or_default());
+    (printed, summary)
 }
 
-fn print_summary(object: &str) {
-    if let Ok(object) = Object::parse(object)
-        && let Some(summary) = object.get("routing_summary")
-    {
-        print(&format!("  routing_summary: {summary}\n"));
-    }
-}
-
-/// Prints a text, behind the lines that the log holds. A reader that has gone is no failure.
-fn print(text: &str) {
-    log::logger().flush();
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+fn without_summary(json: &str) -> (String, Option<String>) {
+    let Ok(mut object) = Object::parse(json) else {
+        return (json.to_owned(), None);
+    };
+    let summary = object.get("routing_summary").map(str::to_owned);
+    object.remove("routing_summary");
+    (object.to_json(), summary)
 }

@@ -42,8 +42,12 @@ impl HeaderFields {
     /// The first value of this name in any case; `None` without one.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let (_, value) = self.ranges.iter().find(|(field, _)| {
-            let field = self.text.get(field.clone());
-            field.is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
+            // Most names have another length, and are not looked at.
+            field.len() == name.len()
+                && self
+                    .text
+                    .get(field.clone())
+                    .is_some_and(|field| field.eq_ignore_ascii_case(name.as_bytes()))
         })?;
         self.text.get(value.clone())
     }

@@ -1,10 +1,12 @@
 //! A JSON object that keeps its bytes: members are ranges of the source text, edits lie beside them, and whatever was
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
+pub mod elided;
 pub mod path;
 pub mod pieces;
 pub mod raw;
 pub mod reader;
+pub mod spliced;
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -137,6 +137,11 @@ impl Decoder {
         Ok(count)
     }
 
+    /// The memory that the decoder holds (bytes).
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity() + self.held()
+    }
+
     /// The bytes that no item was made of yet.
     pub fn unread(&self) -> &[u8] {
         self.slice(self.read, self.filled)
@@ -358,6 +363,15 @@ fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
         Some(rest) if at_start => rest,
         _ => line,
     }
+}
+
+/// The bytes before the data of an event in one line, and those behind it.
+pub const DATA: &[u8] = b"data: ";
+pub const BLANK_LINE: &[u8] = b"\n\n";
+
+/// Whether data have no line end, and so are one line of an event.
+pub fn is_one_line(data: &str) -> bool {
+    line_end(data.as_bytes()).is_none()
 }
 
 /// Appends an event: one `data: ` line per line of `data`, and the blank line.

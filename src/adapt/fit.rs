@@ -1,7 +1,7 @@
 //! The fit of a request to a step, judged before the call: what the step is known not to carry.
 
 use crate::config::{Modality, SchemaFallback, Step};
-use crate::dialect::request::Request;
+use crate::dialect::request::{Request, Unfit};
 use crate::json::{Object, raw};
 
 use super::lesson::Lesson;
@@ -18,27 +18,21 @@ const BYTES_A_TOKEN: u64 = 6;
 const IMAGE: u64 = 250;
 
 /// The reason why the request passes the step over; `None` where it may fit.
-pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<String> {
+pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<Unfit> {
     let body = request.payload.object()?;
+    let lacking = lacking(body, step, lessons).map(Unfit::from);
+    lacking.or_else(|| too_long(body, step, lessons))
+}
+
+/// What the request needs and the step does not have.
+fn lacking(body: &Object<'_>, step: &Step, lessons: &[Lesson]) -> Option<String> {
     let kept = Kept(&step.fit.keep);
     if step.fit.refuses_tools && is_carried(body, "tools") {
         return Some("the step takes no tools".to_owned());
     }
-    if let Some(kind) = step
-        .fit
-        .modalities
-        .as_deref()
-        .and_then(|kinds| foreign(body, kinds))
-    {
+    let modalities = step.fit.modalities.as_deref();
+    if let Some(kind) = modalities.and_then(|kinds| foreign(body, kinds)) {
         return Some(format!("the step takes no {kind}"));
-    }
-    if let Some(length) = context_length(step, lessons) {
-        let least = least_tokens(body);
-        if least > length {
-            return Some(format!(
-                "the request has at least {least} tokens, the step's context {length}"
-            ));
-        }
     }
     if let Some(profile) = profile_of(&step.provider)
         && let Some(member) = refused_by_profile(body, step, profile)
@@ -58,13 +52,21 @@ pub fn unfit(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> Option<S
     Some(format!("the provider has refused {}", lesson.label()))
 }
 
-/// The configured length, else the one that a refusal has told.
-fn context_length(step: &Step, lessons: &[Lesson]) -> Option<u64> {
+/// The fault of a request that is longer than the configured context, else than the one that a refusal has told. What
+/// the provider itself refused for its length is refused so again.
+fn too_long(body: &Object<'_>, step: &Step, lessons: &[Lesson]) -> Option<Unfit> {
     let learned = lessons.iter().find_map(|lesson| match lesson {
         Lesson::ContextLength { tokens } => Some(*tokens),
         _ => None,
     });
-    step.fit.context_length.or(learned)
+    let length = step.fit.context_length.or(learned)?;
+    let least = least_tokens(body);
+    (least > length).then(|| Unfit {
+        too_large: step.fit.context_length.is_none(),
+        ..Unfit::from(format!(
+            "the request has at least {least} tokens, the step's context {length}"
+        ))
+    })
 }
 
 /// The kind of parts that the request has and the step does not take.

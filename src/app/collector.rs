@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, ProcessEnvironment};
+use crate::config::{Config, Environment};
 use crate::gateway::{Context, Reloadable, families};
 use crate::telemetry::otlp::{Otlp, Post, Reply, Settings, Transport};
 use crate::telemetry::{Masking, Tracer};
@@ -24,8 +24,8 @@ pub struct Export {
 
 impl Export {
     /// Starts the export that the environment asks for; without an endpoint in it no thread is started.
-    pub fn start(config: &Config) -> Self {
-        let settings = Settings::read(&ProcessEnvironment);
+    pub fn start(config: &Config, environment: &dyn Environment) -> Self {
+        let settings = Settings::read(environment);
         let masking = Masking::new(config.redactor());
         let started = match settings.destinations.as_slice() {
             [] => Ok(None),

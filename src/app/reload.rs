@@ -1,49 +1,154 @@
 //! A reload: another configuration for the gateway that runs.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::config::{self, Config, EdgeLimits};
+use super::file_watch::FileWatch;
+use super::signals::Chores;
+use crate::config::{Config, EdgeLimits, Loaded, Source};
 use crate::gateway::Reloadable;
+use crate::service_manager::{Notifier, RunFile};
+use crate::sync::lock;
 use crate::telemetry::Masking;
 
 /// The most lines of a refusal; a file with more problems is another kind of file.
 const MOST_LINES: usize = 100;
 
-/// Reads the file again. A valid configuration takes over for new requests, an invalid one leaves all as it was. Both
-/// are logged.
-///
-/// # Errors
-/// The problems of the file, a line each.
-pub fn reload(path: &Path, current: &Reloadable, masking: &Masking) -> Result<(), String> {
-    let loaded = config::load(path).map_err(|error| error.to_string());
-    let taken = loaded.and_then(|config| take_over(path, current, masking, config));
-    taken.map_err(|problem| {
-        let lines: Vec<&str> = problem.lines().take(MOST_LINES).collect();
-        for line in &lines {
-            log::error!(error = line; "the new configuration is refused");
-        }
-        lines.join("\n")
-    })
+/// The time between two looks at the files (`watch_config`).
+const PACE: Duration = Duration::from_secs(2);
+
+/// The reloads of a process, one at a time, whoever asks for them: SIGHUP, the control socket, a changed file.
+#[derive(Clone)]
+pub struct Reloader(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    current: Arc<Reloadable>,
+    masking: Masking,
+    notifier: Option<Arc<Notifier>>,
+    run_file: Option<RunFile>,
+    watch: Mutex<FileWatch>,
 }
 
-fn take_over(
-    path: &Path,
-    current: &Reloadable,
-    masking: &Masking,
-    config: Config,
-) -> Result<(), String> {
-    let old = current.config();
-    let late = needs_restart(&old, &config);
-    // Requests in flight end with the old keys, and the first ones with the new keys come at once.
-    masking.replace(old.redactor().and(&config.redactor()));
-    current
-        .reload(config)
-        .inspect_err(|_| masking.replace(old.redactor()))?;
-    log::info!(config:% = path.display(); "reloaded");
-    if !late.is_empty() {
-        log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");
+impl Reloader {
+    /// The reloads of the gateway that serves what was loaded. `files` are those it was made of.
+    pub fn new(
+        source: Source,
+        files: Vec<PathBuf>,
+        current: Arc<Reloadable>,
+        masking: Masking,
+        notifier: Option<Arc<Notifier>>,
+    ) -> Self {
+        let run_file = RunFile::create().unwrap_or_else(|error| {
+            log::warn!(error:% = error; "no pid file");
+            None
+        });
+        Self(Arc::new(Inner {
+            source,
+            current,
+            masking,
+            notifier,
+            run_file,
+            watch: Mutex::new(FileWatch::new(files)),
+        }))
     }
-    Ok(())
+
+    /// Reads the files again. A valid configuration takes over for new requests, an invalid one leaves all as it was. Both
+    /// are logged, and told to the service manager. Returns the settings that take effect with a restart.
+    ///
+    /// # Errors
+    /// The problems of the files, a line each.
+    pub fn reload(&self) -> Result<Vec<&'static str>, String> {
+        // Held throughout: two at once might end in the wrong order.
+        let mut watch = lock(&self.0.watch);
+        self.reload_and_tell(&mut watch)
+    }
+
+    /// Reloads if a file has changed. A file that is refused, half written perhaps, is tried again once it changes again.
+    fn look(&self) {
+        let mut watch = lock(&self.0.watch);
+        if watch.has_changed() {
+            log::debug!("a file of the configuration has changed");
+            let _ = self.reload_and_tell(&mut watch);
+        }
+    }
+
+    fn reload_and_tell(&self, watch: &mut FileWatch) -> Result<Vec<&'static str>, String> {
+        let Inner {
+            source,
+            current,
+            notifier,
+            run_file,
+            ..
+        } = &*self.0;
+        notifier.iter().for_each(|notifier| notifier.reloading());
+        // Before the files are read: a change meanwhile is one more.
+        watch.note();
+        let loaded = source.load().map_err(|error| error.to_string());
+        let taken = loaded.and_then(|loaded| self.take_over(loaded, watch));
+        let taken = taken.map_err(|problem| {
+            let lines: Vec<&str> = problem.lines().take(MOST_LINES).collect();
+            for line in &lines {
+                log::error!(error = line; "the new configuration is refused");
+            }
+            lines.join("\n")
+        });
+        let problem = taken.as_ref().err();
+        let written = run_file
+            .as_ref()
+            .map(|file| file.reloaded(problem.map(String::as_str)));
+        if let Some(Err(error)) = written {
+            log::warn!(error:% = error; "the pid file cannot be written");
+        }
+        let status = problem.map_or_else(
+            || current.status(),
+            |problem| format!("new configuration refused, still with the old one: {problem}"),
+        );
+        notifier.iter().for_each(|notifier| notifier.ready(&status));
+        taken
+    }
+
+    fn take_over(
+        &self,
+        loaded: Loaded,
+        watch: &mut FileWatch,
+    ) -> Result<Vec<&'static str>, String> {
+        let Inner {
+            source,
+            current,
+            masking,
+            ..
+        } = &*self.0;
+        let Loaded { config, files, .. } = loaded;
+        let old = current.config();
+        let late = needs_restart(&old, &config);
+        // Requests in flight end with the old keys, and the first ones with the new keys come at once.
+        masking.replace(old.redactor().and(&config.redactor()));
+        current
+            .reload(config)
+            .inspect_err(|_| masking.replace(old.redactor()))?;
+        watch.follow(files);
+        log::info!(config:% = source.file.display(); "reloaded");
+        if !late.is_empty() {
+            log::warn!(settings = late.join(", ").as_str(); "takes effect with a restart");
+        }
+        Ok(late)
+    }
+}
+
+impl Chores for Reloader {
+    fn reload(&self) {
+        let _ = Self::reload(self);
+    }
+
+    fn look(&self) {
+        Self::look(self);
+    }
+
+    fn pace(&self) -> Option<Duration> {
+        self.0.current.config().watch_config.then_some(PACE)
+    }
 }
 
 /// The settings that differ and belong to the server that is already listening.
@@ -71,7 +176,7 @@ mod tests {
     fn parsed(text: &str) -> Config {
         let rest = "api_key: some-client-key\nproviders: [{name: a, base_url: 'http://localhost:1/v1'}]\n\
                     routes: [{name: r, steps: [{provider: a, model: m}]}]\n";
-        config::parse(
+        crate::config::parse(
             &format!("{text}\n{rest}"),
             &std::collections::BTreeMap::new(),
         )

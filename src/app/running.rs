@@ -1,29 +1,97 @@
-//! Questions of the other subcommands to the gateway that runs.
+//! Questions of the other commands to the gateway that runs.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::config::Config;
-use crate::control_socket;
+use super::probe;
+use crate::config::{Config, Route, Source};
+use crate::control_socket::{self, Question};
 use crate::explain;
-use crate::gateway::Context;
 use crate::service_manager::Running;
-use crate::upstream::{self, Call, Client, Method};
 
-/// The timeout of an answer.
+/// The timeout of a report.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The timeout of a reload: a `${file:...}` may be on a slow disk.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// Has the gateway that runs read its configuration again, and waits for the outcome where there is a pid file.
+/// The first line of the answer to a reload that was taken over; what needs a restart stands behind it.
+const TAKEN_OVER: &str = "taken over\n";
+
+/// The first line of the answer to a reload that was refused; the problems stand behind it.
+const REFUSED: &str = "refused\n";
+
+/// The answer of the gateway that was asked for a reload, for [`reload`] to read.
+pub fn verdict(outcome: Result<Vec<&str>, String>) -> Vec<u8> {
+    let text = match outcome {
+        Ok(late) => format!("{TAKEN_OVER}{}", late.join(", ")),
+        Err(problem) => format!("{REFUSED}{problem}"),
+    };
+    text.into_bytes()
+}
+
+/// Has the gateway that runs read its configuration again, and waits for the outcome.
+///
+/// It is found by `$MAINPID`, which systemd sets for `ExecReload=`; by the port of the configuration, as far as that can
+/// be read; by the pid file; and as process 1 in a container.
 ///
 /// # Errors
 /// It is not found, not ours to signal, or did not take the configuration: with all that is wrong in it.
-pub fn reload() -> Result<String, String> {
-    let running = Running::find()?;
+pub fn reload(source: &Source) -> Result<String, String> {
+    if let Some(running) = Running::named() {
+        return reload_process(&running);
+    }
+    let found = Running::find();
+    let expected = found.as_ref().ok().map(|running| running.pid);
+    let port = source.address().port();
+    let asked = control_socket::ask(port, Question::Reload, expected, RELOAD_LIMIT);
+    match (asked, found) {
+        (Ok(answer), _) => read_verdict(answer.pid, &answer.bytes),
+        (Err(_), Ok(running)) => reload_process(&running),
+        (Err(error), Err(not_found)) => {
+            let others = control_socket::running(None).into_iter();
+            let others = others.map(|(port, pid)| format!("\nprocess {pid} has the port {port}"));
+            Err(format!(
+                "{error}; {not_found}{}",
+                others.collect::<String>()
+            ))
+        }
+    }
+}
+
+/// Has a process reload: by its control socket, or by a signal where it has none.
+fn reload_process(running: &Running) -> Result<String, String> {
+    let sockets = control_socket::running(Some(running.pid)).into_iter();
+    let of_process = |(port, pid)| (pid == running.pid).then_some(port);
+    let asked = sockets
+        .filter_map(of_process)
+        .next()
+        .map(|port| control_socket::ask(port, Question::Reload, Some(running.pid), RELOAD_LIMIT));
+    match asked {
+        Some(Ok(answer)) => read_verdict(answer.pid, &answer.bytes),
+        Some(Err(_)) | None => signal(running),
+    }
+}
+
+fn read_verdict(pid: Pid, answer: &[u8]) -> Result<String, String> {
+    let answer = String::from_utf8_lossy(answer);
+    if let Some(problem) = answer.strip_prefix(REFUSED) {
+        return Err(format!("refused, the old configuration stays:\n{problem}"));
+    }
+    match answer.strip_prefix(TAKEN_OVER) {
+        Some("") => Ok(format!("process {pid} has taken the configuration over\n")),
+        Some(late) => Ok(format!(
+            "process {pid} has taken the configuration over; with a restart only: {late}\n"
+        )),
+        None => Err(format!(
+            "process {pid} has not said what came of it; its log may"
+        )),
+    }
+}
+
+fn signal(running: &Running) -> Result<String, String> {
     let pid = running.pid;
     let before = running.reloads();
     kill_process(pid, Signal::HUP).map_err(|error| format!("process {pid}: {error}"))?;
@@ -50,105 +118,53 @@ pub fn reload() -> Result<String, String> {
     ))
 }
 
-/// Asks `/health` of the gateway that runs with this configuration.
+/// Asks `/health` of the gateway that runs with this configuration, of which only the address is read: a broken file
+/// does not make a healthy process unhealthy.
 ///
 /// # Errors
 /// Why it cannot be called healthy.
-pub fn healthcheck(config: &Config) -> Result<String, String> {
-    let (status, body) = ask_running(config, "/health")?;
-    if status == 200 {
-        Ok(format!("{}\n", body.trim()))
-    } else {
-        Err(format!("/health answered {status}"))
+pub fn healthcheck(source: &Source) -> Result<String, String> {
+    let address = probe::reachable(source.address());
+    match probe::get(address, "/health") {
+        Ok((200, body)) => Ok(format!("{}\n", body.trim())),
+        Ok((status, _)) => Err(format!("http://{address}/health answered {status}")),
+        Err(error) => Err(format!("http://{address}/health: {error}")),
     }
 }
 
-/// A route as this configuration has it and, if a gateway runs with it, its steps that are cooling.
+/// A route as this configuration has it, or every route for an empty name; and, if a gateway runs with it, their steps
+/// that are cooling.
 ///
 /// # Errors
 /// When there is no such route.
 pub fn explain(name: &str, config: &Config) -> Result<String, String> {
-    let route = config.route(name).ok_or_else(|| {
-        let names: Vec<&str> = config
-            .routes
-            .iter()
-            .map(|route| route.name.as_str())
-            .collect();
-        format!("there is no route {name:?}; there are {}", names.join(", "))
-    })?;
+    let is_meant = |route: &&Arc<Route>| name.is_empty() || route.name == name;
+    let routes: Vec<&Arc<Route>> = config.routes.iter().filter(is_meant).collect();
+    if routes.is_empty() {
+        let names = config.routes.iter().map(|route| route.name.as_str());
+        let names: Vec<&str> = names.collect();
+        return Err(format!(
+            "there is no route {name:?}; there are {}",
+            names.join(", ")
+        ));
+    }
     let running = state_of_running(config);
-    Ok(explain::explain(
-        route,
-        config.server.connect_timeout,
-        running.as_ref().map_err(String::as_str),
-    ))
+    let texts = routes.into_iter().map(|route| {
+        explain::explain(
+            route,
+            config.server.connect_timeout,
+            running.as_ref().map_err(String::as_str),
+        )
+    });
+    let texts: Vec<String> = texts.collect();
+    Ok(texts.join("\n"))
 }
 
 /// The routes of the running gateway. No key is sent: another process may have the port.
 fn state_of_running(config: &Config) -> Result<explain::RunningRoutes, String> {
     let address = config.listen.first().ok_or("no listen address")?;
     let running = Running::find().ok().map(|running| running.pid);
-    let report = control_socket::ask(address.port(), running)?;
-    serde_json::from_slice(&report)
+    let report = control_socket::ask(address.port(), Question::Routes, running, LIMIT)?;
+    serde_json::from_slice(&report.bytes)
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
-}
-
-/// The status and body of a GET to the gateway that runs with this configuration.
-fn ask_running(config: &Config, path: &str) -> Result<(u16, String), String> {
-    let address = config.listen.first().ok_or("no listen address")?;
-    let url = format!("http://{}{path}", reachable(*address));
-    let client = Client::new(upstream::Settings {
-        proxy: None,
-        ..Context::upstream_settings(config)
-    })
-    .map_err(|error| error.to_string())?;
-    let deadline = Instant::now() + LIMIT;
-    let response = client
-        .call(Call {
-            method: Method::Get,
-            url: &url,
-            headers: &[],
-            body: None,
-            deadline,
-            client: None,
-        })
-        .map_err(|error| format!("{url}: {error}"))?;
-    let status = response.head.status;
-    let body = response
-        .body
-        .read_to_end(config.server.max_answer, deadline)
-        .map_err(|error| format!("{url}: {error}"))?;
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// The address at which a listen address is reached from this machine: a wildcard is no destination.
-pub fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        // The wildcard socket takes IPv4 too, and is an IPv4 one where IPv6 is off.
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wildcard_is_reached_over_loopback() {
-        for (listen, reached) in [
-            ("0.0.0.0:8080", "127.0.0.1:8080"),
-            ("[::]:9", "127.0.0.1:9"),
-            ("[::1]:9", "[::1]:9"),
-            ("192.0.2.1:80", "192.0.2.1:80"),
-        ] {
-            assert_eq!(
-                reachable(listen.parse().unwrap()),
-                reached.parse().unwrap(),
-                "{listen}"
-            );
-        }
-    }
 }

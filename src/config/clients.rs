@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::keys;
 use super::model::{Account, Route};
 use super::section::{Section, Setting, Text};
 use super::suggest::did_you_mean;
@@ -72,6 +73,10 @@ fn key(value: &Setting, text: &Text) -> Option<Secret> {
     }
     if key.chars().any(char::is_control) {
         value.report("holds a line break or another control character");
+        return None;
+    }
+    if let Some(fault) = keys::fault(key).or_else(|| keys::placeholder(key)) {
+        value.report(fault);
         return None;
     }
     Some(Secret::new(key))

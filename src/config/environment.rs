@@ -1,9 +1,11 @@
 //! The source of `${VAR}` and `${file:...}`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 /// The longest file (bytes): a secret is short, and a longer file is a wrong path.
 const LONGEST_FILE: u64 = 64 * 1024;
@@ -43,6 +45,26 @@ impl Environment for ProcessEnvironment {
             ));
         }
         Ok(content)
+    }
+}
+
+/// The environment of this process over the variables of a `.env` file: what is set for real counts, even if it is empty.
+#[derive(Debug, Default)]
+pub struct LayeredEnvironment {
+    pub(super) variables: BTreeMap<String, String>,
+    /// The files that were asked for.
+    pub(super) files: RefCell<Vec<PathBuf>>,
+}
+
+impl Environment for LayeredEnvironment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        let of_file = || self.variables.variable(name);
+        ProcessEnvironment.variable(name).or_else(of_file)
+    }
+
+    fn file(&self, path: &str) -> io::Result<String> {
+        self.files.borrow_mut().push(PathBuf::from(path));
+        ProcessEnvironment.file(path)
     }
 }
 

@@ -12,11 +12,14 @@ pub struct Errors {
     problems: Vec<Problem>,
 }
 
-/// A problem of a configuration. `Display` prints `routes[1].steps[0].provider: unknown provider "x"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A problem of a configuration. `Display` prints `routes[1].steps[0].provider (route "r", step
+/// 1): unknown provider "x"`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The path in the tree, as `routes[1].steps[0].provider`; empty for the file as a whole.
     pub path: String,
+    /// The place by its names, as `route "chat", step 1`; empty where the path says it all.
+    pub place: String,
     /// The line, counted from 1; `None` for a problem without a place, such as a missing section.
     pub line: Option<usize>,
     pub message: String,
@@ -65,7 +68,11 @@ impl Error for Errors {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            f.write_str(&self.path)?;
+            if !self.place.is_empty() {
+                write!(f, " ({})", self.place)?;
+            }
+            f.write_str(": ")?;
         }
         f.write_str(&self.message)
     }
@@ -78,14 +85,15 @@ pub enum LoadError {
         file: PathBuf,
         error: io::Error,
     },
-    /// The file is longer than [`load`](super::load()) reads.
+    /// The file is longer than 4 MiB.
     TooLarge {
         file: PathBuf,
     },
     NotUtf8 {
         file: PathBuf,
     },
-    Invalid(Errors),
+    /// The problems of `.env`, and those of the configuration.
+    Invalid(Vec<Errors>),
 }
 
 impl fmt::Display for LoadError {
@@ -94,7 +102,10 @@ impl fmt::Display for LoadError {
             Self::Read { file, error } => write!(f, "{}: cannot be read: {error}", file.display()),
             Self::TooLarge { file } => write!(f, "{}: is longer than 4 MiB", file.display()),
             Self::NotUtf8 { file } => write!(f, "{}: is not UTF-8 text", file.display()),
-            Self::Invalid(errors) => errors.fmt(f),
+            Self::Invalid(errors) => {
+                let texts: Vec<String> = errors.iter().map(Errors::to_string).collect();
+                f.write_str(&texts.join("\n"))
+            }
         }
     }
 }
@@ -103,8 +114,7 @@ impl Error for LoadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read { error, .. } => Some(error),
-            Self::TooLarge { .. } | Self::NotUtf8 { .. } => None,
-            Self::Invalid(errors) => Some(errors),
+            Self::TooLarge { .. } | Self::NotUtf8 { .. } | Self::Invalid(_) => None,
         }
     }
 }

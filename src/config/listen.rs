@@ -38,6 +38,25 @@ pub(super) fn addresses(table: &Section) -> Vec<SocketAddr> {
     addresses
 }
 
+/// The first address, where a file may be broken in any way: what cannot be read is passed over.
+pub(super) fn likely(table: &Section) -> SocketAddr {
+    let found = addresses(table).into_iter().next();
+    found.unwrap_or_else(|| everywhere(port_of_environment(table).unwrap_or(PORT)))
+}
+
+/// The lines of a broken file that say where to listen: those that begin with `listen` and `port`, and what is indented
+/// below them.
+pub(super) fn lines(text: &str) -> String {
+    let mut is_meant = false;
+    let lines = text.lines().filter(|line| {
+        if !line.starts_with([' ', '\t', '-', '#']) {
+            is_meant = line.starts_with("listen:") || line.starts_with("port:");
+        }
+        is_meant
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 /// The wildcard address of IPv6 and IPv4: the edge falls back to IPv4 where the machine has no IPv6.
 fn everywhere(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)

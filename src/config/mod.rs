@@ -1,6 +1,6 @@
 //! Configuration: from YAML to a validated [`Config`], or to every problem in it at once.
 //!
-//! A text goes through four steps, one file each:
+//! `source` finds and reads the file and the `.env` beside it (`env_file`). Its text goes through four steps, one file each:
 //!
 //! 1. `substitute` hides the braces of `${...}` from the YAML parser, so that `[${A}, ${B}]` is a list of two texts;
 //! 2. `yaml_tree` turns YAML into a tree that keeps every scalar as it was spelled and can tell the line of each node;
@@ -14,22 +14,30 @@
 //! No value of a key, a header or a substituted variable gets into a message.
 
 mod clients;
+mod cors;
 mod duration;
 mod edits;
+mod env_file;
 mod environment;
 mod errors;
 mod fit;
 mod hosts;
+mod invisible;
 mod json_value;
+mod keys;
 mod listen;
-mod load;
 pub mod model;
 mod network;
+mod places;
 mod providers;
+mod proxy;
+mod route_names;
 mod routes;
+mod schema;
 mod section;
 mod server;
 mod size;
+mod source;
 mod step_traits;
 mod substitute;
 mod suggest;
@@ -41,14 +49,18 @@ mod url;
 mod validation;
 mod warnings;
 mod yaml_tree;
+mod yaml_words;
 
-pub use environment::{Environment, ProcessEnvironment};
+pub use environment::{Environment, LayeredEnvironment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
 pub use fit::{
     Edits, HeaderEdit, Modality, PROFILES, ProfileChoice, ProviderFit, SchemaFallback, StepFit,
 };
-pub use load::{find, load, parse};
 pub use model::*;
 pub use network::{Network, NoNetwork};
-pub use url::BaseUrl;
+pub use route_names::Alias;
+pub use schema::schema;
+pub use source::{Loaded, Source, parse};
+pub use suggest::{closest, did_you_mean, near};
+pub use url::{BaseUrl, is_private};
 pub use warnings::warnings;

@@ -11,6 +11,7 @@ use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
+use super::route_names::{self, Alias};
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -28,10 +29,18 @@ pub struct Config {
     pub server: EdgeLimits,
     /// A file of PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
-    /// The proxy of upstream calls, `http://host:port`. Proxy variables of the environment are not read.
-    pub proxy: Option<String>,
+    /// The proxy of upstream calls. Proxy variables of the environment are not read.
+    pub proxy: Option<Proxy>,
+    /// Whether calls to loopback and private addresses go through the proxy, too.
+    pub proxy_private: bool,
+    /// The pages of other sites that may call the gateway from a browser.
+    pub cors: Cors,
+    /// Whether pages of the internet may call a gateway in a private network (`Access-Control-Allow-Private-Network`).
+    pub cors_private_network: bool,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// Whether the configuration is read again when its files change.
+    pub watch_config: bool,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
     pub metrics_need_key: bool,
     /// The names that `Host` may hold, in lower case; empty for any. Addresses and `localhost` need not be named.
@@ -40,6 +49,8 @@ pub struct Config {
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
+    /// The routes of requests that name no model, by the name of their dialect.
+    pub default_routes: Vec<(&'static str, String)>,
 }
 
 /// The account of a client that may use the gateway.
@@ -50,6 +61,25 @@ pub struct Account {
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<String>>,
+}
+
+/// A proxy that is asked to CONNECT.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// `http://[user:password@]host:port`, user and password percent-encoded.
+    pub url: Secret,
+    /// What is masked: the password, and the token that stands for user and password in the request.
+    pub secrets: Vec<Secret>,
+}
+
+/// The origins of pages that may call endpoints that need a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cors {
+    Off,
+    #[default]
+    Any,
+    /// As browsers write them in `Origin`: `https://app.example.com`, in lower case.
+    Origins(Vec<String>),
 }
 
 /// The `model` of an answer.
@@ -77,6 +107,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
+    /// Whether calls to its server do not go through the proxy.
+    pub direct: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
     /// What makes requests fit the provider.
@@ -90,6 +122,10 @@ pub struct Provider {
 #[derive(Clone, Debug)]
 pub struct Route {
     pub name: String,
+    /// Further names of the route.
+    pub aliases: Vec<Alias>,
+    /// The names of the dialects that it serves; `None` is all.
+    pub endpoints: Option<Vec<&'static str>>,
     /// The deadline over all steps, before the commit point.
     pub timeout: Option<Duration>,
     /// Whether JSON that was asked for is checked to be JSON.
@@ -110,6 +146,8 @@ pub struct Step {
     pub model: String,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
+    /// The configuration names the timeout; else an endpoint may have one of its own built in.
+    pub has_timeout: bool,
     /// The longest gap between two reads of a stream after its first content.
     pub stall_timeout: Duration,
     /// The base of guessed cooldowns; `None` is the built-in one, zero turns them off.
@@ -171,6 +209,9 @@ pub struct EdgeLimits {
     pub body_timeout: Duration,
     /// The idle timeout of a connection.
     pub keep_alive: Duration,
+    /// The time for which a client that was refused may go on sending what is thrown away: less than its whole request, and
+    /// it may see a reset instead of its refusal.
+    pub linger_timeout: Duration,
     /// The write timeout: the time that a client may refuse to take any more of its answer.
     pub write_timeout: Duration,
     /// The time for which `/readyz` says no after SIGTERM while all is still served, for a load balancer to notice.
@@ -185,7 +226,7 @@ pub struct EdgeLimits {
 impl Default for EdgeLimits {
     fn default() -> Self {
         Self {
-            max_concurrent_requests: 256,
+            max_concurrent_requests: 1024,
             max_connections: 4096,
             max_connections_per_ip: None,
             trusted_proxies: Vec::new(),
@@ -198,7 +239,10 @@ impl Default for EdgeLimits {
             max_answer: 64 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
-            keep_alive: Duration::from_secs(75),
+            // Above the 90 s and 120 s for which Traefik and Caddy keep idle connections: one that closes just when a
+            // request is sent on it is a 502, as a POST is not repeated.
+            keep_alive: Duration::from_secs(130),
+            linger_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
@@ -208,10 +252,25 @@ impl Default for EdgeLimits {
     }
 }
 
+impl Route {
+    /// Whether requests of this dialect may use the route.
+    pub fn serves(&self, dialect: &str) -> bool {
+        let mut served = self.endpoints.iter().flatten();
+        self.endpoints.is_none() || served.any(|name| *name == dialect)
+    }
+}
+
 impl Config {
-    /// The route with exactly this name; `None` where there is none.
+    /// The route with this name or alias; `None` where there is none.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| route.name == name)
+        route_names::find(&self.routes, name)
+    }
+
+    /// The route of requests of a dialect that name no model; `None` where none is configured.
+    pub fn default_route(&self, dialect: &str) -> Option<&Arc<Route>> {
+        let mut routes = self.default_routes.iter();
+        let (_, name) = routes.find(|(of, _)| *of == dialect)?;
+        self.routes.iter().find(|route| route.name == *name)
     }
 
     /// A redactor that masks every key of this configuration.
@@ -224,7 +283,9 @@ impl Config {
         });
         let steps = self.routes.iter().flat_map(|route| &route.steps);
         let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
-        Redactor::new(clients.chain(providers).chain(edits))
+        let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+        let others = edits.chain(proxy.cloned());
+        Redactor::new(clients.chain(providers).chain(others))
     }
 }
 

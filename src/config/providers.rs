@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::fit;
 use super::model::Provider;
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
+use super::{fit, keys};
 use crate::secret::Secret;
 
 /// Fields that the gateway writes itself: they frame the request, belong to the connection, or decide in which form
@@ -45,7 +45,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
     let provider = Provider {
         index,
         name: name.unwrap_or_default(),
-        keys: keys(&table),
+        keys: keys(&table, private),
         base_url,
         server,
         strict_json_schema: table
@@ -56,6 +56,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
             .get("repair")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        direct: is_direct(&table),
         headers: headers(&table),
         fit: fit::of_provider(&table),
         private,
@@ -66,6 +67,14 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
 
 fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
     let (value, text) = table.required("base_url")?;
+    let has_bare_variable = text.content.match_indices('$').any(|(index, _)| {
+        let rest = text.content.get(index + 1..).unwrap_or_default();
+        rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    });
+    if has_bare_variable {
+        value.report("holds a `$` and a name: a variable is written ${NAME}, with braces");
+        return None;
+    }
     match BaseUrl::parse(&text.content) {
         Ok(endpoint) if endpoint.path.ends_with("/chat/completions") => {
             value.report("must end before /chat/completions, which the gateway adds");
@@ -83,9 +92,17 @@ fn base_url(table: &Section) -> Option<(String, (String, u16), bool)> {
     }
 }
 
+/// `proxy: none`, the only value that there is.
+fn is_direct(table: &Section) -> bool {
+    let value = table.get("proxy");
+    value
+        .and_then(|value| value.choice(&[("none", ())]))
+        .is_some()
+}
+
 /// The keys of `api_key` and `api_keys`, each once. Empty ones are left out: local servers have none, and
-/// `[${A}, ${B:-}]` may have one or two.
-fn keys(table: &Section) -> Vec<Secret> {
+/// `[${A}, ${B:-}]` may have one or two. A local server takes any word for a key, placeholders too.
+fn keys(table: &Section, is_private: bool) -> Vec<Secret> {
     let one = table.get("api_key");
     let several = table
         .get("api_keys")
@@ -93,7 +110,10 @@ fn keys(table: &Section) -> Vec<Secret> {
         .unwrap_or_default();
     let mut keys = Vec::new();
     for value in one.iter().chain(&several) {
-        match value.filled().and_then(|text| key(value, &text)) {
+        match value
+            .filled()
+            .and_then(|text| key(value, &text, is_private))
+        {
             Some(key) if !keys.contains(&key) => keys.push(key),
             _ => {}
         }
@@ -102,8 +122,13 @@ fn keys(table: &Section) -> Vec<Secret> {
 }
 
 /// A key that can stand in a header. White space around it comes from a pasted line or a `.env` file with CRLF.
-fn key(value: &Setting, text: &Text) -> Option<Secret> {
+fn key(value: &Setting, text: &Text, is_private: bool) -> Option<Secret> {
     let key = text.content.trim();
+    let placeholder = || keys::placeholder(key).filter(|_| !is_private);
+    if let Some(fault) = keys::fault(key).or_else(placeholder) {
+        value.report(fault);
+        return None;
+    }
     if !key
         .bytes()
         .all(|byte| byte == b' ' || byte.is_ascii_graphic())

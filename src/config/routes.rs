@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
+use super::route_names;
 use super::section::Section;
 use super::step_traits::step_traits;
 use super::suggest::did_you_mean;
@@ -20,7 +21,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The defaults of steps and routes.
 struct Defaults {
-    step_timeout: Duration,
+    step_timeout: Option<Duration>,
     route_timeout: Option<Duration>,
     step_cooldown: Option<Duration>,
     stream_keepalive: Option<Duration>,
@@ -29,6 +30,7 @@ struct Defaults {
 /// The defaults of a route's steps.
 struct StepDefaults {
     timeout: Duration,
+    has_timeout: bool,
     cooldown: Option<Duration>,
     reasoning_only_fails: bool,
     upstream_stream: UpstreamStream,
@@ -55,7 +57,11 @@ pub(super) fn routes(
     for value in root.required_list("routes") {
         let Some(table) = value.table() else { continue };
         let route = route(table, providers, &defaults, |name| {
-            routes.iter().any(|other| other.name == name)
+            let mut others = routes.iter();
+            others.any(|other| {
+                let mut aliases = other.aliases.iter();
+                other.name == name || aliases.any(|alias| alias.spelled() == name)
+            })
         });
         routes.push(Arc::new(route));
     }
@@ -67,7 +73,7 @@ fn defaults(root: &Section, server: &EdgeLimits) -> Defaults {
         .get_either("default_timeout", "default_step_timeout")
         .and_then(|value| value.timeout());
     Defaults {
-        step_timeout: step_timeout.unwrap_or(STEP_TIMEOUT),
+        step_timeout,
         route_timeout: root
             .get("default_route_timeout")
             .and_then(|value| value.timeout()),
@@ -84,7 +90,10 @@ fn route(
     defaults: &Defaults,
     is_taken: impl Fn(&str) -> bool,
 ) -> Route {
-    let name = table.unique_name("routes", is_taken);
+    let name = table.unique_name("routes", &is_taken);
+    let aliases = route_names::aliases(&table, |alias| {
+        is_taken(alias) || name.as_deref() == Some(alias)
+    });
     let timeout = table
         .get_either("timeout", "route_timeout")
         .and_then(|value| value.timeout());
@@ -97,7 +106,8 @@ fn route(
         .get("stream_keepalive")
         .and_then(|value| value.timeout());
     let step_defaults = StepDefaults {
-        timeout: defaults.step_timeout,
+        timeout: defaults.step_timeout.unwrap_or(STEP_TIMEOUT),
+        has_timeout: defaults.step_timeout.is_some(),
         cooldown,
         reasoning_only_fails: reasoning_only_fails(&table).unwrap_or(false),
         upstream_stream: upstream_stream(&table).unwrap_or(UpstreamStream::Never),
@@ -110,6 +120,8 @@ fn route(
     let steps = steps.iter().filter_map(|value| value.table());
     let route = Route {
         name: name.unwrap_or_default(),
+        aliases,
+        endpoints: route_names::endpoints(&table),
         timeout: timeout.or(defaults.route_timeout),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
@@ -132,6 +144,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     let timeout = table
         .get_either("timeout", "step_timeout")
         .and_then(|value| value.timeout());
+    let has_timeout = timeout.is_some() || defaults.has_timeout;
     let timeout = timeout.unwrap_or(defaults.timeout);
     let stall_timeout = table.get("stall_timeout").and_then(|value| value.timeout());
     let cooldown = table
@@ -169,6 +182,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         provider: provider?,
         model: model.map(|(_, model)| model.content).unwrap_or_default(),
         timeout,
+        has_timeout,
         stall_timeout: stall_timeout.unwrap_or(timeout.min(LONGEST_DEFAULT_STALL)),
         cooldown: cooldown.or(defaults.cooldown),
         retries: retries

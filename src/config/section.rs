@@ -8,6 +8,7 @@ use super::substitute;
 use super::suggest::did_you_mean;
 use super::validation::{NodePath, Validation};
 use super::yaml_tree::{MappingEntry, Node, Shape};
+use super::{invisible, keys};
 
 /// A setting: a value of the document, and its path.
 #[derive(Clone)]
@@ -200,6 +201,14 @@ impl<'r> Section<'r> {
             value.report("is empty");
             return None;
         }
+        if let Some(found) = invisible::first_in_name(&text.content) {
+            value.report(format!("holds {found}, which nobody sees: type it anew"));
+            return None;
+        }
+        if let Some(fault) = keys::bare_variable(&text.content) {
+            value.report(fault);
+            return None;
+        }
         Some((value, text))
     }
 
@@ -235,10 +244,20 @@ impl<'r> Section<'r> {
     /// Reports every key that was not asked for, but for those that are `ignored`.
     pub fn finish(self, ignored: impl Fn(&str) -> bool) {
         let known = self.known.borrow();
+        #[cfg(test)]
+        tell_accepted(&self.path, &known);
         for field in &self.entries {
             if !known.contains(&field.key) && !ignored(field.key) {
-                let suggestion = did_you_mean(field.key, known.iter().copied());
-                self.value(field).report(format!("unknown key{suggestion}"));
+                let value = self.value(field);
+                match invisible::first(field.key) {
+                    Some(found) => value.report(format!(
+                        "unknown key: it holds {found}, which nobody sees and YAML takes for a letter"
+                    )),
+                    None => {
+                        let suggestion = did_you_mean(field.key, known.iter().copied());
+                        value.report(format!("unknown key{suggestion}"));
+                    }
+                }
             }
         }
     }
@@ -294,4 +313,31 @@ impl<'r> Section<'r> {
             ),
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The keys of the sections that were read on this thread, by path; `None` while nobody asks.
+    static ACCEPTED: RefCell<Option<AcceptedKeys>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+pub(super) type AcceptedKeys = std::collections::BTreeMap<String, BTreeSet<&'static str>>;
+
+/// The keys that the sections ask for while `read` runs, by path of the section.
+#[cfg(test)]
+pub(super) fn accepted_keys(read: impl FnOnce()) -> AcceptedKeys {
+    ACCEPTED.set(Some(AcceptedKeys::new()));
+    read();
+    ACCEPTED.take().unwrap_or_default()
+}
+
+#[cfg(test)]
+fn tell_accepted(path: &NodePath, known: &[&'static str]) {
+    ACCEPTED.with_borrow_mut(|accepted| {
+        if let Some(accepted) = accepted {
+            let keys = accepted.entry(path.text().to_owned()).or_default();
+            keys.extend(known);
+        }
+    });
 }

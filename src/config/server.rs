@@ -10,7 +10,7 @@ use super::section::Section;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
-const TIB: usize = 1 << 40;
+const TIB: usize = GIB.saturating_mul(1 << 10); // a machine of 32 bits has no such number
 
 /// The limits of the file over the built-in ones. The bounds keep what could not work out of the edge: no request fits
 /// into a head of 10 bytes, and one thread per request ends somewhere.
@@ -54,6 +54,7 @@ pub(super) fn server(root: &Section) -> EdgeLimits {
     timeout(&table, "head_timeout", &mut server.head_timeout);
     timeout(&table, "body_timeout", &mut server.body_timeout);
     timeout(&table, "keep_alive", &mut server.keep_alive);
+    timeout(&table, "linger_timeout", &mut server.linger_timeout);
     timeout(&table, "write_timeout", &mut server.write_timeout);
     timeout(&table, "connect_timeout", &mut server.connect_timeout);
     server.stream_keepalive = table

@@ -1,17 +1,43 @@
 //! "Did you mean": the known word that is nearest to a wrong one.
 
 /// ` did you mean "x"?` behind a comma, or nothing when no candidate is near.
-pub(super) fn did_you_mean<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> String {
+pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     match closest(word, candidates) {
         Some(candidate) => format!(", did you mean {candidate:?}?"),
         None => String::new(),
     }
 }
 
-fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+/// The candidates that come near a word, the nearest first; those too that hold it, or are held by it (at most `most`).
+pub fn near<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    most: usize,
+) -> Vec<&'c str> {
+    let wanted = fold(word);
+    let text = |folded: &[char]| folded.iter().collect::<String>();
+    // `vendor/model` and `model` name the same thing at different providers.
+    let core = text(&wanted);
+    let core = core.rsplit('/').next().unwrap_or_default().to_owned();
+    let ranked = candidates.into_iter().filter_map(|candidate| {
+        let folded = fold(candidate);
+        let distance = distance(&wanted, &folded);
+        let name = text(&folded);
+        let holds = core.len() >= 4 && (name.contains(&core) || core.contains(&name));
+        let is_near = distance <= wanted.len().max(3) / 3;
+        (holds || is_near).then_some((!holds, distance, candidate))
+    });
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort();
+    ranked.truncate(most);
+    ranked
+        .into_iter()
+        .map(|(.., candidate)| candidate)
+        .collect()
+}
+
+/// The nearest of the known words; `None` where none is near.
+pub fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let folded = fold(word);
     let candidates = candidates.into_iter().map(|candidate| {
         let other = fold(candidate);
@@ -65,6 +91,30 @@ fn distance(from: &[char], to: &[char]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_that_were_probably_meant_are_named() {
+        let models = [
+            "openai/gpt-oss-120b",
+            "openai/gpt-oss-120b:free",
+            "qwen/qwen3-235b",
+            "llama3.1-8b",
+            "x",
+        ];
+        for (word, expected) in [
+            (
+                "gpt-oss-120b",
+                &["openai/gpt-oss-120b", "openai/gpt-oss-120b:free"][..],
+            ),
+            ("openai/gpt-oss-12b", &["openai/gpt-oss-120b"]),
+            ("llama-3.1-8b", &["llama3.1-8b"]),
+            ("claude", &[]),
+        ] {
+            let found = near(word, models, 3);
+            assert!(found.starts_with(expected), "{word}: {found:?}");
+            assert_eq!(found.is_empty(), expected.is_empty(), "{word}: {found:?}");
+        }
+    }
 
     #[test]
     fn distances() {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::model::{Config, ResponseModel};
 use super::section::Section;
-use super::url::BaseUrl;
-use super::{clients, hosts, listen, providers, routes, server};
+use super::{clients, cors, hosts, listen, providers, proxy, route_names, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -24,8 +23,12 @@ pub(super) fn config(table: Section) -> Config {
         capture_content: flag(&table, "capture_content"),
         server,
         ca_file: path(&table, "ca_file"),
-        proxy: proxy(&table),
+        proxy: proxy::proxy(&table),
+        proxy_private: flag(&table, "proxy_private"),
+        cors: cors::cors(&table),
+        cors_private_network: flag(&table, "cors_private_network"),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        watch_config: flag(&table, "watch_config"),
         hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),
         status_page: table
@@ -33,8 +36,11 @@ pub(super) fn config(table: Section) -> Config {
             .and_then(|value| value.flag())
             .unwrap_or(true),
         providers,
+        default_routes: route_names::default_routes(&table, &routes),
         routes,
     };
+    // Read before all else, as it decides what variables there are.
+    let _ = path(&table, "env_file");
     // Anchors need a place to be written down at; these two spellings are customary for it.
     table.finish(|key| key.starts_with("x-") || key.starts_with('.'));
     config
@@ -72,25 +78,6 @@ fn path(table: &Section, key: &'static str) -> Option<PathBuf> {
         .get(key)?
         .filled()
         .map(|text| PathBuf::from(text.content))
-}
-
-fn proxy(table: &Section) -> Option<String> {
-    let value = table.get("proxy")?;
-    let url = value.filled()?.content;
-    match BaseUrl::parse(&url) {
-        Ok(BaseUrl {
-            scheme: "http",
-            host,
-            port,
-            path: "",
-        }) => {
-            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-            return Some(format!("http://{host}{port}"));
-        }
-        Ok(_) => value.report("must be of the form http://host:port"),
-        Err(reason) => value.report(reason),
-    }
-    None
 }
 
 /// The state file in systemd's directory, which has no setting of its own. systemd names the directory of

@@ -67,21 +67,26 @@ impl<'t> BaseUrl<'t> {
         self.port.unwrap_or(usual)
     }
 
-    /// Whether the host is a machine of the operator's own, which is soon back after a failure.
-    ///
-    /// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost`
-    /// (RFC 6761), names without a dot (containers), and the endings kept for private use (`.local` RFC 6762,
-    /// `.home.arpa` RFC 8375, `.internal` reserved by ICANN, `.lan` by custom).
+    /// Whether the host is a machine of the operator's own, which is soon back after a failure: see [`is_private`].
     pub fn is_private(&self) -> bool {
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        match host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(address)) => is_private_v4(address),
-            Ok(IpAddr::V6(address)) => is_private_v6(address),
-            Err(_) => {
-                let name = host.trim_end_matches('.').to_ascii_lowercase();
-                let endings = [".localhost", ".local", ".lan", ".home.arpa", ".internal"];
-                !name.contains('.') || endings.iter().any(|ending| name.ends_with(ending))
-            }
+        is_private(self.host)
+    }
+}
+
+/// Whether a host, as it stands in a URL, is one of the operator's own network.
+///
+/// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost` (RFC
+/// 6761), names without a dot (containers), and the endings kept for private use (`.local` RFC 6762, `.home.arpa` RFC
+/// 8375, `.internal` reserved by ICANN, `.lan` by custom). No name is looked up.
+pub fn is_private(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => is_private_v4(address),
+        Ok(IpAddr::V6(address)) => is_private_v6(address),
+        Err(_) => {
+            let name = host.trim_end_matches('.').to_ascii_lowercase();
+            let endings = [".localhost", ".local", ".lan", ".home.arpa", ".internal"];
+            !name.contains('.') || endings.iter().any(|ending| name.ends_with(ending))
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::environment::Environment;
 use super::errors::Problem;
+use super::places;
 use super::substitute::{self, Expanded};
-use super::yaml_tree::{self, Node};
+use super::yaml_tree::{self, MappingEntry, Node};
 
 /// The most problems that are shown: a file with more is no configuration, and each costs one more parse for its line.
 const MOST_PROBLEMS: usize = 100;
@@ -37,8 +38,8 @@ impl<'a> Validation<'a> {
     pub fn report(&self, path: &NodePath, message: String) {
         let problem = Problem {
             path: path.text.clone(),
-            line: None,
             message,
+            ..Problem::default()
         };
         self.problems.borrow_mut().push(UnplacedProblem {
             node: path.node,
@@ -60,27 +61,28 @@ impl<'a> Validation<'a> {
             .ok()
     }
 
-    /// All problems in the order of their lines; those without a line come first.
-    pub fn into_problems(self, text: &str) -> Vec<Problem> {
+    /// All problems in the order of their lines; those without a line come first. `note` stands behind the variables that
+    /// are missing.
+    pub fn into_problems(self, text: &str, document: &[MappingEntry], note: &str) -> Vec<Problem> {
         let mut found = self.problems.into_inner();
         found.sort_by_key(|found| found.node);
         let surplus = found.len().saturating_sub(MOST_PROBLEMS);
         let without_line = |message| Problem {
-            path: String::new(),
-            line: None,
             message,
+            ..Problem::default()
         };
         let mut problems = Vec::new();
         let missing: Vec<String> = self.missing.into_inner().into_iter().collect();
         if !missing.is_empty() {
             problems.push(without_line(format!(
-                "missing environment variables: {}",
+                "missing environment variables: {}{note}",
                 missing.join(", ")
             )));
         }
         let shown = found.into_iter().take(MOST_PROBLEMS);
         problems.extend(shown.map(|UnplacedProblem { node, problem }| Problem {
             line: node.and_then(|node| yaml_tree::line_of(text, node)),
+            place: places::in_words(document, &problem.path),
             ..problem
         }));
         if surplus > 0 {
@@ -100,6 +102,11 @@ pub(super) struct NodePath {
 }
 
 impl NodePath {
+    #[cfg(test)]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn key(&self, key: &str, node: &Node) -> Self {
         let key = shown_key(key);
         let text = if self.text.is_empty() {

@@ -1,29 +1,100 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
-use super::model::Config;
+use super::model::{Config, Provider};
+use super::url::BaseUrl;
 use crate::secret::Secret;
 
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
 const SHORTEST: usize = 16;
 
+/// Paths below which well-known providers have their OpenAI-compatible API: `base_url` has to end in it.
+const PATHS: [(&str, &str); 16] = [
+    ("api.cerebras.ai", "/v1"),
+    ("api.deepinfra.com", "/v1/openai"),
+    ("api.fireworks.ai", "/inference/v1"),
+    ("api.groq.com", "/openai/v1"),
+    ("api.hyperbolic.xyz", "/v1"),
+    ("api.mistral.ai", "/v1"),
+    ("api.openai.com", "/v1"),
+    ("api.sambanova.ai", "/v1"),
+    ("api.together.xyz", "/v1"),
+    ("api.x.ai", "/v1"),
+    ("generativelanguage.googleapis.com", "/v1beta/openai"),
+    ("integrate.api.nvidia.com", "/v1"),
+    ("llm.chutes.ai", "/v1"),
+    ("models.github.ai", "/inference"),
+    ("openrouter.ai", "/api/v1"),
+    ("router.huggingface.co", "/v1"),
+];
+
+/// The port of Ollama, whose OpenAI-compatible API is below `/v1`.
+const OLLAMA: u16 = 11434;
+
 /// The warnings about a configuration, a line each; none holds a key.
 pub fn warnings(config: &Config) -> Vec<String> {
-    let of_clients = config.clients.iter().filter_map(|client| {
-        about_key(
-            &format!("the key of the client {}", client.name),
-            &client.key,
-        )
+    let of_clients = config.clients.iter().flat_map(|client| {
+        let name = format!("the key of the client {}", client.name);
+        let blank = about_blanks(&name, &client.key);
+        about_key(&name, &client.key).into_iter().chain(blank)
     });
-    // Servers in the same house are often given a word for a key, which protects nothing.
-    let providers = config.providers.iter().filter(|provider| !provider.private);
-    let of_providers = providers.flat_map(|provider| {
+    let of_providers = config.providers.iter().flat_map(|provider| {
         let name = format!("a key of the provider {}", provider.name);
-        let keys = provider.keys.iter();
-        keys.filter_map(|key| about_key(&name, key))
-            .take(1)
-            .collect::<Vec<_>>()
+        // Servers in the same house are often given a word for a key, which protects nothing.
+        let keys = provider.keys.iter().filter(|_| !provider.private);
+        let mut of_keys = keys.filter_map(|key| about_key(&name, key));
+        let mut of_blanks = (provider.keys.iter()).filter_map(|key| about_blanks(&name, key));
+        let about = [
+            about_url(provider),
+            of_keys.next(),
+            of_blanks.next(),
+            about_use(provider, config),
+        ];
+        about.into_iter().flatten().collect::<Vec<_>>()
     });
-    of_clients.chain(of_providers).collect()
+    let of_proxy = config.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
+    let mut unmasked = of_proxy.filter(|secret| !secret.expose().is_empty() && !secret.is_masked());
+    let of_proxy = unmasked.next().map(|_| {
+        "the password of the proxy is too short to be masked where others repeat it".to_owned()
+    });
+    of_clients.chain(of_providers).chain(of_proxy).collect()
+}
+
+fn about_use(provider: &Provider, config: &Config) -> Option<String> {
+    let mut steps = config.routes.iter().flat_map(|route| &route.steps);
+    let is_used = steps.any(|step| step.provider.index == provider.index);
+    (!is_used).then(|| format!("the provider {} is in no route", provider.name))
+}
+
+fn about_url(provider: &Provider) -> Option<String> {
+    let name = &provider.name;
+    let url = BaseUrl::parse(&provider.base_url).ok()?;
+    let path = url.path;
+    if let Some(before) = path.strip_suffix("/models") {
+        let shown = if before.is_empty() { "/" } else { before };
+        return Some(format!(
+            "the base_url of the provider {name} ends in /models, which is added to it: should it end in {shown}?"
+        ));
+    }
+    if path.split('/').filter(|part| *part == "v1").count() > 1 {
+        return Some(format!("the base_url of the provider {name} has /v1 twice"));
+    }
+    let mut known = PATHS.iter();
+    let host = url.host.to_ascii_lowercase();
+    let wanted = match known.find(|(known, _)| *known == host) {
+        Some((_, wanted)) => *wanted,
+        None if url.port == Some(OLLAMA) => "/v1",
+        None => return None,
+    };
+    let other = ["", "/v1", "/api"].contains(&path) && path != wanted;
+    other.then(|| {
+        let path = if path.is_empty() { "nothing" } else { path };
+        format!("the base_url of the provider {name} ends in {path}: its API is below {wanted}")
+    })
+}
+
+fn about_blanks(name: &str, key: &Secret) -> Option<String> {
+    let has_blank = key.expose().contains(char::is_whitespace);
+    has_blank.then(|| format!("{name} has a blank in it: is it more than the key?"))
 }
 
 fn about_key(name: &str, key: &Secret) -> Option<String> {
@@ -38,4 +109,74 @@ fn about_key(name: &str, key: &Secret) -> Option<String> {
     Some(format!(
         "{name} has less than {SHORTEST} bytes: it can be guessed{unmasked}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn about(provider: &str) -> Vec<String> {
+        let text = format!(
+            "api_key: a-client-key-of-26-bytes-x\nproviders: [{{name: p, {provider}}}, {{name: q, base_url: 'http://q'}}]\n\
+             routes: [{{name: r, steps: [{{provider: p, model: m}}, {{provider: q, model: m}}]}}]\n"
+        );
+        let config = super::super::parse(&text, &BTreeMap::new()).unwrap();
+        warnings(&config)
+    }
+
+    #[test]
+    fn a_url_that_leads_nowhere_is_warned_of() {
+        for (url, words) in [
+            ("https://p.example/v1/models", Some("should it end in /v1?")),
+            (
+                "https://p.example/v1/models/",
+                Some("should it end in /v1?"),
+            ),
+            ("https://p.example/v1/v1", Some("/v1 twice")),
+            ("https://p.example/v1/api/v1", Some("/v1 twice")),
+            (
+                "https://api.openai.com",
+                Some("nothing: its API is below /v1"),
+            ),
+            ("https://API.openai.com/", Some("below /v1")),
+            ("https://openrouter.ai/v1", Some("below /api/v1")),
+            ("https://api.groq.com/v1", Some("below /openai/v1")),
+            ("http://nas.lan:11434", Some("below /v1")),
+            ("http://nas.lan:11434/v1", None),
+            ("https://api.openai.com/v1", None),
+            ("https://api.openai.com/some/proxy", None),
+            ("https://models.github.ai/inference", None),
+            ("https://p.example", None),
+            ("http://127.0.0.1:8080", None),
+        ] {
+            let told = about(&format!("base_url: '{url}'"));
+            match words {
+                None => assert!(told.is_empty(), "{url}: {told:?}"),
+                Some(words) => {
+                    assert!(
+                        told.len() == 1 && told[0].contains(words),
+                        "{url}: {told:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_provider_of_no_route_and_a_key_with_a_blank_are_warned_of() {
+        let text = "api_key: a client key of 26 bytes\n\
+                    providers: [{name: p, base_url: 'http://p'}, {name: idle, base_url: 'http://q', api_key: my key}]\n\
+                    routes: [{name: r, steps: [{provider: p, model: m}]}]\n";
+        let config = super::super::parse(text, &BTreeMap::new()).unwrap();
+        assert_eq!(
+            warnings(&config),
+            [
+                "the key of the client default has a blank in it: is it more than the key?",
+                "a key of the provider idle has a blank in it: is it more than the key?",
+                "the provider idle is in no route",
+            ]
+        );
+    }
 }

@@ -14,7 +14,7 @@ use serde::de::{
 };
 
 use super::errors::{Errors, Problem};
-use super::substitute;
+use super::{substitute, yaml_words};
 
 /// The largest document once its aliases are followed. `serde_yaml` limits how often aliases are followed, but not what
 /// they add up to: a list of n elements mentioned n times has n * n. Every node counts, and so does each byte of text.
@@ -105,23 +105,34 @@ fn line_of_bracket_flood(text: &str) -> Option<usize> {
 
 fn syntax_error(text: &str, error: &serde_yaml::Error) -> Errors {
     let line = error.location().map(|location| location.line());
-    let mut message = substitute::unprotect(&error.to_string());
+    let complaint = substitute::unprotect(&error.to_string());
+    let (line, mut message) = yaml_words::translated(text, &complaint, line);
     // Only `!!int x` and its like are told with their value, which may be a key.
     if message.contains("invalid value: ") {
         message = "a value does not agree with its YAML tag".to_owned();
     }
     let content = line.and_then(|line| text.lines().nth(line.saturating_sub(1)));
     if content.is_some_and(|content| content.trim_start_matches(' ').starts_with('\t')) {
-        message.push_str(" (YAML is indented with spaces, not with tabs)");
+        message = yaml_words::TABS.to_owned();
     }
-    problem(line, message)
+    let unseen = yaml_words::unseen(text).map(|(line, message)| Problem {
+        line: Some(line),
+        message,
+        ..Problem::default()
+    });
+    let error = Problem {
+        line,
+        message,
+        ..Problem::default()
+    };
+    Errors::new(unseen.chain([error]).collect())
 }
 
 fn problem(line: Option<usize>, message: String) -> Errors {
     Errors::new(vec![Problem {
-        path: String::new(),
         line,
         message,
+        ..Problem::default()
     }])
 }
 

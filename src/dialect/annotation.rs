@@ -1,5 +1,6 @@
 //! Writing two members into a JSON text without touching the rest of it.
 
+use crate::json::pieces::{Piece, Pieces, Written};
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{Object, ObjectError, position, raw, slice};
 
@@ -117,33 +118,45 @@ impl Annotation {
         model: Option<&str>,
         routing_summary: Option<&str>,
     ) {
+        let mut written = Written { source: body, out };
+        self.each_piece(body, model, routing_summary, &mut written);
+    }
+
+    /// The same in pieces of `body`.
+    pub fn each_piece(
+        self,
+        body: &str,
+        model: Option<&str>,
+        routing_summary: Option<&str>,
+        out: &mut impl Pieces,
+    ) {
         let model = model.filter(|_| self.takes == Takes::Both);
         if self.takes == Takes::Nothing {
-            return out.push_str(body);
+            return out.take(Piece::Kept(0, position(body.len())));
         }
         if self.is_odd {
-            return out.push_str(&edited(body, model, routing_summary));
+            return edit(body, model, routing_summary, out);
         }
-        let mut copied = 0;
+        let mut kept = 0;
         let mut comma = if self.is_empty { "" } else { "," };
         if let (Some(model), Some((from, to))) = (model, self.model) {
-            out.push_str(slice(body, 0, from));
-            raw::push_quoted(out, model);
-            copied = to;
+            out.take(Piece::Kept(0, from));
+            out.take_quoted(model);
+            kept = to;
         }
-        out.push_str(slice(body, copied, self.end));
+        out.take(Piece::Kept(kept, self.end));
         if let (Some(model), None) = (model, self.model) {
-            out.push_str(comma);
-            out.push_str("\"model\":");
-            raw::push_quoted(out, model);
+            out.take(Piece::New(comma));
+            out.take(Piece::New("\"model\":"));
+            out.take_quoted(model);
             comma = ",";
         }
         if let Some(summary) = routing_summary {
-            out.push_str(comma);
-            out.push_str("\"routing_summary\":");
-            out.push_str(summary);
+            out.take(Piece::New(comma));
+            out.take(Piece::New("\"routing_summary\":"));
+            out.take(Piece::New(summary));
         }
-        out.push_str(slice(body, self.end, position(body.len())));
+        out.take(Piece::Kept(self.end, position(body.len())));
     }
 
     /// The value of `model` in `body`, raw; none if it has no such member.
@@ -153,9 +166,9 @@ impl Annotation {
 }
 
 /// Edits a body whose members have to be looked for one by one.
-fn edited(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> String {
+fn edit(body: &str, model: Option<&str>, routing_summary: Option<&str>, out: &mut impl Pieces) {
     let Ok(mut object) = Object::parse_lenient(body) else {
-        return body.to_owned();
+        return out.take(Piece::Kept(0, position(body.len())));
     };
     if let Some(model) = model {
         object.set("model", raw::quoted(model));
@@ -163,7 +176,7 @@ fn edited(body: &str, model: Option<&str>, routing_summary: Option<&str>) -> Str
     if let Some(summary) = routing_summary {
         object.set("routing_summary", summary.to_owned());
     }
-    object.to_json()
+    object.each_piece(&mut |piece| out.take(piece));
 }
 
 #[cfg(test)]
@@ -171,6 +184,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn edited(body: &str, model: Option<&str>, summary: Option<&str>) -> String {
+        let mut out = String::new();
+        let mut written = Written {
+            source: body,
+            out: &mut out,
+        };
+        edit(body, model, summary, &mut written);
+        out
+    }
 
     fn written(body: &str, model: Option<&str>, summary: Option<&str>) -> String {
         let mut out = String::new();

@@ -8,6 +8,7 @@ use super::annotation::Annotation;
 use super::provider_error::ProviderError;
 use super::repairs::Repairs;
 use crate::json::raw;
+use crate::json::spliced::{Spliced, Splices};
 
 /// Tokens as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,14 +125,32 @@ impl WholeAnswer {
     }
 
     /// The answer with its `model` replaced and `routing_summary`, raw JSON, added, where given; all else byte for byte.
-    pub fn annotated(&self, model: Option<&str>, routing_summary: Option<&str>) -> String {
+    pub fn annotated(self, model: Option<&str>, routing_summary: Option<&str>) -> Annotated {
+        let Self {
+            text, annotation, ..
+        } = self;
+        if text.len() > COPIED {
+            let mut splices = Splices::default();
+            annotation.each_piece(&text, model, routing_summary, &mut splices);
+            return Annotated::Spliced(splices.of(text));
+        }
         let added = routing_summary.map_or(0, str::len) + model.map_or(0, str::len) + NAMES;
-        let mut out = String::with_capacity(self.text.len() + added);
-        self.annotation
-            .write(&mut out, &self.text, model, routing_summary);
-        out
+        let mut out = String::with_capacity(text.len() + added);
+        annotation.write(&mut out, &text, model, routing_summary);
+        Annotated::Copied(out)
     }
 }
+
+/// An answer with the gateway's members in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Annotated {
+    /// A small one, copied: that costs less than slices do.
+    Copied(String),
+    Spliced(Spliced),
+}
+
+/// The size up to which an answer is copied (bytes).
+const COPIED: usize = 16 * 1024;
 
 /// About as much as the names of both members take, with quotes, colons and commas (bytes).
 const NAMES: usize = 32;

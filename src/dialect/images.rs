@@ -7,6 +7,7 @@ mod stream;
 use std::time::Duration;
 
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
+use super::call_rules::CallRules;
 use super::json_request::{model_if_any, object_of};
 use super::multipart::Form;
 use super::questions::{Assemble, Dialect, Framing, StreamJudge};
@@ -48,16 +49,12 @@ impl Dialect for Images {
             .then(|| Unfit::from("Anthropic's API makes no images".to_owned()))
     }
 
-    fn bears_witness(&self) -> bool {
-        false
-    }
-
-    fn built_in_timeout(&self) -> Duration {
-        Duration::from_secs(180)
-    }
-
-    fn retries(&self) -> bool {
-        false
+    fn rules(&self) -> CallRules {
+        CallRules {
+            timeout: Duration::from_secs(180),
+            repeats: false,
+            is_witness: false,
+        }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {

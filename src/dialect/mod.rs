@@ -9,6 +9,7 @@
 pub mod annotation;
 pub mod answer;
 pub mod audio;
+pub mod call_rules;
 pub mod canonical;
 pub mod chat;
 pub mod class;
@@ -35,5 +36,20 @@ mod signals;
 pub mod step_traits;
 mod wait_in_prose;
 pub mod waits;
+
+/// The names of dialects, as the configuration spells them ([`Dialect::name`]).
+pub const NAMES: [&str; 11] = [
+    "chat",
+    "completions",
+    "embeddings",
+    "transcriptions",
+    "translations",
+    "speech",
+    "images",
+    "moderations",
+    "rerank",
+    "responses",
+    "messages",
+];
 
 pub use questions::{Assemble, DONE, Dialect, FrameKind, Framing, Judged, StreamJudge};

@@ -1,11 +1,10 @@
 //! The questions that every dialect answers.
 
-use std::time::Duration;
-
 use crate::sse::Event;
 
 use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
+use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::last_frame::LastFrame;
 use super::provider_error::ProviderError;
@@ -31,25 +30,14 @@ pub trait Dialect: Sync {
     /// The member at fault, in words for the client.
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
 
+    /// The rules for its calls.
+    fn rules(&self) -> CallRules {
+        CallRules::default()
+    }
+
     /// The reason why a step cannot carry a request; `None` where it may.
     fn unfit(&self, _request: &Request<'_>, _step: &StepTraits) -> Option<Unfit> {
         None
-    }
-
-    /// The timeout of a step where nothing is configured.
-    fn built_in_timeout(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    /// Whether failures of the endpoint bear witness against a provider's other models; not where it is a service apart from
-    /// those that make text, and may be broken alone.
-    fn bears_witness(&self) -> bool {
-        true
-    }
-
-    /// Whether a step's `retries` apply; not where each call costs money, whatever becomes of it.
-    fn retries(&self) -> bool {
-        true
     }
 
     /// Makes a request, with the edits of its step, the one that the step's provider takes. Requests that cannot be made so

@@ -129,6 +129,8 @@ pub struct Unfit {
     pub reason: String,
     /// The member at fault, by its path; none if it is no single one.
     pub param: Option<String>,
+    /// The request is too large for the step; else the step lacks a thing that it needs.
+    pub too_large: bool,
 }
 
 impl From<String> for Unfit {
@@ -136,6 +138,7 @@ impl From<String> for Unfit {
         Self {
             reason,
             param: None,
+            too_large: false,
         }
     }
 }

@@ -21,6 +21,31 @@ pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Account> {
     found
 }
 
+/// The fault of a request without a known key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    Missing,
+    /// Another scheme than Bearer, or no token behind it.
+    NoToken,
+    /// A key is there, in this field, and is no client's.
+    Wrong(&'static str),
+}
+
+/// The fault of a request for which [`client_of`] finds no client. The key itself is repeated nowhere.
+pub fn fault(head: &Head) -> KeyFault {
+    let is_full = |value: &str| !value.trim().is_empty();
+    let authorization = head.header("authorization");
+    if authorization.and_then(bearer).is_some_and(is_full) {
+        KeyFault::Wrong("Authorization")
+    } else if head.header("x-api-key").is_some_and(is_full) {
+        KeyFault::Wrong("X-Api-Key")
+    } else if authorization.is_some() {
+        KeyFault::NoToken
+    } else {
+        KeyFault::Missing
+    }
+}
+
 /// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;

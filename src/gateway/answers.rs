@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
-use crate::dialect::answer::WholeAnswer;
+use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::{Dialect, Framing};
-use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::sse::encode;
 use crate::text::milliseconds;
@@ -18,8 +19,8 @@ use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
-    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, OpaqueEnding, Reply, STOPPING,
-    relay,
+    Annotations, Committed, Ended, Ending, Errand, HeldAnswer, OpaqueAnswer, OpaqueEnding, Reply,
+    STOPPING, relay,
 };
 
 /// Other requests have all the memory for bodies.
@@ -48,7 +49,12 @@ impl<'g, 't> Pending<'g, 't> {
 
     /// Sends an answer.
     pub fn finish(self, response: Response) {
-        let delivery = self.exchange.send(response);
+        self.finish_charged(response, None);
+    }
+
+    /// Sends an answer that the budget is charged for.
+    fn finish_charged(self, response: Response, charge: Option<Charge>) {
+        let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {
             delivery.status
         } else {
@@ -129,13 +135,13 @@ impl<'g, 't> Pending<'g, 't> {
             routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
-            Reply::Whole(answer) => {
+            Reply::Whole(held) => {
                 let media_type = match errand.framing() {
                     Framing::Text(media_type) => media_type,
                     Framing::Events | Framing::Opaque => "application/json",
                 };
                 let head = routed(step, &answered, media_type);
-                self.send_whole(head, &answered, &answer, &annotations);
+                self.send_whole(head, &answered, *held, &annotations);
             }
             Reply::Opaque(answer) => self.send_opaque(errand, step, answered, *answer),
             Reply::Stream(stream) => {
@@ -148,12 +154,17 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         head: ResponseHead,
         answered: &AnsweredWalk,
-        answer: &WholeAnswer,
+        held: HeldAnswer,
         annotations: &Annotations<'_>,
     ) {
-        self.journal.answered_whole(answered, answer);
+        let HeldAnswer { answer, charge } = held;
+        self.journal.answered_whole(answered, &answer);
         let body = answer.annotated(annotations.model, annotations.routing_summary);
-        self.finish(Response::new(head, body));
+        let body: Content = match body {
+            Annotated::Copied(text) => text.into(),
+            Annotated::Spliced(spliced) => spliced.into(),
+        };
+        self.finish_charged(Response::new(head, body), Some(charge));
     }
 
     /// Relays bytes without frames. Those that break off have been answered with 200 by then.
@@ -171,7 +182,6 @@ impl<'g, 't> Pending<'g, 't> {
             None => self.exchange.stream(head),
         };
         let OpaqueEnding { failure, stopped } = answer.relay(stream, step.stall_timeout);
-        let failure = failure.map(|failure| errand.of_endpoint(failure));
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
@@ -201,7 +211,6 @@ impl<'g, 't> Pending<'g, 't> {
             &mut self.journal,
         );
         self.journal.stream_ended(&answered, usage, repairs);
-        let failure = failure.map(|failure| errand.of_endpoint(failure));
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 

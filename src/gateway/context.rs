@@ -14,9 +14,9 @@ use crate::upstream::{self, Settings};
 
 use super::accounts;
 use super::finish_reasons::FinishReasons;
-use super::refused_keys::RefusedKeys;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
+use super::standing_faults::StandingFaults;
 
 /// A gateway with one configuration. [`Reloadable`](super::Reloadable) exchanges it for one with another.
 pub struct Context {
@@ -27,7 +27,7 @@ pub struct Context {
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
     /// The keys whose refusal the log has told.
-    pub(super) refused_keys: RefusedKeys,
+    pub(super) standing_faults: StandingFaults,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     /// The latest `/metrics`.
@@ -96,7 +96,7 @@ impl Context {
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
-            refused_keys: RefusedKeys::default(),
+            standing_faults: StandingFaults::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),
             status_frame: SharedAnswer::default(),
@@ -127,10 +127,13 @@ impl Context {
 
     /// The settings of the client that calls providers, for a configuration.
     pub fn upstream_settings(config: &Config) -> Settings {
+        let direct = config.providers.iter().filter(|provider| provider.direct);
         Settings {
             connect_timeout: config.server.connect_timeout,
             ca_file: config.ca_file.clone(),
-            proxy: config.proxy.clone(),
+            proxy: config.proxy.as_ref().map(|proxy| proxy.url.clone()),
+            proxy_private: config.proxy_private,
+            direct: direct.map(|provider| provider.server.clone()).collect(),
             max_idle: config.server.max_concurrent_requests,
             ..Settings::default()
         }

@@ -1,14 +1,17 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use crate::config::Account;
-use crate::dialect::error::Code;
+use std::sync::Arc;
+
+use crate::config::{Account, Route};
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
+use super::cors;
 use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
@@ -16,6 +19,10 @@ use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::walk::Errand;
+use super::wrong_paths;
+
+/// The mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -28,6 +35,10 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
             let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
             let response = Response::new(head, Vec::new());
             pending(context, exchange, Some(endpoint), client).finish(response);
+        }
+        Ok(Admitted::Preflight(response)) => {
+            let endpoint = found.as_ref().map(|found| found.endpoint);
+            pending(context, exchange, endpoint, client).finish(response);
         }
         Err(refusal) => {
             let endpoint = found.map(|found| found.endpoint);
@@ -73,8 +84,16 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
         matches!(endpoint.answer, Answer::Walk(_)) && endpoint.allows(head.method())
     };
     hosts::is_accepted(&context.config, head)
+        && !is_encoded(head)
         && endpoints::find(head.path()).is_some_and(is_walk)
         && accounts::client_of(&context.config, head).is_some()
+}
+
+/// Whether the body of a request has been compressed.
+fn is_encoded(head: &Head) -> bool {
+    let encodings = head.header("content-encoding").unwrap_or_default();
+    let mut encodings = encodings.split(',').map(str::trim);
+    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
@@ -100,10 +119,11 @@ fn pending<'g, 't>(
 enum Admitted<'f> {
     Endpoint(&'f Found),
     Options(&'static Endpoint),
+    Preflight(Response),
 }
 
 /// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
-/// learn which paths there are.
+/// learn which paths there are. Between them are preflights, which cannot have one.
 fn admit<'f>(
     context: &Context,
     head: &Head,
@@ -113,14 +133,20 @@ fn admit<'f>(
     if !hosts::is_accepted(&context.config, head) {
         return Err(Refusal::misdirected());
     }
+    if let Some(response) = cors::preflight(context, head, found) {
+        return Ok(Admitted::Preflight(response));
+    }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized());
+        return Err(Refusal::unauthorized(accounts::fault(head)));
     }
-    let found = found.ok_or_else(|| Refusal::not_found("there is nothing at this path"))?;
+    let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
-        method if found.endpoint.allows(method) => Ok(Admitted::Endpoint(found)),
+        method if found.endpoint.allows(method) => match found.endpoint.answer {
+            Answer::Walk(_) if is_encoded(head) => Err(Refusal::encoded()),
+            _ => Ok(Admitted::Endpoint(found)),
+        },
         _ => Err(Refusal::method(found.endpoint.allow())),
     }
 }
@@ -141,7 +167,7 @@ fn page(
         Answer::Front(answer) => Ok(answer()),
         Answer::Page(answer) => answer(&visit),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) => Err(Refusal::unauthorized().into()),
+        Answer::Walk(_) => Err(Refusal::unauthorized(accounts::fault(exchange.head())).into()),
     }
 }
 
@@ -160,7 +186,9 @@ fn complete<'g>(
     // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
     let incoming = Incoming {
-        body: &body,
+        // Editors and frameworks of Windows put a byte order mark before JSON, which a reader may ignore (RFC 8259
+        // section 8.1).
+        body: body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body),
         form_type: form_type.as_deref(),
     };
     match dialect.read(incoming) {
@@ -180,23 +208,33 @@ fn route<'g>(
     request: &Request<'_>,
 ) {
     pending.journal.read(request);
-    if request.model.is_empty() {
-        let refusal = Refusal::new(Code::ValidationFailed, "'model' is missing");
-        return pending.refuse(refusal.about(Some("model")));
-    }
-    let route = context.config.route(&request.model);
-    let Some(route) = route.filter(|route| accounts::may_use(client, route)) else {
+    let Some(route) = route_of(context, dialect, client, request) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
-        return pending.refuse(Refusal::route(&name));
+        return pending.refuse(if name.is_empty() {
+            Refusal::no_model(dialect.name())
+        } else {
+            Refusal::route(&name)
+        });
     };
     pending.journal.walk_began(route, dialect, request);
+    // On the heap: a waiting worker keeps a small stack.
+    let object = request.payload.object();
+    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
+    let elided = elided.map(Box::new);
+    let edited = elided
+        .as_ref()
+        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
+    let edited = edited.map(Box::new);
     let errand = Errand {
         context,
         dialect,
         route,
         request,
+        elided: elided.as_deref().filter(|_| edited.is_some()),
+        edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        budget: &pending.exchange.budget().clone(),
     };
     let keepalive = route.stream_keepalive;
     let keepalive =
@@ -208,4 +246,20 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
+}
+
+/// The route that a request means, if its client may use it and it serves the dialect.
+fn route_of<'c>(
+    context: &'c Context,
+    dialect: &dyn Dialect,
+    client: &Account,
+    request: &Request<'_>,
+) -> Option<&'c Arc<Route>> {
+    let config = &context.config;
+    let route = if request.model.is_empty() {
+        config.default_route(dialect.name())
+    } else {
+        config.route(&request.model)
+    };
+    route.filter(|route| accounts::may_use(client, route) && route.serves(dialect.name()))
 }

@@ -220,6 +220,11 @@ pub fn find(path: &str) -> Option<Found> {
     })
 }
 
+/// The rows of the table.
+pub fn all() -> impl Iterator<Item = &'static Endpoint> {
+    TABLE.iter()
+}
+
 impl Endpoint {
     /// The methods that it answers, as `Allow` lists them.
     pub fn allow(&self) -> &'static str {
@@ -277,7 +282,7 @@ impl Endpoint {
 }
 
 /// The segments of a path, without `v1` before them.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
+pub fn segments(path: &str) -> impl Iterator<Item = &str> {
     let mut segments = path
         .split('/')
         .filter(|segment| !segment.is_empty())

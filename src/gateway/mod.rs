@@ -8,21 +8,24 @@
 mod accounts;
 mod answers;
 mod context;
+mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
 mod hosts;
 mod journal;
 mod keepalive;
+pub mod model_lists;
 mod pages;
 mod refusal;
-mod refused_keys;
 mod reloadable;
 mod shared_answer;
 mod shared_ledger;
+mod standing_faults;
 mod walk;
+mod wrong_paths;
 
-use crate::http::{self, Exchange, Handler, Head, Response};
+use crate::http::{self, Exchange, Fields, Handler, Head, Response};
 
 pub use context::Context;
 pub use pages::metrics::families;
@@ -39,6 +42,14 @@ impl Handler for Reloadable {
 
     fn wants_body(&self, head: &Head) -> bool {
         dispatch::wants_body(&self.current(), head)
+    }
+
+    fn fields(&self, head: &Head) -> Fields {
+        // Only browsers' requests from page to another site have it: for all others this is all that it costs.
+        match head.header("origin") {
+            Some(origin) => cors::fields(&self.current(), head, origin),
+            None => Fields::new(),
+        }
     }
 
     fn refusal(&self, refusal: &http::Refusal) -> Response {

@@ -3,8 +3,15 @@
 use crate::dialect::error::Code;
 use crate::text::cut;
 
+use super::accounts::KeyFault;
+
 /// Bytes of a name that is repeated to the client.
 const LONGEST_NAME: usize = 200;
+
+/// The words of a 404 at a base URL.
+pub const BASE_URL: &str = "there is nothing at a base URL itself; POST /v1/chat/completions and GET /v1/models are below it";
+
+const NEEDED: &str = "a key is needed in X-Api-Key or Authorization: Bearer";
 
 /// An error of the gateway's own.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,19 +35,33 @@ impl Refusal {
     }
 
     /// A key is missing or wrong. RFC 9110 section 15.5.2 wants the challenge.
-    pub fn unauthorized() -> Self {
+    pub fn unauthorized(fault: KeyFault) -> Self {
+        let message = match fault {
+            KeyFault::Missing => NEEDED.to_owned(),
+            KeyFault::NoToken => format!("Authorization holds no Bearer token; {NEEDED}"),
+            KeyFault::Wrong(field) => {
+                format!("the key in {field} is wrong: it is none of this gateway's client keys")
+            }
+        };
         Self {
             header: Some(("WWW-Authenticate", "Bearer")),
-            ..Self::new(
-                Code::Unauthorized,
-                "a key is needed in X-Api-Key or Authorization: Bearer",
-            )
+            ..Self::new(Code::Unauthorized, message)
         }
     }
 
     /// The path names no endpoint, or one that is not there for now.
-    pub fn not_found(message: &str) -> Self {
+    pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Code::NotFound, message)
+    }
+
+    /// The body is compressed. RFC 9110 section 15.5.16 wants the field.
+    pub fn encoded() -> Self {
+        let message = "the body is encoded (Content-Encoding), and only plain bodies are read here: send it \
+                       uncompressed, without that header";
+        Self {
+            header: Some(("Accept-Encoding", "identity")),
+            ..Self::new(Code::UnsupportedEncoding, message)
+        }
     }
 
     /// No route has this name, or none that the client may use. No key may be in the name.
@@ -52,6 +73,18 @@ impl Refusal {
         Self {
             param: Some("model".to_owned()),
             ..Self::new(Code::RouteNotFound, message)
+        }
+    }
+
+    /// The request names no route, and the configuration has none for such requests.
+    pub fn no_model(dialect: &str) -> Self {
+        let message = format!(
+            "'model' is missing: it names the route (`default_routes: {{{dialect}: ROUTE}}` in the configuration \
+             names one for requests without it)"
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(Code::ValidationFailed, message)
         }
     }
 

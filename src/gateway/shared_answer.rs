@@ -196,7 +196,7 @@ mod tests {
                     let _ = ends.recv();
                     rendered()
                 });
-                assert_eq!(&*text(made), b"x");
+                assert_eq!(text(made), Content::from(&b"x"[..]));
             });
             starts.recv().unwrap();
             ask(shared);
@@ -250,9 +250,9 @@ mod tests {
         }));
         assert!(panicked.is_err());
         let made = shared.get(FRESH, &patience(&client), rendered);
-        assert_eq!(&*text(made), b"x");
+        assert_eq!(text(made), Content::from(&b"x"[..]));
         let kept = shared.get(FRESH, &patience(&client), || unreachable!());
-        assert_eq!(&*text(kept), b"x");
+        assert_eq!(text(kept), Content::from(&b"x"[..]));
     }
 
     /// 256 answers of 85 KB, all the same, were held at once for clients that did not read them.
@@ -265,12 +265,16 @@ mod tests {
             self::text(shared.get(fresh, &patience(&client), || saying(text)))
         };
         let at_once = ask("first");
-        assert_eq!(&*ask("second"), b"second", "the first is read");
+        assert_eq!(
+            ask("second"),
+            Content::from(&b"second"[..]),
+            "the first is read"
+        );
         drop(at_once);
         let slow = ask("third");
         let _waits = slow.charge(&Budget::new(1000, || {}));
-        assert_eq!(&*ask("fourth"), b"third");
+        assert_eq!(ask("fourth"), Content::from(&b"third"[..]));
         drop(slow);
-        assert_eq!(&*ask("fifth"), b"fifth");
+        assert_eq!(ask("fifth"), Content::from(&b"fifth"[..]));
     }
 }

@@ -1,25 +1,46 @@
-//! The memory that the control groups of the process leave it.
+//! The memory and the tasks that the control groups of the process leave it.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// The places where both versions of control groups are mounted (cgroups(7)), with the file that holds the limit.
-const V2: (&str, &str) = ("/sys/fs/cgroup", "memory.max");
-const V1: (&str, &str) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes");
+/// The place where version 2 of control groups is mounted; of version 1 it holds a mount for each controller
+/// (cgroups(7)).
+const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Larger numbers mean no limit: version 1 says so with the largest multiple of a page (bytes).
 const NO_LIMIT: u64 = 1 << 60;
 
 /// The smallest limit of memory on the process, of its own group and those above it (bytes); `None` without any.
 pub(super) fn memory_limit() -> Option<usize> {
+    smallest_of(
+        "memory",
+        "memory.max",
+        "memory.limit_in_bytes",
+        &|folder, file| limit_in(&folder.join(file)),
+    )
+}
+
+/// The smallest number of tasks that a group on the way up can still have; `None` without a limit.
+pub(super) fn tasks_left() -> Option<usize> {
+    smallest_of("pids", "pids.max", "pids.max", &|folder, file| {
+        let limit = limit_in(&folder.join(file))?;
+        let taken = limit_in(&folder.join("pids.current")).unwrap_or_default();
+        Some(limit.saturating_sub(taken))
+    })
+}
+
+/// What a group leaves, by its folder and the name of its file.
+type Left<'l> = &'l dyn Fn(&Path, &str) -> Option<u64>;
+
+fn smallest_of(controller: &str, v2: &str, v1: &str, left: Left<'_>) -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let limits = groups.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, group) = (parts.next()?, parts.next()?);
         if controllers.is_empty() {
-            smallest(V2.0, group, V2.1)
-        } else if controllers.split(',').any(|name| name == "memory") {
-            smallest(V1.0, group, V1.1)
+            smallest(MOUNT, group, v2, left)
+        } else if controllers.split(',').any(|name| name == controller) {
+            smallest(&format!("{MOUNT}/{controller}"), group, v1, left)
         } else {
             None
         }
@@ -29,7 +50,7 @@ pub(super) fn memory_limit() -> Option<usize> {
 
 /// The smallest limit from this group up to the root of the mount. A container sees its own group as the root, or by a
 /// path that is not there; the root itself is looked at in any case.
-fn smallest(mount: &str, group: &str, file: &str) -> Option<u64> {
+fn smallest(mount: &str, group: &str, file: &str, left: Left<'_>) -> Option<u64> {
     let names = Path::new(group)
         .components()
         .filter(|part| matches!(part, Component::Normal(_)));
@@ -37,8 +58,11 @@ fn smallest(mount: &str, group: &str, file: &str) -> Option<u64> {
     let up = group
         .ancestors()
         .take_while(|folder| folder.starts_with(mount));
-    up.filter_map(|folder| limit(&fs::read_to_string(folder.join(file)).ok()?))
-        .min()
+    up.filter_map(|folder| left(folder, file)).min()
+}
+
+fn limit_in(file: &Path) -> Option<u64> {
+    limit(&fs::read_to_string(file).ok()?)
 }
 
 /// The limit in a file; `None` for `max` and for numbers that stand for it.
@@ -75,12 +99,19 @@ mod tests {
             fs::write(folder.join("memory.max"), text).unwrap();
         }
         let mount = root.to_str().unwrap();
+        let limit: Left<'_> = &|folder, file| limit_in(&folder.join(file));
         assert_eq!(
-            smallest(mount, "/a.slice/b.service", "memory.max"),
+            smallest(mount, "/a.slice/b.service", "memory.max", limit),
             Some(4096)
         );
-        assert_eq!(smallest(mount, "/gone/too", "memory.max"), Some(8192));
-        assert_eq!(smallest(mount, "/../../etc", "memory.max"), Some(8192));
+        assert_eq!(
+            smallest(mount, "/gone/too", "memory.max", limit),
+            Some(8192)
+        );
+        assert_eq!(
+            smallest(mount, "/../../etc", "memory.max", limit),
+            Some(8192)
+        );
         fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::budget::{Budget, Charge};
+use crate::budget::{Budget, Charge, FREE};
 use crate::config;
 
 use super::body::{Body, BodyError, largest};
@@ -16,9 +16,6 @@ use super::framing::Framing;
 use super::head::Head;
 use super::outgoing::SLOWEST;
 use super::permits::ClientPermit;
-
-/// The part of each body that is free of the budget, so that small requests never wait for large ones (bytes).
-pub(super) const FREE: usize = 8 * 1024;
 
 /// The size from which a body is read into its place at once, and not by way of the connection's buffer (bytes).
 const LARGE: usize = 64 * 1024;
@@ -89,9 +86,7 @@ pub(super) fn arrival(
         Framing::Length(length) => {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let is_whole = length <= connection.buffer.len();
-            if length > largest(&head, limits)
-                || (is_whole && charge.grow_to(length.saturating_sub(FREE)))
-            {
+            if length > largest(&head, limits) || (is_whole && charge.cover(length)) {
                 return Arrival::Ready(head, announced, charge);
             }
         }
@@ -187,13 +182,16 @@ impl Collecting {
                 decoder.is_done()
             }
         };
-        self.waiting_since = None;
         if whole {
             return Progress::Whole;
         }
         match self.rest_of_large() {
+            // Its wait goes on, however often it is tried.
             Some(rest) if !self.make_room(rest.min(READ_SIZE)) => Progress::NoMemory,
-            _ => Progress::Part,
+            _ => {
+                self.waiting_since = None;
+                Progress::Part
+            }
         }
     }
 
@@ -238,8 +236,7 @@ impl Collecting {
         // A chunked body may have room for twice its size.
         if self.body.capacity() > self.body.len() + self.body.len() / 8 + FREE {
             self.body.shrink_to_fit();
-            self.charge
-                .shrink_to(self.body.capacity().saturating_sub(FREE));
+            self.charge.uncover(self.body.capacity());
         }
         (self.head, Body::Whole(self.body), self.charge)
     }
@@ -261,7 +258,8 @@ impl Collecting {
     }
 
     /// Makes room for so many bytes more, doubling where the budget allows: memory follows what has arrived, whatever was
-    /// announced.
+    /// announced. A large body of known length is charged for all of it, or waits: bodies that wait for one another with a
+    /// half each would all fail. What does not arrive of it takes no memory, and goes when others want its room.
     fn make_room(&mut self, more: usize) -> bool {
         let (capacity, wanted) = (self.body.capacity(), self.body.len() + more);
         if wanted <= capacity {
@@ -271,9 +269,13 @@ impl Collecting {
             Coding::Length(length) => length,
             Coding::Chunked(_) => usize::MAX,
         };
-        let doubled = capacity.saturating_mul(2).min(most).max(wanted);
-        let mut sizes = [doubled, wanted].into_iter();
-        let Some(size) = sizes.find(|size| self.charge.grow_to(size.saturating_sub(FREE))) else {
+        let least = match self.coding {
+            Coding::Length(length) if wanted > LARGE => length,
+            Coding::Length(_) | Coding::Chunked(_) => wanted,
+        };
+        let doubled = capacity.saturating_mul(2).min(most).max(least);
+        let mut sizes = [doubled, least].into_iter();
+        let Some(size) = sizes.find(|size| self.charge.cover(*size)) else {
             return false;
         };
         self.body.reserve_exact(size - self.body.len());

@@ -22,6 +22,9 @@ use super::strict;
 /// The size of a read (bytes).
 pub(super) const READ_SIZE: usize = 16 * 1024;
 
+/// The most that is thrown away in one read (bytes).
+pub(super) const DISCARD_SIZE: usize = 1024 * 1024;
+
 /// The size of a read by a worker that waits for a head. It passes over the stack, whose pages the worker has had for the
 /// request before; a buffer on the heap would cost a page for each of a thousand, and the allocator more work (bytes).
 const HEAD_SIZE: usize = 4 * 1024;
@@ -131,15 +134,7 @@ impl Connection {
         mut read: impl FnMut(&TcpStream, &mut Vec<u8>) -> Result<usize, Errno>,
     ) -> Fill {
         self.was_open = false;
-        loop {
-            return match read(&self.socket, &mut self.buffer) {
-                Ok(0) => Fill::End,
-                Ok(_) => Fill::Bytes,
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Fill::Blocked,
-                Err(_) => Fill::Broken,
-            };
-        }
+        filled(|| read(&self.socket, &mut self.buffer))
     }
 
     /// The length of the head in the buffer, behind blank lines, which are skipped; `None` while it is not whole.
@@ -269,6 +264,26 @@ impl Drop for Connection {
 pub(super) fn receive_into(socket: &TcpStream, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let (received, _) = recv(socket, spare_capacity(buffer), RecvFlags::DONTWAIT)?;
     Ok(received)
+}
+
+/// Throws away bytes that have arrived, at most as many as `waste` has room for. The system does not copy them (tcp(7):
+/// `MSG_TRUNC`).
+pub(super) fn discard_arrived(socket: &TcpStream, waste: &mut [u8]) -> Fill {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+    filled(|| recv(socket, &mut *waste, flags).map(|(received, _)| received))
+}
+
+/// Reads once by `read`, which returns the number of bytes.
+fn filled(mut read: impl FnMut() -> Result<usize, Errno>) -> Fill {
+    loop {
+        return match read() {
+            Ok(0) => Fill::End,
+            Ok(_) => Fill::Bytes,
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Fill::Blocked,
+            Err(_) => Fill::Broken,
+        };
+    }
 }
 
 /// Writes as much as the socket takes, in one call where it takes all. Returns the number of bytes that were taken, by

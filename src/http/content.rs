@@ -1,16 +1,20 @@
-//! The content of whole answers: owned, or shared by all who asked at once.
+//! The content of whole answers: owned, shared by all who asked at once, or a provider's in slices.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::ops::Deref;
+use std::io::IoSlice;
 use std::sync::{Arc, OnceLock};
 
 use crate::budget::{Budget, Charge};
+use crate::json::spliced::Spliced;
 
 /// The content of a whole answer.
 #[derive(Clone, Debug)]
 pub enum Content {
     Owned(Vec<u8>),
     Shared(SharedContent),
+    /// In slices, so that nothing of its size is copied.
+    Spliced(Box<Spliced>),
 }
 
 /// The content of one rendering, which all its readers share. However many connections wait to send it, it is in memory
@@ -38,11 +42,52 @@ impl SharedContent {
 }
 
 impl Content {
+    /// Its length (bytes).
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Owned(bytes) => bytes.len(),
+            Self::Shared(SharedContent(shared)) => shared.bytes.len(),
+            Self::Spliced(spliced) => spliced.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, copied where they do not lie in one piece.
+    pub fn to_bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Owned(bytes) => Cow::Borrowed(bytes),
+            Self::Shared(SharedContent(shared)) => Cow::Borrowed(&shared.bytes),
+            Self::Spliced(spliced) => Cow::Owned(spliced.slices().collect::<Vec<_>>().concat()),
+        }
+    }
+
+    /// Has `write` send the content behind a head: in two slices, or in as many as it has.
+    pub(super) fn written_behind<T>(
+        &self,
+        head: &[u8],
+        write: impl FnOnce(&mut [IoSlice<'_>]) -> T,
+    ) -> T {
+        let whole = match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(SharedContent(shared)) => &*shared.bytes,
+            Self::Spliced(spliced) => {
+                let all = std::iter::once(head).chain(spliced.slices());
+                let mut all: Vec<IoSlice<'_>> = all.map(IoSlice::new).collect();
+                return write(&mut all);
+            }
+        };
+        write(&mut [IoSlice::new(head), IoSlice::new(whole)])
+    }
+
     /// Charges the budget for content that stays in memory until its client takes it. The charge that comes back ends
     /// with the connection's need of it; that of shared content, with the last connection's.
     pub fn charge(&self, budget: &Budget) -> Charge {
         match self {
             Self::Owned(bytes) => budget.force(bytes.capacity()),
+            Self::Spliced(spliced) => budget.force(spliced.capacity()),
             Self::Shared(SharedContent(shared)) => {
                 let charged = || budget.force(shared.bytes.len());
                 shared.charge.get_or_init(charged);
@@ -58,20 +103,9 @@ impl Default for Content {
     }
 }
 
-impl Deref for Content {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes) => bytes,
-            Self::Shared(SharedContent(shared)) => &shared.bytes,
-        }
-    }
-}
-
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.to_bytes() == other.to_bytes()
     }
 }
 
@@ -98,6 +132,12 @@ impl From<SharedContent> for Content {
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Owned(bytes)
+    }
+}
+
+impl From<Spliced> for Content {
+    fn from(spliced: Spliced) -> Self {
+        Self::Spliced(Box::new(spliced))
     }
 }
 
@@ -139,6 +179,9 @@ mod tests {
         assert_eq!(budget.used(), 0);
         let owned = Content::from("abc");
         let charge = owned.charge(&budget);
-        assert_eq!((budget.used(), &*owned), (charge.bytes(), &b"abc"[..]));
+        assert_eq!(
+            (budget.used(), &*owned.to_bytes()),
+            (charge.bytes(), &b"abc"[..])
+        );
     }
 }

@@ -6,18 +6,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// to spare.
 const OWN: usize = 16;
 
-/// The connections that there are descriptors for when up to `requests` of them make a call each. Raises the process's
-/// soft limit for it (at most `wanted`).
+/// The connections and requests that there are descriptors for, where each request makes a call (at most `wanted` and
+/// `requests`). Raises the process's soft limit for it.
 ///
 /// Without this the clients would take all descriptors, and no provider could be called for any of them.
-pub(super) fn affordable(wanted: usize, requests: usize) -> usize {
+pub(super) fn affordable(wanted: usize, requests: usize) -> (usize, usize) {
     let affordable = share(raised_limit(), requests);
     if affordable < wanted {
         log::warn!(
             "max_connections is {affordable} instead of {wanted}: the system allows this process no more descriptors"
         );
     }
-    wanted.min(affordable)
+    let connections = wanted.min(affordable);
+    // More requests than connections there never are.
+    (connections, requests.min(connections))
 }
 
 /// The share of the descriptors that connections may have. Each request may need a second one, so half are kept for that,
@@ -61,6 +63,6 @@ mod tests {
         ] {
             assert_eq!(share(limit, requests), expected, "{limit} {requests}");
         }
-        assert!(share(usize::MAX, 256) > 1 << 60);
+        assert!(share(usize::MAX, 256) > usize::MAX / 16);
     }
 }

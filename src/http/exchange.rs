@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use crate::budget::{Budget, Charge};
 use crate::client_socket::ClientSocket;
 
 use super::body::BodyError;
@@ -59,6 +60,11 @@ impl<'t> Exchange<'t> {
         self.transaction.is_ending()
     }
 
+    /// The budget of memory, for all that the answer may take up.
+    pub fn budget(&self) -> &Budget {
+        self.transaction.budget()
+    }
+
     /// The client's socket, to be watched from after the body was read.
     pub fn client_socket(&self) -> ClientSocket {
         let connection = &self.transaction.job.connection;
@@ -67,8 +73,14 @@ impl<'t> Exchange<'t> {
 
     /// Sends a whole answer. Does not wait for the client: the front sends what its system does not take at once.
     pub fn send(self, response: Response) -> Delivery {
+        self.send_charged(response, None)
+    }
+
+    /// The same with content that the budget is charged for: the charge goes with what the client's system does not take
+    /// at once.
+    pub fn send_charged(self, response: Response, charge: Option<Charge>) -> Delivery {
         let status = response.head.status;
-        let (bytes, complete) = self.transaction.send(response);
+        let (bytes, complete) = self.transaction.send(response, charge);
         Delivery {
             status,
             complete,

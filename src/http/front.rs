@@ -8,6 +8,7 @@ mod eviction;
 mod state;
 mod writing;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -116,7 +117,7 @@ impl Front {
             return;
         };
         match parked.phase {
-            Phase::Closing { .. } => self.discard(parked),
+            Phase::Closing { .. } => self.discard(parked, now),
             Phase::Writing(_) => self.go_on_writing(parked, now),
             Phase::Body(_) => self.collect(parked, now),
             Phase::FirstByte | Phase::NextRequest | Phase::Head => self.advance(parked, now),
@@ -150,7 +151,7 @@ impl Front {
             self.edge.refused(connection.peer.ip(), refusal);
             // Not even a closing phase for it: that would be one more connection.
             let response = self.handler.refusal(refusal);
-            connection.write_now(&Encoder::for_unreadable().encode(&response, false));
+            connection.write_now(&Encoder::for_unreadable().encode(&response, None));
             return;
         }
         let permit = self.edge.clients.for_connection(connection.peer.ip());
@@ -173,7 +174,7 @@ impl Front {
                     let Some(response) = self.handler.instant(&head) else {
                         return self.receive(parked, head, now);
                     };
-                    let Some(kept) = self.answer(parked, &head, &response, now) else {
+                    let Some(kept) = self.answer(parked, &head, &response, &[], now) else {
                         return;
                     };
                     parked = kept;
@@ -198,21 +199,22 @@ impl Front {
         self.park_with_more(parked);
     }
 
-    /// Answers without a worker. Returns the connection for its next request; `None` if it closes, or if the client has to
+    /// Answers without a worker, with these fields besides the answer's own. Returns the connection for its next request; `None` if it closes, or if the client has to
     /// make room first.
     fn answer(
         &mut self,
         parked: Parked,
         head: &Head,
         response: &Response,
+        fields: &[(Cow<'static, str>, String)],
         now: Instant,
     ) -> Option<Parked> {
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();
-        let bytes = Encoder::for_request(head).encode(response, keep_alive);
-        let then = if keep_alive {
-            Disposition::Keep
-        } else {
-            Disposition::Discard
+        let keep_alive = keep_alive.then_some(self.edge.limits.keep_alive);
+        let bytes = Encoder::for_request(head, fields).encode(response, keep_alive);
+        let then = match keep_alive {
+            Some(_) => Disposition::Keep,
+            None => Disposition::Discard,
         };
         self.say(parked, bytes, then, now)
     }
@@ -229,7 +231,8 @@ impl Front {
         self.edge.refused(connection.peer.ip(), Refusal::OVERLOADED);
         let response = self.handler.refusal(Refusal::OVERLOADED);
         let parked = Parked::new(connection, Phase::NextRequest, now);
-        if let Some(kept) = self.answer(parked, &head, &response, now) {
+        let fields = self.handler.fields(&head);
+        if let Some(kept) = self.answer(parked, &head, &response, &fields, now) {
             self.park_with_more(kept);
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::head::Head;
 use super::refusal::{Reason, Refusal};
-use super::response::{Response, ResponseHead};
+use super::response::{Fields, Response, ResponseHead};
 use super::transaction::Transaction;
 
 /// The application behind the edge.
@@ -27,6 +27,12 @@ pub trait Handler: Send + Sync + 'static {
     /// does, and must not block.
     fn wants_body(&self, _head: &Head) -> bool {
         true
+    }
+
+    /// The fields that every answer to a request gets besides its own, also a refusal by the edge. They are few, and none
+    /// but for a browser's requests. It may run on the front thread, and must not block.
+    fn fields(&self, _head: &Head) -> Fields {
+        Fields::new()
     }
 
     /// The answer to a request that the edge turns away. Status and `Retry-After` are the edge's to set.
@@ -74,6 +80,14 @@ impl ContainedHandler {
         caught(|| self.0.wants_body(head)).unwrap_or_else(|panic| {
             log_panic_of_handler(head, &*panic);
             false
+        })
+    }
+
+    /// The fields besides an answer's own; none if the handler panics.
+    pub fn fields(&self, head: &Head) -> Fields {
+        caught(|| self.0.fields(head)).unwrap_or_else(|panic| {
+            log_panic_of_handler(head, &*panic);
+            Fields::new()
         })
     }
 

@@ -70,6 +70,7 @@ mod stop;
 mod stranger_lines;
 mod stream;
 mod strict;
+mod tasks;
 mod transaction;
 mod worker;
 
@@ -83,7 +84,7 @@ pub use framing::Version;
 pub use handler::Handler;
 pub use head::Head;
 pub use refusal::{Reason, Refusal};
-pub use response::{Delivery, Response, ResponseHead};
+pub use response::{Delivery, Fields, Response, ResponseHead};
 pub use server::Server;
 pub use stats::{Snapshot, Stats};
 pub use stop::{Drained, Stopper};

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::budget::{Budget, Charge};
+use crate::budget::Charge;
 
 use super::connection::{Written, write_available};
 use super::content::Content;
@@ -44,10 +44,10 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The rest of an answer of which the first `sent` bytes are out.
-    pub fn new(head: Vec<u8>, content: Content, sent: usize, budget: &Budget) -> Self {
+    /// The rest of an answer of which the first `sent` bytes are out, and the charge for it.
+    pub fn new(head: Vec<u8>, content: Content, sent: usize, charge: Charge) -> Self {
         Self {
-            _charge: content.charge(budget),
+            _charge: charge,
             head,
             content,
             sent,
@@ -69,11 +69,11 @@ impl Outgoing {
 
     /// Writes what the socket takes, without blocking.
     pub fn write(&mut self, socket: &TcpStream) -> Written {
-        let head = self.head.get(self.sent..).unwrap_or_default();
-        let of_content = self.sent.saturating_sub(self.head.len());
-        let content = self.content.get(of_content..).unwrap_or_default();
-        let mut slices = [IoSlice::new(head), IoSlice::new(content)];
-        let (count, written) = write_available(socket, &mut &mut slices[..]);
+        let sent = self.sent.min(self.head.len() + self.content.len());
+        let (count, written) = self.content.written_behind(&self.head, |mut slices| {
+            IoSlice::advance_slices(&mut slices, sent);
+            write_available(socket, &mut slices)
+        });
         self.sent += count;
         written
     }
@@ -84,19 +84,46 @@ mod tests {
     use std::io::Read;
     use std::net::TcpListener;
 
+    use crate::budget::Budget;
+    use crate::json::pieces::{Piece, Pieces};
+    use crate::json::spliced::Splices;
+
     use super::*;
+
+    /// Content of three million bytes, and the same in slices.
+    fn contents() -> [(Vec<u8>, Content); 2] {
+        let body: Vec<u8> = (0..3_000_000u32)
+            .map(|index| b'a' + (index % 23) as u8)
+            .collect();
+        let mut splices = Splices::default();
+        for piece in [
+            Piece::Kept(0, 7),
+            Piece::New("new"),
+            Piece::Kept(9, 3_000_000),
+        ] {
+            splices.take(piece);
+        }
+        let spliced = [&body[..7], b"new", &body[9..]].concat();
+        let text = String::from_utf8(body.clone()).unwrap();
+        [
+            (body.clone(), Content::from(body)),
+            (spliced, Content::from(splices.of(text))),
+        ]
+    }
 
     #[test]
     fn the_rest_arrives_byte_for_byte_wherever_it_was_cut() {
         let budget = Budget::new(usize::MAX, || {});
-        let body: Vec<u8> = (0..3_000_000u32).map(|index| (index % 251) as u8).collect();
-        for sent in [0, 1, 4, 5, 1000] {
+        for (sent, (body, content)) in [0, 1, 4, 5, 13, 1000]
+            .into_iter()
+            .flat_map(|sent| contents().map(|content| (sent, content)))
+        {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (near, _) = listener.accept().unwrap();
             near.set_nonblocking(true).unwrap();
-            let (head, content) = (b"head".to_vec(), Content::from(body.clone()));
-            let mut rest = Outgoing::new(head, content, sent, &budget);
+            let charge = content.charge(&budget);
+            let mut rest = Outgoing::new(b"head".to_vec(), content, sent, charge);
             let reading = std::thread::spawn(move || {
                 let mut read = Vec::new();
                 far.read_to_end(&mut read).unwrap();

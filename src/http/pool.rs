@@ -118,6 +118,8 @@ struct Roster {
     wanting: bool,
     /// The last attempt to start a thread failed.
     short: bool,
+    /// The idle workers that are to leave.
+    dismissed: usize,
     closed: bool,
 }
 
@@ -220,6 +222,13 @@ impl Pool {
         roster.parked.iter().for_each(Thread::unpark);
     }
 
+    /// Lets the workers that are idle now leave: their memory is wanted.
+    pub fn dismiss_idle(&self) {
+        let mut roster = self.lock();
+        roster.dismissed = roster.parked.len();
+        roster.parked.iter().for_each(Thread::unpark);
+    }
+
     /// The numbers of workers that answer a request, and of those that are free.
     pub fn workers(&self) -> (usize, usize) {
         let roster = self.lock();
@@ -266,7 +275,8 @@ impl Pool {
                 return roster;
             };
             let left = until.saturating_duration_since(Instant::now());
-            if roster.closed || left.is_zero() {
+            if roster.closed || left.is_zero() || roster.dismissed > 0 {
+                roster.dismissed = roster.dismissed.saturating_sub(1);
                 roster.parked.remove(index);
                 roster.shift(worker, Step::Leave);
                 return roster;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::content::Content;
 use super::framing::Version;
@@ -11,15 +11,19 @@ use super::request_id;
 use super::strict::is_token;
 
 /// Fields that the edge writes itself: a second one from a handler would make the framing ambiguous.
-const OWN_FIELDS: [&str; 7] = [
+const OWN_FIELDS: [&str; 8] = [
     "connection",
     "content-length",
     "content-type",
     "date",
+    "keep-alive",
     "transfer-encoding",
     "x-content-type-options",
     "x-request-id",
 ];
+
+/// Fields of an answer, by name and value.
+pub type Fields = Vec<(Cow<'static, str>, String)>;
 
 /// Status and fields of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct ResponseHead {
     pub content_type: Cow<'static, str>,
     /// Further fields. Control characters in a value become spaces, so that a reflected value cannot split the answer;
     /// fields that the edge writes itself, and names that are no token, are left out.
-    pub headers: Vec<(Cow<'static, str>, String)>,
+    pub headers: Fields,
 }
 
 impl ResponseHead {
@@ -98,14 +102,18 @@ pub(super) struct Encoder<'r> {
     version: Version,
     /// A HEAD request: the fields of the answer, without its body.
     head_only: bool,
+    /// Fields that come behind the answer's own.
+    fields: &'r [(Cow<'static, str>, String)],
 }
 
 impl<'r> Encoder<'r> {
-    pub fn for_request(head: &'r Head) -> Self {
+    /// The encoder of the answer to a request, which gets these fields besides its own.
+    pub fn for_request(head: &'r Head, fields: &'r [(Cow<'static, str>, String)]) -> Self {
         Self {
             request_id: Cow::Borrowed(head.request_id()),
             version: head.version(),
             head_only: head.is_head_request(),
+            fields,
         }
     }
 
@@ -115,6 +123,7 @@ impl<'r> Encoder<'r> {
             request_id: Cow::Owned(request_id::fresh()),
             version: Version::Http11,
             head_only: false,
+            fields: &[],
         }
     }
 
@@ -124,20 +133,26 @@ impl<'r> Encoder<'r> {
     }
 
     /// Head and body in one piece, to be sent at once.
-    pub fn encode(&self, response: &Response, keep_alive: bool) -> Vec<u8> {
+    pub fn encode(&self, response: &Response, keep_alive: Option<Duration>) -> Vec<u8> {
         let mut bytes = self.encode_head(
             &response.head,
             BodyEnd::Length(response.body.len()),
             keep_alive,
         );
         if self.wants_body(response.head.status) {
-            bytes.extend_from_slice(&response.body);
+            bytes.extend_from_slice(&response.body.to_bytes());
         }
         bytes
     }
 
-    /// The status line and the fields. The version is ours, not the client's (RFC 9112 section 2.3).
-    pub fn encode_head(&self, head: &ResponseHead, end: BodyEnd, keep_alive: bool) -> Vec<u8> {
+    /// The status line and the fields. The version is ours, not the client's (RFC 9112 section 2.3). `keep_alive` is the
+    /// idle timeout of the connection; `None` closes it.
+    pub fn encode_head(
+        &self,
+        head: &ResponseHead,
+        end: BodyEnd,
+        keep_alive: Option<Duration>,
+    ) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         let status = head.status.clamp(100, 999);
         bytes.extend_from_slice(b"HTTP/1.1 ");
@@ -160,18 +175,36 @@ impl<'r> Encoder<'r> {
         }
         field(&mut bytes, "X-Request-Id", &self.request_id);
         put_date(&mut bytes);
-        match (self.version, keep_alive && end != BodyEnd::Close) {
-            (Version::Http11, true) => {}
-            (Version::Http10, true) => field(&mut bytes, "Connection", "keep-alive"),
-            (_, false) => field(&mut bytes, "Connection", "close"),
-        }
-        for (name, value) in &head.headers {
+        put_connection(
+            &mut bytes,
+            self.version,
+            keep_alive.filter(|_| end != BodyEnd::Close),
+        );
+        for (name, value) in head.headers.iter().chain(self.fields) {
             if is_free(name) {
                 field(&mut bytes, name, value);
             }
         }
         bytes.extend_from_slice(b"\r\n");
         bytes
+    }
+}
+
+/// The fields about the connection. Its idle timeout is announced as a second less: a request that is on its way when the
+/// connection closes is lost, and clients that know the time (Node, Apache) do not send one then.
+fn put_connection(bytes: &mut Vec<u8>, version: Version, keep_alive: Option<Duration>) {
+    let Some(timeout) = keep_alive else {
+        return bytes.extend_from_slice(b"Connection: close\r\n");
+    };
+    let announced =
+        usize::try_from(timeout.as_secs()).map_or(0, |seconds| seconds.saturating_sub(1));
+    if announced > 0 || version == Version::Http10 {
+        bytes.extend_from_slice(b"Connection: keep-alive\r\n");
+    }
+    if announced > 0 {
+        bytes.extend_from_slice(b"Keep-Alive: timeout=");
+        put_decimal(bytes, announced);
+        bytes.extend_from_slice(b"\r\n");
     }
 }
 
@@ -238,6 +271,7 @@ fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
         417 => "Expectation Failed",
         421 => "Misdirected Request",
         429 => "Too Many Requests",
@@ -257,7 +291,8 @@ mod tests {
     use super::*;
 
     fn encoded(response: &Response) -> String {
-        String::from_utf8(Encoder::for_unreadable().encode(response, true)).unwrap()
+        String::from_utf8(Encoder::for_unreadable().encode(response, Some(Duration::from_secs(10))))
+            .unwrap()
     }
 
     #[test]

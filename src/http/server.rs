@@ -9,7 +9,7 @@ use mio::{Poll, Waker};
 use crate::budget::Budget;
 use crate::config;
 
-use super::edge::{Edge, attainable, body_memory};
+use super::edge::{Edge, all_memory, attainable, body_memory};
 use super::front;
 use super::handler::{ContainedHandler, Handler};
 use super::handoff::HandoffQueue;
@@ -52,6 +52,7 @@ impl Server {
     pub fn on(listeners: Vec<TcpListener>, limits: config::EdgeLimits) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), front::WAKER)?);
+        let limits = attainable(limits);
         let stats = Stats {
             counts: Arc::default(),
             pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
@@ -59,7 +60,7 @@ impl Server {
         };
         Ok(Self {
             listeners,
-            limits: attainable(limits),
+            limits,
             poll,
             stats,
             stop: Arc::new(StopSign::new(Arc::clone(&waker))),
@@ -111,8 +112,9 @@ impl Server {
 /// The budget of bodies, which wakes the front when it has room again.
 fn budget(limits: &config::EdgeLimits, waker: &Arc<Waker>) -> Budget {
     let waker = Arc::clone(waker);
-    Budget::new(body_memory(limits), move || {
+    let wake = move || {
         // It fails only when the front is gone.
         let _ = waker.wake();
-    })
+    };
+    Budget::within(body_memory(limits), all_memory(), wake)
 }

@@ -49,7 +49,7 @@ impl<'t> Stream<'t> {
         let head = head
             .with("Cache-Control", "no-cache")
             .with("X-Accel-Buffering", "no");
-        let encoder = Encoder::for_request(&transaction.job.head);
+        let encoder = Encoder::for_request(&transaction.job.head, &transaction.fields);
         let unsent = encoder.encode_head(&head, end, keep_alive);
         let wants_body = encoder.wants_body(head.status);
         Self {
@@ -68,7 +68,7 @@ impl<'t> Stream<'t> {
 
     /// The rest of an answer whose head was sent, by another value of this type.
     pub(super) fn resumed(transaction: &'t mut Transaction, status: u16) -> Self {
-        let encoder = Encoder::for_request(&transaction.job.head);
+        let encoder = Encoder::for_request(&transaction.job.head, &[]);
         Self {
             end: match transaction.job.head.version() {
                 Version::Http11 => BodyEnd::Chunked,
@@ -98,8 +98,34 @@ impl<'t> Stream<'t> {
             BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
             _ => ("", ""),
         };
-        self.put([before.as_bytes(), bytes, after.as_bytes()])?;
+        let head = std::mem::take(&mut self.unsent);
+        let mut slices = [&*head, before.as_bytes(), bytes, after.as_bytes()].map(IoSlice::new);
+        self.put(&mut slices)?;
         self.delivery.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Sends slices at once, as one chunk, without copying them. As [`Stream::write`] else.
+    ///
+    /// # Errors
+    /// As [`Stream::write`].
+    pub fn write_slices(&mut self, slices: &[&[u8]]) -> Result<(), Gone> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        if !self.wants_body || length == 0 {
+            return self.write(&[]);
+        }
+        let size = format!("{length:x}\r\n");
+        let (before, after): (&[u8], &[u8]) = match self.end {
+            BodyEnd::Chunked => (size.as_bytes(), b"\r\n"),
+            _ => (b"", b""),
+        };
+        let head = std::mem::take(&mut self.unsent);
+        let all = [&head, before]
+            .into_iter()
+            .chain(slices.iter().copied())
+            .chain([after]);
+        self.put(&mut all.map(IoSlice::new).collect::<Vec<_>>())?;
+        self.delivery.bytes += length as u64;
         Ok(())
     }
 
@@ -127,14 +153,12 @@ impl<'t> Stream<'t> {
         self.delivery
     }
 
-    fn put(&mut self, [before, bytes, after]: [&[u8]; 3]) -> Result<(), Gone> {
+    fn put(&mut self, slices: &mut [IoSlice<'_>]) -> Result<(), Gone> {
         if self.gone {
             return Err(Gone);
         }
         self.transaction.answer = AnswerState::Begun(self.end);
-        let head = std::mem::take(&mut self.unsent);
-        let mut slices = [&*head, before, bytes, after].map(IoSlice::new);
-        let (_, whole) = self.transaction.write(&mut slices);
+        let (_, whole) = self.transaction.write(slices);
         self.gone = !whole;
         if whole { Ok(()) } else { Err(Gone) }
     }

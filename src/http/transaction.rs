@@ -3,8 +3,11 @@
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::connect_unspec;
+
+use crate::budget::{Budget, Charge};
 
 use super::body::{self, BodyError};
 use super::connection::{Written, write_available};
@@ -14,7 +17,7 @@ use super::outgoing::{Disposition, Outgoing};
 use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
-use super::response::{BodyEnd, Encoder, Response};
+use super::response::{BodyEnd, Encoder, Fields, Response};
 use super::stalls::Client;
 
 /// The state of an answer.
@@ -33,8 +36,11 @@ pub(super) struct Transaction {
     pub answer: AnswerState,
     /// The end of a whole answer that the client's system did not take.
     rest: Option<Box<Outgoing>>,
-    /// Decided when the answer's head is written, which announces it.
-    keep_alive: bool,
+    /// The idle timeout of the connection after this answer, `None` if it closes: decided when the answer's head is
+    /// written, which announces it.
+    keep_alive: Option<Duration>,
+    /// Fields of the answer besides its own.
+    pub fields: Fields,
     /// The client whose share of the workers this counts for, where the handler has told.
     client: Option<Client>,
 }
@@ -53,7 +59,8 @@ impl Transaction {
             edge,
             answer: AnswerState::None,
             rest: None,
-            keep_alive: false,
+            keep_alive: None,
+            fields: Fields::new(),
             client: None,
         }
     }
@@ -77,8 +84,11 @@ impl Transaction {
     }
 
     /// Leaves the rest of the answer to the front.
-    fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize) {
-        let mut rest = Outgoing::new(head, content, sent, &self.edge.budget);
+    fn leave(&mut self, head: Vec<u8>, content: Content, sent: usize, charge: Option<Charge>) {
+        // Content that was free while it was on its way is not free while its client leaves it unread.
+        let charge = charge.filter(|charge| charge.bytes() > 0);
+        let charge = charge.unwrap_or_else(|| content.charge(&self.edge.budget));
+        let mut rest = Outgoing::new(head, content, sent, charge);
         // What strangers leave unread is no line of the log: they could fill it.
         let known = self.client.is_some();
         rest.request_id = known.then(|| self.job.head.request_id().to_owned());
@@ -125,45 +135,50 @@ impl Transaction {
         body.read(connection, body::largest(head, &self.edge.limits))
     }
 
+    pub fn budget(&self) -> &Budget {
+        &self.edge.budget
+    }
+
     pub fn is_ending(&self) -> bool {
         self.edge.is_ending()
     }
 
-    /// Decides whether the connection outlives this answer. The rest of the request is passed over if it is here already,
+    /// Decides whether the connection outlives this answer, and returns its idle timeout if so. The rest of the request is passed over if it is here already,
     /// and never waited for.
-    pub fn decide_keep_alive(&mut self, end: BodyEnd) -> bool {
+    pub fn decide_keep_alive(&mut self, end: BodyEnd) -> Option<Duration> {
         let Job {
             connection,
             head,
             body,
             ..
         } = &mut *self.job;
-        self.keep_alive = head.keep_alive
+        let is_kept = head.keep_alive
             && end != BodyEnd::Close
             && !self.edge.is_stopping()
             && body.skip(connection);
+        self.keep_alive = is_kept.then_some(self.edge.limits.keep_alive);
         self.keep_alive
     }
 
     /// Sends a whole answer. Returns the number of bytes of its body that were sent or left to the front, and whether all
-    /// of it was.
-    pub fn send(&mut self, response: Response) -> (u64, bool) {
+    /// of it was. A charge that the content has already goes with it.
+    pub fn send(&mut self, response: Response, charge: Option<Charge>) -> (u64, bool) {
         let end = BodyEnd::Length(response.body.len());
         let keep_alive = self.decide_keep_alive(end);
-        let encoder = Encoder::for_request(&self.job.head);
+        let encoder = Encoder::for_request(&self.job.head, &self.fields);
         let head = encoder.encode_head(&response.head, end, keep_alive);
         let content = if encoder.wants_body(response.head.status) {
             response.body
         } else {
             Content::default()
         };
-        let (sent, written) = self.write_end(&mut [IoSlice::new(&head), IoSlice::new(&content)]);
+        let (sent, written) = content.written_behind(&head, |slices| self.write_end(slices));
         let of_content = match written {
             Written::All | Written::Part => content.len(),
             Written::Broken => sent.saturating_sub(head.len()),
         };
         if written == Written::Part {
-            self.leave(head, content, sent);
+            self.leave(head, content, sent, charge);
         }
         let whole = written != Written::Broken;
         self.answer = if whole {
@@ -178,7 +193,7 @@ impl Transaction {
     pub fn finish(&mut self, head: &[u8], last: &[u8]) -> bool {
         let (sent, written) = self.write_end(&mut [IoSlice::new(head), IoSlice::new(last)]);
         if written == Written::Part {
-            self.leave([head, last].concat(), Content::default(), sent);
+            self.leave([head, last].concat(), Content::default(), sent, None);
         }
         if written != Written::Broken {
             self.answer = AnswerState::Whole;
@@ -194,7 +209,7 @@ impl Transaction {
         job.client_permit = None;
         job.charge.shrink_to(0);
         let disposition = match self.answer {
-            AnswerState::Whole if self.keep_alive => Disposition::Keep,
+            AnswerState::Whole if self.keep_alive.is_some() => Disposition::Keep,
             AnswerState::Whole if job.body.is_read() && job.connection.buffer.is_empty() => {
                 Disposition::Close
             }

@@ -20,6 +20,10 @@ use super::transaction::{AnswerState, Ended, Transaction};
 /// memory (bytes).
 const STACK: usize = 256 * 1024;
 
+/// The memory that a worker takes with its request, its two connections and what the kernel has for them; measured in a
+/// control group with a thousand that wait for their providers: 51 KiB (bytes).
+const MEMORY: usize = 54 * 1024;
+
 /// The linger: a worker's wait for the next request on a connection before it hands it back to the front. Longer than the
 /// pause of a client that asks again at once, shorter than what it costs to be missed elsewhere.
 const LINGER: Duration = Duration::from_millis(2);
@@ -32,11 +36,17 @@ const READS_OF_BODY: usize = 16;
 /// # Errors
 /// The system has no thread or no memory for it.
 pub(super) fn spawn(edge: &Arc<Edge>, handler: &ContainedHandler) -> io::Result<()> {
+    let loan = edge.budget.lend(MEMORY);
+    let loan = loan.ok_or(io::ErrorKind::OutOfMemory)?;
     let (edge, handler) = (Arc::clone(edge), handler.clone());
     let worker = thread::Builder::new()
         .name("worker".to_owned())
         .stack_size(STACK);
-    worker.spawn(move || work(&edge, &handler)).map(drop)
+    let work = move || {
+        let _loan = loan;
+        work(&edge, &handler);
+    };
+    worker.spawn(work).map(drop)
 }
 
 fn work(edge: &Arc<Edge>, handler: &ContainedHandler) {
@@ -91,16 +101,17 @@ fn serve(
 
 fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
+    transaction.fields = handler.fields(&transaction.job.head);
     if let Some(response) = handler.instant(&transaction.job.head) {
-        transaction.send(response);
+        transaction.send(response, None);
     } else if let Err(refusal) = transaction.admit() {
         edge.refused(transaction.client_address(), refusal);
-        transaction.send(handler.refusal(refusal));
+        transaction.send(handler.refusal(refusal), None);
     } else {
         handler.handle(&mut transaction);
     }
     if transaction.answer == AnswerState::None {
-        transaction.send(handler.refusal(Refusal::PANIC));
+        transaction.send(handler.refusal(Refusal::PANIC), None);
     }
     transaction.end()
 }

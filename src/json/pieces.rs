@@ -1,6 +1,6 @@
 //! A text as pieces of another one, and what is new between them: it can be written without being copied.
 
-use super::slice;
+use super::{raw, slice};
 
 /// A piece of an edited text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,35 @@ impl<'t> Piece<'t> {
             Self::Kept(from, to) => slice(source, from, to),
             Self::New(text) => text,
         }
+    }
+}
+
+/// A receiver of the pieces of a text, in their order.
+pub trait Pieces {
+    fn take(&mut self, piece: Piece<'_>);
+
+    /// Takes a text as a JSON string, with its quotes.
+    fn take_quoted(&mut self, text: &str) {
+        self.take(Piece::New(&raw::quoted(text)));
+    }
+}
+
+/// The text itself, written behind another one.
+pub struct Written<'w> {
+    pub source: &'w str,
+    pub out: &'w mut String,
+}
+
+impl Pieces for Written<'_> {
+    fn take(&mut self, piece: Piece<'_>) {
+        self.out.push_str(match piece {
+            Piece::Kept(from, to) => slice(self.source, from, to),
+            Piece::New(text) => text,
+        });
+    }
+
+    fn take_quoted(&mut self, text: &str) {
+        raw::push_quoted(self.out, text);
     }
 }
 

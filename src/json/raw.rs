@@ -98,6 +98,43 @@ pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The same with U+FFFD for each lone surrogate (half an emoji, say); `None` for other values only.
+pub fn lossy_text(raw: &str) -> Option<Cow<'_, str>> {
+    if let Some(text) = text(raw) {
+        return Some(text);
+    }
+    let mut mended = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        mended.push_str(before);
+        let code = surrogate(escape);
+        // Behind a first half there may be the second one, with a backslash of its own.
+        let second = escape.get(5..).and_then(|rest| rest.strip_prefix('\\'));
+        let (kept, length) = match code {
+            Some(0xd800..=0xdbff) if matches!(second.and_then(surrogate), Some(0xdc00..)) => {
+                (escape.get(..11), 11)
+            }
+            Some(_) => (Some("ufffd"), 5),
+            None => {
+                let length = escape.chars().next().map_or(0, char::len_utf8);
+                (escape.get(..length), length)
+            }
+        };
+        mended.push('\\');
+        mended.push_str(kept.unwrap_or_default());
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    mended.push_str(rest);
+    text(&mended).map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// The number of a surrogate that an escape spells, its backslash left out: `ud83d...`.
+fn surrogate(escape: &str) -> Option<u16> {
+    let digits = escape.strip_prefix('u')?.get(..4)?;
+    let code = u16::from_str_radix(digits, 16).ok()?;
+    (0xd800..=0xdfff).contains(&code).then_some(code)
+}
+
 /// The inside of a JSON string, without its quotes, escapes as they are; `None` for other values.
 ///
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
@@ -183,6 +220,25 @@ impl<'a> Splice<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_pair_is_replaced_and_all_else_read() {
+        for (raw, expected) in [
+            (r#""findme \ud83d""#, Some("findme \u{fffd}")),
+            (r#""\ud83d\ude00 \ude00""#, Some("\u{1f600} \u{fffd}")),
+            (r#""\ud83d\ud83d\ude00""#, Some("\u{fffd}\u{1f600}")),
+            (r#""\\ud83d \ud83d""#, Some("\\ud83d \u{fffd}")),
+            (
+                r#""\ud83dx\n\"ä\u00e9\udc00""#,
+                Some("\u{fffd}x\n\"äé\u{fffd}"),
+            ),
+            (r#""plain""#, Some("plain")),
+            ("12", None),
+            ("null", None),
+        ] {
+            assert_eq!(lossy_text(raw).as_deref(), expected, "{raw}");
+        }
+    }
 
     #[test]
     fn text_is_only_read_from_strings_that_are_text() {

@@ -22,9 +22,6 @@ pub struct Failure {
     pub stated: Option<Duration>,
     /// The failure is about this one request, its size or its price, and says nothing of the next one: no mark.
     pub of_this_request: bool,
-    /// The failure is of an endpoint that says nothing of the others: its mark is no witness, and is as narrow as its class
-    /// allows. A broken image service must not cool chat.
-    pub is_apart: bool,
 }
 
 /// Bytes of a provider's code that are kept.
@@ -40,7 +37,6 @@ impl Failure {
             message: for_people(message).to_owned(),
             stated: None,
             of_this_request: false,
-            is_apart: false,
         }
     }
 

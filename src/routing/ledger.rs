@@ -56,6 +56,8 @@ pub(super) struct Ticket {
     /// The call's number among those to its target.
     call: u64,
     started: Instant,
+    /// A failure is a witness against the whole provider or key.
+    pub is_witness: bool,
 }
 
 impl Ledger {
@@ -141,6 +143,7 @@ impl Ledger {
             id: self.serial,
             call: 0,
             started: now,
+            is_witness: true,
         };
         let Some(records) = self.store.records(target) else {
             return ticket;
@@ -215,7 +218,7 @@ impl Ledger {
         let target = KeyedModel::new(step, key);
         let class = failure.class;
         self.release(target, ticket);
-        let widens_to = class.widens_to().filter(|_| !failure.is_apart);
+        let widens_to = class.widens_to().filter(|_| ticket.is_witness);
         let wider = widens_to.filter(|scope| match scope {
             MarkScope::Key => self.store.has_witness_of_key(target, class, ticket.started),
             MarkScope::Provider | MarkScope::Model | MarkScope::KeyModel => {
@@ -243,16 +246,9 @@ impl Ledger {
             guess: cooldown.guess,
             base: step.cooldown,
             private: step.provider.private,
-            is_apart: failure.is_apart,
+            is_witness: ticket.is_witness,
         };
-        let scope = match cooldown.scope {
-            // A failed connect is everybody's.
-            MarkScope::Provider if failure.is_apart && class != Class::Unreachable => {
-                MarkScope::Model
-            }
-            scope => scope,
-        };
-        for scope in [Some(scope), wider].into_iter().flatten() {
+        for scope in [Some(cooldown.scope), wider].into_iter().flatten() {
             if let Some(slot) = self.slot(target, scope) {
                 strike(slot, &new);
             }

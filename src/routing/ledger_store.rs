@@ -273,7 +273,7 @@ impl LedgerStore {
 fn stands(mark: Option<&Mark>, class: Class, started: Instant, alive_at: Option<Instant>) -> bool {
     mark.is_some_and(|mark| {
         let refuted = alive_at.is_some_and(|alive| alive > mark.set_at);
-        mark.class == class && !mark.is_apart && mark.held_at(started) && !refuted
+        mark.is_witness && mark.class == class && mark.held_at(started) && !refuted
     })
 }
 

@@ -51,8 +51,8 @@ pub(super) struct Strike {
     /// The step's base of guessed cooldowns, see [`crate::config::Step::cooldown`].
     pub base: Option<Duration>,
     pub private: bool,
-    /// See [`super::failure::Failure::is_apart`].
-    pub is_apart: bool,
+    /// See [`Mark::is_witness`].
+    pub is_witness: bool,
 }
 
 /// The one request that is let through to find out whether a cooldown is over, and its deadline.
@@ -71,8 +71,8 @@ pub(super) struct Mark {
     /// Failures in a row; zero when a success told that nothing is left, which needs no probe.
     pub strikes: u32,
     pub set_at: Instant,
-    /// The mark is no witness: all its failures are of endpoints that say nothing of the others.
-    pub is_apart: bool,
+    /// The failure was one of an endpoint for texts: only such are witnesses against a provider or a key.
+    pub is_witness: bool,
     probe: Option<Probe>,
 }
 
@@ -84,7 +84,7 @@ impl Mark {
             guessed_until: None,
             strikes,
             set_at: now,
-            is_apart: false,
+            is_witness: true,
             probe: None,
         }
     }
@@ -153,7 +153,7 @@ pub(super) fn strike(slot: &mut Option<Mark>, strike: &Strike) {
         None => 1,
     };
     let mut mark = Mark::new(strike.class, strikes, strike.now);
-    mark.is_apart = strike.is_apart && slot.as_ref().is_none_or(|old| old.is_apart);
+    mark.is_witness = strike.is_witness;
     mark.stated_until = slot.as_ref().and_then(|old| old.stated_until);
     match (strike.stated, guessed(strike, strikes)) {
         // Knowing replaces guessing, also when it is sooner.

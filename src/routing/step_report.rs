@@ -87,7 +87,11 @@ impl StepReport {
     /// The report of a step that lacks what the request needs.
     pub(super) fn passed_over(index: usize, step: &Step, unfit: Unfit) -> Self {
         Self {
-            class: Some(Class::Unsupported),
+            class: Some(if unfit.too_large {
+                Class::TooLarge
+            } else {
+                Class::Unsupported
+            }),
             message: Some(unfit.reason),
             param: unfit.param,
             skipped: true,

@@ -122,7 +122,7 @@ impl Verdict {
                 None => format!("route {route} has no step to try"),
             },
         };
-        let is_unsupported = |(_, word): &(usize, Word)| matches!(word, Word::Unsupported { .. });
+        let is_unsupported = |(_, word): &(usize, Word)| word.is_unfit();
         let param = if words.iter().all(is_unsupported) {
             reports.iter().find_map(|report| report.param.clone())
         } else {
@@ -151,9 +151,11 @@ impl Verdict {
 enum Word {
     /// The step answered, and this is the end if all that answered agree.
     Answered(RouteEnd),
-    /// The step lacks what the request needs; its provider said so, or it was not asked.
-    Unsupported {
-        asked: bool,
+    /// The step lacks what the request needs: its provider said so.
+    Lacking,
+    /// The step was not asked: it lacks what the request needs, or the request is too large for it.
+    PassedOver {
+        too_large: bool,
     },
     Unreachable,
     OutOfTime,
@@ -163,18 +165,31 @@ enum Word {
     },
 }
 
+impl Word {
+    /// Whether the step lacks what the request needs.
+    fn is_unfit(self) -> bool {
+        matches!(self, Self::Lacking | Self::PassedOver { .. })
+    }
+}
+
 fn word(report: &StepReport) -> Word {
     let end = match report.class {
         None | Some(Class::Unreachable) => None,
         Some(Class::Timeout) => Some(RouteEnd::OutOfTime),
         Some(Class::Cancelled) => Some(RouteEnd::Cancelled),
         Some(Class::RateLimited | Class::QuotaExhausted) => Some(RouteEnd::Limited),
+        // A limit keeps no step away by this class: the request was not sent.
+        Some(Class::TooLarge) if report.skipped => {
+            return Word::PassedOver { too_large: true };
+        }
         Some(Class::TooLarge) => Some(RouteEnd::TooLarge),
         Some(Class::Rejected) => Some(RouteEnd::Rejected),
         Some(Class::ModelNotFound) => Some(RouteEnd::ModelNotFound),
         Some(Class::Unsupported) => {
-            return Word::Unsupported {
-                asked: !report.skipped,
+            return if report.skipped {
+                Word::PassedOver { too_large: false }
+            } else {
+                Word::Lacking
             };
         }
         Some(
@@ -220,14 +235,14 @@ fn last_words_of_steps(reports: &[StepReport]) -> Vec<(usize, Word)> {
 fn end_of(words: &[(usize, Word)]) -> RouteEnd {
     let answered = words.iter().filter_map(|(_, word)| match word {
         Word::Answered(end) => Some(*end),
-        Word::Unsupported { .. } | Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => {
-            None
-        }
+        Word::Lacking
+        | Word::PassedOver { .. }
+        | Word::Unreachable
+        | Word::OutOfTime
+        | Word::Cooling { .. } => None,
     });
     let mut answered: Vec<RouteEnd> = answered.collect();
-    let asked = words
-        .iter()
-        .any(|(_, word)| *word == Word::Unsupported { asked: true });
+    let asked = words.iter().any(|(_, word)| *word == Word::Lacking);
     if asked && answered.iter().any(|end| end.blames_the_request()) {
         answered.push(RouteEnd::Rejected);
     }
@@ -243,10 +258,16 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
     let mut others = words
         .iter()
         .map(|(_, word)| word)
-        .filter(|word| !matches!(word, Word::Unsupported { .. }))
+        .filter(|word| !word.is_unfit())
         .peekable();
     if others.peek().is_none() && !words.is_empty() {
-        return RouteEnd::Rejected;
+        let mut words = words.iter();
+        let too_large = Word::PassedOver { too_large: true };
+        return if words.all(|(_, word)| *word == too_large) {
+            RouteEnd::TooLarge
+        } else {
+            RouteEnd::Rejected
+        };
     }
     let others: Vec<&Word> = others.collect();
     // A step that cools because of a limit has answered, to an earlier request: dead + 429 stays 429 the next time.
@@ -265,11 +286,7 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
 
 fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
-        .or_else(|| {
-            last_words(reports, |report| {
-                matches!(word(report), Word::Unsupported { .. })
-            })
-        })
+        .or_else(|| last_words(reports, |report| word(report).is_unfit()))
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
 }
 
@@ -277,7 +294,8 @@ fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
 fn first_words(reports: &[StepReport]) -> Option<String> {
     let refused = |report: &&StepReport| match word(report) {
         Word::Answered(end) => end.blames_the_request(),
-        Word::Unsupported { asked } => asked,
+        Word::Lacking => true,
+        Word::PassedOver { .. } => false,
         Word::Unreachable | Word::OutOfTime | Word::Cooling { .. } => false,
     };
     reports.iter().find(refused).map(words_of)

@@ -9,11 +9,12 @@ use super::answered_walk::AnsweredWalk;
 use super::attempt::{Attempt, Unsettled};
 use super::choice::Choice;
 use super::failure::Failure;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
 use super::outcome::NextMove;
 use super::step_report::StepReport;
 use super::verdict::Verdict;
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::dialect::request::Unfit;
@@ -28,11 +29,10 @@ use crate::dialect::waits::LONGEST;
 #[derive(Debug)]
 pub struct Walk {
     route: Arc<Route>,
+    rules: CallRules,
     deadline: Option<Instant>,
     choice: Choice,
     retry: Option<Retry>,
-    /// Whether the `retries` of steps apply.
-    retries: bool,
     /// The end of the wait for the soonest step, once it has begun.
     waits_until: Option<Instant>,
     reports: Vec<StepReport>,
@@ -62,27 +62,22 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 impl Walk {
-    pub fn new(route: Arc<Route>, now: Instant) -> Self {
+    pub fn new(route: Arc<Route>, rules: CallRules, now: Instant) -> Self {
         Self {
             deadline: route.timeout.map(|timeout| later(now, timeout)),
             choice: Choice::new(&route),
             retry: None,
-            retries: true,
             waits_until: None,
             reports: Vec::new(),
             verdict: None,
+            rules,
             route,
         }
     }
 
-    /// Leaves the `retries` of steps unused: each call costs, whatever becomes of it.
-    pub fn retry_nothing(&mut self) {
-        self.retries = false;
-    }
-
     /// The step that a request would try first now; `None` where every step has a stated deadline.
     pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
-        let mut walk = Self::new(Arc::clone(route), now);
+        let mut walk = Self::new(Arc::clone(route), CallRules::default(), now);
         walk.choose(ledger, now).map(|(step_index, _)| step_index)
     }
 
@@ -262,7 +257,12 @@ impl Walk {
         let Some(step) = self.route.steps.get(step_index) else {
             return self.exhausted(ledger, now);
         };
-        let of_step = later(now, step.timeout);
+        let timeout = if step.has_timeout {
+            step.timeout
+        } else {
+            self.rules.timeout
+        };
+        let of_step = later(now, timeout);
         let deadline = self
             .deadline
             .map_or(of_step, |of_route| of_route.min(of_step));
@@ -272,7 +272,7 @@ impl Walk {
             started: now,
             deadline,
             key,
-            ticket: ledger.begin(KeyedModel::new(step, key), now, deadline),
+            ticket: self.ticket(ledger, KeyedModel::new(step, key), deadline, now),
             cut_short: deadline < of_step,
             repeats: None,
             healed: Vec::new(),
@@ -290,7 +290,8 @@ impl Walk {
         random: u64,
     ) -> Option<Instant> {
         let done = self.choice.retries(attempt.step_index)?;
-        if !self.retries || !failure.class.retries() || done >= step.retries {
+        let may_repeat = self.rules.repeats && failure.class.retries();
+        if !may_repeat || done >= step.retries {
             return None;
         }
         let stated = failure.stated.unwrap_or_default();
@@ -322,12 +323,24 @@ impl Walk {
         }
         self.choice.count_retry(last.step_index);
         // It takes over the probe that the last attempt has kept through the pause.
-        let ticket = ledger.begin(target, now, last.deadline);
+        let ticket = self.ticket(ledger, target, last.deadline, now);
         Move::Try(Attempt {
             started: now,
             ticket,
             ..last
         })
+    }
+
+    fn ticket(
+        &self,
+        ledger: &mut Ledger,
+        target: KeyedModel<'_>,
+        deadline: Instant,
+        now: Instant,
+    ) -> Ticket {
+        let mut ticket = ledger.begin(target, now, deadline);
+        ticket.is_witness = self.rules.is_witness;
+        ticket
     }
 
     fn follow(&mut self, next: NextMove, step_index: usize) {

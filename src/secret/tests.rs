@@ -97,7 +97,7 @@ fn spellings_of(character: char) -> Vec<String> {
 #[test]
 fn a_key_is_masked_in_any_mix_of_spellings() {
     let redactor = Redactor::new([Secret::new(ODD_KEY)]);
-    for seed in 0..300_usize {
+    for seed in 0..300_u64 {
         let mut number = seed;
         let mut spelled = String::new();
         for character in ODD_KEY.chars() {
@@ -105,7 +105,7 @@ fn a_key_is_masked_in_any_mix_of_spellings() {
             number = number
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            spelled.push_str(&all[(number >> 33) % all.len()]);
+            spelled.push_str(&all[(number >> 33) as usize % all.len()]);
         }
         let text = format!(r#"{{"key":"{spelled}","n":1}}"#);
         let masked = redactor.mask(&text).into_owned();

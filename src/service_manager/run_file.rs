@@ -90,25 +90,27 @@ pub struct Running {
 }
 
 impl Running {
-    /// The process in `$MAINPID`, which systemd sets for `ExecReload=`; else that of the file; else process 1, which is
-    /// the gateway in its own container.
+    /// The process in `$MAINPID`, which systemd sets for `ExecReload=`.
+    pub fn named() -> Option<Self> {
+        let pid = env::var("MAINPID").ok().and_then(|text| parse(&text))?;
+        let file = file();
+        Some(Self { pid, file })
+    }
+
+    /// The named process; else that of the file; else process 1, which is the gateway in its own container.
     ///
     /// # Errors
     /// Where it was looked for.
     pub fn find() -> Result<Self, String> {
-        let directory = runtime_directory(env::var_os("RUNTIME_DIRECTORY"));
-        let file = directory
-            .unwrap_or_else(|| PathBuf::from(USUAL_DIRECTORY))
-            .join(NAME);
-        let named = env::var("MAINPID").ok().and_then(|text| parse(&text));
+        if let Some(named) = Self::named() {
+            return Ok(named);
+        }
+        let file = file();
         let own_name = name_of("self").unwrap_or_default();
         // The process that wrote the file may be gone, and its number another's.
         let is_gateway = |pid: &Pid| name_of(pid).is_some_and(|name| name == own_name);
-        let found = named.or_else(|| {
-            let of_file = content(&file).map(|content| content.pid);
-            of_file.into_iter().chain([Pid::INIT]).find(is_gateway)
-        });
-        match found {
+        let of_file = content(&file).map(|content| content.pid);
+        match of_file.into_iter().chain([Pid::INIT]).find(is_gateway) {
             Some(pid) => Ok(Self { pid, file }),
             None => Err(format!(
                 "no running gateway found by $MAINPID, {} or as process 1; send it SIGHUP yourself: kill -HUP PID",
@@ -123,6 +125,13 @@ impl Running {
         let problem = content.problem;
         Some((content.reloads, (!problem.is_empty()).then_some(problem)))
     }
+}
+
+fn file() -> PathBuf {
+    let directory = runtime_directory(env::var_os("RUNTIME_DIRECTORY"));
+    directory
+        .unwrap_or_else(|| PathBuf::from(USUAL_DIRECTORY))
+        .join(NAME)
 }
 
 struct Content {

@@ -9,7 +9,7 @@ pub mod otlp;
 mod text_sink;
 pub mod trace;
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use simplelog::{CombinedLogger, SharedLogger};
 
@@ -32,9 +32,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a value of `LOG_FORMAT` names; `None` for an unknown name.
+    /// The format that a value of `LOG_FORMAT` names; without one, text on a terminal and JSON elsewhere. `None` for an
+    /// unknown name.
     pub fn named(name: &str) -> Option<Self> {
         match name.trim().to_ascii_lowercase().as_str() {
+            "" if io::stdout().is_terminal() => Some(Self::Text),
             "" | "json" => Some(Self::Json),
             "text" => Some(Self::Text),
             _ => None,

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use log::kv::{self, VisitSource};
+use log::kv::{self, VisitSource, VisitValue};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use simplelog::{Config, ConfigBuilder, SharedLogger, WriteLogger};
+use simplelog::{Config, ConfigBuilder, SharedLogger, WriteLogger, format_description};
 
 use super::levels::Levels;
 use super::log_writer::LogWriter;
@@ -28,7 +28,16 @@ impl TextSink {
     /// from a number in front of each line (sd-daemon(3)).
     pub fn new(levels: Levels, writer: LogWriter, journal: bool) -> Box<Self> {
         let terminal = (!journal).then(|| {
-            let config = ConfigBuilder::new().set_time_format_rfc3339().build();
+            let mut config = ConfigBuilder::new();
+            // People who look at a terminal know the day.
+            config.set_time_format_custom(if io::stdout().is_terminal() {
+                format_description!("[hour]:[minute]:[second].[subsecond digits:3]Z")
+            } else {
+                format_description!(
+                    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+                )
+            });
+            let config = config.build();
             let lines = Terminal {
                 line: Vec::new(),
                 in_colours: shows_colours(),
@@ -149,13 +158,19 @@ fn priority(level: Level) -> u8 {
 
 /// The message and `key=value` pairs on one line: controls are escaped, those of text direction too, as a client may have sent them.
 fn line(record: &Record<'_>) -> String {
-    let mut text = record.args().to_string();
+    let mut fields = Fields(Vec::new());
+    let _ = record.key_values().visit(&mut fields);
+    let mut text = match request_line(record, &mut fields) {
+        Some(text) => text,
+        None => record.args().to_string(),
+    };
+    for (key, value) in &fields.0 {
+        // Writing into a String cannot fail.
+        let _ = write!(text, " {key}={value}");
+    }
     if let Some((trace, span)) = current::ids() {
         let _ = write!(text, " trace_id={trace} span_id={span}");
     }
-    let _ = record
-        .key_values()
-        .visit(&mut FieldsBehindMessage(&mut text));
     let text = cut(&text, LONGEST_LINE);
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -168,18 +183,83 @@ fn line(record: &Record<'_>) -> String {
     line
 }
 
-/// Writes ` key=value` for each field of a record.
-struct FieldsBehindMessage<'a>(&'a mut String);
+/// The line of a request as people read it, `200 POST /v1/chat/completions r -> provider/model 12 ms`, so that an ordinary
+/// one fits a terminal of 160 columns. It takes the fields that it shows, and those that say nothing but the usual.
+fn request_line(record: &Record<'_>, fields: &mut Fields) -> Option<String> {
+    if record.args().as_str() != Some("request") {
+        return None;
+    }
+    let mut text = format!(
+        "{} {} {}",
+        fields.take("status")?,
+        fields.take("method")?,
+        fields.take("path")?
+    );
+    for (key, before, behind) in [
+        ("route", " ", ""),
+        ("served_by", " -> ", ""),
+        ("duration_ms", " ", " ms"),
+        ("prompt_tokens", " ", " in"),
+        ("completion_tokens", " ", " out"),
+        ("request_id", " ", ""),
+    ] {
+        if let Some(value) = fields.take(key) {
+            let _ = write!(text, "{before}{value}{behind}");
+        }
+    }
+    let usual = [
+        ("client", "default"),
+        ("stream", "false"),
+        ("steps", "0"),
+        ("steps", "1"),
+        ("fallbacks", "0"),
+    ];
+    fields
+        .0
+        .retain(|(key, value)| !usual.contains(&(key.as_str(), value.as_str())));
+    Some(text)
+}
 
-impl<'kvs> VisitSource<'kvs> for FieldsBehindMessage<'_> {
+/// The fields of a record that have a value.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn take(&mut self, key: &str) -> Option<String> {
+        let place = self.0.iter().position(|(other, _)| other == key)?;
+        Some(self.0.remove(place).1)
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: kv::Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        write!(self.0, " {key}={value}").map_err(kv::Error::from)
+        /// Whether there is a value at all.
+        struct IsThere(bool);
+        impl VisitValue<'_> for IsThere {
+            fn visit_any(&mut self, _: kv::Value<'_>) -> Result<(), kv::Error> {
+                Ok(())
+            }
+
+            fn visit_null(&mut self) -> Result<(), kv::Error> {
+                self.0 = false;
+                Ok(())
+            }
+        }
+        let mut is_there = IsThere(true);
+        value.visit(&mut is_there)?;
+        if is_there.0 {
+            self.0.push((key.to_string(), value.to_string()));
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn value_of<T: kv::ToValue>(value: &T) -> kv::Value<'_> {
+        value.to_value()
+    }
 
     #[test]
     fn a_client_cannot_forge_a_line() {
@@ -202,6 +282,47 @@ mod tests {
             let line = line(&Record::builder().args(format_args!("{text}")).build());
             assert_eq!(line, format!("a\\u{{{:x}}}b", u32::from(control)));
         }
+    }
+
+    /// Words for what is not there, and for what is always so, push the rest off the screen.
+    #[test]
+    fn an_ordinary_request_fits_a_terminal() {
+        let (none, tokens): (Option<u64>, _) = (None, Some(1234));
+        let line = |status: u16, stream: bool, error: Option<&str>, served_by: Option<&str>| {
+            let fields: [(&str, kv::Value<'_>); 14] = [
+                ("request_id", kv::Value::from("req-9f3d8adc17af2755-12345")),
+                ("client", kv::Value::from("default")),
+                ("method", kv::Value::from("POST")),
+                ("path", kv::Value::from("/v1/chat/completions")),
+                ("route", kv::Value::from("dynamic/n8n")),
+                ("stream", kv::Value::from(stream)),
+                ("status", kv::Value::from(status)),
+                ("duration_ms", kv::Value::from(12_345)),
+                ("steps", kv::Value::from(1)),
+                ("fallbacks", kv::Value::from(0)),
+                ("served_by", value_of(&served_by)),
+                ("prompt_tokens", value_of(&tokens)),
+                ("completion_tokens", value_of(&none)),
+                ("error", value_of(&error)),
+            ];
+            line(
+                &Record::builder()
+                    .args(format_args!("request"))
+                    .key_values(&fields)
+                    .build(),
+            )
+        };
+        let plain = line(200, false, None, Some("cerebras/gpt-oss-120b"));
+        assert_eq!(
+            plain,
+            "200 POST /v1/chat/completions dynamic/n8n -> cerebras/gpt-oss-120b 12345 ms 1234 in req-9f3d8adc17af2755-12345"
+        );
+        assert!("2026-01-01T00:00:00.000Z [INFO] ".len() + plain.len() <= 160);
+        assert_eq!(
+            line(502, true, Some("ROUTE_EXECUTION_FAILED"), None),
+            "502 POST /v1/chat/completions dynamic/n8n 12345 ms 1234 in req-9f3d8adc17af2755-12345 stream=true \
+             error=ROUTE_EXECUTION_FAILED"
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::budget::Charge;
 
 use super::call_state::CallState;
 use super::connection::Connection;
@@ -14,6 +16,11 @@ use super::unread_body::UnreadBody;
 /// The first and the largest step by which a collected body grows (bytes).
 const FIRST_STEP: usize = 4 * 1024;
 const LARGEST_STEP: usize = 64 * 1024;
+
+/// The time that an answer waits for memory, and that between two looks for it. It is longer than the second for which
+/// other answers may be left unread before they make room.
+const PATIENCE: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The bytes of an answer after its head. Dropping it before its end closes the connection.
 pub struct Body {
@@ -95,6 +102,26 @@ impl Body {
         }
     }
 
+    /// Raises a charge to that of a buffer of so many bytes. Blocks while others have all the memory (at most
+    /// [`PATIENCE`]): answers that their clients do not read make room meanwhile.
+    ///
+    /// # Errors
+    /// `BadResponse` where there is no room, `Cancelled` when the client is gone.
+    pub fn make_room(&self, charge: &mut Charge, bytes: usize) -> Result<(), CallError> {
+        if charge.cover(bytes) {
+            return Ok(());
+        }
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            charge.want();
+            self.state.wait_any([], Some(Instant::now() + GLANCE))?;
+            if charge.cover(bytes) {
+                return Ok(());
+            }
+        }
+        Err(CallError::no_memory())
+    }
+
     fn end(&mut self) {
         if let Some(body) = self.unread.take()
             && let Arriving {
@@ -114,23 +141,40 @@ impl Body {
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
     /// bytes and one step are ever held.
     pub fn read_to_end(self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
-        self.read_rest(Vec::new(), limit, deadline)
+        self.read_all(Vec::new(), limit, deadline, None)
     }
 
-    /// The whole body, of which the first bytes were read before; else as [`Body::read_to_end`].
+    /// The whole body, of which the first bytes were read before; else as [`Body::read_to_end`]. The budget is charged for
+    /// it as it grows.
     ///
     /// # Errors
-    /// As [`Body::read_to_end`].
+    /// As [`Body::read_to_end`]; a body without room in the budget is a `BadResponse`.
     pub fn read_rest(
+        self,
+        begun: Vec<u8>,
+        limit: usize,
+        deadline: Instant,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, CallError> {
+        self.read_all(begun, limit, deadline, Some(charge))
+    }
+
+    /// A buffer above the allocator's threshold grows by moving its pages: what is not filled of it takes no memory.
+    fn read_all(
         mut self,
         begun: Vec<u8>,
         limit: usize,
         deadline: Instant,
+        mut charge: Option<&mut Charge>,
     ) -> Result<Vec<u8>, CallError> {
         let too_big = || CallError::BadResponse(format!("a body of more than {limit} bytes"));
         let announced = self.announced.map(usize::try_from);
         if announced.is_some_and(|length| length.is_ok_and(|length| length > limit)) {
             return Err(too_big());
+        }
+        if let (Some(charge), Some(Ok(length))) = (&mut charge, announced) {
+            // All of it, or nothing: answers that wait for one another with a half each would all fail.
+            self.make_room(charge, length)?;
         }
         let mut bytes = begun;
         let mut step = FIRST_STEP;
@@ -140,7 +184,11 @@ impl Body {
             let left = announced.and_then(Result::ok).map_or(step, |length| {
                 length.saturating_sub(filled).saturating_add(1)
             });
-            bytes.resize(filled.saturating_add(step.min(left)), 0);
+            let whole = filled.saturating_add(step.min(left));
+            if let Some(charge) = &mut charge {
+                self.make_room(charge, whole)?;
+            }
+            bytes.resize(whole, 0);
             let free = bytes.get_mut(filled..).unwrap_or_default();
             let read = self.read(free, deadline)?;
             bytes.truncate(filled.saturating_add(read));

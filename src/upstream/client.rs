@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, Proxy, ProxyProtocol};
 
+use crate::secret::Secret;
+
 use super::answer_head::Head;
 use super::body::Body;
 use super::call::{Call, Response};
@@ -31,8 +33,12 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// PEM certificates trusted besides the built-in roots.
     pub ca_file: Option<PathBuf>,
-    /// `http://[user:password@]host:port`, asked to CONNECT for every call. The environment is not read.
-    pub proxy: Option<String>,
+    /// `http://[user:password@]host:port`, asked to CONNECT for calls. The environment is not read.
+    pub proxy: Option<Secret>,
+    /// Whether calls to loopback and private addresses go through the proxy, too.
+    pub proxy_private: bool,
+    /// The servers that are called past the proxy, by host and port.
+    pub direct: Vec<(String, u16)>,
     pub user_agent: String,
     /// The bound of idle connections, and of all as long as there are idle ones among them. With as many as there can
     /// be calls at a time, no burst opens a connection that the one before it had already.
@@ -45,6 +51,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             ca_file: None,
             proxy: None,
+            proxy_private: false,
+            direct: Vec::new(),
             user_agent: concat!("ai-gateway/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_idle: 256,
         }
@@ -92,11 +100,13 @@ impl Client {
         distrusted: Arc<Distrusted>,
     ) -> Result<Self, String> {
         let config = Agent::config_builder()
-            .proxy(settings.proxy.as_deref().map(proxy).transpose()?)
+            .proxy(settings.proxy.as_ref().map(proxy).transpose()?)
             .user_agent(settings.user_agent.as_str())
             .build();
         let dialer = Dialer {
             config,
+            proxy_private: settings.proxy_private,
+            direct: settings.direct,
             resolver: Resolver::new(lookup, Arc::clone(&counts)),
             tls: Tls {
                 config: tls::client_config(settings.ca_file.as_deref())?,
@@ -239,9 +249,9 @@ impl fmt::Debug for Client {
     }
 }
 
-fn proxy(url: &str) -> Result<Proxy, String> {
+fn proxy(url: &Secret) -> Result<Proxy, String> {
     // Its text is not repeated: it may hold a password.
-    let proxy = Proxy::new(url).map_err(|_| "not a proxy URL".to_owned())?;
+    let proxy = Proxy::new(url.expose()).map_err(|_| "not a proxy URL".to_owned())?;
     match proxy.protocol() {
         ProxyProtocol::Http | ProxyProtocol::Https => Ok(proxy),
         _ => Err("only http and https proxies are supported".to_owned()),

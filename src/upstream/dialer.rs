@@ -3,11 +3,13 @@
 use ureq::config::Config;
 use ureq::http::Uri;
 
+use crate::config::is_private;
+
 use super::call_state::CallState;
 use super::connect::connect;
 use super::error::{CallError, Phase};
 use super::proxy;
-use super::resolver::Resolver;
+use super::resolver::{Resolver, server};
 use super::socket::{Socket, Sockets};
 use super::tls::Tls;
 use super::wire::Wire;
@@ -16,6 +18,10 @@ use super::wire::Wire;
 pub(super) struct Dialer {
     /// ureq's configuration, which holds the proxy if there is one.
     pub config: Config,
+    /// Whether calls to loopback and private addresses go through the proxy, too.
+    pub proxy_private: bool,
+    /// The servers that are called past the proxy.
+    pub direct: Vec<(String, u16)>,
     pub resolver: Resolver,
     pub tls: Tls,
     pub sockets: Sockets,
@@ -29,7 +35,8 @@ impl Dialer {
             Some("http") => false,
             _ => return Err(CallError::Unreachable("not an http URL".to_owned())),
         };
-        let wire = match self.config.proxy() {
+        let proxy = self.config.proxy().filter(|_| !self.is_direct(uri));
+        let wire = match proxy {
             Some(proxy) => self.tunnel(proxy.uri(), uri, secure, state)?,
             None => self.socket(uri, secure, state)?,
         };
@@ -38,6 +45,17 @@ impl Dialer {
         } else {
             Ok(wire)
         }
+    }
+
+    /// Whether a server is called past the proxy, by its name as the URL has it: behind a proxy there may be no way to look
+    /// names up, and a look-up that has to fail first would delay each connection.
+    fn is_direct(&self, uri: &Uri) -> bool {
+        let Some((host, port)) = server(uri) else {
+            return false;
+        };
+        let mut direct = self.direct.iter();
+        direct.any(|(of, at)| *at == port && of.eq_ignore_ascii_case(host))
+            || (!self.proxy_private && is_private(host))
     }
 
     /// A wire through the proxy. The name of the provider is the proxy's to resolve.

@@ -15,6 +15,13 @@ pub enum CallError {
     BadResponse(String),
 }
 
+impl CallError {
+    /// The error of an answer for which the budget has no room: nobody's fault, and for another step to try.
+    pub fn no_memory() -> Self {
+        Self::BadResponse("other requests and answers have all the memory for it".to_owned())
+    }
+}
+
 /// The stations of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

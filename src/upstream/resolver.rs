@@ -25,15 +25,9 @@ impl Resolver {
 
     /// The addresses of the URI's host, at least one.
     pub fn resolve(&self, uri: &Uri, state: &CallState) -> Result<Vec<SocketAddr>, CallError> {
-        let Some(host) = uri.host() else {
+        let Some((host, port)) = server(uri) else {
             return Err(CallError::Unreachable("a URL without a host".to_owned()));
         };
-        let default = if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        let port = uri.port_u16().unwrap_or(default);
         let addresses = self.addresses(host, state)?.into_iter();
         Ok(addresses
             .map(|address| SocketAddr::new(address, port))
@@ -53,6 +47,15 @@ impl Resolver {
                 NoAddress::Stopped(error) => error,
             })
     }
+}
+
+/// The host of a URI as it is written there, and its port; `None` without a host.
+pub(super) fn server(uri: &Uri) -> Option<(&str, u16)> {
+    let usual = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    Some((uri.host()?, uri.port_u16().unwrap_or(usual)))
 }
 
 /// The system's own lookup, `getaddrinfo`. It may take many seconds.

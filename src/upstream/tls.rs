@@ -8,14 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 
 use super::buffers::ByteBuffers;
 use super::call_state::CallState;
 use super::error::{CallError, Phase};
 use super::slices_left::SlicesLeft;
+use super::tls_failure;
+use super::trust::Trust;
 use super::wire::{Look, Wire};
 
 /// The bound of remembered TLS sessions, which make the next handshake shorter. Providers are few (64).
@@ -26,35 +27,17 @@ const SESSIONS: usize = 64;
 /// # Errors
 /// A `ca_file` that is unreadable or holds no certificate, in words.
 pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    if let Some(path) = ca_file {
-        add_certificates(&mut roots, path).map_err(|why| format!("{}: {why}", path.display()))?;
-    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let trust = Trust::new(ca_file, provider.signature_verification_algorithms)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok(Arc::new(config))
-}
-
-fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let mut found = false;
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-        found = true;
-    }
-    if found {
-        Ok(())
-    } else {
-        Err("no PEM certificate in it".to_owned())
-    }
 }
 
 /// The negotiation of TLS.
@@ -79,7 +62,7 @@ impl Tls {
         let name = ServerName::try_from(host)
             .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
         let session = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|error| CallError::Unreachable(format!("TLS: {error}")))?;
+            .map_err(|error| CallError::Unreachable(tls_failure::words(&error)))?;
         let mut wire = TlsWire {
             session: Box::new(session),
             below,
@@ -117,7 +100,7 @@ impl TlsWire {
         let mut stream = rustls::Stream::new(&mut *self.session, &mut records);
         step(&mut stream, &self.buffers).map_err(|error| match error.downcast::<CallError>() {
             Ok(failed_below) => failed_below,
-            Err(error) => state.lost(format_args!("TLS: {error}")),
+            Err(error) => state.lost(tls_failure::words_of_io(&error)),
         })
     }
 }
@@ -166,7 +149,7 @@ impl Wire for TlsWire {
         self.step(state, |stream, _| stream.fill_buf().map(drop))?;
         let free = self.buffers.input_room()?;
         let read = self.session.reader().read(free);
-        let read = read.map_err(|error| state.lost(format_args!("TLS: {error}")))?;
+        let read = read.map_err(|error| state.lost(tls_failure::words_of_io(&error)))?;
         self.buffers.input_appended(read);
         Ok(read > 0)
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::support::client::Connection;
 use crate::support::config::provider_key;
 use crate::support::process::{Ended, Folder, Output, command, run};
-use crate::support::{Config, Step, Upstream};
+use crate::support::{ClosedPort, Config, Script, Step, Upstream, openai};
 
 /// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
@@ -48,7 +48,7 @@ providers:
   - {name: far, base_url: 'https://api.example.com/v1', api_keys: [short-key, shorter]}
   - {name: near, base_url: 'http://localhost:11434/v1', api_key: ollama}
 routes:
-  - {name: r, steps: [{provider: far, model: m}]}
+  - {name: r, steps: [{provider: far, model: m}, {provider: near, model: m}]}
 ";
     folder.file("config.yaml", config);
     let ended = in_folder(&folder, &["check"]);
@@ -172,7 +172,13 @@ fn the_example_is_valid() {
     let variables = example
         .lines()
         .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('='));
+        .filter_map(|line| line.split_once('='))
+        .map(
+            |(name, value)| match value.contains("your-") || value == "change-me" {
+                true => (name, "made-up-for-the-test"),
+                false => (name, value),
+            },
+        );
     let folder = Folder::new();
     fs::copy(
         root.join("config.yaml.example"),
@@ -242,18 +248,107 @@ fn healthcheck_tells_whether_it_runs() {
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
 }
 
-/// The first thing a newcomer runs: no configuration, no key, no network.
+/// A bad edit of the file changes nothing for the gateway that runs, so an orchestrator must not kill it for that.
+#[test]
+fn healthcheck_reads_but_the_address() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let (address, port) = (gateway.address, gateway.address.port().to_string());
+    let folder = Folder::new();
+    let listening = good().text().replace("127.0.0.1:0", &address.to_string());
+    let half = &listening[..listening.find("base_url").unwrap() + 12];
+    let rest = good().text().replace("listen: 127.0.0.1:0\n", "");
+    assert!(!rest.contains("listen"), "{rest}");
+    for (what, text) in [
+        ("an unknown key", format!("{listening}\nnonsense: 1\n")),
+        (
+            "a variable that is not set",
+            listening.replace(&provider_key("a"), "${NOT_SET}"),
+        ),
+        ("half a file", half.to_owned()),
+        ("no YAML", format!("{listening}\nroutes: ][\n\t- x: 'y\n")),
+        (
+            "a list of addresses, no YAML",
+            format!("listen:\n  - {address}\nroutes: '\n"),
+        ),
+        ("a port", format!("port: {port}\n{rest}")),
+        (
+            "a port of the environment",
+            format!("port: ${{PORT}}\n{rest}"),
+        ),
+        ("no port", rest),
+        ("nothing", String::new()),
+    ] {
+        folder.file("config.yaml", &text);
+        let ended = run(command()
+            .arg("healthcheck")
+            .env("PORT", &port)
+            .current_dir(folder.path()));
+        assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
+    }
+    // No file at all: where the container has its settings from the environment.
+    let ended = run(command()
+        .args(["healthcheck", "--config", "nowhere.yaml"])
+        .env("PORT", &port)
+        .current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    folder.file(".env", &format!("PORT={port}\n"));
+    let ended = in_folder(&folder, &["healthcheck"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+/// The line that is wrong, and where help is; the help itself would push it off the screen.
+#[test]
+fn a_wrong_argument_is_answered_shortly() {
+    let folder = Folder::new();
+    for (arguments, said) in [
+        (
+            &["chekc"][..],
+            "ai-gateway: unknown command \"chekc\", did you mean \"check\"?\nai-gateway --help tells more",
+        ),
+        (
+            &["demo", "--port", "many"],
+            "ai-gateway: --port needs a number up to 65535\nai-gateway demo --help tells more",
+        ),
+    ] {
+        let ended = in_folder(&folder, arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(64), said));
+    }
+    let help = in_folder(&folder, &["demo", "--help"]);
+    assert_eq!(help.code, Some(0));
+    assert!(
+        help.stdout.starts_with("usage: ai-gateway demo [--port N]"),
+        "{}",
+        help.stdout
+    );
+}
+
+/// The first thing a newcomer runs: no configuration, no key, no network. What has ended is not suggested to be asked.
 #[test]
 fn the_demo_shows_a_fallback_and_ends() {
-    let ended = in_folder(&Folder::new(), &["demo", "--port", "0", "--once"]);
+    let ended = run(command()
+        .args(["demo", "--port", "0", "--once"])
+        .env("TERM", "xterm"));
     let printed = ended.stdout;
     assert_eq!(ended.code, Some(0), "{printed}{}", ended.stderr);
-    assert!(
-        printed.matches("routing_summary").count() >= 2,
+    assert_eq!(
+        printed.matches("Its routing_summary").count(),
+        2,
         "plain and streamed:\n{printed}"
     );
-    for word in ["curl", "429", "[DONE]"] {
+    for word in [
+        "  1     rate-limited  always-429  rate_limited (429)  ",
+        "  2     steady        echo-1      answered ",
+        "      \"message\": {\"role\": \"assistant\", \"content\": \"You said: Hello, gateway!\"}",
+        "[DONE]",
+    ] {
         assert!(printed.contains(word), "{word}:\n{printed}");
+    }
+    for word in ["curl", "Ctrl-C", "browser", "\x1b"] {
+        assert!(!printed.contains(word), "{word}:\n{printed}");
     }
 }
 
@@ -287,4 +382,128 @@ fn the_demo_keeps_serving() {
     drop(child.kill());
     drop(child.wait());
     assert_eq!(healthy, Some(200), "{}", output.text());
+    let page = "/   in a browser; the key it asks for is demo-gateway-key";
+    assert!(output.text().contains(page), "{}", output.text());
+}
+
+/// The file is typed as an operand, as everybody does with other programs.
+#[test]
+fn the_configuration_may_be_an_operand() {
+    let folder = Folder::new();
+    folder.file("other.yaml", &good().text());
+    // A file of the name of a route is the route.
+    folder.file("second", "no configuration");
+    for (arguments, words) in [
+        (&["check", "other.yaml"][..], "other.yaml is valid"),
+        (&["explain", "other.yaml"], "route dynamic/n8n"),
+        (&["explain", "other.yaml"], "\nroute second"),
+        (&["explain", "second", "other.yaml"], "route second"),
+        (&["explain", "-c", "other.yaml", "second"], "route second"),
+        (&["explain", "--config", "other.yaml"], "route second"),
+    ] {
+        let ended = in_folder(&folder, arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+        let printed = format!("\n{}", ended.stdout);
+        assert!(printed.contains(words), "{arguments:?}: {printed}");
+    }
+    let ended = in_folder(&folder, &["check", "other.yaml", "-c", "other.yaml"]);
+    assert_eq!(ended.code, Some(64), "{}", ended.stderr);
+    folder.file("config.yaml", &good().text());
+    let ended = in_folder(&folder, &["explain", "second"]);
+    assert!(
+        ended.stdout.starts_with("route second"),
+        "{}",
+        ended.stdout + &ended.stderr
+    );
+    let ended = in_folder(&folder, &["other.yaml"]);
+    assert_eq!(ended.code, Some(64));
+    assert!(
+        ended.stderr.contains("--config other.yaml serves with it"),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// All that is said of a key, a list and a model, before the first request fails over in silence.
+#[test]
+fn check_online_asks_each_provider() {
+    let list = openai::models(&["good-model", "openai/gpt-oss-120b"]);
+    let answering = |wanted: &'static str| {
+        let list = list.clone();
+        Upstream::answering(move |request| {
+            let shown = request.head.get("authorization").unwrap_or_default();
+            if shown == format!("Bearer {wanted}") {
+                Script::json(200, &list)
+            } else {
+                Script::json(
+                    401,
+                    &openai::error(&format!("no such key {shown}"), "invalid"),
+                )
+            }
+        })
+    };
+    let (right, wrong) = (
+        answering("key-of-the-first-1"),
+        answering("somebody-elses-key"),
+    );
+    let open = Upstream::always(Script::json(200, &list));
+    let listless = Upstream::always(Script::json(404, "{}"));
+    let gone = ClosedPort::new();
+    let config = |steps: &[(&str, &str)]| {
+        Config::new()
+            .provider_with(
+                "right",
+                &right,
+                &["api_keys: [key-of-the-first-1, key-of-nobody-22]"],
+            )
+            .provider_with("wrong", &wrong, &["api_key: key-of-the-second"])
+            .provider_with("open", &open, &["api_key: key-of-the-third-3"])
+            .provider_with("listless", &listless, &[])
+            .provider_with("gone", &gone, &[])
+            .route(
+                "r",
+                steps
+                    .iter()
+                    .map(|(p, m)| Step::new(p, m))
+                    .collect::<Vec<_>>(),
+            )
+    };
+    let folder = Folder::new();
+    let steps = [
+        ("right", "good-model"),
+        ("right", "gpt-oss-120b"),
+        ("wrong", "m"),
+        ("open", "good-model"),
+        ("listless", "m"),
+        ("gone", "m"),
+    ];
+    folder.file("config.yaml", &config(&steps).text());
+    let ended = in_folder(&folder, &["check", "--online"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    for words in [
+        "config.yaml is valid",
+        "right, key 1: 2 models; the key is accepted",
+        "  it does not list the model \"gpt-oss-120b\"; near: \"openai/gpt-oss-120b\"",
+        "right, key 2: the key is refused: HTTP status 401 no such key Bearer ***",
+        "wrong: the key is refused: HTTP status 401",
+        "open: 2 models; they are told without a key, so it is not proven",
+        "listless: is reached, and has no model list at http://127.0.0.1",
+        "gone: is not reached: ",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+    for key in [
+        "key-of-the-first-1",
+        "key-of-nobody-22",
+        "key-of-the-second",
+    ] {
+        assert!(!ended.stdout.contains(key), "{}", ended.stdout);
+    }
+    let fine = Config::new()
+        .provider_with("open", &open, &["api_key: key-of-the-third-3"])
+        .provider_with("listless", &listless, &[])
+        .route("r", [("open", "good-model"), ("listless", "m")]);
+    folder.file("config.yaml", &fine.text());
+    let ended = in_folder(&folder, &["check", "--online"]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
 }

@@ -64,6 +64,56 @@ fn models_lists_the_routes_in_the_order_of_the_file() {
     }
 }
 
+/// Claude Code asks for `?limit=1000` with this header, and for models of its own names, whatever it was told to use.
+#[test]
+fn aliases_are_names_that_clients_list_find_and_use() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &upstream)
+        .route_with(
+            "dynamic/code",
+            &[
+                "aliases: [claude-haiku-4-5, \"claude-*\"]",
+                "context_length: 128000",
+            ],
+            [("a", "model-a")],
+        )
+        .route_with("pictures", &["endpoints: [images]"], [("a", "model-b")])
+        .start();
+    let listed = gateway.get("/v1/models").json();
+    assert_eq!(
+        names(&listed),
+        ["dynamic/code", "claude-haiku-4-5", "pictures"]
+    );
+    assert_eq!(listed["data"][1]["context_length"], 128_000);
+    let headers = [("anthropic-version", "2023-06-01")];
+    let response = gateway.exchange(request("GET", "/v1/models?limit=2", &headers, ""));
+    let listed = response.json();
+    assert_eq!(
+        names(&listed),
+        ["dynamic/code", "claude-haiku-4-5"],
+        "{response}"
+    );
+    assert_eq!(
+        (listed["has_more"].as_bool(), listed["last_id"].as_str()),
+        (Some(true), Some("claude-haiku-4-5"))
+    );
+    let path = "/v1/models?after_id=claude-haiku-4-5";
+    let listed = gateway.exchange(request("GET", path, &headers, "")).json();
+    assert_eq!(names(&listed), ["pictures"]);
+    let one = gateway.get("/v1/models/claude-opus-9").json();
+    assert_eq!(one["id"], "claude-opus-9");
+    for (model, status) in [
+        ("claude-haiku-4-5", 200),
+        ("claude-opus-9", 200),
+        ("pictures", 404),
+    ] {
+        let answer = gateway.ask(model, false);
+        assert_eq!(answer.status, status, "{model}: {answer}");
+    }
+    assert_eq!(upstream.requests().len(), 2);
+}
+
 /// The SDK percent-encodes the slash of a name; curl users do not.
 #[test]
 fn a_model_by_its_name_in_either_spelling() {

@@ -1,9 +1,10 @@
-//! `.env` as `ops.sh` reads it and writes it for the server: parsed, never executed.
+//! `.env` as `ops.sh` reads it and writes it for the server, and as the binary reads it: parsed, never executed.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::process::{Ended, Folder, run};
+use crate::support::process::{Ended, Folder, command, run};
+use crate::support::{Config, Upstream};
 
 /// Runs a piece of bash with the functions of `ops/env.sh`, in a folder with this `.env`.
 fn bash(folder: &Folder, file: &[u8], script: &str) -> Ended {
@@ -24,37 +25,40 @@ fn nothing_was_executed(folder: &Folder) {
     assert!(!folder.path().join("pwned").exists(), "it was executed");
 }
 
+/// The lines of a file, and the value that all readers take from them; `?` where all refuse.
+const SPELLINGS: [(&str, &str); 24] = [
+    ("K=plain", "plain"),
+    ("  export K = spaced out  ", "spaced out"),
+    ("K=", ""),
+    ("K=''", ""),
+    ("K=a # comment", "a"),
+    ("K=a#b", "a#b"),
+    ("K=# comment", ""),
+    ("K='a # b'", "a # b"),
+    ("K='it\"s' # comment", "it\"s"),
+    (
+        r#"K="it's \"so\" \$HOME \\ done""#,
+        r#"it's "so" $HOME \ done"#,
+    ),
+    ("K=$HOME", "$HOME"),
+    ("K=${HOME}", "${HOME}"),
+    ("K=$(touch pwned)", "$(touch pwned)"),
+    ("K=`touch pwned`", "`touch pwned`"),
+    ("K='$(touch pwned)'", "$(touch pwned)"),
+    ("K=\"$(touch pwned)\"", "$(touch pwned)"),
+    ("K=a; touch pwned", "a; touch pwned"),
+    ("K=' '; touch pwned", "?"),
+    ("K=a=b==", "a=b=="),
+    ("K=*", "*"),
+    (r"K=a\nb", r"a\nb"),
+    ("K=sk-Aé€", "sk-Aé€"),
+    ("K=-n", "-n"),
+    ("K=a[$(touch pwned)]", "a[$(touch pwned)]"),
+];
+
 #[test]
 fn every_spelling_of_a_value_is_read_and_none_is_executed() {
-    for (line, value) in [
-        ("K=plain", "plain"),
-        ("  export K = spaced out  ", "spaced out"),
-        ("K=", ""),
-        ("K=''", ""),
-        ("K=a # comment", "a"),
-        ("K=a#b", "a#b"),
-        ("K=# comment", ""),
-        ("K='a # b'", "a # b"),
-        ("K='it\"s' # comment", "it\"s"),
-        (
-            r#"K="it's \"so\" \$HOME \\ done""#,
-            r#"it's "so" $HOME \ done"#,
-        ),
-        ("K=$HOME", "$HOME"),
-        ("K=${HOME}", "${HOME}"),
-        ("K=$(touch pwned)", "$(touch pwned)"),
-        ("K=`touch pwned`", "`touch pwned`"),
-        ("K='$(touch pwned)'", "$(touch pwned)"),
-        ("K=\"$(touch pwned)\"", "$(touch pwned)"),
-        ("K=a; touch pwned", "a; touch pwned"),
-        ("K=' '; touch pwned", "?"),
-        ("K=a=b==", "a=b=="),
-        ("K=*", "*"),
-        (r"K=a\nb", r"a\nb"),
-        ("K=sk-Aé€", "sk-Aé€"),
-        ("K=-n", "-n"),
-        ("K=a[$(touch pwned)]", "a[$(touch pwned)]"),
-    ] {
+    for (line, value) in SPELLINGS {
         let folder = Folder::new();
         for end in ["", "\n", "\r\n"] {
             let ended = bash(&folder, format!("{line}{end}").as_bytes(), PRINT);
@@ -165,4 +169,182 @@ fn a_value_of_several_lines_is_refused() {
         "{}",
         ended.stderr
     );
+}
+
+/// A route whose model is the variable `K` between two bars, and nothing else that needs one.
+fn with_variable() -> Config {
+    Config::new()
+        .provider("a", "http://127.0.0.1:1/v1")
+        .route("r", [("a", "'|${K}|'")])
+}
+
+/// `check` prints the model.
+fn check(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    run(command()
+        .arg("check")
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(folder.path()))
+}
+
+/// The one file is for both: what `ops.sh` understands otherwise works on one machine and not on the other.
+#[test]
+fn the_binary_reads_the_same_values_and_executes_none() {
+    for (line, value) in SPELLINGS {
+        let folder = Folder::new();
+        folder.file("config.yaml", &with_variable().text());
+        for end in ["", "\n", "\r\n"] {
+            folder.file(".env", &format!("\u{feff}{line}{end}"));
+            let ended = check(&folder, &[], &[]);
+            if value == "?" {
+                assert_eq!(ended.code, Some(78), "{line}: {}", ended.stdout);
+                let words = ".env:1: K: goes on behind the closing quote";
+                assert!(ended.stderr.contains(words), "{line}: {}", ended.stderr);
+            } else {
+                let step = format!("1. a/|{value}|");
+                assert!(
+                    ended.stdout.ends_with(&step),
+                    "{line}: {}{}",
+                    ended.stdout,
+                    ended.stderr
+                );
+            }
+        }
+        nothing_was_executed(&folder);
+    }
+}
+
+#[test]
+fn the_file_is_the_one_named_or_the_one_beside_the_configuration() {
+    let folder = Folder::new();
+    let elsewhere = Folder::new();
+    let config = folder.file("config.yaml", &with_variable().text());
+    let config = config.to_str().unwrap();
+    folder.file(".env", "K=beside\n");
+    folder.file("keys", "K=configured\n");
+    let named = elsewhere.file("named", "K=named\n");
+    let named = named.to_str().unwrap();
+    let model = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let ended = check(&elsewhere, arguments, environment);
+        let printed = ended
+            .stdout
+            .split_once("1. a/")
+            .map(|(_, rest)| rest.trim_end().to_owned());
+        printed.unwrap_or(ended.stderr)
+    };
+    // Beside the configuration, not where the command happens to run.
+    elsewhere.file(".env", "K=wrong\n");
+    assert_eq!(model(&["--config", config], &[]), "|beside|");
+    assert_eq!(model(&["--config", config], &[("K", "real")]), "|real|");
+    assert_eq!(model(&["--config", config], &[("K", "")]), "||");
+    let both = ["--config", config, "--env-file", named];
+    assert_eq!(model(&both, &[]), "|named|");
+    std::fs::write(config, with_variable().with("env_file: keys").text()).unwrap();
+    assert_eq!(model(&["--config", config], &[]), "|configured|");
+    assert_eq!(model(&both, &[]), "|named|");
+}
+
+/// A file that was asked for and is not there is no file without variables; one that nobody named need not be there.
+#[test]
+fn a_named_file_must_be_readable() {
+    let folder = Folder::new();
+    folder.file(
+        "config.yaml",
+        &with_variable().with("env_file: nowhere").text(),
+    );
+    let ended = check(&folder, &[], &[("K", "x")]);
+    assert_eq!(ended.code, Some(78), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("env_file: ./nowhere cannot be read"),
+        "{}",
+        ended.stderr
+    );
+    folder.file("config.yaml", &with_variable().text());
+    let ended = check(&folder, &["--env-file", "gone"], &[("K", "x")]);
+    assert_eq!(ended.code, Some(78), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("gone cannot be read"),
+        "{}",
+        ended.stderr
+    );
+    // A directory, as a bind mount without a source makes one.
+    std::fs::create_dir(folder.path().join(".env")).unwrap();
+    assert_eq!(check(&folder, &[], &[("K", "x")]).code, Some(0));
+    let ended = check(&folder, &[], &[]);
+    assert!(
+        ended
+            .stderr
+            .contains("missing environment variables: K (./.env cannot be read"),
+        "{}",
+        ended.stderr
+    );
+    // All that is wrong at once, in both files, and no value of either.
+    std::fs::remove_dir(folder.path().join(".env")).unwrap();
+    folder.file(".env", "K='s3cret\nL\n");
+    folder.file(
+        "config.yaml",
+        &with_variable().with("defualt_timeout: 1s").text(),
+    );
+    let ended = check(&folder, &[], &[]);
+    for words in [
+        ".env:1: K: has no closing '",
+        ".env:2: is no NAME",
+        "defualt_timeout",
+    ] {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+}
+
+/// Settings of the log and of telemetry count from the file, too.
+#[test]
+fn the_log_is_what_the_file_says() {
+    let folder = Folder::new();
+    let config = with_variable().text();
+    folder.file("config.yaml", &config);
+    folder.file(".env", "K=x\nLOG_FORMAT=yaml\n");
+    let ended = run(command().current_dir(folder.path()));
+    assert_eq!(ended.code, Some(78));
+    assert!(
+        ended.stderr.contains("LOG_FORMAT is \"yaml\""),
+        "{}",
+        ended.stderr
+    );
+    folder.file(
+        ".env",
+        "K=x\nOTLP_ENDPOINT=http://127.0.0.1:1\nLOG_LEVEL=debug\n",
+    );
+    let gateway = crate::support::Gateway::running(
+        {
+            let mut command = command();
+            command.current_dir(folder.path());
+            command
+        },
+        folder,
+    );
+    gateway.wait_for_log(|line| line["msg"] == "telemetry is exported" || line["level"] == "debug");
+}
+
+/// A key that was changed in the file works from the reload on.
+#[test]
+fn a_reload_reads_the_file_again() {
+    let upstream = Upstream::saying("fine");
+    let folder = Folder::new();
+    let config = Config::new()
+        .provider("a", &upstream)
+        .route("r", [("a", "m")]);
+    let text = config
+        .text()
+        .replace(crate::support::config::CLIENT_KEY, "${CLIENT}");
+    folder.file("config.yaml", &text);
+    let env_file = folder.file(".env", "CLIENT=first-client-key-1234\n");
+    let mut command = command();
+    command.current_dir(folder.path());
+    let gateway = crate::support::Gateway::running(command, folder);
+    assert_eq!(gateway.ask("r", false).status, 401);
+    let key = crate::support::config::CLIENT_KEY;
+    std::fs::write(env_file, format!("CLIENT={key}\n")).unwrap();
+    gateway.signal(rustix::process::Signal::HUP);
+    gateway.wait_for_log(|line| line["msg"] == "reloaded");
+    assert_eq!(gateway.ask("r", false).status, 200);
 }

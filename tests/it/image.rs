@@ -1,7 +1,10 @@
-//! The image can be built: what Dockerfile copies is there, and `.dockerignore` lets it through.
+//! The image can be built: what Dockerfile copies is there, and `.dockerignore` lets it through. What it and the releases are
+//! built with is pinned.
 
 use std::fs;
 use std::path::Path;
+
+use serde_json::Value;
 
 /// Whether a source reaches the builder. Of the rules only the two kinds that the file uses: `*` and names, with or
 /// without a `!`; the last one that fits decides.
@@ -66,4 +69,79 @@ fn the_last_rule_that_fits_decides() {
     ] {
         assert_eq!(passes(rules, source), expected, "{rules:?} {source}");
     }
+}
+
+/// The settings of a service in a compose file.
+fn service(file: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let compose: Value = serde_yaml::from_str(&fs::read_to_string(path).expect(file)).expect(file);
+    compose["services"]["ai-gateway"].clone()
+}
+
+/// At home a container is held as tightly as on a server: they differ in who reaches it, and in nothing else.
+#[test]
+fn both_compose_files_hold_the_container_alike() {
+    let (server, home) = (
+        service("docker-compose.yml"),
+        service("docker-compose.home.yml"),
+    );
+    for setting in [
+        "read_only",
+        "cap_drop",
+        "security_opt",
+        "mem_limit",
+        "pids_limit",
+        "stop_grace_period",
+        "logging",
+        "restart",
+    ] {
+        assert!(!server[setting].is_null(), "{setting}");
+        assert_eq!(server[setting], home[setting], "{setting}");
+    }
+    assert!(home["labels"].is_null() && server["ports"].is_null());
+    assert!(!home["ports"].is_null() && !server["labels"].is_null());
+}
+
+/// What an image is built from is the same next year: a tag alone may mean another one by then.
+#[test]
+fn images_that_the_build_begins_with_are_named_by_digest() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
+    let dockerfile = fs::read_to_string(path).expect("Dockerfile");
+    let images = dockerfile.lines().filter(|line| {
+        line.starts_with("# syntax=") || line.starts_with("FROM ") && *line != "FROM scratch"
+    });
+    let images: Vec<_> = images.collect();
+    assert_eq!(images.len(), 2, "{images:?}");
+    for image in images {
+        let digest = image.split("@sha256:").nth(1).unwrap_or_default();
+        let digest = digest.split(' ').next().unwrap_or_default();
+        let is_hexadecimal = digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(digest.len() == 64 && is_hexadecimal, "{image}");
+    }
+}
+
+/// A tag of an action can be moved by whoever owns it; a commit cannot.
+#[test]
+fn actions_are_named_by_commit() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows");
+    let mut actions = 0;
+    for entry in fs::read_dir(folder).expect("workflows") {
+        let path = entry.expect("an entry").path();
+        let workflow = fs::read_to_string(&path).expect("a workflow");
+        let uses = workflow
+            .lines()
+            .filter_map(|line| line.split_once("uses: "));
+        for (_, action) in uses.filter(|(_, action)| !action.starts_with("./")) {
+            let commit = action.split('@').nth(1).unwrap_or_default();
+            let commit = commit.split(' ').next().unwrap_or_default();
+            let is_hexadecimal = commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(
+                commit.len() == 40 && is_hexadecimal,
+                "{}: {action}",
+                path.display()
+            );
+            actions += 1;
+        }
+    }
+    assert!(actions > 5, "{actions}");
 }

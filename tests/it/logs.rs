@@ -209,4 +209,134 @@ fn text_for_terminals() {
     drop(child.wait());
     let line = line.expect("a line");
     assert!(!line.trim_start().starts_with('{'), "{line}");
+    // A file is no terminal: no colours, and the day, down to milliseconds.
+    assert!(!line.contains('\u{1b}'), "{line}");
+    let (time, _) = line.split_once(' ').expect("a time");
+    assert_eq!((time.len(), time.rfind('.')), (24, Some(19)), "{line}");
+    assert!(line.contains(" [INFO] listening address="), "{line}");
+}
+
+/// What was served is shown: half an emoji, and schemas that nest.
+#[test]
+fn a_debug_log_shows_what_was_served() {
+    let a = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider("a", &a)
+        .route("r", [("a", "m")])
+        .environment("LOG_LEVEL", "debug")
+        .start();
+    let nested = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+    let body = format!(
+        r#"{{"model":"r","messages":[{{"role":"user","content":"findme \ud83d"}}],"metadata":{nested}}}"#
+    );
+    assert_eq!(gateway.post(&body).status, 200);
+    let line = gateway.wait_for_log(|line| line["msg"] == "request body");
+    let shown = line["body"].as_str().expect("a body");
+    assert!(
+        shown.contains("findme \u{fffd}") && shown.contains("[[["),
+        "{shown}"
+    );
+}
+
+/// The line tells for how long the step is left alone, and the one of a step that cannot ever work is said once, though
+/// the client never notices.
+#[test]
+fn a_step_that_cannot_ever_work_is_told_once() {
+    let unknown = Upstream::always(Script::json(
+        404,
+        &openai::error("The model `mistyped` does not exist", "model_not_found"),
+    ));
+    let limited = Upstream::always(Script::body(
+        429,
+        &[("Retry-After", "60")],
+        openai::error("slow down", "rate_limit_exceeded"),
+    ));
+    let good = Upstream::saying("fine");
+    let mut gateway = Config::new()
+        .provider("unknown", &unknown)
+        .provider("limited", &limited)
+        .provider("good", &good)
+        .route(
+            "r",
+            [("unknown", "mistyped"), ("limited", "m"), ("good", "m")],
+        )
+        .start();
+    for _ in 0..3 {
+        assert_eq!(gateway.ask("r", false).status, 200);
+    }
+    gateway.signal(rustix::process::Signal::TERM);
+    gateway.wait();
+    gateway.output.wait_for_end();
+    let lines: Vec<Value> = gateway
+        .output
+        .text()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let told: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["msg"] == "the provider does not know the model")
+        .collect();
+    let [told] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(told["level"], "warn");
+    assert_eq!(told["provider"], "unknown");
+    assert_eq!(told["model"], "mistyped");
+    assert_eq!(told["status"], 404);
+    let failed = |provider: &str| -> Vec<&Value> {
+        let of = |line: &&Value| line["msg"] == "attempt failed" && line["provider"] == provider;
+        lines.iter().filter(of).collect()
+    };
+    let [limited] = failed("limited")[..] else {
+        panic!("{lines:?}");
+    };
+    let left = limited["retry_after_ms"].as_u64().expect("a time");
+    assert!((59_000..=60_000).contains(&left), "{limited}");
+    // Nothing is left alone, and nothing is said of it.
+    assert_eq!(failed("unknown").len(), 3);
+    assert!(
+        failed("unknown")
+            .iter()
+            .all(|line| line["retry_after_ms"].is_null())
+    );
+}
+
+/// A person at a terminal reads text, in colours; a file and a pipe are for programs.
+#[test]
+fn a_terminal_gets_text_and_a_pipe_gets_json() {
+    let a = Upstream::saying("fine");
+    let folder = crate::support::process::Folder::new();
+    let config = Config::new().provider("a", &a).route("r", [("a", "m")]);
+    folder.file("config.yaml", &config.text());
+    let binary = crate::support::process::command().get_program().to_owned();
+    // The gateway ends when its terminal is gone; what it said until it listened is enough.
+    let script = "import os, pty, sys\n\
+                  pid, terminal = pty.fork()\n\
+                  if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+                  said = b''\n\
+                  while b'listening' not in said or not said.endswith(b'\\n'): said += os.read(terminal, 4096)\n\
+                  os.kill(pid, 15); os.write(1, said)";
+    let on_terminal = |variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new("python3");
+        command
+            .env_clear()
+            .args(["-c", script])
+            .arg(&binary)
+            .env("TERM", "xterm")
+            .envs(variables.iter().copied())
+            .current_dir(folder.path());
+        let ended = crate::support::process::run(&mut command);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    };
+    let text = on_terminal(&[]);
+    assert!(
+        text.contains("Z \u{1b}[34m[INFO]\u{1b}[0m listening address="),
+        "{text:?}"
+    );
+    // Hours, minutes, seconds and milliseconds: 12:34:56.789Z.
+    assert_eq!(text.find('Z'), Some(12), "{text:?}");
+    assert!(!on_terminal(&[("NO_COLOR", "1")]).contains('\u{1b}'));
+    assert!(on_terminal(&[("LOG_FORMAT", "json")]).starts_with('{'));
 }

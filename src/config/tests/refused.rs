@@ -55,12 +55,13 @@ routes:
     let errors = parse(text).unwrap_err();
     assert_eq!(
         errors.clone().in_file("my.yaml").to_string(),
-        "my.yaml:15: routes[1].steps[0].provider: unknown provider \"cerebas\", did you mean \"cerebras\"?"
+        "my.yaml:15: routes[1].steps[0].provider (route \"two\", step 1): unknown provider \"cerebas\", did you mean \"cerebras\"?"
     );
     assert_eq!(
         errors.problems(),
         [Problem {
             path: "routes[1].steps[0].provider".to_owned(),
+            place: "route \"two\", step 1".to_owned(),
             line: Some(15),
             message: "unknown provider \"cerebas\", did you mean \"cerebras\"?".to_owned(),
         }]
@@ -197,4 +198,128 @@ fn a_file_full_of_problems_does_not_fill_the_terminal() {
         message.ends_with("config.yaml: and 900 more problems"),
         "{message}"
     );
+}
+
+/// Said when the file is read, and not by a 401 in the night.
+#[test]
+fn keys_that_can_never_work_are_refused_wherever_they_come_from() {
+    let environment = super::variables([
+        ("QUOTED", "\"s3cret-of-a-client\""),
+        ("BEARER", "Bearer s3cret"),
+        ("MARKED", "\u{feff}s3cret"),
+        ("BARE", "$S3CRET"),
+        ("YOURS", "your-s3cret-key"),
+    ]);
+    for variable in environment.keys() {
+        for (from, to) in [
+            ("api_key: k", format!("api_key: ${{{variable}}}")),
+            (
+                "api_key: k",
+                format!("api_keys: [{{name: a, key: '${{{variable}}}'}}]"),
+            ),
+            (
+                "name: p,",
+                format!("name: p, api_keys: [good, '${{{variable}}}'],"),
+            ),
+        ] {
+            let errors = super::super::parse(&MINIMAL.replace(from, &to), &environment);
+            let told = errors.expect_err(variable).to_string();
+            assert_eq!(told.lines().count(), 1, "{variable}: {told}");
+            assert!(told.contains("key"), "{told}");
+            assert!(!told.to_lowercase().contains("s3cret"), "{told}");
+        }
+    }
+    for (from, to, words) in [
+        (
+            "api_key: k",
+            "api_key: $CLIENT_KEY",
+            "api_key: is a `$` and a name",
+        ),
+        ("model: m", "model: $MODEL", "model: is a `$` and a name"),
+        (
+            "https://p",
+            "https://$HOST.p",
+            "base_url: holds a `$` and a name",
+        ),
+        (
+            "api_key: k",
+            "api_key: change-me",
+            "api_key: is a placeholder",
+        ),
+    ] {
+        let told = refuse(&MINIMAL.replace(from, to));
+        assert!(told.contains(words), "{told}");
+    }
+    // A server of one's own takes any word for a key.
+    super::accept(&MINIMAL.replace(
+        "https://p.example/v1",
+        "http://localhost:1/v1, api_key: your-key",
+    ));
+}
+
+#[test]
+fn a_name_that_could_mean_two_routes_is_refused() {
+    let at = MINIMAL.find("routes:").unwrap();
+    for (first, second, rest, expected) in [
+        ("aliases: [b]", "aliases: []", "", "routes[1].name: "),
+        (
+            "aliases: [x]",
+            "aliases: [x]",
+            "",
+            "routes[1].aliases[0]: \"x\" is the name of another",
+        ),
+        (
+            "aliases: [\"x*\"]",
+            "aliases: [\"x*\"]",
+            "",
+            "routes[1].aliases[0]: \"x*\" is the name",
+        ),
+        (
+            "aliases: [a]",
+            "",
+            "",
+            "routes[0].aliases[0]: \"a\" is the name",
+        ),
+        (
+            "aliases: [x, x]",
+            "",
+            "",
+            "routes[0].aliases[1]: \"x\" is the name",
+        ),
+        (
+            "aliases: [\"x*y\"]",
+            "",
+            "",
+            "holds a `*` that is not its end",
+        ),
+        ("endpoints: []", "", "", "routes[0].endpoints: is empty"),
+        ("endpoints: [chta]", "", "", "did you mean"),
+        (
+            "",
+            "",
+            "default_routes: {image: a}",
+            "unknown endpoint, did you mean \"images\"?",
+        ),
+        (
+            "",
+            "",
+            "default_routes: {images: c}",
+            "there is no route \"c\"",
+        ),
+        (
+            "endpoints: [chat]",
+            "",
+            "default_routes: {images: a}",
+            "does not serve images",
+        ),
+    ] {
+        let route = |name, more: &str| {
+            let comma = if more.is_empty() { "" } else { "," };
+            format!("  - {{name: {name}, {more}{comma} steps: [{{provider: p, model: m}}]}}\n")
+        };
+        let (a, b) = (route("a", first), route("b", second));
+        let text = format!("{}routes:\n{a}{b}{rest}\n", &MINIMAL[..at]);
+        let message = refuse(&text);
+        assert!(message.contains(expected), "{text}\n{message}");
+    }
 }

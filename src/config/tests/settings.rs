@@ -72,11 +72,27 @@ fn a_wrong_setting_is_named_with_its_line() {
         ),
         (
             "proxy: https://h:1",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
         ),
         (
             "proxy: http://h:1/path",
-            "6: proxy: must be of the form http://host:port",
+            "6: proxy: must be of the form http://host:port or http://user:password@host:port",
+        ),
+        (
+            "cors: {origins: []}",
+            "6: cors: must be a single value, not a mapping",
+        ),
+        (
+            "cors: maybe",
+            "6: cors: \"maybe\" is neither true nor false",
+        ),
+        (
+            "cors: []",
+            "6: cors: is empty: `cors: false` allows no origin",
+        ),
+        (
+            "cors: [https://a.example/]",
+            "6: cors[0]: \"https://a.example/\" is no origin such as https://app.example.com or http://localhost:3000, without a path",
         ),
         (
             "metrics: true",
@@ -241,7 +257,7 @@ fn a_wrong_provider_route_or_step_is_named_with_its_line() {
         ),
         (
             provider,
-            "{name: p, base_url: http://p, api_keys: [ok, “x”]}",
+            "{name: p, base_url: http://p, api_keys: [ok, x–y]}",
             "3: providers[0].api_keys[1]: holds a character that cannot stand in a header",
         ),
         (

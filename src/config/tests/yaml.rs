@@ -116,12 +116,15 @@ fn what_is_no_single_yaml_mapping_is_refused_in_a_line() {
             "- a\n- b",
             "config.yaml:1: a configuration is made of lines",
         ),
-        ("a: 1\n---\nb: 2\n", "more than one document"),
+        ("a: 1\n---\nb: 2\n", "second configuration"),
         ("a: 1\nb:\n\tc: 2\n", "config.yaml:3: "),
         ("a: 1\nb:\n\tc: 2\n", "not with tabs"),
-        ("a: 1\nb: [1, 2\nc: 3\n", "config.yaml:3: "),
-        ("a: b: c\n", "config.yaml:1: mapping values are not allowed"),
-        ("a: *nowhere\n", "config.yaml:1: unknown anchor"),
+        ("a: 1\nb: [1, 2\nc: 3\n", "config.yaml:2: "),
+        ("a: b: c\n", "config.yaml:1: a second `: ` on the line"),
+        (
+            "a: *nowhere\n",
+            "config.yaml:1: a value that begins with `*`",
+        ),
         ("a: 1\n? [x, y]\n: 2\n", "config.yaml:2: "),
         ("a: \"\\q\"\n", "config.yaml:1: "),
         ("a: \0\n", "control characters are not allowed"),
@@ -230,4 +233,124 @@ fn a_replaced_value_is_text_and_never_yaml() {
 fn what_is_not_read_needs_no_variables() {
     let text = format!("{MINIMAL}# ${{COMMENT}}\nx-anything: ${{HOLDER}}\n.hidden: ${{HOLDER}}\n");
     assert!(parse(&text).is_ok());
+}
+
+/// What the parser calls a block mapping or a simple key tells nobody what to do.
+#[test]
+fn complaints_about_yaml_say_what_to_do_and_where_it_began() {
+    let text = "\
+api_key: k
+providers:
+  - name: p
+    base_url: https://p.example/v1
+routes:
+  - name: r
+    steps:
+      - provider: p
+        model: m
+";
+    for (from, to, line, words) in [
+        ("model: m", "model: a: b", 9, "put the value in quotes"),
+        ("name: r", "name: \"r", 6, "the quote that opens here"),
+        (
+            "name: p",
+            "name: 'p\n    headers: {x: 'y'}",
+            3,
+            "the quote that opens here",
+        ),
+        ("name: r", "name: \"r\" x", 6, "in quotes, all of it"),
+        (
+            "model: m",
+            "model: [\"m, n]",
+            9,
+            "the quote that opens here",
+        ),
+        ("    base_url", "\tbase_url", 4, "spaces, not with tabs"),
+        ("model: m", "model: *m", 9, "put it in quotes"),
+        ("model: m", "model: *", 9, "put it in quotes"),
+        ("model: m", "model: &", 9, "put it in quotes"),
+        ("model: m", "model: @cf/llama", 9, "put it in quotes"),
+        ("model: m", "model: `m`", 9, "put it in quotes"),
+        ("model: m", "model: %m", 9, "put it in quotes"),
+        ("model: m", "model: {m", 9, "the `{` that opens here"),
+        ("model: m", "model: [m", 9, "the `[` that opens here"),
+        ("        model", "       model", 9, "indentation"),
+        ("        model", "         model", 9, "indentation"),
+        ("model: m", "model m", 9, "a colon is missing"),
+        ("model: m", "model:m", 9, "the space behind it"),
+        ("name: r", "name: \"C:\\qr\"", 6, "single quotes"),
+        ("model: m", "model: {{ m }}", 9, "braces in braces"),
+        ("model: m", "model: |m", 9, "put it in quotes"),
+        ("model: m", "model: ? m", 9, "put it in quotes"),
+        ("model: m", "model: - m", 9, "put it in quotes"),
+        ("model: m", "model:\u{a0}m", 9, "a no-break space (U+00A0)"),
+    ] {
+        let errors = parse(&text.replace(from, to)).expect_err(to);
+        let told = errors.to_string();
+        let place = format!("config.yaml:{line}: ");
+        assert!(
+            told.starts_with(&place) && told.contains(words),
+            "{to}: {told}"
+        );
+        for jargon in ["block", "scalar", "token", "flow", "anchor at"] {
+            assert!(!told.contains(jargon), "{to}: {told}");
+        }
+    }
+}
+
+/// Blanks that were pasted with an example are no blanks to YAML, and nobody sees why.
+#[test]
+fn invisible_characters_are_named_with_their_line() {
+    let text = "\
+api_key: k
+providers: [{name: p, base_url: https://p.example/v1}]
+routes:
+  - name: r
+    steps:
+      - provider: p
+        model: m
+";
+    for (from, to, line, words) in [
+        (
+            "    steps",
+            "\u{a0}\u{a0}\u{a0} steps",
+            5,
+            "no-break space (U+00A0)",
+        ),
+        (
+            "        model",
+            "\u{a0}       model",
+            7,
+            "no-break space (U+00A0)",
+        ),
+        (
+            "model: m",
+            "model: m\u{200b}",
+            7,
+            "zero width space (U+200B)",
+        ),
+        (
+            "provider: p",
+            "provider: \u{a0}p",
+            6,
+            "no-break space (U+00A0)",
+        ),
+        ("name: r", "name: r\u{feff}", 4, "byte order mark (U+FEFF)"),
+        ("p.example", "p\u{ad}.example", 2, "soft hyphen (U+00AD)"),
+        (
+            "api_key: k",
+            "api_key: k\u{2060}k",
+            1,
+            "word joiner (U+2060)",
+        ),
+    ] {
+        let told = refuse(&text.replace(from, to));
+        let place = format!("config.yaml:{line}: ");
+        let told_there = told
+            .lines()
+            .any(|told| told.starts_with(&place) && told.contains(words));
+        assert!(told_there, "{to}: {told}");
+    }
+    // In a comment they do no harm.
+    accept(&text.replace("steps:", "steps:  #\u{a0}two"));
 }

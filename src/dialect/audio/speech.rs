@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, Silence, Usage, WholeAnswer};
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::json_request::object_of;
 use crate::dialect::object_frame::{ObjectFrame, read_frame};
 use crate::dialect::provider_error::error_of;
@@ -43,12 +44,12 @@ impl Dialect for Speech {
             .then(|| Unfit::from("Anthropic's API has no audio".to_owned()))
     }
 
-    fn bears_witness(&self) -> bool {
-        false
-    }
-
-    fn built_in_timeout(&self) -> Duration {
-        Duration::from_secs(60)
+    fn rules(&self) -> CallRules {
+        CallRules {
+            timeout: Duration::from_secs(60),
+            is_witness: false,
+            ..CallRules::default()
+        }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::transcript_answer::{self, Format};
 use super::transcript_stream::TranscriptJudge;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::multipart::Form;
 use crate::dialect::reading::Asked;
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
@@ -40,12 +41,12 @@ impl Dialect for Transcriptions {
         unfit(step)
     }
 
-    fn bears_witness(&self) -> bool {
-        false
-    }
-
-    fn built_in_timeout(&self) -> Duration {
-        TIMEOUT
+    fn rules(&self) -> CallRules {
+        CallRules {
+            timeout: TIMEOUT,
+            is_witness: false,
+            ..CallRules::default()
+        }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
@@ -92,12 +93,12 @@ impl Dialect for Translations {
         unfit(step)
     }
 
-    fn bears_witness(&self) -> bool {
-        false
-    }
-
-    fn built_in_timeout(&self) -> Duration {
-        TIMEOUT
+    fn rules(&self) -> CallRules {
+        CallRules {
+            timeout: TIMEOUT,
+            is_witness: false,
+            ..CallRules::default()
+        }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {

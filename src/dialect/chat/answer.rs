@@ -124,7 +124,7 @@ mod tests {
 
     use super::super::whole;
     use super::*;
-    use crate::dialect::answer::Usage;
+    use crate::dialect::answer::{Annotated, Usage};
 
     fn inspect(body: &str) -> Result<Option<Usage>, Flaw> {
         whole(body.to_owned()).map(|answer| answer.usage)
@@ -236,7 +236,10 @@ mod tests {
         let marked = |body: &str, model: Option<&str>, summary: &str| {
             let answer = whole(body.to_owned()).unwrap();
             assert_eq!(answer.text(), body);
-            answer.annotated(model, Some(summary))
+            match answer.annotated(model, Some(summary)) {
+                Annotated::Copied(text) => text,
+                Annotated::Spliced(_) => panic!("a small answer"),
+            }
         };
         let body = "{ \"id\":\"1\" , \"model\" : \"up\", \"n\":9007199254740993,\"choices\":[{\"message\":{\"content\":1,\"refusal\":\"x\"}}]\n}\n";
         assert_eq!(

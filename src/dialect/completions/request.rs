@@ -64,6 +64,7 @@ pub fn unfit(request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
         Some(Unfit {
             reason: reason.to_owned(),
             param: Some(param.to_owned()),
+            too_large: false,
         })
     };
     let object = request.payload.object()?;

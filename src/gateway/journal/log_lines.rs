@@ -13,7 +13,7 @@ use crate::routing::StepReport;
 use crate::secret::Redactor;
 use crate::text::milliseconds;
 
-use super::captured_content::excerpt;
+use super::body_excerpt::excerpt;
 
 /// The target of all these lines, whatever the file is called that writes them: directives of `LOG_LEVEL` name it.
 const TARGET: &str = "ai_gateway::gateway::journal";
@@ -90,7 +90,7 @@ impl RequestFacts<'_> {
         );
     }
 
-    /// The line of a failed attempt.
+    /// The line of a failed attempt, and for how long what failed is left alone.
     pub fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
         log::info!(
             target: TARGET,
@@ -102,7 +102,8 @@ impl RequestFacts<'_> {
             class = class.label(),
             status = report.status,
             error = message,
-            duration_ms = milliseconds(report.duration);
+            duration_ms = milliseconds(report.duration),
+            retry_after_ms = report.retry_after.map(milliseconds);
             "attempt failed"
         );
     }
@@ -135,17 +136,32 @@ impl RequestFacts<'_> {
         );
     }
 
-    /// The line of a key that its provider refuses: its operator has to mend that, and no failover shows it.
-    pub fn log_refused_key(&self, report: &StepReport, message: &str) {
-        log::error!(
-            target: TARGET,
-            provider = report.provider.as_str(),
-            key_index = report.key_index,
-            status = report.status,
-            error = message,
-            request_id = self.request_id.as_str();
-            "the provider refuses the key"
-        );
+    /// The line of a step that cannot ever work: its operator has to mend the key or the name of the model, and no
+    /// failover shows it.
+    pub fn log_standing_fault(&self, report: &StepReport, class: Class, message: &str) {
+        if class == Class::Unauthorized {
+            log::error!(
+                target: TARGET,
+                provider = report.provider.as_str(),
+                key_index = report.key_index,
+                status = report.status,
+                error = message,
+                request_id = self.request_id.as_str();
+                "the provider refuses the key"
+            );
+        } else {
+            log::warn!(
+                target: TARGET,
+                provider = report.provider.as_str(),
+                model = report.model.as_str(),
+                route = self.route.as_deref(),
+                step = report.step_index,
+                status = report.status,
+                error = message,
+                request_id = self.request_id.as_str();
+                "the provider does not know the model"
+            );
+        }
     }
 
     /// The line of an attempt that answered.

@@ -4,6 +4,7 @@
 //! log and a line for each failed attempt, the instruments, and the spans. Two things come back: the routing summary for
 //! the client, and the headers that continue the trace at the provider.
 
+mod body_excerpt;
 mod captured_content;
 mod log_lines;
 mod routing_summary;
@@ -34,6 +35,7 @@ use crate::telemetry::trace::{
 use crate::text::{cut, truncated};
 
 use super::context::Context;
+use super::standing_faults::StandingFault;
 
 /// The status in the log of a client that went away (nginx's number); it is never sent.
 pub const CLIENT_GONE: u16 = 499;
@@ -142,7 +144,7 @@ impl<'g> Journal<'g> {
     pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
         self.operation = dialect.operation();
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
-        self.counted.takes(&route.name);
+        self.counted.takes(&route.name, self.operation);
         if self.captures_content()
             && let Some(object) = request.payload.object()
         {
@@ -240,8 +242,8 @@ impl<'g> Journal<'g> {
         self.facts.log_lesson(step, lesson);
     }
 
-    /// The attempt came to nothing. A refused key needs the operator of the gateway; other failures are why there are
-    /// several steps.
+    /// The attempt came to nothing. A step that cannot ever work needs the operator of the gateway; other failures are
+    /// why there are several steps.
     pub fn attempt_failed(&mut self, report: Option<&StepReport>) {
         let Some((report, class)) = report.and_then(|report| Some((report, report.class?))) else {
             return;
@@ -253,11 +255,16 @@ impl<'g> Journal<'g> {
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
         }
-        let keys = &self.context.refused_keys;
-        if class == Class::Unauthorized
-            && keys.is_due(&report.provider, report.key_index, Instant::now())
+        let fault = match class {
+            Class::Unauthorized => Some(StandingFault::Key(report.key_index)),
+            Class::ModelNotFound => Some(StandingFault::Model(report.model.clone())),
+            _ => None,
+        };
+        let faults = &self.context.standing_faults;
+        if let Some(fault) = fault
+            && faults.is_due(&report.provider, fault, Instant::now())
         {
-            self.facts.log_refused_key(report, &message);
+            self.facts.log_standing_fault(report, class, &message);
         }
         if report.retry_after.is_some() {
             current::event("cooldown set", || about(report));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::{Config, Route};
-use crate::gateway::refusal::Refusal;
+use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
 use crate::gateway::shared_ledger::random;
 use crate::http::{Head, Response, ResponseHead};
@@ -78,7 +78,7 @@ pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
         visit.shared(&visit.context.status_frame, page)
     } else {
-        Err(Refusal::not_found("there is nothing at this path").into())
+        Err(Refusal::not_found(BASE_URL).into())
     }
 }
 

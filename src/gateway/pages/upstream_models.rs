@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::Provider;
-use crate::dialect::provider_error::error_of;
+use crate::gateway::model_lists::{self, LIMIT};
 use crate::gateway::shared_answer::{Fresh, Patience, Rendered};
-use crate::gateway::walk::ProviderCall;
 use crate::http::{Response, ResponseHead};
 use crate::secret::Redactor;
-use crate::text::for_people;
 use crate::upstream::Client;
 
 use super::visit::{Unserved, Visit, to_json};
@@ -21,17 +17,8 @@ use super::visit::{Unserved, Visit, to_json};
 /// The age of a shared answer.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// The time of one provider.
-const LIMIT: Duration = Duration::from_secs(25);
-
 /// A waiting caller waits so much longer than a probe may take, and then not any more.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Providers asked at once.
-const MOST_THREADS: usize = 32;
-
-/// Bytes of a model list; the longest ones known are about 1 MiB.
-const LONGEST_LIST: usize = 8 * 1024 * 1024;
 
 /// The result of a probe.
 #[derive(Debug, Serialize)]
@@ -81,19 +68,8 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(answer.into())
 }
 
-/// Asks all providers at once, on a pool that lives as long as the probe.
 fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> ProbeReport {
-    let ask = |provider: &Arc<Provider>| ask(provider, client, redactor);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(providers.len().clamp(1, MOST_THREADS))
-        .thread_name(|index| format!("probe-{index}"))
-        .stack_size(256 * 1024)
-        .build();
-    let providers: Vec<ProviderReport> = match pool {
-        Ok(pool) => pool.install(|| providers.par_iter().map(ask).collect()),
-        // No threads to be had: slower, but an answer.
-        Err(_) => providers.iter().map(ask).collect(),
-    };
+    let providers = model_lists::in_parallel(providers, |provider| ask(provider, client, redactor));
     ProbeReport {
         ok: providers.iter().all(|provider| provider.ok),
         providers,
@@ -102,10 +78,10 @@ fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> P
 
 fn ask(provider: &Arc<Provider>, client: &Client, redactor: &Redactor) -> ProviderReport {
     let started = Instant::now();
-    let found = list_models(provider, client, started + LIMIT);
+    let found = model_lists::fetch(provider, provider.keys.first(), client, started + LIMIT);
     let response_time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (http_status, result) = match found {
-        Ok((status, result)) => (Some(status), result),
+        Ok(answer) => (Some(answer.status), answer.count()),
         Err(error) => (None, Err(error)),
     };
     ProviderReport {
@@ -116,48 +92,4 @@ fn ask(provider: &Arc<Provider>, client: &Client, redactor: &Redactor) -> Provid
         error: result.err().map(|error| redactor.redact(&error)),
         response_time_ms,
     }
-}
-
-/// The status and, behind it, the number of models or what is wrong; an error when no answer came at all.
-fn list_models(
-    provider: &Provider,
-    client: &Client,
-    deadline: Instant,
-) -> Result<(u16, Result<usize, String>), String> {
-    let call = ProviderCall {
-        provider,
-        key: provider.keys.first(),
-        base: &provider.base_url,
-        path: "/models",
-        accept: "application/json",
-        content_type: "application/json",
-        body: None,
-        deadline,
-        client: None,
-        trace: &[],
-        edits: &[],
-    };
-    let response = call.send(client).map_err(|error| error.to_string())?;
-    let status = response.head.status;
-    let body = match response.body.read_to_end(LONGEST_LIST, deadline) {
-        Ok(body) => body,
-        Err(error) => return Ok((status, Err(error.to_string()))),
-    };
-    Ok((status, count_models(status, &body)))
-}
-
-fn count_models(status: u16, body: &[u8]) -> Result<usize, String> {
-    #[derive(Deserialize)]
-    struct ModelList {
-        data: Vec<IgnoredAny>,
-    }
-    if !(200..300).contains(&status) {
-        let said = std::str::from_utf8(body).ok().and_then(error_of);
-        let message = said.map(|error| error.message).unwrap_or_default();
-        let error = format!("HTTP status {status} {message}");
-        return Err(for_people(error.trim_end()).to_owned());
-    }
-    serde_json::from_slice::<ModelList>(body)
-        .map(|list| list.data.len())
-        .map_err(|_| "the answer is not a model list".to_owned())
 }

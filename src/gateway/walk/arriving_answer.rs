@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use crate::budget::Charge;
 use crate::config::Step;
-use crate::dialect::answer::{Flaw, Says, Silence, WholeAnswer};
+use crate::dialect::answer::{Flaw, Says, Silence};
 use crate::dialect::class::Class;
 use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
@@ -11,9 +12,9 @@ use crate::dialect::{Dialect, Framing};
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
 use crate::routing::Failure;
-use crate::upstream::{Body, Head};
+use crate::upstream::{Body, CallError, Head};
 
-use super::attempt::{Missed, Reply};
+use super::attempt::{HeldAnswer, Missed, Reply};
 use super::commit::{Opening, Uncommitted, without_content};
 use super::end_watch::EndWatch;
 use super::errand::Errand;
@@ -80,12 +81,14 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
         if let Framing::Text(_) = self.errand.framing() {
             let mut repairs = Repairs::default();
-            let text = self.text(Vec::new(), body, &mut repairs)?;
-            let answer = self.judged(text, repairs)?;
+            let charge = self.errand.budget.empty();
+            let (text, charge) = self.text(Vec::new(), body, charge, &mut repairs)?;
+            let answer = self.judged(text, charge, repairs)?;
             return self.whole(answer, journal);
         }
         let is_named_stream = is_event_stream(self.head);
-        let opened = Opened::read(body, is_named_stream, self.deadline);
+        let charge = self.errand.budget.empty();
+        let opened = Opened::read(body, is_named_stream, self.deadline, charge);
         let opened = opened.map_err(|error| failure_of(&error))?;
         let is_stream = matches!(opened, Opened::Stream(_));
         let mut repairs = Repairs::default();
@@ -100,17 +103,20 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
                 let answer = self.gathered(frames, repairs)?;
                 self.whole(answer, journal)
             }
-            Opened::Whole { begun, body } => {
-                let text = self.text(begun, body, &mut repairs)?;
-                let answer = self.judged(text, repairs)?;
+            Opened::Whole {
+                begun,
+                body,
+                charge,
+            } => {
+                let (text, charge) = self.text(begun, body, charge, &mut repairs)?;
+                let held = self.judged(text, charge, repairs)?;
                 if self.errand.request.stream {
-                    let frames = self.errand.dialect.split(&answer);
-                    let frames = frames.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
+                    let (frames, repairs) = self.split(*held)?;
                     // What there was to mend or to filter is done.
                     let asked = self.asked.with(Reading::default());
-                    self.stream(Frames::ready(frames), asked, answer.repairs, journal)
+                    self.stream(frames, asked, repairs, journal)
                 } else {
-                    self.whole(answer, journal)
+                    self.whole(held, journal)
                 }
             }
         }
@@ -149,9 +155,10 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     /// A plain answer.
     fn whole(
         &self,
-        answer: WholeAnswer,
+        held: Box<HeldAnswer>,
         journal: &Journal<'_>,
     ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let answer = &held.answer;
         let silence = match answer.says {
             Says::Content => None,
             Says::Reasoning(silence) => self.step.reasoning_only_fails.then_some(silence),
@@ -159,19 +166,19 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         };
         if let Some(silence) = silence {
             let failure = failure_of_flaw(self.head, Flaw::EmptyContent);
-            return self.silent(silence, Reply::Whole(answer), failure);
+            return self.silent(silence, Reply::Whole(held), failure);
         }
         if self.checks_format
             && self.expectation.wants_json
-            && let Err(flaw) = self.dialect().check_json(&answer)
+            && let Err(flaw) = self.dialect().check_json(answer)
         {
             return Err(Box::new(Missed {
                 failure: failure_of_flaw(self.head, flaw),
-                second_best: Some(Reply::Whole(answer)),
+                second_best: Some(Reply::Whole(held)),
             }));
         }
         journal.model_seen(|| answer.model());
-        Ok(Reply::Whole(answer))
+        Ok(Reply::Whole(held))
     }
 
     /// An answer without a word: a good one, a second best one, or none.
@@ -200,7 +207,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     }
 
     /// The answer that a stream makes.
-    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<WholeAnswer, Failure> {
+    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
         let gathering = Gathering {
             dialect: self.dialect(),
             frames,
@@ -214,11 +221,12 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             deadline: self.deadline,
             stall: self.step.upstream_stream.then_some(self.step.stall_timeout),
             limit: self.errand.context.config.server.max_answer,
+            charge: self.errand.budget.empty(),
         };
         let gathered = gathering.gather(self.head)?;
         let mut repairs = repairs;
         repairs.add_all(gathered.judge.repairs());
-        let answer = self.judged(gathered.text, repairs)?;
+        let answer = self.judged(gathered.text, gathered.charge, repairs)?;
         // After the judgement: a body that is no answer anyway has more to say of itself than that it is cut.
         if gathered.is_whole {
             Ok(answer)
@@ -227,22 +235,50 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         }
     }
 
-    fn judged(&self, text: String, repairs: Repairs) -> Result<WholeAnswer, Failure> {
+    fn judged(
+        &self,
+        text: String,
+        mut charge: Charge,
+        repairs: Repairs,
+    ) -> Result<Box<HeldAnswer>, Failure> {
         let answer = self.dialect().whole(text, &self.asked);
         let mut answer = answer.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         answer.repairs.add_all(repairs);
-        Ok(answer)
+        // What was mended is longer than what came, or shorter.
+        cover(&mut charge, answer.text().len())?;
+        Ok(Box::new(HeldAnswer { answer, charge }))
     }
 
-    fn text(&self, begun: Vec<u8>, body: Body, repairs: &mut Repairs) -> Result<String, Failure> {
+    /// The frames of an answer that came whole, and what was mended in it. They are in memory beside the answer, and
+    /// then beside one another, until they are framed.
+    fn split(&self, held: HeldAnswer) -> Result<(Frames, Repairs), Failure> {
+        let HeldAnswer { answer, mut charge } = held;
+        let length = answer.text().len();
+        cover(&mut charge, length.saturating_mul(4))?;
+        let frames = self.dialect().split(&answer);
+        let frames = frames.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
+        Ok((Frames::ready(frames, charge), answer.repairs))
+    }
+
+    fn text(
+        &self,
+        begun: Vec<u8>,
+        body: Body,
+        mut charge: Charge,
+        repairs: &mut Repairs,
+    ) -> Result<(String, Charge), Failure> {
         let limit = self.errand.context.config.server.max_answer;
-        let body = body.read_rest(begun, limit, self.deadline);
+        let body = body.read_rest(begun, limit, self.deadline, &mut charge);
         let body = body.map_err(|error| failure_of(&error))?;
         match String::from_utf8(body) {
-            Ok(text) => Ok(text),
+            Ok(text) => Ok((text, charge)),
             Err(invalid) if self.step.provider.repair => {
                 repairs.add(RepairKind::Utf8);
-                Ok(String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+                // It may become three times as long, beside what came.
+                cover(&mut charge, invalid.as_bytes().len().saturating_mul(4))?;
+                let text = String::from_utf8_lossy(invalid.as_bytes()).into_owned();
+                charge.uncover(text.len());
+                Ok((text, charge))
             }
             Err(_) => Err(Failure::new(Class::BadResponse, "the answer is not UTF-8")),
         }
@@ -255,6 +291,18 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
 
     fn dialect(&self) -> &'static dyn Dialect {
         self.errand.dialect
+    }
+}
+
+/// Charges for so much memory more than there was.
+///
+/// # Errors
+/// The budget has no room for it.
+fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
+    if charge.cover(bytes) {
+        Ok(())
+    } else {
+        Err(failure_of(&CallError::no_memory()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use crate::budget::Charge;
 use crate::config::Step;
 use crate::dialect::Framing;
 use crate::dialect::answer::WholeAnswer;
@@ -31,11 +32,17 @@ pub struct Success<'a> {
 /// An answer that a client can have.
 pub enum Reply<'a> {
     /// A JSON object, or a text.
-    Whole(WholeAnswer),
+    Whole(Box<HeldAnswer>),
     /// A stream whose first content has arrived.
     Stream(Box<Committed<'a>>),
     /// Bytes without frames, of which the first have arrived.
     Opaque(Box<OpaqueAnswer>),
+}
+
+/// A whole answer, and the charge for its memory.
+pub struct HeldAnswer {
+    pub answer: WholeAnswer,
+    pub charge: Charge,
 }
 
 /// An attempt without an answer that counts.
@@ -94,6 +101,7 @@ impl<'a> Errand<'a> {
             self.dialect.ask_for_stream(&mut streamed);
             streamed
         });
+        let slices = streamed.as_ref().unwrap_or(request).slices();
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
@@ -101,7 +109,10 @@ impl<'a> Errand<'a> {
             path: self.dialect.path(self.request, &step.traits),
             accept: self.dialect.accept(self.request.stream || may_stream),
             content_type: request.content_type(),
-            body: Some(&streamed.as_ref().unwrap_or(request).slices()),
+            body: Some(&match self.elided {
+                Some(elided) => elided.restored(&slices),
+                None => slices,
+            }),
             deadline: attempt.deadline,
             client: Some(self.client),
             trace: &journal.outgoing(),
@@ -167,7 +178,7 @@ impl<'a> Errand<'a> {
         refuse_coding(&head)?;
         let reply = match self.framing() {
             Framing::Opaque => {
-                let answer = OpaqueAnswer::open(self.dialect, &head, body, deadline)?;
+                let answer = OpaqueAnswer::open(self, &head, body, deadline)?;
                 Reply::Opaque(Box::new(answer))
             }
             Framing::Events | Framing::Text(_) => {

@@ -95,7 +95,8 @@ impl<'a> Uncommitted<'a> {
                 said = true;
                 if commits {
                     journal.model_seen(|| model_of(&event, &judged));
-                    held.frames.push(HeldFrame::new(event, judged));
+                    held.push(HeldFrame::new(event, judged));
+                    self.hold(&held)?;
                     return Ok(Opening::Content(self.committed(held)));
                 }
                 if held.frames.is_empty() {
@@ -107,6 +108,7 @@ impl<'a> Uncommitted<'a> {
                     judged,
                     HoldingRoom::new(self.holds_reasoning, has_ended),
                 );
+                self.hold(&held)?;
             }
             self.watch.observe(&*self.judge, said);
             match self.frames.wait(self.watch.deadline(deadline)) {
@@ -122,6 +124,11 @@ impl<'a> Uncommitted<'a> {
         }
     }
 
+    fn hold(&mut self, held: &Held) -> Result<(), Failure> {
+        let room = self.frames.hold(held.bytes);
+        room.map_err(|error| failure_of(&error))
+    }
+
     fn committed(self, held: Held) -> Committed<'a> {
         Committed {
             held: held.frames,
@@ -135,7 +142,7 @@ impl<'a> Uncommitted<'a> {
     fn silent(mut self, mut held: Held) -> Opening<'a> {
         self.watch.remember(&*self.judge);
         self.watch.end();
-        self.frames = Frames::ready([]);
+        self.frames = self.frames.emptied();
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             held.frames.push(HeldFrame {
@@ -226,8 +233,12 @@ impl Held {
         let length = judged.mended.as_deref().unwrap_or(&event.data).len();
         let bytes = self.bytes.saturating_add(length);
         if is_kept || (self.frames.len() < room.frames && bytes <= room.bytes) {
-            self.bytes = bytes;
-            self.frames.push(HeldFrame::new(event, judged));
+            self.push(HeldFrame::new(event, judged));
         }
+    }
+
+    fn push(&mut self, frame: HeldFrame) {
+        self.bytes = self.bytes.saturating_add(frame.data.len());
+        self.frames.push(frame);
     }
 }

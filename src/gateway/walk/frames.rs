@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::budget::Charge;
 use crate::sse::{Decoder, Event, Item, TooLarge, encode};
 use crate::upstream::{Body, CallError};
 
@@ -26,6 +27,7 @@ pub enum Opened {
         /// The bytes that have come, from the first one of the object on.
         begun: Vec<u8>,
         body: Body,
+        charge: Charge,
     },
 }
 
@@ -34,6 +36,10 @@ pub struct Frames {
     decoder: Decoder,
     body: Option<Body>,
     finished: bool,
+    /// The bytes of frames that were taken out and are held back.
+    held: usize,
+    /// The charge for those, and for what has arrived.
+    charge: Charge,
 }
 
 impl Opened {
@@ -41,8 +47,13 @@ impl Opened {
     ///
     /// # Errors
     /// The cause of an end before the end.
-    pub fn read(body: Body, is_named_stream: bool, deadline: Instant) -> Result<Self, CallError> {
-        let mut frames = Frames::live(body);
+    pub fn read(
+        body: Body,
+        is_named_stream: bool,
+        deadline: Instant,
+        charge: Charge,
+    ) -> Result<Self, CallError> {
+        let mut frames = Frames::live(body, charge);
         loop {
             let form = form_of(frames.decoder.unread());
             let form = match form {
@@ -74,11 +85,13 @@ impl Opened {
 
 impl Frames {
     /// The frames of an answer under way.
-    fn live(body: Body) -> Self {
+    fn live(body: Body, charge: Charge) -> Self {
         Self {
             decoder: Decoder::new(LONGEST_FRAME),
             body: Some(body),
             finished: false,
+            held: 0,
+            charge,
         }
     }
 
@@ -86,25 +99,56 @@ impl Frames {
         let mut begun = self.decoder.into_unread();
         begun.drain(..from.min(begun.len()));
         match self.body {
-            Some(body) => Opened::Whole { begun, body },
+            Some(body) => Opened::Whole {
+                begun,
+                body,
+                charge: self.charge,
+            },
             // Only a live stream is opened.
-            None => Opened::Stream(Self::ready([])),
+            None => Opened::Stream(Self::ready([], self.charge)),
         }
     }
 
-    /// Frames with these data, all there.
-    pub fn ready(data: impl IntoIterator<Item = String>) -> Self {
+    /// Frames with these data, all there. A charge that is too high for them is lowered.
+    pub fn ready(data: impl IntoIterator<Item = String>, mut charge: Charge) -> Self {
         let mut text = String::new();
         for data in data {
             encode(&mut text, &data);
         }
         let mut decoder = Decoder::new(usize::MAX);
         decoder.push(text.as_bytes());
+        charge.uncover(decoder.capacity());
         Self {
             decoder,
             body: None,
             finished: false,
+            held: 0,
+            charge,
         }
+    }
+
+    /// Frames without any, that hold nothing.
+    pub fn emptied(self) -> Self {
+        Self::ready([], self.charge)
+    }
+
+    /// Takes a number of bytes as those of frames that were taken out and are held back.
+    ///
+    /// # Errors
+    /// The budget has no room for them.
+    pub fn hold(&mut self, bytes: usize) -> Result<(), CallError> {
+        self.held = bytes;
+        self.charge()
+    }
+
+    /// The charge follows what is in memory. Frames that were all there at once are charged before.
+    fn charge(&mut self) -> Result<(), CallError> {
+        let Some(body) = &self.body else {
+            return Ok(());
+        };
+        let bytes = self.decoder.capacity() + self.held;
+        self.charge.uncover(bytes);
+        body.make_room(&mut self.charge, bytes)
     }
 
     /// The next frame or comment among the bytes that are here; none when more have to come.
@@ -147,6 +191,7 @@ impl Frames {
         let read = self
             .decoder
             .fill(READ_SIZE, |room| body.read(room, deadline))?;
+        self.charge()?;
         Ok(read > 0)
     }
 }

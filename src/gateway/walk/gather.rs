@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::budget::Charge;
 use crate::dialect::{Dialect, FrameKind, StreamJudge};
 use crate::routing::Failure;
 use crate::sse::Item;
@@ -24,6 +25,8 @@ pub struct Gathering<'a> {
     pub stall: Option<Duration>,
     /// The bound of all data (bytes).
     pub limit: usize,
+    /// The charge for the answer in the making.
+    pub charge: Charge,
 }
 
 /// The answer that a stream makes.
@@ -32,6 +35,7 @@ pub struct Gathered {
     pub judge: Box<dyn StreamJudge>,
     /// The stream came to its end; else it was cut.
     pub is_whole: bool,
+    pub charge: Charge,
 }
 
 impl Gathering<'_> {
@@ -70,6 +74,10 @@ impl Gathering<'_> {
                     let message = format!("a body of more than {} bytes", self.limit);
                     return Err(failure_of(&CallError::BadResponse(message)));
                 }
+                // It is in memory twice when it is written.
+                if !self.charge.cover(bytes.saturating_mul(2)) {
+                    return Err(failure_of(&CallError::no_memory()));
+                }
                 let pushed = assembler.push(data);
                 pushed.map_err(|flaw| failure_of_flaw(head, flaw))?;
             }
@@ -94,8 +102,11 @@ impl Gathering<'_> {
             let pushed = assembler.push(&rest);
             pushed.map_err(|flaw| failure_of_flaw(head, flaw))?;
         }
+        let text = assembler.finish();
+        self.charge.uncover(text.capacity());
         Ok(Gathered {
-            text: assembler.finish(),
+            text,
+            charge: self.charge,
             judge: self.judge,
             is_whole,
         })

@@ -45,7 +45,7 @@ impl<'a> Healing<'a> {
         let Errand {
             context,
             dialect,
-            request,
+            edited: request,
             ..
         } = *errand;
         let lessons = context.ledger.learned().of(step, Instant::now());

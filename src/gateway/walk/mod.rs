@@ -21,12 +21,12 @@ use std::time::Instant;
 use crate::adapt;
 use crate::dialect::class::Class;
 use crate::dialect::request::Unfit;
-use crate::routing::{AnsweredWalk, Attempt, Failure, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{Missed, Reply, Success};
+pub use attempt::{HeldAnswer, Missed, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
 pub use opaque::{OpaqueAnswer, OpaqueEnding};
@@ -63,10 +63,11 @@ impl<'a> Errand<'a> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let mut walk = Box::new(Walk::new(Arc::clone(self.route), Instant::now()));
-        if !self.dialect.retries() {
-            walk.retry_nothing();
-        }
+        let mut walk = Box::new(Walk::new(
+            Arc::clone(self.route),
+            self.dialect.rules(),
+            Instant::now(),
+        ));
         loop {
             let mut attempt = match self.next(&mut walk) {
                 HeapMove::Try(attempt) => attempt,
@@ -97,7 +98,7 @@ impl<'a> Errand<'a> {
         let step = self.route.steps.get(attempt.step_index)?;
         let lessons = self.context.ledger.learned().of(step, Instant::now());
         let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| adapt::unfit(self.request, step, &lessons).map(Unfit::from))
+        unfit.or_else(|| adapt::unfit(self.request, step, &lessons))
     }
 
     /// The next move. Steps that the request does not fit are passed over.
@@ -149,22 +150,13 @@ impl<'a> Errand<'a> {
                 attempt: (*attempt).clone(),
             })
         });
-        let failure = self.of_endpoint(missed.failure);
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        walk.failed(&mut ledger, *attempt, failure, now, random());
+        walk.failed(&mut ledger, *attempt, missed.failure, now, random());
         drop(ledger);
         self.context.ledger.changed();
         journal.attempt_failed(walk.reports().last());
         second_best
-    }
-
-    /// The failure with what the endpoint says of others.
-    pub fn of_endpoint(&self, failure: Failure) -> Failure {
-        Failure {
-            is_apart: !self.dialect.bears_witness(),
-            ..failure
-        }
     }
 
     /// The end of a walk without a step that is left: the first second best answer, or the verdict.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dialect::Dialect;
+use crate::budget::Charge;
 use crate::dialect::answer::Flaw;
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::error_of;
@@ -10,6 +10,7 @@ use crate::http::{Gone, Stream};
 use crate::routing::Failure;
 use crate::upstream::{Body, Head};
 
+use super::errand::Errand;
 use super::failure::{failure_of, failure_of_error, failure_of_flaw};
 
 /// The bytes of one read, and of an error in the place of an answer.
@@ -24,6 +25,8 @@ pub struct OpaqueAnswer {
     buffer: Vec<u8>,
     filled: usize,
     body: Body,
+    /// The charge for the buffer.
+    _charge: Charge,
 }
 
 impl OpaqueAnswer {
@@ -32,22 +35,28 @@ impl OpaqueAnswer {
     /// # Errors
     /// The failure that lets the next step try: an error in the place of the bytes, or none of them.
     pub fn open(
-        dialect: &dyn Dialect,
+        errand: &Errand<'_>,
         head: &Head,
         body: Body,
         deadline: Instant,
     ) -> Result<Self, Failure> {
         let content_type = head.header("content-type").unwrap_or_default().trim();
+        let mut charge = errand.budget.empty();
+        let room = body.make_room(&mut charge, AT_ONCE);
+        room.map_err(|error| failure_of(&error))?;
         let mut answer = Self {
             content_type: content_type.to_owned(),
             length: body.announced(),
             buffer: vec![0; AT_ONCE],
             filled: 0,
             body,
+            _charge: charge,
         };
         let is_whole = answer.fill(deadline)?;
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        let is_foreign = !dialect.is_opaque_type(&media_type.to_ascii_lowercase());
+        let is_foreign = !errand
+            .dialect
+            .is_opaque_type(&media_type.to_ascii_lowercase());
         // An error object comes under any type. What else begins with a brace loses nothing by the wait.
         let may_be_error = answer.buffer.first() == Some(&b'{') || is_foreign;
         if answer.filled == 0 {

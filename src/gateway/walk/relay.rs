@@ -10,9 +10,12 @@ use crate::dialect::repairs::Repairs;
 use crate::dialect::{Dialect, FrameKind, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::http::{Gone, Stream};
+use crate::json::pieces::{Piece, Pieces};
+use crate::json::position;
+use crate::json::spliced::Splices;
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{Event, Item, encode, encode_with};
+use crate::sse::{BLANK_LINE, DATA, Event, Item, encode, encode_with, is_one_line};
 use crate::upstream::CallError;
 
 use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large};
@@ -157,8 +160,9 @@ impl Relay<'_, '_, '_, '_> {
         stall: Duration,
     ) -> Result<(), Failure> {
         for HeldFrame { data, annotation } in held {
-            self.pass_on(&data, annotation);
+            self.pass_on(&data, annotation)?;
         }
+        frames.hold(0).map_err(|error| failure_of(&error))?;
         loop {
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
@@ -213,25 +217,50 @@ impl Relay<'_, '_, '_, '_> {
                     return Ok(Taken::NoWords);
                 }
                 self.journal.frame_relayed(&event.data);
-                self.write_end();
+                self.write_end()?;
                 return Ok(Taken::End);
             }
             FrameKind::Error(said) => return Err(failure_of_late_error(&said)),
             FrameKind::Broken(_) => return Err(broken_frame()),
         };
         let data = judged.mended.as_deref().unwrap_or(&event.data);
-        self.pass_on(data, judged.annotation);
+        self.pass_on(data, judged.annotation)?;
         Ok(taken)
     }
 
-    fn pass_on(&mut self, data: &str, annotation: Option<Annotation>) {
+    fn pass_on(&mut self, data: &str, annotation: Option<Annotation>) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
         let first = std::mem::take(&mut self.first);
         let summary = self.annotations.routing_summary.filter(|_| first);
+        if data.len() > AT_ONCE && is_one_line(data) {
+            return self.pass_on_slices(data, annotation, summary);
+        }
         encode_with(&mut self.out, |out| match annotation {
             Some(annotation) => annotation.write(out, data, self.annotations.model, summary),
             None => out.push_str(data),
         });
+        Ok(())
+    }
+
+    /// Writes a frame that is larger than what is gathered, such as one with an image, without copying it.
+    fn pass_on_slices(
+        &mut self,
+        data: &str,
+        annotation: Option<Annotation>,
+        summary: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.flush()?;
+        let mut splices = Splices::default();
+        match annotation {
+            Some(annotation) => {
+                annotation.each_piece(data, self.annotations.model, summary, &mut splices);
+            }
+            None => splices.take(Piece::Kept(0, position(data.len()))),
+        }
+        let mut slices = vec![DATA];
+        slices.extend(splices.slices(data));
+        slices.push(BLANK_LINE);
+        self.stream.write_slices(&slices).map_err(gone)
     }
 
     /// The provider closed without an end mark, or has said all: complete only if it said why it stopped.
@@ -239,18 +268,19 @@ impl Relay<'_, '_, '_, '_> {
         if !self.watch.is_whole(&*self.judge) {
             return Err(cut());
         }
-        self.write_end();
+        self.write_end()?;
         self.flush()
     }
 
-    fn write_end(&mut self) {
+    fn write_end(&mut self) -> Result<(), Failure> {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
-            self.pass_on(&rest, annotation);
+            self.pass_on(&rest, annotation)?;
         }
         if let Some(mark) = self.dialect.end_mark() {
             encode(&mut self.out, mark);
         }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -259,8 +289,12 @@ impl Relay<'_, '_, '_, '_> {
         }
         let written = self.stream.write(self.out.as_bytes());
         self.out.clear();
-        written.map_err(|Gone| Failure::new(Class::Cancelled, "the client is gone"))
+        written.map_err(gone)
     }
+}
+
+fn gone(_: Gone) -> Failure {
+    Failure::new(Class::Cancelled, "the client is gone")
 }
 
 /// Reads the rest behind an end mark, so that the connection can be used again.

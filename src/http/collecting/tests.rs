@@ -96,6 +96,28 @@ fn a_body_beyond_the_budget_waits_and_goes_on_when_there_is_room() {
     assert_eq!(budget.used(), 20_000 - FREE);
 }
 
+/// Of nine bodies of 30 MB at once each had a part of the memory, waited for the rest, and none was served; and a wait
+/// began anew with each try.
+#[test]
+fn a_large_body_takes_no_part_of_the_memory_while_it_waits_for_all_of_it() {
+    let budget = budget(4 * MIB);
+    let other = budget.force(2 * MIB);
+    let (mut far, mut connection) = connection();
+    let sending = std::thread::spawn(move || far.write_all(&vec![b'x'; 3 * MIB]).unwrap());
+    let mut collecting = collecting(length(3 * MIB), &budget);
+    let progress = collect(&mut collecting, &mut connection);
+    assert_eq!(progress, Progress::NoMemory);
+    assert!(budget.used() <= 2 * MIB + LARGE, "{budget:?}");
+    let since = Instant::now();
+    collecting.waiting_since = Some(since);
+    assert_eq!(collecting.take(&mut connection), Progress::NoMemory);
+    assert_eq!(collecting.waiting_since, Some(since));
+    drop(other);
+    assert_eq!(collect(&mut collecting, &mut connection), Progress::Whole);
+    sending.join().unwrap();
+    assert_eq!(budget.used(), 3 * MIB - FREE);
+}
+
 #[test]
 fn a_chunked_body_gives_its_spare_memory_back() {
     let budget = budget(64 * MIB);

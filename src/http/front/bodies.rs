@@ -139,6 +139,9 @@ impl Front {
 
     /// Tries those again that wait for memory.
     pub(super) fn retry_short(&mut self, now: Instant) {
+        if self.edge.budget.was_wanted() {
+            self.relieve_one(now);
+        }
         if self.short.is_empty() {
             return;
         }
@@ -179,6 +182,7 @@ impl Front {
         self.park(parked);
         if is_new {
             self.edge.budget.await_return();
+            self.relieve_one(now);
             self.relieve(now);
         }
     }

@@ -3,7 +3,8 @@
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use crate::http::connection::Fill;
+use crate::http::connection::{Fill, discard_arrived};
+use crate::http::deadlines::Awaited;
 use crate::http::outgoing::Disposition;
 use crate::http::refusal::Refusal;
 use crate::http::response::Encoder;
@@ -12,46 +13,62 @@ use super::state::{Front, Parked, Phase};
 
 /// The reads of one connection before the others have their turn.
 pub(super) const READS_A_TURN: usize = 16;
-/// The most that is read from a client that sends on after an answer that closes, so that it comes to read the answer: a
-/// body with some images. It costs a copy into one buffer (bytes).
-const MAX_DISCARDED: usize = 8 * 1024 * 1024;
-const MAX_CLOSING: Duration = Duration::from_secs(2);
+/// The time that a client which has stopped sending has to end its side (nginx's `lingering_timeout`).
+const QUIET: Duration = Duration::from_secs(5);
+/// The time that a client which goes on sending has while the server stops: its end does not wait for a body that is thrown
+/// away.
+const LINGERING_AT_STOP: Duration = Duration::from_secs(2);
+/// The part of all connections that may linger at once.
+const SHARE_OF_LINGERING: usize = 4;
 
 impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
         self.edge.refused(parked.connection.peer.ip(), refusal);
         let response = self.handler.refusal(refusal);
-        let bytes = Encoder::for_unreadable().encode(&response, false);
+        let bytes = Encoder::for_unreadable().encode(&response, None);
         self.say(parked, bytes, Disposition::Discard, now);
     }
 
-    /// Ends our side and waits a little for the client's: closing a socket with unread bytes sends a reset, and the
-    /// client's system may throw the answer away before it is read (RFC 9112 section 9.6).
+    /// Ends our side, and throws away what the client still sends until it ends its own (lingering close): closing a socket
+    /// with unread bytes sends a reset, and the client's system may throw the answer away before it is read (RFC 9112
+    /// section 9.6). Many clients write all of a request before they read, so the bound is one of time, and of the number
+    /// of connections, and not of bytes.
     pub(super) fn begin_closing(&mut self, mut parked: Parked, now: Instant) {
         parked.connection.buffer = Vec::new();
         if parked.connection.socket.shutdown(Shutdown::Write).is_err() {
             return self.close(parked);
         }
-        parked.phase = Phase::Closing { discarded: 0 };
-        parked.deadline = now + MAX_CLOSING;
-        self.discard(parked);
+        let most = (self.edge.limits.max_connections / SHARE_OF_LINGERING).max(1);
+        while self.deadlines.count(Awaited::Close) >= most
+            && let Some(lingering) = self.longest_lingering().and_then(|id| self.unpark(id))
+        {
+            self.close(lingering);
+        }
+        let until = now + self.edge.limits.linger_timeout;
+        parked.phase = Phase::Closing { until };
+        parked.deadline = now + QUIET;
+        self.discard(parked, now);
     }
 
-    pub(super) fn discard(&mut self, mut parked: Parked) {
-        for _ in 0..READS_A_TURN {
-            let filled = parked.connection.fill_through(&mut self.scratch);
-            let Phase::Closing { discarded } = &mut parked.phase else {
-                return self.close(parked);
-            };
-            *discarded += parked.connection.buffer.len();
-            parked.connection.buffer.clear();
-            match filled {
-                Fill::Bytes if *discarded <= MAX_DISCARDED => {}
-                Fill::Blocked => return self.park(parked),
-                Fill::Bytes | Fill::End | Fill::Broken => return self.close(parked),
-            }
+    /// Throws away what has arrived, in one read, so that a client that sends without end costs the others little.
+    pub(super) fn discard(&mut self, mut parked: Parked, now: Instant) {
+        let Phase::Closing { until } = &mut parked.phase else {
+            return self.close(parked);
+        };
+        if self.edge.is_stopping() {
+            *until = (*until).min(now + LINGERING_AT_STOP);
         }
-        self.park_with_more(parked);
+        match discard_arrived(&parked.connection.socket, &mut self.waste) {
+            Fill::Bytes => {
+                parked.deadline = (now + QUIET).min(*until);
+                self.park_with_more(parked);
+            }
+            Fill::Blocked => {
+                parked.deadline = parked.deadline.min(*until);
+                self.park(parked);
+            }
+            Fill::End | Fill::Broken => self.close(parked),
+        }
     }
 
     pub(super) fn expire(&mut self, id: usize, now: Instant) {

@@ -46,6 +46,16 @@ impl Front {
         true
     }
 
+    /// The connection that has lingered longest in silence, of the clients with the most connections first; `None` if
+    /// none lingers.
+    pub(super) fn longest_lingering(&self) -> Option<usize> {
+        let busiest = self.edge.clients.busiest(BUSIEST).into_iter();
+        let mut of_busiest = busiest.filter_map(|client| self.oldest(Awaited::Close, Some(client)));
+        of_busiest
+            .next()
+            .or_else(|| self.oldest(Awaited::Close, None))
+    }
+
     /// Keeps the memory that is on no budget within its bound, at the cost of the slowest.
     pub(super) fn bound_unbudgeted(&mut self, now: Instant) {
         while self.buffered > MAX_UNBUDGETED {

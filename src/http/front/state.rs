@@ -27,7 +27,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 
 use crate::http::collecting::Collecting;
-use crate::http::connection::{Connection, READ_SIZE};
+use crate::http::connection::{Connection, DISCARD_SIZE, READ_SIZE};
 use crate::http::deadlines::{Awaited, Deadlines};
 use crate::http::edge::Edge;
 use crate::http::handler::ContainedHandler;
@@ -49,8 +49,8 @@ pub(super) enum Phase {
     Writing(Box<Outgoing>),
     /// Answered for the last time; what still arrives is thrown away.
     Closing {
-        /// The bytes thrown away.
-        discarded: usize,
+        /// The time at which it ends, however much the client still sends.
+        until: Instant,
     },
 }
 
@@ -117,6 +117,8 @@ pub(super) struct Front {
     /// Connections whose bodies wait for memory.
     pub short: BTreeSet<usize>,
     pub scratch: Vec<u8>,
+    /// The place that unwanted bytes would be read into if they were not thrown away: no page of it is ever touched.
+    pub waste: Vec<u8>,
     /// Bytes of memory that half heads and the free parts of bodies take up.
     pub buffered: usize,
     pub next_id: usize,
@@ -150,6 +152,7 @@ impl Front {
             again: BTreeSet::new(),
             short: BTreeSet::new(),
             scratch: Vec::with_capacity(READ_SIZE),
+            waste: vec![0; DISCARD_SIZE],
             buffered: 0,
             next_id: 0,
         })

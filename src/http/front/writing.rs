@@ -26,7 +26,7 @@ impl Front {
         then: Disposition,
         now: Instant,
     ) -> Option<Parked> {
-        let mut rest = Outgoing::new(bytes, Content::default(), 0, &self.edge.budget);
+        let mut rest = Outgoing::new(bytes, Content::default(), 0, self.edge.budget.empty());
         rest.then = then;
         match rest.write(&parked.connection.socket) {
             Written::All => self.after_answer(parked, then, now),
@@ -108,6 +108,17 @@ impl Front {
         }
         if budget.used() > enough {
             self.give_up_slow_bodies(now);
+        }
+    }
+
+    /// Makes room for one who found none: one answer that nobody reads goes, or the bodies that arrive too slowly. What is
+    /// wanted may be more than what [`Self::relieve`] leaves free.
+    pub(super) fn relieve_one(&mut self, now: Instant) {
+        self.edge.pool.dismiss_idle();
+        let stalled = self.stalled_writing();
+        match stalled.and_then(|id| self.unpark(id)) {
+            Some(parked) => self.cut(parked),
+            None => self.give_up_slow_bodies(now),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Connections that are kept, shared by several requests, half-closed or given up.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
 
-use super::{Running, status};
+use super::{PATIENCE, Running, status};
 use crate::config;
 use crate::http::Server;
 
@@ -22,7 +22,8 @@ fn a_kept_connection_serves_request_after_request() {
         client.post("/echo", &format!("round {round}"));
         let (head, body) = client.answer();
         assert_eq!(body, format!("round {round}"));
-        assert!(!head.contains("Connection"), "{head}");
+        let idle = "Connection: keep-alive\r\nKeep-Alive: timeout=129\r\n";
+        assert!(head.contains(idle), "{head}");
         client.get("/health");
         assert_eq!(client.answer().1, r#"{"status":"healthy"}"#);
     }
@@ -217,4 +218,44 @@ fn the_unspecified_ipv6_address_takes_ipv4_too() {
     .unwrap();
     let port = server.local_addrs()[0].port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+}
+
+/// Clients write all of a request before they read: an SDK that is told nothing but a reset asks again for ever.
+#[test]
+fn a_refusal_reaches_a_client_that_writes_all_before_it_reads() {
+    let server = Running::start(|limits| limits.max_body = 1024);
+    let body = vec![b'x'; 40 << 20];
+    for (path, refused) in [("/deny", 401), ("/echo", 400)] {
+        let mut client = server.connect();
+        let length = body.len();
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+        ));
+        client.send(&body);
+        client.end();
+        assert_eq!(status(&client.rest()), refused, "{path}");
+    }
+}
+
+/// Waiting for clients that were refused is a favour, for a quarter of all connections at most.
+#[test]
+fn as_many_refused_clients_as_may_linger_are_heard_out() {
+    let server = Running::start(|limits| limits.max_connections = 8);
+    let refused = || {
+        let mut client = server.connect();
+        client.send("POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+        assert_eq!(client.answer().1, "no");
+        client
+    };
+    let mut clients = [refused(), refused(), refused()];
+    let piece = vec![b'x'; 1 << 16];
+    let started = Instant::now();
+    while clients[0].socket.write_all(&piece).is_ok() {
+        assert!(started.elapsed() < PATIENCE, "the first is still heard");
+    }
+    for client in &mut clients[1..] {
+        for _ in 0..100 {
+            client.send(&piece);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, EdgeLimits, Provider, ResponseModel, Route, Step};
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
@@ -17,6 +18,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         base_url: format!("https://{name}.example/v1"),
         server: Default::default(),
         strict_json_schema: false,
+        direct: false,
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),
@@ -29,6 +31,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         provider: Arc::clone(provider),
         model: model.to_owned(),
         timeout: Duration::from_secs(30),
+        has_timeout: true,
         stall_timeout: Duration::from_secs(30),
         cooldown: None,
         retries: 0,
@@ -44,6 +47,8 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
 
 pub fn route(steps: Vec<Step>) -> Arc<Route> {
     Arc::new(Route {
+        aliases: Vec::new(),
+        endpoints: None,
         check_format: false,
         stream_keepalive: None,
         context_length: None,
@@ -56,6 +61,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
 
 pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config {
     Config {
+        default_routes: Vec::new(),
         routing_summary: true,
         listen: Vec::new(),
         clients: Vec::new(),
@@ -65,7 +71,11 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         server: EdgeLimits::default(),
         ca_file: None,
         proxy: None,
+        proxy_private: false,
+        cors: Default::default(),
+        cors_private_network: false,
         state_file: None,
+        watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),
         status_page: true,
@@ -117,7 +127,7 @@ impl World {
     }
 
     pub fn walk(&self, route: &Arc<Route>) -> Walk {
-        Walk::new(Arc::clone(route), self.now)
+        Walk::new(Arc::clone(route), CallRules::default(), self.now)
     }
 
     /// The attempt that comes next; there must be one.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
+use crate::dialect::call_rules::CallRules;
 use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::provider_error::ProviderError;
 use crate::dialect::rate_limits::{Headers, remaining_limits};
@@ -72,7 +73,11 @@ impl Simulation {
             let next_end = due.peek().map(|Reverse((at, _))| *at);
             let arrival = arrivals.next_if(|(_, at)| next_end.is_none_or(|end| *at < end));
             let (at, request, walk) = if let Some((request, at)) = arrival {
-                (at, request, Walk::new(Arc::clone(&self.route), self.at(at)))
+                (
+                    at,
+                    request,
+                    Walk::new(Arc::clone(&self.route), CallRules::default(), self.at(at)),
+                )
             } else if let Some(Reverse((at, slot))) = due.pop() {
                 let call = calls[slot].take().unwrap();
                 let request = call.request;

@@ -7,7 +7,7 @@ use super::setup::{World, failure, provider, route, step};
 use crate::config::Route;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
-use crate::routing::{Failure, Move};
+use crate::routing::Move;
 
 const MODELS: [&str; 4] = ["m0", "m1", "m2", "m3"];
 
@@ -63,19 +63,6 @@ impl Traffic {
                     return;
                 }
             }
-        }
-    }
-}
-
-impl Traffic {
-    /// A request to a route whose first step fails so.
-    fn fail_first(&mut self, model: usize, failure: Failure) {
-        let mut walk = self.world.walk(&self.routes[model]);
-        match walk.next(&mut self.world.ledger, self.world.now) {
-            Move::Try(attempt) if attempt.step_index == 0 => {
-                self.world.fail(&mut walk, attempt, failure);
-            }
-            other => panic!("the first step is usable: {other:?}"),
         }
     }
 }
@@ -161,40 +148,4 @@ fn an_outage_of_hours_costs_two_calls_a_minute_and_not_one_for_each_model() {
     traffic.request(3, &|_| None);
     assert_eq!(traffic.answered[0], answered[0] + 1);
     assert_eq!(traffic.answered[3], answered[3] + 1);
-}
-
-/// A broken image service, or a challenge page in front of it, must not cool the provider's chat.
-#[test]
-fn an_endpoint_apart_bears_no_witness() {
-    let apart = |class| Failure {
-        is_apart: true,
-        ..failure(class)
-    };
-    for class in [
-        Class::ServerError,
-        Class::Timeout,
-        Class::Forbidden,
-        Class::Blocked,
-    ] {
-        let mut traffic = Traffic::new(&["sk"]);
-        let is_called = |traffic: &mut Traffic, model: usize| {
-            let calls = traffic.calls[model];
-            traffic.request(model, &|_| Some((Class::Rejected, 10)));
-            traffic.calls[model] > calls
-        };
-        for model in [0, 1] {
-            traffic.fail_first(model, apart(class));
-        }
-        // Two of them say nothing of a third model, nor do they join in with the first failure of another.
-        assert!(is_called(&mut traffic, 2), "{class:?}");
-        if class != Class::Blocked {
-            traffic.fail_first(2, failure(class));
-            assert!(is_called(&mut traffic, 3), "{class:?}");
-        }
-    }
-    // A failed connect is everybody's.
-    let mut traffic = Traffic::new(&["sk"]);
-    traffic.fail_first(0, apart(Class::Unreachable));
-    traffic.request(3, &|_| None);
-    assert_eq!(traffic.calls[3], 0);
 }

@@ -9,12 +9,13 @@ use crate::dialect::repairs::RepairKind;
 use super::family::{Family, FamilyKind, SeriesValue, Unit};
 use super::histogram::{DURATIONS, Distribution, Histogram};
 use super::instruments::{AnswersByStream, Metrics, RouteInstruments, TargetInstruments};
+use super::operations::OperationInstruments;
 
 /// The `class` label of an attempt that was answered.
 const ANSWERED: &str = "answered";
 
 /// The conventions' name of the operation that is measured.
-const OPERATION: (&str, &str) = ("gen_ai.operation.name", "chat");
+const OPERATION: &str = "gen_ai.operation.name";
 
 impl Metrics {
     /// Every instrument. Combinations of route and status, or of step and class, that never occurred are left out.
@@ -28,7 +29,7 @@ impl Metrics {
     fn of_requests(&self) -> Vec<Family> {
         let mut requests = counter(
             "ai_gateway.requests",
-            "Requests by how they were answered; without a route: all that is no chat completion, and refusals.",
+            "Requests by how they were answered; without a route: all that needs none, and refusals.",
         );
         let mut durations = seconds(
             "ai_gateway.request.duration",
@@ -97,31 +98,39 @@ impl Metrics {
             "From the call to a provider to the first content of its stream.",
         );
         for ((provider, model), instruments) in self.targets() {
-            let target = [
-                OPERATION,
-                ("gen_ai.provider.name", provider),
-                ("gen_ai.request.model", model),
-            ];
-            for (class, duration) in outcomes(&instruments) {
+            let all = instruments
+                .iter()
+                .flat_map(|target| target.operations.iter());
+            let all: Vec<&OperationInstruments> = all.collect();
+            for (class, duration) in outcomes(&all) {
                 let label = class.map_or(ANSWERED, Class::label);
                 if class.is_none() || duration.total() > 0 {
                     let labels = [("provider", provider), ("model", model), ("class", label)];
                     attempts.push(&labels, SeriesValue::Count(duration.total()));
                 }
-                match class {
-                    None => push(&mut durations, &target, duration),
-                    Some(class) => {
-                        let [operation, provider, model] = target;
-                        let labels = [operation, provider, model, ("error.type", class.label())];
-                        push(&mut durations, &labels, duration);
+            }
+            for (operation, instruments) in by_operation(&all) {
+                let [operation, provider, model] = [
+                    (OPERATION, operation),
+                    ("gen_ai.provider.name", provider),
+                    ("gen_ai.request.model", model),
+                ];
+                for (class, duration) in outcomes(&instruments) {
+                    match class {
+                        None => push(&mut durations, &[operation, provider, model], duration),
+                        Some(class) => {
+                            let error = ("error.type", class.label());
+                            let labels = [operation, provider, model, error];
+                            push(&mut durations, &labels, duration);
+                        }
                     }
                 }
+                push(
+                    &mut first_chunk,
+                    &[operation, provider, model],
+                    sum(instruments.iter().map(|of| &of.first_chunk)),
+                );
             }
-            push(
-                &mut first_chunk,
-                &target,
-                sum(instruments.iter().map(|target| &target.first_chunk)),
-            );
         }
         vec![
             attempts,
@@ -158,13 +167,17 @@ impl Metrics {
             Unit::Things,
             "Tokens of answers, as their providers count them.",
         );
-        for (route, target) in self.targets_of_routes() {
+        let targets = self.targets_of_routes().flat_map(|(route, target)| {
+            let operations = target.operations.iter();
+            operations.map(move |operation| (route, target, operation))
+        });
+        for (route, target, operation) in targets {
             for (kind, of_kind) in [
-                ("input", &target.input_tokens),
-                ("output", &target.output_tokens),
+                ("input", &operation.input_tokens),
+                ("output", &operation.output_tokens),
             ] {
                 let labels = [
-                    OPERATION,
+                    (OPERATION, operation.name),
                     ("gen_ai.provider.name", target.provider.as_str()),
                     ("gen_ai.request.model", target.model.as_str()),
                     ("gen_ai.token.type", kind),
@@ -232,13 +245,27 @@ fn push_answers(
     }
 }
 
+/// The instruments of each operation together.
+fn by_operation<'i>(
+    all: &[&'i OperationInstruments],
+) -> BTreeMap<&'static str, Vec<&'i OperationInstruments>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for instruments in all {
+        found
+            .entry(instruments.name)
+            .or_default()
+            .push(*instruments);
+    }
+    found
+}
+
 /// The attempts of several instruments together, by their class.
-fn outcomes(instruments: &[&TargetInstruments]) -> Vec<(Option<Class>, Distribution)> {
+fn outcomes(instruments: &[&OperationInstruments]) -> Vec<(Option<Class>, Distribution)> {
     let classes = std::iter::once(None).chain(Class::ALL.map(Some));
     let of_class = |class| {
         sum(instruments
             .iter()
-            .filter_map(|target| target.attempts(class)))
+            .filter_map(|operation| operation.attempts(class)))
     };
     classes.map(|class| (class, of_class(class))).collect()
 }

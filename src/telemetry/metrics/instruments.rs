@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::heals::Heals;
-use super::histogram::{DURATIONS, Histogram, TOKENS};
+use super::histogram::{DURATIONS, Histogram};
+use super::operations::Operations;
 use super::sliding_window::{Lately, SlidingWindow};
 use crate::config::{self, Config};
-use crate::dialect::class::Class;
 use crate::dialect::repairs::RepairKind;
 
 /// Statuses that a request can end with. 499 is a client that went away; zero takes every other status.
@@ -21,7 +21,7 @@ const STATUSES: [u16; 16] = [
 pub struct Metrics {
     pub(super) started: Instant,
     pub(super) in_flight: Arc<AtomicU64>,
-    /// Requests without a route: everything but chat completions, and those that are refused before.
+    /// Requests without a route: everything that is no walk, and those that are refused before.
     pub(super) elsewhere: Arc<AnswersByStream>,
     pub(super) heals: Arc<Heals>,
     pub(super) routes: Vec<RouteInstruments>,
@@ -63,11 +63,7 @@ pub(super) struct AnswerInstruments {
 pub(super) struct TargetInstruments {
     pub(super) provider: String,
     pub(super) model: String,
-    /// Durations of attempts by outcome: first the answered ones, then those of each class.
-    pub(super) attempts: Vec<Histogram>,
-    pub(super) first_chunk: Histogram,
-    pub(super) input_tokens: Histogram,
-    pub(super) output_tokens: Histogram,
+    pub(super) operations: Operations,
     /// The answers that were repaired, by the kind of repair.
     pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: SlidingWindow,
@@ -184,12 +180,7 @@ impl TargetInstruments {
         Self {
             provider: step.provider.name.clone(),
             model: step.model.clone(),
-            attempts: (0..=Class::ALL.len())
-                .map(|_| Histogram::new(&DURATIONS))
-                .collect(),
-            first_chunk: Histogram::new(&DURATIONS),
-            input_tokens: Histogram::new(&TOKENS),
-            output_tokens: Histogram::new(&TOKENS),
+            operations: Operations::default(),
             repairs: Default::default(),
             recent: SlidingWindow::new(),
         }
@@ -197,15 +188,6 @@ impl TargetInstruments {
 
     fn is_of(&self, step: &config::Step) -> bool {
         self.provider == step.provider.name && self.model == step.model
-    }
-
-    /// The durations of attempts of this class, where `None` stands for an answer.
-    pub(super) fn attempts(&self, outcome: Option<Class>) -> Option<&Histogram> {
-        let place = match outcome {
-            None => 0,
-            Some(class) => 1 + Class::ALL.iter().position(|known| *known == class)?,
-        };
-        self.attempts.get(place)
     }
 }
 

@@ -12,6 +12,7 @@ mod family;
 mod heals;
 mod histogram;
 mod instruments;
+mod operations;
 mod process;
 pub mod prometheus;
 mod request;

@@ -16,6 +16,8 @@ pub struct Request {
     metrics: Arc<Metrics>,
     /// The index of its route, once it has one.
     route: Option<usize>,
+    /// The operation that it is, in the words of the GenAI conventions.
+    operation: &'static str,
     ended: bool,
 }
 
@@ -45,12 +47,14 @@ impl Request {
         Self {
             metrics,
             route: None,
+            operation: "",
             ended: false,
         }
     }
 
     /// The request goes to a route.
-    pub fn takes(&mut self, route: &str) {
+    pub fn takes(&mut self, route: &str, operation: &'static str) {
+        self.operation = operation;
         let routes = &self.metrics.routes;
         self.route = routes.iter().position(|known| known.name == route);
     }
@@ -60,7 +64,8 @@ impl Request {
         let Some(target) = self.target(step_index) else {
             return;
         };
-        if let Some(durations) = target.attempts(outcome) {
+        let operation = target.operations.of(self.operation);
+        if let Some(durations) = operation.and_then(|of| of.attempts(outcome)) {
             durations.time(duration);
         }
         match outcome {
@@ -80,7 +85,9 @@ impl Request {
     pub fn first_content(&self, step_index: usize, of_request: Duration, of_attempt: Duration) {
         if let (Some(route), Some(target)) = (self.route(), self.target(step_index)) {
             route.requests.first_content.time(of_request);
-            target.first_chunk.time(of_attempt);
+            if let Some(operation) = target.operations.of(self.operation) {
+                operation.first_chunk.time(of_attempt);
+            }
         }
     }
 
@@ -90,8 +97,10 @@ impl Request {
             return;
         };
         let (input, output) = (usage.prompt_tokens, usage.completion_tokens);
-        input.inspect(|tokens| target.input_tokens.count(*tokens));
-        output.inspect(|tokens| target.output_tokens.count(*tokens));
+        if let Some(operation) = target.operations.of(self.operation) {
+            input.inspect(|tokens| operation.input_tokens.count(*tokens));
+            output.inspect(|tokens| operation.output_tokens.count(*tokens));
+        }
         let recent = &target.recent;
         recent.tokens(
             self.metrics.minute(),
@@ -202,7 +211,7 @@ mod tests {
             "  - {name: r, steps: [{provider: p, model: m}]}\n",
         )));
         let mut request = metrics.begin();
-        request.takes("r");
+        request.takes("r", "chat");
         assert_eq!(metrics.in_flight(), 1);
         let panicking = std::thread::spawn(move || {
             let _request = request;
@@ -238,7 +247,7 @@ mod tests {
         )));
         for (route, step_index) in [("r", 0), ("r", 1), ("s", 0)] {
             let mut request = metrics.begin();
-            request.takes(route);
+            request.takes(route, "chat");
             request.attempt(step_index, None, Duration::from_millis(1));
             request.end(end(200));
         }

@@ -3,11 +3,16 @@
 use rustls::{ServerConnection, StreamOwned};
 
 use super::*;
+use crate::secret::Secret;
 use crate::upstream::Phase;
 
 fn client_through(proxy: &Provider) -> Client {
     let settings = Settings {
-        proxy: Some(format!("http://user:pass12345678@{}", proxy.address)),
+        proxy: Some(Secret::new(format!(
+            "http://user:pass12345678@{}",
+            proxy.address
+        ))),
+        proxy_private: true,
         connect_timeout: Duration::from_millis(200),
         ..Settings::default()
     };
@@ -44,7 +49,8 @@ fn a_proxy_is_asked_to_connect() {
 fn a_proxy_that_cannot_be_used_is_refused_at_the_start() {
     for proxy in ["socks5://127.0.0.1:1", "", "http://"] {
         let settings = Settings {
-            proxy: Some(proxy.to_owned()),
+            proxy: Some(Secret::new(proxy.to_owned())),
+            proxy_private: true,
             ..Settings::default()
         };
         assert!(Client::new(settings).is_err(), "{proxy}");
@@ -100,7 +106,8 @@ fn tls_through_a_proxy_is_kept_for_the_next_call() {
     let provider = tls::provider("server.pem", tls::keeps_alive);
     let proxy = Provider::new(|near, _| tunnel(near));
     let settings = Settings {
-        proxy: Some(format!("http://{}", proxy.address)),
+        proxy: Some(Secret::new(format!("http://{}", proxy.address))),
+        proxy_private: true,
         ca_file: Some(tls::fixture("ca.pem")),
         ..Settings::default()
     };
@@ -130,7 +137,11 @@ fn a_proxy_that_speaks_tls_carries_both_kinds_of_calls() {
         }
     });
     let settings = Settings {
-        proxy: Some(format!("https://localhost:{}", proxy.address.port())),
+        proxy: Some(Secret::new(format!(
+            "https://localhost:{}",
+            proxy.address.port()
+        ))),
+        proxy_private: true,
         ca_file: Some(tls::fixture("ca.pem")),
         ..Settings::default()
     };
@@ -142,6 +153,43 @@ fn a_proxy_that_speaks_tls_carries_both_kinds_of_calls() {
             assert_eq!(text(response).unwrap(), "through");
         }
     }
+    assert_eq!(proxy.connections(), 2);
+}
+
+/// A model server in the same house is called as if there were no proxy, which could not reach it anyway; and so is one
+/// that the configuration names.
+#[test]
+fn a_proxy_is_asked_for_what_lies_beyond_it_only() {
+    let provider = Provider::saying(ok("direct"));
+    let proxy = Provider::saying("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    let port = provider.address.port();
+    let settings = Settings {
+        proxy: Some(Secret::new(format!("http://{}", proxy.address))),
+        direct: vec![("Named.example".to_owned(), port)],
+        ..Settings::default()
+    };
+    let here = |_: &str| Ok(vec!["127.0.0.1".parse().unwrap()]);
+    let client = Client::with_lookup(settings.clone(), Box::new(here)).unwrap();
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "nas.lan",
+        "ollama",
+        "named.example",
+    ] {
+        let response = client.call(get(&format!("http://{host}:{port}/"), soon()));
+        assert_eq!(text(response.unwrap()).unwrap(), "direct", "{host}");
+    }
+    assert_eq!(proxy.connections(), 0);
+    // Also a name that happens to be here: the proxy is the one to look names up.
+    let other = format!("http://other.example:{port}/");
+    assert!(client.call(get(&other, soon())).is_err());
+    let settings = Settings {
+        proxy_private: true,
+        ..settings
+    };
+    let through = Client::new(settings).unwrap();
+    assert!(through.call(get(&provider.url(), soon())).is_err());
     assert_eq!(proxy.connections(), 2);
 }
 

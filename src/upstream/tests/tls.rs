@@ -1,5 +1,7 @@
 //! TLS against a rustls server. The fixtures are a CA of our own and two certificates for localhost by it, one of which
-//! expired in 2020; their key protects nothing.
+//! expired in 2020; three that the server has signed itself, as `openssl req -x509` does, of which one has expired and one
+//! is valid from 2095 on; and one that is signed by the key of `server.pem`, which is no authority. Their key protects
+//! nothing.
 
 use std::path::PathBuf;
 
@@ -52,11 +54,20 @@ pub(super) fn secure(provider: &Provider) -> String {
 }
 
 pub(super) fn trusting() -> Client {
+    trusting_in("ca.pem")
+}
+
+fn trusting_in(ca_file: &str) -> Client {
     let settings = Settings {
-        ca_file: Some(fixture("ca.pem")),
+        ca_file: Some(fixture(ca_file)),
         ..Settings::default()
     };
-    Client::new(settings).unwrap()
+    // All names are here, so that a certificate can be wrong for one.
+    Client::with_lookup(
+        settings,
+        Box::new(|_| Ok(vec!["127.0.0.1".parse().unwrap()])),
+    )
+    .unwrap()
 }
 
 pub(super) fn keeps_alive(mut session: Session, _: usize) {
@@ -90,17 +101,15 @@ fn a_certificate_that_proves_nothing_is_unreachable_and_says_why() {
         provider("server.pem", keeps_alive),
         provider("expired.pem", keeps_alive),
     );
-    let here = |_: &str| Ok(vec!["127.0.0.1".parse().unwrap()]);
-    let settings = Settings {
-        ca_file: Some(fixture("ca.pem")),
-        ..Settings::default()
-    };
-    let elsewhere = Client::with_lookup(settings, Box::new(here)).unwrap();
     let misnamed = format!("https://api.example.com:{}/", valid.address.port());
     for (client, url, why) in [
-        (client(), secure(&valid), "UnknownIssuer"),
-        (trusting(), secure(&expired), "expired"),
-        (elsewhere, misnamed, "api.example.com"),
+        (client(), secure(&valid), "`ca_file`"),
+        (trusting(), secure(&expired), "clock is right"),
+        (
+            trusting(),
+            misnamed,
+            "is for localhost, 127.0.0.1, not for api.example.com",
+        ),
     ] {
         let error = client.call(get(&url, soon())).unwrap_err();
         let said = matches!(&error, CallError::Unreachable(text) if text.starts_with("TLS: ") && text.contains(why));
@@ -210,5 +219,49 @@ fn a_ca_file_without_certificates_is_refused_at_the_start() {
         };
         let error = Client::new(settings).unwrap_err();
         assert!(error.contains(name), "{error}");
+    }
+}
+
+/// A local server's certificate is its own authority, or nobody's; `curl --cacert` takes both.
+#[test]
+fn exactly_the_certificate_that_is_named_is_trusted() {
+    for (presented, ca_file, refused) in [
+        ("self-signed.pem", "self-signed.pem", None),
+        ("server.pem", "server.pem", None),
+        ("self-signed.pem", "ca.pem", Some("put exactly it into")),
+        (
+            "server.pem",
+            "self-signed.pem",
+            Some("is not signed by an authority we know"),
+        ),
+        (
+            "self-signed-expired.pem",
+            "self-signed-expired.pem",
+            Some("has expired"),
+        ),
+        (
+            "self-signed-future.pem",
+            "self-signed-future.pem",
+            Some("not valid before 2095-01-01 00:00 UTC"),
+        ),
+        // The server's key signs for nobody else, though the file names its certificate.
+        (
+            "by-leaf.pem",
+            "server.pem",
+            Some("is not signed by an authority we know"),
+        ),
+    ] {
+        let provider = provider(presented, keeps_alive);
+        let client = trusting_in(ca_file);
+        let answered = client.call(get(&secure(&provider), soon()));
+        match (answered, refused) {
+            (Ok(response), None) => assert_eq!(response.head.status, 200),
+            (Err(error), Some(why)) => {
+                assert!(error.to_string().contains(why), "{presented}: {error}")
+            }
+            (answered, _) => panic!("{presented} by {ca_file}: {:?}", answered.err()),
+        }
+        let misnamed = format!("https://api.example.com:{}/", provider.address.port());
+        assert!(client.call(get(&misnamed, soon())).is_err(), "{presented}");
     }
 }

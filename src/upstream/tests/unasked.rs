@@ -259,7 +259,11 @@ fn a_second_answer_through_a_tunnel_is_a_sign() {
         }
     });
     let settings = Settings {
-        proxy: Some(format!("http://{}", proxy.address)),
+        proxy: Some(crate::secret::Secret::new(format!(
+            "http://{}",
+            proxy.address
+        ))),
+        proxy_private: true,
         ..Settings::default()
     };
     let client = Client::new(settings).unwrap();

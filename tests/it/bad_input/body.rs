@@ -1,7 +1,7 @@
 //! Bodies that are no chat request.
 
 use super::{Target, is_refusal, refusals, refused_and_closed};
-use crate::support::gateway::{chat, head};
+use crate::support::gateway::{chat, head, request};
 use crate::support::openai;
 
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
@@ -18,12 +18,48 @@ fn bytes(body: &[u8]) -> Vec<u8> {
     [head.as_slice(), body].concat()
 }
 
+/// A chat request whose body is said to be encoded.
+fn encoded(encoding: &str, body: &str) -> Vec<u8> {
+    let fields = [("Content-Encoding", encoding)];
+    request("POST", "/v1/chat/completions", &fields, body)
+}
+
+/// Editors and frameworks of Windows write a byte order mark. The provider need not read it, too.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let target = Target::new();
+    let body = openai::request("r", false);
+    let response = target.gateway.post(&format!("\u{feff}{body}"));
+    assert_eq!(response.status, 200, "{response}");
+    let sent = target.upstream.requests()[0].text();
+    assert_eq!(sent, body.replace(r#""r""#, r#""model-a""#));
+}
+
+/// Identity is the name of no encoding at all (RFC 9110 section 8.4.1).
+#[test]
+fn a_body_that_is_not_encoded_may_say_so() {
+    let target = Target::new();
+    let body = openai::request("r", false);
+    for encoding in ["identity", "Identity", "", "identity, identity"] {
+        let response = target.gateway.exchange(encoded(encoding, &body));
+        assert_eq!(response.status, 200, "{encoding}: {response}");
+    }
+    let response = target.gateway.exchange(encoded("gzip", &body));
+    assert_eq!(
+        response.header("accept-encoding"),
+        Some("identity"),
+        "{response}"
+    );
+}
+
 refusals! { refused;
     empty_body: chat("") => 400 "INVALID_JSON";
     not_json: chat("model=r&messages=hi") => 400 "INVALID_JSON";
     half_an_object: chat(r#"{"model":"r","#) => 400 "INVALID_JSON";
     something_after_the_object: chat(&format!("{} x", openai::request("r", false))) => 400 "INVALID_JSON";
-    a_byte_order_mark: chat(&format!("\u{feff}{}", openai::request("r", false))) => 400 "INVALID_JSON";
+    two_byte_order_marks: chat(&format!("\u{feff}\u{feff}{}", openai::request("r", false))) => 400 "INVALID_JSON";
+    a_compressed_body: encoded("gzip", "\u{1f}") => 415 "UNSUPPORTED_ENCODING";
+    a_body_encoded_twice: encoded("identity, br", "x") => 415 "UNSUPPORTED_ENCODING";
     an_array: chat(&format!("[{}]", openai::request("r", false))) => 400 "";
     a_number: chat("1") => 400 "";
     missing_model: with(MESSAGES) => 400 "VALIDATION_FAILED";

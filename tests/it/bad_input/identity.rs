@@ -58,3 +58,82 @@ fn a_stranger_is_refused_before_the_body_arrives() {
     is_refusal(&response, 401, "UNAUTHORIZED");
     target.is_unharmed();
 }
+
+/// Who is told that a key is needed, and has sent one, looks for the mistake in the wrong place. The key is repeated
+/// nowhere: it may be right elsewhere.
+#[test]
+fn a_wrong_key_is_told_from_none() {
+    let target = Target::new();
+    let key = "sk-not-the-one-123456";
+    let bearer = format!("Bearer {key}");
+    for (field, value, told) in [
+        (
+            "X-Other",
+            "",
+            "a key is needed in X-Api-Key or Authorization: Bearer",
+        ),
+        (
+            "Authorization",
+            bearer.as_str(),
+            "the key in Authorization is wrong",
+        ),
+        ("X-Api-Key", key, "the key in X-Api-Key is wrong"),
+        (
+            "Authorization",
+            "Basic abc",
+            "Authorization holds no Bearer token; a key is needed",
+        ),
+        ("Authorization", key, "Authorization holds no Bearer token"),
+        // Azure's own field.
+        (
+            "api-key",
+            CLIENT_KEY,
+            "a key is needed in X-Api-Key or Authorization: Bearer",
+        ),
+    ] {
+        let response = target.gateway.exchange(with(field, value));
+        is_refusal(&response, 401, "UNAUTHORIZED");
+        assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+        let message = response.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(message.starts_with(told), "{field}: {message}");
+        assert!(!response.to_string().contains("not-the-one"), "{response}");
+    }
+    target.is_unharmed();
+    assert!(!target.gateway.output.text().contains("not-the-one"));
+}
+
+/// Base URLs are pasted with half an endpoint behind them, and clients of other gateways ask for what those have.
+#[test]
+fn a_wrong_path_is_told_the_right_one() {
+    let target = Target::new();
+    for (path, meant) in [
+        ("/v1/v1/chat/completions", "POST /v1/chat/completions"),
+        (
+            "/v1/chat/completions/chat/completions",
+            "POST /v1/chat/completions",
+        ),
+        (
+            "/openai/deployments/r/chat/completions?api-version=1",
+            "POST /v1/chat/completions",
+        ),
+        ("/v1/assistants", "POST /v1/chat/completions"),
+        ("/v1", "POST /v1/chat/completions"),
+        ("/api/tags", "GET /v1/models"),
+        ("/healthz", "GET /health"),
+    ] {
+        let response = target.gateway.exchange(request("POST", path, &[], "{}"));
+        is_refusal(&response, 404, "NOT_FOUND");
+        let message = response.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(message.contains(meant), "{path}: {message}");
+    }
+    // Strangers are told nothing of paths.
+    let stranger = anonymous("POST", "/v1/v1/chat/completions", &[], "{}");
+    is_refusal(&target.gateway.exchange(stranger), 401, "UNAUTHORIZED");
+    target.is_unharmed();
+}

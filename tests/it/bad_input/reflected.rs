@@ -15,6 +15,7 @@ fn has_only_known_fields(response: &Response) {
             "X-Request-Id",
             "Date",
             "Connection",
+            "Keep-Alive",
             "Transfer-Encoding",
             "Cache-Control",
             "X-Accel-Buffering",

@@ -3,6 +3,7 @@
 mod crowd;
 mod disconnect;
 mod keep_alive;
+mod refused_uploads;
 mod request;
 mod stop;
 

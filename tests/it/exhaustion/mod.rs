@@ -4,6 +4,7 @@ mod crowds;
 mod descriptors;
 mod endless;
 mod floods;
+mod shipped;
 mod slow;
 mod strangers;
 mod threads;

@@ -9,6 +9,7 @@ for proxy in nginx haproxy; do
 done
 [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || exit 0
 
+echo "installing ${missing[*]} by apt: the gateway is tested behind them (tests/it/proxies)" >&2
 # The tests start their own; the packages shall not start services.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then

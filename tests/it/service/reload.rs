@@ -168,6 +168,135 @@ fn the_command_finds_the_process_by_its_file_and_says_what_came_of_it() {
     assert!(ended.stderr.contains("kill -HUP"), "{}", ended.stderr);
 }
 
+/// In a terminal, and in a container, there is no pid file: the port of the configuration tells which gateway is meant.
+#[test]
+fn the_command_finds_the_process_by_the_port_and_waits_for_the_verdict() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream).start();
+    let file = gateway.config_file();
+    // Without a file of its own it is never found by accident.
+    let nowhere = Folder::new();
+    let reload = || {
+        run(command()
+            .args(["reload", "--config"])
+            .arg(&file)
+            .env("RUNTIME_DIRECTORY", nowhere.path()))
+    };
+    let at_port = |config: &Config| {
+        let listen = format!("listen: {}", gateway.address);
+        let text = config.text().replace("listen: 127.0.0.1:0", &listen);
+        gateway.rewrite(&text);
+    };
+    at_port(&config(&upstream).route("s", [("a", "m")]));
+    let ended = reload();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("taken the configuration over"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(gateway.ask("s", false).status, 200, "it has waited");
+
+    // What is wrong with the file does not keep its address from being read.
+    at_port(
+        &config(&upstream)
+            .with("one: 1")
+            .with("response_model: ${NOT_SET}"),
+    );
+    let ended = reload();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for word in ["old configuration stays", "one: ", "NOT_SET"] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    assert_eq!(gateway.ask("s", false).status, 200);
+
+    at_port(&config(&upstream).with("server: {max_body: 1MiB}"));
+    let ended = reload();
+    assert!(
+        ended.stdout.contains("with a restart only"),
+        "{}",
+        ended.stdout
+    );
+
+    // A port that nobody has: the gateways that are there are named.
+    gateway.rewrite(
+        &config(&upstream)
+            .text()
+            .replace("127.0.0.1:0", "127.0.0.1:1"),
+    );
+    let ended = reload();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    let named = format!(
+        "process {} has the port {}",
+        gateway.pid(),
+        gateway.address.port()
+    );
+    assert!(ended.stderr.contains(&named), "{}", ended.stderr);
+}
+
+/// Kubernetes swaps a link when a ConfigMap changes, editors rename a new file over the old one, and scripts write it.
+#[test]
+fn watched_files_are_read_again_when_they_change() {
+    let upstream = Upstream::saying("fine");
+    let watched = |route: &str| {
+        config(&upstream)
+            .with("watch_config: true")
+            .route(route, [("a", "m")])
+    };
+    let folder = Folder::new();
+    let place = folder.path().to_owned();
+    let version = |name: &str, text: &str| {
+        std::fs::create_dir(place.join(name)).unwrap();
+        std::fs::write(place.join(name).join("config.yaml"), text).unwrap();
+        std::os::unix::fs::symlink(name, place.join("..new")).unwrap();
+        std::fs::rename(place.join("..new"), place.join("..data")).unwrap();
+    };
+    version("..1", &watched("one").text());
+    std::os::unix::fs::symlink("..data/config.yaml", place.join("config.yaml")).unwrap();
+    let mut started = command();
+    started.current_dir(&place);
+    let gateway = Gateway::running(started, folder);
+    assert_eq!(gateway.ask("one", false).status, 200);
+    let reloads = |msg: &str| {
+        let msg = format!("\"msg\":\"{msg}\"");
+        gateway.output.text().matches(&msg).count()
+    };
+    let wait_for = |msg: &str, count: usize| {
+        let patience = Instant::now() + PATIENCE;
+        while reloads(msg) < count {
+            assert!(Instant::now() < patience, "{}", gateway.output.text());
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    version("..2", &watched("two").text());
+    wait_for("reloaded", 1);
+    assert_eq!(gateway.ask("two", false).status, 200);
+
+    // Half a file is said once, and tried again when it is whole.
+    let refused = "the new configuration is refused";
+    let whole = watched("three").text();
+    let half = &whole[..whole.find("base_url").unwrap()];
+    let file = place.join("..2").join("config.yaml");
+    std::fs::write(&file, half).unwrap();
+    wait_for(refused, 1);
+    let said = reloads(refused);
+    assert_eq!(gateway.ask("two", false).status, 200);
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(reloads(refused), said, "it is said again");
+    std::fs::write(place.join("saved"), &whole).unwrap();
+    std::fs::rename(place.join("saved"), &file).unwrap();
+    wait_for("reloaded", 2);
+    assert_eq!(gateway.ask("three", false).status, 200);
+
+    // A reload by hand is not repeated for the same change, and takes the watch away with the setting.
+    std::fs::write(&file, config(&upstream).text()).unwrap();
+    gateway.signal(Kill::HUP);
+    wait_for("reloaded", 3);
+    std::fs::write(&file, watched("four").text()).unwrap();
+    thread::sleep(Duration::from_millis(2500));
+    assert_eq!(reloads("reloaded"), 3);
+}
+
 /// Dashboards and the status page must not forget the last quarter of an hour with every edit, nor the stream that is
 /// under way meanwhile.
 #[test]

@@ -71,6 +71,10 @@ impl Gateway {
         self.folder.file("config.yaml", config);
     }
 
+    pub fn config_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("config.yaml")
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod collector;
 pub mod config;
+pub mod control_group;
 pub mod exposition;
 pub mod form;
 pub mod gateway;

@@ -1,5 +1,6 @@
 //! Traces, logs and metrics as a collector receives them, and what happens when it does not.
 
+mod dashboard;
 mod export;
 mod logs;
 mod metrics;
