@@ -205,7 +205,7 @@ fn a_provider_that_takes_no_bytes_ends_at_the_deadline() {
 
 #[test]
 fn a_host_that_does_not_take_connections_is_out_of_time() {
-    let (address, _full) = black_hole("127.0.0.1:0");
+    let (address, _full) = black_hole("127.0.0.1:0").unwrap();
     let settings = Settings {
         connect_timeout: Duration::from_millis(200),
         ..Settings::default()

@@ -9,7 +9,7 @@ mod proxy;
 pub(super) mod tls;
 mod unasked;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -152,11 +152,11 @@ fn recorder() -> (Sender<Vec<u8>>, Receiver<Vec<u8>>) {
 }
 
 /// A host that drops SYNs, as a firewall does: a listener whose backlog is full for as long as the sockets live.
-fn black_hole(address: &str) -> (SocketAddr, (OwnedFd, TcpStream)) {
-    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&listener, &address.parse::<SocketAddr>().unwrap()).unwrap();
-    listen(&listener, 0).unwrap();
-    let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
-    let fills = TcpStream::connect(address).unwrap();
-    (address, (listener, fills))
+fn black_hole(address: &str) -> io::Result<(SocketAddr, (OwnedFd, TcpStream))> {
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&listener, &address.parse::<SocketAddr>().unwrap())?;
+    listen(&listener, 0)?;
+    let address = SocketAddr::try_from(getsockname(&listener)?)?;
+    let fills = TcpStream::connect(address)?;
+    Ok((address, (listener, fills)))
 }

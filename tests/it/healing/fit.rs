@@ -76,3 +76,26 @@ fn a_context_length_is_learned() {
     assert_eq!(first.requests().len(), 1);
     assert_eq!(text(&gateway.ask("r", false), false), "fine");
 }
+
+/// The second request with the same fault must not look like another one: agents shorten their prompt on a 413 only.
+#[test]
+fn a_request_that_is_known_to_be_too_long_is_told_so() {
+    let refusal = said("This model's maximum context length is 500 tokens");
+    let first = refusing(400, &refusal, |body| body.to_string().len() > 3000);
+    let gateway = Config::new()
+        .provider("a", &first)
+        .route("r", [("a", "m")])
+        .start();
+    let long = format!(
+        r#","messages":[{{"role":"user","content":"{}"}}]"#,
+        "x".repeat(6 * 501)
+    );
+    for skipped in [false, true] {
+        let response = gateway.post(&request("r", false, &long));
+        assert_eq!(response.status, 413, "{response}");
+        let step = &response.steps()[0];
+        assert_eq!(step["class"], "too_large", "{response}");
+        assert_eq!(step["skipped"] == true, skipped, "{response}");
+    }
+    assert_eq!(first.requests().len(), 1);
+}
