@@ -38,6 +38,7 @@ mod section;
 mod server;
 mod size;
 mod source;
+mod step_traits;
 mod substitute;
 mod suggest;
 #[cfg(test)]

@@ -8,17 +8,25 @@
 
 pub mod annotation;
 pub mod answer;
+pub mod audio;
 pub mod call_rules;
 pub mod canonical;
 pub mod chat;
 pub mod class;
 pub mod classify;
+pub mod completions;
 mod conversation;
 pub mod error;
 mod error_members;
+pub mod finish;
+pub mod images;
+pub mod json_request;
+mod last_frame;
 mod markup;
 pub mod messages;
 pub mod models;
+pub mod multipart;
+mod object_frame;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
@@ -50,5 +58,5 @@ pub const NAMES: [&str; 11] = [
 ];
 
 pub use questions::{
-    Assemble, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
+    Assemble, DONE, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
 };

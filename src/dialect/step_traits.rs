@@ -10,6 +10,12 @@ pub struct StepTraits {
     pub speaks_responses: bool,
     /// Requests that need nothing but a tool of the provider's own (`web_search_*`) are worth a call.
     pub has_server_tools: bool,
+    /// The endpoint that completes between a prompt and a suffix; `None` where the usual one takes both.
+    pub fim: Option<FillInTheMiddle>,
+    /// Whether the provider has chat alone, so that a completion is asked of it as a message.
+    pub completions_by_chat: bool,
+    /// Whether the model's vocabulary is the one whose token ids clients send, which is OpenAI's.
+    pub token_ids: bool,
 }
 
 /// The API that a provider speaks.
@@ -22,12 +28,24 @@ pub enum ProviderKind {
     Anthropic,
 }
 
+/// An endpoint of its own for what stands between a prompt and a suffix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillInTheMiddle {
+    /// `/fim/completions`, of Mistral and Codestral. Its answers have the shape of chat.
+    Mistral,
+    /// `/infill`, of llama-server: its `/v1/completions` takes a suffix and ignores it.
+    LlamaCpp,
+}
+
 /// A step that nothing is known of.
 pub static PLAIN: StepTraits = StepTraits {
     kind: ProviderKind::OpenAi,
     base_has_version: false,
     speaks_responses: false,
     has_server_tools: false,
+    fim: None,
+    completions_by_chat: false,
+    token_ids: false,
 };
 
 impl Default for StepTraits {

@@ -34,7 +34,6 @@ const fn elsewhere(path: &'static str, subject: &'static str, here: &'static str
 /// The paths of others, as OpenAI, Anthropic, Google, Ollama, LiteLLM and Kubernetes have them. A row goes once the path
 /// is served.
 const ELSEWHERE: &[Elsewhere] = &[
-    elsewhere("/v1/completions", "text completions", CHAT),
     elsewhere("/v1/assistants", "the Assistants API", CHAT),
     elsewhere("/v1/threads", "the Assistants API", CHAT),
     elsewhere("/v1beta/models", "Google's own API", CHAT),
@@ -43,8 +42,6 @@ const ELSEWHERE: &[Elsewhere] = &[
     elsewhere("/api/tags", "Ollama's own API", "/v1/models"),
     elsewhere("/api/show", "Ollama's own API", "/v1/models"),
     elsewhere("/v1/embeddings", "embeddings", ""),
-    elsewhere("/v1/audio", "audio", ""),
-    elsewhere("/v1/images", "images", ""),
     elsewhere("/v1/moderations", "moderation", ""),
     elsewhere("/v1/rerank", "reranking", ""),
     elsewhere("/v1/files", "files", ""),

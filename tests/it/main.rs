@@ -11,10 +11,12 @@
     clippy::indexing_slicing
 )]
 
+mod audio;
 mod bad_input;
 mod browsers;
 mod chat;
 mod cli;
+mod completions;
 mod cooldowns;
 mod diagnostics;
 mod documents;
@@ -27,6 +29,7 @@ mod faults;
 mod generated;
 mod healing;
 mod image;
+mod images;
 mod init;
 mod keys;
 mod layers;

@@ -4,6 +4,8 @@ import http.server
 import json
 import threading
 
+from media_provider import Media
+
 
 def completion(message, finish_reason="stop"):
     return {
@@ -55,14 +57,17 @@ class Provider(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Media, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
 
     def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != "/v1/chat/completions":
+            return self.media(self.path, body)
+        request = json.loads(body)
         self.server.requests.append(request)
         getattr(self, request["model"].replace("-", "_"))(request)
 

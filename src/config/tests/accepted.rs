@@ -311,6 +311,13 @@ fn limits_of_the_server() {
             .any(|network| network.contains(address))
     };
     assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
+    assert_eq!(
+        (
+            server.max_upload,
+            with("server: {max_upload: 2MiB}").server.max_upload
+        ),
+        (64 << 20, 2 << 20)
+    );
     let memory = with("server: {body_memory: 20MiB}").server.body_memory;
     assert_eq!((memory, server.body_memory), (Some(20 << 20), None));
     // It lies inside the head.

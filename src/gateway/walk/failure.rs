@@ -40,7 +40,8 @@ pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
         | Flaw::NotAnObject
         | Flaw::NoAnswer(_)
         | Flaw::TooMany(_)
-        | Flaw::WrongFormat(_) => Class::BadResponse,
+        | Flaw::WrongFormat(_)
+        | Flaw::WrongShape(_) => Class::BadResponse,
         Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
     };
     Failure {

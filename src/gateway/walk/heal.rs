@@ -60,7 +60,7 @@ impl<'a> Healing<'a> {
             request,
             reworded: None,
             step,
-            sent: adapt::adapt(dialect, request, step, &lessons),
+            sent: fitted(dialect, request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
@@ -128,7 +128,7 @@ impl<'a> Healing<'a> {
         }
         self.lessons.extend(new.iter().cloned());
         let request = self.reworded.as_ref().unwrap_or(self.request);
-        let edited = adapt::adapt(self.dialect, request, self.step, &self.lessons);
+        let edited = fitted(self.dialect, request, self.step, &self.lessons);
         if edited.is_written_as(&self.sent) {
             return false;
         }
@@ -187,4 +187,16 @@ impl<'a> Healing<'a> {
             journal.learned(self.step, &lesson);
         }
     }
+}
+
+/// The request for a step, in the form that its provider takes.
+fn fitted<'a>(
+    dialect: &dyn Dialect,
+    request: &Request<'a>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Payload<'a> {
+    let mut sent = adapt::adapt(dialect, request, step, lessons);
+    dialect.fit(&mut sent, request, &step.traits);
+    sent
 }
