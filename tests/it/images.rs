@@ -47,6 +47,7 @@ fn events(response: &Response) -> Vec<Value> {
     response
         .events()
         .iter()
+        .filter(|event| *event != "[DONE]")
         .map(|event| serde_json::from_str(event).unwrap())
         .collect()
 }
