@@ -7,6 +7,7 @@
 mod always;
 mod configured;
 mod fit;
+mod form_parts;
 mod layers;
 mod learned;
 mod lesson;
@@ -36,8 +37,13 @@ pub use lesson::Lesson;
 /// The request for a step, with the edits of all layers.
 pub fn adapt<'a>(request: &Request<'a>, step: &Step, lessons: &[Lesson]) -> Payload<'a> {
     let mut payload = request.payload.clone();
-    if let Payload::Json(body) = &mut payload {
-        edit(body, request.stream, step, lessons);
+    match &mut payload {
+        Payload::Json(body) => edit(body, request.stream, step, lessons),
+        Payload::Multipart(form) => {
+            form_parts::edit(form, &step.provider.fit.edits);
+            form_parts::edit(form, &step.fit.edits);
+            form.set("model", &step.model);
+        }
     }
     payload
 }
@@ -99,7 +105,7 @@ fn built_in(body: &mut Object<'_>, step: &Step, stream: bool) {
 pub fn lessons_of(status: u16, refusal: &str, sent: &Payload<'_>, step: &Step) -> Vec<Lesson> {
     match sent {
         Payload::Json(sent) => refusals::lessons(status, refusal, sent, Kept(&step.fit.keep)),
-        Payload::Multipart { .. } => Vec::new(),
+        Payload::Multipart(_) => Vec::new(),
     }
 }
 

@@ -31,6 +31,7 @@ mod routes;
 mod section;
 mod server;
 mod size;
+mod step_traits;
 mod substitute;
 mod suggest;
 #[cfg(test)]

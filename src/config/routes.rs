@@ -7,9 +7,9 @@ use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::route_names;
 use super::section::Section;
+use super::step_traits::step_traits;
 use super::suggest::did_you_mean;
 use crate::dialect::reading::ThinkTags;
-use crate::dialect::step_traits::StepTraits;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
 const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
@@ -176,6 +176,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     };
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
+    let traits = step_traits(&table, provider.as_deref());
     table.finish(|_| false);
     Some(Step {
         provider: provider?,
@@ -193,7 +194,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         think_tags,
         upstream_stream,
         fit,
-        traits: StepTraits::default(),
+        traits,
     })
 }
 

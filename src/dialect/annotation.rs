@@ -1,6 +1,7 @@
 //! Writing two members into a JSON text without touching the rest of it.
 
-use crate::json::{Object, position, raw, slice};
+use crate::json::reader::{EntryCursor, Invalid, Reader};
+use crate::json::{Object, ObjectError, position, raw, slice};
 
 /// The places in a JSON object where the gateway writes: the value of `model`, and the end of the object.
 ///
@@ -14,6 +15,18 @@ pub struct Annotation {
     is_empty: bool,
     /// A key stands there twice, or the provider has a `routing_summary` of its own.
     is_odd: bool,
+    takes: Takes,
+}
+
+/// The members that a text takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Takes {
+    #[default]
+    Both,
+    /// The answers of the dialect have no `model`.
+    Summary,
+    /// The text is no object.
+    Nothing,
 }
 
 impl Annotation {
@@ -23,6 +36,58 @@ impl Annotation {
             end: position(begin),
             is_empty: true,
             ..Self::default()
+        }
+    }
+
+    /// No place at all, in a text that is no object.
+    pub fn nowhere() -> Self {
+        Self {
+            takes: Takes::Nothing,
+            ..Self::default()
+        }
+    }
+
+    /// The places in an object, each of whose members is shown to `visit`: the key as text, and the raw value.
+    ///
+    /// # Errors
+    /// The text is no JSON object.
+    pub fn read<'a>(
+        body: &'a str,
+        visit: &mut dyn FnMut(&str, &'a str),
+    ) -> Result<Self, ObjectError> {
+        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
+        let read = Self::read_members(&mut Reader::new(body), visit);
+        read.map_err(|Invalid| ObjectError::of(body))
+    }
+
+    fn read_members<'a>(
+        reader: &mut Reader<'a>,
+        visit: &mut dyn FnMut(&str, &'a str),
+    ) -> Result<Self, Invalid> {
+        reader.peek();
+        let mut places = Self::of_empty(reader.at() + 1);
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            let key = key.text().ok_or(Invalid)?;
+            let value = reader.value()?;
+            match &*key {
+                "model" => places.note_model(value, reader.at()),
+                "routing_summary" => places.note_summary(),
+                _ => {}
+            }
+            visit(&key, value);
+            places.note_end(reader.at());
+        }
+        reader.end()?;
+        Ok(places)
+    }
+
+    /// The same places but that of `model`, for answers that have none.
+    #[must_use]
+    pub fn without_model(self) -> Self {
+        Self {
+            takes: Takes::Summary,
+            ..self
         }
     }
 
@@ -52,6 +117,10 @@ impl Annotation {
         model: Option<&str>,
         routing_summary: Option<&str>,
     ) {
+        let model = model.filter(|_| self.takes == Takes::Both);
+        if self.takes == Takes::Nothing {
+            return out.push_str(body);
+        }
         if self.is_odd {
             return out.push_str(&edited(body, model, routing_summary));
         }

@@ -17,6 +17,21 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// The usage in a raw value, under the names of any dialect; none if it is no object.
+    pub fn read(raw: &str) -> Option<Self> {
+        let mut usage = Self::default();
+        raw::each_member(raw, &mut |key, value| {
+            let tokens = raw::whole_number(value);
+            match raw::text(key).as_deref() {
+                Some("prompt_tokens" | "input_tokens") => usage.prompt_tokens = tokens,
+                Some("completion_tokens" | "output_tokens") => usage.completion_tokens = tokens,
+                _ => {}
+            }
+        })
+        .ok()?;
+        Some(usage)
+    }
+
     /// The usage, if an answer can have it; `None` for a number of tokens beyond any. One such answer would hide all others
     /// in a sum, and use up whatever is limited by it (more than 100 million).
     pub fn plausible(self) -> Option<Self> {
@@ -80,6 +95,8 @@ pub enum Flaw {
     EmptyContent,
     /// Not the format that the request asks for, with the reason.
     WrongFormat(String),
+    /// Not what the endpoint answers, with the reason.
+    WrongShape(&'static str),
     /// More of these than any sane answer has.
     TooMany(&'static str),
 }
@@ -130,6 +147,7 @@ impl fmt::Display for Flaw {
             Self::WrongFormat(reason) => {
                 write!(f, "the answer is not the JSON asked for: {reason}")
             }
+            Self::WrongShape(reason) => f.write_str(reason),
             Self::TooMany(members) => write!(f, "the answer has too many {members}"),
         }
     }

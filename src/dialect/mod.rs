@@ -13,10 +13,14 @@ pub mod canonical;
 pub mod chat;
 pub mod class;
 pub mod classify;
+pub mod completions;
 pub mod error;
 mod error_members;
+pub mod finish;
+pub mod json_request;
 mod markup;
 pub mod models;
+pub mod multipart;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
@@ -44,4 +48,4 @@ pub const NAMES: [&str; 11] = [
     "messages",
 ];
 
-pub use questions::{Assemble, Dialect, FrameKind, Framing, Judged, StreamJudge};
+pub use questions::{Assemble, DONE, Dialect, FrameKind, Framing, Judged, StreamJudge};

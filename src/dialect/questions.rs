@@ -12,6 +12,9 @@ use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::StepTraits;
 
+/// The end mark of OpenAI's streams.
+pub const DONE: &str = "[DONE]";
+
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
     /// The name under which the configuration and the telemetry know it.
@@ -36,25 +39,48 @@ pub trait Dialect: Sync {
         None
     }
 
+    /// Makes a request, with the edits of its step, the one that the step's provider takes. Requests that cannot be made so
+    /// are unfit.
+    fn fit(&self, _sent: &mut Payload<'_>, _request: &Request<'_>, _step: &StepTraits) {}
+
+    /// The part of a provider's base URL that a path stands behind.
+    fn base<'u>(&self, base_url: &'u str, _request: &Request<'_>, _step: &StepTraits) -> &'u str {
+        base_url
+    }
+
     /// The path of a call, behind a provider's base URL, with its slash.
     fn path(&self, request: &Request<'_>, step: &StepTraits) -> &'static str;
 
     /// The media types that a call accepts, as its `Accept` header lists them.
-    fn accept(&self, stream: bool) -> &'static str;
+    fn accept(&self, stream: bool) -> &'static str {
+        if stream {
+            "text/event-stream, application/json"
+        } else {
+            "application/json"
+        }
+    }
 
     /// How the frames of an answer are told apart.
     fn framing(&self, request: &Request<'_>) -> Framing;
 
-    /// The expectations of a request that was read.
-    fn expectation(&self, request: &Payload<'_>) -> Expectation;
+    /// Whether bytes without frames come under a media type, in lower case; under all others comes an error. Empty where a
+    /// provider names none.
+    fn is_opaque_type(&self, _media_type: &str) -> bool {
+        true
+    }
 
-    /// Makes a request ask for a stream that tells its usage.
-    fn ask_for_stream(&self, request: &mut Payload<'_>);
+    /// The expectations of a request that was read.
+    fn expectation(&self, _request: &Payload<'_>) -> Expectation {
+        Expectation::default()
+    }
+
+    /// Makes a request ask for a stream that tells its usage, where streams make the same answers as no streams.
+    fn ask_for_stream(&self, _request: &mut Payload<'_>) {}
 
     /// A judge of one stream, from its first frame to its last.
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge>;
 
-    /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts. An answer without a word
+    /// Judges a body that is one JSON object, or the text that the framing tells. Repeated keys are forgiven, the last one counts. An answer without a word
     /// is one, for the caller to judge.
     ///
     /// # Errors
@@ -65,7 +91,9 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// The reason why it is none.
-    fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw>;
+    fn check_json(&self, _answer: &WholeAnswer) -> Result<(), Flaw> {
+        Ok(())
+    }
 
     /// A builder of one whole answer from the frames of a stream.
     fn assemble(&self) -> Box<dyn Assemble>;
@@ -73,17 +101,24 @@ pub trait Dialect: Sync {
     /// The data of the events that a whole answer makes as a stream, its end mark included.
     ///
     /// # Errors
-    /// An answer with more choices than any sane one has.
+    /// An answer that makes no stream, for one with more choices than any sane one has.
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw>;
 
-    /// The data of the event that ends a stream, for a provider that leaves it out.
-    fn end_mark(&self) -> &'static str;
+    /// The data of the event that ends a stream, for a provider that leaves it out; none where the last event with content
+    /// is the end.
+    fn end_mark(&self) -> Option<&'static str> {
+        Some(DONE)
+    }
 
     /// The body of a refusal.
-    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8>;
+    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8> {
+        error.to_json()
+    }
 
     /// The data of the event that says that a stream broke after its commit point. No end mark follows.
-    fn broken(&self, error: &ErrorBody<'_>) -> String;
+    fn broken(&self, error: &ErrorBody<'_>) -> String {
+        String::from_utf8(error.to_json()).unwrap_or_default()
+    }
 }
 
 impl dyn Dialect {
@@ -102,7 +137,9 @@ impl dyn Dialect {
 pub enum Framing {
     /// Server-sent events where a stream is asked for, else one JSON object.
     Events,
-    /// Bytes without frames, such as audio: relayed as they are, whole.
+    /// One text that need not be JSON, whole, under this media type.
+    Text(&'static str),
+    /// Bytes without frames, such as audio: relayed as they come.
     Opaque,
 }
 
@@ -138,6 +175,17 @@ pub struct Judged {
     pub annotation: Option<Annotation>,
     /// The data with what no client can use mended; none if it stays as it came.
     pub mended: Option<String>,
+}
+
+impl From<FrameKind> for Judged {
+    /// A frame without an object to write into.
+    fn from(kind: FrameKind) -> Self {
+        Self {
+            kind,
+            annotation: None,
+            mended: None,
+        }
+    }
 }
 
 /// The meaning of a frame for the commit point and the end of its stream.

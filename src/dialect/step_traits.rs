@@ -4,6 +4,12 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepTraits {
     pub kind: ProviderKind,
+    /// The endpoint that completes between a prompt and a suffix; `None` where the usual one takes both.
+    pub fim: Option<FillInTheMiddle>,
+    /// Whether the provider has chat alone, so that a completion is asked of it as a message.
+    pub completions_by_chat: bool,
+    /// Whether the model's vocabulary is the one whose token ids clients send, which is OpenAI's.
+    pub token_ids: bool,
 }
 
 /// The API that a provider speaks.
@@ -16,7 +22,19 @@ pub enum ProviderKind {
     Anthropic,
 }
 
+/// An endpoint of its own for what stands between a prompt and a suffix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillInTheMiddle {
+    /// `/fim/completions`, of Mistral and Codestral. Its answers have the shape of chat.
+    Mistral,
+    /// `/infill`, of llama-server: its `/v1/completions` takes a suffix and ignores it.
+    LlamaCpp,
+}
+
 /// A step that nothing is known of.
 pub static PLAIN: StepTraits = StepTraits {
     kind: ProviderKind::OpenAi,
+    fim: None,
+    completions_by_chat: false,
+    token_ids: false,
 };

@@ -1,22 +1,25 @@
 //! Answers and refusals in the client's dialect, and with each the end of its request.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::config::{ResponseModel, Step};
-use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::dialect::{Dialect, Framing};
 use crate::http::{self, BodyError, Exchange, Reason, Response, ResponseHead};
-use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
+use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::sse::encode;
 use crate::text::milliseconds;
 
+use super::context::Context;
 use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
-    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, Reply, STOPPING, relay,
+    Annotations, Committed, Ended, Ending, Errand, OpaqueAnswer, OpaqueEnding, Reply, STOPPING,
+    relay,
 };
 
 /// Other requests have all the memory for bodies.
@@ -126,8 +129,15 @@ impl<'g, 't> Pending<'g, 't> {
             routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
-            Reply::Whole(answer) => self.send_whole(step, &answered, &answer, &annotations),
-            Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
+            Reply::Whole(answer) => {
+                let media_type = match errand.framing() {
+                    Framing::Text(media_type) => media_type,
+                    Framing::Events | Framing::Opaque => "application/json",
+                };
+                let head = routed(step, &answered, media_type);
+                self.send_whole(head, &answered, &answer, &annotations);
+            }
+            Reply::Opaque(answer) => self.send_opaque(errand, step, answered, *answer),
             Reply::Stream(stream) => {
                 self.send_stream(errand, step, answered, *stream, &annotations);
             }
@@ -136,21 +146,32 @@ impl<'g, 't> Pending<'g, 't> {
 
     fn send_whole(
         mut self,
-        step: &Step,
+        head: ResponseHead,
         answered: &AnsweredWalk,
         answer: &WholeAnswer,
         annotations: &Annotations<'_>,
     ) {
         self.journal.answered_whole(answered, answer);
         let body = answer.annotated(annotations.model, annotations.routing_summary);
-        let head = routed(step, answered, "application/json".to_owned());
         self.finish(Response::new(head, body));
     }
 
-    fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
-        self.journal.answered_opaque(answered);
-        let head = routed(step, answered, answer.content_type);
-        self.finish(Response::new(head, answer.body));
+    /// Relays bytes without frames. Those that break off have been answered with 200 by then.
+    fn send_opaque(
+        mut self,
+        errand: &Errand<'_>,
+        step: &Step,
+        answered: AnsweredWalk,
+        answer: OpaqueAnswer,
+    ) {
+        self.journal.committed_opaque(&answered);
+        let head = routed(step, &answered, answer.content_type.clone());
+        let stream = match answer.length {
+            Some(length) => self.exchange.stream_of(head, length),
+            None => self.exchange.stream(head),
+        };
+        let OpaqueEnding { failure, stopped } = answer.relay(stream, step.stall_timeout);
+        end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
@@ -158,13 +179,13 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         errand: &Errand<'_>,
         step: &Step,
-        mut answered: AnsweredWalk,
+        answered: AnsweredWalk,
         stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
         self.journal.committed(errand.dialect, &answered, held);
-        let head = routed(step, &answered, "text/event-stream".to_owned());
+        let head = routed(step, &answered, "text/event-stream");
         let Ending {
             usage,
             repairs,
@@ -179,20 +200,7 @@ impl<'g, 't> Pending<'g, 't> {
             &mut self.journal,
         );
         self.journal.stream_ended(&answered, usage, repairs);
-        let Some(failure) = failure else {
-            self.journal.stream_whole(&answered);
-            return self.journal.end(200);
-        };
-        let gone = failure.class == Class::Cancelled && !stopped;
-        self.journal.failed(failure.class.label());
-        if !gone {
-            self.journal.stream_broke();
-        }
-        let context = errand.context;
-        answered.cut(&mut context.ledger.lock(), failure, Instant::now());
-        context.ledger.changed();
-        self.journal.attempt_failed(answered.reports().last());
-        self.journal.end(if gone { CLIENT_GONE } else { 200 });
+        end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
@@ -240,6 +248,29 @@ impl<'g, 't> Pending<'g, 't> {
     }
 }
 
+/// Tells how an answer ended that had been committed.
+fn end_committed(
+    mut journal: Box<Journal<'_>>,
+    context: &Context,
+    mut answered: AnsweredWalk,
+    failure: Option<Failure>,
+    stopped: bool,
+) {
+    let Some(failure) = failure else {
+        journal.stream_whole(&answered);
+        return journal.end(200);
+    };
+    let gone = failure.class == Class::Cancelled && !stopped;
+    journal.failed(failure.class.label());
+    if !gone {
+        journal.stream_broke();
+    }
+    answered.cut(&mut context.ledger.lock(), failure, Instant::now());
+    context.ledger.changed();
+    journal.attempt_failed(answered.reports().last());
+    journal.end(if gone { CLIENT_GONE } else { 200 });
+}
+
 /// The answer to a request that the edge turned away, in OpenAI's shape: its dialect is not known.
 pub fn edge_refusal(refusal: &http::Refusal) -> Response {
     let code = match refusal.reason {
@@ -257,7 +288,11 @@ pub fn edge_refusal(refusal: &http::Refusal) -> Response {
     Response::json(refusal.status(), body)
 }
 
-fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {
+fn routed(
+    step: &Step,
+    answered: &AnsweredWalk,
+    content_type: impl Into<Cow<'static, str>>,
+) -> ResponseHead {
     ResponseHead::new(200, content_type)
         .with("X-Routed-Via", served_by(step))
         .with("X-Fallback-Count", answered.fallbacks().to_string())

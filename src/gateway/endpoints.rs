@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
+use crate::dialect::completions::Completions;
 use crate::http::{Head, Response};
 
 use super::context::Context;
@@ -68,6 +69,13 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Chat),
+    },
+    Endpoint {
+        pattern: "/v1/completions",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Completions),
     },
     Endpoint {
         pattern: "/v1/models",

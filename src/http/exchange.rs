@@ -82,8 +82,13 @@ impl<'t> Exchange<'t> {
         if self.has_begun() {
             Stream::resumed(self.transaction, head.status)
         } else {
-            Stream::begin(self.transaction, head)
+            Stream::begin(self.transaction, head, None)
         }
+    }
+
+    /// Begins an answer of a known length (bytes), which is written in pieces.
+    pub fn stream_of(self, head: ResponseHead, length: u64) -> Stream<'t> {
+        Stream::begin(self.transaction, head, Some(length))
     }
 
     /// Sends a piece of a stream whose first words are yet to come; before the first one goes its head.
@@ -94,7 +99,7 @@ impl<'t> Exchange<'t> {
         let mut stream = if self.has_begun() {
             Stream::resumed(self.transaction, head.status)
         } else {
-            Stream::begin(self.transaction, head)
+            Stream::begin(self.transaction, head, None)
         };
         stream.write(piece)
     }

@@ -1,5 +1,6 @@
 //! A chat completion request, read as far as routing needs.
 
+use crate::dialect::json_request::{model, stream, text_of};
 use crate::dialect::reading::Expectation;
 use crate::dialect::request::{Payload, Request, RequestError};
 use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
@@ -11,11 +12,7 @@ use crate::json::{Object, raw};
 /// # Errors
 /// The first fault in the body; faults of JSON come before those of members.
 pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
-    if body.trim_ascii().is_empty() {
-        return Err(RequestError::Empty);
-    }
-    let text =
-        std::str::from_utf8(body).map_err(|error| RequestError::NotUtf8(error.valid_up_to()))?;
+    let text = text_of(body)?;
     let mut members = Members::default();
     let object = Object::parse_with(text, &mut |key, value| members.read(key, value))
         .map_err(RequestError::Object)?;
@@ -47,21 +44,6 @@ impl<'a> Members<'a> {
             _ => drop(value.value()?),
         }
         Ok(())
-    }
-}
-
-fn model(raw: Option<&str>) -> Result<String, RequestError> {
-    match raw::text(raw.ok_or_else(|| RequestError::missing("model"))?) {
-        Some(model) if !model.is_empty() => Ok(model.into_owned()),
-        _ => Err(RequestError::invalid("model", "a string that is not empty")),
-    }
-}
-
-fn stream(raw: Option<&str>) -> Result<bool, RequestError> {
-    match raw {
-        None | Some("null" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(RequestError::invalid("stream", "true or false")),
     }
 }
 
@@ -129,21 +111,6 @@ pub fn expectation(request: &Payload<'_>) -> Expectation {
         has_stop: !matches!(object.get("stop"), None | Some("null" | "[]" | r#""""#)),
         wants_json: matches!(kind.as_deref(), Some("json_object" | "json_schema")),
         has_tools: !matches!(object.get("tools"), None | Some("null" | "[]")),
-    }
-}
-
-/// Makes a request ask for a stream that tells its usage; what is no object stays.
-pub fn ask_for_stream(request: &mut Payload<'_>) {
-    let Payload::Json(object) = request else {
-        return;
-    };
-    object.set("stream", "true".to_owned());
-    let options = object.get("stream_options").unwrap_or("{}");
-    let options = Object::parse_lenient(options).or_else(|_| Object::parse_lenient("{}"));
-    if let Ok(mut options) = options {
-        options.set("include_usage", "true".to_owned());
-        let options = options.to_json();
-        object.set("stream_options", options);
     }
 }
 

@@ -300,11 +300,10 @@ impl<'g> Journal<'g> {
         self.end_attempt();
     }
 
-    /// An answer without frames is about to be sent.
-    pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
-        self.count_answer(answered);
+    /// Bytes without frames are committed: the first of them are about to be sent.
+    pub fn committed_opaque(&mut self, answered: &AnsweredWalk) {
         current::event("commit", Vec::new);
-        self.end_attempt();
+        self.count_first_content(answered);
     }
 
     /// A stream is committed: its first content is about to be sent, behind `held` events without content.
@@ -315,11 +314,7 @@ impl<'g> Journal<'g> {
         if self.captures_content() {
             self.captured_stream = Some(Transcript::new(dialect.assemble()));
         }
-        self.counted.first_content(
-            answered.step_index(),
-            self.facts.started.elapsed(),
-            answered.started().elapsed(),
-        );
+        self.count_first_content(answered);
     }
 
     /// A frame of a committed stream is relayed.
@@ -409,6 +404,14 @@ impl<'g> Journal<'g> {
             fallbacks: self.facts.fallbacks,
             served_by: self.facts.served_by.as_deref(),
         });
+    }
+
+    fn count_first_content(&self, answered: &AnsweredWalk) {
+        self.counted.first_content(
+            answered.step_index(),
+            self.facts.started.elapsed(),
+            answered.started().elapsed(),
+        );
     }
 
     /// Counts the attempt that answered, unless it was counted when its answer was passed over.

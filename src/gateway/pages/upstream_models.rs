@@ -127,8 +127,10 @@ fn list_models(
     let call = ProviderCall {
         provider,
         key: provider.keys.first(),
+        base: &provider.base_url,
         path: "/models",
         accept: "application/json",
+        content_type: "application/json",
         body: None,
         deadline,
         client: None,

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use crate::config::Step;
-use crate::dialect::Dialect;
 use crate::dialect::answer::{Flaw, Says, Silence, WholeAnswer};
 use crate::dialect::class::Class;
 use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
+use crate::dialect::{Dialect, Framing};
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
 use crate::routing::Failure;
@@ -78,6 +78,12 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     /// # Errors
     /// It is none, or one that is second best.
     pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        if let Framing::Text(_) = self.errand.framing() {
+            let mut repairs = Repairs::default();
+            let text = self.text(Vec::new(), body, &mut repairs)?;
+            let answer = self.judged(text, repairs)?;
+            return self.whole(answer, journal);
+        }
         let is_named_stream = is_event_stream(self.head);
         let opened = Opened::read(body, is_named_stream, self.deadline);
         let opened = opened.map_err(|error| failure_of(&error))?;

@@ -36,9 +36,11 @@ pub fn failure_of(error: &CallError) -> Failure {
 pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
     let class = match &flaw {
         Flaw::ErrorObject(said) => return failure_of_error(head, said),
-        Flaw::NotJson(_) | Flaw::NotAnObject | Flaw::TooMany(_) | Flaw::WrongFormat(_) => {
-            Class::BadResponse
-        }
+        Flaw::NotJson(_)
+        | Flaw::NotAnObject
+        | Flaw::TooMany(_)
+        | Flaw::WrongFormat(_)
+        | Flaw::WrongShape(_) => Class::BadResponse,
         Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
     };
     Failure {

@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use crate::adapt::{self, Lesson};
 use crate::config::Step;
+use crate::dialect::Dialect;
 use crate::dialect::class::Class;
 use crate::dialect::request::{Payload, Request};
 use crate::gateway::context::Context;
 use crate::gateway::journal::{HealResult, Journal};
 use crate::routing::Failure;
+
+use super::errand::Errand;
 
 /// The most repeats of a call within one attempt.
 const MOST_REPEATS: usize = 3;
@@ -17,6 +20,7 @@ const MOST_REPEATS: usize = 3;
 /// The state of an attempt's healing.
 pub struct Healing<'a> {
     context: &'a Context,
+    dialect: &'static dyn Dialect,
     request: &'a Request<'a>,
     step: &'a Step,
     /// The lessons that the body is made with: those in memory, then those of this attempt.
@@ -37,13 +41,20 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    pub fn new(context: &'a Context, request: &'a Request<'a>, step: &'a Step) -> Self {
+    pub fn new(errand: &Errand<'a>, step: &'a Step) -> Self {
+        let Errand {
+            context,
+            dialect,
+            request,
+            ..
+        } = *errand;
         let lessons = context.ledger.learned().of(step, Instant::now());
         Self {
             context,
+            dialect,
             request,
             step,
-            sent: adapt::adapt(request, step, &lessons),
+            sent: fitted(dialect, request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
@@ -106,7 +117,7 @@ impl<'a> Healing<'a> {
             return false;
         }
         self.lessons.extend(new.iter().cloned());
-        let edited = adapt::adapt(self.request, self.step, &self.lessons);
+        let edited = fitted(self.dialect, self.request, self.step, &self.lessons);
         if edited.is_written_as(&self.sent) {
             return false;
         }
@@ -143,4 +154,16 @@ impl<'a> Healing<'a> {
             journal.learned(self.step, &lesson);
         }
     }
+}
+
+/// The request for a step, in the form that its provider takes.
+fn fitted<'a>(
+    dialect: &dyn Dialect,
+    request: &Request<'a>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Payload<'a> {
+    let mut sent = adapt::adapt(request, step, lessons);
+    dialect.fit(&mut sent, request, &step.traits);
+    sent
 }

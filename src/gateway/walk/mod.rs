@@ -10,6 +10,7 @@ mod frames;
 mod gather;
 mod header_edits;
 mod heal;
+mod opaque;
 mod provider_call;
 mod refusal;
 mod relay;
@@ -25,9 +26,10 @@ use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{Missed, OpaqueAnswer, Reply, Success};
+pub use attempt::{Missed, Reply, Success};
 pub use commit::Committed;
 pub use errand::Errand;
+pub use opaque::{OpaqueAnswer, OpaqueEnding};
 pub use provider_call::ProviderCall;
 pub use relay::{Annotations, Ending, STOPPING, relay};
 

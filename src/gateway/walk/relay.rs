@@ -248,7 +248,9 @@ impl Relay<'_, '_, '_, '_> {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             self.pass_on(&rest, annotation);
         }
-        encode(&mut self.out, self.dialect.end_mark());
+        if let Some(mark) = self.dialect.end_mark() {
+            encode(&mut self.out, mark);
+        }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
