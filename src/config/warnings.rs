@@ -1,6 +1,7 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
 use super::model::Config;
+use super::vectors;
 use crate::secret::Secret;
 
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
@@ -23,7 +24,9 @@ pub fn warnings(config: &Config) -> Vec<String> {
             .take(1)
             .collect::<Vec<_>>()
     });
-    of_clients.chain(of_providers).collect()
+    let of_routes = config.routes.iter();
+    let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    of_clients.chain(of_providers).chain(of_routes).collect()
 }
 
 fn about_key(name: &str, key: &Secret) -> Option<String> {

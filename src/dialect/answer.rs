@@ -97,6 +97,8 @@ pub enum Flaw {
     WrongFormat(String),
     /// Not what the endpoint answers, with the reason.
     WrongShape(&'static str),
+    /// An object that is no answer in this dialect, with the reason.
+    NoAnswer(String),
     /// More of these than any sane answer has.
     TooMany(&'static str),
 }
@@ -148,6 +150,7 @@ impl fmt::Display for Flaw {
                 write!(f, "the answer is not the JSON asked for: {reason}")
             }
             Self::WrongShape(reason) => f.write_str(reason),
+            Self::NoAnswer(reason) => f.write_str(reason),
             Self::TooMany(members) => write!(f, "the answer has too many {members}"),
         }
     }

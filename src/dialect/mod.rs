@@ -14,6 +14,7 @@ pub mod chat;
 pub mod class;
 pub mod classify;
 pub mod completions;
+pub mod embeddings;
 pub mod error;
 mod error_members;
 pub mod finish;
@@ -32,6 +33,7 @@ mod signals;
 pub mod step_traits;
 mod wait_in_prose;
 pub mod waits;
+mod without_streams;
 
 /// The names of dialects, as the configuration spells them ([`Dialect::name`]).
 pub const NAMES: [&str; 11] = [
@@ -48,4 +50,6 @@ pub const NAMES: [&str; 11] = [
     "messages",
 ];
 
-pub use questions::{Assemble, DONE, Dialect, FrameKind, Framing, Judged, StreamJudge};
+pub use questions::{
+    Assemble, DONE, Dialect, FrameKind, Framing, Invariant, Judged, Parts, StreamJudge,
+};

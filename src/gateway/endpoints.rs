@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
+use crate::dialect::embeddings::Embeddings;
 use crate::http::{Head, Response};
 
 use super::context::Context;
@@ -76,6 +77,13 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Completions),
+    },
+    Endpoint {
+        pattern: "/v1/embeddings",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Embeddings),
     },
     Endpoint {
         pattern: "/v1/models",

@@ -18,6 +18,7 @@ mod pages;
 mod refusal;
 mod refused_keys;
 mod reloadable;
+mod route_invariants;
 mod shared_answer;
 mod shared_ledger;
 mod walk;

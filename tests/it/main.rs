@@ -17,6 +17,7 @@ mod cli;
 mod cooldowns;
 mod diagnostics;
 mod edge;
+mod embeddings;
 mod endpoints;
 mod environment_file;
 mod exhaustion;

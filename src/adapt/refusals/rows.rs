@@ -321,6 +321,17 @@ pub const ROWS: &[Row] = &[
         "'dict object' has no attribute 'content'",
         Shape(CallContent),
     ),
+    // Vectors of a length that the client chooses: OpenAI, vLLM.
+    Row(
+        Refusal,
+        "does not support specifying dimensions",
+        Lacks("dimensions"),
+    ),
+    Row(
+        Refusal,
+        "does not support matryoshka representation",
+        Lacks("dimensions"),
+    ),
     // transformers.
     Row(Refusal, "Unexpected fields in the request: {}", Members),
     // llama.cpp.

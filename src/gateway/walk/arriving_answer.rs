@@ -170,6 +170,8 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
                 second_best: Some(Reply::Whole(answer)),
             }));
         }
+        let kept = self.errand.keeps_invariant(&answer, &self.asked);
+        kept.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         journal.model_seen(|| answer.model());
         Ok(Reply::Whole(answer))
     }
