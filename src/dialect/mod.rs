@@ -28,6 +28,7 @@ pub mod rate_limits;
 pub mod reading;
 pub mod repairs;
 pub mod request;
+pub mod rerank;
 mod rules;
 mod signals;
 pub mod step_traits;

@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
 use crate::dialect::embeddings::Embeddings;
+use crate::dialect::rerank::Rerank;
 use crate::http::{Head, Response};
 
 use super::context::Context;
@@ -84,6 +85,21 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Embeddings),
+    },
+    Endpoint {
+        pattern: "/v1/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
+    },
+    // Cohere's SDK.
+    Endpoint {
+        pattern: "/v2/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
     },
     Endpoint {
         pattern: "/v1/models",

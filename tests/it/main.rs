@@ -31,6 +31,7 @@ mod logs;
 mod metrics;
 mod passthrough;
 mod proxies;
+mod rerank;
 mod retries;
 mod secrets;
 mod service;
