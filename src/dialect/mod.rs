@@ -21,6 +21,7 @@ pub mod finish;
 pub mod json_request;
 mod markup;
 pub mod models;
+pub mod moderations;
 pub mod multipart;
 pub mod provider_error;
 mod questions;

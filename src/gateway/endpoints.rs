@@ -11,6 +11,7 @@ use crate::dialect::Dialect;
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
 use crate::dialect::embeddings::Embeddings;
+use crate::dialect::moderations::Moderations;
 use crate::dialect::rerank::Rerank;
 use crate::http::{Head, Response};
 
@@ -85,6 +86,13 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Embeddings),
+    },
+    Endpoint {
+        pattern: "/v1/moderations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Moderations),
     },
     Endpoint {
         pattern: "/v1/rerank",

@@ -29,6 +29,7 @@ mod keys;
 mod layers;
 mod logs;
 mod metrics;
+mod moderations;
 mod passthrough;
 mod proxies;
 mod rerank;
