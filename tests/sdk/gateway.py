@@ -27,11 +27,11 @@ routes:
 
 
 class Gateway:
-    def __init__(self, binary, provider_url):
+    def __init__(self, binary, provider_url, config=CONFIG):
         self.folder = tempfile.TemporaryDirectory()
         path = f"{self.folder.name}/config.yaml"
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(key=KEY, url=provider_url))
+            file.write(config.format(key=KEY, url=provider_url))
         self.log = open(f"{self.folder.name}/log", "w+", encoding="utf-8")
         command = [binary, "--config", path]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, env={}, text=True)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the SDK tests against a built gateway, once for each major line of the openai package in use.
+# Runs the SDK tests against a built gateway, once for each major line of the openai package in use, and those of packages
+# for vectors; with Node also those of openai for Node.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -34,6 +35,16 @@ for line in 2 3; do
     prepare "$root/tests/sdk/requirements-$line.txt" "$folder"
     PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/cases.py" "$binary" | tee -a "$counts"
 done
-# The sum of both runs; a run that broke down before its count counts as a failure.
+folder=$root/target/sdk-vectors
+prepare "$root/tests/sdk/requirements-vectors.txt" "$folder"
+node=
+if command -v npm >/dev/null; then
+    node=$root/target/sdk-node
+    # The newest line wants Node 22.
+    [ -d "$node/node_modules/openai" ] \
+        || npm install --silent --no-audit --no-fund --prefix "$node" openai@6.49.0 >/dev/null
+fi
+PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/vector_cases.py" "$binary" ${node:+"$node"} | tee -a "$counts"
+# The sum of all runs; a run that broke down before its count counts as a failure.
 awk '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
-    END { failed += 2 - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"
+    END { failed += 3 - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"

@@ -140,10 +140,15 @@ const MOST_MEMBERS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::Embeddings;
+    use super::super::parts::InputParts;
+    use super::super::request::read;
     use super::*;
     use crate::dialect::Dialect;
     use crate::dialect::reading::{Asked, Reading};
+    use crate::dialect::request::Request;
 
     fn part(text: &str) -> WholeAnswer {
         let dialect: &dyn Dialect = &Embeddings;
@@ -167,6 +172,40 @@ mod tests {
             annotated.contains(r#""model":"r","routing_summary":1 }"#),
             "{annotated}"
         );
+    }
+
+    proptest! {
+        /// However many a step takes at once, the client gets the same vectors in the same order.
+        #[test]
+        fn parts_make_the_answer_of_the_whole(
+            texts in prop::collection::vec("[a-z,\\[\\] ]{0,6}", 1..30),
+            most in 1..12_usize,
+        ) {
+            let body = serde_json::json!({"model": "r", "input": texts}).to_string();
+            let request = read(body.as_bytes()).unwrap();
+            let answers = match InputParts::new(&request, most) {
+                None => vec![part(&answer_to(&request))],
+                Some(parts) => parts.map(|request| part(&answer_to(&request))).collect(),
+            };
+            let whole: serde_json::Value = serde_json::from_str(&answer_to(&request)).unwrap();
+            let merged: serde_json::Value = serde_json::from_str(merge(answers).unwrap().text()).unwrap();
+            prop_assert_eq!(merged, whole);
+        }
+    }
+
+    /// The answer of a provider without fault: the length of a text is its vector.
+    fn answer_to(request: &Request<'_>) -> String {
+        let body = request.payload.object().unwrap().to_json();
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let texts = body["input"].as_array().unwrap();
+        let data = texts.iter().enumerate().map(|(index, text)| {
+            let length = text.as_str().unwrap().len() + 1;
+            serde_json::json!({"object": "embedding", "index": index, "embedding": [length]})
+        });
+        let data: Vec<_> = data.collect();
+        let tokens = texts.len();
+        serde_json::json!({"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": tokens}})
+            .to_string()
     }
 
     #[test]

@@ -16,7 +16,6 @@ impl<'a> Errand<'a> {
     ///
     /// # Errors
     /// The first failure of a call, or answers that make none together.
-    #[inline(never)]
     pub(super) fn call_for_parts(
         &self,
         parts: Parts<'_>,
