@@ -47,6 +47,7 @@ mod top_level;
 mod typed_settings;
 mod url;
 mod validation;
+mod vectors;
 mod warnings;
 mod yaml_tree;
 mod yaml_words;

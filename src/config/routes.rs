@@ -9,6 +9,7 @@ use super::route_names;
 use super::section::Section;
 use super::step_traits::step_traits;
 use super::suggest::did_you_mean;
+use super::vectors;
 use crate::dialect::reading::ThinkTags;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
@@ -118,6 +119,8 @@ fn route(
     let steps = table.required_list("steps");
     let several = steps.len() > 1;
     let steps = steps.iter().filter_map(|value| value.table());
+    let steps = steps.filter_map(|table| step(table, providers, &step_defaults));
+    let steps = vectors::of_route(&table).shared_by(steps.collect());
     let route = Route {
         name: name.unwrap_or_default(),
         aliases,
@@ -127,9 +130,7 @@ fn route(
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
         context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
-        steps: steps
-            .filter_map(|table| step(table, providers, &step_defaults))
-            .collect(),
+        steps,
     };
     table.finish(|_| false);
     route

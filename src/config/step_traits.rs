@@ -2,7 +2,8 @@
 
 use super::model::Provider;
 use super::section::Section;
-use crate::dialect::step_traits::{FillInTheMiddle, StepTraits};
+use super::vectors;
+use crate::dialect::step_traits::{FillInTheMiddle, RerankForm, StepTraits};
 
 /// The hosts whose models have OpenAI's vocabulary, by their last part.
 const OF_OPENAI: [&str; 4] = [
@@ -27,11 +28,15 @@ pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepT
         .map(|provider| provider.traits.clone())
         .unwrap_or_default();
     let responses = super::providers::responses(table, of_provider.kind);
+    let forms = [("tei", RerankForm::Tei), ("voyage", RerankForm::Voyage)];
+    let rerank = table.get("rerank").and_then(|value| value.choice(&forms));
     StepTraits {
         fim,
         completions_by_chat: completions.unwrap_or(false),
         token_ids: token_ids.unwrap_or_else(|| provider.is_some_and(has_vocabulary_of_openai)),
         speaks_responses: responses.unwrap_or(of_provider.speaks_responses),
+        vectors: vectors::of_step(table),
+        rerank: rerank.unwrap_or_default(),
         ..of_provider
     }
 }

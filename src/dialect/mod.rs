@@ -16,6 +16,7 @@ pub mod class;
 pub mod classify;
 pub mod completions;
 mod conversation;
+pub mod embeddings;
 pub mod error;
 mod error_members;
 pub mod finish;
@@ -25,6 +26,7 @@ mod last_frame;
 mod markup;
 pub mod messages;
 pub mod models;
+pub mod moderations;
 pub mod multipart;
 mod object_frame;
 pub mod provider_error;
@@ -33,6 +35,7 @@ pub mod rate_limits;
 pub mod reading;
 pub mod repairs;
 pub mod request;
+pub mod rerank;
 pub mod responses;
 mod rules;
 pub mod side_question;
@@ -41,6 +44,7 @@ pub mod step_traits;
 pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
+mod without_streams;
 
 /// The names of dialects, as the configuration spells them ([`Dialect::name`]).
 pub const NAMES: [&str; 11] = [
@@ -58,5 +62,6 @@ pub const NAMES: [&str; 11] = [
 ];
 
 pub use questions::{
-    Assemble, DONE, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
+    Assemble, DONE, Dialect, FrameKind, Framing, Invariant, Judged, Parts, PassedFields,
+    StepRefusal, StreamJudge,
 };

@@ -49,6 +49,11 @@ pub trait Dialect: Sync {
     /// are unfit.
     fn fit(&self, _sent: &mut Payload<'_>, _request: &Request<'_>, _step: &StepTraits) {}
 
+    /// The parts of a request that a step takes one by one; `None` where it takes the request whole.
+    fn parts<'a>(&self, _request: &'a Request<'a>, _step: &StepTraits) -> Option<Parts<'a>> {
+        None
+    }
+
     /// The part of a provider's base URL that a path stands behind.
     fn base<'u>(&self, base_url: &'u str, _request: &Request<'_>, _step: &StepTraits) -> &'u str {
         base_url
@@ -136,6 +141,18 @@ pub trait Dialect: Sync {
     /// The reason why it is none.
     fn check_json(&self, _answer: &WholeAnswer) -> Result<(), Flaw> {
         Ok(())
+    }
+
+    /// Whether answers are held against a member of the request. A step that refuses it may then be asked without it: an
+    /// answer that does not do what the member says is found out.
+    fn is_held_against(&self, _member: &str) -> bool {
+        false
+    }
+
+    /// The number that an answer has in common with all others of its route; `None` where the question decides it, or there
+    /// is none.
+    fn invariant(&self, _answer: &WholeAnswer, _asked: &Asked<'_>) -> Option<Invariant> {
+        None
     }
 
     /// A builder of one whole answer from the frames of a stream. The usual one takes the last frame, for streams whose end
@@ -238,6 +255,27 @@ pub struct StepRefusal<'a> {
     pub status: u16,
     pub body: &'a str,
     pub step: &'a StepTraits,
+}
+
+/// The parts of a request, for calls to the same step and key.
+pub struct Parts<'a> {
+    /// In their order, at least one.
+    pub requests: Box<dyn Iterator<Item = Request<'a>> + 'a>,
+    /// Makes one answer of those to all parts, in the order of the parts.
+    ///
+    /// # Errors
+    /// The reason why the answers are no answer together.
+    pub merge: fn(Vec<WholeAnswer>) -> Result<WholeAnswer, Flaw>,
+}
+
+/// A number that all answers of a route have in common, so that one with another number is from another model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// The number in words ("length of a vector").
+    pub name: &'static str,
+    pub value: u64,
+    /// The setting of a route that says the number for good.
+    pub setting: &'static str,
 }
 
 /// How the frames of an answer are told apart.

@@ -16,6 +16,33 @@ pub struct StepTraits {
     pub completions_by_chat: bool,
     /// Whether the model's vocabulary is the one whose token ids clients send, which is OpenAI's.
     pub token_ids: bool,
+    pub vectors: VectorTraits,
+    pub rerank: RerankForm,
+}
+
+/// The traits of the vectors that a step makes of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VectorTraits {
+    /// The space that they lie in: those of two spaces cannot be compared.
+    pub space: String,
+    /// The space of the step's route; `None` where the route mixes spaces.
+    pub space_of_route: Option<String>,
+    /// The length that the route declares; `None` where it says nothing.
+    pub dimensions: Option<u64>,
+    /// The most inputs of one call; `None` without a bound (at least 1).
+    pub max_inputs: Option<usize>,
+}
+
+/// The form in which a provider takes documents to rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RerankForm {
+    /// The one of Cohere and Jina, in which clients ask.
+    #[default]
+    Cohere,
+    /// Text Embeddings Inference: `texts`, and an array for an answer.
+    Tei,
+    /// Voyage: `top_k`, and an answer with `data`.
+    Voyage,
 }
 
 /// The API that a provider speaks.
@@ -46,6 +73,13 @@ pub static PLAIN: StepTraits = StepTraits {
     fim: None,
     completions_by_chat: false,
     token_ids: false,
+    vectors: VectorTraits {
+        space: String::new(),
+        space_of_route: None,
+        dimensions: None,
+        max_inputs: None,
+    },
+    rerank: RerankForm::Cohere,
 };
 
 impl Default for StepTraits {

@@ -11,8 +11,11 @@ use crate::dialect::Dialect;
 use crate::dialect::audio::{Speech, Transcriptions, Translations};
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
+use crate::dialect::embeddings::Embeddings;
 use crate::dialect::images::Images;
 use crate::dialect::messages::{CountTokens, Messages};
+use crate::dialect::moderations::Moderations;
+use crate::dialect::rerank::Rerank;
 use crate::dialect::responses::Responses;
 use crate::dialect::side_question::SideQuestion;
 use crate::http::{Head, Response};
@@ -185,6 +188,35 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Walk(&Images::Variations),
+    },
+    Endpoint {
+        pattern: "/v1/embeddings",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Embeddings),
+    },
+    Endpoint {
+        pattern: "/v1/moderations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Moderations),
+    },
+    Endpoint {
+        pattern: "/v1/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
+    },
+    // Cohere's SDK.
+    Endpoint {
+        pattern: "/v2/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
     },
     Endpoint {
         pattern: "/v1/models",

@@ -484,3 +484,25 @@ default_routes: {images: b}
     };
     assert!(a.serves("embeddings") && b.serves("chat") && !b.serves("embeddings"));
 }
+
+/// One model has another name at each provider, and vectors of one space.
+#[test]
+fn the_space_of_a_route_is_that_of_its_first_step() {
+    let steps = "[{provider: p, model: BAAI/bge-m3, max_inputs: 32}, {provider: p, model: x, space: BGE, token_ids: true}]";
+    let config = |route: &str| {
+        let route = format!("{{name: r, {route} steps: {steps}}}");
+        accept(&MINIMAL.replace("{name: r, steps: [{provider: p, model: m}]}", &route))
+    };
+    let first = config("dimensions: 1024,").routes[0].steps[0].clone();
+    let second = config("").routes[0].steps[1].clone();
+    assert_eq!(first.traits.vectors.space, "bge-m3");
+    assert_eq!(first.traits.vectors.max_inputs, Some(32));
+    assert_eq!(first.traits.vectors.dimensions, Some(1024));
+    assert!(!first.traits.token_ids && second.traits.token_ids);
+    assert_eq!(second.traits.vectors.space, "BGE");
+    let of_route = second.traits.vectors.space_of_route.as_deref();
+    assert_eq!(of_route, Some("bge-m3"));
+    assert_eq!(second.traits.vectors.dimensions, None);
+    let mixed = config("allow_mixed: true,").routes[0].steps[1].clone();
+    assert_eq!(mixed.traits.vectors.space_of_route, None);
+}

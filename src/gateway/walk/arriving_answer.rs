@@ -177,6 +177,8 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
                 second_best: Some(Reply::Whole(held)),
             }));
         }
+        let kept = self.errand.keeps_invariant(answer, &self.asked);
+        kept.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         journal.model_seen(|| answer.model());
         Ok(Reply::Whole(held))
     }
@@ -298,7 +300,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
 ///
 /// # Errors
 /// The budget has no room for it.
-fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
+pub fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
     if charge.cover(bytes) {
         Ok(())
     } else {

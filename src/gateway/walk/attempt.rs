@@ -75,6 +75,22 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
+        match self.dialect.parts(self.request, &step.traits) {
+            None => self.call(attempt, step, journal),
+            Some(parts) => self.call_for_parts(parts, attempt, step, journal),
+        }
+    }
+
+    /// Calls a step until it takes the request or refuses it for good.
+    ///
+    /// # Errors
+    /// As [`Self::attempt`].
+    pub(super) fn call(
+        &self,
+        attempt: &mut Attempt,
+        step: &'a Step,
+        journal: &Journal<'_>,
+    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let mut healing = Box::new(Healing::new(self, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
@@ -140,8 +156,13 @@ impl<'a> Errand<'a> {
             let failure = self.refused(answer, step, healing, attempt, journal)?;
             return Some(Err((*failure).into()));
         }
-        healing.accepted(journal);
-        Some(self.success(answer, step, healing, attempt.deadline, journal))
+        let judged = self.success(answer, step, healing, attempt.deadline, journal);
+        let class = judged.as_ref().err().map(|missed| missed.failure.class);
+        let is_answer = class != Some(Class::BadResponse);
+        Some(match healing.accepted(is_answer, journal) {
+            Some(refusal) => Err((*refusal).into()),
+            None => judged,
+        })
     }
 
     /// The failure of a call that was refused; `None` where another body may do better.
