@@ -7,12 +7,12 @@ use super::answer::{Flaw, JudgedWhole, Says, Usage, WholeAnswer};
 use super::call_rules::CallRules;
 use super::json_request::{model_if_any, object_of};
 use super::provider_error::{error_in, error_of};
+use super::questions::{Assemble, Dialect, Framing, StreamJudge};
 use super::reading::Asked;
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::{ProviderKind, StepTraits};
 use super::without_streams::WithoutStreams;
-use super::{Assemble, Dialect, Framing, StreamJudge};
 use crate::json::{ObjectError, raw};
 
 /// The dialect of moderations.

@@ -32,6 +32,8 @@ impl<'a> Errand<'a> {
         for request in parts.requests {
             let errand = Errand {
                 request: &request,
+                edited: &request,
+                elided: None,
                 ..*self
             };
             let success = match errand.call(attempt, step, journal) {

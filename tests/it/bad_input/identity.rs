@@ -20,7 +20,7 @@ refusals! { refused;
     a_key_that_goes_on_after_ours: with("X-Api-Key", &format!("{CLIENT_KEY}7")) => 401 "UNAUTHORIZED";
     the_key_under_another_scheme: with("Authorization", &format!("Basic {CLIENT_KEY}")) => 401 "UNAUTHORIZED";
     no_key_for_the_models: anonymous("GET", "/v1/models", &[], "") => 401 "UNAUTHORIZED";
-    unknown_path: request("GET", "/v1/embeddings", &[], "") => 404 "NOT_FOUND";
+    unknown_path: request("GET", "/v1/fine_tuning/jobs", &[], "") => 404 "NOT_FOUND";
     unknown_path_with_a_body: request("POST", "/v1/fine_tuning/jobs", &[], "{}") => 404 "NOT_FOUND";
     root: request("GET", "/", &[], "") => 404 "NOT_FOUND";
     dots_in_the_path: request("GET", "/v1/../v1/models/../../etc/passwd", &[], "") => 404 "NOT_FOUND";
