@@ -42,6 +42,10 @@ CALL = [
 ]
 
 
+# Where the answer is chosen by the model's name.
+CONVERSATIONS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
+
+
 class Provider(http.server.ThreadingHTTPServer):
     """Listens on a port of the kernel's choice; `requests` holds the bodies it was sent."""
 
@@ -65,7 +69,7 @@ class Handler(Media, http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path != "/v1/chat/completions":
+        if self.path.split("?")[0] not in CONVERSATIONS:
             return self.media(self.path, body)
         request = json.loads(body)
         self.server.requests.append(request)
