@@ -117,7 +117,7 @@ impl RunningStep {
 
 fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: Duration) {
     let _ = writeln!(text, "   {}", step.provider.base_url);
-    let traits = traits::settings(step);
+    let traits = traits::settings(route, step);
     if !traits.is_empty() {
         let _ = writeln!(text, "   {}", traits.join(", "));
     }

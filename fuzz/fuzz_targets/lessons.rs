@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let status = STATUSES[usize::from(*first) % STATUSES.len()];
     let step = &CONFIG.get_or_init(config).routes[0].steps[0];
-    let sent = Payload::Json(Object::parse(SENT).expect("a request"));
+    let sent = Payload::Json(Object::parse(SENT).expect("an object"));
     for lesson in lessons_of(status, body, &sent, step) {
         let untouchable = ["model", "messages", "stream"];
         assert!(!untouchable.contains(&lesson.label()), "{lesson:?}");

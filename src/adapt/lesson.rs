@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::{Object, raw};
 
 use super::meaning;
-use super::operations::{Kept, at_most, default, drop_member, is_above, put, rename};
+use super::operations::{Kept, at_most, default, drop_member, is_above, is_same, put, rename};
 use super::profile_rules::equal_strict;
 use super::shapes::{FILLER, Shape};
 use super::tools;
@@ -24,6 +24,11 @@ const PASS_OVER: Duration = Duration::from_secs(60 * 60);
 pub enum Lesson {
     Drop {
         member: String,
+    },
+    /// A member goes where it has this value, as JSON: it asks for what comes anyway.
+    DropValue {
+        member: String,
+        value: String,
     },
     Rename {
         member: String,
@@ -70,6 +75,11 @@ impl Lesson {
         }
         match self {
             Self::Drop { member } => drop_member(body, member),
+            Self::DropValue { member, value } => {
+                if body.get(member).is_some_and(|sent| is_same(sent, value)) {
+                    drop_member(body, member);
+                }
+            }
             Self::Rename { member, to } => rename(body, member, to),
             Self::AtMost { member, most } => at_most(body, member, most),
             Self::WithoutStream { member, value } => {
@@ -99,6 +109,20 @@ impl Lesson {
         meaning::is_concerned(body, member) && more_than.is_none_or(is_more)
     }
 
+    /// The lesson to leave the member out, as it was sent, instead of passing the step over; none of other lessons.
+    pub fn tried_without(&self, sent: &Object<'_>) -> Option<Self> {
+        match self {
+            Self::PassOver {
+                member,
+                more_than: None,
+            } => Some(Self::DropValue {
+                member: member.clone(),
+                value: sent.get(member)?.to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether the lesson leaves requests as they are, and keeps some of them away.
     pub fn is_about_passing_over(&self) -> bool {
         matches!(
@@ -118,6 +142,7 @@ impl Lesson {
     pub fn place(&self) -> Option<&str> {
         match self {
             Self::Drop { member }
+            | Self::DropValue { member, .. }
             | Self::Rename { member, .. }
             | Self::AtMost { member, .. }
             | Self::WithoutStream { member, .. }
@@ -143,6 +168,7 @@ impl Lesson {
     pub fn words(&self) -> String {
         match self {
             Self::Drop { member } => format!("{member} is dropped"),
+            Self::DropValue { member, value } => format!("{member} is dropped if it is {value}"),
             Self::Rename { member, to } => format!("{member} becomes {to}"),
             Self::AtMost { member, most } => format!("{member} is at most {most}"),
             Self::WithoutStream { member, value } => {
@@ -192,7 +218,7 @@ impl Lesson {
                 _ => return None,
             },
             Self::ContextLength { tokens } => format!("context_length: {tokens}"),
-            Self::Shape { .. } => return None,
+            Self::Shape { .. } | Self::DropValue { .. } => return None,
         })
     }
 }

@@ -7,6 +7,7 @@
 mod always;
 mod configured;
 mod fit;
+mod form_parts;
 mod format;
 mod layers;
 mod learned;
@@ -44,9 +45,14 @@ pub fn adapt<'a>(
     lessons: &[Lesson],
 ) -> Payload<'a> {
     let mut payload = request.payload.clone();
-    dialect.fit(&mut payload, &step.traits);
-    if let Payload::Json(body) = &mut payload {
-        edit(body, dialect.vocabulary(), request.stream, step, lessons);
+    dialect.own_edits(&mut payload, &step.traits);
+    match &mut payload {
+        Payload::Json(body) => edit(body, dialect.vocabulary(), request.stream, step, lessons),
+        Payload::Multipart(form) => {
+            form_parts::edit(form, &step.provider.fit.edits);
+            form_parts::edit(form, &step.fit.edits);
+            form.set("model", &step.model);
+        }
     }
     payload
 }
@@ -116,7 +122,7 @@ fn built_in(body: &mut Object<'_>, vocabulary: Vocabulary, step: &Step, stream: 
 pub fn lessons_of(status: u16, refusal: &str, sent: &Payload<'_>, step: &Step) -> Vec<Lesson> {
     match sent {
         Payload::Json(sent) => refusals::lessons(status, refusal, sent, Kept(&step.fit.keep)),
-        Payload::Multipart { .. } => Vec::new(),
+        Payload::Multipart(_) => Vec::new(),
     }
 }
 

@@ -39,6 +39,7 @@ mod section;
 mod server;
 mod size;
 mod source;
+mod step_traits;
 mod substitute;
 mod suggest;
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod top_level;
 mod typed_settings;
 mod url;
 mod validation;
+mod vectors;
 mod warnings;
 mod yaml_tree;
 mod yaml_words;

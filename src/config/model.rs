@@ -209,8 +209,10 @@ pub struct EdgeLimits {
     pub max_fields: usize,
     /// The size of the request target (bytes), 414 above it.
     pub max_target: usize,
-    /// The size of a request body (bytes), 413 above it.
+    /// The size of a request body that is no form with files (bytes), 413 above it.
     pub max_body: usize,
+    /// The size of a form with files (bytes), 413 above it.
+    pub max_upload: usize,
     /// The memory for all bodies that wait for something (bytes); `None` is a third of what the system allows the process.
     pub body_memory: Option<usize>,
     /// The size of a provider's answer that is not streamed (bytes).
@@ -246,6 +248,7 @@ impl Default for EdgeLimits {
             max_fields: 100,
             max_target: 8 * 1024,
             max_body: 32 * 1024 * 1024,
+            max_upload: 64 * 1024 * 1024,
             body_memory: None,
             max_answer: 64 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),

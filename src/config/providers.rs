@@ -57,6 +57,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
                 .get("server_tools")
                 .and_then(|value| value.flag())
                 .unwrap_or(is_anthropics),
+            ..StepTraits::default()
         },
         auth: auth(&table).unwrap_or(if is_anthropics {
             Auth::ApiKey

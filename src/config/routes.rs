@@ -7,9 +7,10 @@ use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::route_names;
 use super::section::Section;
+use super::step_traits::step_traits;
 use super::suggest::did_you_mean;
+use super::vectors;
 use crate::dialect::reading::ThinkTags;
-use crate::dialect::step_traits::StepTraits;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
 const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
@@ -118,6 +119,8 @@ fn route(
     let steps = table.required_list("steps");
     let several = steps.len() > 1;
     let steps = steps.iter().filter_map(|value| value.table());
+    let steps = steps.filter_map(|table| step(table, providers, &step_defaults));
+    let steps = vectors::of_route(&table).shared_by(steps.collect());
     let route = Route {
         name: name.unwrap_or_default(),
         aliases,
@@ -127,9 +130,7 @@ fn route(
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
         context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
-        steps: steps
-            .filter_map(|table| step(table, providers, &step_defaults))
-            .collect(),
+        steps,
     };
     table.finish(|_| false);
     route
@@ -174,14 +175,9 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         UpstreamStream::Auto => stall_timeout.is_some(),
         UpstreamStream::Never => false,
     };
-    let mut traits = provider
-        .as_ref()
-        .map_or_else(StepTraits::default, |provider| provider.traits.clone());
-    if let Some(responses) = super::providers::responses(&table, traits.kind) {
-        traits.speaks_responses = responses;
-    }
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
+    let traits = step_traits(&table, provider.as_deref());
     table.finish(|_| false);
     Some(Step {
         provider: provider?,

@@ -45,6 +45,7 @@ pub(super) fn server(root: &Section) -> EdgeLimits {
     size(&table, "max_head", 256..=MIB, &mut server.max_head);
     size(&table, "max_target", 64..=MIB, &mut server.max_target);
     size(&table, "max_body", KIB..=GIB, &mut server.max_body);
+    size(&table, "max_upload", KIB..=GIB, &mut server.max_upload);
     server.body_memory = table
         .get("body_memory")
         .and_then(|value| value.size(&(MIB..=TIB)));

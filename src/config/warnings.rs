@@ -3,6 +3,7 @@
 use super::model::{Config, Provider};
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
+use super::vectors;
 use crate::secret::Secret;
 
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
@@ -57,8 +58,14 @@ pub fn warnings(config: &Config) -> Vec<String> {
     let of_proxy = unmasked.next().map(|_| {
         "the password of the proxy is too short to be masked where others repeat it".to_owned()
     });
-    let of_secrets = of_clients.chain(of_providers).chain(of_proxy);
-    of_secrets.chain(about_routes(config)).collect()
+    let of_routes = config.routes.iter();
+    let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    of_clients
+        .chain(of_providers)
+        .chain(of_proxy)
+        .chain(of_routes)
+        .chain(about_routes(config))
+        .collect()
 }
 
 fn about_use(provider: &Provider, config: &Config) -> Option<String> {

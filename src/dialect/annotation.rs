@@ -1,7 +1,8 @@
 //! Writing two members into a JSON text without touching the rest of it.
 
 use crate::json::pieces::{Piece, Pieces, Written};
-use crate::json::{Object, position, raw, slice};
+use crate::json::reader::{EntryCursor, Invalid, Reader};
+use crate::json::{Object, ObjectError, position, raw, slice};
 
 /// The places in a JSON object where the gateway writes: the value of `model`, and the end of the object.
 ///
@@ -19,6 +20,18 @@ pub struct Annotation {
     second_model: Option<(u32, u32)>,
     /// The member whose object holds `model` and, if so, is written into; none for the body itself.
     holder: Option<Holder>,
+    takes: Takes,
+}
+
+/// The members that a text takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Takes {
+    #[default]
+    Both,
+    /// The answers of the dialect have no `model`.
+    Summary,
+    /// The text is no object.
+    Nothing,
 }
 
 /// An object inside a body that has the `model`.
@@ -88,6 +101,58 @@ impl Annotation {
         places
     }
 
+    /// No place at all, in a text that is no object.
+    pub fn nowhere() -> Self {
+        Self {
+            takes: Takes::Nothing,
+            ..Self::default()
+        }
+    }
+
+    /// The places in an object, each of whose members is shown to `visit`: the key as text, and the raw value.
+    ///
+    /// # Errors
+    /// The text is no JSON object.
+    pub fn read<'a>(
+        body: &'a str,
+        visit: &mut dyn FnMut(&str, &'a str),
+    ) -> Result<Self, ObjectError> {
+        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
+        let read = Self::read_members(&mut Reader::new(body), visit);
+        read.map_err(|Invalid| ObjectError::of(body))
+    }
+
+    fn read_members<'a>(
+        reader: &mut Reader<'a>,
+        visit: &mut dyn FnMut(&str, &'a str),
+    ) -> Result<Self, Invalid> {
+        reader.peek();
+        let mut places = Self::of_empty(reader.at() + 1);
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            let key = key.text().ok_or(Invalid)?;
+            let value = reader.value()?;
+            match &*key {
+                "model" => places.note_model(value, reader.at()),
+                "routing_summary" => places.note_summary(),
+                _ => {}
+            }
+            visit(&key, value);
+            places.note_end(reader.at());
+        }
+        reader.end()?;
+        Ok(places)
+    }
+
+    /// The same places but that of `model`, for answers that have none.
+    #[must_use]
+    pub fn without_model(self) -> Self {
+        Self {
+            takes: Takes::Summary,
+            ..self
+        }
+    }
+
     /// Notes the value of a member `model` that was read; it ends at `end`.
     pub fn note_model(&mut self, value: &str, end: usize) {
         let place = (position(end.saturating_sub(value.len())), position(end));
@@ -126,6 +191,10 @@ impl Annotation {
         routing_summary: Option<&str>,
         out: &mut impl Pieces,
     ) {
+        let model = model.filter(|_| self.takes == Takes::Both);
+        if self.takes == Takes::Nothing {
+            return out.take(Piece::Kept(0, position(body.len())));
+        }
         if self.is_odd {
             return match self.holder {
                 None => edit(body, model, routing_summary, out),

@@ -66,6 +66,8 @@ pub enum Flaw {
     WrongFormat(String),
     /// An object that is no answer in this dialect, with the reason.
     NoAnswer(String),
+    /// Not what the endpoint answers, with the reason.
+    WrongShape(&'static str),
     /// More of these than any sane answer has.
     TooMany(&'static str),
 }
@@ -135,6 +137,7 @@ impl fmt::Display for Flaw {
                 write!(f, "the answer is not the JSON asked for: {reason}")
             }
             Self::NoAnswer(reason) => f.write_str(reason),
+            Self::WrongShape(reason) => f.write_str(reason),
             Self::TooMany(members) => write!(f, "the answer has too many {members}"),
         }
     }

@@ -8,23 +8,34 @@
 
 pub mod annotation;
 pub mod answer;
+pub mod audio;
 pub mod call_rules;
 pub mod canonical;
 pub mod chat;
 pub mod class;
 pub mod classify;
+pub mod completions;
 mod conversation;
+pub mod embeddings;
 pub mod error;
 mod error_members;
+pub mod finish;
+pub mod images;
+pub mod json_request;
+mod last_frame;
 mod markup;
 pub mod messages;
 pub mod models;
+pub mod moderations;
+pub mod multipart;
+mod object_frame;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
 pub mod reading;
 pub mod repairs;
 pub mod request;
+pub mod rerank;
 pub mod responses;
 mod rules;
 pub mod side_question;
@@ -34,6 +45,7 @@ pub mod usage;
 pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
+mod without_streams;
 
 /// The name of the dialect that goes without saying, where telemetry names one.
 pub const USUAL: &str = "chat";
@@ -54,5 +66,6 @@ pub const NAMES: [&str; 11] = [
 ];
 
 pub use questions::{
-    Assemble, Dialect, FrameKind, Framing, Judged, PassedFields, StepRefusal, StreamJudge,
+    Assemble, DONE, Dialect, FrameKind, Framing, Invariant, Judged, Parts, PassedFields,
+    StepRefusal, StreamJudge,
 };

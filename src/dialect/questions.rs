@@ -7,6 +7,7 @@ use super::annotation::Annotation;
 use super::answer::{Flaw, JudgedWhole, Silence, WholeAnswer};
 use super::call_rules::CallRules;
 use super::error::ErrorBody;
+use super::last_frame::LastFrame;
 use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
@@ -14,6 +15,9 @@ use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::{ProviderKind, StepTraits};
 use super::usage::Usage;
 use super::vocabulary::Vocabulary;
+
+/// The end mark of OpenAI's streams.
+pub const DONE: &str = "[DONE]";
 
 /// A wire format between a client and the gateway, and between the gateway and a provider.
 pub trait Dialect: Sync {
@@ -48,11 +52,31 @@ pub trait Dialect: Sync {
         (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
     }
 
+    /// Makes a request, with the edits of its step, the one that the step's provider takes. Requests that cannot be made so
+    /// are unfit.
+    fn fit(&self, _sent: &mut Payload<'_>, _request: &Request<'_>, _step: &StepTraits) {}
+
+    /// The parts of a request that a step takes one by one; `None` where it takes the request whole.
+    fn parts<'a>(&self, _request: &'a Request<'a>, _step: &StepTraits) -> Option<Parts<'a>> {
+        None
+    }
+
+    /// The part of a provider's base URL that a path stands behind.
+    fn base<'u>(&self, base_url: &'u str, _request: &Request<'_>, _step: &StepTraits) -> &'u str {
+        base_url
+    }
+
     /// The path of a call, behind a provider's base URL, with its slash.
     fn path(&self, request: &Request<'_>, step: &StepTraits) -> &'static str;
 
     /// The media types that a call accepts, as its `Accept` header lists them.
-    fn accept(&self, stream: bool) -> &'static str;
+    fn accept(&self, stream: bool) -> &'static str {
+        if stream {
+            "text/event-stream, application/json"
+        } else {
+            "application/json"
+        }
+    }
 
     /// The fields of a client's head that its calls may need, by their names in lower case.
     fn passed_fields(&self) -> &'static [&'static str] {
@@ -74,7 +98,7 @@ pub trait Dialect: Sync {
     }
 
     /// Makes the edits that only this dialect knows of, for a step.
-    fn fit(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
+    fn own_edits(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
 
     /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
     /// body would do no better. `payload` is the client's.
@@ -94,16 +118,24 @@ pub trait Dialect: Sync {
     /// How the frames of an answer are told apart.
     fn framing(&self, request: &Request<'_>) -> Framing;
 
-    /// The expectations of a request that was read.
-    fn expectation(&self, request: &Payload<'_>) -> Expectation;
+    /// Whether bytes without frames come under a media type, in lower case; under all others comes an error. Empty where a
+    /// provider names none.
+    fn is_opaque_type(&self, _media_type: &str) -> bool {
+        true
+    }
 
-    /// Makes a request ask for a stream that tells its usage.
-    fn ask_for_stream(&self, request: &mut Payload<'_>);
+    /// The expectations of a request that was read.
+    fn expectation(&self, _request: &Payload<'_>) -> Expectation {
+        Expectation::default()
+    }
+
+    /// Makes a request ask for a stream that tells its usage, where streams make the same answers as no streams.
+    fn ask_for_stream(&self, _request: &mut Payload<'_>) {}
 
     /// A judge of one stream, from its first frame to its last.
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge>;
 
-    /// Judges a body that is one JSON object. Repeated keys are forgiven, the last one counts. An answer without a word
+    /// Judges a body that is one JSON object, or the text that the framing tells. Repeated keys are forgiven, the last one counts. An answer without a word
     /// is one, for the caller to judge.
     ///
     /// # Errors
@@ -114,25 +146,38 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// The reason why it is none.
-    fn check_json(&self, answer: &WholeAnswer) -> Result<(), Flaw>;
+    fn check_json(&self, _answer: &WholeAnswer) -> Result<(), Flaw> {
+        Ok(())
+    }
 
-    /// A builder of one whole answer from the frames of a stream.
-    fn assemble(&self) -> Box<dyn Assemble>;
+    /// Whether answers are held against a member of the request. A step that refuses it may then be asked without it: an
+    /// answer that does not do what the member says is found out.
+    fn is_held_against(&self, _member: &str) -> bool {
+        false
+    }
+
+    /// The number that an answer has in common with all others of its route; `None` where the question decides it, or there
+    /// is none.
+    fn invariant(&self, _answer: &WholeAnswer, _asked: &Asked<'_>) -> Option<Invariant> {
+        None
+    }
+
+    /// A builder of one whole answer from the frames of a stream. The usual one takes the last frame, for streams whose end
+    /// repeats all.
+    fn assemble(&self) -> Box<dyn Assemble> {
+        Box::new(LastFrame::default())
+    }
 
     /// The data of the events that a whole answer makes as a stream, its end mark included.
     ///
     /// # Errors
-    /// An answer with more choices than any sane one has.
+    /// An answer that makes no stream, for one with more choices than any sane one has.
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw>;
 
     /// Whether the events of a stream have names, which are the `type` of their data.
     fn names_events(&self) -> bool {
         false
     }
-
-    /// The data of the event that ends a stream, for a provider that leaves it out; none where the last event of an
-    /// answer is its end.
-    fn end_mark(&self) -> Option<&'static str>;
 
     /// The status and the message of a walk without an answer, from those of the house.
     fn verdict(&self, status: u16, message: String) -> (u16, String) {
@@ -149,11 +194,21 @@ pub trait Dialect: Sync {
         false
     }
 
+    /// The data of the event that ends a stream, for a provider that leaves it out; none where the last event with content
+    /// is the end.
+    fn end_mark(&self) -> Option<&'static str> {
+        Some(DONE)
+    }
+
     /// The body of a refusal.
-    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8>;
+    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8> {
+        error.to_json()
+    }
 
     /// The data of the event that says that a stream broke after its commit point. No end mark follows.
-    fn broken(&self, error: &ErrorBody<'_>) -> String;
+    fn broken(&self, error: &ErrorBody<'_>) -> String {
+        String::from_utf8(error.to_json()).unwrap_or_default()
+    }
 }
 
 impl dyn Dialect {
@@ -209,12 +264,35 @@ pub struct StepRefusal<'a> {
     pub step: &'a StepTraits,
 }
 
+/// The parts of a request, for calls to the same step and key.
+pub struct Parts<'a> {
+    /// In their order, at least one.
+    pub requests: Box<dyn Iterator<Item = Request<'a>> + 'a>,
+    /// Makes one answer of those to all parts, in the order of the parts.
+    ///
+    /// # Errors
+    /// The reason why the answers are no answer together.
+    pub merge: fn(Vec<WholeAnswer>) -> Result<WholeAnswer, Flaw>,
+}
+
+/// A number that all answers of a route have in common, so that one with another number is from another model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// The number in words ("length of a vector").
+    pub name: &'static str,
+    pub value: u64,
+    /// The setting of a route that says the number for good.
+    pub setting: &'static str,
+}
+
 /// How the frames of an answer are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Server-sent events where a stream is asked for, else one JSON object.
     Events,
-    /// Bytes without frames, such as audio: relayed as they are, whole.
+    /// One text that need not be JSON, whole, under this media type.
+    Text(&'static str),
+    /// Bytes without frames, such as audio: relayed as they come.
     Opaque,
 }
 
@@ -269,6 +347,17 @@ pub struct Judged {
     pub annotation: Option<Annotation>,
     /// The data with what no client can use mended; none if it stays as it came.
     pub mended: Option<String>,
+}
+
+impl From<FrameKind> for Judged {
+    /// A frame without an object to write into.
+    fn from(kind: FrameKind) -> Self {
+        Self {
+            kind,
+            annotation: None,
+            mended: None,
+        }
+    }
 }
 
 /// The meaning of a frame for the commit point and the end of its stream.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::error::{Code, ErrorBody};
+use super::multipart::Form;
 use crate::json::{Object, ObjectError, raw};
 
 /// The body of a request as it arrived, and what its head says of it.
@@ -49,11 +50,8 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
     Json(Object<'a>),
-    /// A form with files (RFC 7578): its bytes, and the boundary between its parts.
-    Multipart {
-        body: &'a [u8],
-        boundary: &'a str,
-    },
+    /// A form with files.
+    Multipart(Form<'a>),
 }
 
 impl<'a> Payload<'a> {
@@ -61,7 +59,23 @@ impl<'a> Payload<'a> {
     pub fn object(&self) -> Option<&Object<'a>> {
         match self {
             Self::Json(object) => Some(object),
-            Self::Multipart { .. } => None,
+            Self::Multipart(_) => None,
+        }
+    }
+
+    /// The form of a body with files; none of JSON.
+    pub fn form(&self) -> Option<&Form<'a>> {
+        match self {
+            Self::Json(_) => None,
+            Self::Multipart(form) => Some(form),
+        }
+    }
+
+    /// The media type under which the body is sent.
+    pub fn content_type(&self) -> &str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Multipart(form) => form.content_type(),
         }
     }
 
@@ -69,7 +83,7 @@ impl<'a> Payload<'a> {
     pub fn slices(&self) -> Vec<&[u8]> {
         match self {
             Self::Json(object) => object.slices(),
-            Self::Multipart { body, .. } => vec![body],
+            Self::Multipart(form) => form.slices(),
         }
     }
 
@@ -148,6 +162,8 @@ pub enum RequestError {
     /// The offset of the first byte that is not UTF-8.
     NotUtf8(usize),
     Object(ObjectError),
+    /// The body is no form with files, or a broken one, in words for the client.
+    Form(&'static str),
     /// A member that must be there, by its path.
     Missing(String),
     /// A member of the wrong kind, by its path.
@@ -180,6 +196,7 @@ impl RequestError {
             Self::Object(
                 ObjectError::NotAnObject | ObjectError::DuplicateKey(_) | ObjectError::TooLarge,
             )
+            | Self::Form(_)
             | Self::Missing(_)
             | Self::Invalid { .. } => Code::ValidationFailed,
         }
@@ -190,7 +207,7 @@ impl RequestError {
         match self {
             Self::Missing(param) | Self::Invalid { param, .. } => Some(param),
             Self::Object(ObjectError::DuplicateKey(key)) => Some(key),
-            Self::Empty | Self::NotUtf8(_) | Self::Object(_) => None,
+            Self::Empty | Self::NotUtf8(_) | Self::Object(_) | Self::Form(_) => None,
         }
     }
 
@@ -214,6 +231,7 @@ impl fmt::Display for RequestError {
             }
             Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
             Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
+            Self::Form(problem) => f.write_str(problem),
             Self::Missing(param) => write!(f, "'{param}' is missing"),
             Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
         }

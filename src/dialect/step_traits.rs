@@ -10,6 +10,39 @@ pub struct StepTraits {
     pub speaks_responses: bool,
     /// Requests that need nothing but a tool of the provider's own (`web_search_*`) are worth a call.
     pub has_server_tools: bool,
+    /// The endpoint that completes between a prompt and a suffix; `None` where the usual one takes both.
+    pub fim: Option<FillInTheMiddle>,
+    /// Whether the provider has chat alone, so that a completion is asked of it as a message.
+    pub completions_by_chat: bool,
+    /// Whether the model's vocabulary is the one whose token ids clients send, which is OpenAI's.
+    pub token_ids: bool,
+    pub vectors: VectorTraits,
+    pub rerank: RerankForm,
+}
+
+/// The traits of the vectors that a step makes of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VectorTraits {
+    /// The space that they lie in: those of two spaces cannot be compared.
+    pub space: String,
+    /// The space of the step's route; `None` where the route mixes spaces.
+    pub space_of_route: Option<String>,
+    /// The length that the route declares; `None` where it says nothing.
+    pub dimensions: Option<u64>,
+    /// The most inputs of one call; `None` without a bound (at least 1).
+    pub max_inputs: Option<usize>,
+}
+
+/// The form in which a provider takes documents to rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RerankForm {
+    /// The one of Cohere and Jina, in which clients ask.
+    #[default]
+    Cohere,
+    /// Text Embeddings Inference: `texts`, and an array for an answer.
+    Tei,
+    /// Voyage: `top_k`, and an answer with `data`.
+    Voyage,
 }
 
 /// The API that a provider speaks.
@@ -35,12 +68,31 @@ impl StepTraits {
     }
 }
 
+/// An endpoint of its own for what stands between a prompt and a suffix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillInTheMiddle {
+    /// `/fim/completions`, of Mistral and Codestral. Its answers have the shape of chat.
+    Mistral,
+    /// `/infill`, of llama-server: its `/v1/completions` takes a suffix and ignores it.
+    LlamaCpp,
+}
+
 /// A step that nothing is known of.
 pub static PLAIN: StepTraits = StepTraits {
     kind: ProviderKind::OpenAi,
     base_has_version: false,
     speaks_responses: false,
     has_server_tools: false,
+    fim: None,
+    completions_by_chat: false,
+    token_ids: false,
+    vectors: VectorTraits {
+        space: String::new(),
+        space_of_route: None,
+        dimensions: None,
+        max_inputs: None,
+    },
+    rerank: RerankForm::Cohere,
 };
 
 impl Default for StepTraits {

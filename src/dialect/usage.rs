@@ -51,25 +51,12 @@ impl Usage {
         Self::read(&mut Reader::new(value)).ok().flatten()
     }
 
-    /// The usage of a whole answer that is one JSON object: its `usage`, else Cohere's `meta`, else the `duration` that
-    /// verbose transcriptions have (seconds); `None` if it has none of them.
-    pub fn of_answer(body: &str) -> Option<Self> {
-        let (mut usage, mut meta, mut duration) = (None, None, None);
-        raw::each_member(body, &mut |key, value| {
-            if raw::is_key(key, "usage") {
-                usage = Self::of(value);
-            } else if raw::is_key(key, "meta") {
-                meta = Self::of(value).filter(|usage| *usage != Self::default());
-            } else if raw::is_key(key, "duration") {
-                duration = seconds(value);
-            }
-        })
-        .ok()?;
-        let of_audio = duration.map(|audio| Self {
-            audio: Some(audio),
+    /// The usage of audio of this length, raw (seconds); `None` if it is no length.
+    pub fn of_audio(duration: &str) -> Option<Self> {
+        Some(Self {
+            audio: Some(seconds(duration)?),
             ..Self::default()
-        });
-        usage.or(meta).or(of_audio)
+        })
     }
 
     /// The usage with the numbers of an earlier one where this one has none: streams tell them piece by piece, and later
@@ -196,43 +183,17 @@ mod tests {
 
     #[test]
     fn audio_is_read_in_seconds() {
-        let audio = |body: &str| Usage::of_answer(body).and_then(|usage| usage.audio);
+        let audio = |usage: Option<Usage>| usage.and_then(|usage| usage.audio);
         let expected = Some(Duration::from_millis(8500));
-        for body in [
-            r#"{"text":"","usage":{"type":"duration","seconds":8.5}}"#,
-            r#"{"task":"transcribe","duration":8.5,"text":""}"#,
-            r#"{"duration":"8.5","text":""}"#,
-        ] {
-            assert_eq!(audio(body), expected, "{body}");
+        let usage = Usage::of(r#"{"type":"duration","seconds":8.5}"#);
+        assert_eq!(audio(usage), expected);
+        for duration in ["8.5", "\"8.5\""] {
+            assert_eq!(audio(Usage::of_audio(duration)), expected, "{duration}");
         }
-        for body in [
-            r#"{"usage":{"seconds":-1}}"#,
-            r#"{"usage":{"seconds":"NaN"}}"#,
-            r#"{"usage":{"seconds":1e300}}"#,
-            r#"{"usage":{"type":"tokens","input_tokens":1}}"#,
-            r#"{"duration":null}"#,
-            "[]",
-        ] {
-            assert_eq!(audio(body), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_whole_answer_has_its_usage_in_one_of_three_places() {
-        for (body, expected) in [
-            (
-                r#"{"data":[],"usage":{"total_tokens":4},"meta":{"billed_units":{"input_tokens":9}}}"#,
-                tokens(Some(4), None),
-            ),
-            (
-                r#"{"results":[],"meta":{"api_version":{},"billed_units":{"input_tokens":9}}}"#,
-                tokens(Some(9), None),
-            ),
-        ] {
-            assert_eq!(Usage::of_answer(body), Some(expected), "{body}");
-        }
-        for body in [r#"{"results":[],"meta":{"api_version":{}}}"#, "{}", "[]"] {
-            assert_eq!(Usage::of_answer(body), None, "{body}");
+        for seconds in ["-1", "\"NaN\"", "1e300", "null", "[]"] {
+            let usage = format!("{{\"seconds\":{seconds}}}");
+            assert_eq!(audio(Usage::of(&usage)), None, "{usage}");
+            assert_eq!(Usage::of_audio(seconds), None, "{seconds}");
         }
     }
 

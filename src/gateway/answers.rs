@@ -1,22 +1,25 @@
 //! Answers and refusals in the client's dialect, and with each the end of its request.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
-use crate::dialect::Dialect;
 use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::dialect::{Dialect, Framing};
 use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
-use crate::routing::{AnsweredWalk, StepReport, Verdict, fallbacks};
+use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
+use super::context::Context;
 use super::journal::{CLIENT_GONE, Journal, served_by};
 use super::keepalive::early_head;
 use super::refusal::Refusal;
 use super::walk::{
-    Annotations, Committed, Ended, Ending, Errand, HeldAnswer, OpaqueAnswer, Reply, STOPPING, relay,
+    Annotations, Committed, Ended, Ending, Errand, HeldAnswer, OpaqueAnswer, OpaqueEnding, Reply,
+    STOPPING, relay,
 };
 
 /// Other requests have all the memory for bodies.
@@ -139,8 +142,15 @@ impl<'g, 't> Pending<'g, 't> {
             routing_summary: context.config.routing_summary.then_some(&summary),
         };
         match reply {
-            Reply::Whole(held) => self.send_whole(step, &answered, *held, &annotations),
-            Reply::Opaque(answer) => self.send_opaque(step, &answered, answer),
+            Reply::Whole(held) => {
+                let media_type = match errand.framing() {
+                    Framing::Text(media_type) => media_type,
+                    Framing::Events | Framing::Opaque => "application/json",
+                };
+                let head = routed(step, &answered, media_type);
+                self.send_whole(head, &answered, *held, &annotations);
+            }
+            Reply::Opaque(answer) => self.send_opaque(errand, step, answered, *answer),
             Reply::Stream(stream) => {
                 self.send_stream(errand, step, answered, *stream, &annotations);
             }
@@ -149,7 +159,7 @@ impl<'g, 't> Pending<'g, 't> {
 
     fn send_whole(
         mut self,
-        step: &Step,
+        head: ResponseHead,
         answered: &AnsweredWalk,
         held: HeldAnswer,
         annotations: &Annotations<'_>,
@@ -161,14 +171,25 @@ impl<'g, 't> Pending<'g, 't> {
             Annotated::Copied(text) => text.into(),
             Annotated::Spliced(spliced) => spliced.into(),
         };
-        let head = routed(step, answered, "application/json".to_owned());
         self.finish_charged(Response::new(head, body), Some(charge));
     }
 
-    fn send_opaque(mut self, step: &Step, answered: &AnsweredWalk, answer: OpaqueAnswer) {
-        self.journal.answered_opaque(answered);
-        let head = routed(step, answered, answer.content_type);
-        self.finish_charged(Response::new(head, answer.body), Some(answer.charge));
+    /// Relays bytes without frames. Those that break off have been answered with 200 by then.
+    fn send_opaque(
+        mut self,
+        errand: &Errand<'_>,
+        step: &Step,
+        answered: AnsweredWalk,
+        answer: OpaqueAnswer,
+    ) {
+        self.journal.committed_opaque(&answered);
+        let head = routed(step, &answered, answer.content_type.clone());
+        let stream = match answer.length {
+            Some(length) => self.exchange.stream_of(head, length),
+            None => self.exchange.stream(head),
+        };
+        let OpaqueEnding { failure, stopped } = answer.relay(stream, step.stall_timeout);
+        end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
@@ -176,13 +197,13 @@ impl<'g, 't> Pending<'g, 't> {
         mut self,
         errand: &Errand<'_>,
         step: &Step,
-        mut answered: AnsweredWalk,
+        answered: AnsweredWalk,
         stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
         self.journal.committed(errand.dialect, &answered, held);
-        let mut head = routed(step, &answered, "text/event-stream".to_owned());
+        let mut head = routed(step, &answered, "text/event-stream");
         if let Some(field) = self.id_field() {
             head = head.with(field, self.exchange.request_id());
         }
@@ -200,20 +221,7 @@ impl<'g, 't> Pending<'g, 't> {
             &mut self.journal,
         );
         self.journal.stream_ended(&answered, usage, repairs);
-        let Some(failure) = failure else {
-            self.journal.stream_whole(&answered);
-            return self.journal.end(200);
-        };
-        let gone = failure.class == Class::Cancelled && !stopped;
-        self.journal.failed(failure.class.label());
-        if !gone {
-            self.journal.stream_broke();
-        }
-        let context = errand.context;
-        answered.cut(&mut context.ledger.lock(), failure, Instant::now());
-        context.ledger.changed();
-        self.journal.attempt_failed(answered.reports().last());
-        self.journal.end(if gone { CLIENT_GONE } else { 200 });
+        end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
@@ -299,6 +307,29 @@ fn is_final(reports: &[StepReport]) -> bool {
     })
 }
 
+/// Tells how an answer ended that had been committed.
+fn end_committed(
+    mut journal: Box<Journal<'_>>,
+    context: &Context,
+    mut answered: AnsweredWalk,
+    failure: Option<Failure>,
+    stopped: bool,
+) {
+    let Some(failure) = failure else {
+        journal.stream_whole(&answered);
+        return journal.end(200);
+    };
+    let gone = failure.class == Class::Cancelled && !stopped;
+    journal.failed(failure.class.label());
+    if !gone {
+        journal.stream_broke();
+    }
+    answered.cut(&mut context.ledger.lock(), failure, Instant::now());
+    context.ledger.changed();
+    journal.attempt_failed(answered.reports().last());
+    journal.end(if gone { CLIENT_GONE } else { 200 });
+}
+
 /// The answer to a request that the edge turned away, in the dialect of its path; in OpenAI's shape where the path is not
 /// known, or has none.
 pub fn edge_refusal(
@@ -334,7 +365,11 @@ pub fn edge_refusal(
     }
 }
 
-fn routed(step: &Step, answered: &AnsweredWalk, content_type: String) -> ResponseHead {
+fn routed(
+    step: &Step,
+    answered: &AnsweredWalk,
+    content_type: impl Into<Cow<'static, str>>,
+) -> ResponseHead {
     ResponseHead::new(200, content_type)
         .with("X-Routed-Via", served_by(step))
         .with("X-Fallback-Count", answered.fallbacks().to_string())

@@ -186,7 +186,8 @@ fn complete<'g>(
         Ok(body) => body,
         Err(error) => return pending.refuse_body(error),
     };
-    let form_type = form_type(pending.exchange.head());
+    // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
+    let form_type = pending.exchange.head().form_type().map(str::to_owned);
     let incoming = Incoming::new(&body, form_type.as_deref());
     match dialect.read(incoming) {
         Ok(request) => route(context, pending, dialect, client, &request),
@@ -250,15 +251,4 @@ fn route<'g>(
         }),
     };
     pending.conclude(&errand, ended);
-}
-
-/// The media type of a form. Of other bodies it tells nothing: JSON comes under every type that clients think of.
-fn form_type(head: &Head) -> Option<String> {
-    const MULTIPART: &[u8] = b"multipart/";
-    let kind = head.header("content-type")?;
-    let is_form = kind
-        .as_bytes()
-        .get(..MULTIPART.len())
-        .is_some_and(|begin| begin.eq_ignore_ascii_case(MULTIPART));
-    is_form.then(|| kind.to_owned())
 }

@@ -8,8 +8,14 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::Config;
 use crate::dialect::Dialect;
+use crate::dialect::audio::{Speech, Transcriptions, Translations};
 use crate::dialect::chat::Chat;
+use crate::dialect::completions::Completions;
+use crate::dialect::embeddings::Embeddings;
+use crate::dialect::images::Images;
 use crate::dialect::messages::{CountTokens, Messages};
+use crate::dialect::moderations::Moderations;
+use crate::dialect::rerank::Rerank;
 use crate::dialect::responses::Responses;
 use crate::dialect::side_question::SideQuestion;
 use crate::http::{Head, Response};
@@ -133,6 +139,84 @@ const TABLE: &[Endpoint] = &[
         access: Access::Keyed,
         visibility: Visibility::Traced,
         answer: Answer::Absent(NO_BATCHES, &Messages),
+    },
+    Endpoint {
+        pattern: "/v1/completions",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Completions),
+    },
+    Endpoint {
+        pattern: "/v1/audio/transcriptions",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Transcriptions),
+    },
+    Endpoint {
+        pattern: "/v1/audio/translations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Translations),
+    },
+    Endpoint {
+        pattern: "/v1/audio/speech",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Speech),
+    },
+    Endpoint {
+        pattern: "/v1/images/generations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Images::Generations),
+    },
+    Endpoint {
+        pattern: "/v1/images/edits",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Images::Edits),
+    },
+    Endpoint {
+        pattern: "/v1/images/variations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Images::Variations),
+    },
+    Endpoint {
+        pattern: "/v1/embeddings",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Embeddings),
+    },
+    Endpoint {
+        pattern: "/v1/moderations",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Moderations),
+    },
+    Endpoint {
+        pattern: "/v1/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
+    },
+    // Cohere's SDK.
+    Endpoint {
+        pattern: "/v2/rerank",
+        method: Method::Post,
+        access: Access::Keyed,
+        visibility: Visibility::Traced,
+        answer: Answer::Walk(&Rerank),
     },
     Endpoint {
         pattern: "/v1/models",

@@ -19,6 +19,7 @@ pub mod model_lists;
 mod pages;
 mod refusal;
 mod reloadable;
+mod route_invariants;
 mod shared_answer;
 mod shared_ledger;
 mod side_call;

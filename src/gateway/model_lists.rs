@@ -85,8 +85,10 @@ pub fn fetch(
     let call = ProviderCall {
         provider,
         key,
+        base: &provider.base_url,
         path,
         accept: "application/json",
+        content_type: "application/json",
         headers,
         body: None,
         deadline,

@@ -10,10 +10,13 @@ use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
 use crate::state_file::{self, StateWriter};
 use crate::sync::lock;
 
+use super::route_invariants::RouteInvariants;
+
 /// The ledger behind its lock, and the writer of its state file.
 pub struct SharedLedger {
     ledger: Arc<Mutex<Ledger>>,
     learned: Arc<Mutex<Learned>>,
+    invariants: Arc<Mutex<RouteInvariants>>,
     /// None without a state file, and after the gateway was closed.
     writer: Mutex<Option<StateWriter>>,
 }
@@ -24,14 +27,20 @@ impl SharedLedger {
     /// # Errors
     /// The thread that writes the file cannot be started.
     pub fn open(config: &Arc<Config>) -> std::io::Result<Self> {
-        let (ledger, learned) = restored(config);
+        let Restored {
+            ledger,
+            learned,
+            invariants,
+        } = restored(config);
         let ledger = Arc::new(Mutex::new(ledger));
         let learned = Arc::new(Mutex::new(learned));
+        let invariants = Arc::new(Mutex::new(invariants));
         let writer = match &config.state_file {
             None => None,
             Some(path) => {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
                 let learned = Arc::clone(&learned);
+                let invariants = Arc::clone(&invariants);
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
                 // The time of writing is that of the knowledge, for the same reason.
@@ -40,6 +49,7 @@ impl SharedLedger {
                     let (now, wall) = (Instant::now(), SystemTime::now());
                     let mut taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
                     taken.learned = lock(&learned).to_values(now, wall);
+                    taken.invariants = lock(&invariants).to_values();
                     let mut last = lock(&last);
                     match &*last {
                         Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
@@ -52,6 +62,7 @@ impl SharedLedger {
         Ok(Self {
             ledger,
             learned,
+            invariants,
             writer: Mutex::new(writer),
         })
     }
@@ -64,6 +75,12 @@ impl SharedLedger {
     /// The memory of refusals, locked. Blocks for as long as another request reads or writes it.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         lock(&self.learned)
+    }
+
+    /// The memory of what the answers of routes have in common, locked. Blocks for as long as another request reads or
+    /// writes it.
+    pub fn invariants(&self) -> MutexGuard<'_, RouteInvariants> {
+        lock(&self.invariants)
     }
 
     /// Notes that the ledger or the memory has changed; the file follows (within about a second).
@@ -82,6 +99,8 @@ impl SharedLedger {
         *self.lock() = snapshot.restore(config, now, wall);
         let learned = old.learned().clone();
         *self.learned() = learned.for_configuration(config);
+        let invariants = old.invariants().clone();
+        *self.invariants() = invariants.for_configuration(config);
         self.changed();
     }
 
@@ -93,8 +112,19 @@ impl SharedLedger {
     }
 }
 
-fn restored(config: &Config) -> (Ledger, Learned) {
-    let fresh = || (Ledger::new(&config.providers), Learned::default());
+/// The content of a state file.
+struct Restored {
+    ledger: Ledger,
+    learned: Learned,
+    invariants: RouteInvariants,
+}
+
+fn restored(config: &Config) -> Restored {
+    let fresh = || Restored {
+        ledger: Ledger::new(&config.providers),
+        learned: Learned::default(),
+        invariants: RouteInvariants::default(),
+    };
     let Some(path) = &config.state_file else {
         return fresh();
     };
@@ -103,8 +133,11 @@ fn restored(config: &Config) -> (Ledger, Learned) {
     match snapshot {
         Ok(Some(snapshot)) => {
             let (now, wall) = (Instant::now(), SystemTime::now());
-            let learned = Learned::restore(&snapshot.learned, config, now, wall);
-            (snapshot.restore(config, now, wall), learned)
+            Restored {
+                ledger: snapshot.restore(config, now, wall),
+                learned: Learned::restore(&snapshot.learned, config, now, wall),
+                invariants: RouteInvariants::restore(&snapshot.invariants, config),
+            }
         }
         Ok(None) => fresh(),
         Err(error) => {

@@ -91,8 +91,10 @@ impl Asking<'_> {
         let call = ProviderCall {
             provider: &step.provider,
             key: step.provider.keys.get(key_index),
+            base: &step.provider.base_url,
             path: self.question.path(&step.traits)?,
             accept: "application/json",
+            content_type: adapted.content_type(),
             headers: &dialect.headers(&self.passed, &step.traits),
             body: Some(&adapted.slices()),
             deadline,

@@ -55,18 +55,12 @@ const NO_USERS: &str = "clients and their keys stand in the configuration";
 /// The paths of others, as OpenAI, Anthropic, Google, Mistral, Cohere, Ollama, vLLM, llama.cpp, OpenRouter, LiteLLM and
 /// Kubernetes have them; of two that fit, the first. A row goes once the path is served.
 const ELSEWHERE: &[Elsewhere] = &[
-    elsewhere("/v1/completions", "text completions", CHAT, ""),
-    elsewhere("/v1/embeddings", "embeddings", &[], ""),
     elsewhere(
         "/v1/audio/voices",
         "a list of voices",
         &["/v1/audio/speech"],
         "`override: {voice: ...}` on a step sets the voice that its provider has",
     ),
-    elsewhere("/v1/audio", "audio", &[], ""),
-    elsewhere("/v1/images", "images", &[], ""),
-    elsewhere("/v1/moderations", "moderation", &[], ""),
-    elsewhere("/v1/rerank", "reranking", &[], ""),
     elsewhere(
         "/v1/realtime",
         "the Realtime API",

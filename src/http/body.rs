@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::config;
+
 use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::Connection;
 use super::framing::Framing;
@@ -39,6 +41,14 @@ impl fmt::Display for BodyError {
 }
 
 impl std::error::Error for BodyError {}
+
+/// The most bytes that a request's body may have.
+pub(super) fn largest(head: &Head, limits: &config::EdgeLimits) -> usize {
+    match head.form_type() {
+        Some(_) => limits.max_upload,
+        None => limits.max_body,
+    }
+}
 
 pub(super) const EARLY_END: BodyError =
     BodyError::Malformed("the request body ends before its announced end");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::budget::{Budget, Charge, FREE};
 use crate::config;
 
-use super::body::{Body, BodyError};
+use super::body::{Body, BodyError, largest};
 use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive_into};
 use super::framing::Framing;
@@ -86,7 +86,7 @@ pub(super) fn arrival(
         Framing::Length(length) => {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let is_whole = length <= connection.buffer.len();
-            if length > limits.max_body || (is_whole && charge.cover(length)) {
+            if length > largest(&head, limits) || (is_whole && charge.cover(length)) {
                 return Arrival::Ready(head, announced, charge);
             }
         }
@@ -132,6 +132,7 @@ impl Collecting {
             }
             Framing::Chunked => Coding::Chunked(ChunkedDecoder::new()),
         };
+        let max_body = largest(&head, limits);
         Self {
             head,
             received,
@@ -140,7 +141,7 @@ impl Collecting {
             waiting_since: None,
             permit: None,
             coding,
-            max_body: limits.max_body,
+            max_body,
             body: Vec::new(),
             charge,
             pace: Pace {

@@ -78,7 +78,9 @@ pub(super) fn body_memory(limits: &config::EdgeLimits) -> usize {
 /// Limits that can be held: durations that can be added to any point in time (to a server, a year is as good as forever),
 /// no more requests and connections than there are threads and descriptors for, and no larger body than there is memory for.
 pub(super) fn attainable(mut limits: config::EdgeLimits) -> config::EdgeLimits {
-    limits.max_body = limits.max_body.min(body_memory(&limits));
+    let memory = body_memory(&limits);
+    limits.max_body = limits.max_body.min(memory);
+    limits.max_upload = limits.max_upload.min(memory);
     let requests = tasks::affordable(limits.max_concurrent_requests);
     (limits.max_connections, limits.max_concurrent_requests) =
         descriptors::affordable(limits.max_connections, requests);

@@ -46,7 +46,7 @@ impl<'t> Exchange<'t> {
     }
 
     /// Takes the whole body, which has arrived already. An empty one is returned without a body, and the second time (at
-    /// most `max_body` bytes).
+    /// most `max_body` bytes, `max_upload` of a form).
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
@@ -94,8 +94,13 @@ impl<'t> Exchange<'t> {
         if self.has_begun() {
             Stream::resumed(self.transaction, head.status)
         } else {
-            Stream::begin(self.transaction, head)
+            Stream::begin(self.transaction, head, None)
         }
+    }
+
+    /// Begins an answer of a known length (bytes), which is written in pieces.
+    pub fn stream_of(self, head: ResponseHead, length: u64) -> Stream<'t> {
+        Stream::begin(self.transaction, head, Some(length))
     }
 
     /// Sends a piece of a stream whose first words are yet to come; before the first one goes its head.
@@ -106,7 +111,7 @@ impl<'t> Exchange<'t> {
         let mut stream = if self.has_begun() {
             Stream::resumed(self.transaction, head.status)
         } else {
-            Stream::begin(self.transaction, head)
+            Stream::begin(self.transaction, head, None)
         };
         stream.write(piece)
     }

@@ -56,6 +56,14 @@ impl Head {
         std::str::from_utf8(self.fields.get(name)?).ok()
     }
 
+    /// The media type of a form with files, its parameters included; `None` of all other bodies.
+    pub fn form_type(&self) -> Option<&str> {
+        const MULTIPART: &[u8] = b"multipart/";
+        let kind = self.header("content-type")?;
+        let begin = kind.as_bytes().get(..MULTIPART.len())?;
+        begin.eq_ignore_ascii_case(MULTIPART).then_some(kind)
+    }
+
     /// All fields in their order, names as they were sent.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter()

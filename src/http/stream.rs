@@ -33,10 +33,16 @@ pub struct Stream<'t> {
 }
 
 impl<'t> Stream<'t> {
-    pub(super) fn begin(transaction: &'t mut Transaction, head: ResponseHead) -> Self {
-        let end = match transaction.job.head.version() {
-            Version::Http11 => BodyEnd::Chunked,
-            Version::Http10 => BodyEnd::Close,
+    pub(super) fn begin(
+        transaction: &'t mut Transaction,
+        head: ResponseHead,
+        length: Option<u64>,
+    ) -> Self {
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let end = match (length, transaction.job.head.version()) {
+            (Some(length), _) => BodyEnd::Length(length),
+            (None, Version::Http11) => BodyEnd::Chunked,
+            (None, Version::Http10) => BodyEnd::Close,
         };
         let keep_alive = transaction.decide_keep_alive(end);
         // Events are worth nothing in a cache; nginx in front would hold them back without the second field.

@@ -9,7 +9,7 @@ use rustix::net::connect_unspec;
 
 use crate::budget::{Budget, Charge};
 
-use super::body::BodyError;
+use super::body::{self, BodyError};
 use super::connection::{Written, write_available};
 use super::content::Content;
 use super::edge::Edge;
@@ -127,9 +127,12 @@ impl Transaction {
     /// See [`Body::read`](super::body::Body::read).
     pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
         let Job {
-            connection, body, ..
+            connection,
+            body,
+            head,
+            ..
         } = &mut *self.job;
-        body.read(connection, self.edge.limits.max_body)
+        body.read(connection, body::largest(head, &self.edge.limits))
     }
 
     pub fn budget(&self) -> &Budget {

@@ -179,7 +179,7 @@ pub fn push_quoted(out: &mut String, text: &str) {
 }
 
 /// The offset of `part`, a slice of `source`, in it.
-pub(super) fn offset(source: &str, part: &str) -> usize {
+pub fn offset(source: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(source.as_ptr() as usize)
 }
 

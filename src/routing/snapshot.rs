@@ -37,6 +37,9 @@ pub struct Snapshot {
     /// What was learned of providers' refusals, which is another room's: kept as it comes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learned: Vec<Value>,
+    /// What the answers of routes have in common, which is another room's, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
     /// and the first answer after a restart tells them anew.
     #[serde(skip)]
@@ -102,6 +105,7 @@ impl Snapshot {
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
             learned: Vec::new(),
+            invariants: Vec::new(),
             left: ledger
                 .limits()
                 .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))
@@ -123,7 +127,8 @@ impl Snapshot {
 
     /// Whether another snapshot has the same marks and lessons, whenever it was taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
-        (self.salt, &self.marks, &self.learned) == (other.salt, &other.marks, &other.learned)
+        let learned = (&self.learned, &self.invariants) == (&other.learned, &other.invariants);
+        learned && (self.salt, &self.marks) == (other.salt, &other.marks)
     }
 
     pub fn to_json(&self) -> String {

@@ -286,7 +286,10 @@ fn end_of(words: &[(usize, Word)]) -> RouteEnd {
 
 fn own_words(route: &str, end: RouteEnd, reports: &[StepReport]) -> String {
     last_words(reports, |report| word(report) == Word::Answered(end))
-        .or_else(|| last_words(reports, |report| word(report).is_unfit()))
+        .or_else(|| {
+            let lacking = |report: &&StepReport| word(report).is_unfit();
+            reports.iter().find(lacking).map(words_of)
+        })
         .unwrap_or_else(|| format!("every step of route {route} refused the request"))
 }
 

@@ -68,6 +68,11 @@ impl Body {
         }
     }
 
+    /// The announced length (bytes). `None`: the body has another framing.
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
     /// Reads as much of the body as is there, and blocks until the deadline if there is none. `Ok(0)` is the complete
     /// end by the body's framing; `buf` must not be empty.
     ///

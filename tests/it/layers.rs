@@ -58,6 +58,7 @@ const GATEWAY: &[&str] = &[
     "accounts",
     "standing_faults",
     "shared_ledger",
+    "route_invariants",
     "finish_reasons",
     "shared_answer",
 ];

@@ -11,14 +11,17 @@
     clippy::indexing_slicing
 )]
 
+mod audio;
 mod bad_input;
 mod browsers;
 mod chat;
 mod cli;
+mod completions;
 mod cooldowns;
 mod diagnostics;
 mod documents;
 mod edge;
+mod embeddings;
 mod endpoints;
 mod environment_file;
 mod exhaustion;
@@ -27,15 +30,18 @@ mod faults;
 mod generated;
 mod healing;
 mod image;
+mod images;
 mod init;
 mod keys;
 mod layers;
 mod logs;
 mod messages;
 mod metrics;
+mod moderations;
 mod ops_commands;
 mod passthrough;
 mod proxies;
+mod rerank;
 mod responses;
 mod retries;
 mod secrets;

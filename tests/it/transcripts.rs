@@ -35,12 +35,15 @@ use file::Transcript;
 const AT_ONCE: usize = 6;
 
 /// Folders of transcripts, each with a test of its own below.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 12] = [
     "answers",
+    "audio",
     "broken",
+    "completions",
     "endpoints",
     "exhausted",
     "failover",
+    "images",
     "messages",
     "refusals",
     "responses",
@@ -51,6 +54,24 @@ const FOLDERS: [&str; 9] = [
 #[test]
 fn an_answer_reaches_its_client_as_ever() {
     replay_all("answers");
+}
+
+/// Voice assistants hear and speak through these, and nobody listens twice to find out what was said.
+#[test]
+fn sound_becomes_text_and_text_sound_as_ever() {
+    replay_all("audio");
+}
+
+/// Editors ask with every key.
+#[test]
+fn a_text_is_completed_as_ever() {
+    replay_all("completions");
+}
+
+/// A picture costs, also one that is thrown away.
+#[test]
+fn pictures_are_made_as_ever() {
+    replay_all("images");
 }
 
 /// A stream that breaks after its first content must look broken, or half an answer passes for a whole one.

@@ -7,35 +7,15 @@ import unittest
 import openai
 import pydantic
 
-from gateway import KEY, Gateway
-from provider import Provider
+import media_cases
+from case import Case
 from results import main
 
 HELLO = [{"role": "user", "content": "Hello?"}]
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.provider = Provider()
-        cls.gateway = Gateway(sys.argv[1], cls.provider.url)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gateway.stop()
-        cls.provider.shutdown()
-        cls.provider.server_close()
-
-    def setUp(self):
-        self.client = self.client_with(KEY)
-        self.provider.requests.clear()
-
-    def client_with(self, key):
-        client = openai.OpenAI(base_url=self.gateway.url, api_key=key, max_retries=0, timeout=10)
-        self.addCleanup(client.close)
-        return client
-
+class ChatCase(Case):
     def ask(self, model="dynamic/n8n", messages=HELLO, **more):
         return self.client.chat.completions.create(model=model, messages=messages, **more)
 
@@ -43,7 +23,7 @@ class Case(unittest.TestCase):
         return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
 
 
-class Answers(Case):
+class Answers(ChatCase):
     def test_plain(self):
         answer = self.ask()
         self.assertEqual(answer.choices[0].message.content, "Hello")
@@ -99,7 +79,7 @@ class Answers(Case):
         self.assertEqual(raw.parse()._request_id, "my-own-id")
 
 
-class Repairs(Case):
+class Repairs(ChatCase):
     """What the SDK's own accumulators and parsers make of a sloppy provider."""
 
     FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": {"type": "object"}}}
@@ -142,7 +122,7 @@ class Repairs(Case):
         self.assertEqual(answer.choices[0].message.parsed, Place(city="Oslo"))
 
 
-class Models(Case):
+class Models(ChatCase):
     def test_list(self):
         names = [model.id for model in self.client.models.list()]
         self.assertEqual(names[0], "dynamic/n8n")
@@ -156,7 +136,7 @@ class Models(Case):
             self.client.models.retrieve("nobody")
 
 
-class Errors(Case):
+class Errors(ChatCase):
     def raises(self, kind, status, model, **more):
         for stream in [False, True]:
             with self.subTest(stream=stream):
@@ -224,4 +204,4 @@ class Errors(Case):
 
 
 if __name__ == "__main__":
-    main("openai")
+    main("openai", media_cases)

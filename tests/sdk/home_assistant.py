@@ -107,5 +107,17 @@ class Conversations(HomeAssistantCase):
         self.assertIn("temperature is too high", caught.exception.response.json()["error"]["message"])
 
 
+class Hearing(HomeAssistantCase):
+    def test_what_was_said_is_heard(self):
+        """LiteLLM's speech to text: a WAV as bytes under this name, the language without its country."""
+
+        async def transcribe(client):
+            return await client.audio.transcriptions.create(
+                model=ROUTE, file=("audio.wav", b"RIFF\x00\xff" + bytes(64000)), language="en"
+            )
+
+        self.assertEqual(self.run_async(transcribe).text, "Hello")
+
+
 if __name__ == "__main__":
     main("openai")

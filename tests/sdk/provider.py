@@ -4,6 +4,8 @@ import http.server
 import json
 import threading
 
+from media_provider import Media
+
 
 def completion(message, finish_reason="stop"):
     return {
@@ -40,6 +42,10 @@ CALL = [
 ]
 
 
+# Where the answer is chosen by the model's name.
+CONVERSATIONS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
+
+
 class Provider(http.server.ThreadingHTTPServer):
     """Listens on a port of the kernel's choice; `requests` holds the bodies it was sent."""
 
@@ -55,14 +61,17 @@ class Provider(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Media, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
 
     def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.split("?")[0] not in CONVERSATIONS:
+            return self.media(self.path, body)
+        request = json.loads(body)
         self.server.requests.append(request)
         getattr(self, request["model"].replace("-", "_"))(request)
 

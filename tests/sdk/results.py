@@ -5,9 +5,10 @@ import sys
 import unittest
 
 
-def main(package):
-    """Runs the cases of the main module."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+def main(package, *others):
+    """Runs the cases of the main module, and of others."""
+    modules = [sys.modules["__main__"], *others]
+    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromModule, modules))
     result = unittest.TextTestRunner(verbosity=0).run(suite)
     failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
     version = importlib.metadata.version(package)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package, LlamaIndex, and, where there is npm, the packages of OpenAI and Anthropic for Node.
+# by it, the anthropic package, LlamaIndex, those of packages for vectors and, where there is npm, the packages of OpenAI and
+# Anthropic for Node.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -60,6 +61,13 @@ if command -v npm >/dev/null; then
     fi
     PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/node/run.py" "$binary" "$folder" | tee -a "$counts"
 fi
+# One of the cases of vectors is Node's.
+folder=$root/target/sdk-vectors
+prepare "$root/tests/sdk/requirements-vectors.txt" "$folder"
+runs=$((runs + 1))
+node=$root/target/sdk-node
+[ -d "$node/node_modules/openai" ] || node=
+PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/vector_cases.py" "$binary" ${node:+"$node"} | tee -a "$counts"
 # The sum of all runs; a run that broke down before its count counts as a failure.
 awk -v all="$runs" '/ passed, [0-9]+ failed$/ { runs++; passed += $(NF - 3); failed += $(NF - 1) }
     END { failed += all - runs; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' "$counts"

@@ -3,8 +3,8 @@
 
 use crate::adapt::meaning::{AUDIO, FILES, IMAGES};
 use crate::adapt::shapes::Shape::{
-    Alternate, Bridge, CallContent, DeveloperToSystem, FirstSystem, Ids9, NonEmpty, ReasoningBack,
-    ToolNames, UserLast,
+    Alternate, Bridge, CallContent, DeveloperToSystem, DocumentTexts, FirstSystem, Ids9, NonEmpty,
+    ReasoningBack, ToolNames, UserLast,
 };
 
 use super::teaching::Teaching;
@@ -321,6 +321,17 @@ pub const ROWS: &[Row] = &[
         "'dict object' has no attribute 'content'",
         Shape(CallContent),
     ),
+    // Vectors of a length that the client chooses: OpenAI, vLLM.
+    Row(
+        Refusal,
+        "does not support specifying dimensions",
+        Lacks("dimensions"),
+    ),
+    Row(
+        Refusal,
+        "does not support matryoshka representation",
+        Lacks("dimensions"),
+    ),
     // transformers.
     Row(Refusal, "Unexpected fields in the request: {}", Members),
     // llama.cpp.
@@ -344,6 +355,11 @@ pub const ROWS: &[Row] = &[
         Any,
         "This server does not support reranking",
         Lacks("documents"),
+    ),
+    Row(
+        Refusal,
+        "\"documents\" must be a non-empty string array",
+        Shape(DocumentTexts),
     ),
     Row(
         Any,

@@ -11,6 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::rerank::texts_of;
 use crate::json::Object;
 
 pub use single_messages::only_known_members;
@@ -47,13 +48,15 @@ pub enum Shape {
     Texts,
     /// `content: null` becomes `""`.
     NoNullContent,
+    /// Documents to rank are texts, not objects with one.
+    DocumentTexts,
 }
 
 /// The filler of a missing `reasoning_content`. Moonshot takes `""` for missing.
 pub const FILLER: &str = " ";
 
 impl Shape {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DeveloperToSystem,
         Self::Ids9,
         Self::Bridge,
@@ -68,12 +71,19 @@ impl Shape {
         Self::AssistantTexts,
         Self::Texts,
         Self::NoNullContent,
+        Self::DocumentTexts,
     ];
 
     /// Brings the request into this shape. `filler` stands in for a missing `reasoning_content`.
     pub fn apply(self, body: &mut Object<'_>, filler: &str) {
         if self == Self::Openapi {
             openapi::edit(body);
+            return;
+        }
+        if self == Self::DocumentTexts {
+            if let Some(texts) = body.get("documents").and_then(texts_of) {
+                body.set("documents", texts);
+            }
             return;
         }
         let Some(messages) = body.get("messages") else {
@@ -93,7 +103,7 @@ impl Shape {
             Self::AssistantTexts => single_messages::texts(messages, true),
             Self::Texts => single_messages::texts(messages, false),
             Self::NoNullContent => single_messages::no_null_content(messages),
-            Self::Openapi => None,
+            Self::Openapi | Self::DocumentTexts => None,
         };
         if let Some(shaped) = shaped {
             body.set("messages", shaped);
@@ -108,6 +118,7 @@ impl Shape {
             Self::ToolNames => "messages[*].name",
             Self::ReasoningBack => "messages[*].reasoning_content",
             Self::Openapi => "tools[*].function.parameters",
+            Self::DocumentTexts => "documents",
             Self::Bridge | Self::Alternate | Self::FirstSystem | Self::UserLast => "messages",
             Self::NonEmpty
             | Self::CallContent
@@ -133,6 +144,7 @@ impl Shape {
             Self::UserLast => "last message",
             Self::AssistantTexts | Self::Texts => "text parts",
             Self::NoNullContent => "null content",
+            Self::DocumentTexts => "document texts",
         }
     }
 
@@ -153,6 +165,7 @@ impl Shape {
             Self::AssistantTexts => "text parts of assistants become one text",
             Self::Texts => "text parts become one text",
             Self::NoNullContent => "content: null becomes an empty text",
+            Self::DocumentTexts => "documents to rank are sent as texts",
         }
     }
 }

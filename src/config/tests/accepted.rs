@@ -311,6 +311,13 @@ fn limits_of_the_server() {
             .any(|network| network.contains(address))
     };
     assert!(trusts("10.9.8.7") && trusts("fd00::1") && !trusts("192.0.2.1"));
+    assert_eq!(
+        (
+            server.max_upload,
+            with("server: {max_upload: 2MiB}").server.max_upload
+        ),
+        (64 << 20, 2 << 20)
+    );
     let memory = with("server: {body_memory: 20MiB}").server.body_memory;
     assert_eq!((memory, server.body_memory), (Some(20 << 20), None));
     // It lies inside the head.
@@ -476,4 +483,26 @@ default_routes: {images: b}
         panic!("three routes");
     };
     assert!(a.serves("embeddings") && b.serves("chat") && !b.serves("embeddings"));
+}
+
+/// One model has another name at each provider, and vectors of one space.
+#[test]
+fn the_space_of_a_route_is_that_of_its_first_step() {
+    let steps = "[{provider: p, model: BAAI/bge-m3, max_inputs: 32}, {provider: p, model: x, space: BGE, token_ids: true}]";
+    let config = |route: &str| {
+        let route = format!("{{name: r, {route} steps: {steps}}}");
+        accept(&MINIMAL.replace("{name: r, steps: [{provider: p, model: m}]}", &route))
+    };
+    let first = config("dimensions: 1024,").routes[0].steps[0].clone();
+    let second = config("").routes[0].steps[1].clone();
+    assert_eq!(first.traits.vectors.space, "bge-m3");
+    assert_eq!(first.traits.vectors.max_inputs, Some(32));
+    assert_eq!(first.traits.vectors.dimensions, Some(1024));
+    assert!(!first.traits.token_ids && second.traits.token_ids);
+    assert_eq!(second.traits.vectors.space, "BGE");
+    let of_route = second.traits.vectors.space_of_route.as_deref();
+    assert_eq!(of_route, Some("bge-m3"));
+    assert_eq!(second.traits.vectors.dimensions, None);
+    let mixed = config("allow_mixed: true,").routes[0].steps[1].clone();
+    assert_eq!(mixed.traits.vectors.space_of_route, None);
 }

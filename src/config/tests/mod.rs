@@ -5,6 +5,7 @@ mod files;
 mod fit;
 mod refused;
 mod settings;
+mod step_traits;
 mod yaml;
 
 use std::collections::BTreeMap;

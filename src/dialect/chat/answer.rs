@@ -1,10 +1,10 @@
 //! A provider's whole answer: judging it, and reading it as deltas.
 
 use super::envelope::Envelope;
-use super::finish::Finish;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says};
 use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::finish::Finish;
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Reading;
 use crate::json::{ObjectError, raw};

@@ -1,22 +1,19 @@
 //! The chunks of a stream: judging them one by one, and reading them as deltas.
 
 use super::answer::choice_deltas;
-use super::envelope::{Ends, Envelope};
-use super::finish::Finish;
+use super::envelope::Envelope;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, Silence};
 use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::finish::{Ends, Finish};
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Reading;
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::dialect::signals::signal_of;
 use crate::dialect::usage::Usage;
-use crate::dialect::{FrameKind, Judged, StreamJudge};
+use crate::dialect::{DONE, FrameKind, Judged, StreamJudge};
 use crate::json::{ObjectError, raw};
 use crate::sse::Event;
-
-/// The data of the event that ends a stream.
-pub const DONE: &str = "[DONE]";
 
 /// The judge of one stream of chunks.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ pub struct ChunkJudge {
 impl StreamJudge for ChunkJudge {
     fn judge(&mut self, frame: &Event<'_>) -> Judged {
         if let Some(signal) = signal_of(frame) {
-            return without_object(signal);
+            return signal.into();
         }
         if frame.was_mended {
             self.mender.repairs.add(RepairKind::Utf8);
@@ -74,7 +71,7 @@ impl ChunkJudge {
     /// Judges the data of an event.
     pub fn judge_data(&mut self, data: &str) -> Judged {
         if data.trim_ascii() == DONE {
-            return without_object(FrameKind::End);
+            return FrameKind::End.into();
         }
         let mender = &mut self.mender;
         let envelope = if mender.is_idle() {
@@ -86,12 +83,10 @@ impl ChunkJudge {
         let envelope = match envelope {
             Ok(envelope) => envelope,
             Err(ObjectError::NotAnObject) => {
-                return without_object(error_of(data).map_or_else(
-                    || FrameKind::Broken(ObjectError::NotAnObject.to_string()),
-                    FrameKind::Error,
-                ));
+                let broken = || FrameKind::Broken(ObjectError::NotAnObject.to_string());
+                return error_of(data).map_or_else(broken, FrameKind::Error).into();
             }
-            Err(other) => return without_object(FrameKind::Broken(other.to_string())),
+            Err(other) => return FrameKind::Broken(other.to_string()).into(),
         };
         // Only an object without choices is searched for the other shapes of errors.
         let choices = envelope.choices.unwrap_or_default();
@@ -121,14 +116,6 @@ impl ChunkJudge {
             annotation,
             mended,
         }
-    }
-}
-
-fn without_object(kind: FrameKind) -> Judged {
-    Judged {
-        kind,
-        annotation: None,
-        mended: None,
     }
 }
 

@@ -1,13 +1,12 @@
 //! The envelope that answers and stream chunks have in common: error, choices, usage, and where the gateway writes.
 
 use crate::dialect::annotation::Annotation;
+use crate::dialect::finish::{Ends, Finish, broken_off, finish_of};
 use crate::dialect::provider_error::{ProviderError, error_in};
 use crate::dialect::usage::Usage;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
-use crate::text::cut;
 
-use super::finish::{Finish, finish_of};
 use super::message::MessageMembers;
 
 /// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
@@ -66,37 +65,6 @@ impl Envelope {
     }
 }
 
-/// The choices of a stream that have begun to speak, and those that have named their `finish_reason`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ends {
-    /// A bit for each index; the API allows 128 choices.
-    begun: u128,
-    finished: u128,
-}
-
-impl Ends {
-    /// Adds the choices of a later chunk.
-    pub fn add(&mut self, later: Self) {
-        self.begun |= later.begun;
-        self.finished |= later.finished;
-    }
-
-    /// Whether an end of the stream here is a whole answer: some choice has finished, and none is in the middle.
-    pub fn are_all_there(self) -> bool {
-        self.finished != 0 && self.begun & !self.finished == 0
-    }
-
-    /// Whether some choice has finished.
-    pub fn are_named(self) -> bool {
-        self.finished != 0
-    }
-}
-
-/// The bit of a choice; all beyond the API's bound share one.
-pub(super) fn bit(index: u64) -> u128 {
-    1_u128 << index.min(127)
-}
-
 /// The judgement on a `choices` array.
 #[derive(Debug, Default)]
 pub(super) struct Choices {
@@ -138,16 +106,14 @@ impl Choices {
     }
 
     fn add(&mut self, choice: ChoiceMembers<'_>) {
-        let bit = bit(choice.index());
+        let index = choice.index();
         let message = choice.message;
         let has_content = message.has_content();
         self.has_content |= has_content;
         self.has_reasoning |= message.has_reasoning;
-        if has_content || message.has_reasoning {
-            self.ends.begun |= bit;
-        }
+        let speaks = has_content || message.has_reasoning;
+        self.ends.note(index, speaks, choice.finish);
         if choice.finish != Finish::Open {
-            self.ends.finished |= bit;
             self.finish = Some(choice.finish);
         }
         if self.error.is_none() {
@@ -155,14 +121,7 @@ impl Choices {
             self.error = error.and_then(error_in);
         }
         if self.error.is_none() && choice.finish == Finish::Broken {
-            let reason = choice.finish_reason.unwrap_or_default();
-            self.error = Some(ProviderError {
-                message: format!(
-                    "the provider ended its answer with finish_reason {}",
-                    cut(reason, LONGEST_REASON)
-                ),
-                ..ProviderError::default()
-            });
+            self.error = Some(broken_off(choice.finish_reason.unwrap_or_default()));
         }
     }
 }
@@ -213,6 +172,3 @@ impl<'a> ChoiceMembers<'a> {
         self.index.and_then(raw::whole_number).unwrap_or(0)
     }
 }
-
-/// The longest finish reason that is shown (bytes).
-const LONGEST_REASON: usize = 100;

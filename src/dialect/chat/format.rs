@@ -2,8 +2,8 @@
 
 use serde::de::IgnoredAny;
 
-use super::finish::{Finish, finish_of};
 use crate::dialect::answer::Flaw;
+use crate::dialect::finish::{Finish, finish_of};
 use crate::json::raw;
 
 /// Checks every choice that ends by itself with text: it has to be JSON. Tool calls, refusals and answers that ran out

@@ -4,7 +4,6 @@ mod answer;
 mod assemble;
 mod chunk;
 mod envelope;
-mod finish;
 mod format;
 mod merge;
 mod message;
@@ -19,13 +18,12 @@ use crate::dialect::annotation::Annotation;
 #[cfg(test)]
 use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
-use crate::dialect::error::ErrorBody;
 #[cfg(test)]
 use crate::dialect::reading::Reading;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError};
 use crate::dialect::step_traits::StepTraits;
-use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
+use crate::dialect::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
 pub struct Chat;
@@ -51,14 +49,6 @@ impl Dialect for Chat {
         "/chat/completions"
     }
 
-    fn accept(&self, stream: bool) -> &'static str {
-        if stream {
-            "text/event-stream, application/json"
-        } else {
-            "application/json"
-        }
-    }
-
     fn framing(&self, _: &Request<'_>) -> Framing {
         Framing::Events
     }
@@ -68,7 +58,9 @@ impl Dialect for Chat {
     }
 
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
-        request::ask_for_stream(request);
+        if let Payload::Json(request) = request {
+            super::json_request::ask_for_stream(request);
+        }
     }
 
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge> {
@@ -89,20 +81,8 @@ impl Dialect for Chat {
 
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw> {
         let mut chunks = split::split(answer.text())?;
-        chunks.push(chunk::DONE.to_owned());
+        chunks.push(DONE.to_owned());
         Ok(chunks)
-    }
-
-    fn end_mark(&self) -> Option<&'static str> {
-        Some(chunk::DONE)
-    }
-
-    fn refusal(&self, error: &ErrorBody<'_>) -> Vec<u8> {
-        error.to_json()
-    }
-
-    fn broken(&self, error: &ErrorBody<'_>) -> String {
-        String::from_utf8(error.to_json()).unwrap_or_default()
     }
 }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use super::text_filter::{Filtered, TextFilter};
 use super::tool_calls::{CallEdit, CallTable, function_arguments, whole_call, with_arguments};
+use crate::dialect::finish::{Finish, bit};
 use crate::dialect::reading::Reading;
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::json::{Object, raw};
 
-use super::envelope::{ChoiceMembers, bit};
-use super::finish::Finish;
+use super::envelope::ChoiceMembers;
 use super::message::MessageMembers;
 
 /// The most choices whose texts are filtered; OpenAI's bound for `n`.

@@ -64,21 +64,6 @@ pub fn expectation(request: &Payload<'_>) -> Expectation {
     }
 }
 
-/// Makes a request ask for a stream that tells its usage; what is no object stays.
-pub fn ask_for_stream(request: &mut Payload<'_>) {
-    let Payload::Json(object) = request else {
-        return;
-    };
-    object.set("stream", "true".to_owned());
-    let options = object.get("stream_options").unwrap_or("{}");
-    let options = Object::parse_lenient(options).or_else(|_| Object::parse_lenient("{}"));
-    if let Ok(mut options) = options {
-        options.set("include_usage", "true".to_owned());
-        let options = options.to_json();
-        object.set("stream_options", options);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

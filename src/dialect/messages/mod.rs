@@ -103,7 +103,7 @@ impl Dialect for Messages {
         }
     }
 
-    fn fit(&self, request: &mut Payload<'_>, _: &StepTraits) {
+    fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         rewording::cut_foreign_thinking(request);
     }
 

@@ -65,7 +65,7 @@ impl Dialect for Responses {
         }
     }
 
-    fn fit(&self, request: &mut Payload<'_>, _: &StepTraits) {
+    fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         request::cut_own_reasoning(request);
     }
 

@@ -1,5 +1,6 @@
 //! The facts of an answer, whole or streamed.
 
+use super::body_excerpt::excerpt;
 use super::captured_content::{self, Transcript};
 use super::record::{Journal, served_by, tried};
 use super::routing_summary;
@@ -37,8 +38,9 @@ impl<'g> Journal<'g> {
         self.use_up(step_index, answer.usage);
         self.counted.repairs(step_index, answer.repairs);
         self.count_answer(answered);
-        self.facts
-            .log_body("answer body", answer.text(), &self.context.redactor);
+        self.facts.log_body("answer body", || {
+            excerpt(answer.text(), &self.context.redactor)
+        });
         if self.captures_content() {
             self.capture(answer.text());
         }
@@ -46,11 +48,10 @@ impl<'g> Journal<'g> {
         self.end_attempt();
     }
 
-    /// An answer without frames is about to be sent.
-    pub fn answered_opaque(&mut self, answered: &AnsweredWalk) {
-        self.count_answer(answered);
+    /// Bytes without frames are committed: the first of them are about to be sent.
+    pub fn committed_opaque(&mut self, answered: &AnsweredWalk) {
         current::event("commit", Vec::new);
-        self.end_attempt();
+        self.count_first_content(answered);
     }
 
     /// A stream is committed: its first content is about to be sent, behind `held` events without content.
@@ -61,11 +62,7 @@ impl<'g> Journal<'g> {
         if self.captures_content() {
             self.captured_stream = Some(Transcript::new(dialect.assemble()));
         }
-        self.counted.first_content(
-            answered.step_index(),
-            self.facts.started.elapsed(),
-            answered.started().elapsed(),
-        );
+        self.count_first_content(answered);
     }
 
     /// A frame of a committed stream is relayed.
@@ -98,6 +95,14 @@ impl<'g> Journal<'g> {
     /// The stream that ended had broken: the client has seen a status that does not tell so.
     pub fn stream_broke(&mut self) {
         self.facts.broken = true;
+    }
+
+    fn count_first_content(&self, answered: &AnsweredWalk) {
+        self.counted.first_content(
+            answered.step_index(),
+            self.facts.started.elapsed(),
+            answered.started().elapsed(),
+        );
     }
 
     /// Counts the attempt that answered, unless it was counted when its answer was passed over.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::multipart::Form;
 use crate::json::raw;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::secret::Redactor;
@@ -21,11 +22,7 @@ const DEEPEST: usize = 16;
 
 /// The body in short; the number of its bytes where it is no JSON.
 pub fn excerpt(body: &str, redactor: &Redactor) -> String {
-    let mut excerpt = Excerpt {
-        text: String::new(),
-        left: MOST_VALUES,
-        redactor,
-    };
+    let mut excerpt = Excerpt::new(redactor);
     let mut reader = Reader::new(body);
     let value = reader.value();
     match value.and_then(|value| {
@@ -37,6 +34,22 @@ pub fn excerpt(body: &str, redactor: &Redactor) -> String {
     }
 }
 
+/// The parts of a form, by name, and how much each holds: what it holds may be a file.
+pub fn form_excerpt(form: &Form<'_>, redactor: &Redactor) -> String {
+    let mut excerpt = Excerpt::new(redactor);
+    excerpt.text.push('{');
+    for (position, (name, length)) in form.lengths().take(MOST_ELEMENTS).enumerate() {
+        if position > 0 {
+            excerpt.text.push(',');
+        }
+        excerpt.string(&name);
+        excerpt.text.push(':');
+        excerpt.string(&format!("{length} bytes"));
+    }
+    excerpt.text.push('}');
+    excerpt.text
+}
+
 struct Excerpt<'r> {
     text: String,
     /// Values that may still be shown.
@@ -44,7 +57,15 @@ struct Excerpt<'r> {
     redactor: &'r Redactor,
 }
 
-impl Excerpt<'_> {
+impl<'r> Excerpt<'r> {
+    fn new(redactor: &'r Redactor) -> Self {
+        Self {
+            text: String::new(),
+            left: MOST_VALUES,
+            redactor,
+        }
+    }
+
     /// `depth` is the number of levels that may still be shown.
     fn value(&mut self, value: &str, depth: usize) -> Result<(), Invalid> {
         self.left = self.left.saturating_sub(1);
@@ -137,6 +158,18 @@ mod tests {
         assert!(shown(&format!("[{}]", "9".repeat(10_000))).len() < 200);
         assert_eq!(shown("{\"a\":}"), "6 bytes that are no JSON");
         assert_eq!(shown("[1] 2"), "5 bytes that are no JSON");
+    }
+
+    #[test]
+    fn of_a_form_names_and_lengths_are_shown() {
+        let redactor = Redactor::new([Secret::new("sk-0123456789abcdef")]);
+        let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF secret\r\n--b\r\n\
+                    Content-Disposition: form-data; name=\"sk-0123456789abcdef\"\r\n\r\nr\r\n--b--\r\n";
+        let form = Form::parse(body.as_bytes(), "multipart/form-data; boundary=b").unwrap();
+        assert_eq!(
+            form_excerpt(&form, &redactor),
+            r#"{"file":"11 bytes","***":"1 bytes"}"#
+        );
     }
 
     /// The halves of a key that is spelled with escapes are one key.

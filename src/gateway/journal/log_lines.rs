@@ -10,10 +10,7 @@ use crate::config::Step;
 use crate::dialect::class::Class;
 use crate::dialect::usage::Usage;
 use crate::routing::StepReport;
-use crate::secret::Redactor;
 use crate::text::milliseconds;
-
-use super::body_excerpt::excerpt;
 
 /// The target of all these lines, whatever the file is called that writes them: directives of `LOG_LEVEL` name it.
 const TARGET: &str = "ai_gateway::gateway::journal";
@@ -197,10 +194,10 @@ impl RequestFacts<'_> {
         );
     }
 
-    /// The line of a body, for debugging.
-    pub fn log_body(&self, message: &str, body: &str, redactor: &Redactor) {
+    /// The line of a body in short, for debugging.
+    pub fn log_body(&self, message: &str, excerpt: impl FnOnce() -> String) {
         if log::log_enabled!(Level::Debug) {
-            let body = excerpt(body, redactor);
+            let body = excerpt();
             log::debug!(target: TARGET, request_id = self.request_id.as_str(), body = body.as_str(); "{message}");
         }
     }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use log::Level;
 
 use super::record::{Journal, LONGEST_NAME, tried};
-use super::{captured_content, request_attributes};
+use super::{body_excerpt, captured_content, request_attributes};
 use crate::config::Route;
 use crate::dialect::class::Class;
-use crate::dialect::request::Request;
+use crate::dialect::request::{Payload, Request};
 use crate::dialect::{self, Dialect};
 use crate::http::Exchange;
 use crate::routing::{StepReport, Verdict, fallbacks};
@@ -50,9 +50,14 @@ impl<'g> Journal<'g> {
     pub fn read(&mut self, dialect: &dyn Dialect, request: &Request<'_>) {
         self.facts.api = Some(dialect.name()).filter(|name| *name != dialect::USUAL);
         self.facts.stream = request.stream;
-        if let Some(object) = request.payload.object() {
-            self.facts
-                .log_body("request body", object.source(), &self.context.redactor);
+        let redactor = &self.context.redactor;
+        match &request.payload {
+            Payload::Json(object) => self.facts.log_body("request body", || {
+                body_excerpt::excerpt(object.source(), redactor)
+            }),
+            Payload::Multipart(form) => self.facts.log_body("request body", || {
+                body_excerpt::form_excerpt(form, redactor)
+            }),
         }
     }
 
@@ -75,10 +80,12 @@ impl<'g> Journal<'g> {
         if current::is_recorded() {
             self.attributes = request_attributes::attributes(dialect, request);
         }
-        if self.captures_content()
-            && let Some(object) = request.payload.object()
-        {
-            self.captured_request = captured_content::input(object, &self.context.redactor);
+        if self.captures_content() {
+            let redactor = &self.context.redactor;
+            self.captured_request = match &request.payload {
+                Payload::Json(object) => captured_content::input(object, redactor),
+                Payload::Multipart(form) => Some(captured_content::form_input(form, redactor)),
+            };
         }
     }
 

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::budget::Charge;
 use crate::config::Step;
-use crate::dialect::Dialect;
 use crate::dialect::answer::{Flaw, Says, Silence};
 use crate::dialect::class::Class;
 use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
+use crate::dialect::{Dialect, Framing};
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
 use crate::routing::Failure;
@@ -79,6 +79,13 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     /// # Errors
     /// It is none, or one that is second best.
     pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        if let Framing::Text(_) = self.errand.framing() {
+            let mut repairs = Repairs::default();
+            let charge = self.errand.budget.empty();
+            let (text, charge) = self.text(Vec::new(), body, charge, &mut repairs)?;
+            let answer = self.judged(text, charge, repairs)?;
+            return self.whole(answer, journal);
+        }
         let is_named_stream = is_event_stream(self.head);
         let charge = self.errand.budget.empty();
         let opened = Opened::read(body, is_named_stream, self.deadline, charge);
@@ -170,6 +177,8 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
                 second_best: Some(Reply::Whole(held)),
             }));
         }
+        let kept = self.errand.keeps_invariant(answer, &self.asked);
+        kept.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         journal.model_seen(|| answer.model());
         Ok(Reply::Whole(held))
     }
@@ -291,7 +300,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
 ///
 /// # Errors
 /// The budget has no room for it.
-fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
+pub fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
     if charge.cover(bytes) {
         Ok(())
     } else {

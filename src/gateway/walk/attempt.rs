@@ -5,19 +5,20 @@ use std::time::{Instant, SystemTime};
 use crate::budget::Charge;
 use crate::config::Step;
 use crate::dialect::Framing;
-use crate::dialect::answer::{Flaw, WholeAnswer};
+use crate::dialect::answer::WholeAnswer;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_window};
 use crate::dialect::request::Payload;
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
-use crate::upstream::{Body, CallError, Head, Response};
+use crate::upstream::{CallError, Head, Response};
 
 use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
 use super::errand::Errand;
-use super::failure::{failure_of, failure_of_flaw};
+use super::failure::failure_of;
 use super::heal::{Healing, Refused};
+use super::opaque::OpaqueAnswer;
 use super::provider_call::ProviderCall;
 use super::refusal::refusal;
 
@@ -30,24 +31,17 @@ pub struct Success<'a> {
 
 /// An answer that a client can have.
 pub enum Reply<'a> {
-    /// A JSON object.
+    /// A JSON object, or a text.
     Whole(Box<HeldAnswer>),
     /// A stream whose first content has arrived.
     Stream(Box<Committed<'a>>),
-    /// Bytes without frames, whole.
-    Opaque(OpaqueAnswer),
+    /// Bytes without frames, of which the first have arrived.
+    Opaque(Box<OpaqueAnswer>),
 }
 
 /// A whole answer, and the charge for its memory.
 pub struct HeldAnswer {
     pub answer: WholeAnswer,
-    pub charge: Charge,
-}
-
-/// An answer that the gateway does not look into.
-pub struct OpaqueAnswer {
-    pub content_type: String,
-    pub body: Vec<u8>,
     pub charge: Charge,
 }
 
@@ -81,6 +75,22 @@ impl<'a> Errand<'a> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
+        match self.dialect.parts(self.request, &step.traits) {
+            None => self.call(attempt, step, journal),
+            Some(parts) => self.call_for_parts(parts, attempt, step, journal),
+        }
+    }
+
+    /// Calls a step until it takes the request or refuses it for good.
+    ///
+    /// # Errors
+    /// As [`Self::attempt`].
+    pub(super) fn call(
+        &self,
+        attempt: &mut Attempt,
+        step: &'a Step,
+        journal: &Journal<'_>,
+    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let mut healing = Box::new(Healing::new(self, step));
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
@@ -100,7 +110,8 @@ impl<'a> Errand<'a> {
         journal: &Journal<'_>,
     ) -> Result<Response, CallError> {
         let keys = &step.provider.keys;
-        let is_made_stream = step.upstream_stream && !self.request.stream;
+        let may_stream = step.upstream_stream && self.framing() == Framing::Events;
+        let is_made_stream = may_stream && !self.request.stream;
         let streamed = is_made_stream.then(|| {
             let mut streamed = request.clone();
             self.dialect.ask_for_stream(&mut streamed);
@@ -110,10 +121,10 @@ impl<'a> Errand<'a> {
         let call = ProviderCall {
             provider: &step.provider,
             key: attempt.key_index.and_then(|index| keys.get(index)),
+            base: self.base(step),
             path: self.dialect.path(self.request, &step.traits),
-            accept: self
-                .dialect
-                .accept(self.request.stream || step.upstream_stream),
+            accept: self.dialect.accept(self.request.stream || may_stream),
+            content_type: request.content_type(),
             headers: &self.dialect.headers(self.passed, &step.traits),
             body: Some(&match self.elided {
                 Some(elided) => elided.restored(&slices),
@@ -145,8 +156,13 @@ impl<'a> Errand<'a> {
             let failure = self.refused(answer, step, healing, attempt, journal)?;
             return Some(Err((*failure).into()));
         }
-        healing.accepted(journal);
-        Some(self.success(answer, step, healing, attempt.deadline, journal))
+        let judged = self.success(answer, step, healing, attempt.deadline, journal);
+        let class = judged.as_ref().err().map(|missed| missed.failure.class);
+        let is_answer = class != Some(Class::BadResponse);
+        Some(match healing.accepted(is_answer, journal) {
+            Some(refusal) => Err((*refusal).into()),
+            None => judged,
+        })
     }
 
     /// The failure of a call that was refused; `None` where another body may do better.
@@ -160,7 +176,7 @@ impl<'a> Errand<'a> {
     ) -> Option<Box<Failure>> {
         let Response { head, body } = answer;
         let path = self.dialect.path(self.request, &step.traits);
-        let url = [step.provider.base_url.as_str(), path].concat();
+        let url = [self.base(step), path].concat();
         let (failure, text) = refusal(
             &head,
             body,
@@ -188,9 +204,12 @@ impl<'a> Errand<'a> {
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Response { head, body } = answer;
         refuse_coding(&head)?;
-        let reply = match self.dialect.framing(self.request) {
-            Framing::Opaque => self.opaque(&head, body, deadline)?,
-            Framing::Events => {
+        let reply = match self.framing() {
+            Framing::Opaque => {
+                let answer = OpaqueAnswer::open(self, &head, body, deadline)?;
+                Reply::Opaque(Box::new(answer))
+            }
+            Framing::Events | Framing::Text(_) => {
                 let answer = ArrivingAnswer::new(self, step, sent, &head, deadline);
                 answer.read(body, journal)?
             }
@@ -201,23 +220,14 @@ impl<'a> Errand<'a> {
         }))
     }
 
-    fn opaque(&self, head: &Head, body: Body, deadline: Instant) -> Result<Reply<'a>, Failure> {
-        let content_type = head.header("content-type");
-        let limit = self.context.config.server.max_answer;
-        let mut charge = self.budget.empty();
-        let body = body
-            .read_rest(Vec::new(), limit, deadline, &mut charge)
-            .map_err(|error| failure_of(&error))?;
-        if body.is_empty() {
-            return Err(failure_of_flaw(head, Flaw::EmptyContent));
-        }
-        Ok(Reply::Opaque(OpaqueAnswer {
-            content_type: content_type
-                .unwrap_or("application/octet-stream")
-                .to_owned(),
-            body,
-            charge,
-        }))
+    /// How the frames of the answer are told apart.
+    pub fn framing(&self) -> Framing {
+        self.dialect.framing(self.request)
+    }
+
+    fn base<'s>(&self, step: &'s Step) -> &'s str {
+        let base = &step.provider.base_url;
+        self.dialect.base(base, self.request, &step.traits)
     }
 }
 

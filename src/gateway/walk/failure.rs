@@ -36,16 +36,25 @@ pub fn failure_of(error: &CallError) -> Failure {
 pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
     let class = match &flaw {
         Flaw::ErrorObject(said) => return failure_of_error(head, said),
-        Flaw::NotJson(_)
-        | Flaw::NotAnObject
-        | Flaw::NoAnswer(_)
-        | Flaw::TooMany(_)
-        | Flaw::WrongFormat(_) => Class::BadResponse,
-        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
+        other => class_of_flaw(other),
     };
     Failure {
         status: Some(head.status),
         ..Failure::new(class, &flaw.to_string())
+    }
+}
+
+/// The class of an answer that looks fine and is not; of a provider's own words, where nothing else is known of them.
+pub fn class_of_flaw(flaw: &Flaw) -> Class {
+    match flaw {
+        Flaw::ErrorObject(_) => Class::ServerError,
+        Flaw::NotJson(_)
+        | Flaw::NotAnObject
+        | Flaw::TooMany(_)
+        | Flaw::WrongFormat(_)
+        | Flaw::WrongShape(_)
+        | Flaw::NoAnswer(_) => Class::BadResponse,
+        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
     }
 }
 

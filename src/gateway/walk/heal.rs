@@ -36,6 +36,8 @@ pub struct Healing<'a> {
     /// The lessons that the call under way is to prove, and the message that taught them.
     unproven: Vec<Lesson>,
     taught_by: String,
+    /// The refusal that counts if the answer does not do what was left out of the request.
+    trial: Option<Box<Failure>>,
 }
 
 /// A refusal, as the provider sent it.
@@ -60,11 +62,12 @@ impl<'a> Healing<'a> {
             request,
             reworded: None,
             step,
-            sent: adapt::adapt(dialect, request, step, &lessons),
+            sent: fitted(dialect, request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
             taught_by: String::new(),
+            trial: None,
         }
     }
 
@@ -104,12 +107,13 @@ impl<'a> Healing<'a> {
             healed.push(REWORDED.to_owned());
             return true;
         }
-        let found = adapt::lessons_of(status, body, &self.sent, self.step);
+        let mut found = adapt::lessons_of(status, body, &self.sent, self.step);
         if !found.is_empty() && matches!(failure.class, Class::ServerError | Class::ModelNotFound) {
             // The status blames the server or the model, the words the request: the next one may be fine.
             failure.class = Class::Rejected;
             failure.stated = None;
         }
+        self.try_without(&mut found, failure);
         let (passing, edits): (Vec<Lesson>, Vec<Lesson>) =
             found.into_iter().partition(Lesson::is_about_passing_over);
         if !passing.is_empty() {
@@ -128,7 +132,7 @@ impl<'a> Healing<'a> {
         }
         self.lessons.extend(new.iter().cloned());
         let request = self.reworded.as_ref().unwrap_or(self.request);
-        let edited = adapt::adapt(self.dialect, request, self.step, &self.lessons);
+        let edited = fitted(self.dialect, request, self.step, &self.lessons);
         if edited.is_written_as(&self.sent) {
             return false;
         }
@@ -163,9 +167,37 @@ impl<'a> Healing<'a> {
         true
     }
 
-    /// The call was not refused.
-    pub fn accepted(&mut self, journal: &Journal<'_>) {
-        self.prove(HealResult::Healed, journal);
+    /// Puts the omission of a member in the place of passing the step over, once, where the answer will tell.
+    fn try_without(&mut self, found: &mut [Lesson], failure: &Failure) {
+        let Some(sent) = self.sent.object() else {
+            return;
+        };
+        for lesson in found {
+            let dialect = self.dialect;
+            let is_told = lesson
+                .place()
+                .is_some_and(|place| dialect.is_held_against(place));
+            if is_told
+                && self.trial.is_none()
+                && let Some(instead) = lesson.tried_without(sent)
+            {
+                *lesson = instead;
+                self.trial = Some(Box::new(failure.clone()));
+            }
+        }
+    }
+
+    /// The call was not refused, and its answer is one or is not. Where only the answer tells whether the request could go
+    /// without what was refused, and it is none, the refusal comes back.
+    pub fn accepted(&mut self, is_answer: bool, journal: &Journal<'_>) -> Option<Box<Failure>> {
+        let trial = self.trial.take().filter(|_| !is_answer);
+        let result = if trial.is_some() {
+            HealResult::Refused
+        } else {
+            HealResult::Healed
+        };
+        self.prove(result, journal);
+        trial
     }
 
     /// A lesson is remembered once the repeat has shown that it was right: the text of the refusal is gone.
@@ -187,4 +219,16 @@ impl<'a> Healing<'a> {
             journal.learned(self.step, &lesson);
         }
     }
+}
+
+/// The request for a step, in the form that its provider takes.
+fn fitted<'a>(
+    dialect: &dyn Dialect,
+    request: &Request<'a>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> Payload<'a> {
+    let mut sent = adapt::adapt(dialect, request, step, lessons);
+    dialect.fit(&mut sent, request, &step.traits);
+    sent
 }

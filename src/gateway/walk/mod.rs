@@ -10,6 +10,9 @@ mod frames;
 mod gather;
 mod header_edits;
 mod heal;
+mod invariant;
+mod opaque;
+mod parts;
 mod provider_call;
 mod refusal;
 mod relay;
@@ -25,9 +28,10 @@ use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 use super::journal::Journal;
 use super::shared_ledger::random;
 
-pub use attempt::{HeldAnswer, Missed, OpaqueAnswer, Reply, Success};
+pub use attempt::{HeldAnswer, Missed, Reply, Success};
 pub use commit::Committed;
 pub use errand::{Errand, passed_fields};
+pub use opaque::{OpaqueAnswer, OpaqueEnding};
 pub use provider_call::ProviderCall;
 pub use relay::{Annotations, Ending, STOPPING, relay};
 

@@ -13,12 +13,16 @@ use super::header_edits::edit_headers;
 pub struct ProviderCall<'a> {
     pub provider: &'a Provider,
     pub key: Option<&'a Secret>,
-    /// Behind the provider's base URL, with its slash.
+    /// The provider's base URL, or the part of it that the path stands behind.
+    pub base: &'a str,
+    /// Behind the base, with its slash.
     pub path: &'a str,
     pub accept: &'a str,
     /// The fields that the dialect wants.
     pub headers: &'a [(&'a str, &'a str)],
-    /// A JSON body, in slices, makes the call a POST.
+    /// The media type of the body.
+    pub content_type: &'a str,
+    /// A body, in slices, makes the call a POST.
     pub body: Option<&'a [&'a [u8]]>,
     /// For everything up to the head of the answer.
     pub deadline: Instant,
@@ -35,7 +39,7 @@ impl ProviderCall<'_> {
     /// # Errors
     /// The reason why no head of an answer arrived.
     pub fn send(&self, client: &Client) -> Result<Response, CallError> {
-        let url = [self.provider.base_url.as_str(), self.path].concat();
+        let url = [self.base, self.path].concat();
         let bearer = match (self.provider.auth, self.key) {
             (Auth::Bearer, Some(key)) => Some(["Bearer ", key.expose()].concat()),
             _ => None,
@@ -44,7 +48,7 @@ impl ProviderCall<'_> {
         let mut headers = Vec::with_capacity(3 + self.trace.len() + self.provider.headers.len());
         headers.push(("Accept", self.accept));
         if self.body.is_some() {
-            headers.push(("Content-Type", "application/json"));
+            headers.push(("Content-Type", self.content_type));
         }
         if let Some(bearer) = &bearer {
             headers.push(("Authorization", bearer));

@@ -74,6 +74,10 @@ impl Mask {
             let is_of_this_run = number.parse::<u64>().ok()? + 60 >= self.started;
             is_of_this_run.then_some("<created>")
         });
+        text = replaced(&text, r#""id":"cmpl-"#, is_hex, |id| {
+            // What providers say is shorter.
+            (id.len() == 16).then_some("<id>")
+        });
         text = replaced(&text, "cooling down for ", is_of_wait, |_| Some("<wait> "));
         text = replaced(&text, r#""ts":""#, |byte| byte != '"', |_| Some("<time>"));
         text = replaced(&text, "\nDate: ", |byte| byte != '\\', |_| Some("<date>"));
@@ -126,6 +130,10 @@ fn replaced<'p>(
     }
     out.push_str(left);
     out
+}
+
+fn is_hex(character: char) -> bool {
+    character.is_ascii_hexdigit()
 }
 
 fn is_digit(character: char) -> bool {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::parts::{of_content, of_message, part, response};
-use super::room::{CaptureRoom, MOST_MESSAGES, text};
+use super::room::{CaptureRoom, MOST_MESSAGES, MOST_PARTS, text};
+use crate::dialect::multipart::Form;
 use crate::json::{Object, raw};
 use crate::secret::Redactor;
 
@@ -30,6 +31,16 @@ pub fn input(request: &Object<'_>, redactor: &Redactor) -> Option<String> {
         );
     }
     (!shown.is_empty()).then(|| Value::Array(shown).to_string())
+}
+
+/// The parts of a form as a message: their names and lengths, since any of them may be a file.
+pub fn form_input(form: &Form<'_>, redactor: &Redactor) -> String {
+    let mut room = CaptureRoom::new(redactor);
+    let parts = form.lengths().take(MOST_PARTS);
+    let parts: Vec<Value> = parts
+        .map(|(name, bytes)| json!({"type": "form_part", "name": room.take(&name), "bytes": bytes}))
+        .collect();
+    json!([{"role": "user", "parts": parts}]).to_string()
 }
 
 /// The `input` of a request, if it is a conversation: an array that begins with an object.

@@ -11,7 +11,7 @@ mod room;
 
 use crate::dialect::Assemble;
 
-pub use input::input;
+pub use input::{form_input, input};
 pub use output::output;
 
 /// Bytes of a stream's events that are kept for its answer.

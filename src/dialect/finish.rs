@@ -1,10 +1,15 @@
-//! The meaning of a `finish_reason`.
+//! The meaning of a `finish_reason`, and which choices of a stream have come to their end.
 
-use crate::dialect::answer::Silence;
+use super::answer::Silence;
+use super::provider_error::ProviderError;
+use crate::text::cut;
+
+/// The longest finish reason that is shown (bytes).
+const LONGEST_REASON: usize = 100;
 
 /// The meaning of a finish reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finish {
+pub enum Finish {
     /// A text that says nothing: the choice goes on.
     Open,
     /// The choice was broken off: half an answer.
@@ -23,6 +28,59 @@ impl Finish {
             Some(Self::Stop) => Silence::Stop,
             _ => Silence::Unexplained,
         }
+    }
+}
+
+/// The choices of a stream that have begun to speak, and those that have named their `finish_reason`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// A bit for each index; the API allows 128 choices.
+    begun: u128,
+    finished: u128,
+}
+
+impl Ends {
+    /// Notes a choice, or a piece of one.
+    pub fn note(&mut self, index: u64, speaks: bool, finish: Finish) {
+        let bit = bit(index);
+        if speaks {
+            self.begun |= bit;
+        }
+        if finish != Finish::Open {
+            self.finished |= bit;
+        }
+    }
+
+    /// Adds the choices of a later chunk.
+    pub fn add(&mut self, later: Self) {
+        self.begun |= later.begun;
+        self.finished |= later.finished;
+    }
+
+    /// Whether an end of the stream here is a whole answer: some choice has finished, and none is in the middle.
+    pub fn are_all_there(self) -> bool {
+        self.finished != 0 && self.begun & !self.finished == 0
+    }
+
+    /// Whether some choice has finished.
+    pub fn are_named(self) -> bool {
+        self.finished != 0
+    }
+}
+
+/// The bit of a choice; all beyond the API's bound share one.
+pub fn bit(index: u64) -> u128 {
+    1_u128 << index.min(127)
+}
+
+/// The error of a choice that was broken off, by its raw reason.
+pub fn broken_off(reason: &str) -> ProviderError {
+    ProviderError {
+        message: format!(
+            "the provider ended its answer with finish_reason {}",
+            cut(reason, LONGEST_REASON)
+        ),
+        ..ProviderError::default()
     }
 }
 
@@ -66,7 +124,7 @@ const BREAKS: [&str; 24] = [
 ];
 
 /// The meaning of a finish reason's text.
-pub(super) fn finish_of(reason: &str) -> Finish {
+pub fn finish_of(reason: &str) -> Finish {
     match reason {
         "stop" => return Finish::Stop,
         "length" => return Finish::Length,

@@ -1,0 +1,476 @@
+//! An answer with vectors: whether there is a good one to each input.
+
+use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::{Flaw, JudgedWhole, Says};
+use crate::dialect::provider_error::{ProviderError, error_in, error_of};
+use crate::dialect::reading::Asked;
+use crate::dialect::repairs::Repairs;
+use crate::dialect::usage::Usage;
+use crate::json::reader::{EntryCursor, Invalid, Reader};
+use crate::json::{ObjectError, raw};
+
+use super::request::{count_inputs, encoding, input, length};
+use super::rewrite::rewrite;
+use super::vector::{self, Encoding, ReadVector};
+
+/// The parts of a question that vectors are judged by.
+struct Question {
+    /// `None` where an answer is read for its own sake.
+    inputs: Option<usize>,
+    encoding: Encoding,
+    /// The length that each vector must have; `None` where neither request nor route says one.
+    length: Option<u64>,
+}
+
+impl Question {
+    fn new(asked: &Asked<'_>) -> Self {
+        let request = asked.request;
+        Self {
+            inputs: request.and_then(input).map(count_inputs),
+            encoding: request.map_or(Encoding::Floats, encoding),
+            length: request.and_then(length).or(asked.step.vectors.dimensions),
+        }
+    }
+}
+
+/// Judges a body. Vectors in another encoding than the one that was asked for are converted, and members that readers
+/// expect are added where they are absent.
+///
+/// # Errors
+/// The reason why no client can be given it.
+pub fn judge(body: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
+    let question = Question::new(asked);
+    let answer = Answer::read(body, &question).map_err(|error| match error {
+        ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
+        other => Flaw::NotJson(other.to_string()),
+    })?;
+    if let Some(error) = answer.error {
+        return Err(Flaw::ErrorObject(error));
+    }
+    let vectors = match answer.vectors {
+        Some(Ok(vectors)) if vectors.count > 0 || question.inputs == Some(0) => vectors,
+        Some(Err(flaw)) => return Err(flaw),
+        Some(Ok(_)) => return Err(error_of(body).map_or(Flaw::EmptyContent, Flaw::ErrorObject)),
+        None => {
+            let none = || Flaw::NoAnswer("the answer has no data".to_owned());
+            return Err(error_of(body).map_or_else(none, Flaw::ErrorObject));
+        }
+    };
+    vectors.check(&question)?;
+    let is_complete = answer.has_object
+        && answer.has_usage
+        && vectors.have_indexes
+        && answer.annotation.model(body).is_some();
+    let rewritten = (!is_complete || vectors.need_conversion)
+        .then(|| {
+            let model = asked.request.map_or("", |request| request.model.as_str());
+            rewrite(body, question.encoding, model)
+        })
+        .flatten();
+    let (mended, annotation) = match rewritten {
+        Some(rewritten) => (Some(rewritten.text), rewritten.annotation),
+        None => (None, answer.annotation),
+    };
+    Ok(JudgedWhole {
+        annotation,
+        usage: answer.usage,
+        says: Says::Content,
+        mended,
+        repairs: Repairs::default(),
+    })
+}
+
+/// The length of the first vector of an answer that was judged; none if it has a foreign encoding.
+pub fn first_length(body: &str) -> Option<u64> {
+    let mut reader = Reader::new(raw::member(body, "data")?);
+    if !reader.item(&mut EntryCursor::default()).ok()? {
+        return None;
+    }
+    let embedding = raw::member(reader.value().ok()?, "embedding")?;
+    let read = vector::read(
+        &mut Reader::new(embedding),
+        Encoding::Floats,
+        &mut Vec::new(),
+    );
+    Some(read.ok()?.ok()?.length).filter(|length| *length > 0)
+}
+
+/// The top level of an answer, read in one pass. Of repeated keys the last one counts.
+#[derive(Default)]
+struct Answer {
+    annotation: Annotation,
+    error: Option<ProviderError>,
+    vectors: Option<Result<Vectors, Flaw>>,
+    usage: Option<Usage>,
+    has_usage: bool,
+    has_object: bool,
+}
+
+impl Answer {
+    fn read(body: &str, question: &Question) -> Result<Self, ObjectError> {
+        u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
+        let mut answer = Self::default();
+        let read = answer.read_members(&mut Reader::new(body), question);
+        read.map_err(|Invalid| ObjectError::of(body))?;
+        Ok(answer)
+    }
+
+    fn read_members(
+        &mut self,
+        reader: &mut Reader<'_>,
+        question: &Question,
+    ) -> Result<(), Invalid> {
+        reader.peek();
+        self.annotation = Annotation::of_empty(reader.at() + 1);
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            match &*key.text().ok_or(Invalid)? {
+                "error" => self.error = error_in(reader.value()?),
+                "data" => self.vectors = Some(Vectors::read(reader, question)?),
+                "usage" => {
+                    self.usage = Usage::of(reader.value()?);
+                    self.has_usage = self.usage.is_some();
+                }
+                "object" => self.has_object = reader.value()? != "null",
+                "model" => self.annotation.note_model(reader.value()?, reader.at()),
+                "routing_summary" => {
+                    self.annotation.note_summary();
+                    reader.value()?;
+                }
+                _ => drop(reader.value()?),
+            }
+            self.annotation.note_end(reader.at());
+        }
+        reader.end()
+    }
+}
+
+/// The vectors of an answer, each of which is one.
+#[derive(Default)]
+struct Vectors {
+    count: usize,
+    /// The length of the first one whose length is known.
+    length: Option<u64>,
+    /// Whether some vector is in another encoding than the one that was asked for.
+    need_conversion: bool,
+    have_indexes: bool,
+    /// The inputs that have a vector.
+    answered: Vec<bool>,
+}
+
+impl Vectors {
+    fn read(reader: &mut Reader<'_>, question: &Question) -> Result<Result<Self, Flaw>, Invalid> {
+        let mut vectors = Self {
+            have_indexes: true,
+            answered: vec![false; question.inputs.unwrap_or_default()],
+            ..Self::default()
+        };
+        let mut problem = None;
+        if reader.peek() != Some(b'[') {
+            reader.value()?;
+            return Ok(Ok(vectors));
+        }
+        let mut decoded = Vec::new();
+        let mut array = EntryCursor::default();
+        while reader.item(&mut array)? {
+            if problem.is_some() {
+                reader.value()?;
+                continue;
+            }
+            let item = DataItem::read(reader, question.encoding, &mut decoded)?;
+            problem = vectors.add(item, question).err();
+        }
+        Ok(match problem {
+            None => Ok(vectors),
+            Some(flaw) => Err(flaw),
+        })
+    }
+
+    fn add(&mut self, item: DataItem<'_>, question: &Question) -> Result<(), Flaw> {
+        let vector = item.vector.unwrap_or_else(|| {
+            Err(Flaw::NoAnswer(
+                "an item of the answer's data has no embedding".to_owned(),
+            ))
+        })?;
+        let place = self.count;
+        self.count += 1;
+        self.have_indexes &= item.index.is_some();
+        if question.encoding != Encoding::Foreign {
+            self.need_conversion |= vector.encoding != question.encoding;
+        }
+        if vector.encoding != Encoding::Foreign {
+            let first = *self.length.get_or_insert(vector.length);
+            if first != vector.length {
+                return Err(Flaw::NoAnswer(format!(
+                    "the vectors of the answer have different lengths: {first} and {}",
+                    vector.length
+                )));
+            }
+        }
+        let Some(inputs) = question.inputs else {
+            return Ok(());
+        };
+        if place >= inputs {
+            return Err(Flaw::NoAnswer(format!(
+                "the answer has more vectors than there are inputs ({inputs})"
+            )));
+        }
+        let index = match item.index {
+            None => Some(place),
+            Some(raw) => raw::whole_number(raw).and_then(|index| usize::try_from(index).ok()),
+        };
+        match index.and_then(|index| self.answered.get_mut(index)) {
+            Some(is_answered) if !*is_answered => {
+                *is_answered = true;
+                Ok(())
+            }
+            _ => Err(Flaw::NoAnswer(format!(
+                "the index {} of a vector is none, or there twice",
+                crate::text::cut(item.index.unwrap_or_default(), 20)
+            ))),
+        }
+    }
+
+    fn check(&self, question: &Question) -> Result<(), Flaw> {
+        if let Some(inputs) = question.inputs
+            && inputs != self.count
+        {
+            let count = self.count;
+            return Err(Flaw::NoAnswer(format!(
+                "the answer has {count} vectors to {inputs} inputs"
+            )));
+        }
+        match (self.length, question.length) {
+            (Some(length), Some(asked)) if length != asked => Err(Flaw::NoAnswer(format!(
+                "the vectors have the length {length}, not {asked}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One item of `data`.
+#[derive(Default)]
+struct DataItem<'a> {
+    vector: Option<Result<ReadVector<'a>, Flaw>>,
+    /// Raw.
+    index: Option<&'a str>,
+}
+
+impl<'a> DataItem<'a> {
+    fn read(
+        reader: &mut Reader<'a>,
+        asked: Encoding,
+        decoded: &mut Vec<u8>,
+    ) -> Result<Self, Invalid> {
+        let mut item = Self::default();
+        if reader.peek() != Some(b'{') {
+            reader.value()?;
+            return Ok(item);
+        }
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            match key.text().as_deref() {
+                Some("embedding") => item.vector = Some(vector::read(reader, asked, decoded)?),
+                Some("index") => item.index = Some(reader.value()?),
+                _ => drop(reader.value()?),
+            }
+        }
+        Ok(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::read;
+    use super::*;
+    use crate::dialect::reading::Reading;
+    use crate::dialect::step_traits::{StepTraits, VectorTraits};
+
+    fn judged(request: &str, body: &str) -> Result<JudgedWhole, Flaw> {
+        let body_of_request = format!(r#"{{"model":"r",{request}}}"#);
+        let request = read(body_of_request.as_bytes()).unwrap();
+        let step = StepTraits::default();
+        judge(
+            body,
+            &Asked {
+                request: Some(&request),
+                step: &step,
+                reading: Reading::default(),
+            },
+        )
+    }
+
+    fn of(data: &str) -> String {
+        format!(
+            r#"{{"object":"list","data":{data},"model":"m","usage":{{"prompt_tokens":3,"total_tokens":3}}}}"#
+        )
+    }
+
+    fn item(index: usize, embedding: &str) -> String {
+        format!(r#"{{"object":"embedding","index":{index},"embedding":{embedding}}}"#)
+    }
+
+    #[test]
+    fn a_right_answer_stays_as_it_came() {
+        for (request, data) in [
+            (r#""input":"a""#, format!("[{}]", item(0, "[0.1, 2e-3]"))),
+            (
+                r#""input":["a","b"]"#,
+                format!("[ {} , {} ]", item(1, "[1,0]"), item(0, "[0,1]")),
+            ),
+            (
+                r#""input":"a","encoding_format":"base64""#,
+                format!("[{}]", item(0, r#""AACAPw==""#)),
+            ),
+            (
+                r#""input":"a","encoding_format":"ubinary""#,
+                format!("[{}]", item(0, "[0,1,255]")),
+            ),
+            (r#""input":[1,2,3]"#, format!("[{}]", item(0, "[1]"))),
+        ] {
+            let judged = judged(request, &of(&data)).unwrap();
+            assert_eq!(judged.mended, None, "{request}");
+            assert_eq!(judged.usage.unwrap().prompt_tokens, Some(3));
+        }
+    }
+
+    #[test]
+    fn a_client_gets_the_encoding_that_it_asked_for() {
+        let base64 = item(0, r#""AACAPwAAAD8=""#);
+        let floats = item(0, "[1.0,0.5]");
+        for (format, came, gets) in [("float", &base64, &floats), ("base64", &floats, &base64)] {
+            let request = format!(r#""input":"a","encoding_format":"{format}""#);
+            let judged = judged(&request, &of(&format!("[{came}]"))).unwrap();
+            assert_eq!(judged.mended.unwrap(), of(&format!("[{gets}]")), "{format}");
+        }
+    }
+
+    #[test]
+    fn members_that_readers_expect_are_added() {
+        let judged = judged(
+            r#""input":["a","b"]"#,
+            r#"{"data":[{"embedding":[1] },{"embedding":[2]}] }"#,
+        )
+        .unwrap();
+        let text = judged.mended.unwrap();
+        assert_eq!(
+            text,
+            r#"{"data":[{"embedding":[1],"index":0 },{"embedding":[2],"index":1}],"object":"list","model":"r","usage":{"prompt_tokens":0,"total_tokens":0} }"#
+        );
+        let mut annotated = String::new();
+        judged
+            .annotation
+            .write(&mut annotated, &text, Some("route"), Some("1"));
+        assert!(annotated.contains(r#""model":"route""#), "{annotated}");
+        assert!(
+            annotated.ends_with(r#""routing_summary":1 }"#),
+            "{annotated}"
+        );
+        assert_eq!(judged.usage, None);
+    }
+
+    #[test]
+    fn vectors_that_do_not_fit_their_inputs_are_no_answer() {
+        let two = r#""input":["a","b"]"#;
+        for (request, data, words) in [
+            (two, format!("[{}]", item(0, "[1]")), "1 vectors to 2"),
+            (
+                r#""input":"a""#,
+                format!("[{},{}]", item(0, "[1]"), item(1, "[1]")),
+                "more vectors",
+            ),
+            (
+                two,
+                format!("[{},{}]", item(0, "[1]"), item(0, "[1]")),
+                "twice",
+            ),
+            (
+                two,
+                format!("[{},{}]", item(0, "[1]"), item(2, "[1]")),
+                "index 2",
+            ),
+            (
+                two,
+                format!("[{},{}]", item(0, "[1]"), item(1, "[1,2]")),
+                "different lengths: 1 and 2",
+            ),
+            (
+                r#""input":"a","dimensions":3"#,
+                format!("[{}]", item(0, "[1,2]")),
+                "length 2, not 3",
+            ),
+            (
+                r#""input":"a""#,
+                format!("[{}]", item(0, "[1,null]")),
+                "null",
+            ),
+            (r#""input":"a""#, format!("[{}]", item(0, "[0,0]")), "zeros"),
+            (r#""input":"a""#, "[{}]".to_owned(), "no embedding"),
+            (r#""input":"a""#, "[1]".to_owned(), "no embedding"),
+        ] {
+            let flaw = judged(request, &of(&data)).unwrap_err();
+            assert!(matches!(flaw, Flaw::NoAnswer(_)), "{data}");
+            assert!(flaw.to_string().contains(words), "{data}: {flaw}");
+        }
+    }
+
+    #[test]
+    fn the_length_that_a_route_declares_is_kept() {
+        let request = read(br#"{"model":"r","input":"a"}"#).unwrap();
+        let step = StepTraits {
+            vectors: VectorTraits {
+                dimensions: Some(2),
+                ..VectorTraits::default()
+            },
+            ..StepTraits::default()
+        };
+        let asked = Asked {
+            request: Some(&request),
+            step: &step,
+            reading: Reading::default(),
+        };
+        assert!(judge(&of(&format!("[{}]", item(0, "[1,2]"))), &asked).is_ok());
+        assert!(judge(&of(&format!("[{}]", item(0, "[1]"))), &asked).is_err());
+    }
+
+    /// openai-python raises on data without an item.
+    #[test]
+    fn nothing_passes_for_an_answer() {
+        for data in ["[]", "null", "7"] {
+            let flaw = judged(r#""input":"a""#, &of(data)).unwrap_err();
+            assert_eq!(flaw, Flaw::EmptyContent, "{data}");
+        }
+        assert!(judged(r#""input":[]"#, &of("[]")).is_ok());
+        assert!(matches!(
+            judged(r#""input":"a""#, "{}"),
+            Err(Flaw::NoAnswer(_))
+        ));
+        for (body, message) in [
+            (
+                r#"{"error":{"message":"slow down","code":429}}"#,
+                "slow down",
+            ),
+            (r#"{"data":[],"error":"busy"}"#, "busy"),
+            (r#"{"detail":"no such model"}"#, "no such model"),
+        ] {
+            match judged(r#""input":"a""#, body) {
+                Err(Flaw::ErrorObject(error)) => assert_eq!(error.message, message),
+                other => panic!("{body}: {other:?}"),
+            }
+        }
+        for body in ["", "<html>", r#"{"data":[{"embedding":[NaN]}]}"#] {
+            let flaw = judged(r#""input":"a""#, body).unwrap_err();
+            assert!(matches!(flaw, Flaw::NotJson(_)), "{body}: {flaw}");
+        }
+    }
+
+    #[test]
+    fn the_first_length_is_read_in_both_encodings() {
+        for (embedding, length) in [("[1,2,3]", 3), (r#""AACAPwAAAD8=""#, 2)] {
+            let body = of(&format!("[{}]", item(0, embedding)));
+            assert_eq!(first_length(&body), Some(length));
+        }
+        assert_eq!(first_length(&of(&format!("[{}]", item(0, r#""x""#)))), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! JSON requests as far as several dialects read and write them alike.
+
+use super::request::{RequestError, model_of, text_of};
+use crate::json::Object;
+
+/// The object of a body, without repeated keys.
+///
+/// # Errors
+/// The body is none.
+pub fn object_of(body: &[u8]) -> Result<Object<'_>, RequestError> {
+    Object::parse(text_of(body)?).map_err(RequestError::Object)
+}
+
+/// The `model` of a request that may leave it out, and then has an empty one.
+///
+/// # Errors
+/// It is there, and no name.
+pub fn model_if_any(raw: Option<&str>) -> Result<String, RequestError> {
+    match raw {
+        None | Some("null") => Ok(String::new()),
+        some => model_of(some),
+    }
+}
+
+/// Makes a request ask for a stream that tells its usage.
+pub fn ask_for_stream(request: &mut Object<'_>) {
+    request.set("stream", "true".to_owned());
+    let options = request.get("stream_options").unwrap_or("{}");
+    let options = Object::parse_lenient(options).or_else(|_| Object::parse_lenient("{}"));
+    if let Ok(mut options) = options {
+        options.set("include_usage", "true".to_owned());
+        let options = options.to_json();
+        request.set("stream_options", options);
+    }
+}
