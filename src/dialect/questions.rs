@@ -150,6 +150,11 @@ pub trait Dialect: Sync {
         Ok(())
     }
 
+    /// The memory that judging a body may take beside it, about: that of a copy in another form (bytes).
+    fn memory_beside(&self, _body: &str, _asked: &Asked<'_>) -> usize {
+        0
+    }
+
     /// Whether answers are held against a member of the request. A step that refuses it may then be asked without it: an
     /// answer that does not do what the member says is found out.
     fn is_held_against(&self, _member: &str) -> bool {

@@ -95,6 +95,33 @@ pub fn first_length(body: &str) -> Option<u64> {
     Some(read.ok()?.ok()?.length).filter(|length| *length > 0)
 }
 
+/// The encoding of the first vector of a body, be it that no more of it is JSON; none if there is no vector.
+pub fn first_encoding(body: &str) -> Option<Encoding> {
+    let mut reader = Reader::new(body);
+    go_to(&mut reader, "data")?;
+    if !reader.item(&mut EntryCursor::default()).ok()? {
+        return None;
+    }
+    go_to(&mut reader, "embedding")?;
+    match reader.peek()? {
+        b'[' => Some(Encoding::Floats),
+        b'"' => Some(Encoding::Base64),
+        _ => None,
+    }
+}
+
+/// Goes to the value of a member of the object at the reader's place; `None` if there is no such member.
+fn go_to(reader: &mut Reader<'_>, name: &str) -> Option<()> {
+    let mut object = EntryCursor::default();
+    while let Some(key) = reader.key(&mut object).ok()? {
+        if key.text()? == name {
+            return Some(());
+        }
+        reader.value().ok()?;
+    }
+    None
+}
+
 /// The top level of an answer, read in one pass. Of repeated keys the last one counts.
 #[derive(Default)]
 struct Answer {
@@ -462,6 +489,23 @@ mod tests {
         for body in ["", "<html>", r#"{"data":[{"embedding":[NaN]}]}"#] {
             let flaw = judged(r#""input":"a""#, body).unwrap_err();
             assert!(matches!(flaw, Flaw::NotJson(_)), "{body}: {flaw}");
+        }
+    }
+
+    #[test]
+    fn the_first_encoding_is_told_without_the_rest() {
+        for (body, expected) in [
+            (of(&format!("[{}]", item(0, "[1]"))), Some(Encoding::Floats)),
+            (
+                r#"{"x":[{}],"data":[{"index":0,"embedding":"AA"#.to_owned(),
+                Some(Encoding::Base64),
+            ),
+            (of("[]"), None),
+            (of("[{}]"), None),
+            ("[]".to_owned(), None),
+            ("{".to_owned(), None),
+        ] {
+            assert_eq!(first_encoding(&body), expected, "{body}");
         }
     }
 

@@ -11,6 +11,7 @@ mod request;
 mod rewrite;
 mod vector;
 
+use self::vector::Encoding;
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
 use super::call_rules::CallRules;
 use super::reading::Asked;
@@ -72,6 +73,14 @@ impl Dialect for Embeddings {
 
     fn judge_whole(&self, text: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
         answer::judge(text, asked)
+    }
+
+    fn memory_beside(&self, body: &str, asked: &Asked<'_>) -> usize {
+        let wanted = asked.request.map_or(Encoding::Floats, request::encoding);
+        match (answer::first_encoding(body), wanted) {
+            (Some(came), wanted) => rewrite::length(body, came, wanted),
+            (None, _) => 0,
+        }
     }
 
     fn is_held_against(&self, member: &str) -> bool {

@@ -71,6 +71,11 @@ impl Dialect for Rerank {
         answer::judge(text, asked)
     }
 
+    fn memory_beside(&self, body: &str, asked: &Asked<'_>) -> usize {
+        let documents = asked.request.map_or(0, request::returned_length);
+        body.len().saturating_add(documents)
+    }
+
     fn assemble(&self) -> Box<dyn Assemble> {
         Box::new(WithoutStreams)
     }

@@ -48,6 +48,15 @@ pub fn wants_documents(request: &Request<'_>) -> bool {
     object.and_then(|object| object.get("return_documents")) == Some("true")
 }
 
+/// The length of the documents that the client wants in the answer (bytes); zero if it wants none.
+pub fn returned_length(request: &Request<'_>) -> usize {
+    let object = request.payload.object();
+    let documents = object.and_then(|object| object.get("documents"));
+    documents
+        .filter(|_| wants_documents(request))
+        .map_or(0, str::len)
+}
+
 /// Makes a request what the provider takes.
 pub fn fit(sent: &mut Object<'_>, form: RerankForm) {
     match form {

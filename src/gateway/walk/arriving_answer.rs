@@ -243,11 +243,17 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         mut charge: Charge,
         repairs: Repairs,
     ) -> Result<Box<HeldAnswer>, Failure> {
+        let beside = self.dialect().memory_beside(&text, &self.asked);
+        cover(&mut charge, text.len().saturating_add(beside))?;
         let answer = self.dialect().whole(text, &self.asked);
         let mut answer = answer.map_err(|flaw| failure_of_flaw(self.head, flaw))?;
         answer.repairs.add_all(repairs);
         // What was mended is longer than what came, or shorter.
-        cover(&mut charge, answer.text().len())?;
+        let length = answer.text().len();
+        cover(&mut charge, length)?;
+        if beside > 0 {
+            charge.uncover(length);
+        }
         Ok(Box::new(HeldAnswer { answer, charge }))
     }
 

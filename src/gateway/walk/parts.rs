@@ -29,7 +29,11 @@ impl<'a> Errand<'a> {
         let mut bytes = 0_usize;
         // All parts lie in memory until their merged answer does.
         let mut charges = Vec::new();
+        // Of the request, only the part under way is copied.
+        let mut copied = self.budget.empty();
         for request in parts.requests {
+            let slices = request.payload.slices();
+            cover(&mut copied, slices.iter().map(|slice| slice.len()).sum())?;
             let errand = Errand {
                 request: &request,
                 edited: &request,

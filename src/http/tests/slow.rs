@@ -35,6 +35,8 @@ fn a_client_that_reads_nothing_holds_no_worker_and_gets_its_answer_when_it_reads
         client.get("/x");
         assert_eq!(client.answer().1, "/x -");
     }
+    // A delivery is noted behind its answer, which its client may have by then.
+    server.site.until(|gate| gate.deliveries.len() >= 23);
     let before = server.site.gate.lock().unwrap().deliveries.len();
     assert_eq!(before, 23, "what was asked behind the unread answer waits");
     for client in &mut deaf {
