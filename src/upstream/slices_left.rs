@@ -5,6 +5,10 @@ use std::io::IoSlice;
 /// The most slices of one write. A body has a few, an edited conversation some more.
 const AT_ONCE: usize = 16;
 
+/// The most bytes of one write. Between two of them the input is looked at: a provider that reads as fast as it is
+/// written to would take any request in a single write (bytes).
+pub(super) const MOST_AT_ONCE: usize = 256 * 1024;
+
 /// What is left of a body in slices.
 pub(super) struct SlicesLeft<'b> {
     slices: &'b [&'b [u8]],
@@ -49,10 +53,15 @@ impl<'b> SlicesLeft<'b> {
         let others = self.slices.iter().skip(1).copied();
         let first = (!first.is_empty()).then_some(first);
         let all = first.into_iter().chain(begun).chain(others);
-        let mut count = 0;
+        let (mut count, mut free) = (0, MOST_AT_ONCE);
         for (place, slice) in room.iter_mut().zip(all) {
+            let slice = slice.get(..free).unwrap_or(slice);
             *place = IoSlice::new(slice);
             count += 1;
+            free -= slice.len();
+            if free == 0 {
+                break;
+            }
         }
         room.get(..count).unwrap_or_default()
     }
@@ -95,6 +104,22 @@ mod tests {
             }
             assert_eq!(got, [b"head".to_vec(), parts.concat()].concat(), "{step}");
         }
+    }
+
+    /// A short write in the middle of a request is where an early answer is noticed.
+    #[test]
+    fn a_write_has_a_bound() {
+        let (long, room) = (vec![b'x'; MOST_AT_ONCE], &mut SlicesLeft::room());
+        let slices: [&[u8]; 2] = [&long, b"rest"];
+        let mut left = SlicesLeft::new(&slices);
+        let filled = left.fill_behind(b"head", room);
+        assert_eq!(
+            filled.iter().map(|slice| slice.len()).sum::<usize>(),
+            MOST_AT_ONCE
+        );
+        left.advance(MOST_AT_ONCE - 4);
+        let filled = left.fill(room);
+        assert_eq!(filled.iter().map(|slice| slice.len()).sum::<usize>(), 8);
     }
 
     #[test]

@@ -77,6 +77,18 @@ impl Socket {
         if !watch || !ready.contains(PollFlags::IN) || (has_room && !state.reused) {
             return Ok(());
         }
+        self.heed_early_input(state)
+    }
+
+    /// Looks between two writes of a long request for input that it cannot have been meant for.
+    fn look_at_input(&mut self, state: &mut CallState) -> Result<(), CallError> {
+        if state.reused && !state.early_input && !self.carries_records && self.has_input() {
+            return self.heed_early_input(state);
+        }
+        Ok(())
+    }
+
+    fn heed_early_input(&mut self, state: &mut CallState) -> Result<(), CallError> {
         state.early_input = true;
         if self.carries_records {
             return Ok(());
@@ -148,6 +160,9 @@ impl Wire for Socket {
                     let of_gathered = sent.min(gathered.len());
                     self.buffers.mark_sent(of_gathered);
                     left.advance(sent - of_gathered);
+                    if !left.is_empty() {
+                        self.look_at_input(state)?;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(state)?,
