@@ -380,7 +380,7 @@ pub enum FrameKind {
     Heartbeat,
     /// The end mark.
     End,
-    Error(ProviderError),
+    Error(Box<ProviderError>),
     /// Data that is no JSON object, with the reason: broken, or cut.
     Broken(String),
     /// A frame that no client can use, with the reason in whole words.

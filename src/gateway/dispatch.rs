@@ -1,7 +1,7 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use crate::config::Account;
-use crate::dialect::request::{Incoming, Request};
+use crate::dialect::request::{Incoming, Request, RequestError};
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::elided::Elided;
@@ -188,14 +188,21 @@ fn complete<'g>(
     };
     // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
-    let incoming = Incoming::new(&body, form_type.as_deref());
-    match dialect.read(incoming) {
+    match read(dialect, Incoming::new(&body, form_type.as_deref())) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
         }
     }
+}
+
+/// On the heap: a waiting worker keeps a small stack.
+fn read<'b>(
+    dialect: &dyn Dialect,
+    incoming: Incoming<'b>,
+) -> Result<Box<Request<'b>>, RequestError> {
+    dialect.read(incoming).map(Box::new)
 }
 
 fn route<'g>(
@@ -227,8 +234,7 @@ fn route<'g>(
     let elided = elided.map(Box::new);
     let edited = elided
         .as_ref()
-        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
-    let edited = edited.map(Box::new);
+        .and_then(|elided| read(dialect, elided.text().as_bytes().into()).ok());
     let errand = Errand {
         context,
         dialect,

@@ -78,7 +78,11 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     ///
     /// # Errors
     /// It is none, or one that is second best.
-    pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+    pub fn read(
+        &self,
+        body: Box<Body>,
+        journal: &Journal<'_>,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         if let Framing::Text(_) = self.errand.framing() {
             let mut repairs = Repairs::default();
             let charge = self.errand.budget.empty();
@@ -125,7 +129,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     /// A stream up to its first content.
     fn stream(
         &self,
-        frames: Frames,
+        frames: Box<Frames>,
         asked: Asked<'_>,
         repairs: Repairs,
         journal: &Journal<'_>,
@@ -209,7 +213,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     }
 
     /// The answer that a stream makes.
-    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
+    fn gathered(&self, frames: Box<Frames>, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
         let gathering = Gathering {
             dialect: self.dialect(),
             frames,
@@ -259,7 +263,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
 
     /// The frames of an answer that came whole, and what was mended in it. They are in memory beside the answer, and
     /// then beside one another, until they are framed.
-    fn split(&self, held: HeldAnswer) -> Result<(Frames, Repairs), Failure> {
+    fn split(&self, held: HeldAnswer) -> Result<(Box<Frames>, Repairs), Failure> {
         let HeldAnswer { answer, mut charge } = held;
         let length = answer.text().len();
         cover(&mut charge, length.saturating_mul(4))?;
@@ -271,7 +275,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     fn text(
         &self,
         begun: Vec<u8>,
-        body: Body,
+        body: Box<Body>,
         mut charge: Charge,
         repairs: &mut Repairs,
     ) -> Result<(String, Charge), Failure> {

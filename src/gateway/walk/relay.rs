@@ -36,6 +36,9 @@ const TAIL: Duration = Duration::from_millis(50);
 /// stream under way comes to less.
 const AT_ONCE: usize = 64 * 1024;
 
+/// The capacity for frames that is kept while a stream waits (bytes).
+const KEPT: usize = 1024;
+
 /// The members that the gateway writes into a stream.
 pub struct Annotations<'a> {
     /// The `model` of every frame; none keeps the provider's.
@@ -351,6 +354,10 @@ impl Relay<'_, '_, '_, '_> {
         }
         let written = self.stream.write(self.out.as_bytes());
         self.out.clear();
+        // A stream that waits keeps room for the usual event, not for the most that ever came at once.
+        if self.out.capacity() > KEPT {
+            self.out = String::new();
+        }
         written.map_err(gone)
     }
 }
