@@ -125,6 +125,11 @@ pub trait Dialect: Sync {
     /// Makes the edits that only this dialect knows of, for a step.
     fn own_edits(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
 
+    /// Whether [`Self::own_edits`] and [`Self::fit`] may reach into the members of a request, and so copy them.
+    fn edits_inside(&self) -> bool {
+        false
+    }
+
     /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
     /// body would do no better. `payload` is the client's.
     fn reworded<'a>(

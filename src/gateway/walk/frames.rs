@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::budget::Charge;
+use crate::budget::{Charge, FREE};
 use crate::sse::{Decoder, Event, Item, TooLarge, encode};
 use crate::upstream::{Body, CallError};
 
@@ -153,6 +153,9 @@ impl Frames {
             return Ok(());
         };
         let bytes = self.decoder.capacity() + self.held;
+        if bytes <= FREE && self.charge.bytes() == 0 {
+            return Ok(());
+        }
         self.charge.uncover(bytes);
         body.make_room(&mut self.charge, bytes)
     }
