@@ -33,8 +33,9 @@ pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
 const TAIL: Duration = Duration::from_millis(50);
 
 /// Bytes for the client that are gathered from the part of a stream that is here, which may be all of it. One read of a
-/// stream under way comes to less.
-const AT_ONCE: usize = 64 * 1024;
+/// stream under way comes to less. No budget is charged for them: a crowd of clients that do not read leaves as much for
+/// each, and longer frames are sent from where they are.
+const AT_ONCE: usize = 16 * 1024;
 
 /// The capacity for frames that is kept while a stream waits (bytes).
 const KEPT: usize = 1024;
