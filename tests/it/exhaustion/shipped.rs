@@ -107,7 +107,8 @@ fn a_request_and_an_answer_of_20_mib_fit_the_container() {
 /// The status of an answer.
 fn status_of(gateway: &Gateway, request: &[u8]) -> u16 {
     let mut socket = TcpStream::connect(gateway.address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Nine such bodies pass two processes, on a machine that may have other work.
+    socket.set_read_timeout(Some(6 * PATIENCE)).unwrap();
     // What is refused early is read to its end all the same.
     socket.write_all(request).unwrap();
     let mut start = [0; "HTTP/1.1 200".len()];
@@ -247,7 +248,6 @@ fn streams_that_nobody_reads_stay_within_the_limits() {
         for connection in &mut crowd {
             connection.send(&streamed);
         }
-        upstream.wait_for_requests(201);
         // As many as there is room for begin to be sent; the others are told that there is none.
         for connection in &mut crowd {
             let status = connection.stream().status();
