@@ -33,6 +33,11 @@ impl Budget {
         Self::within(limit, usize::MAX, wake)
     }
 
+    /// A budget that never refuses, for a process that serves nobody.
+    pub fn unlimited() -> Self {
+        Self::new(usize::MAX, || {})
+    }
+
     /// The same where what is charged and what is lent are bounded together (bytes).
     pub fn within(limit: usize, total: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Ledger {

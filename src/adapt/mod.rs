@@ -81,6 +81,39 @@ fn edit(
     body.set("model", raw::quoted(&step.model));
 }
 
+/// Whether the edits for a step may reach into the members of a request: what is edited there is copied.
+pub fn reaches_inside(
+    dialect: &dyn Dialect,
+    request: &Request<'_>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> bool {
+    let Some(body) = request.payload.object() else {
+        return false;
+    };
+    let is_inside = |place: &str| place.contains(['.', '[']) || place == "messages";
+    let by_table = || {
+        let profile = profile_rules::profile_of(&step.provider);
+        let profile = profile.filter(|_| dialect.vocabulary().has_table);
+        profile.is_some_and(|profile| {
+            let mut rules = profile_rules::rules(profile, &step.model, Some(body));
+            rules.any(|rule| rule.place().is_none_or(is_inside))
+        })
+    };
+    let by_lesson = || {
+        let mut places = lessons.iter().filter_map(Lesson::place);
+        places.any(is_inside)
+    };
+    let by_schema = || schema::is_asked_for(body) && schema::fallback(step, lessons).is_some();
+    dialect.edits_inside()
+        || step.fit.reasoning_replay
+        || configured::places(&step.provider.fit.edits).any(is_inside)
+        || configured::places(&step.fit.edits).any(is_inside)
+        || by_table()
+        || by_lesson()
+        || by_schema()
+}
+
 /// Whether the step gets the schema that a request asks for in words: nobody but the gateway looks then whether the
 /// answer is JSON at all.
 pub fn puts_schema_into_words(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> bool {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::budget::Budget;
 use crate::config::{self, Config, Provider};
 use crate::gateway::Context;
 use crate::gateway::model_lists::{self, LIMIT, ListAnswer};
@@ -69,7 +70,7 @@ impl<'c> Finding<'c> {
             } else {
                 String::new()
             };
-            let answer = model_lists::fetch(self.provider, key, client, Instant::now() + LIMIT);
+            let answer = self.fetch(key, client);
             let found = match answer {
                 Ok(answer) => self.read(&which, &answer),
                 Err(error) => {
@@ -113,9 +114,14 @@ impl<'c> Finding<'c> {
         None
     }
 
+    fn fetch(&self, key: Option<&Secret>, client: &Client) -> Result<ListAnswer, String> {
+        let (budget, deadline) = (Budget::unlimited(), Instant::now() + LIMIT);
+        model_lists::fetch(self.provider, key, client, &budget, deadline)
+    }
+
     /// Whether the list is told to strangers as well.
     fn is_open(&self, client: &Client) -> bool {
-        let answer = model_lists::fetch(self.provider, None, client, Instant::now() + LIMIT);
+        let answer = self.fetch(None, client);
         answer.is_ok_and(|answer| answer.count().is_ok())
     }
 

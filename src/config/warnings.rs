@@ -10,7 +10,7 @@ use crate::secret::Secret;
 const SHORTEST: usize = 16;
 
 /// Paths below which well-known providers have their OpenAI-compatible API: `base_url` has to end in it.
-const PATHS: [(&str, &str); 16] = [
+const PATHS: [(&str, &str); 15] = [
     ("api.cerebras.ai", "/v1"),
     ("api.deepinfra.com", "/v1/openai"),
     ("api.fireworks.ai", "/inference/v1"),
@@ -24,9 +24,14 @@ const PATHS: [(&str, &str); 16] = [
     ("generativelanguage.googleapis.com", "/v1beta/openai"),
     ("integrate.api.nvidia.com", "/v1"),
     ("llm.chutes.ai", "/v1"),
-    ("models.github.ai", "/inference"),
     ("openrouter.ai", "/api/v1"),
     ("router.huggingface.co", "/v1"),
+];
+
+/// Hosts of services that have ended, and when.
+const RETIRED: [(&str, &str); 2] = [
+    ("models.github.ai", "30 July 2026"),
+    ("models.inference.ai.azure.com", "30 July 2026"),
 ];
 
 /// The port of Ollama, whose OpenAI-compatible API is below `/v1`.
@@ -78,6 +83,12 @@ fn about_url(provider: &Provider) -> Option<String> {
     let name = &provider.name;
     let url = BaseUrl::parse(&provider.base_url).ok()?;
     let path = url.path;
+    let host = url.host.to_ascii_lowercase();
+    if let Some((_, day)) = RETIRED.iter().find(|(retired, _)| *retired == host) {
+        return Some(format!(
+            "the provider {name} is at {host}, which was retired on {day}"
+        ));
+    }
     if let Some(before) = path.strip_suffix("/models") {
         let shown = if before.is_empty() { "/" } else { before };
         return Some(format!(
@@ -88,7 +99,6 @@ fn about_url(provider: &Provider) -> Option<String> {
         return Some(format!("the base_url of the provider {name} has /v1 twice"));
     }
     let mut known = PATHS.iter();
-    let host = url.host.to_ascii_lowercase();
     let wanted = match known.find(|(known, _)| *known == host) {
         Some((_, wanted)) => *wanted,
         None if url.port == Some(OLLAMA) => "/v1",
@@ -156,7 +166,10 @@ mod tests {
             ("http://nas.lan:11434/v1", None),
             ("https://api.openai.com/v1", None),
             ("https://api.openai.com/some/proxy", None),
-            ("https://models.github.ai/inference", None),
+            (
+                "https://models.github.ai/inference",
+                Some("was retired on 30 July 2026"),
+            ),
             ("https://p.example", None),
             ("http://127.0.0.1:8080", None),
         ] {

@@ -58,7 +58,7 @@ pub enum Flaw {
     /// With the reason and its place.
     NotJson(String),
     NotAnObject,
-    ErrorObject(ProviderError),
+    ErrorObject(Box<ProviderError>),
     NoChoices,
     /// No choice has content, tool calls, a refusal, reasoning or audio.
     EmptyContent,

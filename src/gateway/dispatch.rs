@@ -1,10 +1,12 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
+use crate::budget::Charge;
 use crate::config::Account;
-use crate::dialect::request::{Incoming, Request};
+use crate::dialect::request::{Incoming, Request, RequestError};
 use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::Object;
 use crate::json::elided::Elided;
 
 use super::accounts;
@@ -189,14 +191,29 @@ fn complete<'g>(
     };
     // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
-    let incoming = Incoming::new(&body, form_type.as_deref());
-    match dialect.read(incoming) {
+    match read(dialect, Incoming::new(&body, form_type.as_deref())) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
         }
     }
+}
+
+/// The request without its long strings; `None` where it is as well edited whole, and where the budget has no room for
+/// one more text. On the heap: a waiting worker keeps a small stack.
+fn elided<'b>(object: &'b Object<'_>, charge: &mut Charge) -> Option<Box<Elided<'b>>> {
+    let part = object.get("messages").or_else(|| object.get("input"))?;
+    let elided = Elided::of(object.source(), part, &mut |bytes| charge.cover(bytes));
+    elided.map(Box::new)
+}
+
+/// On the heap: a waiting worker keeps a small stack.
+fn read<'b>(
+    dialect: &dyn Dialect,
+    incoming: Incoming<'b>,
+) -> Result<Box<Request<'b>>, RequestError> {
+    dialect.read(incoming).map(Box::new)
 }
 
 fn route<'g>(
@@ -223,13 +240,15 @@ fn route<'g>(
         .map(|_| pending.exchange.request_id().to_owned());
     let passed = passed_fields(pending.exchange.head(), dialect);
     // On the heap: a waiting worker keeps a small stack.
-    let object = request.payload.object();
-    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
-    let elided = elided.map(Box::new);
+    let budget = pending.exchange.budget().clone();
+    let mut of_elided = budget.empty();
+    let elided = request
+        .payload
+        .object()
+        .and_then(|object| elided(object, &mut of_elided));
     let edited = elided
         .as_ref()
-        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
-    let edited = edited.map(Box::new);
+        .and_then(|elided| read(dialect, elided.text().as_bytes().into()).ok());
     let errand = Errand {
         context,
         dialect,
@@ -240,7 +259,7 @@ fn route<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
-        budget: &pending.exchange.budget().clone(),
+        budget: &budget,
     };
     let keepalive = route.stream_keepalive;
     let has_comments = dialect.frame_form() == FrameForm::Events;

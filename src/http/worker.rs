@@ -102,20 +102,36 @@ fn serve(
 fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
     transaction.fields = handler.fields(&transaction.job.head);
-    if let Some(response) = handler.instant(&transaction.job.head) {
-        transaction.send(response, None);
-    } else if let Err(refusal) = transaction.admit() {
-        edge.refused(transaction.client_address(), refusal);
-        let response = handler.refusal(refusal, Some(&transaction.job.head));
-        transaction.send(response, None);
-    } else {
-        handler.handle(&mut transaction);
+    if answered_at_once(handler, &mut transaction) {
+        return transaction.end();
+    }
+    match transaction.admit() {
+        Ok(()) => handler.handle(&mut transaction),
+        Err(refusal) => {
+            edge.refused(transaction.client_address(), refusal);
+            refuse(handler, &mut transaction, refusal);
+        }
     }
     if transaction.answer == AnswerState::None {
-        let response = handler.refusal(Refusal::PANIC, Some(&transaction.job.head));
-        transaction.send(response, None);
+        refuse(handler, &mut transaction, Refusal::PANIC);
     }
     transaction.end()
+}
+
+/// Answers what takes no handler. In a frame of its own, as [`refuse`] is: the answer would stand on the stack of every
+/// worker that waits inside its handler.
+fn answered_at_once(handler: &ContainedHandler, transaction: &mut Transaction) -> bool {
+    let response = handler.instant(&transaction.job.head);
+    let is_answered = response.is_some();
+    if let Some(response) = response {
+        transaction.send(response, None);
+    }
+    is_answered
+}
+
+fn refuse(handler: &ContainedHandler, transaction: &mut Transaction, refusal: Refusal) {
+    let response = handler.refusal(refusal, Some(&transaction.job.head));
+    transaction.send(response, None);
 }
 
 /// The next request of a connection, as far as the linger has brought it.

@@ -267,6 +267,23 @@ fn a_large_event_does_not_cost_memory_for_the_rest_of_the_stream() {
     assert!(decoder.buffer.capacity() <= KEPT_CAPACITY);
 }
 
+/// A thousand streams that wait would keep the most that ever came at once, each.
+#[test]
+fn a_decoder_at_rest_holds_no_more_than_what_is_half() {
+    let mut decoder = Decoder::new(BOUND);
+    let many = "data: {\"x\":1}\n\n".repeat(1000);
+    decoder.push(many.as_bytes());
+    decoder.push(b"data: ha");
+    while decoder.next_item().is_some() {}
+    decoder.rest();
+    assert_eq!(decoder.unread(), b"data: ha");
+    decoder.push(b"lf\n\n");
+    assert!(matches!(decoder.next_item(), Some(Ok(Item::Event(event))) if event.data == "half"));
+    assert!(decoder.next_item().is_none());
+    decoder.rest();
+    assert!(decoder.capacity() <= KEPT_CAPACITY);
+}
+
 #[test]
 fn encoding_keeps_line_ends_out_of_the_framing() {
     for (data, expected) in [

@@ -35,7 +35,7 @@ pub enum Method {
 #[derive(Debug)]
 pub struct Response {
     pub head: Head,
-    pub body: Body,
+    pub body: Box<Body>,
 }
 
 impl<'a> Call<'a> {

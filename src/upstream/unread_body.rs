@@ -37,6 +37,23 @@ impl UnreadBody {
         }
     }
 
+    /// Waits for bytes of the body, or for its end.
+    pub fn await_bytes(
+        &self,
+        connection: &mut Connection,
+        state: &mut CallState,
+    ) -> Result<(), CallError> {
+        let is_read = match self {
+            Self::Sized { left, .. } => *left == 0,
+            Self::Framed(body) => body.is_complete(),
+        };
+        if !is_read {
+            // The end of the input is there for the next read as well.
+            connection.await_input(state)?;
+        }
+        Ok(())
+    }
+
     /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
     pub fn read(
         &mut self,

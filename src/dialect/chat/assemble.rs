@@ -273,10 +273,7 @@ mod tests {
             Err(Flaw::EmptyContent)
         );
         assert!(matches!(assemble(&["{"]), Err(Flaw::NotJson(_))));
-        let error = ProviderError {
-            message: "m".to_owned(),
-            ..ProviderError::default()
-        };
+        let error = ProviderError::saying("m".to_owned());
         assert_eq!(
             assemble(&[r#"{"error":"m"}"#]),
             Err(Flaw::ErrorObject(error))

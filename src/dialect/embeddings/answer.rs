@@ -126,7 +126,7 @@ fn go_to(reader: &mut Reader<'_>, name: &str) -> Option<()> {
 #[derive(Default)]
 struct Answer {
     annotation: Annotation,
-    error: Option<ProviderError>,
+    error: Option<Box<ProviderError>>,
     vectors: Option<Result<Vectors, Flaw>>,
     usage: Option<Usage>,
     has_usage: bool,

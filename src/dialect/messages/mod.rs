@@ -103,6 +103,10 @@ impl Dialect for Messages {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         rewording::cut_foreign_thinking(request);
     }

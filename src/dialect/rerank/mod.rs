@@ -45,6 +45,10 @@ impl Dialect for Rerank {
             .then(|| Unfit::from("Anthropic's API ranks no documents".to_owned()))
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn fit(&self, sent: &mut Payload<'_>, _: &Request<'_>, step: &StepTraits) {
         if let Payload::Json(sent) = sent {
             request::fit(sent, step.rerank);

@@ -65,6 +65,10 @@ impl Dialect for Responses {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         request::cut_own_reasoning(request);
     }

@@ -78,7 +78,11 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     ///
     /// # Errors
     /// It is none, or one that is second best.
-    pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+    pub fn read(
+        &self,
+        body: Box<Body>,
+        journal: &Journal<'_>,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         if let Framing::Text(_) = self.errand.framing() {
             let mut repairs = Repairs::default();
             let charge = self.errand.budget.empty();
@@ -125,7 +129,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     /// A stream up to its first content.
     fn stream(
         &self,
-        frames: Frames,
+        frames: Box<Frames>,
         asked: Asked<'_>,
         repairs: Repairs,
         journal: &Journal<'_>,
@@ -210,7 +214,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     }
 
     /// The answer that a stream makes.
-    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
+    fn gathered(&self, frames: Box<Frames>, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
         let gathering = Gathering {
             dialect: self.dialect(),
             frames,
@@ -260,7 +264,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
 
     /// The frames of an answer that came whole, and what was mended in it. They are in memory beside the answer, and
     /// then beside one another, until they are framed.
-    fn split(&self, held: HeldAnswer) -> Result<(Frames, Repairs), Failure> {
+    fn split(&self, held: HeldAnswer) -> Result<(Box<Frames>, Repairs), Failure> {
         let HeldAnswer { answer, mut charge } = held;
         let length = answer.text().len();
         cover(&mut charge, length.saturating_mul(4))?;
@@ -272,7 +276,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     fn text(
         &self,
         begun: Vec<u8>,
-        body: Body,
+        body: Box<Body>,
         mut charge: Charge,
         repairs: &mut Repairs,
     ) -> Result<(String, Charge), Failure> {

@@ -15,6 +15,7 @@ use crate::upstream::{CallError, Head, Response};
 
 use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
+use super::edit_room::settle;
 use super::errand::Errand;
 use super::failure::failure_of;
 use super::heal::{Healing, Refused};
@@ -96,7 +97,9 @@ impl<'a> Errand<'a, '_> {
         step: &'a Step,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+        let mut room = self.room_for_edits(self.edited, step)?;
         let mut healing = Box::new(Healing::new(self, step));
+        settle(&mut room, healing.request());
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every

@@ -39,7 +39,7 @@ const MOST_OPENING_BYTES: usize = 4 * 1024 * 1024;
 pub struct Committed<'a> {
     /// The frames that were held back, with the first content last.
     pub held: Vec<HeldFrame>,
-    pub frames: Frames,
+    pub frames: Box<Frames>,
     pub judge: Box<dyn StreamJudge>,
     pub watch: EndWatch<'a>,
     /// The repairs that are none of the judge's.
@@ -61,7 +61,7 @@ pub struct HeldFrame {
 
 /// A stream before its commit point.
 pub struct Uncommitted<'a> {
-    pub frames: Frames,
+    pub frames: Box<Frames>,
     pub judge: Box<dyn StreamJudge>,
     pub watch: EndWatch<'a>,
     /// Reasoning is held back as what says nothing.
@@ -162,7 +162,7 @@ impl<'a> Uncommitted<'a> {
     fn silent(mut self, mut held: Held) -> Opening<'a> {
         self.watch.remember(&*self.judge);
         self.watch.end();
-        self.frames = self.frames.emptied();
+        self.frames.clear();
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             held.frames.push(HeldFrame {

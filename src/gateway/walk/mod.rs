@@ -3,6 +3,7 @@
 mod arriving_answer;
 mod attempt;
 mod commit;
+mod edit_room;
 mod end_watch;
 mod errand;
 mod failure;

@@ -24,7 +24,7 @@ pub struct OpaqueAnswer {
     /// The first bytes, and room for the next ones.
     buffer: Vec<u8>,
     filled: usize,
-    body: Body,
+    body: Box<Body>,
     /// The charge for the buffer.
     _charge: Charge,
 }
@@ -37,7 +37,7 @@ impl OpaqueAnswer {
     pub fn open(
         errand: &Errand<'_, '_>,
         head: &Head,
-        body: Body,
+        body: Box<Body>,
         deadline: Instant,
     ) -> Result<Self, Failure> {
         let content_type = head.header("content-type").unwrap_or_default().trim();
