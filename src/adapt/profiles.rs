@@ -2,9 +2,12 @@
 //! one only if a public report shows its refusal there, or if dropping it cannot matter. The rest is left to healing, as
 //! providers change faster than releases. docs/providers.md has the table in words.
 
-use super::profile::Models::{self, All, Like, Unlike, WithEffort};
+mod groq;
+mod openai;
+
+use super::profile::Models::{self, All, Like, Unlike};
 use super::profile::ProfileRule::{
-    self, AtMost, Drop, DropIf, DropNulls, DropUnless, EqualStrict, FormatYields, OnlyKnownMembers,
+    self, AtMost, Drop, DropIf, DropNulls, EqualStrict, FormatYields, OnlyKnownMembers,
     RelaxToolChoice, Rename, Replace,
 };
 use super::profile::{ModelRules, Profile};
@@ -40,46 +43,6 @@ const NO_PENALTIES: ModelRules = part(
 
 const STRICT_MEMBERS: ModelRules = part(All, &[OnlyKnownMembers(&[])]);
 
-/// The members of a message that are OpenAI's own.
-const OPENAI_MEMBERS: ModelRules = part(
-    All,
-    &[OnlyKnownMembers(&["refusal", "audio", "function_call"])],
-);
-
-/// `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.`
-const REASONING: &[ProfileRule] = &[
-    DropUnless("temperature", &["1", "null"]),
-    DropUnless("top_p", &["1", "null"]),
-    DropUnless("frequency_penalty", &["0", "null"]),
-    DropUnless("presence_penalty", &["0", "null"]),
-    Drop("logit_bias"),
-];
-
-const O_SERIES: &[&str] = &["o#*"];
-/// The models of OpenAI that always reason.
-const REASONING_MODELS: &[&str] = &["o#*", "gpt-5", "gpt-5-mini*", "gpt-5-nano*", "gpt-5-20*"];
-/// The ones that reason if they are asked to.
-const LATER_MODELS: &[&str] = &["gpt-5.*", "gpt-6*", "gpt-7*"];
-
-const OPENAI: &[ModelRules] = &[
-    part(Like(REASONING_MODELS), REASONING),
-    part(WithEffort(LATER_MODELS), REASONING),
-    part(Like(O_SERIES), &[Drop("parallel_tool_calls")]),
-    part(
-        Like(REASONING_MODELS),
-        &[Rename("max_tokens", "max_completion_tokens")],
-    ),
-    part(
-        Like(LATER_MODELS),
-        &[Rename("max_tokens", "max_completion_tokens")],
-    ),
-    part(Like(&["gpt-3*", "gpt-4", "gpt-4-*"]), &[TO_MAX_TOKENS]),
-    OPENAI_MEMBERS,
-];
-
-/// Groq's models with `json_schema`, by its documentation.
-const GROQ_SCHEMAS: &[&str] = &["gpt-oss*", "kimi-k2*", "llama-4-*"];
-
 const fn row(
     name: &'static str,
     hosts: &'static [&'static str],
@@ -96,7 +59,11 @@ const fn row(
 
 /// The rows, in the order in which hosts are looked up.
 pub static TABLE: &[Profile] = &[
-    row("openai", &["api.openai.com", "*.openai.azure.com"], OPENAI),
+    row(
+        "openai",
+        &["api.openai.com", "*.openai.azure.com"],
+        openai::PARTS,
+    ),
     row(
         "azure-old",
         &[],
@@ -113,7 +80,7 @@ pub static TABLE: &[Profile] = &[
                     ProfileRule::Shape(Shape::DeveloperToSystem),
                 ],
             ),
-            OPENAI_MEMBERS,
+            openai::OWN_MEMBERS,
         ],
     ),
     row(
@@ -140,46 +107,8 @@ pub static TABLE: &[Profile] = &[
         ],
     ),
     Profile {
-        without_schemas: Unlike(GROQ_SCHEMAS),
-        ..row(
-            "groq",
-            &["api.groq.com"],
-            &[
-                FOREIGN,
-                part(
-                    All,
-                    &[
-                        Drop("logprobs"),
-                        Drop("logit_bias"),
-                        Drop("n"),
-                        Drop("reasoning"),
-                    ],
-                ),
-                part(
-                    Like(&["gpt-oss*"]),
-                    &[
-                        Replace("reasoning_effort", r#""minimal""#, r#""low""#),
-                        Replace("reasoning_effort", r#""xhigh""#, r#""high""#),
-                        DropUnless(
-                            "reasoning_effort",
-                            &[r#""low""#, r#""medium""#, r#""high""#],
-                        ),
-                    ],
-                ),
-                part(
-                    Like(&["qwen3*"]),
-                    &[
-                        Replace("reasoning_effort", r#""minimal""#, r#""default""#),
-                        Replace("reasoning_effort", r#""low""#, r#""default""#),
-                        Replace("reasoning_effort", r#""medium""#, r#""default""#),
-                        Replace("reasoning_effort", r#""high""#, r#""default""#),
-                        DropUnless("reasoning_effort", &[r#""none""#, r#""default""#]),
-                    ],
-                ),
-                part(Unlike(&["gpt-oss*", "qwen3*"]), &[Drop("reasoning_effort")]),
-                STRICT_MEMBERS,
-            ],
-        )
+        without_schemas: Unlike(groq::WITH_SCHEMAS),
+        ..row("groq", &["api.groq.com"], groq::PARTS)
     },
     row(
         "cerebras",
@@ -413,7 +342,7 @@ pub static TABLE: &[Profile] = &[
     row(
         "github",
         &["models.github.ai", "models.inference.ai.azure.com"],
-        OPENAI,
+        openai::PARTS,
     ),
     // It adapts requests itself.
     row("openrouter", &["openrouter.ai"], &[]),

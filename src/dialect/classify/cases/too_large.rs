@@ -1,0 +1,205 @@
+//! Requests that are too long for the model or the server.
+
+use super::Case;
+use crate::dialect::class::Class;
+
+pub const CASES: &[Case] = &[
+    (
+        "OpenAI",
+        400,
+        r#"{"error":{"message":"m","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "llama-server",
+        400,
+        r#"{"error":{"code":400,"message":"x","type":"exceed_context_size_error","n_prompt_tokens":4010,"n_ctx":2048}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "LM Studio",
+        400,
+        r#"{"error":{"code":"context_window_overflow"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "LiteLLM, a class as its type",
+        400,
+        r#"{"error":{"message":"x","type":"ContextWindowExceededError","code":"400"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "OpenAI, one long text",
+        400,
+        r#"{"error":{"message":"m","code":"string_above_max_length"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Anthropic, a large body",
+        400,
+        r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "GitHub Models",
+        400,
+        r#"{"error":{"code":"tokens_limit_reached","message":"Request body too large for gpt-4o model. Max size: 8000 tokens."}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "vLLM, SambaNova, DeepSeek, Fireworks",
+        400,
+        r#"{"object":"error","message":"This model's maximum context length is 8192 tokens. However, you requested 9000","type":"BadRequestError","code":400}"#,
+        Class::TooLarge,
+    ),
+    (
+        "llama-server, by its words",
+        400,
+        r#"{"error":{"message":"request (4010 tokens) exceeds the available context size (2048 tokens), try increasing it"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Ollama, embeddings",
+        400,
+        r#"{"error":"the input length exceeds the context length"}"#,
+        Class::TooLarge,
+    ),
+    (
+        "LM Studio, tokens to keep",
+        400,
+        r#"{"error":"The number of tokens to keep from the initial prompt is greater than the context length."}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Cloudflare Workers AI",
+        400,
+        r#"{"errors":[{"message":"AiError: The estimated number of input and maximum output tokens (9000) exceeded this model context window limit (7968).","code":5021}]}"#,
+        Class::TooLarge,
+    ),
+    (
+        "MiniMax",
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"invalid params, context window exceeds limit (2013)"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "LiteLLM, by its words",
+        400,
+        r#"{"error":{"message":"litellm.ContextWindowExceededError: too long","type":null,"code":"400"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "LM Studio, an older one",
+        400,
+        r#"{"error":"Trying to keep the first 5000 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens"}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Google AI Studio",
+        400,
+        r#"[{"error":{"code":400,"message":"The input token count (218152) exceeds the maximum number of tokens allowed (65536).","status":"INVALID_ARGUMENT"}}]"#,
+        Class::TooLarge,
+    ),
+    (
+        "Vertex AI",
+        400,
+        r#"[{"error":{"code":400,"message":"The input token count is 1200000 but model only supports up to 1048576: it exceeds the maximum","status":"INVALID_ARGUMENT"}}]"#,
+        Class::TooLarge,
+    ),
+    (
+        "Moonshot",
+        400,
+        r#"{"error":{"message":"Invalid request: Your request exceeded model token limit: 8192","type":"invalid_request_error"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Anthropic, the prompt",
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 208310 tokens > 200000 maximum"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Ollama",
+        400,
+        r#"{"error":"prompt too long; exceeded max context length by 12 tokens"}"#,
+        Class::TooLarge,
+    ),
+    (
+        "z.ai, by its words",
+        400,
+        r#"{"error":{"code":"x","message":"Prompt exceeds max length"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "z.ai, by its code",
+        400,
+        r#"{"error":{"code":"1261","message":"x"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "xAI",
+        400,
+        r#"{"code":"Client specified an invalid argument","error":"This model's maximum prompt length is 131072 but the request contains 537812 tokens."}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Bedrock",
+        400,
+        r#"{"message":"Input is too long for requested model."}"#,
+        Class::TooLarge,
+    ),
+    (
+        "DashScope",
+        400,
+        r#"{"error":{"code":"invalid_parameter_error","message":"<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]","type":"invalid_request_error"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Cohere",
+        400,
+        r#"{"message":"too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 4500."}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Together, TGI",
+        422,
+        r#"{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000","error_type":"validation"}"#,
+        Class::TooLarge,
+    ),
+    (
+        "TGI",
+        422,
+        r#"{"error":"Input validation error: `inputs` must have less than 1024 tokens. Given: 2000","error_type":"validation"}"#,
+        Class::TooLarge,
+    ),
+    (
+        "llama-server, embeddings",
+        500,
+        r#"{"error":{"code":500,"message":"input (4001 tokens) is too large to process. increase the physical batch size (current batch size: 512)","type":"server_error"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Groq, Cerebras",
+        400,
+        r#"{"error":{"message":"Please reduce the length of the messages or completion.","type":"invalid_request_error","param":"messages"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "OpenAI, one request over the limit of a minute",
+        429,
+        r#"{"error":{"message":"Request too large for gpt-4o in organization o on tokens per min (TPM): Limit 30000, Requested 61000. The input or output tokens must be reduced in order to run successfully.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "Groq, the same under 413",
+        413,
+        r#"{"error":{"message":"Request too large for model","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        Class::TooLarge,
+    ),
+    (
+        "inside a 200",
+        200,
+        r#"{"error":{"code":400,"message":"request (4010 tokens) exceeds the available context size (2048 tokens)"}}"#,
+        Class::TooLarge,
+    ),
+];
