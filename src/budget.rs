@@ -20,9 +20,9 @@ struct Ledger {
     /// The bound of what is charged and what is lent together.
     total: usize,
     lent: AtomicUsize,
-    /// Somebody waits for bytes to be given back.
+    /// A request waits for bytes to be given back.
     awaited: AtomicBool,
-    /// Somebody asks for what others hold in vain.
+    /// A request asks for the bytes that others hold in vain.
     wanted: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }

@@ -45,7 +45,7 @@ const NAME: &str = "ai-gateway/";
 /// A question to the gateway that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// What is cooling, as `GET /v1/diagnostics/routes` tells it.
+    /// The cooling steps, as `GET /v1/diagnostics/routes` tells them.
     Routes,
     /// To read the configuration again, and what came of it.
     Reload,

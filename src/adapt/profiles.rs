@@ -43,30 +43,20 @@ const NO_PENALTIES: ModelRules = part(
 
 const STRICT_MEMBERS: ModelRules = part(All, &[OnlyKnownMembers(&[])]);
 
-const fn row(
-    name: &'static str,
-    hosts: &'static [&'static str],
-    parts: &'static [ModelRules],
-) -> Profile {
+const fn row(name: &'static str, parts: &'static [ModelRules]) -> Profile {
     Profile {
         name,
-        hosts,
         parts,
         without_schemas: Models::None,
         filler: FILLER,
     }
 }
 
-/// The rows, in the order in which hosts are looked up.
+/// The rows, in the order of [`crate::config::PROFILES`]. The hosts of each stand in the table of known APIs.
 pub static TABLE: &[Profile] = &[
-    row(
-        "openai",
-        &["api.openai.com", "*.openai.azure.com"],
-        openai::PARTS,
-    ),
+    row("openai", openai::PARTS),
     row(
         "azure-old",
-        &[],
         &[
             part(
                 All,
@@ -85,7 +75,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "mistral",
-        &["api.mistral.ai", "codestral.mistral.ai"],
         &[
             FOREIGN,
             part(
@@ -108,11 +97,10 @@ pub static TABLE: &[Profile] = &[
     ),
     Profile {
         without_schemas: Unlike(groq::WITH_SCHEMAS),
-        ..row("groq", &["api.groq.com"], groq::PARTS)
+        ..row("groq", groq::PARTS)
     },
     row(
         "cerebras",
-        &["api.cerebras.ai"],
         &[
             FOREIGN,
             NO_PENALTIES,
@@ -125,7 +113,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "google",
-        &["generativelanguage.googleapis.com"],
         &[
             FOREIGN,
             part(
@@ -150,7 +137,6 @@ pub static TABLE: &[Profile] = &[
         filler: "",
         ..row(
             "deepseek",
-            &["api.deepseek.com"],
             &[
                 FOREIGN,
                 part(
@@ -173,7 +159,6 @@ pub static TABLE: &[Profile] = &[
         without_schemas: All,
         ..row(
             "moonshot",
-            &["api.moonshot.ai", "api.moonshot.cn"],
             &[
                 FOREIGN,
                 part(
@@ -196,7 +181,6 @@ pub static TABLE: &[Profile] = &[
     },
     row(
         "xai",
-        &["api.x.ai"],
         &[
             FOREIGN,
             part(
@@ -217,7 +201,6 @@ pub static TABLE: &[Profile] = &[
         without_schemas: All,
         ..row(
             "zhipu",
-            &["open.bigmodel.cn", "api.z.ai"],
             &[
                 FOREIGN,
                 NO_PENALTIES,
@@ -235,7 +218,6 @@ pub static TABLE: &[Profile] = &[
     },
     row(
         "nvidia",
-        &["integrate.api.nvidia.com"],
         &[
             FOREIGN,
             NO_PENALTIES,
@@ -255,7 +237,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "fireworks",
-        &["api.fireworks.ai"],
         &[
             FOREIGN,
             part(All, &[Drop("parallel_tool_calls")]),
@@ -264,7 +245,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "cohere",
-        &["api.cohere.ai", "api.cohere.com"],
         &[
             FOREIGN,
             part(
@@ -280,7 +260,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "perplexity",
-        &["api.perplexity.ai"],
         &[
             FOREIGN,
             part(
@@ -294,14 +273,9 @@ pub static TABLE: &[Profile] = &[
             ),
         ],
     ),
-    row(
-        "dashscope",
-        &["dashscope*.aliyuncs.com"],
-        &[FOREIGN, part(All, &[Drop("logit_bias")])],
-    ),
+    row("dashscope", &[FOREIGN, part(All, &[Drop("logit_bias")])]),
     row(
         "cloudflare",
-        &["api.cloudflare.com"],
         &[
             FOREIGN,
             part(
@@ -316,39 +290,18 @@ pub static TABLE: &[Profile] = &[
             ),
         ],
     ),
-    row(
-        "together",
-        &["api.together.xyz", "api.together.ai"],
-        &[FOREIGN],
-    ),
-    row("sambanova", &["api.sambanova.ai"], &[FOREIGN]),
-    row(
-        "huggingface",
-        &[
-            "router.huggingface.co",
-            "api-inference.huggingface.co",
-            "endpoints.huggingface.cloud",
-        ],
-        &[FOREIGN],
-    ),
-    row("deepinfra", &["api.deepinfra.com"], &[FOREIGN]),
-    row("novita", &["api.novita.ai"], &[FOREIGN]),
-    row(
-        "siliconflow",
-        &["api.siliconflow.cn", "api.siliconflow.com"],
-        &[FOREIGN],
-    ),
-    row("hyperbolic", &["api.hyperbolic.xyz"], &[FOREIGN]),
-    row(
-        "github",
-        &["models.github.ai", "models.inference.ai.azure.com"],
-        openai::PARTS,
-    ),
+    row("together", &[FOREIGN]),
+    row("sambanova", &[FOREIGN]),
+    row("huggingface", &[FOREIGN]),
+    row("deepinfra", &[FOREIGN]),
+    row("novita", &[FOREIGN]),
+    row("siliconflow", &[FOREIGN]),
+    row("hyperbolic", &[FOREIGN]),
+    row("github", openai::PARTS),
     // It adapts requests itself.
-    row("openrouter", &["openrouter.ai"], &[]),
+    row("openrouter", &[]),
     row(
         "ollama",
-        &["ollama.com", ":11434"],
         &[
             FOREIGN,
             part(
@@ -359,7 +312,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "llamacpp",
-        &[],
         &[
             FOREIGN,
             part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
@@ -367,13 +319,12 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "vllm",
-        &[],
         &[
             FOREIGN,
             part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
         ],
     ),
-    row("lmstudio", &[], &[FOREIGN]),
+    row("lmstudio", &[FOREIGN]),
     // Any other host.
-    row("generic", &[], &[]),
+    row("generic", &[]),
 ];

@@ -34,7 +34,7 @@ pub fn verdict(outcome: Result<Vec<&str>, String>) -> Vec<u8> {
 
 /// Has the gateway that runs read its configuration again, and waits for the outcome.
 ///
-/// It is found by `$MAINPID`, which systemd sets for `ExecReload=`; by the port of the configuration, as far as that can
+/// The process is found by `$MAINPID`, which systemd sets for `ExecReload=`; by the port of the configuration, as far as that can
 /// be read; by the pid file; and as process 1 in a container.
 ///
 /// # Errors

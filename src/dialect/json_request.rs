@@ -1,6 +1,6 @@
 //! JSON requests as far as several dialects read and write them alike.
 
-use super::request::{RequestError, model_of, text_of};
+use super::request::{Payload, RequestError, model_of, text_of};
 use crate::json::Object;
 
 /// The object of a body, without repeated keys.
@@ -19,6 +19,13 @@ pub fn model_if_any(raw: Option<&str>) -> Result<String, RequestError> {
     match raw {
         None | Some("null") => Ok(String::new()),
         some => model_of(some),
+    }
+}
+
+/// Makes a request ask for a stream, in a dialect whose streams tell their usage unasked.
+pub fn ask_for_events(request: &mut Payload<'_>) {
+    if let Payload::Json(object) = request {
+        object.set("stream", "true".to_owned());
     }
 }
 

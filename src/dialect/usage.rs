@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(last, Some(tokens(Some(13), Some(7))));
     }
 
-    /// One absurd number would hide all others in a sum.
+    /// A single absurd number would hide all others in a sum.
     #[test]
     fn what_no_answer_can_take_does_not_count() {
         let of = |value: &str| Usage::of(value).and_then(Usage::plausible);

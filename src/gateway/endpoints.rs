@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::dialect::audio::{Speech, Transcriptions, Translations};
+use crate::dialect::audio::{Recordings, Speech};
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
 use crate::dialect::embeddings::Embeddings;
@@ -67,7 +67,7 @@ pub enum Answer {
     Front(fn() -> Response),
     /// A worker, without a walk.
     Page(PageAnswer),
-    /// One step of the route that the body names, or the gateway itself.
+    /// A single step of the route that the body names, or the gateway itself.
     Aside(&'static dyn SideQuestion),
     /// Nothing: 404 with these words, for every method, in this dialect.
     Absent(&'static str, &'static dyn Dialect),
@@ -99,8 +99,8 @@ const TABLE: &[Endpoint] = &[
     aside("/v1/messages/count_tokens", &CountTokens),
     absent("/v1/messages/{rest}", NO_BATCHES, &Messages),
     walk("/v1/completions", &Completions),
-    walk("/v1/audio/transcriptions", &Transcriptions),
-    walk("/v1/audio/translations", &Translations),
+    walk("/v1/audio/transcriptions", &Recordings::Transcriptions),
+    walk("/v1/audio/translations", &Recordings::Translations),
     walk("/v1/audio/speech", &Speech),
     walk("/v1/images/generations", &Images::Generations),
     walk("/v1/images/edits", &Images::Edits),

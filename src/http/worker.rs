@@ -126,7 +126,7 @@ enum Next {
     NotYet,
     /// The front waits for the rest of its body.
     Part(Box<Collecting>),
-    /// It is whole, and the worker has another job.
+    /// The request is whole, and the worker has another job.
     Whole,
 }
 

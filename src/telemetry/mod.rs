@@ -24,7 +24,7 @@ use otlp::Otlp;
 /// The form of records on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// A JSON object a line.
     #[default]
     Json,
     /// simplelog's terminal format with the fields behind the message.

@@ -117,7 +117,7 @@ fn booleans_are_read_in_every_spelling_of_the_old_parser() {
     }
 }
 
-/// What is read out of answers, and how, is set where it belongs: the nearest one counts.
+/// The reading of answers is set where it belongs: the nearest setting counts.
 #[test]
 fn answers_are_read_as_provider_route_and_step_say() {
     let plain = step("", "", "");
@@ -182,7 +182,7 @@ default_routes: {images: b}
     assert!(a.serves("embeddings") && b.serves("chat") && !b.serves("embeddings"));
 }
 
-/// One model has another name at each provider, and vectors of one space.
+/// A model has another name at each provider, and vectors of one space.
 #[test]
 fn the_space_of_a_route_is_that_of_its_first_step() {
     let steps = "[{provider: p, model: BAAI/bge-m3, max_inputs: 32}, {provider: p, model: x, space: BGE, token_ids: true}]";

@@ -13,18 +13,24 @@ use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::dialect::{DONE, Dialect, Framing, StreamJudge};
 
-/// The dialect of transcriptions.
-pub struct Transcriptions;
-
-/// The dialect of translations into English.
-pub struct Translations;
+/// The dialect of one of the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recordings {
+    /// Texts in the language of the recording.
+    Transcriptions,
+    /// Texts in English.
+    Translations,
+}
 
 /// A recording of an hour takes a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Dialect for Transcriptions {
+impl Dialect for Recordings {
     fn name(&self) -> &'static str {
-        "transcriptions"
+        match self {
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
+        }
     }
 
     fn operation(&self) -> &'static str {
@@ -33,7 +39,7 @@ impl Dialect for Transcriptions {
 
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         let form = form_of(incoming)?;
-        let stream = form.flag("stream")?;
+        let stream = *self == Self::Transcriptions && form.flag("stream")?;
         request(form, stream)
     }
 
@@ -44,13 +50,15 @@ impl Dialect for Transcriptions {
     fn rules(&self) -> CallRules {
         CallRules {
             timeout: TIMEOUT,
-            is_witness: false,
-            ..CallRules::default()
+            ..CallRules::beside_chat()
         }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
-        "/audio/transcriptions"
+        match self {
+            Self::Transcriptions => "/audio/transcriptions",
+            Self::Translations => "/audio/translations",
+        }
     }
 
     fn accept(&self, _stream: bool) -> &'static str {
@@ -73,56 +81,6 @@ impl Dialect for Transcriptions {
         let mut events = transcript_answer::events(answer.text());
         events.push(DONE.to_owned());
         Ok(events)
-    }
-}
-
-impl Dialect for Translations {
-    fn name(&self) -> &'static str {
-        "translations"
-    }
-
-    fn operation(&self) -> &'static str {
-        "generate_content"
-    }
-
-    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
-        request(form_of(incoming)?, false)
-    }
-
-    fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        unfit(step)
-    }
-
-    fn rules(&self) -> CallRules {
-        CallRules {
-            timeout: TIMEOUT,
-            is_witness: false,
-            ..CallRules::default()
-        }
-    }
-
-    fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
-        "/audio/translations"
-    }
-
-    fn accept(&self, _stream: bool) -> &'static str {
-        "*/*"
-    }
-
-    fn framing(&self, request: &Request<'_>) -> Framing {
-        framing(request)
-    }
-
-    fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {
-        Box::new(TranscriptJudge::default())
-    }
-
-    fn judge_whole(&self, text: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
-        transcript_answer::judge(text, format(asked))
-    }
-
-    fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw> {
-        Transcriptions.split(answer)
     }
 }
 
@@ -205,8 +163,8 @@ mod tests {
             body: body.as_bytes(),
             form_type: Some(TYPE),
         };
-        let request = Transcriptions.read(incoming)?;
-        let framing = Transcriptions.framing(&request);
+        let request = Recordings::Transcriptions.read(incoming)?;
+        let framing = Recordings::Transcriptions.framing(&request);
         Ok((request.model.clone(), request.stream, framing))
     }
 
@@ -275,7 +233,7 @@ mod tests {
             assert_eq!(error.code().label(), "VALIDATION_FAILED");
         }
         let json = Incoming::from(br#"{"model":"m"}"#.as_slice());
-        let error = Transcriptions.read(json).unwrap_err();
+        let error = Recordings::Transcriptions.read(json).unwrap_err();
         assert!(
             error.to_string().contains("multipart/form-data is needed"),
             "{error}"

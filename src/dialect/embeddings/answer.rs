@@ -276,7 +276,7 @@ impl Vectors {
     }
 }
 
-/// One item of `data`.
+/// An item of `data`.
 #[derive(Default)]
 struct DataItem<'a> {
     vector: Option<Result<ReadVector<'a>, Flaw>>,

@@ -55,7 +55,7 @@ pub fn reworded<'a>(refusal: &StepRefusal<'_>, payload: &Payload<'a>) -> Option<
     changed.then_some(payload)
 }
 
-/// What a refusal complains about.
+/// The subject of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Complaint {
     /// A thinking block that is not the provider's own, or not as it was.

@@ -34,10 +34,7 @@ impl Dialect for Rerank {
     }
 
     fn rules(&self) -> CallRules {
-        CallRules {
-            is_witness: false,
-            ..CallRules::default()
-        }
+        CallRules::beside_chat()
     }
 
     fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
