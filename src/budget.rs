@@ -12,9 +12,9 @@ pub const FREE: usize = 8 * 1024;
 
 /// The budget, shared by all who charge it.
 #[derive(Clone)]
-pub struct Budget(Arc<Ledger>);
+pub struct Budget(Arc<Tally>);
 
-struct Ledger {
+struct Tally {
     limit: usize,
     used: AtomicUsize,
     /// The bound of what is charged and what is lent together.
@@ -35,7 +35,7 @@ impl Budget {
 
     /// The same where what is charged and what is lent are bounded together (bytes).
     pub fn within(limit: usize, total: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Ledger {
+        Self(Arc::new(Tally {
             limit,
             used: AtomicUsize::new(0),
             total,

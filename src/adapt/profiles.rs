@@ -4,44 +4,16 @@
 
 mod groq;
 mod openai;
+mod shared_rules;
 
 use super::profile::Models::{self, All, Like, Unlike};
 use super::profile::ProfileRule::{
-    self, AtMost, Drop, DropIf, DropNulls, EqualStrict, FormatYields, OnlyKnownMembers,
-    RelaxToolChoice, Rename, Replace,
+    self, AtMost, Drop, DropNulls, EqualStrict, FormatYields, OnlyKnownMembers, RelaxToolChoice,
+    Rename, Replace,
 };
 use super::profile::{ModelRules, Profile};
 use super::shapes::{FILLER, Shape};
-
-const fn part(models: Models, rules: &'static [ProfileRule]) -> ModelRules {
-    ModelRules { models, rules }
-}
-
-/// For every provider that is not OpenAI itself: features of an account there, and a role that it alone has.
-const FOREIGN: ModelRules = part(
-    All,
-    &[
-        Drop("store"),
-        Drop("metadata"),
-        Drop("service_tier"),
-        Drop("prediction"),
-        Drop("safety_identifier"),
-        ProfileRule::Shape(Shape::DeveloperToSystem),
-    ],
-);
-
-const TO_MAX_TOKENS: ProfileRule = Rename("max_completion_tokens", "max_tokens");
-
-/// Penalties that penalise nothing.
-const NO_PENALTIES: ModelRules = part(
-    All,
-    &[
-        DropIf("frequency_penalty", &["0", "null"]),
-        DropIf("presence_penalty", &["0", "null"]),
-    ],
-);
-
-const STRICT_MEMBERS: ModelRules = part(All, &[OnlyKnownMembers(&[])]);
+use shared_rules::{FOREIGN, NO_PENALTIES, STRICT_MEMBERS, TO_MAX_TOKENS, part};
 
 const fn row(name: &'static str, parts: &'static [ModelRules]) -> Profile {
     Profile {

@@ -30,7 +30,7 @@ pub struct Endpoint {
     pub method: Method,
     pub access: Access,
     pub visibility: Visibility,
-    pub answer: Answer,
+    pub answer: AnsweredBy,
 }
 
 /// The method of an endpoint; each comes with OPTIONS.
@@ -62,7 +62,7 @@ pub enum Visibility {
 }
 
 /// The source of an endpoint's answer.
-pub enum Answer {
+pub enum AnsweredBy {
     /// The front thread, so that a busy gateway still says that it is well. Must not block.
     Front(fn() -> Response),
     /// A worker, without a walk.
@@ -139,12 +139,12 @@ const TABLE: &[Endpoint] = &[
 
 /// The row of an endpoint that walks over the steps of a route.
 const fn walk(pattern: &'static str, dialect: &'static dyn Dialect) -> Endpoint {
-    keyed(pattern, Method::Post, Answer::Walk(dialect))
+    keyed(pattern, Method::Post, AnsweredBy::Walk(dialect))
 }
 
 /// The row of an endpoint that asks one step of a route.
 const fn aside(pattern: &'static str, question: &'static dyn SideQuestion) -> Endpoint {
-    keyed(pattern, Method::Post, Answer::Aside(question))
+    keyed(pattern, Method::Post, AnsweredBy::Aside(question))
 }
 
 /// The row of a path where clients look for what is not here.
@@ -153,7 +153,7 @@ const fn absent(
     words: &'static str,
     dialect: &'static dyn Dialect,
 ) -> Endpoint {
-    keyed(pattern, Method::Any, Answer::Absent(words, dialect))
+    keyed(pattern, Method::Any, AnsweredBy::Absent(words, dialect))
 }
 
 /// The row of a path that monitors ask for.
@@ -163,7 +163,7 @@ const fn front(pattern: &'static str, answer: fn() -> Response) -> Endpoint {
         method: Method::Get,
         access: Open,
         visibility: Quiet,
-        answer: Answer::Front(answer),
+        answer: AnsweredBy::Front(answer),
     }
 }
 
@@ -179,11 +179,11 @@ const fn page(
         method: Method::Get,
         access,
         visibility,
-        answer: Answer::Page(answer),
+        answer: AnsweredBy::Page(answer),
     }
 }
 
-const fn keyed(pattern: &'static str, method: Method, answer: Answer) -> Endpoint {
+const fn keyed(pattern: &'static str, method: Method, answer: AnsweredBy) -> Endpoint {
     Endpoint {
         pattern,
         method,
@@ -202,7 +202,7 @@ pub struct Found {
 /// The answer that the front thread gives to a method and a raw path; none if that takes a worker.
 pub fn at_once(method: &str, path: &str) -> Option<Response> {
     TABLE.iter().find_map(|endpoint| match endpoint.answer {
-        Answer::Front(answer) if endpoint.allows(method) => {
+        AnsweredBy::Front(answer) if endpoint.allows(method) => {
             endpoint.parameter_in(path).map(|_| answer())
         }
         _ => None,
@@ -265,15 +265,15 @@ impl Endpoint {
 
     /// Whether it reads the body of a request.
     pub fn reads_body(&self) -> bool {
-        matches!(self.answer, Answer::Walk(_) | Answer::Aside(_))
+        matches!(self.answer, AnsweredBy::Walk(_) | AnsweredBy::Aside(_))
     }
 
     /// The dialect of its requests and refusals; none for pages.
     pub fn dialect(&self) -> Option<&'static dyn Dialect> {
         match self.answer {
-            Answer::Walk(dialect) | Answer::Absent(_, dialect) => Some(dialect),
-            Answer::Aside(question) => Some(question.dialect()),
-            Answer::Front(_) | Answer::Page(_) => None,
+            AnsweredBy::Walk(dialect) | AnsweredBy::Absent(_, dialect) => Some(dialect),
+            AnsweredBy::Aside(question) => Some(question.dialect()),
+            AnsweredBy::Front(_) | AnsweredBy::Page(_) => None,
         }
     }
 

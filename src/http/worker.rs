@@ -12,7 +12,7 @@ use super::edge::Edge;
 use super::handler::{ContainedHandler, caught, log_panic};
 use super::handoff::Lease;
 use super::outgoing::Disposition;
-use super::pool::{Job, Step, WorkerState};
+use super::pool::{Job, Transition, WorkerState};
 use super::refusal::Refusal;
 use super::transaction::{AnswerState, Ended, Transaction};
 
@@ -135,7 +135,7 @@ enum Next {
 /// no job does.
 fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option<Box<Job>>) {
     job.connection.was_open = false;
-    if let Some(other) = edge.pool.step(worker, Step::Linger) {
+    if let Some(other) = edge.pool.step(worker, Transition::Linger) {
         return (Next::NotYet, Some(other));
     }
     let mut wait = Wait {
@@ -153,7 +153,7 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
         return (next, other);
     }
     job.permit.take();
-    if let Some(other) = edge.pool.step(worker, Step::Continue) {
+    if let Some(other) = edge.pool.step(worker, Transition::Continue) {
         // That job came first; this request goes back to the front.
         return (Next::Whole, Some(other));
     }
@@ -242,7 +242,7 @@ impl Wait<'_> {
             }
             let [client, wanted] = watched.map(|watched| watched.revents());
             if !wanted.is_empty() {
-                self.other = self.edge.pool.step(self.worker, Step::Linger);
+                self.other = self.edge.pool.step(self.worker, Transition::Linger);
                 if self.other.is_some() {
                     return false;
                 }

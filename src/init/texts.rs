@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::choice::Choice;
+use super::chosen_provider::ChosenProvider;
 use super::files::Written;
 use super::plan::Plan;
 use crate::json::raw;
@@ -53,7 +53,7 @@ providers:
     text
 }
 
-fn push_step(text: &mut String, choice: &Choice) {
+fn push_step(text: &mut String, choice: &ChosenProvider) {
     let _ = writeln!(text, "      - provider: {}", scalar(&choice.name));
     let _ = writeln!(text, "        model: {}", scalar(&choice.model));
     if choice.is_local {

@@ -1,9 +1,9 @@
 //! Groq's models.
 
-use super::super::profile::ModelRules;
-use super::super::profile::Models::{All, Like, Unlike};
-use super::super::profile::ProfileRule::{Drop, DropUnless, Replace};
-use super::{FOREIGN, STRICT_MEMBERS, part};
+use super::shared_rules::{FOREIGN, STRICT_MEMBERS, part};
+use crate::adapt::profile::ModelRules;
+use crate::adapt::profile::Models::{All, Like, Unlike};
+use crate::adapt::profile::ProfileRule::{Drop, DropUnless, Replace};
 
 /// The models with `json_schema`, by its documentation.
 pub const WITH_SCHEMAS: &[&str] = &["gpt-oss*", "kimi-k2*", "llama-4-*"];

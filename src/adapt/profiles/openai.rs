@@ -1,9 +1,9 @@
 //! OpenAI's own models, at OpenAI and at Azure.
 
-use super::super::profile::ModelRules;
-use super::super::profile::Models::{All, Like, WithEffort};
-use super::super::profile::ProfileRule::{self, Drop, DropUnless, OnlyKnownMembers, Rename};
-use super::{TO_MAX_TOKENS, part};
+use super::shared_rules::{TO_MAX_TOKENS, part};
+use crate::adapt::profile::ModelRules;
+use crate::adapt::profile::Models::{All, Like, WithEffort};
+use crate::adapt::profile::ProfileRule::{self, Drop, DropUnless, OnlyKnownMembers, Rename};
 
 /// `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.`
 const REASONING: &[ProfileRule] = &[

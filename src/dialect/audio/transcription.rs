@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::transcript_answer::{self, Format};
+use super::transcript_answer::{self, TranscriptFormat};
 use super::transcript_stream::TranscriptJudge;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::call_rules::CallRules;
@@ -120,23 +120,25 @@ fn unfit(step: &StepTraits) -> Option<Unfit> {
 fn framing(request: &Request<'_>) -> Framing {
     match format_of(request) {
         _ if request.stream => Framing::Events,
-        Format::Json => Framing::Events,
-        Format::Text | Format::Srt => Framing::Text("text/plain; charset=utf-8"),
-        Format::Vtt => Framing::Text("text/vtt"),
+        TranscriptFormat::Json => Framing::Events,
+        TranscriptFormat::Text | TranscriptFormat::Srt => {
+            Framing::Text("text/plain; charset=utf-8")
+        }
+        TranscriptFormat::Vtt => Framing::Text("text/vtt"),
     }
 }
 
-fn format_of(request: &Request<'_>) -> Format {
+fn format_of(request: &Request<'_>) -> TranscriptFormat {
     let form = request.payload.form();
     let format = form.and_then(|form| form.text("response_format"));
-    Format::named(format.unwrap_or_default())
+    TranscriptFormat::named(format.unwrap_or_default())
 }
 
-fn format(asked: &Asked<'_>) -> Format {
+fn format(asked: &Asked<'_>) -> TranscriptFormat {
     match asked.request {
         // What makes a stream is an object, whatever the format.
         Some(request) if !request.stream => format_of(request),
-        _ => Format::Json,
+        _ => TranscriptFormat::Json,
     }
 }
 

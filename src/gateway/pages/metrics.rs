@@ -137,7 +137,7 @@ fn uptime(context: &Context) -> Family {
     )
 }
 
-fn of_edge(reading: &http::Snapshot) -> [Family; 4] {
+fn of_edge(reading: &http::EdgeFigures) -> [Family; 4] {
     let mut connections = gauge(
         "ai_gateway.connections",
         Unit::Things,

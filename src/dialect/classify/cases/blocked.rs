@@ -1,9 +1,8 @@
 //! A wall before the API answers, not the API.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "Cloudflare's challenge",
         403,

@@ -1,9 +1,8 @@
 //! Providers without room at the moment.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "Anthropic",
         529,

@@ -1,9 +1,8 @@
 //! Prompts that are refused with a 403, which is no word about the key.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "OpenRouter",
         403,

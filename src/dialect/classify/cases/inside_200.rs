@@ -1,9 +1,8 @@
 //! Errors inside a 200, where the words are all there is.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "OpenAI",
         200,

@@ -1,9 +1,8 @@
 //! Keys that are refused.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "OpenAI, Groq",
         400,

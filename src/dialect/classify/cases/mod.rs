@@ -18,10 +18,10 @@ mod validation_in_500;
 use crate::dialect::class::Class;
 
 /// Source, status, body, and the class that they mean.
-pub type Case = (&'static str, u16, &'static str, Class);
+type Case = (&'static str, u16, &'static str, Class);
 
 /// All cases.
-pub fn all() -> impl Iterator<Item = &'static Case> {
+pub fn all() -> impl Iterator<Item = &'static (&'static str, u16, &'static str, Class)> {
     let groups: [&[Case]; 13] = [
         blocked::CASES,
         validation_in_500::CASES,

@@ -1,9 +1,8 @@
 //! Bills, credits and quotas that need an owner, not a minute.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "DashScope, tokens by the minute in OpenAI's words",
         429,

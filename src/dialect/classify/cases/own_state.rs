@@ -1,9 +1,8 @@
 //! The provider's own state under a 400.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "OpenAI",
         400,

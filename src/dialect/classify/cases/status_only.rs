@@ -1,9 +1,8 @@
 //! Refusals whose words say nothing, so that the status decides.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "TGI, a model that is loading",
         409,

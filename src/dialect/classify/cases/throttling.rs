@@ -1,9 +1,8 @@
 //! Limits of requests or tokens within a while.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "DashScope, tokens",
         429,

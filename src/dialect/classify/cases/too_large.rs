@@ -1,9 +1,8 @@
 //! Requests that are too long for the model or the server.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "OpenAI",
         400,

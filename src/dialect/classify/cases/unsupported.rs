@@ -1,9 +1,8 @@
 //! Steps that lack what the request needs.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "llama-server, infill",
         501,

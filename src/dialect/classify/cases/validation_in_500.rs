@@ -1,9 +1,8 @@
 //! Servers that take a bad request for a fault of their own.
 
-use super::Case;
 use crate::dialect::class::Class;
 
-pub const CASES: &[Case] = &[
+pub const CASES: &[(&str, u16, &str, Class)] = &[
     (
         "llama-cpp-python, a role",
         500,
