@@ -7,7 +7,7 @@ use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::route_names;
 use super::section::Section;
-use super::step_traits::step_traits;
+use super::step_traits::{step_traits, tag_of};
 use super::suggest::did_you_mean;
 use super::vectors;
 use crate::dialect::reading::ThinkTags;
@@ -177,11 +177,14 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     };
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
-    let traits = step_traits(&table, provider.as_deref());
+    let mut traits = step_traits(&table, provider.as_deref());
     table.finish(|_| false);
+    let model = model.map(|(_, model)| model.content).unwrap_or_default();
+    let provider = provider?;
+    traits.translation.tag = tag_of(&provider.name, &model);
     Some(Step {
-        provider: provider?,
-        model: model.map(|(_, model)| model.content).unwrap_or_default(),
+        provider,
+        model,
         timeout,
         has_timeout,
         stall_timeout: stall_timeout.unwrap_or(timeout.min(LONGEST_DEFAULT_STALL)),

@@ -4,7 +4,9 @@ use super::known_apis;
 use super::model::Provider;
 use super::section::Section;
 use super::vectors;
-use crate::dialect::step_traits::{FillInTheMiddle, RerankForm, StepTraits};
+use crate::dialect::step_traits::{
+    FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, TranslationTraits,
+};
 
 /// The traits of a step; of a provider that is not known, those that the step itself names.
 pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepTraits {
@@ -30,7 +32,60 @@ pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepT
         speaks_responses: responses.unwrap_or(of_provider.speaks_responses),
         vectors: vectors::of_step(table),
         rerank: rerank.unwrap_or_default(),
+        translation: TranslationTraits {
+            refuses_builtin_tools: refuses_builtin_tools(table)
+                .unwrap_or(of_provider.translation.refuses_builtin_tools),
+            ..of_provider.translation
+        },
         ..of_provider
+    }
+}
+
+/// The traits of a provider that requests of other dialects are translated for.
+pub(super) fn of_provider(table: &Section, host: &str) -> TranslationTraits {
+    let host = host.to_ascii_lowercase();
+    let limits = [
+        ("max_tokens", OutputLimit::MaxTokens),
+        ("max_completion_tokens", OutputLimit::MaxCompletionTokens),
+    ];
+    let limit = table
+        .get("output_limit")
+        .and_then(|value| value.choice(&limits));
+    let stream_usage = table
+        .get("stream_usage")
+        .and_then(|value| value.flag())
+        .unwrap_or(true);
+    TranslationTraits {
+        tag: 0,
+        output_limit: limit.unwrap_or(if host == "api.openai.com" {
+            OutputLimit::MaxCompletionTokens
+        } else {
+            OutputLimit::MaxTokens
+        }),
+        hides_usage: !stream_usage,
+        refuses_builtin_tools: refuses_builtin_tools(table).unwrap_or(false),
+        history: match &*host {
+            "api.deepseek.com" => HistoryQuirk::DeepSeek,
+            "generativelanguage.googleapis.com" => HistoryQuirk::Google,
+            _ => HistoryQuirk::None,
+        },
+    }
+}
+
+fn refuses_builtin_tools(table: &Section) -> Option<bool> {
+    let ways = [("drop", false), ("refuse", true)];
+    table
+        .get("builtin_tools")
+        .and_then(|value| value.choice(&ways))
+}
+
+/// Two bytes of a hash of a step's provider and model ([`TranslationTraits::tag`]).
+pub(super) fn tag_of(provider: &str, model: &str) -> u16 {
+    let name = [provider, "/", model].concat();
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    match digest.as_ref() {
+        [first, second, ..] => u16::from_be_bytes([*first, *second]),
+        _ => 0,
     }
 }
 

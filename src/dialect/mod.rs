@@ -42,6 +42,7 @@ mod rules;
 pub mod side_question;
 mod signals;
 pub mod step_traits;
+pub mod translate;
 pub mod usage;
 pub mod vocabulary;
 mod wait_in_prose;

@@ -13,6 +13,7 @@ use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::{ProviderKind, StepTraits};
+use super::translate::{ClientSide, FrameForm, ProviderSide};
 use super::usage::Usage;
 use super::vocabulary::Vocabulary;
 
@@ -50,6 +51,30 @@ pub trait Dialect: Sync {
         let reason =
             "this step's provider speaks Anthropic's Messages only: ask this route at /v1/messages";
         (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
+    }
+
+    /// The dialect in which a step's provider is asked; `None` for this one.
+    fn spoken_by(
+        &self,
+        _request: &Request<'_>,
+        _step: &StepTraits,
+    ) -> Option<&'static dyn Dialect> {
+        None
+    }
+
+    /// Its side of translation where clients speak it; `None` if its requests are only asked as they are.
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        None
+    }
+
+    /// Its side of translation where providers speak it; `None` if no other dialect is translated to it.
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        None
+    }
+
+    /// The form of the frames that its clients read.
+    fn frame_form(&self) -> FrameForm {
+        FrameForm::Events
     }
 
     /// Makes a request, with the edits of its step, the one that the step's provider takes. Requests that cannot be made so

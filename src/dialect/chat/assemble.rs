@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::chunk::{ChunkJudge, deltas};
 use super::merge::MergedObject;
 use crate::dialect::answer::Flaw;
-use crate::dialect::canonical::Delta;
+use crate::dialect::chat::delta::Delta;
 use crate::dialect::{Assemble, FrameKind};
 use crate::json::raw;
 

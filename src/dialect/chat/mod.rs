@@ -3,6 +3,7 @@
 mod answer;
 mod assemble;
 mod chunk;
+mod delta;
 mod envelope;
 mod format;
 mod merge;
