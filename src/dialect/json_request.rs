@@ -1,7 +1,7 @@
 //! JSON requests as far as several dialects read and write them alike.
 
 use super::request::{Payload, RequestError, model_of, text_of};
-use crate::json::Object;
+use crate::json::{Object, raw};
 
 /// The object of a body, without repeated keys.
 ///
@@ -39,4 +39,12 @@ pub fn ask_for_stream(request: &mut Object<'_>) {
         let options = options.to_json();
         request.set("stream_options", options);
     }
+}
+
+/// A list whose objects with a `text` are that text; `None` where it has no such objects.
+pub fn texts_of(list: &str) -> Option<String> {
+    raw::edit_items(list, &mut |item| {
+        let text = raw::member(item, "text")?;
+        text.starts_with('"').then(|| text.to_owned())
+    })
 }

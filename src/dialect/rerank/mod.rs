@@ -15,8 +15,6 @@ use super::step_traits::{ProviderKind, StepTraits};
 use super::without_streams::WithoutStreams;
 use super::{Assemble, Dialect, Framing, StreamJudge};
 
-pub use request::texts_of;
-
 /// The dialect of reranking.
 pub struct Rerank;
 
