@@ -27,6 +27,7 @@ mod tools;
 use crate::config::{SchemaFallback, Step};
 use crate::dialect::Dialect;
 use crate::dialect::request::{Payload, Request};
+use crate::dialect::step_traits::ProviderKind;
 use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
@@ -165,7 +166,12 @@ pub fn replays_reasoning(step: &Step) -> bool {
 /// The lessons of a refusal for a request that was sent; none where it says nothing about a member that was sent.
 pub fn lessons_of(status: u16, refusal: &str, sent: &Payload<'_>, step: &Step) -> Vec<Lesson> {
     match sent {
-        Payload::Json(sent) => refusals::lessons(status, refusal, sent, Kept(&step.fit.keep)),
+        Payload::Json(sent) => {
+            let mut lessons = refusals::lessons(status, refusal, sent, Kept(&step.fit.keep));
+            let is_messages = step.provider.traits.kind == ProviderKind::Anthropic;
+            lessons.retain_mut(|lesson| lesson.turn_to(is_messages));
+            lessons
+        }
         Payload::Multipart(_) => Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ pub fn online_check(config: &Config) -> Result<(String, bool), String> {
     let client = Client::new(Context::upstream_settings(config))?;
     let redactor = config.redactor();
     let findings = model_lists::in_parallel(&config.providers, |provider| {
-        let mut finding = Finding::new(provider);
+        let mut finding = ProviderFinding::new(provider);
         finding.ask(&client, &models(config, provider));
         finding
     });
@@ -42,13 +42,13 @@ fn models<'c>(config: &'c Config, provider: &Provider) -> BTreeSet<&'c str> {
     steps.map(|step| step.model.as_str()).collect()
 }
 
-struct Finding<'c> {
+struct ProviderFinding<'c> {
     provider: &'c Arc<Provider>,
     text: String,
     is_well: bool,
 }
 
-impl<'c> Finding<'c> {
+impl<'c> ProviderFinding<'c> {
     fn new(provider: &'c Arc<Provider>) -> Self {
         Self {
             provider,

@@ -153,7 +153,7 @@ Exit codes: 0 written, 1 a file is there already or cannot be written, 64 someth
                 keys_later: arguments.has(&KEYS_LATER),
             };
             match init::run(&wishes) {
-                Err(init::Refusal::Usage(text)) => Err(Problem(text)),
+                Err(init::Unwritten::Usage(text)) => Err(Problem(text)),
                 done => Ok(ended(done)),
             }
         },

@@ -1,5 +1,6 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
+use super::known_apis;
 use super::model::{Config, Provider};
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
@@ -9,33 +10,11 @@ use crate::secret::Secret;
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
 const SHORTEST: usize = 16;
 
-/// Paths below which well-known providers have their OpenAI-compatible API: `base_url` has to end in it.
-const PATHS: [(&str, &str); 15] = [
-    ("api.cerebras.ai", "/v1"),
-    ("api.deepinfra.com", "/v1/openai"),
-    ("api.fireworks.ai", "/inference/v1"),
-    ("api.groq.com", "/openai/v1"),
-    ("api.hyperbolic.xyz", "/v1"),
-    ("api.mistral.ai", "/v1"),
-    ("api.openai.com", "/v1"),
-    ("api.sambanova.ai", "/v1"),
-    ("api.together.xyz", "/v1"),
-    ("api.x.ai", "/v1"),
-    ("generativelanguage.googleapis.com", "/v1beta/openai"),
-    ("integrate.api.nvidia.com", "/v1"),
-    ("llm.chutes.ai", "/v1"),
-    ("openrouter.ai", "/api/v1"),
-    ("router.huggingface.co", "/v1"),
-];
-
 /// Hosts of services that have ended, and when.
 const RETIRED: [(&str, &str); 2] = [
     ("models.github.ai", "30 July 2026"),
     ("models.inference.ai.azure.com", "30 July 2026"),
 ];
-
-/// The port of Ollama, whose OpenAI-compatible API is below `/v1`.
-const OLLAMA: u16 = 11434;
 
 /// The warnings about a configuration, a line each; none holds a key.
 pub fn warnings(config: &Config) -> Vec<String> {
@@ -98,12 +77,10 @@ fn about_url(provider: &Provider) -> Option<String> {
     if path.split('/').filter(|part| *part == "v1").count() > 1 {
         return Some(format!("the base_url of the provider {name} has /v1 twice"));
     }
-    let mut known = PATHS.iter();
-    let wanted = match known.find(|(known, _)| *known == host) {
-        Some((_, wanted)) => *wanted,
-        None if url.port == Some(OLLAMA) => "/v1",
-        None => return None,
-    };
+    let wanted = known_apis::at(&provider.server)?.path;
+    if wanted.is_empty() {
+        return None;
+    }
     let other = ["", "/v1", "/api"].contains(&path) && path != wanted;
     other.then(|| {
         let path = if path.is_empty() { "nothing" } else { path };
@@ -160,6 +137,7 @@ mod tests {
                 Some("nothing: its API is below /v1"),
             ),
             ("https://API.openai.com/", Some("below /v1")),
+            ("https://eu.api.openai.com", Some("below /v1")),
             ("https://openrouter.ai/v1", Some("below /api/v1")),
             ("https://api.groq.com/v1", Some("below /openai/v1")),
             ("http://nas.lan:11434", Some("below /v1")),

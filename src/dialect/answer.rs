@@ -52,7 +52,7 @@ pub enum Silence {
     Unexplained,
 }
 
-/// Why a body with status 200 is no answer.
+/// The reason why a body with status 200 is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// With the reason and its place.

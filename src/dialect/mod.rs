@@ -37,6 +37,7 @@ pub mod repairs;
 pub mod request;
 pub mod rerank;
 pub mod responses;
+mod rule;
 mod rules;
 pub mod side_question;
 mod signals;

@@ -1,4 +1,4 @@
-//! What an event of a stream says beside its data, in any dialect: errors in its name or in stray lines, and signs of
+//! Signals of a stream's event beside its data, in any dialect: errors in its name or in stray lines, and signs of
 //! life that are no data at all.
 
 use crate::json::raw;

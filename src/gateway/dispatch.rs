@@ -13,7 +13,7 @@ use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::cors;
-use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::endpoints::{self, AnsweredBy, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
 use super::keepalive::kept_alive;
@@ -49,11 +49,11 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
 fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
     let endpoint = found.endpoint;
     match (&endpoint.answer, client) {
-        (&Answer::Walk(dialect), Some(client)) => {
+        (&AnsweredBy::Walk(dialect), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             complete(context, pending, dialect, client);
         }
-        (&Answer::Aside(question), Some(client)) => {
+        (&AnsweredBy::Aside(question), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
         }
@@ -147,7 +147,9 @@ fn admit<'f>(
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            Answer::Walk(_) | Answer::Aside(_) if is_encoded(head) => Err(Refusal::encoded()),
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) if is_encoded(head) => {
+                Err(Refusal::encoded())
+            }
             _ => Ok(Admitted::Endpoint(found)),
         },
         _ => Err(Refusal::method(found.endpoint.allow())),
@@ -167,11 +169,11 @@ fn page(
         parameter: &found.parameter,
     };
     match found.endpoint.answer {
-        Answer::Front(answer) => Ok(answer()),
-        Answer::Page(answer) => answer(&visit),
-        Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
+        AnsweredBy::Front(answer) => Ok(answer()),
+        AnsweredBy::Page(answer) => answer(&visit),
+        AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) | Answer::Aside(_) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn tasks_left() -> Option<usize> {
     })
 }
 
-/// What a group leaves, by its folder and the name of its file.
+/// The room that a group leaves, by its folder and the name of its file.
 type Left<'l> = &'l dyn Fn(&Path, &str) -> Option<u64>;
 
 fn smallest_of(controller: &str, v2: &str, v1: &str, left: Left<'_>) -> Option<usize> {

@@ -12,7 +12,7 @@ use super::edge::Edge;
 use super::handler::{ContainedHandler, caught, log_panic};
 use super::handoff::Lease;
 use super::outgoing::Disposition;
-use super::pool::{Job, Step, WorkerState};
+use super::pool::{Job, Transition, WorkerState};
 use super::refusal::Refusal;
 use super::transaction::{AnswerState, Ended, Transaction};
 
@@ -142,7 +142,7 @@ enum Next {
     NotYet,
     /// The front waits for the rest of its body.
     Part(Box<Collecting>),
-    /// It is whole, and the worker has another job.
+    /// The request is whole, and the worker has another job.
     Whole,
 }
 
@@ -151,7 +151,7 @@ enum Next {
 /// no job does.
 fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option<Box<Job>>) {
     job.connection.was_open = false;
-    if let Some(other) = edge.pool.step(worker, Step::Linger) {
+    if let Some(other) = edge.pool.step(worker, Transition::Linger) {
         return (Next::NotYet, Some(other));
     }
     let mut wait = Wait {
@@ -169,7 +169,7 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
         return (next, other);
     }
     job.permit.take();
-    if let Some(other) = edge.pool.step(worker, Step::Continue) {
+    if let Some(other) = edge.pool.step(worker, Transition::Continue) {
         // That job came first; this request goes back to the front.
         return (Next::Whole, Some(other));
     }
@@ -258,7 +258,7 @@ impl Wait<'_> {
             }
             let [client, wanted] = watched.map(|watched| watched.revents());
             if !wanted.is_empty() {
-                self.other = self.edge.pool.step(self.worker, Step::Linger);
+                self.other = self.edge.pool.step(self.worker, Transition::Linger);
                 if self.other.is_some() {
                     return false;
                 }

@@ -7,7 +7,7 @@ use super::*;
 
 const BOUND: usize = 4 * 1024 * 1024;
 
-/// Everything a stream gives when it arrives in these pieces.
+/// All events that a stream gives when it arrives in these pieces.
 fn decode<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     bound: usize,

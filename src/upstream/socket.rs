@@ -1,4 +1,4 @@
-//! One TCP connection to a provider.
+//! A TCP connection to a provider.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;

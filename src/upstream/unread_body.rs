@@ -12,7 +12,7 @@ use super::error::CallError;
 pub(super) enum UnreadBody {
     /// A body of an announced length.
     Sized {
-        /// What is still to come of it (bytes).
+        /// The bytes that are still to come of it.
         left: u64,
         /// The connection ends with it.
         closes: bool,
@@ -24,7 +24,7 @@ pub(super) enum UnreadBody {
 /// A body that ureq-proto takes apart.
 pub(super) struct FramedBody {
     pub protocol: Protocol<RecvBody>,
-    /// Its head gives two framings.
+    /// The head gives two framings.
     pub is_ambiguous: bool,
 }
 

@@ -169,7 +169,7 @@ mod tests {
         whole(assembler.finish()).map(|answer| answer.text().to_owned())
     }
 
-    /// One chunk per delta of the first choice.
+    /// A message from a chunk per delta of the first choice.
     fn message(deltas: &[&str]) -> String {
         let chunks: Vec<String> = deltas
             .iter()

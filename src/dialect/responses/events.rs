@@ -28,7 +28,7 @@ pub struct EventJudge {
     silence: Option<Silence>,
     usage: Option<Usage>,
     repairs: Repairs,
-    /// What a break would have to tell.
+    /// The account that a break would have to give.
     so_far: Break,
 }
 

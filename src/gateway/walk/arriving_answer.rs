@@ -256,6 +256,13 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         // What was mended is longer than what came, or shorter.
         let length = answer.text().len();
         cover(&mut charge, length)?;
+        let limit = self.errand.context.config.server.max_answer;
+        if beside > 0 && length > limit {
+            // Numbers in the place of base64, for one, are more than twice as long.
+            let message =
+                format!("the answer in the form that was asked for has more than {limit} bytes");
+            return Err(Failure::new(Class::BadResponse, &message));
+        }
         if beside > 0 {
             charge.uncover(length);
         }

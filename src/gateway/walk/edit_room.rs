@@ -20,7 +20,7 @@ const COUNTED: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(10);
 
-impl Errand<'_> {
+impl Errand<'_, '_> {
     /// Charges for the copies that a step's edits of a request may need: the text that an edit makes, and the one before.
     /// Blocks while others have the memory (at most [`PATIENCE`]).
     ///

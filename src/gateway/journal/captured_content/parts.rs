@@ -54,7 +54,7 @@ fn add_content(parts: &mut Vec<Value>, content: &str, room: &mut CaptureRoom<'_>
     });
 }
 
-/// One part. Of images, files and whatever else only its kind is shown.
+/// A part of a message. Of images, files and whatever else only its kind is shown.
 pub(super) fn part(item: &str, room: &mut CaptureRoom<'_>) -> Value {
     if let Some(words) = text_of(item) {
         return json!({"type": "text", "content": room.take(&words)});

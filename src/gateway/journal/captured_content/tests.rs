@@ -1,4 +1,4 @@
-//! What spans show of requests and answers.
+//! The content of requests and answers, as spans show it.
 
 use serde_json::{Value, json};
 
