@@ -4,22 +4,26 @@
 //! order of members, is refused when it comes back (anthropic-sdk-python issue 1598).
 
 mod answer;
+mod answer_reader;
 mod assemble;
 mod blocks;
 mod errors;
 mod estimate;
 mod events;
 mod request;
+mod request_writer;
 mod rewording;
 mod split;
 mod stop_reason;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::canonical::Request as Canonical;
 use crate::dialect::error::ErrorBody;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::side_question::SideQuestion;
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::translate::{AnswerReader, ProviderSide, Target};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, PassedFields, StepRefusal, StreamJudge};
 use crate::json::raw;
@@ -57,6 +61,10 @@ impl Dialect for Messages {
             param: Some("tools".to_owned()),
             too_large: false,
         })
+    }
+
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        Some(&Self)
     }
 
     fn path(&self, _: &Request<'_>, step: &StepTraits) -> &'static str {
@@ -179,6 +187,20 @@ impl Dialect for Messages {
 
     fn broken(&self, error: &ErrorBody<'_>) -> String {
         errors::body(error)
+    }
+}
+
+impl ProviderSide for Messages {
+    fn write_request(
+        &self,
+        request: &mut Canonical<'_>,
+        target: &Target<'_>,
+    ) -> Result<String, Unfit> {
+        request_writer::write(request, &target.traits.translation)
+    }
+
+    fn read_answer(&self) -> Box<dyn AnswerReader> {
+        Box::new(answer_reader::EventReader::default())
     }
 }
 
