@@ -5,25 +5,30 @@
 
 mod answer;
 mod answer_reader;
+mod answer_writer;
 mod assemble;
 mod blocks;
 mod errors;
 mod estimate;
 mod events;
 mod request;
+mod request_reader;
 mod request_writer;
 mod rewording;
 mod split;
 mod stop_reason;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
-use crate::dialect::canonical::Request as Canonical;
+use crate::dialect::canonical::{Names, Request as Canonical};
+use crate::dialect::chat::Chat;
 use crate::dialect::error::ErrorBody;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::side_question::SideQuestion;
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
-use crate::dialect::translate::{AnswerReader, ProviderSide, Target};
+use crate::dialect::translate::{
+    AnswerReader, AnswerWriter, Answering, ClientSide, ProviderSide, Target,
+};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, PassedFields, StepRefusal, StreamJudge};
 use crate::json::raw;
@@ -47,13 +52,10 @@ impl Dialect for Messages {
         request::read(incoming.body)
     }
 
+    /// A chat model would invent the results of tools that it does not have.
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        if step.kind != ProviderKind::Anthropic {
-            let reason = "this step's provider does not speak Messages: ask this route at /v1/chat/completions, or set \
-                          `kind: anthropic` for a provider that does";
-            return Some(reason.to_owned().into());
-        }
-        let tools_of_its_own = !step.has_server_tools && request::has_server_tools_only(request);
+        let has_server_tools = step.kind == ProviderKind::Anthropic && step.has_server_tools;
+        let tools_of_its_own = !has_server_tools && request::has_server_tools_only(request);
         tools_of_its_own.then(|| Unfit {
             reason: "the request has no tool but the provider's own, and this provider may have none: `server_tools: true` \
                      says that it does"
@@ -61,6 +63,14 @@ impl Dialect for Messages {
             param: Some("tools".to_owned()),
             too_large: false,
         })
+    }
+
+    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        (step.kind != ProviderKind::Anthropic).then_some(&Chat as &dyn Dialect)
+    }
+
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        Some(&Self)
     }
 
     fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
@@ -187,6 +197,21 @@ impl Dialect for Messages {
 
     fn broken(&self, error: &ErrorBody<'_>) -> String {
         errors::body(error)
+    }
+}
+
+impl ClientSide for Messages {
+    fn read_request<'a>(
+        &self,
+        request: &'a Request<'_>,
+        target: &Target<'_>,
+        names: &mut Names,
+    ) -> Result<Canonical<'a>, Unfit> {
+        request_reader::read(request, target, names)
+    }
+
+    fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {
+        Box::new(answer_writer::EventWriter::new(answer))
     }
 }
 
