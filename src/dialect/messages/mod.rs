@@ -52,10 +52,8 @@ impl Dialect for Messages {
         request::read(incoming.body)
     }
 
-    /// A chat model would invent the results of tools that it does not have.
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        let has_server_tools = step.kind == ProviderKind::Anthropic && step.has_server_tools;
-        let tools_of_its_own = !has_server_tools && request::has_server_tools_only(request);
+        let tools_of_its_own = !step.has_server_tools && request::has_server_tools_only(request);
         tools_of_its_own.then(|| Unfit {
             reason: "the request has no tool but the provider's own, and this provider may have none: `server_tools: true` \
                      says that it does"

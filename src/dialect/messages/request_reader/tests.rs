@@ -354,11 +354,14 @@ fn tools_are_functions_and_those_of_a_provider_are_left_out() {
         )
     );
     assert_eq!(translated.dropped, ["tools.web_search"]);
-    let unfit = super::tests::translated(
-        &format!(r#"{HI},"tools":[{{"type":"bash_20250124","name":"bash"}}]"#),
-        false,
-    );
-    assert_eq!(unfit.unwrap_err().param.as_deref(), Some("tools[0]"));
+    for (kind, param) in [
+        ("bash_20250124", "tools[0]"),
+        ("web_search_20250305", "tools"),
+    ] {
+        let tools = format!(r#"[{{"type":"{kind}","name":"t"}}]"#);
+        let unfit = super::tests::translated(&format!("{HI},\"tools\":{tools}"), false);
+        assert_eq!(unfit.unwrap_err().param.as_deref(), Some(param));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::json::{Object, raw};
 /// Reads the tools. Those that run at a provider are dropped: a request that has no other passes the step over.
 ///
 /// # Errors
-/// A tool whose schema is not in the request.
+/// A tool whose schema is not in the request; no tool but a provider's own, whose results a model without it would invent.
 pub fn read<'a>(
     form: &mut Canonical<'a>,
     object: &'a Object<'_>,
@@ -31,6 +31,13 @@ pub fn read<'a>(
         }
         Ok(())
     })?;
+    if form.tools.is_empty() && !form.dropped.is_empty() {
+        return Err(Unfit {
+            reason: "the request has no tool but the provider's own, which this step's provider does not have".to_owned(),
+            param: Some("tools".to_owned()),
+            too_large: false,
+        });
+    }
     read_choice(form, object.get("tool_choice").unwrap_or_default(), names);
     Ok(())
 }
