@@ -112,7 +112,6 @@ impl StepTraits {
     pub fn may_serve(&self, dialect: &str) -> bool {
         match (self.kind, dialect) {
             (ProviderKind::Anthropic, dialect) => dialect == "messages",
-            (ProviderKind::OpenAi, "messages") => false,
             (ProviderKind::OpenAi, "responses") => self.speaks_responses,
             (ProviderKind::OpenAi, _) => true,
         }

@@ -15,6 +15,8 @@ mod request;
 mod request_reader;
 mod request_writer;
 mod rewording;
+#[cfg(test)]
+mod round_trip;
 mod split;
 mod stop_reason;
 

@@ -1,10 +1,11 @@
 //! A message of the assistant's: its texts, its calls, and the thinking that a step is to get back.
 
 use super::documents::pages;
-use super::{kind_of, said};
+use super::texts::said;
 use crate::dialect::canonical::{
     Call, Escaped, Names, Part, Reasoning, ReasoningMember, Request as Canonical, Role,
 };
+use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::translate::Target;
 use crate::json::raw;
 

@@ -1,8 +1,10 @@
 //! Documents and what a search has found.
 
+use super::place::{Place, try_each};
+use super::texts::{said, texts_of};
 use super::user::{base64, parts};
-use super::{Place, kind_of, said, texts_of, try_each};
 use crate::dialect::canonical::{Escaped, Part, join};
+use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::request::Unfit;
 use crate::json::raw;
 

@@ -3,14 +3,17 @@
 mod assistant;
 mod calls;
 mod documents;
+mod place;
 mod settings;
+mod texts;
 mod tools;
 mod user;
 
 #[cfg(test)]
 mod tests;
 
-use super::blocks::kind_of;
+use self::place::Place;
+use self::texts::texts_of;
 use crate::dialect::canonical::{Escaped, Names, Part, Request as Canonical, Role, join};
 use crate::dialect::request::{Request, Unfit};
 use crate::dialect::translate::Target;
@@ -91,74 +94,4 @@ fn reminder(content: &str) -> Escaped<'_> {
         Escaped::plain(r"\n</system-reminder>"),
     ];
     join(around, "")
-}
-
-/// The texts of the text blocks in an array.
-fn texts_of(blocks: &str) -> Vec<Escaped<'_>> {
-    let mut texts = Vec::new();
-    // What is no array has no blocks.
-    let _ = raw::each_item(blocks, &mut |block| texts.extend(text_of(block)));
-    texts
-}
-
-/// The text of a text block.
-fn text_of(block: &str) -> Option<Escaped<'_>> {
-    let is_text = kind_of(block).as_deref() == Some("text");
-    let text = raw::member(block, "text").and_then(Escaped::of);
-    text.filter(|text| is_text && !text.is_empty())
-}
-
-/// The text of a member; `None` of what is no text, and of an empty one.
-fn said<'a>(holder: &'a str, member: &str) -> Option<Escaped<'a>> {
-    let text = raw::member(holder, member).and_then(Escaped::of);
-    text.filter(|text| !text.is_empty())
-}
-
-/// Visits the items of an array until one is at fault.
-///
-/// # Errors
-/// That fault.
-fn try_each<'a>(
-    array: &'a str,
-    visit: &mut dyn FnMut(usize, &'a str) -> Result<(), Unfit>,
-) -> Result<(), Unfit> {
-    let (mut read, mut index) = (Ok(()), 0);
-    // What is no array has no items.
-    let _ = raw::each_item(array, &mut |item| {
-        if read.is_ok() {
-            read = visit(index, item);
-            index += 1;
-        }
-    });
-    read
-}
-
-/// The place of a block in a request, for the words about it.
-struct Place(String);
-
-impl Place {
-    fn of_message(index: usize) -> Self {
-        Self(format!("messages[{index}]"))
-    }
-
-    fn block(&self, index: usize) -> Self {
-        Self(format!("{}.content[{index}]", self.0))
-    }
-
-    /// The place is spelled as Anthropic spells it, in the words; and as a path in the parameter.
-    fn unfit(&self, member: &str, words: &str) -> Unfit {
-        let dot = if member.is_empty() { "" } else { "." };
-        let path = [&self.0, dot, member].concat();
-        let spelled = path.replace('[', ".").replace(']', "");
-        Unfit {
-            reason: format!("{spelled}: {words}"),
-            param: Some(path),
-            too_large: false,
-        }
-    }
-
-    fn no_equivalent(&self, kind: &str) -> Unfit {
-        let words = format!("{kind} has no equivalent at this step's provider");
-        self.unfit("", &words)
-    }
 }

@@ -1,7 +1,7 @@
 //! The members beside the conversation and the tools: bounds, sampling, thinking, format.
 
-use super::kind_of;
 use crate::dialect::canonical::{Escaped, Format, Request as Canonical, Schema, Thinking};
+use crate::dialect::messages::blocks::kind_of;
 use crate::json::{Object, raw};
 
 /// The name of a format, which chat insists on.

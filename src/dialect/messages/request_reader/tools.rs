@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::super::request::is_server_tool;
-use super::{Place, kind_of, said, try_each};
+use super::place::{Place, try_each};
+use super::texts::said;
 use crate::dialect::canonical::{Choice, Escaped, Names, Request as Canonical, Tool};
+use crate::dialect::messages::blocks::kind_of;
+use crate::dialect::messages::request::is_server_tool;
 use crate::dialect::request::Unfit;
 use crate::json::{Object, raw};
 
@@ -26,7 +28,7 @@ pub fn read<'a>(
         } else if kind.is_empty() || kind == "custom" {
             form.tools.push(read_tool(tool, names));
         } else {
-            let place = Place(format!("tools[{index}]"));
+            let place = Place::of_tool(index);
             return Err(place.no_equivalent(&format!("a tool of the type {kind}")));
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! A message of the user's: the results of tools, and what else there is behind them.
 
 use super::documents::{document, found_text};
-use super::{Place, kind_of, said, try_each};
+use super::place::{Place, try_each};
+use super::texts::said;
 use crate::dialect::canonical::{
     Escaped, Image, Media, Part, Request as Canonical, Role, ToolResult, join,
 };
+use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::request::Unfit;
 use crate::json::raw;
 
