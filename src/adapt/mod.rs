@@ -31,6 +31,7 @@ use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
 use operations::Kept;
+use profile::ProfileRule;
 
 pub use fit::unfit;
 pub use layers::{Layer, layers, names, warnings};
@@ -116,6 +117,16 @@ fn built_in(body: &mut Object<'_>, vocabulary: Vocabulary, step: &Step, stream: 
     if step.provider.strict_json_schema {
         strict_schema::enforce(body, vocabulary.format);
     }
+}
+
+/// Whether a step's provider takes the reasoning of earlier answers back: most refuse it, some answer 400 without it.
+pub fn replays_reasoning(step: &Step) -> bool {
+    let profile = profile_rules::profile_of(&step.provider);
+    let wants =
+        |rule: ProfileRule| matches!(rule, ProfileRule::Shape(shapes::Shape::ReasoningBack));
+    step.fit.reasoning_replay
+        || profile
+            .is_some_and(|profile| profile_rules::rules(profile, &step.model, None).any(wants))
 }
 
 /// The lessons of a refusal for a request that was sent; none where it says nothing about a member that was sent.

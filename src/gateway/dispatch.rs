@@ -2,6 +2,7 @@
 
 use crate::config::Account;
 use crate::dialect::request::{Incoming, Request};
+use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::elided::Elided;
@@ -242,8 +243,9 @@ fn route<'g>(
         budget: &pending.exchange.budget().clone(),
     };
     let keepalive = route.stream_keepalive;
-    let keepalive =
-        keepalive.filter(|_| request.stream && dialect.framing(request) == Framing::Events);
+    let has_comments = dialect.frame_form() == FrameForm::Events;
+    let keepalive = keepalive
+        .filter(|_| request.stream && has_comments && dialect.framing(request) == Framing::Events);
     let ended = match keepalive {
         None => errand.walk(&mut pending.journal),
         Some(every) => kept_alive(&mut pending.exchange, every, || {

@@ -28,21 +28,21 @@ use super::heal::Healing;
 const LARGEST_PROBE: u64 = 32;
 
 /// An answer under way, and the rules for reading it.
-pub struct ArrivingAnswer<'s, 'a> {
-    errand: &'s Errand<'a>,
+pub struct ArrivingAnswer<'s, 'a, 'r> {
+    errand: &'s Errand<'a, 'r>,
     step: &'a Step,
     head: &'s Head,
     deadline: Instant,
     expectation: Expectation,
     /// Whether JSON that was asked for has to be JSON.
     checks_format: bool,
-    asked: Asked<'a>,
+    asked: Asked<'r>,
 }
 
-impl<'s, 'a> ArrivingAnswer<'s, 'a> {
+impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     /// An answer of a step to a request as it was sent; it has to be whole or to begin by the deadline.
     pub fn new(
-        errand: &'s Errand<'a>,
+        errand: &'s Errand<'a, 'r>,
         step: &'a Step,
         sent: &Healing<'_>,
         head: &'s Head,
@@ -135,6 +135,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             judge: self.dialect().judge_stream(&asked),
             watch: self.watch(),
             holds_reasoning: self.step.reasoning_only_fails,
+            dialect: self.dialect(),
         };
         match uncommitted.open(self.head, self.deadline, journal)? {
             Opening::Content(mut committed) => {

@@ -21,6 +21,7 @@ use super::heal::{Healing, Refused};
 use super::opaque::OpaqueAnswer;
 use super::provider_call::ProviderCall;
 use super::refusal::refusal;
+use super::translated::Prepared;
 
 /// An attempt that has an answer.
 pub struct Success<'a> {
@@ -62,7 +63,7 @@ impl From<Failure> for Box<Missed<'_>> {
     }
 }
 
-impl<'a> Errand<'a> {
+impl<'a> Errand<'a, '_> {
     /// Makes the attempt.
     ///
     /// # Errors
@@ -70,11 +71,15 @@ impl<'a> Errand<'a> {
     pub(super) fn attempt(
         &self,
         attempt: &mut Attempt,
+        prepared: Option<Box<Prepared>>,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
+        if let Some(prepared) = prepared {
+            return self.call_translated(prepared, attempt, step, journal);
+        }
         match self.dialect.parts(self.request, &step.traits) {
             None => self.call(attempt, step, journal),
             Some(parts) => self.call_for_parts(parts, attempt, step, journal),
@@ -190,7 +195,7 @@ impl<'a> Errand<'a> {
             body: &text,
             failure: &mut failure,
         };
-        let is_repeated = healing.refused(refused, journal, &mut attempt.healed);
+        let is_repeated = healing.refused(refused, journal, &mut attempt.changes.healed);
         (!is_repeated).then_some(failure)
     }
 

@@ -7,7 +7,8 @@ use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Silence;
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
-use crate::dialect::{FrameKind, Judged, StreamJudge};
+use crate::dialect::translate::Translation;
+use crate::dialect::{Dialect, FrameKind, Judged, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::routing::Failure;
 use crate::sse::{Event, Item, TooLarge};
@@ -43,6 +44,10 @@ pub struct Committed<'a> {
     pub watch: EndWatch<'a>,
     /// The repairs that are none of the judge's.
     pub repairs: Repairs,
+    /// The dialect of the frames.
+    pub dialect: &'static dyn Dialect,
+    /// The translation of the frames; `None` where the client speaks their dialect.
+    pub translation: Option<Box<Translation>>,
 }
 
 /// A frame that was judged, and is yet to be sent.
@@ -61,6 +66,7 @@ pub struct Uncommitted<'a> {
     pub watch: EndWatch<'a>,
     /// Reasoning is held back as what says nothing.
     pub holds_reasoning: bool,
+    pub dialect: &'static dyn Dialect,
 }
 
 /// The beginning of a stream.
@@ -148,6 +154,8 @@ impl<'a> Uncommitted<'a> {
             judge: self.judge,
             watch: self.watch,
             repairs: Repairs::default(),
+            dialect: self.dialect,
+            translation: None,
         }
     }
 

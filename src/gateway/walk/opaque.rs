@@ -35,7 +35,7 @@ impl OpaqueAnswer {
     /// # Errors
     /// The failure that lets the next step try: an error in the place of the bytes, or none of them.
     pub fn open(
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         head: &Head,
         body: Body,
         deadline: Instant,
