@@ -15,8 +15,6 @@ mod request;
 mod request_reader;
 mod request_writer;
 mod rewording;
-#[cfg(test)]
-mod round_trip;
 mod split;
 mod stop_reason;
 
@@ -273,3 +271,6 @@ fn spelled(tokens: u64) -> String {
 fn may_say_nothing(asked: &Asked<'_>) -> bool {
     asked.request.is_some_and(request::ends_with_tool_result)
 }
+
+#[cfg(test)]
+mod tests;

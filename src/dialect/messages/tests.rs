@@ -5,9 +5,10 @@ use std::time::{Instant, SystemTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Messages, request, split};
+use super::{request, split};
 use crate::dialect::Dialect;
 use crate::dialect::canonical::Names;
+use crate::dialect::messages::Messages;
 use crate::dialect::step_traits::PLAIN;
 use crate::dialect::translate::{self, Answering, Target, Translation};
 
