@@ -5,8 +5,13 @@ use super::model::Provider;
 use super::section::Section;
 use super::vectors;
 use crate::dialect::step_traits::{
-    FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, TranslationTraits,
+    FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, ThinkingBudget,
+    TranslationTraits,
 };
+
+/// The bounds of `max_tokens` and `thinking_budget`; the least budget is Anthropic's (tokens).
+const LEAST_BUDGET: usize = 1024;
+const MOST_TOKENS: usize = 1_000_000_000;
 
 /// The traits of a step; of a provider that is not known, those that the step itself names.
 pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepTraits {
@@ -35,6 +40,11 @@ pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepT
         translation: TranslationTraits {
             refuses_builtin_tools: refuses_builtin_tools(table)
                 .unwrap_or(of_provider.translation.refuses_builtin_tools),
+            max_tokens: table
+                .get("max_tokens")
+                .and_then(|value| value.count(&(1..=MOST_TOKENS)))
+                .map(|tokens| tokens as u64),
+            thinking: thinking_budget(table),
             ..of_provider.translation
         },
         ..of_provider
@@ -69,7 +79,25 @@ pub(super) fn of_provider(table: &Section, host: &str) -> TranslationTraits {
             "generativelanguage.googleapis.com" => HistoryQuirk::Google,
             _ => HistoryQuirk::None,
         },
+        ..TranslationTraits::default()
     }
+}
+
+fn thinking_budget(table: &Section) -> ThinkingBudget {
+    let Some(value) = table.get("thinking_budget") else {
+        return ThinkingBudget::None;
+    };
+    if value
+        .filled()
+        .is_some_and(|text| text.content == "adaptive")
+    {
+        return ThinkingBudget::Adaptive;
+    }
+    value
+        .count(&(LEAST_BUDGET..=MOST_TOKENS))
+        .map_or(ThinkingBudget::None, |tokens| {
+            ThinkingBudget::Tokens(tokens as u64)
+        })
 }
 
 fn refuses_builtin_tools(table: &Section) -> Option<bool> {

@@ -33,6 +33,21 @@ pub struct TranslationTraits {
     /// Requests with tools that a provider of Responses would have of its own pass the step over. Else such tools are dropped.
     pub refuses_builtin_tools: bool,
     pub history: HistoryQuirk,
+    /// The most tokens of an answer where a request does not bound it and the provider wants a bound.
+    pub max_tokens: Option<u64>,
+    pub thinking: ThinkingBudget,
+}
+
+/// The thinking that a provider of Messages is asked for where a request of another dialect asks for effort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThinkingBudget {
+    /// None: a turn that thinks has to go on with signed thinking, which clients of most other dialects cannot give back.
+    #[default]
+    None,
+    /// As much as the model sees fit, by the effort asked for.
+    Adaptive,
+    /// So many tokens at most.
+    Tokens(u64),
 }
 
 /// The member of chat that bounds an answer (tokens).
@@ -97,7 +112,6 @@ impl StepTraits {
     pub fn may_serve(&self, dialect: &str) -> bool {
         match (self.kind, dialect) {
             (ProviderKind::Anthropic, dialect) => dialect == "messages",
-            (ProviderKind::OpenAi, "messages") => false,
             (ProviderKind::OpenAi, "responses") => self.speaks_responses,
             (ProviderKind::OpenAi, _) => true,
         }
@@ -135,6 +149,8 @@ pub static PLAIN: StepTraits = StepTraits {
         hides_usage: false,
         refuses_builtin_tools: false,
         history: HistoryQuirk::None,
+        max_tokens: None,
+        thinking: ThinkingBudget::None,
     },
 };
 

@@ -37,7 +37,13 @@ providers:
 routes:
   - {{name: native, steps: [{{provider: responses, model: good}}]}}
   - {{name: claude, steps: [{{provider: messages, model: good}}]}}
-  - {{name: chat, steps: [{{provider: chat, model: good}}]}}
+  - {{name: chat, aliases: ["claude-*"], steps: [{{provider: chat, model: good}}]}}
+  - {{name: chat-reasoner, steps: [{{provider: chat, model: reasoner, reasoning_replay: true}}]}}
+  - {{name: chat-lengthy, steps: [{{provider: chat, model: lengthy}}]}}
+  - {{name: chat-limited, steps: [{{provider: chat, model: limited}}]}}
+  - {{name: chat-breaking, steps: [{{provider: chat, model: breaking}}]}}
+  - {{name: chat-down-claude, steps: [{{provider: chat, model: down}}, {{provider: messages, model: good}}]}}
+  - {{name: down-claude-chat, steps: [{{provider: messages, model: down}}, {{provider: chat, model: good}}]}}
   - {{name: limited, steps: [{{provider: responses, model: limited}}]}}
   - {{name: claude-limited, steps: [{{provider: messages, model: limited}}]}}
   - {{name: breaking, steps: [{{provider: responses, model: breaking}}]}}

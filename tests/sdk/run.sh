@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package, LlamaIndex, those of packages for vectors and, where there is npm, the packages of OpenAI and
-# Anthropic for Node.
+# by it, the anthropic package with LangChain's, LlamaIndex, those of packages for vectors and, where there is npm, the
+# packages of OpenAI and Anthropic for Node; among the long tests Claude Code, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -48,19 +48,24 @@ run 2 cases.py responses.py
 run 3 cases.py responses.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
-if command -v npm >/dev/null; then
+# Leaves the packages of this folder of the tests in this folder.
+prepare_node() {
+    stamp=$(cksum <"$1/package.json")
+    [ "$(cat "$2/stamp" 2>/dev/null)" = "$stamp" ] && return
+    rm -rf "$2"
+    mkdir -p "$2"
+    cp "$1/package.json" "$2"
+    npm install --prefix "$2" --no-audit --no-fund --silent
+    echo "$stamp" >"$2/stamp"
+}
+# Claude Code alone is more than 200 MB.
+for packages in node ${AI_GATEWAY_LONG_TESTS:+claude_code}; do
+    command -v npm >/dev/null || break
     runs=$((runs + 1))
-    folder=$root/target/sdk-node
-    stamp=$(cksum <"$root/tests/sdk/node/package.json")
-    if [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
-        rm -rf "$folder"
-        mkdir -p "$folder"
-        cp "$root/tests/sdk/node/package.json" "$folder"
-        npm install --prefix "$folder" --no-audit --no-fund --silent
-        echo "$stamp" >"$folder/stamp"
-    fi
-    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/node/run.py" "$binary" "$folder" | tee -a "$counts"
-fi
+    folder=$root/target/sdk-$packages
+    prepare_node "$root/tests/sdk/$packages" "$folder"
+    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/$packages/run.py" "$binary" "$folder" | tee -a "$counts"
+done
 # One of the cases of vectors is Node's.
 folder=$root/target/sdk-vectors
 prepare "$root/tests/sdk/requirements-vectors.txt" "$folder"

@@ -18,6 +18,7 @@ pub mod upstream;
 pub mod wire;
 
 mod smoke;
+pub mod strict_chat;
 
 pub use client::{Connection, End, Response};
 pub use collector::Collector;
