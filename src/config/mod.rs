@@ -28,6 +28,7 @@ mod keys;
 mod listen;
 pub mod model;
 mod network;
+mod ollama;
 mod places;
 mod providers;
 mod proxy;
@@ -60,6 +61,7 @@ pub use fit::{
 };
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use ollama::{Keyless, Ollama};
 pub use route_names::Alias;
 pub use schema::schema;
 pub use source::{Loaded, Source, parse};

@@ -1,6 +1,7 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
 use super::model::{Config, Provider};
+use super::ollama;
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
 use super::vectors;
@@ -60,7 +61,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
     });
     let of_routes = config.routes.iter();
     let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    let of_ollama = config.ollama.iter();
+    let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
     of_clients
+        .chain(of_ollama)
         .chain(of_providers)
         .chain(of_proxy)
         .chain(of_routes)

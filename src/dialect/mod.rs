@@ -52,7 +52,7 @@ mod without_streams;
 pub const USUAL: &str = "chat";
 
 /// The names of dialects, as the configuration spells them ([`Dialect::name`]).
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "chat",
     "completions",
     "embeddings",
@@ -64,6 +64,7 @@ pub const NAMES: [&str; 11] = [
     "rerank",
     "responses",
     "messages",
+    "ollama",
 ];
 
 pub use questions::{

@@ -54,6 +54,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         check_format: false,
         stream_keepalive: None,
         context_length: None,
+        capabilities: Vec::new(),
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
