@@ -42,6 +42,8 @@ pub enum ReasoningMember {
     Content,
     /// `reasoning`.
     Reasoning,
+    /// `reasoning_details`, whose parts go back to nobody: some of them are encrypted.
+    Details,
     /// A block of thinking, in Messages.
     Thinking,
 }

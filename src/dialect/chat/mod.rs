@@ -3,6 +3,7 @@
 mod answer;
 mod assemble;
 mod chunk;
+mod chunk_reader;
 mod delta;
 mod envelope;
 mod format;
@@ -10,6 +11,7 @@ mod merge;
 mod message;
 mod repair;
 mod request;
+mod request_writer;
 mod split;
 mod text_filter;
 mod tool_calls;
@@ -19,11 +21,13 @@ use crate::dialect::annotation::Annotation;
 #[cfg(test)]
 use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::canonical;
 #[cfg(test)]
 use crate::dialect::reading::Reading;
 use crate::dialect::reading::{Asked, Expectation};
-use crate::dialect::request::{Incoming, Payload, Request, RequestError};
+use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::StepTraits;
+use crate::dialect::translate::{AnswerReader, ProviderSide, Target};
 use crate::dialect::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
@@ -48,6 +52,10 @@ impl Dialect for Chat {
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
         "/chat/completions"
+    }
+
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        Some(&Self)
     }
 
     fn framing(&self, _: &Request<'_>) -> Framing {
@@ -84,6 +92,20 @@ impl Dialect for Chat {
         let mut chunks = split::split(answer.text())?;
         chunks.push(DONE.to_owned());
         Ok(chunks)
+    }
+}
+
+impl ProviderSide for Chat {
+    fn write_request(
+        &self,
+        request: &mut canonical::Request<'_>,
+        target: &Target<'_>,
+    ) -> Result<String, Unfit> {
+        request_writer::write(request, target)
+    }
+
+    fn read_answer(&self) -> Box<dyn AnswerReader> {
+        Box::new(chunk_reader::ChunkReader::default())
     }
 }
 
