@@ -17,10 +17,10 @@ pub(super) fn cors(root: &Section) -> Cors {
             _ => Cors::Any,
         };
     }
-    let origins = listed(&value);
-    if origins.is_empty() {
+    if value.list().is_some_and(|listed| listed.is_empty()) {
         value.report("is empty: `cors: false` allows no origin");
     }
+    let origins = listed(&value);
     match origins.iter().any(|origin| origin == ANY) {
         true => Cors::Any,
         false => Cors::Origins(origins),

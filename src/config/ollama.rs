@@ -112,8 +112,11 @@ pub(super) fn ollama(
 /// `capabilities` of a route, as the API lists them; a route for nothing but embeddings has that one.
 pub(super) fn capabilities(table: &Section, endpoints: Option<&[&str]>) -> Vec<&'static str> {
     let Some(value) = table.get("capabilities") else {
-        let for_vectors = endpoints
-            .is_some_and(|served| served.iter().all(|name| ["embeddings", "ollama"].contains(name)));
+        let for_vectors = endpoints.is_some_and(|served| {
+            served
+                .iter()
+                .all(|name| ["embeddings", "ollama"].contains(name))
+        });
         return match for_vectors {
             true => vec!["embedding"],
             false => vec!["completion", "tools"],
@@ -198,7 +201,8 @@ pub(super) fn warnings(ollama: &Ollama, listen: &[SocketAddr]) -> Vec<String> {
     });
     if strange {
         told.push(
-            "ollama: `networks` holds addresses of the internet, whose clients need no key".to_owned(),
+            "ollama: `networks` holds addresses of the internet, whose clients need no key"
+                .to_owned(),
         );
     }
     told

@@ -4,6 +4,8 @@
 //! follow from the row. Base URLs are pasted in every form, so `/v1` may be absent, and slashes may be doubled or
 //! trailing.
 
+mod ollama;
+
 use percent_encoding::percent_decode_str;
 
 use crate::config::Config;
@@ -18,7 +20,7 @@ use crate::dialect::moderations::Moderations;
 use crate::dialect::rerank::Rerank;
 use crate::dialect::responses::Responses;
 use crate::dialect::side_question::SideQuestion;
-use crate::http::{Head, Response};
+use crate::http::{Entrance, Head, Response};
 
 use super::context::Context;
 use super::pages::{self, Unserved, Visit};
@@ -48,6 +50,8 @@ pub enum Method {
 pub enum Access {
     Open,
     Keyed,
+    /// Answered with a key, or without one for the callers whom the configuration of Ollama's API lets in.
+    Ollama,
     /// Open to requests of a kind, in a configuration of a kind.
     OpenWhere(fn(&Config, &Head) -> bool),
 }
@@ -67,6 +71,11 @@ pub enum Answer {
     Front(fn() -> Response),
     /// A worker, without a walk.
     Page(fn(&Visit<'_, '_>) -> Result<Response, Unserved>),
+    /// A worker, without a walk, from the body of the request where the method has one; refusals are in this dialect.
+    Told(
+        fn(&Visit<'_, '_>, &[u8]) -> Result<Response, Unserved>,
+        &'static dyn Dialect,
+    ),
     /// One step of the route that the body names, or the gateway itself.
     Aside(&'static dyn SideQuestion),
     /// Nothing: 404 with these words, for every method, in this dialect.
@@ -296,25 +305,61 @@ pub struct Found {
     pub parameter: String,
 }
 
-/// The answer that the front thread gives to a method and a raw path; none if that takes a worker.
-pub fn at_once(method: &str, path: &str) -> Option<Response> {
+/// The endpoints that a side entrance has besides Ollama's own: VS Code reads Ollama's lists, and then posts to chat.
+const BESIDE_OLLAMA: [&str; 3] = ["/", "/health", "/v1/chat/completions"];
+
+/// The answer that the front thread gives to a request; none if that takes a worker.
+pub fn at_once(head: &Head) -> Option<Response> {
     TABLE.iter().find_map(|endpoint| match endpoint.answer {
-        Answer::Front(answer) if endpoint.allows(method) => {
-            endpoint.parameter_in(path).map(|_| answer())
+        Answer::Front(answer) if endpoint.allows(head.method()) => {
+            endpoint.parameter_in(head.path())?;
+            endpoint.is_at(head.arrival().entrance).then(answer)
         }
         _ => None,
     })
 }
 
-/// The endpoint of a raw path; none if it names none.
-pub fn find(path: &str) -> Option<Found> {
-    TABLE.iter().find_map(|endpoint| {
+/// The endpoint of a request; none if its path names none.
+pub fn find(config: &Config, head: &Head) -> Option<Found> {
+    let path = head.path();
+    let of_ollama = || {
+        config.ollama.as_ref()?;
+        found_in(ollama::TABLE, ollama_path(path)?)
+    };
+    let usual = || {
+        let found = found_in(TABLE, path)?;
+        found
+            .endpoint
+            .is_at(head.arrival().entrance)
+            .then_some(found)
+    };
+    usual().or_else(of_ollama)
+}
+
+/// The endpoint of a raw path, Ollama's left aside; none if it names none.
+pub fn find_usual(path: &str) -> Option<Found> {
+    found_in(TABLE, path)
+}
+
+fn found_in(table: &'static [Endpoint], path: &str) -> Option<Found> {
+    table.iter().find_map(|endpoint| {
         let parameter = endpoint.parameter_in(path)?;
         Some(Found {
             endpoint,
             parameter,
         })
     })
+}
+
+/// A path of Ollama's API from its `/api` on; none for another path. Base URLs end in `/ollama`, too.
+fn ollama_path(path: &str) -> Option<&str> {
+    let path = path.trim_start_matches('/');
+    let before = ["ollama", "v1"].into_iter();
+    let rest = before.fold(path, |path, name| {
+        let rest = path.strip_prefix(name).filter(|rest| rest.starts_with('/'));
+        rest.map_or(path, |rest| rest.trim_start_matches('/'))
+    });
+    rest.starts_with("api/").then_some(rest)
 }
 
 /// The rows of the table.
@@ -325,7 +370,8 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
 /// The dialects in which clients ask, each once.
 pub fn dialects() -> impl Iterator<Item = &'static dyn Dialect> {
     let mut seen: Vec<&str> = Vec::new();
-    all().filter_map(Endpoint::dialect).filter(move |dialect| {
+    let rows = all().chain(ollama::TABLE);
+    rows.filter_map(Endpoint::dialect).filter(move |dialect| {
         let is_new = !seen.contains(&dialect.name());
         seen.push(dialect.name());
         is_new
@@ -355,23 +401,42 @@ impl Endpoint {
     pub fn is_open(&self, context: &Context, head: &Head) -> bool {
         match self.access {
             Access::Open => true,
-            Access::Keyed => false,
+            Access::Keyed | Access::Ollama => false,
             Access::OpenWhere(condition) => condition(&context.config, head),
         }
     }
 
+    /// Whether pages of this origin may call it without a key.
+    pub fn is_keyless(&self, config: &Config, origin: &str) -> bool {
+        let ollama = config.ollama.iter();
+        let mut origins =
+            ollama.flat_map(|ollama| ollama.keyless.iter().flat_map(|it| &it.origins));
+        matches!(self.access, Access::Ollama) && origins.any(|listed| listed == origin)
+    }
+
     /// Whether it reads the body of a request.
     pub fn reads_body(&self) -> bool {
-        matches!(self.answer, Answer::Walk(_) | Answer::Aside(_))
+        match self.answer {
+            Answer::Walk(_) | Answer::Aside(_) => true,
+            Answer::Told(..) => self.method == Method::Post,
+            Answer::Front(_) | Answer::Page(_) | Answer::Absent(..) => false,
+        }
     }
 
     /// The dialect of its requests and refusals; none for pages.
     pub fn dialect(&self) -> Option<&'static dyn Dialect> {
         match self.answer {
-            Answer::Walk(dialect) | Answer::Absent(_, dialect) => Some(dialect),
+            Answer::Walk(dialect) | Answer::Absent(_, dialect) | Answer::Told(_, dialect) => {
+                Some(dialect)
+            }
             Answer::Aside(question) => Some(question.dialect()),
             Answer::Front(_) | Answer::Page(_) => None,
         }
+    }
+
+    /// Whether it is to be had at an entrance.
+    fn is_at(&self, entrance: Entrance) -> bool {
+        entrance == Entrance::Main || BESIDE_OLLAMA.contains(&self.pattern)
     }
 
     /// The rest of a path that matches the pattern; none if it does not match.
@@ -416,7 +481,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str) -> Option<(&'static str, String)> {
-        find(path).map(|found| (found.endpoint.pattern, found.parameter))
+        find_usual(path).map(|found| (found.endpoint.pattern, found.parameter))
     }
 
     #[test]

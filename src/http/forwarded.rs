@@ -91,8 +91,16 @@ mod tests {
     #[test]
     fn an_address_that_is_not_told_is_not_guessed() {
         for (peer, fields, expected) in [
-            ("10.0.0.1", "X-Forwarded-For: 192.168.1.7\r\n", Some("192.168.1.7")),
-            ("10.0.0.1", "X-Forwarded-For: 10.0.0.7\r\n", Some("10.0.0.7")),
+            (
+                "10.0.0.1",
+                "X-Forwarded-For: 192.168.1.7\r\n",
+                Some("192.168.1.7"),
+            ),
+            (
+                "10.0.0.1",
+                "X-Forwarded-For: 10.0.0.7\r\n",
+                Some("10.0.0.7"),
+            ),
             ("10.0.0.1", "X-Forwarded-For: unknown\r\n", None),
             ("10.0.0.1", "X-Real-IP: 192.168.1.7\r\n", None),
             ("10.0.0.1", "", None),
@@ -105,7 +113,11 @@ mod tests {
                 entrance: Entrance::Main,
             });
             let told = head.forwarded_address(&trusted());
-            assert_eq!(told, expected.map(|text| text.parse().unwrap()), "{peer} {fields}");
+            assert_eq!(
+                told,
+                expected.map(|text| text.parse().unwrap()),
+                "{peer} {fields}"
+            );
         }
     }
 

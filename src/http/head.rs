@@ -84,7 +84,9 @@ impl Head {
 
     /// The values of the fields with this name in any case, in their order.
     pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let named = self.fields().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
+        let named = self
+            .fields()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value)
     }
 

@@ -81,6 +81,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),
+        ollama: None,
         status_page: true,
         providers,
         routes,
