@@ -25,6 +25,7 @@ mod hosts;
 mod invisible;
 mod json_value;
 mod keys;
+pub mod known_apis;
 mod listen;
 pub mod model;
 mod network;

@@ -71,7 +71,7 @@ pub struct Account {
 pub struct Proxy {
     /// `http://[user:password@]host:port`, user and password percent-encoded.
     pub url: Secret,
-    /// What is masked: the password, and the token that stands for user and password in the request.
+    /// The masked texts: the password, and the token that stands for user and password in the request.
     pub secrets: Vec<Secret>,
 }
 
@@ -107,7 +107,7 @@ pub struct Provider {
     pub base_url: String,
     /// The host and port in the base URL.
     pub server: (String, u16),
-    /// What its steps are, unless they say otherwise.
+    /// The traits of its steps, unless they say otherwise.
     pub traits: StepTraits,
     /// The header that holds a key.
     pub auth: Auth,
@@ -118,7 +118,7 @@ pub struct Provider {
     pub direct: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
-    /// What makes requests fit the provider.
+    /// The settings that make requests fit the provider.
     pub fit: ProviderFit,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
@@ -182,9 +182,9 @@ pub struct Step {
     pub think_tags: Option<ThinkTags>,
     /// Whether the provider is asked for a stream also where the client asks for none.
     pub upstream_stream: bool,
-    /// What makes requests fit the step, and what the step cannot carry.
+    /// The settings that make requests fit the step, and the loads that it cannot carry.
     pub fit: StepFit,
-    /// What dialects go by.
+    /// The traits that dialects go by.
     pub traits: StepTraits,
 }
 

@@ -1,19 +1,12 @@
 //! The settings of a step that tell dialects what its provider speaks.
 
+use super::known_apis;
 use super::model::Provider;
 use super::section::Section;
 use super::vectors;
 use crate::dialect::step_traits::{
     FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, TranslationTraits,
 };
-
-/// The hosts whose models have OpenAI's vocabulary, by their last part.
-const OF_OPENAI: [&str; 4] = [
-    "api.openai.com",
-    ".openai.azure.com",
-    ".cognitiveservices.azure.com",
-    ".services.ai.azure.com",
-];
 
 /// The traits of a step; of a provider that is not known, those that the step itself names.
 pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepTraits {
@@ -97,10 +90,5 @@ pub(super) fn tag_of(provider: &str, model: &str) -> u16 {
 }
 
 fn has_vocabulary_of_openai(provider: &Provider) -> bool {
-    let (host, _) = &provider.server;
-    let host = host.to_ascii_lowercase();
-    OF_OPENAI.iter().any(|end| match end.strip_prefix('.') {
-        Some(_) => host.ends_with(end),
-        None => host == *end,
-    })
+    known_apis::at(&provider.server).is_some_and(|api| api.has_vocabulary_of_openai)
 }

@@ -1,5 +1,6 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
+use super::known_apis;
 use super::model::{Config, Provider};
 use super::ollama;
 use super::route_warnings::about_routes;
@@ -10,28 +11,11 @@ use crate::secret::Secret;
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
 const SHORTEST: usize = 16;
 
-/// Paths below which well-known providers have their OpenAI-compatible API: `base_url` has to end in it.
-const PATHS: [(&str, &str); 16] = [
-    ("api.cerebras.ai", "/v1"),
-    ("api.deepinfra.com", "/v1/openai"),
-    ("api.fireworks.ai", "/inference/v1"),
-    ("api.groq.com", "/openai/v1"),
-    ("api.hyperbolic.xyz", "/v1"),
-    ("api.mistral.ai", "/v1"),
-    ("api.openai.com", "/v1"),
-    ("api.sambanova.ai", "/v1"),
-    ("api.together.xyz", "/v1"),
-    ("api.x.ai", "/v1"),
-    ("generativelanguage.googleapis.com", "/v1beta/openai"),
-    ("integrate.api.nvidia.com", "/v1"),
-    ("llm.chutes.ai", "/v1"),
-    ("models.github.ai", "/inference"),
-    ("openrouter.ai", "/api/v1"),
-    ("router.huggingface.co", "/v1"),
+/// Hosts of services that have ended, and when.
+const RETIRED: [(&str, &str); 2] = [
+    ("models.github.ai", "30 July 2026"),
+    ("models.inference.ai.azure.com", "30 July 2026"),
 ];
-
-/// The port of Ollama, whose OpenAI-compatible API is below `/v1`.
-const OLLAMA: u16 = 11434;
 
 /// The warnings about a configuration, a line each; none holds a key.
 pub fn warnings(config: &Config) -> Vec<String> {
@@ -82,6 +66,12 @@ fn about_url(provider: &Provider) -> Option<String> {
     let name = &provider.name;
     let url = BaseUrl::parse(&provider.base_url).ok()?;
     let path = url.path;
+    let host = url.host.to_ascii_lowercase();
+    if let Some((_, day)) = RETIRED.iter().find(|(retired, _)| *retired == host) {
+        return Some(format!(
+            "the provider {name} is at {host}, which was retired on {day}"
+        ));
+    }
     if let Some(before) = path.strip_suffix("/models") {
         let shown = if before.is_empty() { "/" } else { before };
         return Some(format!(
@@ -91,13 +81,10 @@ fn about_url(provider: &Provider) -> Option<String> {
     if path.split('/').filter(|part| *part == "v1").count() > 1 {
         return Some(format!("the base_url of the provider {name} has /v1 twice"));
     }
-    let mut known = PATHS.iter();
-    let host = url.host.to_ascii_lowercase();
-    let wanted = match known.find(|(known, _)| *known == host) {
-        Some((_, wanted)) => *wanted,
-        None if url.port == Some(OLLAMA) => "/v1",
-        None => return None,
-    };
+    let wanted = known_apis::at(&provider.server)?.path;
+    if wanted.is_empty() {
+        return None;
+    }
     let other = ["", "/v1", "/api"].contains(&path) && path != wanted;
     other.then(|| {
         let path = if path.is_empty() { "nothing" } else { path };
@@ -154,13 +141,17 @@ mod tests {
                 Some("nothing: its API is below /v1"),
             ),
             ("https://API.openai.com/", Some("below /v1")),
+            ("https://eu.api.openai.com", Some("below /v1")),
             ("https://openrouter.ai/v1", Some("below /api/v1")),
             ("https://api.groq.com/v1", Some("below /openai/v1")),
             ("http://nas.lan:11434", Some("below /v1")),
             ("http://nas.lan:11434/v1", None),
             ("https://api.openai.com/v1", None),
             ("https://api.openai.com/some/proxy", None),
-            ("https://models.github.ai/inference", None),
+            (
+                "https://models.github.ai/inference",
+                Some("was retired on 30 July 2026"),
+            ),
             ("https://p.example", None),
             ("http://127.0.0.1:8080", None),
         ] {

@@ -39,6 +39,7 @@ pub mod request;
 pub mod rerank;
 pub mod responses;
 pub mod restatement;
+mod rule;
 mod rules;
 pub mod side_question;
 mod signals;

@@ -136,6 +136,11 @@ pub trait Dialect: Sync {
     /// Makes the edits that only this dialect knows of, for a step.
     fn own_edits(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
 
+    /// Whether [`Self::own_edits`] and [`Self::fit`] may reach into the members of a request, and so copy them.
+    fn edits_inside(&self) -> bool {
+        false
+    }
+
     /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
     /// body would do no better. `payload` is the client's.
     fn reworded<'a>(
@@ -421,7 +426,7 @@ pub enum FrameKind {
     Heartbeat,
     /// The end mark.
     End,
-    Error(ProviderError),
+    Error(Box<ProviderError>),
     /// Data that is no JSON object, with the reason: broken, or cut.
     Broken(String),
     /// A frame that no client can use, with the reason in whole words.

@@ -155,7 +155,7 @@ impl From<String> for Unfit {
     }
 }
 
-/// Why a body is no request.
+/// The reason why a body is no request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestError {
     Empty,

@@ -12,9 +12,9 @@ use crate::sse;
 use super::answer::Flaw;
 use super::canonical::{Delta, Names, OrderedDelta, Request as Canonical, Sequence};
 use super::error::ErrorBody;
+use super::questions::{Assemble, Dialect};
 use super::request::{Request, Unfit};
 use super::step_traits::StepTraits;
-use super::{Assemble, Dialect};
 
 /// The step that a request is translated for.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +144,17 @@ pub enum FrameForm {
     Lines,
     /// Data alone: a whole answer is made of them.
     Data,
+}
+
+impl FrameForm {
+    /// The media type of a stream of such frames.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream",
+            Self::Lines => "application/x-ndjson",
+            Self::Data => "application/json",
+        }
+    }
 }
 
 impl Frames {

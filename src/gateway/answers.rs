@@ -123,7 +123,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers with the end of a walk.
-    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended<'_>) {
+    pub fn conclude(mut self, errand: &Errand<'_, '_>, ended: Ended<'_>) {
         match ended {
             Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
             Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
@@ -137,7 +137,7 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    fn answer(mut self, errand: &Errand<'_>, reply: Reply<'_>, answered: AnsweredWalk) {
+    fn answer(mut self, errand: &Errand<'_, '_>, reply: Reply<'_>, answered: AnsweredWalk) {
         let Some(step) = errand.route.steps.get(answered.step_index()) else {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
@@ -198,7 +198,7 @@ impl<'g, 't> Pending<'g, 't> {
     /// Relays bytes without frames. Those that break off have been answered with 200 by then.
     fn send_opaque(
         mut self,
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         step: &Step,
         answered: AnsweredWalk,
         answer: OpaqueAnswer,
@@ -216,15 +216,15 @@ impl<'g, 't> Pending<'g, 't> {
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
     fn send_stream(
         mut self,
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         step: &Step,
         answered: AnsweredWalk,
         stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
-        self.journal.committed(errand.dialect, &answered, held);
-        let mut head = routed(step, &answered, "text/event-stream");
+        self.journal.committed(stream.dialect, &answered, held);
+        let mut head = routed(step, &answered, errand.dialect.frame_form().media_type());
         if let Some(field) = self.id_field() {
             head = head.with(field, self.exchange.request_id());
         }
@@ -246,7 +246,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
-    fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
+    fn exhausted(self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
         let (status, message) = match self.dialect {

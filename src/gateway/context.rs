@@ -1,4 +1,4 @@
-//! Everything that one configuration makes of a gateway: what the rooms around this file read.
+//! The context of a request: all that one configuration makes of a gateway, for the rooms around this file to read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ pub struct Context {
     /// The latest data of the status page, one for each client in the configuration's order.
     pub(super) status_data: Vec<SharedAnswer>,
     pub(super) tracer: Tracer,
-    /// How the exports to a collector are doing.
+    /// The health of the exports to a collector.
     pub(super) exports: Vec<Arc<Health>>,
     pub(super) metrics: Arc<Metrics>,
     /// The counters of the server in front of this.

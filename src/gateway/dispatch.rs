@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::budget::Charge;
 use crate::config::{Account, Route};
-use crate::dialect::request::{Incoming, Request};
+use crate::dialect::request::{Incoming, Request, RequestError};
+use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::Object;
 use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::cors;
-use super::endpoints::{self, Access, Answer, Endpoint, Found, Visibility};
+use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
 use super::keepalive::kept_alive;
@@ -49,15 +52,15 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
 fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
     let endpoint = found.endpoint;
     match (&endpoint.answer, client) {
-        (&Answer::Walk(dialect), Some(client)) => {
+        (&AnsweredBy::Walk(dialect), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             complete(context, pending, dialect, client);
         }
-        (&Answer::Aside(question), Some(client)) => {
+        (&AnsweredBy::Aside(question), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
         }
-        (&Answer::Told(tell, _), Some(client)) => {
+        (&AnsweredBy::Told(tell, _), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             told(context, pending, found, client, tell);
         }
@@ -164,7 +167,9 @@ fn admit<'f>(
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            Answer::Walk(_) | Answer::Aside(_) | Answer::Told(..) if is_encoded(head) => {
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+                if is_encoded(head) =>
+            {
                 Err(Refusal::encoded())
             }
             _ => Ok(Admitted::Endpoint(found)),
@@ -184,7 +189,7 @@ fn told(
     mut pending: Pending<'_, '_>,
     found: &Found,
     client: &Account,
-    tell: fn(&Visit<'_, '_>, &[u8]) -> Result<Response, Unserved>,
+    tell: endpoints::ToldAnswer,
 ) {
     pending.exchange.identify(&client.name);
     let body = match found.endpoint.reads_body() {
@@ -221,11 +226,11 @@ fn page(
         parameter: &found.parameter,
     };
     match found.endpoint.answer {
-        Answer::Front(answer) => Ok(answer()),
-        Answer::Page(answer) => answer(&visit),
-        Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
+        AnsweredBy::Front(answer) => Ok(answer()),
+        AnsweredBy::Page(answer) => answer(&visit),
+        AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) | Answer::Aside(_) | Answer::Told(..) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }
@@ -245,14 +250,29 @@ fn complete<'g>(
     };
     // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
-    let incoming = Incoming::new(&body, form_type.as_deref());
-    match dialect.read(incoming) {
+    match read(dialect, Incoming::new(&body, form_type.as_deref())) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
         }
     }
+}
+
+/// The request without its long strings; `None` where it is as well edited whole, and where the budget has no room for
+/// one more text. On the heap: a waiting worker keeps a small stack.
+fn elided<'b>(object: &'b Object<'_>, charge: &mut Charge) -> Option<Box<Elided<'b>>> {
+    let part = object.get("messages").or_else(|| object.get("input"))?;
+    let elided = Elided::of(object.source(), part, &mut |bytes| charge.cover(bytes));
+    elided.map(Box::new)
+}
+
+/// On the heap: a waiting worker keeps a small stack.
+fn read<'b>(
+    dialect: &dyn Dialect,
+    incoming: Incoming<'b>,
+) -> Result<Box<Request<'b>>, RequestError> {
+    dialect.read(incoming).map(Box::new)
 }
 
 fn route<'g>(
@@ -303,13 +323,15 @@ fn walk<'g>(
         .map(|_| pending.exchange.request_id().to_owned());
     let passed = passed_fields(pending.exchange.head(), dialect);
     // On the heap: a waiting worker keeps a small stack.
-    let object = request.payload.object();
-    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
-    let elided = elided.map(Box::new);
+    let budget = pending.exchange.budget().clone();
+    let mut of_elided = budget.empty();
+    let elided = request
+        .payload
+        .object()
+        .and_then(|object| elided(object, &mut of_elided));
     let edited = elided
         .as_ref()
-        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
-    let edited = edited.map(Box::new);
+        .and_then(|elided| read(dialect, elided.text().as_bytes().into()).ok());
     let errand = Errand {
         context,
         dialect,
@@ -320,11 +342,12 @@ fn walk<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
-        budget: &pending.exchange.budget().clone(),
+        budget: &budget,
     };
     let keepalive = route.stream_keepalive;
-    let keepalive =
-        keepalive.filter(|_| request.stream && dialect.framing(request) == Framing::Events);
+    let has_comments = dialect.frame_form() == FrameForm::Events;
+    let keepalive = keepalive
+        .filter(|_| request.stream && has_comments && dialect.framing(request) == Framing::Events);
     let ended = match keepalive {
         None => errand.walk(&mut pending.journal),
         Some(every) => kept_alive(&mut pending.exchange, every, || {

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::dialect::audio::{Speech, Transcriptions, Translations};
+use crate::dialect::audio::{Recordings, Speech};
 use crate::dialect::chat::Chat;
 use crate::dialect::completions::Completions;
 use crate::dialect::embeddings::Embeddings;
@@ -32,7 +32,7 @@ pub struct Endpoint {
     pub method: Method,
     pub access: Access,
     pub visibility: Visibility,
-    pub answer: Answer,
+    pub answer: AnsweredBy,
 }
 
 /// The method of an endpoint; each comes with OPTIONS.
@@ -66,23 +66,29 @@ pub enum Visibility {
 }
 
 /// The source of an endpoint's answer.
-pub enum Answer {
+pub enum AnsweredBy {
     /// The front thread, so that a busy gateway still says that it is well. Must not block.
     Front(fn() -> Response),
     /// A worker, without a walk.
-    Page(fn(&Visit<'_, '_>) -> Result<Response, Unserved>),
+    Page(PageAnswer),
     /// A worker, without a walk, from the body of the request where the method has one; refusals are in this dialect.
-    Told(
-        fn(&Visit<'_, '_>, &[u8]) -> Result<Response, Unserved>,
-        &'static dyn Dialect,
-    ),
-    /// One step of the route that the body names, or the gateway itself.
+    Told(ToldAnswer, &'static dyn Dialect),
+    /// A single step of the route that the body names, or the gateway itself.
     Aside(&'static dyn SideQuestion),
     /// Nothing: 404 with these words, for every method, in this dialect.
     Absent(&'static str, &'static dyn Dialect),
     /// A walk over the route that the body names, in this dialect.
     Walk(&'static dyn Dialect),
 }
+
+use Access::{Keyed, Open, OpenWhere};
+use Visibility::{Quiet, Traced};
+
+/// The function behind a page that is told from a body.
+pub type ToldAnswer = fn(&Visit<'_, '_>, &[u8]) -> Result<Response, Unserved>;
+
+/// The function behind a page.
+type PageAnswer = fn(&Visit<'_, '_>) -> Result<Response, Unserved>;
 
 /// The words at the paths of what is kept of an answer elsewhere. Not 501: client libraries ask again after a 5xx.
 const NO_RESPONSES: &str = "this gateway keeps no responses and no conversations: send the whole conversation with each \
@@ -93,211 +99,108 @@ const NO_BATCHES: &str = "this gateway has no batches of messages: send each to 
 
 /// All endpoints.
 const TABLE: &[Endpoint] = &[
-    Endpoint {
-        pattern: "/v1/chat/completions",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Chat),
-    },
-    Endpoint {
-        pattern: "/v1/responses",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Responses),
-    },
-    Endpoint {
-        pattern: "/v1/responses/{id}",
-        method: Method::Any,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Absent(NO_RESPONSES, &Responses),
-    },
-    Endpoint {
-        pattern: "/v1/conversations",
-        method: Method::Any,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Absent(NO_RESPONSES, &Responses),
-    },
-    Endpoint {
-        pattern: "/v1/conversations/{id}",
-        method: Method::Any,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Absent(NO_RESPONSES, &Responses),
-    },
-    Endpoint {
-        pattern: "/v1/messages",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Messages),
-    },
-    Endpoint {
-        pattern: "/v1/messages/count_tokens",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Aside(&CountTokens),
-    },
-    Endpoint {
-        pattern: "/v1/messages/{rest}",
-        method: Method::Any,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Absent(NO_BATCHES, &Messages),
-    },
-    Endpoint {
-        pattern: "/v1/completions",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Completions),
-    },
-    Endpoint {
-        pattern: "/v1/audio/transcriptions",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Transcriptions),
-    },
-    Endpoint {
-        pattern: "/v1/audio/translations",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Translations),
-    },
-    Endpoint {
-        pattern: "/v1/audio/speech",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Speech),
-    },
-    Endpoint {
-        pattern: "/v1/images/generations",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Images::Generations),
-    },
-    Endpoint {
-        pattern: "/v1/images/edits",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Images::Edits),
-    },
-    Endpoint {
-        pattern: "/v1/images/variations",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Images::Variations),
-    },
-    Endpoint {
-        pattern: "/v1/embeddings",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Embeddings),
-    },
-    Endpoint {
-        pattern: "/v1/moderations",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Moderations),
-    },
-    Endpoint {
-        pattern: "/v1/rerank",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Rerank),
-    },
+    walk("/v1/chat/completions", &Chat),
+    walk("/v1/responses", &Responses),
+    absent("/v1/responses/{id}", NO_RESPONSES, &Responses),
+    absent("/v1/conversations", NO_RESPONSES, &Responses),
+    absent("/v1/conversations/{id}", NO_RESPONSES, &Responses),
+    walk("/v1/messages", &Messages),
+    aside("/v1/messages/count_tokens", &CountTokens),
+    absent("/v1/messages/{rest}", NO_BATCHES, &Messages),
+    walk("/v1/completions", &Completions),
+    walk("/v1/audio/transcriptions", &Recordings::Transcriptions),
+    walk("/v1/audio/translations", &Recordings::Translations),
+    walk("/v1/audio/speech", &Speech),
+    walk("/v1/images/generations", &Images::Generations),
+    walk("/v1/images/edits", &Images::Edits),
+    walk("/v1/images/variations", &Images::Variations),
+    walk("/v1/embeddings", &Embeddings),
+    walk("/v1/moderations", &Moderations),
+    walk("/v1/rerank", &Rerank),
     // Cohere's SDK.
-    Endpoint {
-        pattern: "/v2/rerank",
-        method: Method::Post,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Walk(&Rerank),
-    },
-    Endpoint {
-        pattern: "/v1/models",
-        method: Method::Get,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Page(pages::models::list),
-    },
-    Endpoint {
-        pattern: "/v1/models/{model}",
-        method: Method::Get,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Page(pages::models::one),
-    },
-    Endpoint {
-        pattern: "/v1/diagnostics/upstream-models",
-        method: Method::Get,
-        access: Access::Open,
-        visibility: Visibility::Traced,
-        answer: Answer::Page(pages::upstream_models::page),
-    },
-    Endpoint {
-        pattern: "/v1/diagnostics/routes",
-        method: Method::Get,
-        access: Access::Keyed,
-        visibility: Visibility::Traced,
-        answer: Answer::Page(pages::routes::page),
-    },
-    Endpoint {
-        pattern: "/v1/diagnostics/status",
-        method: Method::Get,
-        access: Access::Keyed,
-        visibility: Visibility::Quiet,
-        answer: Answer::Page(pages::status::data),
-    },
-    Endpoint {
-        pattern: "/",
-        method: Method::Get,
-        access: Access::OpenWhere(pages::status::is_open),
-        visibility: Visibility::Quiet,
-        answer: Answer::Page(pages::status::frame),
-    },
-    Endpoint {
-        pattern: "/metrics",
-        method: Method::Get,
-        access: Access::OpenWhere(|config, _| !config.metrics_need_key),
-        visibility: Visibility::Quiet,
-        answer: Answer::Page(pages::metrics::page),
-    },
-    Endpoint {
-        pattern: "/health",
-        method: Method::Get,
-        access: Access::Open,
-        visibility: Visibility::Quiet,
-        answer: Answer::Front(pages::health::health),
-    },
-    Endpoint {
-        pattern: "/livez",
-        method: Method::Get,
-        access: Access::Open,
-        visibility: Visibility::Quiet,
-        answer: Answer::Front(pages::health::live),
-    },
-    Endpoint {
-        pattern: "/readyz",
-        method: Method::Get,
-        access: Access::Open,
-        visibility: Visibility::Quiet,
-        answer: Answer::Page(pages::health::ready),
-    },
+    walk("/v2/rerank", &Rerank),
+    page("/v1/models", Keyed, Traced, pages::models::list),
+    page("/v1/models/{model}", Keyed, Traced, pages::models::one),
+    page(
+        "/v1/diagnostics/upstream-models",
+        Open,
+        Traced,
+        pages::upstream_models::page,
+    ),
+    page("/v1/diagnostics/routes", Keyed, Traced, pages::routes::page),
+    page("/v1/diagnostics/status", Keyed, Quiet, pages::status::data),
+    page(
+        "/",
+        OpenWhere(pages::status::is_open),
+        Quiet,
+        pages::status::frame,
+    ),
+    page(
+        "/metrics",
+        OpenWhere(|config, _| !config.metrics_need_key),
+        Quiet,
+        pages::metrics::page,
+    ),
+    front("/health", pages::health::health),
+    front("/livez", pages::health::live),
+    page("/readyz", Open, Quiet, pages::health::ready),
 ];
+
+/// The row of an endpoint that walks over the steps of a route.
+const fn walk(pattern: &'static str, dialect: &'static dyn Dialect) -> Endpoint {
+    keyed(pattern, Method::Post, AnsweredBy::Walk(dialect))
+}
+
+/// The row of an endpoint that asks one step of a route.
+const fn aside(pattern: &'static str, question: &'static dyn SideQuestion) -> Endpoint {
+    keyed(pattern, Method::Post, AnsweredBy::Aside(question))
+}
+
+/// The row of a path where clients look for what is not here.
+const fn absent(
+    pattern: &'static str,
+    words: &'static str,
+    dialect: &'static dyn Dialect,
+) -> Endpoint {
+    keyed(pattern, Method::Any, AnsweredBy::Absent(words, dialect))
+}
+
+/// The row of a path that monitors ask for.
+const fn front(pattern: &'static str, answer: fn() -> Response) -> Endpoint {
+    Endpoint {
+        pattern,
+        method: Method::Get,
+        access: Open,
+        visibility: Quiet,
+        answer: AnsweredBy::Front(answer),
+    }
+}
+
+/// The row of a page.
+const fn page(
+    pattern: &'static str,
+    access: Access,
+    visibility: Visibility,
+    answer: PageAnswer,
+) -> Endpoint {
+    Endpoint {
+        pattern,
+        method: Method::Get,
+        access,
+        visibility,
+        answer: AnsweredBy::Page(answer),
+    }
+}
+
+const fn keyed(pattern: &'static str, method: Method, answer: AnsweredBy) -> Endpoint {
+    Endpoint {
+        pattern,
+        method,
+        access: Keyed,
+        visibility: Traced,
+        answer,
+    }
+}
 
 /// An endpoint that a path names, and the rest of the path where the pattern leaves one open, decoded.
 pub struct Found {
@@ -311,7 +214,7 @@ const BESIDE_OLLAMA: [&str; 3] = ["/", "/health", "/v1/chat/completions"];
 /// The answer that the front thread gives to a request; none if that takes a worker.
 pub fn at_once(head: &Head) -> Option<Response> {
     TABLE.iter().find_map(|endpoint| match endpoint.answer {
-        Answer::Front(answer) if endpoint.allows(head.method()) => {
+        AnsweredBy::Front(answer) if endpoint.allows(head.method()) => {
             endpoint.parameter_in(head.path())?;
             endpoint.is_at(head.arrival().entrance).then(answer)
         }
@@ -417,20 +320,20 @@ impl Endpoint {
     /// Whether it reads the body of a request.
     pub fn reads_body(&self) -> bool {
         match self.answer {
-            Answer::Walk(_) | Answer::Aside(_) => true,
-            Answer::Told(..) => self.method == Method::Post,
-            Answer::Front(_) | Answer::Page(_) | Answer::Absent(..) => false,
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) => true,
+            AnsweredBy::Told(..) => self.method == Method::Post,
+            AnsweredBy::Front(_) | AnsweredBy::Page(_) | AnsweredBy::Absent(..) => false,
         }
     }
 
     /// The dialect of its requests and refusals; none for pages.
     pub fn dialect(&self) -> Option<&'static dyn Dialect> {
         match self.answer {
-            Answer::Walk(dialect) | Answer::Absent(_, dialect) | Answer::Told(_, dialect) => {
-                Some(dialect)
-            }
-            Answer::Aside(question) => Some(question.dialect()),
-            Answer::Front(_) | Answer::Page(_) => None,
+            AnsweredBy::Walk(dialect)
+            | AnsweredBy::Absent(_, dialect)
+            | AnsweredBy::Told(_, dialect) => Some(dialect),
+            AnsweredBy::Aside(question) => Some(question.dialect()),
+            AnsweredBy::Front(_) | AnsweredBy::Page(_) => None,
         }
     }
 

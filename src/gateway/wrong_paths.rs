@@ -15,11 +15,11 @@ const LONGEST: usize = 8;
 struct Elsewhere {
     /// As in a table of endpoints: the path, or the beginning of it.
     path: &'static str,
-    /// What it stands for there; empty where the path says it.
+    /// The purpose of the path there; empty where the path says it.
     subject: &'static str,
     /// The endpoints that serve the purpose here, of which those are told that there are; empty where none does.
     here: &'static [&'static str],
-    /// What to do instead, with these endpoints or without; empty where they say it.
+    /// The advice for the client, with these endpoints or without; empty where they say it.
     instead: &'static str,
 }
 

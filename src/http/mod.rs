@@ -88,6 +88,6 @@ pub use head::Head;
 pub use refusal::{Reason, Refusal};
 pub use response::{Delivery, Fields, Response, ResponseHead};
 pub use server::Server;
-pub use stats::{Snapshot, Stats};
+pub use stats::{EdgeFigures, Stats};
 pub use stop::{Drained, Stopper};
 pub use stream::{Gone, Stream};

@@ -128,6 +128,34 @@ pub fn lossy_text(raw: &str) -> Option<Cow<'_, str>> {
     text(&mended).map(|text| Cow::Owned(text.into_owned()))
 }
 
+/// As [`lossy_text`], of a string whose spelling is longer than `most` bytes only the beginning: of a string of many
+/// megabytes nothing else is copied.
+pub fn lossy_beginning(raw: &str, most: usize) -> Option<Cow<'_, str>> {
+    let whole = inside(raw)?;
+    if whole.len() <= most {
+        return lossy_text(raw);
+    }
+    let end = whole.floor_char_boundary(most);
+    let mut uncut = 0;
+    while let Some(escape) = whole.get(uncut..end).and_then(|rest| rest.find('\\')) {
+        let at = uncut + escape;
+        let is_number = whole
+            .get(at + 1..)
+            .is_some_and(|rest| rest.starts_with('u'));
+        uncut = at + if is_number { 6 } else { 2 };
+        if uncut > end {
+            return lossy_text(&["\"", whole.get(..at)?, "\""].concat())
+                .map(|text| Cow::Owned(text.into_owned()));
+        }
+    }
+    let beginning = whole.get(..end)?;
+    if uncut == 0 {
+        return Some(Cow::Borrowed(beginning));
+    }
+    let text = lossy_text(&["\"", beginning, "\""].concat())?.into_owned();
+    Some(Cow::Owned(text))
+}
+
 /// The number of a surrogate that an escape spells, its backslash left out: `ud83d...`.
 fn surrogate(escape: &str) -> Option<u16> {
     let digits = escape.strip_prefix('u')?.get(..4)?;

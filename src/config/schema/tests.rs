@@ -20,7 +20,7 @@ fn full() -> Value {
     })
 }
 
-/// Where the sections are in [`full`], as JSON pointers; one that occurs twice is there twice.
+/// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
 const SECTIONS: [(&str, &str); 10] = [
     ("top", ""),
     ("client", "/api_keys/0"),

@@ -2,7 +2,7 @@
 
 use super::{MINIMAL, refuse};
 
-/// What is appended to [`MINIMAL`], from line 6 on, and the whole message.
+/// Lines that are appended to [`MINIMAL`], from line 6 on, and the whole message.
 #[test]
 fn a_wrong_setting_is_named_with_its_line() {
     let cases = [
@@ -214,7 +214,7 @@ fn a_wrong_setting_is_named_with_its_line() {
     }
 }
 
-/// What is wrong inside a provider, which stands on line 3, or a route, on line 5.
+/// Faults inside a provider, which stands on line 3, or a route, on line 5.
 #[test]
 fn a_wrong_provider_route_or_step_is_named_with_its_line() {
     let provider = "{name: p, base_url: https://p.example/v1}";

@@ -109,7 +109,7 @@ impl ProviderSide for Chat {
     }
 }
 
-/// Where the gateway writes into a chunk, for tests of the writing itself.
+/// The places where the gateway writes into a chunk, for tests of the writing itself.
 #[cfg(test)]
 pub fn annotation_of(data: &str) -> Annotation {
     let judged = chunk::ChunkJudge::default().judge_data(data);

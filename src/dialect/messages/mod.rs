@@ -16,6 +16,7 @@ mod stop_reason;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
+use crate::dialect::json_request::ask_for_events;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::side_question::SideQuestion;
@@ -103,6 +104,10 @@ impl Dialect for Messages {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         rewording::cut_foreign_thinking(request);
     }
@@ -128,9 +133,7 @@ impl Dialect for Messages {
     }
 
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
-        if let Payload::Json(object) = request {
-            object.set("stream", "true".to_owned());
-        }
+        ask_for_events(request);
     }
 
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge> {

@@ -1,8 +1,27 @@
 //! A whole answer of Ollama's API from the lines that it makes as a stream: the last line with the whole message.
 
 use crate::dialect::Assemble;
-use crate::dialect::answer::Flaw;
+use crate::dialect::annotation::Annotation;
+use crate::dialect::answer::{Flaw, JudgedWhole, Says};
+use crate::dialect::repairs::Repairs;
+use crate::dialect::usage::Usage;
 use crate::json::raw;
+
+/// The judgement on a whole answer that was assembled here: its model is the one that the client named, and stays.
+pub fn judge(text: &str) -> JudgedWhole {
+    let tokens = |key| raw::member(text, key).and_then(raw::whole_number);
+    JudgedWhole {
+        annotation: Annotation::of_body(text).without_model(),
+        usage: Some(Usage {
+            prompt_tokens: tokens("prompt_eval_count"),
+            completion_tokens: tokens("eval_count"),
+            ..Usage::default()
+        }),
+        says: Says::Content,
+        mended: None,
+        repairs: Repairs::default(),
+    }
+}
 
 /// The texts of an answer, by their member: those of `/api/chat` are in a message.
 #[derive(Debug, Default)]

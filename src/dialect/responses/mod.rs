@@ -14,6 +14,7 @@ mod split;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::error::ErrorBody;
+use crate::dialect::json_request::ask_for_events;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
@@ -65,6 +66,10 @@ impl Dialect for Responses {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         request::cut_own_reasoning(request);
     }
@@ -82,9 +87,7 @@ impl Dialect for Responses {
     }
 
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
-        if let Payload::Json(object) = request {
-            object.set("stream", "true".to_owned());
-        }
+        ask_for_events(request);
     }
 
     fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {

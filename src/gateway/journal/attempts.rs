@@ -41,7 +41,7 @@ impl<'g> Journal<'g> {
         }));
         current::attributes(&self.attributes);
         if let Some(captured) = &self.captured_request {
-            current::content(Some(captured.clone()), None);
+            current::content(Some(captured.messages.clone()), None);
         }
     }
 

@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Which step answers a request when all are well.
+    /// The step that answers a request when all are well.
     pub fn served_by(&mut self, route: &Arc<Route>) -> Option<usize> {
         let reports = self.request(route, &[]).ok()?;
         reports.last().map(|report| report.step_index)

@@ -12,7 +12,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 /// The calls left by an answer's word, and the number of that call. Every call that began later has taken one away,
 /// whether it is still in flight or not; so the count stays right in bursts, and no lost call leaks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Budget {
+pub(super) struct CallsLeft {
     left: u64,
     after_call: u64,
     limit: Option<u64>,
@@ -21,7 +21,7 @@ pub(super) struct Budget {
     stated: bool,
 }
 
-impl Budget {
+impl CallsLeft {
     /// The budget after the answer to `call`; `None` while no answer has told any. Answers arrive out of order: an
     /// older call's tells less.
     pub fn after(

@@ -5,7 +5,7 @@ use crate::config::BaseUrl;
 
 /// A provider, and its model in the route.
 #[derive(Debug)]
-pub struct Choice {
+pub struct ChosenProvider {
     pub name: String,
     pub base_url: String,
     /// The row of the catalogue; `None` for a URL of the user's own.
@@ -27,7 +27,7 @@ pub struct Variable {
     pub is_key: bool,
 }
 
-impl Choice {
+impl ChosenProvider {
     /// The choice of a row of the catalogue.
     pub fn of_offer(offer: &'static Offer) -> Self {
         let account = (!offer.account.is_empty()).then(|| Variable {
