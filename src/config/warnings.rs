@@ -183,4 +183,55 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn an_api_without_a_key_at_an_address_of_the_internet_is_warned_of() {
+        for (listen, settings, words) in [
+            ("127.0.0.1:80", "enabled: true", None),
+            ("203.0.113.9:80", "enabled: true", None),
+            ("203.0.113.9:80", "require_key: false", None),
+            (
+                "203.0.113.9:80",
+                "enabled: true, require_key: false",
+                Some("203.0.113.9:80"),
+            ),
+            (
+                "127.0.0.1:80",
+                "enabled: true, require_key: false, listen: '203.0.113.9:1'",
+                Some("203.0.113.9:1"),
+            ),
+            (
+                "':80'",
+                "enabled: true, require_key: false, listen: '0.0.0.0:11434'",
+                None,
+            ),
+            ("192.168.1.2:80", "enabled: true, require_key: false", None),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [203.0.113.0/24]",
+                Some("`networks` holds"),
+            ),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [192.168.4.0/24]",
+                None,
+            ),
+        ] {
+            let text = format!(
+                "api_key: a-client-key-of-26-bytes-x\nlisten: {listen}\nollama: {{{settings}}}\nproviders: [{{name: p, base_url: 'http://p'}}]\n\
+                 routes: [{{name: r, steps: [{{provider: p, model: m}}]}}]\n"
+            );
+            let config = super::super::parse(&text, &BTreeMap::new()).unwrap();
+            let told = warnings(&config);
+            assert_eq!(
+                told.len(),
+                usize::from(words.is_some()),
+                "{listen} {settings}: {told:?}"
+            );
+            assert!(
+                words.is_none_or(|words| told[0].contains(words)),
+                "{told:?}"
+            );
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The questions that every dialect answers.
 
+use std::time::SystemTime;
+
 use crate::json::raw;
 use crate::sse::{Event, encode};
 
@@ -79,7 +81,7 @@ pub trait Dialect: Sync {
     }
 
     /// The answer to a request that asks a provider for nothing; `None` for all others.
-    fn at_once(&self, _request: &Request<'_>) -> Option<String> {
+    fn at_once(&self, _request: &Request<'_>, _now: SystemTime) -> Option<String> {
         None
     }
 

@@ -1,6 +1,7 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::budget::Charge;
 use crate::config::{Account, Route};
@@ -293,7 +294,7 @@ fn route<'g>(
             Refusal::unknown_model(dialect, &name)
         });
     };
-    if let Some(answer) = dialect.at_once(request) {
+    if let Some(answer) = dialect.at_once(request, SystemTime::now()) {
         pending.journal.route_known(route);
         return pending.finish(Response::json(200, answer));
     }
@@ -342,6 +343,7 @@ fn walk<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        received: pending.exchange.received(),
         budget: &budget,
     };
     let keepalive = route.stream_keepalive;

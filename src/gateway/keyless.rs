@@ -91,7 +91,7 @@ fn is_private(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_label = !lower.is_empty() && !lower.contains(['.', ':']);
     let ends = |end: &&str| lower.len() > end.len() && lower.ends_with(*end);
-    lower.parse::<Ipv4Addr>().is_ok() || is_label || PRIVATE_NAMES.iter().any(|end| ends(&end))
+    lower.parse::<Ipv4Addr>().is_ok() || is_label || PRIVATE_NAMES.iter().any(ends)
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub struct LineWriter {
     shows_thinking: bool,
     wants_logprobs: bool,
     seed: u64,
-    began: SystemTime,
+    /// The time at which the request came.
+    began: Option<SystemTime>,
+    now: SystemTime,
     /// The time of the first content.
     first: Option<SystemTime>,
     summary: Option<String>,
@@ -66,7 +68,8 @@ impl LineWriter {
             shows_thinking: member(request, "think") != Some("false"),
             wants_logprobs: member(request, "logprobs") == Some("true"),
             seed: answer.seed,
-            began: answer.now,
+            began: None,
+            now: answer.now,
             first: None,
             summary: None,
             half: None,
@@ -80,7 +83,7 @@ impl LineWriter {
 
     /// Writes a line whose members behind those of every line `write` writes.
     fn line(&mut self, out: &mut Frames, write: impl FnOnce(&Self, &mut String)) {
-        let now = SystemTime::now();
+        let now = self.now;
         self.first.get_or_insert(now);
         let summary = self.summary.take();
         out.put(None, |line| {
@@ -163,8 +166,8 @@ impl LineWriter {
     }
 
     fn figures(&self) -> String {
-        let now = SystemTime::now();
-        let first = self.first.unwrap_or(now);
+        let now = self.now;
+        let (began, first) = (self.began.unwrap_or(now), self.first.unwrap_or(now));
         let since = |time: SystemTime, earlier: SystemTime| {
             nanoseconds(time.duration_since(earlier).unwrap_or_default())
         };
@@ -172,9 +175,9 @@ impl LineWriter {
         format!(
             ",\"total_duration\":{},\"load_duration\":1,\"prompt_eval_count\":{},\"prompt_eval_duration\":{},\
              \"eval_count\":{},\"eval_duration\":{}",
-            since(now, self.began),
+            since(now, began),
             self.counts.input.unwrap_or_else(|| estimate(self.bytes.0)),
-            since(first, self.began),
+            since(first, began),
             self.counts.output.unwrap_or_else(|| estimate(self.bytes.1)),
             since(now, first),
         )
@@ -184,6 +187,11 @@ impl LineWriter {
 impl AnswerWriter for LineWriter {
     fn summarize(&mut self, routing_summary: &str) {
         self.summary = Some(routing_summary.to_owned());
+    }
+
+    fn at(&mut self, now: SystemTime) {
+        self.began.get_or_insert(now);
+        self.now = now;
     }
 
     fn write(&mut self, delta: OrderedDelta<'_>, out: &mut Frames) -> Result<(), Flaw> {

@@ -1,8 +1,10 @@
 //! `/api/embed`, a vector for each text, and the older `/api/embeddings`, for one.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
-use super::{NAME, errors};
+use super::errors;
+use super::request::{NAME, is_empty, member};
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::embeddings::Embeddings;
 use crate::dialect::error::ErrorBody;
@@ -30,9 +32,9 @@ impl Embed {
     /// The member with what a vector is made of; `None` where it is absent, null or empty.
     fn input<'r>(self, request: &'r Request<'_>) -> Option<&'r str> {
         let key = if self.is_for_one { "prompt" } else { "input" };
-        let input = super::request::member(request, key)?;
+        let input = member(request, key)?;
         let is_nothing = match raw::is_array(input) || self.is_for_one {
-            true => super::request::is_empty(input),
+            true => is_empty(input),
             false => false,
         };
         (!is_nothing).then_some(input)
@@ -77,7 +79,7 @@ impl Dialect for Embed {
         })
     }
 
-    fn at_once(&self, request: &Request<'_>) -> Option<String> {
+    fn at_once(&self, request: &Request<'_>, _: SystemTime) -> Option<String> {
         if self.input(request).is_some() {
             return None;
         }
@@ -137,7 +139,7 @@ impl Restatement for Embed {
             out,
             ",\"input\":{open}{input}{close},\"encoding_format\":\"float\""
         );
-        let dimensions = super::request::member(request, "dimensions");
+        let dimensions = member(request, "dimensions");
         let dimensions = dimensions
             .and_then(raw::whole_number)
             .filter(|length| *length > 0);
@@ -180,6 +182,8 @@ impl Restatement for Embed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     #[test]
@@ -207,7 +211,7 @@ mod tests {
             ),
         ] {
             let request = embed.read(body.as_bytes().into()).unwrap();
-            assert_eq!(embed.at_once(&request), None, "{body}");
+            assert_eq!(embed.at_once(&request, UNIX_EPOCH), None, "{body}");
             assert_eq!(embed.body(&request), expected);
         }
         let answer = r#"{"data":[{"index":1,"embedding":[2.50,3]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":4}}"#;
@@ -242,7 +246,11 @@ mod tests {
             ),
         ] {
             let request = embed.read(body.as_bytes().into()).unwrap();
-            assert_eq!(embed.at_once(&request).as_deref(), Some(nothing), "{body}");
+            assert_eq!(
+                embed.at_once(&request, UNIX_EPOCH).as_deref(),
+                Some(nothing),
+                "{body}"
+            );
         }
         for (embed, body) in [
             (Embed::SEVERAL, r#"{"model":"m","input":[1]}"#),

@@ -11,6 +11,9 @@ use ring::digest::{SHA256, digest};
 use super::timestamp;
 use crate::json::raw;
 
+/// The tag that clients put behind a name.
+pub const TAG: &str = ":latest";
+
 /// The family and the architecture of all models: they are routes.
 const ARCHITECTURE: &str = "gateway";
 
@@ -81,7 +84,7 @@ pub fn pulled(stream: bool) -> &'static str {
 pub fn listed_name(name: &str) -> String {
     match name.contains(':') {
         true => name.to_owned(),
-        false => format!("{name}{}", super::TAG),
+        false => format!("{name}{}", TAG),
     }
 }
 

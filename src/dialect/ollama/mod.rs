@@ -17,7 +17,10 @@ mod timestamp;
 mod unasked;
 
 pub use embed::Embed;
-pub use request::read_name;
+pub use lists::TAG;
+pub use request::{NAME, read_name};
+
+use std::time::SystemTime;
 
 use super::chat;
 use super::completions::Completions;
@@ -30,15 +33,6 @@ use super::{Assemble, Dialect};
 use crate::dialect::canonical::{Names, Request as Canonical};
 use answer_writer::LineWriter;
 use request::Endpoint;
-
-/// The name of the dialect.
-pub const NAME: &str = "ollama";
-
-/// The tag that clients put behind a name.
-pub const TAG: &str = ":latest";
-
-/// The media type of streams.
-pub const LINES: &str = "application/x-ndjson";
 
 /// The dialect of `/api/chat`.
 pub struct Chat;
@@ -59,8 +53,8 @@ impl Dialect for Chat {
         Some(&Self)
     }
 
-    fn at_once(&self, request: &Request<'_>) -> Option<String> {
-        request::loaded(request, Endpoint::Chat)
+    fn at_once(&self, request: &Request<'_>, now: SystemTime) -> Option<String> {
+        request::loaded(request, now, Endpoint::Chat)
     }
 
     unasked::questions!();
@@ -97,8 +91,8 @@ impl Dialect for Generate {
         Some(&Self)
     }
 
-    fn at_once(&self, request: &Request<'_>) -> Option<String> {
-        request::loaded(request, Endpoint::Generate)
+    fn at_once(&self, request: &Request<'_>, now: SystemTime) -> Option<String> {
+        request::loaded(request, now, Endpoint::Generate)
     }
 
     unasked::questions!();

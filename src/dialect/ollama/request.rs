@@ -8,6 +8,9 @@ use crate::dialect::json_request::{model_if_any, object_of};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, stream_of};
 use crate::json::{Object, raw};
 
+/// The name of the dialect.
+pub const NAME: &str = "ollama";
+
 /// The endpoints of conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -67,7 +70,7 @@ pub fn is_completion(request: &Request<'_>) -> bool {
 }
 
 /// The answer to a request that only loads a model, or unloads it; `None` for one that asks for something.
-pub fn loaded(request: &Request<'_>, endpoint: Endpoint) -> Option<String> {
+pub fn loaded(request: &Request<'_>, now: SystemTime, endpoint: Endpoint) -> Option<String> {
     let is_empty = |key| match member(request, key) {
         None => true,
         Some(value) => is_empty(value),
@@ -92,7 +95,7 @@ pub fn loaded(request: &Request<'_>, endpoint: Endpoint) -> Option<String> {
     let mut out = String::from("{\"model\":");
     raw::push_quoted(&mut out, &request.model);
     out.push_str(",\"created_at\":");
-    timestamp::push(&mut out, SystemTime::now());
+    timestamp::push(&mut out, now);
     // A String takes whatever is written.
     let _ = write!(out, r#",{says},"done_reason":"{reason}","done":true}}"#);
     Some(out)
@@ -153,6 +156,8 @@ fn check_think(object: &Object<'_>) -> Result<(), RequestError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn chat(body: &str) -> Result<Request<'_>, String> {
@@ -209,7 +214,7 @@ mod tests {
             ),
             (r#"{"model":"m","messages":[{"role":"user"}]}"#, None),
         ] {
-            let answer = loaded(&chat(body).unwrap(), Endpoint::Chat);
+            let answer = loaded(&chat(body).unwrap(), UNIX_EPOCH, Endpoint::Chat);
             assert_eq!(answer.is_some(), reason.is_some(), "{body}");
             let Some(answer) = answer else { continue };
             assert!(answer.contains(reason.unwrap()), "{answer}");
@@ -218,7 +223,7 @@ mod tests {
         let generate = |body: &str| {
             let request = read(body.as_bytes(), Endpoint::Generate).unwrap();
             (
-                loaded(&request, Endpoint::Generate).is_some(),
+                loaded(&request, UNIX_EPOCH, Endpoint::Generate).is_some(),
                 is_completion(&request),
             )
         };

@@ -1,6 +1,6 @@
 //! The rows of Ollama's API, where the configuration turns it on.
 
-use super::{Access, AnsweredBy, Endpoint, Method, ToldAnswer, Visibility};
+use super::row::{Access, AnsweredBy, Endpoint, Method, ToldAnswer, Visibility};
 use crate::dialect::Dialect;
 use crate::dialect::ollama::{Chat, Embed, Generate};
 use crate::gateway::pages::ollama as pages;

@@ -9,10 +9,10 @@ use crate::dialect::ollama;
 use crate::dialect::ollama::NAME;
 use crate::dialect::ollama::lists::{self, Model};
 use crate::dialect::request::Incoming;
+use crate::dialect::translate::FrameForm;
 use crate::gateway::accounts;
 use crate::gateway::refusal::Refusal;
 use crate::http::{Response, ResponseHead};
-use crate::routing::Walk;
 
 use super::models::context_length;
 use super::visit::{Unserved, Visit};
@@ -46,7 +46,10 @@ pub fn ready(visit: &Visit<'_, '_>, _: &[u8]) -> Result<Response, Unserved> {
         let ledger = visit.context.ledger.lock();
         let routes = served(visit);
         routes
-            .filter(|route| Walk::first_step(route, &ledger, now).is_some())
+            .filter(|route| {
+                let mut steps = route.steps.iter();
+                steps.any(|step| ledger.cooling_of(step, now).is_none())
+            })
             .collect()
     };
     let models = routes
@@ -69,7 +72,7 @@ pub fn pull(visit: &Visit<'_, '_>, body: &[u8]) -> Result<Response, Unserved> {
     let (name, stream) = named(body)?;
     let is_known = find(visit, &name).is_some();
     let head = match stream {
-        true => ResponseHead::new(200, ollama::LINES),
+        true => ResponseHead::new(200, FrameForm::Lines.media_type()),
         false if is_known => ResponseHead::new(200, "application/json"),
         false => ResponseHead::new(500, "application/json"),
     };
