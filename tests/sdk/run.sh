@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package, LlamaIndex, those of packages for vectors and, where there is npm, the packages of OpenAI and
+# by it, the anthropic package, LlamaIndex, Ollama's package and what speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI and
 # Anthropic for Node.
 #
 #     tests/sdk/run.sh [BINARY]
@@ -48,6 +48,7 @@ run 2 cases.py responses.py
 run 3 cases.py responses.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
+run ollama ollama_cases.py
 if command -v npm >/dev/null; then
     runs=$((runs + 1))
     folder=$root/target/sdk-node
