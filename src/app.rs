@@ -79,7 +79,10 @@ fn serve_until_stopped(
     export: &mut Export,
 ) -> Result<(), CannotServe> {
     let Loaded { config, files, .. } = loaded;
-    let server = listen(&config, inherited)?;
+    let mut server = listen(&config, inherited)?;
+    if let Some(address) = config.ollama.as_ref().and_then(|ollama| ollama.listen) {
+        server = server.with_side_entrance(address)?;
+    }
     let gateway = Context::new(config, server.stats()).map_err(CannotServe::Configuration)?;
     let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
@@ -118,7 +121,9 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Cann
     let listeners = service_manager::listeners(inherited).map_err(CannotServe::Configuration)?;
     let server = http::Server::on(listeners, limits)?;
     let (inherited, configured) = (server.local_addrs(), &config.listen);
-    if !inherited.iter().all(|address| configured.contains(address)) {
+    let of_ollama = config.ollama.as_ref().and_then(|ollama| ollama.listen);
+    let is_meant = |address| configured.contains(address) || of_ollama == Some(*address);
+    if !inherited.iter().all(is_meant) {
         log::warn!(
             sockets = list(&inherited).as_str(), configuration = list(configured).as_str();
             "the service manager listens elsewhere than the configuration says; its sockets count"

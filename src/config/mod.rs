@@ -29,6 +29,7 @@ pub mod known_apis;
 mod listen;
 pub mod model;
 mod network;
+mod ollama;
 mod places;
 mod providers;
 mod proxy;
@@ -61,6 +62,7 @@ pub use fit::{
 };
 pub use model::*;
 pub use network::{Network, NoNetwork};
+pub use ollama::{Keyless, Ollama};
 pub use route_names::Alias;
 pub use schema::schema;
 pub use source::{Loaded, Source, parse};

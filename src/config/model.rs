@@ -11,6 +11,7 @@ use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
+use super::ollama::Ollama;
 use super::route_names::{self, Alias};
 
 /// A validated configuration.
@@ -49,6 +50,8 @@ pub struct Config {
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
+    /// Ollama's API; `None` where it is off.
+    pub ollama: Option<Ollama>,
     /// The routes of requests that name no model, by the name of their dialect.
     pub default_routes: Vec<(&'static str, String)>,
 }
@@ -148,6 +151,8 @@ pub struct Route {
     pub stream_keepalive: Option<Duration>,
     /// The context length that model lists advertise (tokens).
     pub context_length: Option<u64>,
+    /// The capabilities that Ollama's API lists.
+    pub capabilities: Vec<&'static str>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -277,7 +282,8 @@ impl Route {
 impl Config {
     /// The route with this name or alias; `None` where there is none.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        route_names::find(&self.routes, name)
+        let may_be_tagged = self.ollama.is_some();
+        route_names::find(&self.routes, name, may_be_tagged)
     }
 
     /// The route of requests of a dialect that name no model; `None` where none is configured.

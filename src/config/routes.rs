@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
+use super::ollama;
 use super::route_names;
 use super::section::Section;
 use super::step_traits::{step_traits, tag_of};
@@ -121,10 +122,12 @@ fn route(
     let steps = steps.iter().filter_map(|value| value.table());
     let steps = steps.filter_map(|table| step(table, providers, &step_defaults));
     let steps = vectors::of_route(&table).shared_by(steps.collect());
+    let endpoints = route_names::endpoints(&table);
     let route = Route {
         name: name.unwrap_or_default(),
         aliases,
-        endpoints: route_names::endpoints(&table),
+        capabilities: ollama::capabilities(&table, endpoints.as_deref()),
+        endpoints,
         timeout: timeout.or(defaults.route_timeout),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),

@@ -2,6 +2,7 @@
 
 use super::known_apis;
 use super::model::{Config, Provider};
+use super::ollama;
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
 use super::vectors;
@@ -44,7 +45,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
     });
     let of_routes = config.routes.iter();
     let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    let of_ollama = config.ollama.iter();
+    let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
     of_clients
+        .chain(of_ollama)
         .chain(of_providers)
         .chain(of_proxy)
         .chain(of_routes)
@@ -178,5 +182,56 @@ mod tests {
                 "the provider idle is in no route",
             ]
         );
+    }
+
+    #[test]
+    fn an_api_without_a_key_at_an_address_of_the_internet_is_warned_of() {
+        for (listen, settings, words) in [
+            ("127.0.0.1:80", "enabled: true", None),
+            ("203.0.113.9:80", "enabled: true", None),
+            ("203.0.113.9:80", "require_key: false", None),
+            (
+                "203.0.113.9:80",
+                "enabled: true, require_key: false",
+                Some("203.0.113.9:80"),
+            ),
+            (
+                "127.0.0.1:80",
+                "enabled: true, require_key: false, listen: '203.0.113.9:1'",
+                Some("203.0.113.9:1"),
+            ),
+            (
+                "':80'",
+                "enabled: true, require_key: false, listen: '0.0.0.0:11434'",
+                None,
+            ),
+            ("192.168.1.2:80", "enabled: true, require_key: false", None),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [203.0.113.0/24]",
+                Some("`networks` holds"),
+            ),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [192.168.4.0/24]",
+                None,
+            ),
+        ] {
+            let text = format!(
+                "api_key: a-client-key-of-26-bytes-x\nlisten: {listen}\nollama: {{{settings}}}\nproviders: [{{name: p, base_url: 'http://p'}}]\n\
+                 routes: [{{name: r, steps: [{{provider: p, model: m}}]}}]\n"
+            );
+            let config = super::super::parse(&text, &BTreeMap::new()).unwrap();
+            let told = warnings(&config);
+            assert_eq!(
+                told.len(),
+                usize::from(words.is_some()),
+                "{listen} {settings}: {told:?}"
+            );
+            assert!(
+                words.is_none_or(|words| told[0].contains(words)),
+                "{told:?}"
+            );
+        }
     }
 }

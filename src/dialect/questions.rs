@@ -1,5 +1,7 @@
 //! The questions that every dialect answers.
 
+use std::time::SystemTime;
+
 use crate::json::raw;
 use crate::sse::{Event, encode};
 
@@ -12,6 +14,7 @@ use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
+use super::restatement::Restatement;
 use super::step_traits::{ProviderKind, StepTraits};
 use super::translate::{ClientSide, FrameForm, ProviderSide};
 use super::usage::Usage;
@@ -69,6 +72,16 @@ pub trait Dialect: Sync {
 
     /// Its side of translation where providers speak it; `None` if no other dialect is translated to it.
     fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        None
+    }
+
+    /// The dialect in which its requests are put as a whole; `None` if they are asked as they are, or translated.
+    fn restatement(&self) -> Option<&'static dyn Restatement> {
+        None
+    }
+
+    /// The answer to a request that asks a provider for nothing; `None` for all others.
+    fn at_once(&self, _request: &Request<'_>, _now: SystemTime) -> Option<String> {
         None
     }
 
@@ -217,6 +230,11 @@ pub trait Dialect: Sync {
     /// The status and the message of a walk without an answer, from those of the house.
     fn verdict(&self, status: u16, message: String) -> (u16, String) {
         (status, message)
+    }
+
+    /// The words for a model that is no route of the client's; `None` for those of the house.
+    fn unknown_model(&self, _name: &str) -> Option<String> {
+        None
     }
 
     /// The field of an answer's head in which the dialect's clients look for the id of the request, besides `X-Request-Id`.

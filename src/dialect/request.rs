@@ -171,6 +171,11 @@ pub enum RequestError {
         param: String,
         expected: &'static str,
     },
+    /// A member that is wrong in words of its dialect's own.
+    Told {
+        param: String,
+        words: String,
+    },
 }
 
 impl RequestError {
@@ -198,14 +203,17 @@ impl RequestError {
             )
             | Self::Form(_)
             | Self::Missing(_)
-            | Self::Invalid { .. } => Code::ValidationFailed,
+            | Self::Invalid { .. }
+            | Self::Told { .. } => Code::ValidationFailed,
         }
     }
 
     /// The member at fault, by its path (`messages[2].role`); none if the whole body is.
     pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Missing(param) | Self::Invalid { param, .. } => Some(param),
+            Self::Missing(param) | Self::Invalid { param, .. } | Self::Told { param, .. } => {
+                Some(param)
+            }
             Self::Object(ObjectError::DuplicateKey(key)) => Some(key),
             Self::Empty | Self::NotUtf8(_) | Self::Object(_) | Self::Form(_) => None,
         }
@@ -232,6 +240,7 @@ impl fmt::Display for RequestError {
             Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
             Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
             Self::Form(problem) => f.write_str(problem),
+            Self::Told { words, .. } => f.write_str(words),
             Self::Missing(param) => write!(f, "'{param}' is missing"),
             Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
         }

@@ -99,6 +99,9 @@ pub trait AnswerWriter: Send {
     /// The `routing_summary`, raw JSON, that the first frame is to have. It is told before the first delta, if at all.
     fn summarize(&mut self, routing_summary: &str);
 
+    /// Tells the time: first that at which the request came, then that of whatever is written next.
+    fn at(&mut self, _now: SystemTime) {}
+
     /// Writes what a delta says. Nothing is written before something is said.
     ///
     /// # Errors
@@ -262,6 +265,11 @@ impl Translation {
     /// The `routing_summary` for the first frame; see [`AnswerWriter::summarize`].
     pub fn summarize(&mut self, routing_summary: &str) {
         self.writer.summarize(routing_summary);
+    }
+
+    /// Tells the time; see [`AnswerWriter::at`].
+    pub fn at(&mut self, now: SystemTime) {
+        self.writer.at(now);
     }
 
     /// Translates the data of a frame.

@@ -8,6 +8,7 @@ use crate::config::{ResponseModel, Step};
 use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::dialect::restatement::Restatement;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
@@ -31,6 +32,8 @@ pub struct Pending<'g, 't> {
     pub journal: Box<Journal<'g>>,
     /// The dialect of refusals; none for OpenAI's shape, which stands for all endpoints without a dialect.
     dialect: Option<&'static dyn Dialect>,
+    /// The way in which a whole answer is stated anew for the client, and the model that the client named.
+    restated: Option<(&'static dyn Restatement, String)>,
 }
 
 impl<'g, 't> Pending<'g, 't> {
@@ -43,6 +46,16 @@ impl<'g, 't> Pending<'g, 't> {
             exchange,
             journal,
             dialect,
+            restated: None,
+        }
+    }
+
+    /// The same request, whose whole answer is stated anew for the client.
+    #[must_use]
+    pub fn restated(self, restatement: &'static dyn Restatement, model: &str) -> Self {
+        Self {
+            restated: Some((restatement, model.to_owned())),
+            ..self
         }
     }
 
@@ -166,6 +179,14 @@ impl<'g, 't> Pending<'g, 't> {
     ) {
         let HeldAnswer { answer, charge } = held;
         self.journal.answered_whole(answered, &answer);
+        if let Some((restatement, model)) = &self.restated {
+            let elapsed = self.exchange.received().elapsed().as_nanos();
+            let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+            return match restatement.answer(answer.text(), model, elapsed) {
+                Ok(body) => self.finish_charged(Response::new(head, body), Some(charge)),
+                Err(flaw) => self.refuse(Refusal::new(Code::Internal, flaw.to_string())),
+            };
+        }
         let body = answer.annotated(annotations.model, annotations.routing_summary);
         let body: Content = match body {
             Annotated::Copied(text) => text.into(),

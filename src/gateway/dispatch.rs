@@ -1,7 +1,10 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use crate::budget::Charge;
-use crate::config::Account;
+use crate::config::{Account, Route};
 use crate::dialect::request::{Incoming, Request, RequestError};
 use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
@@ -13,10 +16,11 @@ use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::cors;
-use super::endpoints::{self, AnsweredBy, Endpoint, Found, Visibility};
+use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
 use super::keepalive::kept_alive;
+use super::keyless;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::side_call;
@@ -26,8 +30,8 @@ use super::wrong_paths;
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     let head = exchange.head();
-    let client = accounts::client_of(&context.config, head);
-    let found = endpoints::find(head.path());
+    let found = endpoints::find(&context.config, head);
+    let client = caller(context, head, found.as_ref());
     match admit(context, head, found.as_ref(), client) {
         Ok(Admitted::Endpoint(found)) => answer(context, exchange, found, client),
         Ok(Admitted::Options(endpoint)) => {
@@ -56,6 +60,10 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
         (&AnsweredBy::Aside(question), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
+        }
+        (&AnsweredBy::Told(tell, _), Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            told(context, pending, found, client, tell);
         }
         _ if endpoint.visibility == Visibility::Quiet => {
             match page(context, &exchange, found, client) {
@@ -88,8 +96,18 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
     };
     hosts::is_accepted(&context.config, head)
         && !is_encoded(head)
-        && endpoints::find(head.path()).is_some_and(reads_body)
-        && accounts::client_of(&context.config, head).is_some()
+        && endpoints::find(&context.config, head).is_some_and(|found| {
+            let is_known = caller(context, head, Some(&found)).is_some();
+            is_known && reads_body(found)
+        })
+}
+
+/// The client that asks: the one whose key it shows, else the one that all callers share who need no key here.
+fn caller<'c>(context: &'c Context, head: &Head, found: Option<&Found>) -> Option<&'c Account> {
+    let known = accounts::client_of(&context.config, head);
+    let may_lack_key =
+        || found.is_some_and(|found| matches!(found.endpoint.access, Access::Ollama));
+    known.or_else(|| may_lack_key().then(|| keyless::account(&context.config, head).ok())?)
 }
 
 /// Whether the body of a request has been compressed.
@@ -141,18 +159,58 @@ fn admit<'f>(
     }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized(accounts::fault(head)));
+        return Err(match found.map(|found| found.endpoint.access) {
+            Some(Access::Ollama) => keyless_refusal(context, head),
+            _ => Refusal::unauthorized(accounts::fault(head)),
+        });
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) if is_encoded(head) => {
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+                if is_encoded(head) =>
+            {
                 Err(Refusal::encoded())
             }
             _ => Ok(Admitted::Endpoint(found)),
         },
         _ => Err(Refusal::method(found.endpoint.allow())),
+    }
+}
+
+fn keyless_refusal(context: &Context, head: &Head) -> Refusal {
+    let refused = keyless::account(&context.config, head).err();
+    refused.unwrap_or_else(|| Refusal::unauthorized(accounts::fault(head)))
+}
+
+/// Answers with a page that is told from the body of the request.
+fn told(
+    context: &Context,
+    mut pending: Pending<'_, '_>,
+    found: &Found,
+    client: &Account,
+    tell: endpoints::ToldAnswer,
+) {
+    pending.exchange.identify(&client.name);
+    let body = match found.endpoint.reads_body() {
+        true => pending.exchange.read_body(),
+        false => Ok(Vec::new()),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return pending.refuse_body(error),
+    };
+    let visit = Visit {
+        context,
+        exchange: &pending.exchange,
+        client: Some(client),
+        parameter: &found.parameter,
+    };
+    match tell(&visit, &body) {
+        Ok(response) => pending.finish(response),
+        Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+        Err(Unserved::ClientGone) => pending.client_left(),
     }
 }
 
@@ -173,7 +231,7 @@ fn page(
         AnsweredBy::Page(answer) => answer(&visit),
         AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }
@@ -233,9 +291,33 @@ fn route<'g>(
         return pending.refuse(if name.is_empty() {
             Refusal::no_model(dialect.name())
         } else {
-            Refusal::route(&name)
+            Refusal::unknown_model(dialect, &name)
         });
     };
+    if let Some(answer) = dialect.at_once(request, SystemTime::now()) {
+        pending.journal.route_known(route);
+        return pending.finish(Response::json(200, answer));
+    }
+    let Some(restatement) = dialect.restatement() else {
+        return walk(context, pending, dialect, route, request);
+    };
+    let body = restatement.body(request);
+    let pending = pending.restated(restatement, &request.model);
+    let dialect = restatement.dialect();
+    match dialect.read(body.as_bytes().into()) {
+        Ok(request) => walk(context, pending, dialect, route, &request),
+        Err(error) => pending.refuse(Refusal::new(error.code(), error.to_string())),
+    }
+}
+
+/// Answers a request of a known route.
+fn walk<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    dialect: &'static dyn Dialect,
+    route: &'g Arc<Route>,
+    request: &Request<'_>,
+) {
     pending.journal.walk_began(route, dialect, request);
     let request_id = dialect
         .id_field()
@@ -261,6 +343,7 @@ fn route<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        received: pending.exchange.received(),
         budget: &budget,
     };
     let keepalive = route.stream_keepalive;

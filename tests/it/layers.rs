@@ -52,6 +52,7 @@ const GATEWAY: &[&str] = &[
     "model_lists",
     "walk",
     "journal",
+    "keyless",
     "refusal",
     "hosts",
     "context",

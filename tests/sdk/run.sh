@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package with LangChain's, LlamaIndex, those of packages for vectors and, where there is npm, the
-# packages of OpenAI and Anthropic for Node; among the long tests Claude Code, too.
+# by it, the anthropic package with LangChain's, LlamaIndex, Ollama's package and what speaks to it, those of packages for
+# vectors and, where there is npm, the packages of OpenAI and Anthropic for Node; among the long tests Claude Code, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -48,6 +48,7 @@ run 2 cases.py responses.py
 run 3 cases.py responses.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
+run ollama ollama_cases.py
 # Leaves the packages of this folder of the tests in this folder.
 prepare_node() {
     stamp=$(cksum <"$1/package.json")

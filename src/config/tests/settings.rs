@@ -33,6 +33,30 @@ fn a_wrong_setting_is_named_with_its_line() {
             "listen: []",
             "6: listen: is empty: at least one address is needed",
         ),
+        (
+            "ollama: {networks: 0.0.0.0/0}",
+            "6: ollama.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
+        ),
+        (
+            "ollama: {networks: ['fc00::/6', 10.0.0.0/8]}",
+            "6: ollama.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
+        ),
+        (
+            "ollama: {version: gateway}",
+            "6: ollama.version: \"gateway\" is no version of three numbers such as 0.12.11",
+        ),
+        (
+            "ollama: {version: 0.6.3}",
+            "6: ollama.version: \"0.6.3\" is older than 0.6.4, which some clients refuse",
+        ),
+        (
+            "ollama: {routes: [x]}",
+            "6: ollama.routes[0]: unknown route \"x\"",
+        ),
+        (
+            "listen: :80\nollama: {listen: ':80'}",
+            "7: ollama.listen: is an address of `listen` at the top, where all endpoints are served",
+        ),
         ("listen:\n- :1\n- :1", "8: listen[1]: is given twice"),
         (
             "default_timeout: 30",

@@ -72,7 +72,7 @@ fn listed(route: &Route) -> impl Iterator<Item = Listed<'_>> {
 }
 
 /// The advertised context length, else the smallest of the steps that tell theirs: longer requests lose steps.
-fn context_length(route: &Route) -> Option<u64> {
+pub fn context_length(route: &Route) -> Option<u64> {
     let of_steps = route
         .steps
         .iter()

@@ -1,6 +1,7 @@
 //! A request on its way over a route.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::budget::Budget;
 use crate::client_socket::ClientSocket;
@@ -26,6 +27,8 @@ pub struct Errand<'a, 'r> {
     /// The id of the request, where the dialect has a place for it.
     pub request_id: Option<&'a str>,
     pub client: &'a ClientSocket,
+    /// The time at which its head was whole.
+    pub received: Instant,
     /// The memory for its answer.
     pub budget: &'a Budget,
 }

@@ -1,6 +1,6 @@
 //! The way out of a relayed stream: frames as they came, with the gateway's members, or translated.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::dialect::annotation::Annotation;
 use crate::dialect::class::Class;
@@ -103,6 +103,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
     ) -> Result<(), Failure> {
         if let Some(translation) = &mut self.translation {
             let before = self.frames.text.len();
+            translation.at(SystemTime::now());
             let pushed = translation.push(data, &mut self.frames);
             pushed.map_err(|flaw| Failure::new(class_of_flaw(&flaw), &flaw.to_string()))?;
             if translation.kept() > self.limit {
@@ -143,6 +144,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
     /// As [`Self::pass_on`].
     pub fn finish(&mut self, mark: Option<(Option<&str>, &str)>) -> Result<(), Failure> {
         if let Some(translation) = &mut self.translation {
+            translation.at(SystemTime::now());
             let finished = translation.finish(&mut self.frames);
             finished.map_err(|flaw| Failure::new(class_of_flaw(&flaw), &flaw.to_string()))?;
         } else if let Some((name, data)) = mark {

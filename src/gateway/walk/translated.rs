@@ -126,10 +126,13 @@ impl<'a> Errand<'a, '_> {
             now: SystemTime::now(),
         };
         let translation = Translation::new(self.dialect, provider, answering, Instant::now());
-        let translation = translation.ok_or_else(|| {
+        let mut translation = translation.ok_or_else(|| {
             let message = "the answer cannot be translated";
             Failure::new(Class::BadResponse, message)
         })?;
+        let now = SystemTime::now();
+        translation.at(now.checked_sub(self.received.elapsed()).unwrap_or(now));
+        translation.at(now);
         match reply {
             Reply::Whole(held) => {
                 let held = self.whole(*held, provider, step, translation);
