@@ -145,6 +145,17 @@ pub struct Unfit {
     pub too_large: bool,
 }
 
+impl Unfit {
+    /// A member that a step cannot carry, by its path.
+    pub fn at(param: &str, reason: String) -> Self {
+        Self {
+            reason,
+            param: Some(param.to_owned()),
+            too_large: false,
+        }
+    }
+}
+
 impl From<String> for Unfit {
     fn from(reason: String) -> Self {
         Self {

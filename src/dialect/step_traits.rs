@@ -108,13 +108,10 @@ pub enum ProviderKind {
 
 impl StepTraits {
     /// Whether requests of a dialect, by its name, may be for the step: those that it passes over whatever they hold are
-    /// not. Which other endpoints a provider of OpenAI's kind has is not known.
+    /// not. Conversations are translated; which other endpoints a provider of OpenAI's kind has is not known.
     pub fn may_serve(&self, dialect: &str) -> bool {
-        match (self.kind, dialect) {
-            (ProviderKind::Anthropic, dialect) => dialect == "messages",
-            (ProviderKind::OpenAi, "responses") => self.speaks_responses,
-            (ProviderKind::OpenAi, _) => true,
-        }
+        const TRANSLATED: [&str; 4] = ["chat", "responses", "messages", "ollama"];
+        self.kind == ProviderKind::OpenAi || TRANSLATED.contains(&dialect)
     }
 }
 

@@ -44,6 +44,24 @@ pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
     found
 }
 
+/// The raw values of some members of an object, in one pass; of a repeated key the last one counts. Members that are null
+/// are none, and other values than objects have none.
+pub fn said_members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut found = [None; N];
+    note_members(json, &names, &mut found);
+    found
+}
+
+fn note_members<'a>(json: &'a str, names: &[&str], found: &mut [Option<&'a str>]) {
+    // A value that is no object has no members.
+    let _ = each_member(json, &mut |key, value| {
+        let mut places = names.iter().zip(&mut *found);
+        if let Some((_, place)) = places.find(|(name, _)| is_key(key, name)) {
+            *place = (value != "null").then_some(value);
+        }
+    });
+}
+
 /// The object with some values replaced: `change` gets the raw key and the raw value, and its `None` keeps the value.
 /// All else stays byte for byte.
 pub fn map_members(

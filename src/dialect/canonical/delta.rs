@@ -19,7 +19,7 @@ pub enum Delta<'a> {
     Call(CallFragment<'a>),
     /// A citation of the text, a raw object with `url`, `title`, `start_index`, `end_index` as far as they are known.
     Citation(&'a str),
-    /// Log probabilities of tokens of the text, a raw array.
+    /// Log probabilities of tokens of the text that comes next, a raw array.
     Logprobs(&'a str),
     /// An image, by its URL, which mostly is one with data.
     Image(&'a str),

@@ -51,6 +51,36 @@ impl<'a> Escaped<'a> {
         }
     }
 
+    /// The media type and the data of a `data:` URL with base64; `None` of all other texts.
+    pub fn base64_parts(&self) -> Option<(Escaped<'a>, Escaped<'a>)> {
+        let parts = |text: &str| -> Option<(usize, usize)> {
+            let scheme = text.get(..5)?;
+            scheme.eq_ignore_ascii_case("data:").then_some(())?;
+            let (head, _) = text.split_once(',')?;
+            let parameters = head.get(5..)?.to_ascii_lowercase();
+            parameters.ends_with(";base64").then_some(())?;
+            Some((5 + parameters.find(';')?, head.len() + 1))
+        };
+        let (type_ends, data_begins) = parts(&self.0)?;
+        let slice = |text: &'a str| {
+            let media_type = Escaped(text.get(5..type_ends)?.into());
+            Some((media_type, Escaped(text.get(data_begins..)?.into())))
+        };
+        let (media_type, data) = match &self.0 {
+            Cow::Borrowed(text) => slice(text)?,
+            Cow::Owned(text) => (
+                Escaped(text.get(5..type_ends)?.to_owned().into()),
+                Escaped(text.get(data_begins..)?.to_owned().into()),
+            ),
+        };
+        // Some languages escape slashes, which a media type is compared without.
+        let media_type = match media_type.decoded() {
+            Cow::Borrowed(_) => media_type,
+            Cow::Owned(decoded) => Escaped::text(&decoded),
+        };
+        Some((media_type, data))
+    }
+
     /// Appends it as a JSON string, with quotes.
     pub fn push_quoted(&self, out: &mut String) {
         out.push('"');

@@ -16,7 +16,7 @@ pub use delta::{Begin, CallFragment, Delta, End, OrderedDelta, ReasoningMember};
 pub use escaped::{Escaped, join};
 pub use request::{
     Call, Choice, Format, Image, Media, Names, Part, Reasoning, Request, Role, Sampling, Schema,
-    Thinking, Tool, ToolResult, Turn,
+    Thinking, Tool, ToolName, ToolResult, Turn,
 };
 pub use sequence::Sequence;
 pub use token_counts::TokenCounts;

@@ -1,5 +1,8 @@
 //! A request for an answer, whatever the dialect.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::delta::ReasoningMember;
 use super::escaped::Escaped;
 
@@ -115,7 +118,7 @@ pub struct Tool<'a> {
     pub name: Escaped<'a>,
     pub description: Option<Escaped<'a>>,
     /// The schema of its arguments, raw.
-    pub parameters: Option<std::borrow::Cow<'a, str>>,
+    pub parameters: Option<Cow<'a, str>>,
     /// Whether arguments have to keep to the schema, where the request says so.
     pub strict: Option<bool>,
 }
@@ -182,9 +185,19 @@ pub enum Thinking<'a> {
 }
 
 /// Names of tools that a provider gets in another spelling, as its dialect bounds their length or lacks what they stand
-/// for. An answer's calls get back the spelling that the client knows. Names that stay are not in it.
+/// for. An answer's calls get back what the client knows. Names that stay are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(Vec<(String, String)>);
+pub struct Names(BTreeMap<String, ToolName>);
+
+/// A tool as its client knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolName {
+    pub name: String,
+    /// The group of tools that the name is one of, in dialects that have groups.
+    pub namespace: Option<String>,
+    /// The tool takes a text. To the provider it is a function, whose parameter `input` holds the text.
+    pub is_free_text: bool,
+}
 
 /// The bound for names of tools in chat and Messages (characters).
 const LONGEST_NAME: usize = 64;
@@ -192,29 +205,59 @@ const LONGEST_NAME: usize = 64;
 impl Names {
     /// The spelling of a name for the provider: one that is too long is cut, with a hash of it for an end.
     pub fn sent(&mut self, name: &str) -> String {
-        if name.chars().count() <= LONGEST_NAME {
-            return name.to_owned();
-        }
-        let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
-        let mut sent: String = name.chars().take(LONGEST_NAME - 9).collect();
-        sent.push('_');
-        for byte in digest.as_ref().iter().take(4) {
-            use std::fmt::Write as _;
-            // A String takes whatever is written.
-            let _ = write!(sent, "{byte:02x}");
-        }
-        if !self.0.iter().any(|(known, _)| *known == sent) {
-            self.0.push((sent.clone(), name.to_owned()));
+        self.sent_for(ToolName {
+            name: name.to_owned(),
+            ..ToolName::default()
+        })
+    }
+
+    /// The spelling of a tool's name for the provider, which joins a group and a name with two underscores. Of two tools
+    /// with the same spelling the first is kept.
+    pub fn sent_for(&mut self, tool: ToolName) -> String {
+        let flat = match &tool.namespace {
+            Some(namespace) => Cow::Owned([namespace, "__", &tool.name].concat()),
+            None => Cow::Borrowed(&*tool.name),
+        };
+        let sent = shortened(&flat);
+        if sent != tool.name || tool.is_free_text {
+            self.0.entry(sent.clone()).or_insert(tool);
         }
         sent
     }
 
     /// The client's spelling of a name that the provider says.
     pub fn restored<'n>(&'n self, sent: &'n str) -> &'n str {
-        let mut known = self.0.iter();
-        known
-            .find(|(known, _)| known == sent)
-            .map_or(sent, |(_, name)| name)
+        self.tool(sent).map_or(sent, |tool| &tool.name)
+    }
+
+    /// The tool that a name stands for; `None` where the name is all that there is to it.
+    pub fn tool(&self, sent: &str) -> Option<&ToolName> {
+        self.0.get(sent)
+    }
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    let mut sent: String = name.chars().take(LONGEST_NAME - 9).collect();
+    sent.push('_');
+    for byte in digest.as_ref().iter().take(4) {
+        use std::fmt::Write as _;
+        // A String takes whatever is written.
+        let _ = write!(sent, "{byte:02x}");
+    }
+    sent
+}
+
+impl<'a> Media<'a> {
+    /// The content behind a URL, taken apart if the URL itself holds it as base64.
+    pub fn of_url(url: Escaped<'a>) -> Self {
+        match url.base64_parts() {
+            Some((media_type, data)) => Self::Base64 { media_type, data },
+            None => Self::Url(url),
+        }
     }
 }
 
@@ -253,5 +296,48 @@ mod tests {
         assert_eq!(names.restored(&sent), long);
         assert_eq!(names.sent(&"a".repeat(64)), "a".repeat(64));
         assert_eq!(names.restored("Bash"), "Bash");
+    }
+    #[test]
+    fn a_call_gets_back_what_its_client_knows() {
+        let mut names = Names::default();
+        let in_group = |namespace: &str, name: &str| ToolName {
+            name: name.to_owned(),
+            namespace: Some(namespace.to_owned()),
+            is_free_text: false,
+        };
+        let tool = in_group("mcp__docs", "lookup");
+        assert_eq!(names.sent_for(tool.clone()), "mcp__docs__lookup");
+        assert_eq!(names.tool("mcp__docs__lookup"), Some(&tool));
+        let patch = ToolName {
+            name: "apply".to_owned(),
+            namespace: None,
+            is_free_text: true,
+        };
+        assert_eq!(names.sent_for(patch.clone()), "apply");
+        assert_eq!(names.tool("apply"), Some(&patch));
+        let long = in_group(&"n".repeat(60), "lookup");
+        let sent = names.sent_for(long.clone());
+        assert_eq!((sent.len(), names.tool(&sent)), (64, Some(&long)));
+        assert_eq!(names.tool("lookup"), None);
+    }
+
+    #[test]
+    fn urls_that_hold_their_content_are_taken_apart() {
+        let parts = |url| match Media::of_url(Escaped::plain(url)) {
+            Media::Base64 { media_type, data } => {
+                format!("{} {}", media_type.inside(), data.inside())
+            }
+            Media::Url(url) => url.inside().to_owned(),
+        };
+        for (url, expected) in [
+            ("data:image/png;base64,aGk=", "image/png aGk="),
+            ("DATA:image/png;charset=x;base64,aGk=", "image/png aGk="),
+            (r"data:image\/png;base64,a\/b", r"image/png a\/b"),
+            ("data:text/plain,hi", "data:text/plain,hi"),
+            ("https://x/a.png", "https://x/a.png"),
+            ("", ""),
+        ] {
+            assert_eq!(parts(url), expected);
+        }
     }
 }

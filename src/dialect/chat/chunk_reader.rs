@@ -49,12 +49,12 @@ impl ChunkReader {
     fn read_choice(&mut self, choice: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
         let members = Members::of(choice, ["delta", "finish_reason", "logprobs"]);
         let [delta, finish_reason, logprobs] = members.0;
-        if let Some(delta) = delta {
-            self.read_delta(delta, take)?;
-        }
         let logprobs = logprobs.and_then(|logprobs| raw::member(logprobs, "content"));
         if let Some(logprobs) = logprobs.filter(|logprobs| raw::is_array(logprobs)) {
             take(Delta::Logprobs(logprobs))?;
+        }
+        if let Some(delta) = delta {
+            self.read_delta(delta, take)?;
         }
         match finish_reason.and_then(end_of) {
             Some(end) if !std::mem::replace(&mut self.has_ended, true) => take(Delta::End(end)),

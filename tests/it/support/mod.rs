@@ -14,11 +14,12 @@ pub mod process;
 pub mod responses;
 pub mod script;
 pub mod signal;
+pub mod strict_chat;
+pub mod unforgiving_chat;
 pub mod upstream;
 pub mod wire;
 
 mod smoke;
-pub mod strict_chat;
 
 pub use client::{Connection, End, Response};
 pub use collector::Collector;
