@@ -4,6 +4,7 @@ mod answer;
 mod assemble;
 mod chunk;
 mod chunk_reader;
+mod chunk_writer;
 mod delta;
 mod envelope;
 mod format;
@@ -11,6 +12,7 @@ mod merge;
 mod message;
 mod repair;
 mod request;
+mod request_reader;
 mod request_writer;
 mod split;
 mod text_filter;
@@ -22,12 +24,15 @@ use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::canonical;
+use crate::dialect::messages::Messages;
 #[cfg(test)]
 use crate::dialect::reading::Reading;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
-use crate::dialect::step_traits::StepTraits;
-use crate::dialect::translate::{AnswerReader, ProviderSide, Target};
+use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::translate::{
+    AnswerReader, AnswerWriter, Answering, ClientSide, ProviderSide, Target,
+};
 use crate::dialect::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
@@ -52,6 +57,18 @@ impl Dialect for Chat {
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
         "/chat/completions"
+    }
+
+    fn unfit(&self, _: &Request<'_>, _: &StepTraits) -> Option<Unfit> {
+        None
+    }
+
+    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        (step.kind == ProviderKind::Anthropic).then_some(&Messages)
+    }
+
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        Some(&Self)
     }
 
     fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
@@ -92,6 +109,21 @@ impl Dialect for Chat {
         let mut chunks = split::split(answer.text())?;
         chunks.push(DONE.to_owned());
         Ok(chunks)
+    }
+}
+
+impl ClientSide for Chat {
+    fn read_request<'a>(
+        &self,
+        request: &'a Request<'_>,
+        _: &Target<'_>,
+        names: &mut canonical::Names,
+    ) -> Result<canonical::Request<'a>, Unfit> {
+        request_reader::read(request, names)
+    }
+
+    fn write_answer(&self, answering: Answering<'_>) -> Box<dyn AnswerWriter> {
+        Box::new(chunk_writer::ChunkWriter::new(answering))
     }
 }
 

@@ -131,7 +131,8 @@ fn an_answer_that_was_cut_is_incomplete() {
         ("length", "max_output_tokens"),
         ("content_filter", "content_filter"),
     ] {
-        let a = unforgiving_chat::answering(json!({"role": "assistant", "content": "half an"}), reason);
+        let a =
+            unforgiving_chat::answering(json!({"role": "assistant", "content": "half an"}), reason);
         let gateway = chat_route(&a);
         for stream in [false, true] {
             let (frame, response) = response_to(&gateway, json!({"input": "hi"}), stream);

@@ -79,9 +79,7 @@ impl Mask {
             (id.len() == 16).then_some("<id>")
         });
         // Ids that are made up for the items of a translated answer, and its times.
-        text = replaced(&text, "_agw", is_hex, |id| {
-            id.get(24..).map(|_| "<id>")
-        });
+        text = replaced(&text, "_agw", is_hex, |id| id.get(24..).map(|_| "<id>"));
         for name in [r#""created_at":"#, r#""completed_at":"#] {
             text = replaced(&text, name, is_digit, |number| {
                 let is_of_this_run = number.parse::<u64>().ok()? + 60 >= self.started;
