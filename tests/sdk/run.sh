@@ -44,8 +44,8 @@ run() {
         PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
     done
 }
-run 2 cases.py responses.py
-run 3 cases.py responses.py home_assistant.py
+run 2 cases.py responses.py native_by_openai.py
+run 3 cases.py responses.py native_by_openai.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
 run ollama ollama_cases.py

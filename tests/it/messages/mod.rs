@@ -7,6 +7,7 @@ mod healing;
 mod refusals;
 mod relay;
 mod translated_failover;
+mod translated_for_chat_clients;
 mod translated_requests;
 mod translated_streams;
 
