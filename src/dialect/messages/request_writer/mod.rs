@@ -33,7 +33,7 @@ pub fn write(request: &mut Request<'_>, step: &TranslationTraits) -> Result<Stri
     }
     let thinks = thinks(request, step);
     note_dropped(request, thinks);
-    let mut out = String::from(r#"{"model":"""#);
+    let mut out = String::from(r#"{"model":"-""#);
     push_member(&mut out, "max_tokens", &max_tokens(request, step, thinks));
     push_system(&mut out, request);
     out.push_str(r#","messages":["#);

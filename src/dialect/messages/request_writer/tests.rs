@@ -87,7 +87,7 @@ fn hi() -> Request<'static> {
 fn a_plain_question_has_a_bound_and_nothing_else() {
     assert_eq!(
         written(hi()),
-        r#"{"model":"","max_tokens":8192,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}"#
+        r#"{"model":"-","max_tokens":8192,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}"#
     );
 }
 
