@@ -23,6 +23,7 @@ impl<'g> Journal<'g> {
         self.facts.fallbacks = answered.fallbacks();
         self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
+            self.facts.translated = report.changes.translated;
             self.facts.log_answer(report);
         }
     }

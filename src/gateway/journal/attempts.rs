@@ -54,6 +54,13 @@ impl<'g> Journal<'g> {
         }
     }
 
+    /// The exchange goes on in the dialect of the step's provider.
+    pub fn translated(&self, dialect: &'static str) {
+        if current::is_recorded() {
+            current::attributes(&[Attribute::new(names::TRANSLATED, dialect)]);
+        }
+    }
+
     /// The provider answered with a status.
     pub fn status_seen(&self, status: u16) {
         current::status(status);

@@ -66,6 +66,7 @@ impl<'a> Errand<'a, '_> {
             dialect,
             translated,
         } = *prepared;
+        journal.translated(dialect.name());
         attempt.changes.translated = true;
         attempt.changes.dropped.clone_from(&translated.dropped);
         // The body lies beside the client's own as long as the call goes on.
