@@ -54,6 +54,24 @@ routes:
   - {{name: chat-first-claude, steps: [{{provider: chat, model: good}}, {{provider: messages, model: good}}]}}
 """
 
+# Routes of the names of models, each behind a provider that is dead.
+TRANSLATED = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+providers:
+  - {{name: dead, base_url: "http://127.0.0.1:9/v1", responses: true}}
+  - {{name: strict, base_url: "{url}"}}
+routes:
+  - {{name: alone, steps: [{{provider: strict, model: text}}]}}
+""" + "".join(
+    f"  - {{{{name: {model}, steps: [{{{{provider: dead, model: m}}}}, {{{{provider: strict, model: {model}}}}}]}}}}\n"
+    for model in [
+        "text", "reasoning", "refusal", "length", "filtered", "empty-arguments", "agent", "two-calls", "beside", "thoughtful",
+        "custom", "endless", "breaking", "limited",
+    ]
+)
+
 
 class Gateway:
     def __init__(self, binary, provider_url, config=CONFIG):

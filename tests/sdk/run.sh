@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package with LangChain's, LlamaIndex, Ollama's package and what speaks to it, those of packages for
-# vectors and, where there is npm, the packages of OpenAI and Anthropic for Node; among the long tests Claude Code, too.
+# by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
+# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI and Anthropic for Node and
+# agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex and Home Assistant's own code, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -44,11 +45,28 @@ run() {
         PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
     done
 }
-run 2 cases.py responses.py native_by_openai.py
-run 3 cases.py responses.py native_by_openai.py home_assistant.py
+run 2 cases.py responses.py native_by_openai.py translated_responses.py
+run 3 cases.py responses.py native_by_openai.py translated_responses.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
+run agents agent_cases.py
 run ollama ollama_cases.py
+# Of Home Assistant one file is wanted: with all that it needs it would take minutes to install.
+if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
+    runs=$((runs + 1))
+    folder=$root/target/sdk-home_assistant
+    wheel=homeassistant-2026.2.3
+    if [ ! -f "$folder/$wheel.py" ]; then
+        rm -rf "$folder"
+        "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
+            --dest "$folder" homeassistant==2026.2.3
+        python3 -m zipfile -e "$folder/$wheel-py3-none-any.whl" "$folder/whole"
+        mv "$folder/whole/homeassistant/components/openai_conversation/entity.py" "$folder/$wheel.py"
+        rm -rf "$folder/whole" "$folder/$wheel-py3-none-any.whl"
+    fi
+    PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-3/bin/python" "$root/tests/sdk/home_assistant_responses.py" "$binary" \
+        "$folder/$wheel.py" | tee -a "$counts"
+fi
 # Leaves the packages of this folder of the tests in this folder.
 prepare_node() {
     stamp=$(cksum <"$1/package.json")
@@ -59,8 +77,8 @@ prepare_node() {
     npm install --prefix "$2" --no-audit --no-fund --silent
     echo "$stamp" >"$2/stamp"
 }
-# Claude Code alone is more than 200 MB.
-for packages in node ${AI_GATEWAY_LONG_TESTS:+claude_code}; do
+# Claude Code and Codex alone are more than 600 MB.
+for packages in node node_agents ${AI_GATEWAY_LONG_TESTS:+claude_code codex}; do
     command -v npm >/dev/null || break
     runs=$((runs + 1))
     folder=$root/target/sdk-$packages
