@@ -8,6 +8,7 @@ mod translated;
 mod translated_conversations;
 mod translated_faults;
 mod translated_mixed;
+mod translated_to_messages;
 
 use serde_json::{Value, json};
 
