@@ -14,6 +14,8 @@ pub struct Request<'a> {
     /// The instructions, in their order; together they are one message.
     pub system: Vec<Escaped<'a>>,
     pub turns: Vec<Turn<'a>>,
+    /// A text that the answer is to lead to, for completions between two texts.
+    pub suffix: Option<Escaped<'a>>,
     pub tools: Vec<Tool<'a>>,
     pub choice: Choice,
     /// Whether several tools may be called at once, where the request says so.

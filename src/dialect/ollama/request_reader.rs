@@ -51,6 +51,7 @@ pub fn of_generate<'a>(request: &'a Request<'_>, target: &Target<'_>) -> Canonic
         .map(Part::Text)
         .into_iter()
         .collect();
+    canonical.suffix = text(member(request, "suffix"));
     push_images(&mut parts, member(request, "images"));
     canonical.turns.push(Turn {
         role: Role::User,

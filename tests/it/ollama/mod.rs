@@ -1,6 +1,7 @@
 //! Ollama's API, as clients that speak nothing else use it.
 
 mod access;
+mod completions;
 mod conversations;
 mod lists;
 mod vectors;
