@@ -1,6 +1,8 @@
 //! An answer of another dialect, written as the events of Responses: item after item, never interleaved, each with its
 //! beginning, its deltas and its end; and frames with all that was said.
 
+use std::time::SystemTime;
+
 use super::breaking;
 use super::frame::{Frame, Progress, Status};
 use super::ids::{Ids, Mark};
@@ -37,6 +39,7 @@ pub struct EventWriter {
     marks: TextMarks,
     usage: Option<TokenCounts>,
     status: Status<'static>,
+    now: SystemTime,
 }
 
 impl EventWriter {
@@ -65,6 +68,7 @@ impl EventWriter {
             marks: TextMarks::default(),
             usage: None,
             status: Status::Completed,
+            now,
         }
     }
 }
@@ -72,6 +76,10 @@ impl EventWriter {
 impl AnswerWriter for EventWriter {
     fn summarize(&mut self, routing_summary: &str) {
         self.routing_summary = Some(routing_summary.to_owned());
+    }
+
+    fn at(&mut self, now: SystemTime) {
+        self.now = now;
     }
 
     fn write(&mut self, delta: OrderedDelta<'_>, out: &mut Frames) -> Result<(), Flaw> {
@@ -320,6 +328,7 @@ impl EventWriter {
             status,
             output: &self.output,
             usage: self.usage.filter(|_| !is_begin),
+            now: self.now,
         });
         match self.routing_summary.take() {
             Some(summary) => {

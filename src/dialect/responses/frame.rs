@@ -50,6 +50,8 @@ pub struct Progress<'a> {
     /// The items so far, raw and with commas.
     pub output: &'a str,
     pub usage: Option<TokenCounts>,
+    /// The time of it.
+    pub now: SystemTime,
 }
 
 /// The status of an answer.
@@ -65,7 +67,7 @@ pub enum Status<'a> {
 
 impl Frame {
     pub fn new(request: &Request<'_>, ids: &Ids, now: SystemTime, model: Option<&str>) -> Self {
-        let created_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let created_at = seconds(now);
         let head = format!(
             r#"{{"id":"{}","object":"response","created_at":{created_at}"#,
             ids.response()
@@ -97,7 +99,7 @@ impl Frame {
             Status::Failed(error) => ("failed", None, error),
         };
         let completed_at = match progress.status {
-            Status::Completed => self.created_at.to_string(),
+            Status::Completed => seconds(progress.now).max(self.created_at).to_string(),
             _ => "null".to_owned(),
         };
         let details = reason.map_or("null".to_owned(), |reason| {
@@ -130,6 +132,12 @@ impl Frame {
     pub fn bytes(&self) -> usize {
         self.head.len() + self.model.len() + self.tail.len()
     }
+}
+
+/// Since 1970, whole.
+fn seconds(time: SystemTime) -> u64 {
+    let elapsed = time.duration_since(UNIX_EPOCH);
+    elapsed.unwrap_or_default().as_secs()
 }
 
 /// The members that are repeated from a request, and those that are decided.
@@ -198,6 +206,7 @@ mod tests {
         status: Status::InProgress,
         output: "",
         usage: None,
+        now: UNIX_EPOCH,
     };
 
     #[test]
@@ -251,7 +260,7 @@ mod tests {
         for (status, expected) in [
             (
                 Status::Completed,
-                serde_json::json!(["completed", 1_700_000_000, null, null]),
+                serde_json::json!(["completed", 1_700_000_007, null, null]),
             ),
             (
                 Status::Incomplete("max_output_tokens"),
@@ -262,7 +271,15 @@ mod tests {
                 serde_json::json!(["failed", null, {"code": "server_error"}, null]),
             ),
         ] {
-            let ended = frame(body, Progress { status, ..BEGUN });
+            let now = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_007);
+            let ended = frame(
+                body,
+                Progress {
+                    status,
+                    now,
+                    ..BEGUN
+                },
+            );
             let said = ["status", "completed_at", "error", "incomplete_details"];
             assert_eq!(
                 serde_json::json!(said.map(|name| ended[name].clone())),

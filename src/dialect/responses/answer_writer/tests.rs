@@ -381,6 +381,22 @@ fn the_model_is_the_routes_or_the_providers() {
 }
 
 #[test]
+fn an_answer_is_complete_when_it_is() {
+    let mut translation = translation(Names::default(), None);
+    let mut frames = Frames::new(FrameForm::Data);
+    for (seconds, chunk) in [(1, chunk(json!({"content": "hi"}))), (7, end("stop"))] {
+        translation.at(UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        translation.push(&chunk.to_string(), &mut frames).unwrap();
+    }
+    translation.finish(&mut frames).unwrap();
+    let response = &parsed(&mut frames).pop().unwrap()["response"];
+    assert_eq!(
+        (&response["created_at"], &response["completed_at"]),
+        (&json!(0), &json!(7))
+    );
+}
+
+#[test]
 fn the_first_event_has_the_summary() {
     let mut translation = translation(Names::default(), None);
     let mut frames = Frames::new(FrameForm::Events);

@@ -72,7 +72,7 @@ fn keep_allowed(
     canonical: &mut Canonical<'_>,
 ) -> Result<(), Unfit> {
     let mut is_allowed = vec![false; offered.len()];
-    for tool in tools::items(allowed) {
+    for tool in tools::items(allowed, MEMBER)? {
         let kind = raw::member(tool, "type").and_then(raw::text);
         match kind.as_deref() {
             Some("function" | "custom") => {

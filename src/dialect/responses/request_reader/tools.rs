@@ -22,6 +22,10 @@ const BUILT_IN: [&str; 7] = [
     "programmatic_tool_calling",
 ];
 
+/// The most tools of a request, also of those that may be called: each is looked for among the others. OpenAI's bound is
+/// 128.
+const MOST: usize = 1024;
+
 /// The longest name of a tool that is shown (bytes).
 const LONGEST_SHOWN: usize = 128;
 
@@ -41,7 +45,10 @@ pub fn read<'a>(
         canonical,
         offered: Vec::new(),
     };
-    for (index, tool) in items(tools.unwrap_or_default()).into_iter().enumerate() {
+    for (index, tool) in items(tools.unwrap_or_default(), "tools")?
+        .into_iter()
+        .enumerate()
+    {
         reader.read(tool, None, &format!("tools[{index}]"))?;
     }
     let offered = reader.offered;
@@ -68,7 +75,7 @@ impl<'a> ToolReader<'_, 'a> {
                 let name = name.and_then(raw::lossy_text);
                 let name = name.ok_or_else(|| unfit(path, "has no name"))?;
                 let members = raw::member(tool, "tools").unwrap_or_default();
-                for (index, member) in items(members).into_iter().enumerate() {
+                for (index, member) in items(members, path)?.into_iter().enumerate() {
                     self.read(member, Some(&name), &format!("{path}.tools[{index}]"))?;
                 }
                 Ok(())
@@ -159,6 +166,9 @@ impl<'a> ToolReader<'_, 'a> {
             namespace: namespace.map(str::to_owned),
             is_free_text,
         };
+        if self.offered.len() >= MOST {
+            return Err(too_many("tools"));
+        }
         self.offered.push(tool.clone());
         Ok(Escaped::text(&self.names.sent_for(tool)).into_owned())
     }
@@ -197,8 +207,18 @@ fn unfit(path: &str, is_what: &str) -> Unfit {
 }
 
 /// The items of a raw array; other values have none.
-pub fn items(array: &str) -> Vec<&str> {
+///
+/// # Errors
+/// There are more than any sane request has.
+pub fn items<'a>(array: &'a str, path: &str) -> Result<Vec<&'a str>, Unfit> {
     let mut items = Vec::new();
     let _ = raw::each_item(array, &mut |item| items.push(item));
-    items
+    if items.len() > MOST {
+        return Err(too_many(path));
+    }
+    Ok(items)
+}
+
+fn too_many(path: &str) -> Unfit {
+    Unfit::at(path, format!("'{path}' has more than {MOST} tools"))
 }
