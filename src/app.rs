@@ -20,12 +20,12 @@ use collector::Export;
 use reload::Reloader;
 
 use crate::config::{Config, Environment, Loaded, Source};
-use crate::control_socket::{self, Question};
+use crate::control_socket::{self, ControlRequest};
 use crate::gateway::{Context, Reloadable};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier};
 use crate::telemetry::otlp::Otlp;
-use crate::telemetry::{self, Format, Levels};
+use crate::telemetry::{self, Levels, LogFormat};
 
 pub use online_check::online_check;
 pub use running::{explain, healthcheck, reload};
@@ -79,7 +79,10 @@ fn serve_until_stopped(
     export: &mut Export,
 ) -> Result<(), CannotServe> {
     let Loaded { config, files, .. } = loaded;
-    let server = listen(&config, inherited)?;
+    let mut server = listen(&config, inherited)?;
+    if let Some(address) = config.ollama.as_ref().and_then(|ollama| ollama.listen) {
+        server = server.with_side_entrance(address)?;
+    }
     let gateway = Context::new(config, server.stats()).map_err(CannotServe::Configuration)?;
     let current = Arc::new(Reloadable::new(export.watch(gateway)));
     export.measure(&current);
@@ -118,7 +121,9 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Cann
     let listeners = service_manager::listeners(inherited).map_err(CannotServe::Configuration)?;
     let server = http::Server::on(listeners, limits)?;
     let (inherited, configured) = (server.local_addrs(), &config.listen);
-    if !inherited.iter().all(|address| configured.contains(address)) {
+    let of_ollama = config.ollama.as_ref().and_then(|ollama| ollama.listen);
+    let is_meant = |address| configured.contains(address) || of_ollama == Some(*address);
+    if !inherited.iter().all(is_meant) {
         log::warn!(
             sockets = list(&inherited).as_str(), configuration = list(configured).as_str();
             "the service manager listens elsewhere than the configuration says; its sockets count"
@@ -150,8 +155,8 @@ fn heed_signals(
 fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader) {
     let asked = Arc::clone(current);
     let answer = move |question| match question {
-        Question::Routes => asked.routes_report(),
-        Question::Reload => running::verdict(reloader.reload()),
+        ControlRequest::Routes => asked.routes_report(),
+        ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {
         log::warn!(error:% = error; "no control socket: `ai-gateway explain` will not see what is cooling");
@@ -168,7 +173,7 @@ pub fn start_log(environment: &dyn Environment, otlp: Option<&Otlp>) -> Result<(
         value.to_string_lossy().into_owned()
     };
     let format = variable("LOG_FORMAT");
-    let format = Format::named(&format)
+    let format = LogFormat::named(&format)
         .ok_or_else(|| format!("LOG_FORMAT is {format:?}; it can be json or text"))?;
     let levels = variable("LOG_LEVEL");
     let levels = Levels::parse(&levels).map_err(|directive| {

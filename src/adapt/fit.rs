@@ -30,7 +30,7 @@ pub fn unfit(
     lacking.or_else(|| too_long(body, step, lessons))
 }
 
-/// What the request needs and the step does not have.
+/// The needs of the request that the step does not have.
 fn lacking(
     vocabulary: Vocabulary,
     body: &Object<'_>,

@@ -104,7 +104,7 @@ pub fn names(step: &Step) -> Vec<&'static str> {
     [conflict, thinking, strict].into_iter().flatten().collect()
 }
 
-/// What can hardly be meant, in a sentence each: an `override` of a member that the profile drops, as providers like
+/// Settings that can hardly be meant, in a sentence each: an `override` of a member that the profile drops, as providers like
 /// this one are known to refuse it.
 pub fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();

@@ -96,6 +96,19 @@ impl Lesson {
         }
     }
 
+    /// Turns a lesson about system messages to the provider's kind, as servers of both have the same words. Tells whether
+    /// it is one there.
+    pub fn turn_to(&mut self, is_messages: bool) -> bool {
+        if let Self::Shape { shape } = self {
+            match shape {
+                Shape::FirstSystem if is_messages => *shape = Shape::SystemReminders,
+                Shape::SystemReminders => return is_messages,
+                _ => {}
+            }
+        }
+        true
+    }
+
     /// Whether requests like this one pass the step over.
     pub fn passes_over(&self, body: &Object<'_>) -> bool {
         let Self::PassOver { member, more_than } = self else {

@@ -27,10 +27,12 @@ mod tools;
 use crate::config::{SchemaFallback, Step};
 use crate::dialect::Dialect;
 use crate::dialect::request::{Payload, Request};
+use crate::dialect::step_traits::ProviderKind;
 use crate::dialect::vocabulary::Vocabulary;
 use crate::json::{Object, raw};
 
 use operations::Kept;
+use profile::ProfileRule;
 
 pub use fit::unfit;
 pub use layers::{Layer, layers, names, warnings};
@@ -80,6 +82,39 @@ fn edit(
     body.set("model", raw::quoted(&step.model));
 }
 
+/// Whether the edits for a step may reach into the members of a request: what is edited there is copied.
+pub fn reaches_inside(
+    dialect: &dyn Dialect,
+    request: &Request<'_>,
+    step: &Step,
+    lessons: &[Lesson],
+) -> bool {
+    let Some(body) = request.payload.object() else {
+        return false;
+    };
+    let is_inside = |place: &str| place.contains(['.', '[']) || place == "messages";
+    let by_table = || {
+        let profile = profile_rules::profile_of(&step.provider);
+        let profile = profile.filter(|_| dialect.vocabulary().has_table);
+        profile.is_some_and(|profile| {
+            let mut rules = profile_rules::rules(profile, &step.model, Some(body));
+            rules.any(|rule| rule.place().is_none_or(is_inside))
+        })
+    };
+    let by_lesson = || {
+        let mut places = lessons.iter().filter_map(Lesson::place);
+        places.any(is_inside)
+    };
+    let by_schema = || schema::is_asked_for(body) && schema::fallback(step, lessons).is_some();
+    dialect.edits_inside()
+        || step.fit.reasoning_replay
+        || configured::places(&step.provider.fit.edits).any(is_inside)
+        || configured::places(&step.fit.edits).any(is_inside)
+        || by_table()
+        || by_lesson()
+        || by_schema()
+}
+
 /// Whether the step gets the schema that a request asks for in words: nobody but the gateway looks then whether the
 /// answer is JSON at all.
 pub fn puts_schema_into_words(request: &Request<'_>, step: &Step, lessons: &[Lesson]) -> bool {
@@ -118,10 +153,25 @@ fn built_in(body: &mut Object<'_>, vocabulary: Vocabulary, step: &Step, stream: 
     }
 }
 
+/// Whether a step's provider takes the reasoning of earlier answers back: most refuse it, some answer 400 without it.
+pub fn replays_reasoning(step: &Step) -> bool {
+    let profile = profile_rules::profile_of(&step.provider);
+    let wants =
+        |rule: ProfileRule| matches!(rule, ProfileRule::Shape(shapes::Shape::ReasoningBack));
+    step.fit.reasoning_replay
+        || profile
+            .is_some_and(|profile| profile_rules::rules(profile, &step.model, None).any(wants))
+}
+
 /// The lessons of a refusal for a request that was sent; none where it says nothing about a member that was sent.
 pub fn lessons_of(status: u16, refusal: &str, sent: &Payload<'_>, step: &Step) -> Vec<Lesson> {
     match sent {
-        Payload::Json(sent) => refusals::lessons(status, refusal, sent, Kept(&step.fit.keep)),
+        Payload::Json(sent) => {
+            let mut lessons = refusals::lessons(status, refusal, sent, Kept(&step.fit.keep));
+            let is_messages = step.provider.traits.kind == ProviderKind::Anthropic;
+            lessons.retain_mut(|lesson| lesson.turn_to(is_messages));
+            lessons
+        }
         Payload::Multipart(_) => Vec::new(),
     }
 }

@@ -5,10 +5,8 @@ use super::shapes::Shape;
 /// A row of the table.
 #[derive(Debug)]
 pub struct Profile {
-    /// One of [`crate::config::PROFILES`].
+    /// The name, one of [`crate::config::PROFILES`].
     pub name: &'static str,
-    /// Host names, which stand for their subdomains too; with a `*`, patterns of whole host names; `:11434` is a port.
-    pub hosts: &'static [&'static str],
     pub parts: &'static [ModelRules],
     /// The models that are known to have no `json_schema` response format.
     pub without_schemas: Models,
@@ -47,7 +45,7 @@ pub enum ProfileRule {
     /// Members that are null go.
     DropNulls,
     Rename(&'static str, &'static str),
-    /// One value, as JSON, in the place of another.
+    /// The replacement of a value, as JSON, by another.
     Replace(&'static str, &'static str, &'static str),
     AtMost(&'static str, &'static str),
     Shape(Shape),

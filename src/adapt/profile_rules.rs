@@ -1,8 +1,9 @@
 //! The look-up of a step's profile, and the edits of its rules.
 
-use crate::config::{ProfileChoice, Provider, Step};
+use crate::config::{ProfileChoice, Provider, Step, known_apis};
 use crate::dialect::step_traits::ProviderKind;
 use crate::json::{Object, raw};
+use crate::text::is_like;
 
 use super::meaning::{is_carried, items, may_matter};
 use super::operations::{Kept, at_most, drop_member, is_same, rename, replace};
@@ -18,65 +19,17 @@ pub fn profile_of(provider: &Provider) -> Option<&'static Profile> {
 }
 
 fn row_of(provider: &Provider) -> Option<usize> {
-    let (host, port) = &provider.server;
-    let of_host = |profile: &Profile| {
-        let mut hosts = profile.hosts.iter();
-        hosts.any(|pattern| is_host(host, *port, pattern))
-    };
     let named = |name: &str| TABLE.iter().position(|profile| profile.name == name);
     match provider.fit.profile {
         // The table is about chat completions.
         _ if provider.traits.kind == ProviderKind::Anthropic => None,
         ProfileChoice::Off => None,
         ProfileChoice::Named(name) => named(name),
-        ProfileChoice::ByHost => TABLE.iter().position(of_host).or_else(|| named("generic")),
-    }
-}
-
-fn is_host(host: &str, port: u16, pattern: &str) -> bool {
-    if let Some(number) = pattern.strip_prefix(':') {
-        return number.parse() == Ok(port);
-    }
-    if pattern.contains('*') {
-        return is_like(host, pattern);
-    }
-    let below = host
-        .len()
-        .checked_sub(pattern.len())
-        .and_then(|at| host.split_at_checked(at));
-    below.is_some_and(|(below, end)| {
-        end.eq_ignore_ascii_case(pattern) && (below.is_empty() || below.ends_with('.'))
-    })
-}
-
-/// Whether a text fits a pattern in which `*` is any text and `#` a digit.
-pub fn is_like(text: &str, pattern: &str) -> bool {
-    is_like_bytes(text.as_bytes(), pattern.as_bytes())
-}
-
-/// The usual matching with one point to come back to: linear for the patterns of the table, which have few stars.
-fn is_like_bytes(text: &[u8], pattern: &[u8]) -> bool {
-    let (mut at, mut of) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(byte) = text.get(at) {
-        match pattern.get(of) {
-            Some(b'*') => {
-                of += 1;
-                star = Some((at, of));
-            }
-            Some(b'#') if byte.is_ascii_digit() => (at, of) = (at + 1, of + 1),
-            Some(other) if other.eq_ignore_ascii_case(byte) => (at, of) = (at + 1, of + 1),
-            _ => match &mut star {
-                Some((from, behind)) => {
-                    *from += 1;
-                    (at, of) = (*from, *behind);
-                }
-                None => return false,
-            },
+        ProfileChoice::ByHost => {
+            let api = known_apis::at(&provider.server);
+            named(api.map_or("generic", |api| api.profile))
         }
     }
-    let rest = pattern.get(of..).unwrap_or_default();
-    rest.iter().all(|byte| *byte == b'*')
 }
 
 /// The part of a model's name that patterns look at: `openai/gpt-oss-20b:free` is `gpt-oss-20b`.

@@ -2,104 +2,33 @@
 //! one only if a public report shows its refusal there, or if dropping it cannot matter. The rest is left to healing, as
 //! providers change faster than releases. docs/providers.md has the table in words.
 
-use super::profile::Models::{self, All, Like, Unlike, WithEffort};
+mod groq;
+mod openai;
+mod shared_rules;
+
+use super::profile::Models::{self, All, Like, Unlike};
 use super::profile::ProfileRule::{
-    self, AtMost, Drop, DropIf, DropNulls, DropUnless, EqualStrict, FormatYields, OnlyKnownMembers,
-    RelaxToolChoice, Rename, Replace,
+    self, AtMost, Drop, DropNulls, EqualStrict, FormatYields, OnlyKnownMembers, RelaxToolChoice,
+    Rename, Replace,
 };
 use super::profile::{ModelRules, Profile};
 use super::shapes::{FILLER, Shape};
+use shared_rules::{FOREIGN, NO_PENALTIES, STRICT_MEMBERS, TO_MAX_TOKENS, part};
 
-const fn part(models: Models, rules: &'static [ProfileRule]) -> ModelRules {
-    ModelRules { models, rules }
-}
-
-/// For every provider that is not OpenAI itself: features of an account there, and a role that it alone has.
-const FOREIGN: ModelRules = part(
-    All,
-    &[
-        Drop("store"),
-        Drop("metadata"),
-        Drop("service_tier"),
-        Drop("prediction"),
-        Drop("safety_identifier"),
-        ProfileRule::Shape(Shape::DeveloperToSystem),
-    ],
-);
-
-const TO_MAX_TOKENS: ProfileRule = Rename("max_completion_tokens", "max_tokens");
-
-/// Penalties that penalise nothing.
-const NO_PENALTIES: ModelRules = part(
-    All,
-    &[
-        DropIf("frequency_penalty", &["0", "null"]),
-        DropIf("presence_penalty", &["0", "null"]),
-    ],
-);
-
-const STRICT_MEMBERS: ModelRules = part(All, &[OnlyKnownMembers(&[])]);
-
-/// The members of a message that are OpenAI's own.
-const OPENAI_MEMBERS: ModelRules = part(
-    All,
-    &[OnlyKnownMembers(&["refusal", "audio", "function_call"])],
-);
-
-/// `Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.`
-const REASONING: &[ProfileRule] = &[
-    DropUnless("temperature", &["1", "null"]),
-    DropUnless("top_p", &["1", "null"]),
-    DropUnless("frequency_penalty", &["0", "null"]),
-    DropUnless("presence_penalty", &["0", "null"]),
-    Drop("logit_bias"),
-];
-
-const O_SERIES: &[&str] = &["o#*"];
-/// The models of OpenAI that always reason.
-const REASONING_MODELS: &[&str] = &["o#*", "gpt-5", "gpt-5-mini*", "gpt-5-nano*", "gpt-5-20*"];
-/// The ones that reason if they are asked to.
-const LATER_MODELS: &[&str] = &["gpt-5.*", "gpt-6*", "gpt-7*"];
-
-const OPENAI: &[ModelRules] = &[
-    part(Like(REASONING_MODELS), REASONING),
-    part(WithEffort(LATER_MODELS), REASONING),
-    part(Like(O_SERIES), &[Drop("parallel_tool_calls")]),
-    part(
-        Like(REASONING_MODELS),
-        &[Rename("max_tokens", "max_completion_tokens")],
-    ),
-    part(
-        Like(LATER_MODELS),
-        &[Rename("max_tokens", "max_completion_tokens")],
-    ),
-    part(Like(&["gpt-3*", "gpt-4", "gpt-4-*"]), &[TO_MAX_TOKENS]),
-    OPENAI_MEMBERS,
-];
-
-/// Groq's models with `json_schema`, by its documentation.
-const GROQ_SCHEMAS: &[&str] = &["gpt-oss*", "kimi-k2*", "llama-4-*"];
-
-const fn row(
-    name: &'static str,
-    hosts: &'static [&'static str],
-    parts: &'static [ModelRules],
-) -> Profile {
+const fn row(name: &'static str, parts: &'static [ModelRules]) -> Profile {
     Profile {
         name,
-        hosts,
         parts,
         without_schemas: Models::None,
         filler: FILLER,
     }
 }
 
-/// The rows, in the order in which hosts are looked up.
+/// The rows, in the order of [`crate::config::PROFILES`]. The hosts of each stand in the table of known APIs.
 pub static TABLE: &[Profile] = &[
-    row("openai", &["api.openai.com", "*.openai.azure.com"], OPENAI),
+    row("openai", openai::PARTS),
     row(
         "azure-old",
-        &[],
         &[
             part(
                 All,
@@ -113,12 +42,11 @@ pub static TABLE: &[Profile] = &[
                     ProfileRule::Shape(Shape::DeveloperToSystem),
                 ],
             ),
-            OPENAI_MEMBERS,
+            openai::OWN_MEMBERS,
         ],
     ),
     row(
         "mistral",
-        &["api.mistral.ai", "codestral.mistral.ai"],
         &[
             FOREIGN,
             part(
@@ -140,50 +68,11 @@ pub static TABLE: &[Profile] = &[
         ],
     ),
     Profile {
-        without_schemas: Unlike(GROQ_SCHEMAS),
-        ..row(
-            "groq",
-            &["api.groq.com"],
-            &[
-                FOREIGN,
-                part(
-                    All,
-                    &[
-                        Drop("logprobs"),
-                        Drop("logit_bias"),
-                        Drop("n"),
-                        Drop("reasoning"),
-                    ],
-                ),
-                part(
-                    Like(&["gpt-oss*"]),
-                    &[
-                        Replace("reasoning_effort", r#""minimal""#, r#""low""#),
-                        Replace("reasoning_effort", r#""xhigh""#, r#""high""#),
-                        DropUnless(
-                            "reasoning_effort",
-                            &[r#""low""#, r#""medium""#, r#""high""#],
-                        ),
-                    ],
-                ),
-                part(
-                    Like(&["qwen3*"]),
-                    &[
-                        Replace("reasoning_effort", r#""minimal""#, r#""default""#),
-                        Replace("reasoning_effort", r#""low""#, r#""default""#),
-                        Replace("reasoning_effort", r#""medium""#, r#""default""#),
-                        Replace("reasoning_effort", r#""high""#, r#""default""#),
-                        DropUnless("reasoning_effort", &[r#""none""#, r#""default""#]),
-                    ],
-                ),
-                part(Unlike(&["gpt-oss*", "qwen3*"]), &[Drop("reasoning_effort")]),
-                STRICT_MEMBERS,
-            ],
-        )
+        without_schemas: Unlike(groq::WITH_SCHEMAS),
+        ..row("groq", groq::PARTS)
     },
     row(
         "cerebras",
-        &["api.cerebras.ai"],
         &[
             FOREIGN,
             NO_PENALTIES,
@@ -196,7 +85,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "google",
-        &["generativelanguage.googleapis.com"],
         &[
             FOREIGN,
             part(
@@ -221,7 +109,6 @@ pub static TABLE: &[Profile] = &[
         filler: "",
         ..row(
             "deepseek",
-            &["api.deepseek.com"],
             &[
                 FOREIGN,
                 part(
@@ -244,7 +131,6 @@ pub static TABLE: &[Profile] = &[
         without_schemas: All,
         ..row(
             "moonshot",
-            &["api.moonshot.ai", "api.moonshot.cn"],
             &[
                 FOREIGN,
                 part(
@@ -267,7 +153,6 @@ pub static TABLE: &[Profile] = &[
     },
     row(
         "xai",
-        &["api.x.ai"],
         &[
             FOREIGN,
             part(
@@ -288,7 +173,6 @@ pub static TABLE: &[Profile] = &[
         without_schemas: All,
         ..row(
             "zhipu",
-            &["open.bigmodel.cn", "api.z.ai"],
             &[
                 FOREIGN,
                 NO_PENALTIES,
@@ -306,7 +190,6 @@ pub static TABLE: &[Profile] = &[
     },
     row(
         "nvidia",
-        &["integrate.api.nvidia.com"],
         &[
             FOREIGN,
             NO_PENALTIES,
@@ -326,7 +209,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "fireworks",
-        &["api.fireworks.ai"],
         &[
             FOREIGN,
             part(All, &[Drop("parallel_tool_calls")]),
@@ -335,7 +217,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "cohere",
-        &["api.cohere.ai", "api.cohere.com"],
         &[
             FOREIGN,
             part(
@@ -351,7 +232,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "perplexity",
-        &["api.perplexity.ai"],
         &[
             FOREIGN,
             part(
@@ -365,14 +245,9 @@ pub static TABLE: &[Profile] = &[
             ),
         ],
     ),
-    row(
-        "dashscope",
-        &["dashscope*.aliyuncs.com"],
-        &[FOREIGN, part(All, &[Drop("logit_bias")])],
-    ),
+    row("dashscope", &[FOREIGN, part(All, &[Drop("logit_bias")])]),
     row(
         "cloudflare",
-        &["api.cloudflare.com"],
         &[
             FOREIGN,
             part(
@@ -387,39 +262,18 @@ pub static TABLE: &[Profile] = &[
             ),
         ],
     ),
-    row(
-        "together",
-        &["api.together.xyz", "api.together.ai"],
-        &[FOREIGN],
-    ),
-    row("sambanova", &["api.sambanova.ai"], &[FOREIGN]),
-    row(
-        "huggingface",
-        &[
-            "router.huggingface.co",
-            "api-inference.huggingface.co",
-            "endpoints.huggingface.cloud",
-        ],
-        &[FOREIGN],
-    ),
-    row("deepinfra", &["api.deepinfra.com"], &[FOREIGN]),
-    row("novita", &["api.novita.ai"], &[FOREIGN]),
-    row(
-        "siliconflow",
-        &["api.siliconflow.cn", "api.siliconflow.com"],
-        &[FOREIGN],
-    ),
-    row("hyperbolic", &["api.hyperbolic.xyz"], &[FOREIGN]),
-    row(
-        "github",
-        &["models.github.ai", "models.inference.ai.azure.com"],
-        OPENAI,
-    ),
+    row("together", &[FOREIGN]),
+    row("sambanova", &[FOREIGN]),
+    row("huggingface", &[FOREIGN]),
+    row("deepinfra", &[FOREIGN]),
+    row("novita", &[FOREIGN]),
+    row("siliconflow", &[FOREIGN]),
+    row("hyperbolic", &[FOREIGN]),
+    row("github", openai::PARTS),
     // It adapts requests itself.
-    row("openrouter", &["openrouter.ai"], &[]),
+    row("openrouter", &[]),
     row(
         "ollama",
-        &["ollama.com", ":11434"],
         &[
             FOREIGN,
             part(
@@ -430,7 +284,6 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "llamacpp",
-        &[],
         &[
             FOREIGN,
             part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
@@ -438,13 +291,12 @@ pub static TABLE: &[Profile] = &[
     ),
     row(
         "vllm",
-        &[],
         &[
             FOREIGN,
             part(All, &[ProfileRule::Shape(Shape::FirstSystem)]),
         ],
     ),
-    row("lmstudio", &[], &[FOREIGN]),
+    row("lmstudio", &[FOREIGN]),
     // Any other host.
-    row("generic", &[], &[]),
+    row("generic", &[]),
 ];

@@ -352,7 +352,12 @@ fn edits_come_to_the_same_without_the_long_strings() {
     );
     let request = Chat.read(body.as_bytes().into()).unwrap();
     let object = request.payload.object().unwrap();
-    let elided = Elided::of(object.source(), object.get("messages").unwrap()).unwrap();
+    let elided = Elided::of(
+        object.source(),
+        object.get("messages").unwrap(),
+        &mut |_| true,
+    )
+    .unwrap();
     let without = Chat.read(elided.text().as_bytes().into()).unwrap();
     let shapes = Shape::ALL.map(|shape| vec![Lesson::Shape { shape }]);
     let all = shapes.concat();

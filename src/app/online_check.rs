@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::budget::Budget;
 use crate::config::{self, Config, Provider};
 use crate::gateway::Context;
 use crate::gateway::model_lists::{self, LIMIT, ListAnswer};
@@ -25,7 +26,7 @@ pub fn online_check(config: &Config) -> Result<(String, bool), String> {
     let client = Client::new(Context::upstream_settings(config))?;
     let redactor = config.redactor();
     let findings = model_lists::in_parallel(&config.providers, |provider| {
-        let mut finding = Finding::new(provider);
+        let mut finding = ProviderFinding::new(provider);
         finding.ask(&client, &models(config, provider));
         finding
     });
@@ -41,13 +42,13 @@ fn models<'c>(config: &'c Config, provider: &Provider) -> BTreeSet<&'c str> {
     steps.map(|step| step.model.as_str()).collect()
 }
 
-struct Finding<'c> {
+struct ProviderFinding<'c> {
     provider: &'c Arc<Provider>,
     text: String,
     is_well: bool,
 }
 
-impl<'c> Finding<'c> {
+impl<'c> ProviderFinding<'c> {
     fn new(provider: &'c Arc<Provider>) -> Self {
         Self {
             provider,
@@ -69,7 +70,7 @@ impl<'c> Finding<'c> {
             } else {
                 String::new()
             };
-            let answer = model_lists::fetch(self.provider, key, client, Instant::now() + LIMIT);
+            let answer = self.fetch(key, client);
             let found = match answer {
                 Ok(answer) => self.read(&which, &answer),
                 Err(error) => {
@@ -113,9 +114,14 @@ impl<'c> Finding<'c> {
         None
     }
 
+    fn fetch(&self, key: Option<&Secret>, client: &Client) -> Result<ListAnswer, String> {
+        let (budget, deadline) = (Budget::unlimited(), Instant::now() + LIMIT);
+        model_lists::fetch(self.provider, key, client, &budget, deadline)
+    }
+
     /// Whether the list is told to strangers as well.
     fn is_open(&self, client: &Client) -> bool {
-        let answer = model_lists::fetch(self.provider, None, client, Instant::now() + LIMIT);
+        let answer = self.fetch(None, client);
         answer.is_ok_and(|answer| answer.count().is_ok())
     }
 

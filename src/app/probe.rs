@@ -13,7 +13,7 @@ const LONGEST: u64 = 16 * 1024;
 /// The status and the body of a GET.
 ///
 /// # Errors
-/// There is no answer in time, or one that is no HTTP.
+/// The lack of an answer in time, or an answer that is no HTTP.
 pub fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut socket = TcpStream::connect_timeout(&address, LIMIT)?;
     socket.set_read_timeout(Some(LIMIT))?;

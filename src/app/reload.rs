@@ -163,6 +163,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     if old.listen != new.listen {
         late.push("listen (or port)");
     }
+    let of_ollama = |config: &Config| config.ollama.as_ref().and_then(|ollama| ollama.listen);
+    if of_ollama(old) != of_ollama(new) {
+        late.push("ollama.listen");
+    }
     if edge(&old.server) != edge(&new.server) {
         late.push("server");
     }
@@ -189,6 +193,14 @@ mod tests {
         for (text, late) in [
             ("listen: 127.0.0.1:8080", &[][..]),
             ("listen: 127.0.0.1:8081", &["listen (or port)"][..]),
+            (
+                "listen: 127.0.0.1:8080\nollama: {enabled: true, listen: '127.0.0.1:11434'}",
+                &["ollama.listen"],
+            ),
+            (
+                "listen: 127.0.0.1:8080\nollama: {enabled: true, require_key: false}",
+                &[],
+            ),
             (
                 "listen: 127.0.0.1:8080\nserver: {max_body: 1MiB}",
                 &["server"],

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::probe;
 use crate::config::{Config, Route, Source};
-use crate::control_socket::{self, Question};
+use crate::control_socket::{self, ControlRequest};
 use crate::explain;
 use crate::service_manager::Running;
 
@@ -34,7 +34,7 @@ pub fn verdict(outcome: Result<Vec<&str>, String>) -> Vec<u8> {
 
 /// Has the gateway that runs read its configuration again, and waits for the outcome.
 ///
-/// It is found by `$MAINPID`, which systemd sets for `ExecReload=`; by the port of the configuration, as far as that can
+/// The process is found by `$MAINPID`, which systemd sets for `ExecReload=`; by the port of the configuration, as far as that can
 /// be read; by the pid file; and as process 1 in a container.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn reload(source: &Source) -> Result<String, String> {
     let found = Running::find();
     let expected = found.as_ref().ok().map(|running| running.pid);
     let port = source.address().port();
-    let asked = control_socket::ask(port, Question::Reload, expected, RELOAD_LIMIT);
+    let asked = control_socket::ask(port, ControlRequest::Reload, expected, RELOAD_LIMIT);
     match (asked, found) {
         (Ok(answer), _) => read_verdict(answer.pid, &answer.bytes),
         (Err(_), Ok(running)) => reload_process(&running),
@@ -65,10 +65,14 @@ pub fn reload(source: &Source) -> Result<String, String> {
 fn reload_process(running: &Running) -> Result<String, String> {
     let sockets = control_socket::running(Some(running.pid)).into_iter();
     let of_process = |(port, pid)| (pid == running.pid).then_some(port);
-    let asked = sockets
-        .filter_map(of_process)
-        .next()
-        .map(|port| control_socket::ask(port, Question::Reload, Some(running.pid), RELOAD_LIMIT));
+    let asked = sockets.filter_map(of_process).next().map(|port| {
+        control_socket::ask(
+            port,
+            ControlRequest::Reload,
+            Some(running.pid),
+            RELOAD_LIMIT,
+        )
+    });
     match asked {
         Some(Ok(answer)) => read_verdict(answer.pid, &answer.bytes),
         Some(Err(_)) | None => signal(running),
@@ -163,7 +167,7 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
 fn state_of_running(config: &Config) -> Result<explain::RunningRoutes, String> {
     let address = config.listen.first().ok_or("no listen address")?;
     let running = Running::find().ok().map(|running| running.pid);
-    let report = control_socket::ask(address.port(), Question::Routes, running, LIMIT)?;
+    let report = control_socket::ask(address.port(), ControlRequest::Routes, running, LIMIT)?;
     serde_json::from_slice(&report.bytes)
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
 }

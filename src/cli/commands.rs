@@ -141,7 +141,7 @@ from the environment, and what is missing is named:
 
   GROQ_API_KEY=... ai-gateway init --provider groq --provider http://127.0.0.1:8081/v1=qwen3
 
-Known by name are groq, cerebras, openrouter, google, mistral, github, nvidia, cloudflare, ollama and llamacpp.
+Known by name are groq, cerebras, openrouter, google, mistral, nvidia, cloudflare, ollama and llamacpp.
 Exit codes: 0 written, 1 a file is there already or cannot be written, 64 something is missing.
 ",
         run: |arguments| {
@@ -153,7 +153,7 @@ Exit codes: 0 written, 1 a file is there already or cannot be written, 64 someth
                 keys_later: arguments.has(&KEYS_LATER),
             };
             match init::run(&wishes) {
-                Err(init::Refusal::Usage(text)) => Err(Problem(text)),
+                Err(init::Unwritten::Usage(text)) => Err(Problem(text)),
                 done => Ok(ended(done)),
             }
         },

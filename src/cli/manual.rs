@@ -33,7 +33,7 @@ const PLACES: [(&str, &str); 3] = [
 
 /// The page.
 pub fn manual() -> String {
-    let mut page = Page(format!(
+    let mut page = ManualPage(format!(
         ".TH AI\\-GATEWAY 1 \"\" \"ai\\-gateway {}\" \"\"\n",
         escaped(env!("CARGO_PKG_VERSION"))
     ));
@@ -73,9 +73,9 @@ pub fn manual() -> String {
     page.0
 }
 
-struct Page(String);
+struct ManualPage(String);
 
-impl Page {
+impl ManualPage {
     fn section(&mut self, title: &str, text: &str) {
         self.heading(title);
         self.text(text);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn no_text_becomes_a_request() {
-        let mut page = Page(String::new());
+        let mut page = ManualPage(String::new());
         page.text(".env is read\n\n  a --b \\ c\n'quoted'\n");
         assert_eq!(
             page.0,

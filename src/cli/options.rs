@@ -23,61 +23,54 @@ pub const CONFIG: Opt = Opt {
     about: "the configuration; without it ./config.yaml, else /etc/ai-gateway/config.yaml",
 };
 
-pub const ENV_FILE: Opt = Opt {
-    long: "env-file",
-    short: None,
-    value: "FILE",
-    about: "variables for the configuration; without it .env beside the configuration, if it is there",
-};
+pub const ENV_FILE: Opt = valued(
+    "env-file",
+    "FILE",
+    "variables for the configuration; without it .env beside the configuration, if it is there",
+);
 
-pub const ONLINE: Opt = Opt {
-    long: "online",
-    short: None,
-    value: "",
-    about: "ask each provider for its models as well: is the key accepted, is the model there",
-};
+pub const ONLINE: Opt = flag(
+    "online",
+    "ask each provider for its models as well: is the key accepted, is the model there",
+);
 
-pub const PORT: Opt = Opt {
-    long: "port",
-    short: None,
-    value: "N",
-    about: "the port to listen on; 0 for any that is free",
-};
+pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
 
-pub const ONCE: Opt = Opt {
-    long: "once",
-    short: None,
-    value: "",
-    about: "end when both answers are shown",
-};
+pub const ONCE: Opt = flag("once", "end when both answers are shown");
 
-pub const PROVIDER: Opt = Opt {
-    long: "provider",
-    short: None,
-    value: "NAME[=MODEL]",
-    about: "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
-};
+pub const PROVIDER: Opt = valued(
+    "provider",
+    "NAME[=MODEL]",
+    "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
+);
 
-pub const ROUTE: Opt = Opt {
-    long: "route",
-    short: None,
-    value: "NAME",
-    about: "the name of the route; without it home",
-};
+pub const ROUTE: Opt = valued("route", "NAME", "the name of the route; without it home");
 
-pub const DIRECTORY: Opt = Opt {
-    long: "directory",
-    short: None,
-    value: "DIRECTORY",
-    about: "the folder to write to; without it this one",
-};
+pub const DIRECTORY: Opt = valued(
+    "directory",
+    "DIRECTORY",
+    "the folder to write to; without it this one",
+);
 
-pub const KEYS_LATER: Opt = Opt {
-    long: "keys-later",
-    short: None,
-    value: "",
-    about: "leave keys that are not in the environment empty in .env",
-};
+pub const KEYS_LATER: Opt = flag(
+    "keys-later",
+    "leave keys that are not in the environment empty in .env",
+);
+
+/// An option without a value.
+const fn flag(long: &'static str, about: &'static str) -> Opt {
+    valued(long, "", about)
+}
+
+/// An option with a value of this name.
+const fn valued(long: &'static str, value: &'static str, about: &'static str) -> Opt {
+    Opt {
+        long,
+        short: None,
+        value,
+        about,
+    }
+}
 
 /// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
 /// [`crate::service_manager`].

@@ -82,7 +82,8 @@ fn key(value: &Setting, text: &Text) -> Option<Secret> {
     Some(Secret::new(key))
 }
 
-fn allowed(value: &Setting, routes: &[Arc<Route>]) -> Option<Vec<String>> {
+/// The routes that a client may use, by the names in a list.
+pub(super) fn allowed(value: &Setting, routes: &[Arc<Route>]) -> Option<Vec<String>> {
     let listed = value.list()?;
     if listed.is_empty() {
         value.report("is empty: leave it out to allow every route");

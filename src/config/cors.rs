@@ -17,15 +17,20 @@ pub(super) fn cors(root: &Section) -> Cors {
             _ => Cors::Any,
         };
     }
-    let listed = value.list().unwrap_or_default();
-    if listed.is_empty() {
+    if value.list().is_some_and(|listed| listed.is_empty()) {
         value.report("is empty: `cors: false` allows no origin");
     }
-    let origins: Vec<String> = listed.iter().filter_map(origin).collect();
+    let origins = listed(&value);
     match origins.iter().any(|origin| origin == ANY) {
         true => Cors::Any,
         false => Cors::Origins(origins),
     }
+}
+
+/// The origins of a list; those that cannot be read are reported.
+pub(super) fn listed(value: &Setting) -> Vec<String> {
+    let listed = value.list().unwrap_or_default();
+    listed.iter().filter_map(origin).collect()
 }
 
 /// An origin as browsers write it: scheme, host and port, where the port is not the scheme's usual one. Extensions and

@@ -119,7 +119,7 @@ impl Error for LoadError {
     }
 }
 
-/// There is no configuration file at any of the usual places.
+/// The lack of a configuration file at all of the usual places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindError {
     pub looked_at: Vec<PathBuf>,

@@ -75,7 +75,7 @@ impl Default for ProviderFit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileChoice {
     ByHost,
-    /// One of [`PROFILES`].
+    /// The name of a row, one of [`PROFILES`].
     Named(&'static str),
     /// `none`: no row, and not the edits that hold for every provider either.
     Off,

@@ -1,7 +1,7 @@
 //! Values of the file as JSON, for members of requests. Numbers keep their spelling.
 
 use super::section::{Section, Setting};
-use super::yaml_tree::Shape;
+use super::yaml_tree::NodeShape;
 use crate::json::raw;
 use crate::json::reader::Reader;
 
@@ -9,15 +9,15 @@ impl Setting<'_> {
     /// The value as JSON; `None` for one that JSON cannot spell, which is reported.
     pub fn json(&self) -> Option<String> {
         match self.shape() {
-            Shape::Null => Some("null".to_owned()),
-            Shape::Scalar(spelled) if !self.is_text() => self.literal(spelled),
-            Shape::Scalar(_) => Some(raw::quoted(&self.text()?.content)),
-            Shape::List(_) => {
+            NodeShape::Null => Some("null".to_owned()),
+            NodeShape::Scalar(spelled) if !self.is_text() => self.literal(spelled),
+            NodeShape::Scalar(_) => Some(raw::quoted(&self.text()?.content)),
+            NodeShape::List(_) => {
                 let items = self.list()?;
                 let items: Option<Vec<String>> = items.iter().map(Self::json).collect();
                 Some(format!("[{}]", items?.join(",")))
             }
-            Shape::Map(_) => {
+            NodeShape::Map(_) => {
                 let entries = self.table().map(Section::into_entries)?.into_iter();
                 let member = |(key, value): (String, Self)| {
                     Some([raw::quoted(&key), value.json()?].join(":"))
@@ -25,7 +25,7 @@ impl Setting<'_> {
                 let members: Option<Vec<String>> = entries.map(member).collect();
                 Some(format!("{{{}}}", members?.join(",")))
             }
-            Shape::Tagged => {
+            NodeShape::Tagged => {
                 self.report("must not have a YAML tag (`!`)");
                 None
             }

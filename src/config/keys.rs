@@ -4,7 +4,7 @@
 use super::invisible;
 use super::substitute::is_variable_name;
 
-/// What people write where a key has to go, in lower case with `-` between the words.
+/// The placeholders for a key in examples, in lower case with `-` between the words.
 const PLACEHOLDERS: [&str; 12] = [
     "change-me",
     "changeme",

@@ -64,7 +64,7 @@ fn everywhere(port: u16) -> SocketAddr {
 
 /// An address such as `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `localhost:8080`. Port 0 lets the system choose one,
 /// which tests use.
-fn address(value: &Setting) -> Option<SocketAddr> {
+pub(super) fn address(value: &Setting) -> Option<SocketAddr> {
     let Some(text) = value.filled() else {
         value.report("must be an address such as 127.0.0.1:8080");
         return None;

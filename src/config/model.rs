@@ -11,6 +11,7 @@ use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
+use super::ollama::Ollama;
 use super::route_names::{self, Alias};
 
 /// A validated configuration.
@@ -49,6 +50,8 @@ pub struct Config {
     pub status_page: bool,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
+    /// Ollama's API; `None` where it is off.
+    pub ollama: Option<Ollama>,
     /// The routes of requests that name no model, by the name of their dialect.
     pub default_routes: Vec<(&'static str, String)>,
 }
@@ -68,7 +71,7 @@ pub struct Account {
 pub struct Proxy {
     /// `http://[user:password@]host:port`, user and password percent-encoded.
     pub url: Secret,
-    /// What is masked: the password, and the token that stands for user and password in the request.
+    /// The masked texts: the password, and the token that stands for user and password in the request.
     pub secrets: Vec<Secret>,
 }
 
@@ -104,7 +107,7 @@ pub struct Provider {
     pub base_url: String,
     /// The host and port in the base URL.
     pub server: (String, u16),
-    /// What its steps are, unless they say otherwise.
+    /// The traits of its steps, unless they say otherwise.
     pub traits: StepTraits,
     /// The header that holds a key.
     pub auth: Auth,
@@ -115,7 +118,7 @@ pub struct Provider {
     pub direct: bool,
     /// Extra request headers. Their values may be keys.
     pub headers: Vec<(String, Secret)>,
-    /// What makes requests fit the provider.
+    /// The settings that make requests fit the provider.
     pub fit: ProviderFit,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
@@ -148,6 +151,8 @@ pub struct Route {
     pub stream_keepalive: Option<Duration>,
     /// The context length that model lists advertise (tokens).
     pub context_length: Option<u64>,
+    /// The capabilities that Ollama's API lists.
+    pub capabilities: Vec<&'static str>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
     pub steps: Vec<Step>,
@@ -177,9 +182,9 @@ pub struct Step {
     pub think_tags: Option<ThinkTags>,
     /// Whether the provider is asked for a stream also where the client asks for none.
     pub upstream_stream: bool,
-    /// What makes requests fit the step, and what the step cannot carry.
+    /// The settings that make requests fit the step, and the loads that it cannot carry.
     pub fit: StepFit,
-    /// What dialects go by.
+    /// The traits that dialects go by.
     pub traits: StepTraits,
 }
 
@@ -277,7 +282,8 @@ impl Route {
 impl Config {
     /// The route with this name or alias; `None` where there is none.
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        route_names::find(&self.routes, name)
+        let may_be_tagged = self.ollama.is_some();
+        route_names::find(&self.routes, name, may_be_tagged)
     }
 
     /// The route of requests of a dialect that name no model; `None` where none is configured.

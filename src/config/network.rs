@@ -20,6 +20,23 @@ impl Network {
         address.is_ipv4() == self.is_ipv4 && bits(address) & self.mask == self.bits
     }
 
+    pub fn is_ipv4(&self) -> bool {
+        self.is_ipv4
+    }
+
+    /// The number of the first bits that all its addresses share.
+    pub fn prefix(&self) -> u32 {
+        let width = if self.is_ipv4 { 32_u32 } else { 128 };
+        width.saturating_sub(self.mask.trailing_zeros())
+    }
+
+    /// Whether all addresses of another range lie in this one.
+    pub fn holds(&self, other: &Self) -> bool {
+        self.is_ipv4 == other.is_ipv4
+            && self.prefix() <= other.prefix()
+            && other.bits & self.mask == self.bits
+    }
+
     fn read(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -113,6 +130,25 @@ mod tests {
                 expected,
                 "{address} in {network}"
             );
+        }
+    }
+
+    #[test]
+    fn a_range_is_as_large_as_its_prefix_is_short() {
+        for (network, prefix, held) in [
+            ("10.0.0.0/8", 8, true),
+            ("10.1.2.3", 32, true),
+            ("0.0.0.0/0", 0, false),
+            ("10.0.0.0/7", 7, false),
+            ("192.168.0.0/16", 16, false),
+            ("::/0", 0, false),
+            ("::1", 128, false),
+            ("fc00::/7", 7, false),
+        ] {
+            let parsed: Network = network.parse().unwrap();
+            assert_eq!(parsed.prefix(), prefix, "{network}");
+            let house: Network = "10.0.0.0/8".parse().unwrap();
+            assert_eq!(house.holds(&parsed), held, "{network}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The place of a problem in words: the names that its operator has given.
 
 use super::substitute;
-use super::yaml_tree::{MappingEntry, Node, Shape};
+use super::yaml_tree::{MappingEntry, Node, NodeShape};
 
 /// The characters of a name that are shown.
 const LONGEST_NAME: usize = 60;
@@ -49,9 +49,9 @@ pub(super) fn in_words(document: &[MappingEntry], path: &str) -> String {
 fn element<'d>(entries: &'d [MappingEntry], key: &str, index: usize) -> Option<&'d [MappingEntry]> {
     let found = entries.iter().find(|entry| entry.key == key)?;
     match &found.node.shape {
-        Shape::List(elements) => match elements.get(index)? {
+        NodeShape::List(elements) => match elements.get(index)? {
             Node {
-                shape: Shape::Map(entries),
+                shape: NodeShape::Map(entries),
                 ..
             } => Some(entries),
             _ => None,
@@ -63,7 +63,7 @@ fn element<'d>(entries: &'d [MappingEntry], key: &str, index: usize) -> Option<&
 fn name(entries: &[MappingEntry]) -> Option<String> {
     let found = entries.iter().find(|entry| entry.key == "name")?;
     match &found.node.shape {
-        Shape::Scalar(name) if !name.is_empty() => {
+        NodeShape::Scalar(name) if !name.is_empty() => {
             let name = substitute::unprotect(name);
             Some(name.chars().take(LONGEST_NAME).collect())
         }

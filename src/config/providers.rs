@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::model::{Auth, Provider};
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
-use super::{fit, keys};
+use super::{fit, keys, step_traits};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::secret::Secret;
 
@@ -57,6 +57,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
                 .get("server_tools")
                 .and_then(|value| value.flag())
                 .unwrap_or(is_anthropics),
+            translation: step_traits::of_provider(&table, &server.0),
             ..StepTraits::default()
         },
         auth: auth(&table).unwrap_or(if is_anthropics {

@@ -25,21 +25,43 @@ impl Alias {
     }
 }
 
+/// The tag that clients of Ollama put behind a name.
+pub const TAG: &str = ":latest";
+
 /// The route that a client means: the one with this name, else the one with this alias, else the one with the longest
-/// prefix of it; `None` where there is none.
-pub(super) fn find<'r>(routes: &'r [Arc<Route>], name: &str) -> Option<&'r Arc<Route>> {
-    let named = routes.iter().find(|route| route.name == name);
-    named.or_else(|| {
-        let aliases = routes
-            .iter()
-            .flat_map(|route| route.aliases.iter().map(move |alias| (route, alias)));
-        let fitting = aliases.filter_map(|(route, alias)| match alias {
-            Alias::Exact(exact) => (exact == name).then_some((usize::MAX, route)),
+/// prefix of it; `None` where there is none. A name with a tag may be meant without it.
+pub(super) fn find<'r>(
+    routes: &'r [Arc<Route>],
+    name: &str,
+    may_be_tagged: bool,
+) -> Option<&'r Arc<Route>> {
+    let exact = |name| named(routes, name);
+    let untagged = name.strip_suffix(TAG).filter(|_| may_be_tagged);
+    let found = exact(name).or_else(|| exact(untagged?));
+    found.or_else(|| {
+        let aliases = aliases_of(routes).filter_map(|(route, alias)| match alias {
             Alias::Prefix(begin) => name.starts_with(begin).then_some((begin.len(), route)),
+            Alias::Exact(_) => None,
         });
-        let longest = fitting.max_by_key(|(length, _)| *length);
+        let longest = aliases.max_by_key(|(length, _)| *length);
         longest.map(|(_, route)| route)
     })
+}
+
+/// The route with this very name or alias; `None` where there is none.
+fn named<'r>(routes: &'r [Arc<Route>], name: &str) -> Option<&'r Arc<Route>> {
+    let found = routes.iter().find(|route| route.name == name);
+    found.or_else(|| {
+        let mut aliases = aliases_of(routes);
+        let found =
+            aliases.find(|(_, alias)| matches!(alias, Alias::Exact(exact) if exact == name));
+        found.map(|(route, _)| route)
+    })
+}
+
+fn aliases_of(routes: &[Arc<Route>]) -> impl Iterator<Item = (&Arc<Route>, &Alias)> {
+    let routes = routes.iter();
+    routes.flat_map(|route| route.aliases.iter().map(move |alias| (route, alias)))
 }
 
 /// `aliases` of a route; `is_taken` tells whether another route has a name or alias.

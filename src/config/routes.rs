@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
+use super::ollama;
 use super::route_names;
 use super::section::Section;
-use super::step_traits::step_traits;
+use super::step_traits::{step_traits, tag_of};
 use super::suggest::did_you_mean;
 use super::vectors;
 use crate::dialect::reading::ThinkTags;
@@ -121,10 +122,12 @@ fn route(
     let steps = steps.iter().filter_map(|value| value.table());
     let steps = steps.filter_map(|table| step(table, providers, &step_defaults));
     let steps = vectors::of_route(&table).shared_by(steps.collect());
+    let endpoints = route_names::endpoints(&table);
     let route = Route {
         name: name.unwrap_or_default(),
         aliases,
-        endpoints: route_names::endpoints(&table),
+        capabilities: ollama::capabilities(&table, endpoints.as_deref()),
+        endpoints,
         timeout: timeout.or(defaults.route_timeout),
         check_format: check_format.unwrap_or(several),
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
@@ -177,11 +180,14 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     };
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
-    let traits = step_traits(&table, provider.as_deref());
+    let mut traits = step_traits(&table, provider.as_deref());
     table.finish(|_| false);
+    let model = model.map(|(_, model)| model.content).unwrap_or_default();
+    let provider = provider?;
+    traits.translation.tag = tag_of(&provider.name, &model);
     Some(Step {
-        provider: provider?,
-        model: model.map(|(_, model)| model.content).unwrap_or_default(),
+        provider,
+        model,
         timeout,
         has_timeout,
         stall_timeout: stall_timeout.unwrap_or(timeout.min(LONGEST_DEFAULT_STALL)),

@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::substitute;
 use super::suggest::did_you_mean;
 use super::validation::{NodePath, Validation};
-use super::yaml_tree::{MappingEntry, Node, Shape};
+use super::yaml_tree::{MappingEntry, Node, NodeShape};
 use super::{invisible, keys};
 
 /// A setting: a value of the document, and its path.
@@ -47,7 +47,7 @@ impl<'r> Setting<'r> {
 
     /// The scalar, which may be empty; `None` when it cannot be had, which is reported.
     pub fn text(&self) -> Option<Text> {
-        let Shape::Scalar(spelled) = &self.node.shape else {
+        let NodeShape::Scalar(spelled) = &self.node.shape else {
             self.report(format!("must be a single value, not {}", self.form()));
             return None;
         };
@@ -64,7 +64,7 @@ impl<'r> Setting<'r> {
     }
 
     /// The value as the document has it.
-    pub fn shape(&self) -> &'r Shape {
+    pub fn shape(&self) -> &'r NodeShape {
         &self.node.shape
     }
 
@@ -74,16 +74,16 @@ impl<'r> Setting<'r> {
     }
 
     pub fn is_null(&self) -> bool {
-        matches!(self.node.shape, Shape::Null)
+        matches!(self.node.shape, NodeShape::Null)
     }
 
     pub fn is_list(&self) -> bool {
-        matches!(self.node.shape, Shape::List(_))
+        matches!(self.node.shape, NodeShape::List(_))
     }
 
     /// The elements; `None` when this is no list, which is reported.
     pub fn list(&self) -> Option<Vec<Self>> {
-        let Shape::List(nodes) = &self.node.shape else {
+        let NodeShape::List(nodes) = &self.node.shape else {
             self.report(format!("must be a list, not {}", self.form()));
             return None;
         };
@@ -97,7 +97,7 @@ impl<'r> Setting<'r> {
 
     /// The entries; `None` when this is no mapping, which is reported.
     pub fn table(&self) -> Option<Section<'r>> {
-        let Shape::Map(entries) = &self.node.shape else {
+        let NodeShape::Map(entries) = &self.node.shape else {
             self.report(format!(
                 "must be a mapping of keys to values, not {}",
                 self.form()
@@ -109,11 +109,11 @@ impl<'r> Setting<'r> {
 
     fn form(&self) -> &'static str {
         match self.node.shape {
-            Shape::Null => "nothing",
-            Shape::Scalar(_) => "a single value",
-            Shape::List(_) => "a list",
-            Shape::Map(_) => "a mapping",
-            Shape::Tagged => "a value with a YAML tag (`!`)",
+            NodeShape::Null => "nothing",
+            NodeShape::Scalar(_) => "a single value",
+            NodeShape::List(_) => "a list",
+            NodeShape::Map(_) => "a mapping",
+            NodeShape::Tagged => "a value with a YAML tag (`!`)",
         }
     }
 }
@@ -135,7 +135,7 @@ struct SectionEntry<'r> {
 
 impl SectionEntry<'_> {
     fn is_present(&self) -> bool {
-        !matches!(self.node.shape, Shape::Null)
+        !matches!(self.node.shape, NodeShape::Null)
     }
 }
 
@@ -297,8 +297,10 @@ impl<'r> Section<'r> {
         }
         for MappingEntry { key, node } in entries.iter().filter(|entry| entry.key == "<<") {
             match &node.shape {
-                Shape::Map(entries) => self.collect(entries, true, fields),
-                Shape::List(nodes) => nodes.iter().for_each(|node| self.merge(node, key, fields)),
+                NodeShape::Map(entries) => self.collect(entries, true, fields),
+                NodeShape::List(nodes) => {
+                    nodes.iter().for_each(|node| self.merge(node, key, fields))
+                }
                 _ => self.merge(node, key, fields),
             }
         }
@@ -306,7 +308,7 @@ impl<'r> Section<'r> {
 
     fn merge(&self, node: &'r Node, key: &str, fields: &mut Vec<SectionEntry<'r>>) {
         match &node.shape {
-            Shape::Map(entries) => self.collect(entries, true, fields),
+            NodeShape::Map(entries) => self.collect(entries, true, fields),
             _ => self.validation.report(
                 &self.path.key(key, node),
                 "must name a mapping, or a list of them".to_owned(),

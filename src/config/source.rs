@@ -10,7 +10,7 @@ use super::errors::{Errors, FindError, LoadError, Problem};
 use super::model::Config;
 use super::section::Section;
 use super::validation::Validation;
-use super::yaml_tree::{MappingEntry, Shape};
+use super::yaml_tree::{MappingEntry, NodeShape};
 use super::{env_file, listen, substitute, top_level, yaml_tree};
 
 /// Thousands of routes fit in; a longer file is a wrong path.
@@ -102,7 +102,7 @@ impl Source {
         let beside = self.file.with_file_name(ENV_FILE);
         let entry = document.iter().find(|entry| entry.key == "env_file");
         let configured = entry.and_then(|entry| match &entry.node.shape {
-            Shape::Scalar(text) => substitute::expand(text, &ProcessEnvironment).ok(),
+            NodeShape::Scalar(text) => substitute::expand(text, &ProcessEnvironment).ok(),
             _ => None,
         });
         let configured = configured.filter(|path| !path.text.is_empty());

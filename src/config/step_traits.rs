@@ -1,17 +1,17 @@
 //! The settings of a step that tell dialects what its provider speaks.
 
+use super::known_apis;
 use super::model::Provider;
 use super::section::Section;
 use super::vectors;
-use crate::dialect::step_traits::{FillInTheMiddle, RerankForm, StepTraits};
+use crate::dialect::step_traits::{
+    FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, ThinkingBudget,
+    TranslationTraits,
+};
 
-/// The hosts whose models have OpenAI's vocabulary, by their last part.
-const OF_OPENAI: [&str; 4] = [
-    "api.openai.com",
-    ".openai.azure.com",
-    ".cognitiveservices.azure.com",
-    ".services.ai.azure.com",
-];
+/// The bounds of `max_tokens` and `thinking_budget`; the least budget is Anthropic's (tokens).
+const LEAST_BUDGET: usize = 1024;
+const MOST_TOKENS: usize = 1_000_000_000;
 
 /// The traits of a step; of a provider that is not known, those that the step itself names.
 pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepTraits {
@@ -37,15 +37,86 @@ pub(super) fn step_traits(table: &Section, provider: Option<&Provider>) -> StepT
         speaks_responses: responses.unwrap_or(of_provider.speaks_responses),
         vectors: vectors::of_step(table),
         rerank: rerank.unwrap_or_default(),
+        translation: TranslationTraits {
+            refuses_builtin_tools: refuses_builtin_tools(table)
+                .unwrap_or(of_provider.translation.refuses_builtin_tools),
+            max_tokens: table
+                .get("max_tokens")
+                .and_then(|value| value.count(&(1..=MOST_TOKENS)))
+                .map(|tokens| tokens as u64),
+            thinking: thinking_budget(table),
+            ..of_provider.translation
+        },
         ..of_provider
     }
 }
 
-fn has_vocabulary_of_openai(provider: &Provider) -> bool {
-    let (host, _) = &provider.server;
+/// The traits of a provider that requests of other dialects are translated for.
+pub(super) fn of_provider(table: &Section, host: &str) -> TranslationTraits {
     let host = host.to_ascii_lowercase();
-    OF_OPENAI.iter().any(|end| match end.strip_prefix('.') {
-        Some(_) => host.ends_with(end),
-        None => host == *end,
-    })
+    let limits = [
+        ("max_tokens", OutputLimit::MaxTokens),
+        ("max_completion_tokens", OutputLimit::MaxCompletionTokens),
+    ];
+    let limit = table
+        .get("output_limit")
+        .and_then(|value| value.choice(&limits));
+    let stream_usage = table
+        .get("stream_usage")
+        .and_then(|value| value.flag())
+        .unwrap_or(true);
+    TranslationTraits {
+        tag: 0,
+        output_limit: limit.unwrap_or(if host == "api.openai.com" {
+            OutputLimit::MaxCompletionTokens
+        } else {
+            OutputLimit::MaxTokens
+        }),
+        hides_usage: !stream_usage,
+        refuses_builtin_tools: refuses_builtin_tools(table).unwrap_or(false),
+        history: match &*host {
+            "api.deepseek.com" => HistoryQuirk::DeepSeek,
+            "generativelanguage.googleapis.com" => HistoryQuirk::Google,
+            _ => HistoryQuirk::None,
+        },
+        ..TranslationTraits::default()
+    }
+}
+
+fn thinking_budget(table: &Section) -> ThinkingBudget {
+    let Some(value) = table.get("thinking_budget") else {
+        return ThinkingBudget::None;
+    };
+    if value
+        .filled()
+        .is_some_and(|text| text.content == "adaptive")
+    {
+        return ThinkingBudget::Adaptive;
+    }
+    value
+        .count(&(LEAST_BUDGET..=MOST_TOKENS))
+        .map_or(ThinkingBudget::None, |tokens| {
+            ThinkingBudget::Tokens(tokens as u64)
+        })
+}
+
+fn refuses_builtin_tools(table: &Section) -> Option<bool> {
+    let ways = [("drop", false), ("refuse", true)];
+    table
+        .get("builtin_tools")
+        .and_then(|value| value.choice(&ways))
+}
+
+/// Two bytes of a hash of a step's provider and model ([`TranslationTraits::tag`]).
+pub(super) fn tag_of(provider: &str, model: &str) -> u16 {
+    let name = [provider, "/", model].concat();
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    match digest.as_ref() {
+        [first, second, ..] => u16::from_be_bytes([*first, *second]),
+        _ => 0,
+    }
+}
+
+fn has_vocabulary_of_openai(provider: &Provider) -> bool {
+    known_apis::at(&provider.server).is_some_and(|api| api.has_vocabulary_of_openai)
 }

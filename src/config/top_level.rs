@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use super::model::{Config, ResponseModel};
 use super::section::Section;
-use super::{clients, cors, hosts, listen, providers, proxy, route_names, routes, server};
+use super::{clients, cors, hosts, listen, ollama, providers, proxy, route_names, routes, server};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
     let providers = providers::providers(&table);
     let server = server::server(&table);
     let routes = routes::routes(&table, &providers, &server);
+    let listen = listen::addresses(&table);
     let config = Config {
-        listen: listen::addresses(&table),
         clients: clients::clients(&table, &routes),
         response_model: response_model(&table),
         routing_summary: table
@@ -35,6 +35,8 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        ollama: ollama::ollama(&table, &routes, &listen),
+        listen,
         providers,
         default_routes: route_names::default_routes(&table, &routes),
         routes,

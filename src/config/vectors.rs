@@ -67,7 +67,7 @@ fn space_of(model: &str) -> String {
     name.to_lowercase()
 }
 
-/// What can hardly be meant with a route for vectors, in a sentence each.
+/// Settings that can hardly be meant with a route for vectors, in a sentence each.
 pub(super) fn warnings(route: &Route) -> Vec<String> {
     let name = &route.name;
     let spaces = route.steps.iter().map(|step| &step.traits.vectors);

@@ -1,6 +1,8 @@
 //! Warnings: what is valid in a configuration, and probably not meant.
 
+use super::known_apis;
 use super::model::{Config, Provider};
+use super::ollama;
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
 use super::vectors;
@@ -9,28 +11,11 @@ use crate::secret::Secret;
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
 const SHORTEST: usize = 16;
 
-/// Paths below which well-known providers have their OpenAI-compatible API: `base_url` has to end in it.
-const PATHS: [(&str, &str); 16] = [
-    ("api.cerebras.ai", "/v1"),
-    ("api.deepinfra.com", "/v1/openai"),
-    ("api.fireworks.ai", "/inference/v1"),
-    ("api.groq.com", "/openai/v1"),
-    ("api.hyperbolic.xyz", "/v1"),
-    ("api.mistral.ai", "/v1"),
-    ("api.openai.com", "/v1"),
-    ("api.sambanova.ai", "/v1"),
-    ("api.together.xyz", "/v1"),
-    ("api.x.ai", "/v1"),
-    ("generativelanguage.googleapis.com", "/v1beta/openai"),
-    ("integrate.api.nvidia.com", "/v1"),
-    ("llm.chutes.ai", "/v1"),
-    ("models.github.ai", "/inference"),
-    ("openrouter.ai", "/api/v1"),
-    ("router.huggingface.co", "/v1"),
+/// Hosts of services that have ended, and when.
+const RETIRED: [(&str, &str); 2] = [
+    ("models.github.ai", "30 July 2026"),
+    ("models.inference.ai.azure.com", "30 July 2026"),
 ];
-
-/// The port of Ollama, whose OpenAI-compatible API is below `/v1`.
-const OLLAMA: u16 = 11434;
 
 /// The warnings about a configuration, a line each; none holds a key.
 pub fn warnings(config: &Config) -> Vec<String> {
@@ -60,7 +45,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
     });
     let of_routes = config.routes.iter();
     let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    let of_ollama = config.ollama.iter();
+    let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
     of_clients
+        .chain(of_ollama)
         .chain(of_providers)
         .chain(of_proxy)
         .chain(of_routes)
@@ -78,6 +66,12 @@ fn about_url(provider: &Provider) -> Option<String> {
     let name = &provider.name;
     let url = BaseUrl::parse(&provider.base_url).ok()?;
     let path = url.path;
+    let host = url.host.to_ascii_lowercase();
+    if let Some((_, day)) = RETIRED.iter().find(|(retired, _)| *retired == host) {
+        return Some(format!(
+            "the provider {name} is at {host}, which was retired on {day}"
+        ));
+    }
     if let Some(before) = path.strip_suffix("/models") {
         let shown = if before.is_empty() { "/" } else { before };
         return Some(format!(
@@ -87,13 +81,10 @@ fn about_url(provider: &Provider) -> Option<String> {
     if path.split('/').filter(|part| *part == "v1").count() > 1 {
         return Some(format!("the base_url of the provider {name} has /v1 twice"));
     }
-    let mut known = PATHS.iter();
-    let host = url.host.to_ascii_lowercase();
-    let wanted = match known.find(|(known, _)| *known == host) {
-        Some((_, wanted)) => *wanted,
-        None if url.port == Some(OLLAMA) => "/v1",
-        None => return None,
-    };
+    let wanted = known_apis::at(&provider.server)?.path;
+    if wanted.is_empty() {
+        return None;
+    }
     let other = ["", "/v1", "/api"].contains(&path) && path != wanted;
     other.then(|| {
         let path = if path.is_empty() { "nothing" } else { path };
@@ -150,13 +141,17 @@ mod tests {
                 Some("nothing: its API is below /v1"),
             ),
             ("https://API.openai.com/", Some("below /v1")),
+            ("https://eu.api.openai.com", Some("below /v1")),
             ("https://openrouter.ai/v1", Some("below /api/v1")),
             ("https://api.groq.com/v1", Some("below /openai/v1")),
             ("http://nas.lan:11434", Some("below /v1")),
             ("http://nas.lan:11434/v1", None),
             ("https://api.openai.com/v1", None),
             ("https://api.openai.com/some/proxy", None),
-            ("https://models.github.ai/inference", None),
+            (
+                "https://models.github.ai/inference",
+                Some("was retired on 30 July 2026"),
+            ),
             ("https://p.example", None),
             ("http://127.0.0.1:8080", None),
         ] {
@@ -187,5 +182,56 @@ mod tests {
                 "the provider idle is in no route",
             ]
         );
+    }
+
+    #[test]
+    fn an_api_without_a_key_at_an_address_of_the_internet_is_warned_of() {
+        for (listen, settings, words) in [
+            ("127.0.0.1:80", "enabled: true", None),
+            ("203.0.113.9:80", "enabled: true", None),
+            ("203.0.113.9:80", "require_key: false", None),
+            (
+                "203.0.113.9:80",
+                "enabled: true, require_key: false",
+                Some("203.0.113.9:80"),
+            ),
+            (
+                "127.0.0.1:80",
+                "enabled: true, require_key: false, listen: '203.0.113.9:1'",
+                Some("203.0.113.9:1"),
+            ),
+            (
+                "':80'",
+                "enabled: true, require_key: false, listen: '0.0.0.0:11434'",
+                None,
+            ),
+            ("192.168.1.2:80", "enabled: true, require_key: false", None),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [203.0.113.0/24]",
+                Some("`networks` holds"),
+            ),
+            (
+                ":80",
+                "enabled: true, require_key: false, networks: [192.168.4.0/24]",
+                None,
+            ),
+        ] {
+            let text = format!(
+                "api_key: a-client-key-of-26-bytes-x\nlisten: {listen}\nollama: {{{settings}}}\nproviders: [{{name: p, base_url: 'http://p'}}]\n\
+                 routes: [{{name: r, steps: [{{provider: p, model: m}}]}}]\n"
+            );
+            let config = super::super::parse(&text, &BTreeMap::new()).unwrap();
+            let told = warnings(&config);
+            assert_eq!(
+                told.len(),
+                usize::from(words.is_some()),
+                "{listen} {settings}: {told:?}"
+            );
+            assert!(
+                words.is_none_or(|words| told[0].contains(words)),
+                "{told:?}"
+            );
+        }
     }
 }

@@ -34,12 +34,12 @@ pub(super) struct MappingEntry {
 pub(super) struct Node {
     /// The number for [`line_of`]: inside a mapping that of the key, else of the value itself.
     pub id: usize,
-    pub shape: Shape,
+    pub shape: NodeShape,
     /// A scalar is a text: it is quoted, or spelled like no number and no boolean.
     pub is_text: bool,
 }
 
-pub(super) enum Shape {
+pub(super) enum NodeShape {
     Null,
     /// A text, a number or a boolean, as it is spelled.
     Scalar(String),
@@ -70,9 +70,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<MappingEntry>, Errors> {
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| syntax_error(text, &error))?;
     match root.shape {
-        Shape::Map(entries) => Ok(entries),
-        Shape::Null => Err(problem(None, "the file is empty".to_owned())),
-        Shape::Scalar(_) | Shape::List(_) | Shape::Tagged => Err(problem(
+        NodeShape::Map(entries) => Ok(entries),
+        NodeShape::Null => Err(problem(None, "the file is empty".to_owned())),
+        NodeShape::Scalar(_) | NodeShape::List(_) | NodeShape::Tagged => Err(problem(
             Some(1),
             "a configuration is made of lines such as `port: 8080`".to_owned(),
         )),
@@ -177,7 +177,7 @@ struct ShapeSeed<'c> {
 
 impl ShapeSeed<'_> {
     /// A node without children; the text of a scalar is left to [`SpellingSeed`].
-    fn leaf<E: de::Error>(self, shape: Shape) -> Result<Node, E> {
+    fn leaf<E: de::Error>(self, shape: NodeShape) -> Result<Node, E> {
         Ok(Node {
             id: self.counter.visit(0)?,
             shape,
@@ -202,41 +202,41 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-        self.leaf(Shape::Null)
+        self.leaf(NodeShape::Null)
     }
 
     fn visit_none<E: de::Error>(self) -> Result<Node, E> {
-        self.leaf(Shape::Null)
+        self.leaf(NodeShape::Null)
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_u64<E: de::Error>(self, _: u64) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_u128<E: de::Error>(self, _: u128) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_i128<E: de::Error>(self, _: i128) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_f64<E: de::Error>(self, _: f64) -> Result<Node, E> {
-        self.leaf(Shape::Scalar(String::new()))
+        self.leaf(NodeShape::Scalar(String::new()))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
         Ok(Node {
             id: self.counter.visit(text.len())?,
-            shape: Shape::Scalar(String::new()),
+            shape: NodeShape::Scalar(String::new()),
             is_text: true,
         })
     }
@@ -249,7 +249,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         }
         Ok(Node {
             id,
-            shape: Shape::List(list),
+            shape: NodeShape::List(list),
             is_text: false,
         })
     }
@@ -268,7 +268,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         }
         Ok(Node {
             id,
-            shape: Shape::Map(entries),
+            shape: NodeShape::Map(entries),
             is_text: false,
         })
     }
@@ -279,7 +279,7 @@ impl<'de> Visitor<'de> for ShapeSeed<'_> {
         content.newtype_variant::<IgnoredAny>()?;
         Ok(Node {
             id,
-            shape: Shape::Tagged,
+            shape: NodeShape::Tagged,
             is_text: false,
         })
     }
@@ -320,10 +320,10 @@ impl<'de> DeserializeSeed<'de> for SpellingSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.node.shape {
-            Shape::Scalar(_) => deserializer.deserialize_str(self),
-            Shape::List(_) => deserializer.deserialize_seq(self),
-            Shape::Map(_) => deserializer.deserialize_map(self),
-            Shape::Null | Shape::Tagged => {
+            NodeShape::Scalar(_) => deserializer.deserialize_str(self),
+            NodeShape::List(_) => deserializer.deserialize_seq(self),
+            NodeShape::Map(_) => deserializer.deserialize_map(self),
+            NodeShape::Null | NodeShape::Tagged => {
                 deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ())
             }
         }
@@ -338,12 +338,12 @@ impl<'de> Visitor<'de> for SpellingSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.node.shape = Shape::Scalar(text.to_owned());
+        self.node.shape = NodeShape::Scalar(text.to_owned());
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        if let Shape::List(list) = &mut self.node.shape {
+        if let NodeShape::List(list) = &mut self.node.shape {
             for node in list {
                 elements.next_element_seed(SpellingSeed { node })?;
             }
@@ -352,7 +352,7 @@ impl<'de> Visitor<'de> for SpellingSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
-        if let Shape::Map(entries) = &mut self.node.shape {
+        if let NodeShape::Map(entries) = &mut self.node.shape {
             for entry in entries {
                 pairs.next_key::<IgnoredAny>()?;
                 pairs.next_value_seed(SpellingSeed {

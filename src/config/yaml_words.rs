@@ -1,11 +1,11 @@
-//! What a YAML parser complains of, in the words of whoever wrote the file.
+//! Complaints of a YAML parser, in the words of whoever wrote the file.
 
 use super::invisible;
 
 /// A complaint of libyaml and its meaning.
 struct Row {
     problem: &'static str,
-    /// What it was doing meanwhile; empty for anything.
+    /// The parser's work meanwhile; empty for any.
     context: &'static str,
     words: &'static str,
     /// The line that is meant is the one at which it began, not the one at which it gave up.

@@ -52,13 +52,13 @@ pub enum Silence {
     Unexplained,
 }
 
-/// Why a body with status 200 is no answer.
+/// The reason why a body with status 200 is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// With the reason and its place.
     NotJson(String),
     NotAnObject,
-    ErrorObject(ProviderError),
+    ErrorObject(Box<ProviderError>),
     NoChoices,
     /// No choice has content, tool calls, a refusal, reasoning or audio.
     EmptyContent,

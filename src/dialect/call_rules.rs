@@ -13,6 +13,16 @@ pub struct CallRules {
     pub is_witness: bool,
 }
 
+impl CallRules {
+    /// The rules of endpoints beside chat: a failure there says nothing about the provider's chat.
+    pub fn beside_chat() -> Self {
+        Self {
+            is_witness: false,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for CallRules {
     fn default() -> Self {
         Self {

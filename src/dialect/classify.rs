@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::class::Class;
 use super::provider_error::ProviderError;
 use super::rate_limits::{Headers, left, rate_limit_end, retry_after};
-use super::rules::{RULES, Rule, Words};
+use super::rule::{Rule, Words, speaks};
+use super::rules::RULES;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
@@ -109,22 +110,6 @@ const CHALLENGES: [&str; 5] = [
     "x-sucuri-block",
 ];
 
-/// The bytes that a `*` stands for, at most: words of one sentence belong together.
-const LONGEST_GAP: usize = 160;
-
-/// Whether a text has these words; a `*` stands for anything in between. Names that only begin with them do not count.
-fn speaks(text: &str, words: &str) -> bool {
-    let (first, rest) = words.split_once('*').unwrap_or((words, ""));
-    text.match_indices(first).any(|(at, _)| {
-        let after = text.get(at + first.len()..).unwrap_or_default();
-        if rest.is_empty() {
-            !after.starts_with('_')
-        } else {
-            speaks(crate::text::cut(after, LONGEST_GAP), rest)
-        }
-    })
-}
-
 fn has_field(headers: &Headers<'_>, name: &str) -> bool {
     let mut fields = headers.iter();
     fields.any(|(field, _)| field.eq_ignore_ascii_case(name))
@@ -158,5 +143,7 @@ fn class_of_status(status: u16) -> Class {
     }
 }
 
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod tests;

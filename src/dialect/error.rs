@@ -10,6 +10,7 @@ pub enum Code {
     InvalidJson,
     ValidationFailed,
     Unauthorized,
+    Forbidden,
     RouteNotFound,
     NotFound,
     MethodNotAllowed,
@@ -36,6 +37,7 @@ impl Code {
             Self::InvalidJson => "INVALID_JSON",
             Self::ValidationFailed => "VALIDATION_FAILED",
             Self::Unauthorized => "UNAUTHORIZED",
+            Self::Forbidden => "FORBIDDEN",
             Self::RouteNotFound => "ROUTE_NOT_FOUND",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -60,6 +62,7 @@ impl Code {
         match self {
             Self::InvalidRequest | Self::InvalidJson | Self::ValidationFailed => 400,
             Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::RouteNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,

@@ -74,14 +74,11 @@ pub fn bit(index: u64) -> u128 {
 }
 
 /// The error of a choice that was broken off, by its raw reason.
-pub fn broken_off(reason: &str) -> ProviderError {
-    ProviderError {
-        message: format!(
-            "the provider ended its answer with finish_reason {}",
-            cut(reason, LONGEST_REASON)
-        ),
-        ..ProviderError::default()
-    }
+pub fn broken_off(reason: &str) -> Box<ProviderError> {
+    ProviderError::saying(format!(
+        "the provider ended its answer with finish_reason {}",
+        cut(reason, LONGEST_REASON)
+    ))
 }
 
 /// Texts that say nothing, in lower case. Ollama sent an empty one in every chunk but the last (issue 4357).

@@ -57,7 +57,7 @@ impl Dialect for Images {
         CallRules {
             timeout: Duration::from_secs(180),
             repeats: false,
-            is_witness: false,
+            ..CallRules::beside_chat()
         }
     }
 

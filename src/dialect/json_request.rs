@@ -1,7 +1,7 @@
 //! JSON requests as far as several dialects read and write them alike.
 
-use super::request::{RequestError, model_of, text_of};
-use crate::json::Object;
+use super::request::{Payload, RequestError, model_of, text_of};
+use crate::json::{Object, raw};
 
 /// The object of a body, without repeated keys.
 ///
@@ -22,6 +22,13 @@ pub fn model_if_any(raw: Option<&str>) -> Result<String, RequestError> {
     }
 }
 
+/// Makes a request ask for a stream, in a dialect whose streams tell their usage unasked.
+pub fn ask_for_events(request: &mut Payload<'_>) {
+    if let Payload::Json(object) = request {
+        object.set("stream", "true".to_owned());
+    }
+}
+
 /// Makes a request ask for a stream that tells its usage.
 pub fn ask_for_stream(request: &mut Object<'_>) {
     request.set("stream", "true".to_owned());
@@ -32,4 +39,12 @@ pub fn ask_for_stream(request: &mut Object<'_>) {
         let options = options.to_json();
         request.set("stream_options", options);
     }
+}
+
+/// A list whose objects with a `text` are that text; `None` where it has no such objects.
+pub fn texts_of(list: &str) -> Option<String> {
+    raw::edit_items(list, &mut |item| {
+        let text = raw::member(item, "text")?;
+        text.starts_with('"').then(|| text.to_owned())
+    })
 }

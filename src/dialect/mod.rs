@@ -29,6 +29,7 @@ pub mod models;
 pub mod moderations;
 pub mod multipart;
 mod object_frame;
+pub mod ollama;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;
@@ -37,10 +38,13 @@ pub mod repairs;
 pub mod request;
 pub mod rerank;
 pub mod responses;
+pub mod restatement;
+mod rule;
 mod rules;
 pub mod side_question;
 mod signals;
 pub mod step_traits;
+pub mod translate;
 pub mod usage;
 pub mod vocabulary;
 mod wait_in_prose;
@@ -51,7 +55,7 @@ mod without_streams;
 pub const USUAL: &str = "chat";
 
 /// The names of dialects, as the configuration spells them ([`Dialect::name`]).
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "chat",
     "completions",
     "embeddings",
@@ -63,6 +67,7 @@ pub const NAMES: [&str; 11] = [
     "rerank",
     "responses",
     "messages",
+    "ollama",
 ];
 
 pub use questions::{

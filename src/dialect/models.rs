@@ -35,7 +35,7 @@ pub struct Model<'a> {
 
 /// The form of a model list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ListForm {
     OpenAi,
     /// Anthropic's, which clients ask for by the header `anthropic-version`.
     Anthropic,
@@ -43,7 +43,7 @@ pub enum Form {
 
 /// A part of a list in Anthropic's form. OpenAI's has no parts.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub struct ListPart {
     /// The most entries, 20 where the query says nothing (1 to 1,000).
     pub limit: Option<usize>,
     pub after_id: Option<String>,
@@ -68,7 +68,7 @@ pub fn models<'a>(models: impl IntoIterator<Item = Model<'a>>, created: u64) -> 
 }
 
 /// A page of the list in Anthropic's form.
-pub fn page(models: &[Model<'_>], page: &Page) -> Vec<u8> {
+pub fn page(models: &[Model<'_>], page: &ListPart) -> Vec<u8> {
     let limit = page.limit.unwrap_or(USUAL).clamp(1, MOST);
     let place = |id: &str| models.iter().position(|model| model.id == id);
     let from = page
@@ -111,11 +111,11 @@ pub fn page(models: &[Model<'_>], page: &Page) -> Vec<u8> {
 }
 
 /// An entry of the list by itself.
-pub fn model(model: Model<'_>, form: Form, created: u64) -> Vec<u8> {
+pub fn model(model: Model<'_>, form: ListForm, created: u64) -> Vec<u8> {
     let mut out = String::new();
     match form {
-        Form::OpenAi => push_model(&mut out, model, created),
-        Form::Anthropic => push_anthropic(&mut out, model),
+        ListForm::OpenAi => push_model(&mut out, model, created),
+        ListForm::Anthropic => push_anthropic(&mut out, model),
     }
     out.into_bytes()
 }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_model_picker_finds_the_members_it_needs() {
         let one = r#"{"id":"dynamic/n8n","object":"model","created":7,"owned_by":"ai-gateway","name":"dynamic/n8n","capabilities":{"function_calling":true}}"#;
-        assert_eq!(text(model(N8N, Form::OpenAi, 7)), one);
+        assert_eq!(text(model(N8N, ListForm::OpenAi, 7)), one);
         let list = format!(r#"{{"object":"list","data":[{one},{one}]}}"#);
         assert_eq!(text(models([N8N; 2], 7)), list);
         assert_eq!(text(models([], 7)), r#"{"object":"list","data":[]}"#);
@@ -193,7 +193,7 @@ mod tests {
             ..N8N
         };
         assert_eq!(
-            text(model(known, Form::OpenAi, 7)),
+            text(model(known, ListForm::OpenAi, 7)),
             r#"{"id":"dynamic/n8n","object":"model","created":7,"owned_by":"ai-gateway","name":"dynamic/n8n","context_length":8192,"max_model_len":8192,"capabilities":{"function_calling":false,"vision":true},"architecture":{"input_modalities":["text","image"],"output_modalities":["text"]}}"#
         );
     }
@@ -203,7 +203,7 @@ mod tests {
     fn pages_follow_each_other_without_a_gap() {
         let names = ["a", "b", "c", "d", "e"];
         let all = names.map(|id| Model { id, ..N8N });
-        let ids = |query: &Page| {
+        let ids = |query: &ListPart| {
             let body = text(page(&all, query));
             let read: serde_json::Value = serde_json::from_str(&body).unwrap();
             let ids = read["data"].as_array().unwrap().iter();
@@ -219,72 +219,72 @@ mod tests {
         let limit = Some(2);
         let id = |id: &str| Some(id.to_owned());
         for (query, expected, more) in [
-            (Page::default(), "abcde", false),
+            (ListPart::default(), "abcde", false),
             (
-                Page {
+                ListPart {
                     limit,
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "ab",
                 true,
             ),
             (
-                Page {
+                ListPart {
                     limit,
                     after_id: id("b"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "cd",
                 true,
             ),
             (
-                Page {
+                ListPart {
                     limit,
                     after_id: id("d"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "e",
                 false,
             ),
             (
-                Page {
+                ListPart {
                     limit,
                     after_id: id("e"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "",
                 false,
             ),
             (
-                Page {
+                ListPart {
                     limit,
                     before_id: id("e"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "cd",
                 true,
             ),
             (
-                Page {
+                ListPart {
                     limit,
                     before_id: id("b"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "a",
                 false,
             ),
             (
-                Page {
+                ListPart {
                     limit: Some(0),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "a",
                 true,
             ),
             (
-                Page {
+                ListPart {
                     after_id: id("nobody"),
-                    ..Page::default()
+                    ..ListPart::default()
                 },
                 "abcde",
                 false,
@@ -293,7 +293,7 @@ mod tests {
             assert_eq!(ids(&query), (expected.to_owned(), more), "{query:?}");
         }
         assert_eq!(
-            text(model(N8N, Form::Anthropic, 7)),
+            text(model(N8N, ListForm::Anthropic, 7)),
             r#"{"type":"model","id":"dynamic/n8n","display_name":"dynamic/n8n","created_at":"2025-01-01T00:00:00Z"}"#
         );
     }

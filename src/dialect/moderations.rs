@@ -45,10 +45,7 @@ impl Dialect for Moderations {
     }
 
     fn rules(&self) -> CallRules {
-        CallRules {
-            is_witness: false,
-            ..CallRules::default()
-        }
+        CallRules::beside_chat()
     }
 
     fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {

@@ -234,7 +234,7 @@ impl<'a> Form<'a> {
 
 /// The line of a delimiter.
 enum DelimiterLine {
-    /// One that begins a part, and the offset behind the line.
+    /// A line that begins a part, and the offset behind the line.
     Next(usize),
     /// The one that ends the form.
     Last,

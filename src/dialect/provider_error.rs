@@ -41,6 +41,14 @@ impl ProviderError {
         (400..=599).contains(&status).then_some(status)
     }
 
+    /// An error that has this message, and nothing else.
+    pub fn saying(message: String) -> Box<Self> {
+        Box::new(Self {
+            message,
+            ..Self::default()
+        })
+    }
+
     fn of_message(message: &str) -> Self {
         Self {
             // A whole answer may be no error but a message of many megabytes.
@@ -66,16 +74,16 @@ impl ProviderError {
 /// ...}` (Mistral, vLLM), `[{"error": {...}}]` (Google), `{"detail": ...}` (FastAPI, NVIDIA), `{"errors": [...]}`
 /// (Cloudflare), `{"base_resp": {...}}` (MiniMax) and `{"message": ...}`; a message that is an object or holds JSON is
 /// read, too.
-pub fn error_of(body: &str) -> Option<ProviderError> {
+pub fn error_of(body: &str) -> Option<Box<ProviderError>> {
     let body = body.trim_ascii();
-    error_of_value(body, 0).map(|error| error.complete(body))
+    error_of_value(body, 0).map(|error| error.complete(body).into())
 }
 
 /// The error of a body below an error status, whatever it is: JSON, a page of HTML, plain text, nothing at all, which
 /// makes an empty message.
 pub fn refusal_of(body: &str) -> ProviderError {
     if let Some(error) = error_of(body) {
-        return error;
+        return *error;
     }
     let body = body.trim();
     if is_page(body) {
@@ -89,8 +97,8 @@ pub fn refusal_of(body: &str) -> ProviderError {
 
 /// The error in an `error` member; `None` for `null`, `false`, `""`, `{}` and whatever else says success, which stand
 /// beside good answers.
-pub(super) fn error_in(error: &str) -> Option<ProviderError> {
-    error_in_member(error, 0).map(|found| found.complete(error))
+pub(super) fn error_in(error: &str) -> Option<Box<ProviderError>> {
+    error_in_member(error, 0).map(|found| found.complete(error).into())
 }
 
 fn error_of_value(body: &str, unwrapped: usize) -> Option<ProviderError> {

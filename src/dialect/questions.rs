@@ -1,5 +1,7 @@
 //! The questions that every dialect answers.
 
+use std::time::SystemTime;
+
 use crate::json::raw;
 use crate::sse::{Event, encode};
 
@@ -12,7 +14,9 @@ use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
+use super::restatement::Restatement;
 use super::step_traits::{ProviderKind, StepTraits};
+use super::translate::{ClientSide, FrameForm, ProviderSide};
 use super::usage::Usage;
 use super::vocabulary::Vocabulary;
 
@@ -50,6 +54,40 @@ pub trait Dialect: Sync {
         let reason =
             "this step's provider speaks Anthropic's Messages only: ask this route at /v1/messages";
         (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
+    }
+
+    /// The dialect in which a step's provider is asked; `None` for this one.
+    fn spoken_by(
+        &self,
+        _request: &Request<'_>,
+        _step: &StepTraits,
+    ) -> Option<&'static dyn Dialect> {
+        None
+    }
+
+    /// Its side of translation where clients speak it; `None` if its requests are only asked as they are.
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        None
+    }
+
+    /// Its side of translation where providers speak it; `None` if no other dialect is translated to it.
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        None
+    }
+
+    /// The dialect in which its requests are put as a whole; `None` if they are asked as they are, or translated.
+    fn restatement(&self) -> Option<&'static dyn Restatement> {
+        None
+    }
+
+    /// The answer to a request that asks a provider for nothing; `None` for all others.
+    fn at_once(&self, _request: &Request<'_>, _now: SystemTime) -> Option<String> {
+        None
+    }
+
+    /// The form of the frames that its clients read.
+    fn frame_form(&self) -> FrameForm {
+        FrameForm::Events
     }
 
     /// Makes a request, with the edits of its step, the one that the step's provider takes. Requests that cannot be made so
@@ -99,6 +137,11 @@ pub trait Dialect: Sync {
 
     /// Makes the edits that only this dialect knows of, for a step.
     fn own_edits(&self, _request: &mut Payload<'_>, _step: &StepTraits) {}
+
+    /// Whether [`Self::own_edits`] and [`Self::fit`] may reach into the members of a request, and so copy them.
+    fn edits_inside(&self) -> bool {
+        false
+    }
 
     /// The request to call a step with once more, where it refuses what only this dialect knows of; `None` where another
     /// body would do no better. `payload` is the client's.
@@ -187,6 +230,11 @@ pub trait Dialect: Sync {
     /// The status and the message of a walk without an answer, from those of the house.
     fn verdict(&self, status: u16, message: String) -> (u16, String) {
         (status, message)
+    }
+
+    /// The words for a model that is no route of the client's; `None` for those of the house.
+    fn unknown_model(&self, _name: &str) -> Option<String> {
+        None
     }
 
     /// The field of an answer's head in which the dialect's clients look for the id of the request, besides `X-Request-Id`.
@@ -380,7 +428,7 @@ pub enum FrameKind {
     Heartbeat,
     /// The end mark.
     End,
-    Error(ProviderError),
+    Error(Box<ProviderError>),
     /// Data that is no JSON object, with the reason: broken, or cut.
     Broken(String),
     /// A frame that no client can use, with the reason in whole words.

@@ -32,7 +32,7 @@ impl Asked<'_> {
 /// The rules for reading one answer. The default reads it as it came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// What no client can use is repaired.
+    /// Answers that no client can use are repaired.
     pub repairs: bool,
     /// The request asks for JSON.
     pub wants_json: bool,

@@ -145,6 +145,17 @@ pub struct Unfit {
     pub too_large: bool,
 }
 
+impl Unfit {
+    /// A member that a step cannot carry, by its path.
+    pub fn at(param: &str, reason: String) -> Self {
+        Self {
+            reason,
+            param: Some(param.to_owned()),
+            too_large: false,
+        }
+    }
+}
+
 impl From<String> for Unfit {
     fn from(reason: String) -> Self {
         Self {
@@ -155,7 +166,7 @@ impl From<String> for Unfit {
     }
 }
 
-/// Why a body is no request.
+/// The reason why a body is no request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestError {
     Empty,
@@ -170,6 +181,11 @@ pub enum RequestError {
     Invalid {
         param: String,
         expected: &'static str,
+    },
+    /// A member that is wrong in words of its dialect's own.
+    Told {
+        param: String,
+        words: String,
     },
 }
 
@@ -198,14 +214,17 @@ impl RequestError {
             )
             | Self::Form(_)
             | Self::Missing(_)
-            | Self::Invalid { .. } => Code::ValidationFailed,
+            | Self::Invalid { .. }
+            | Self::Told { .. } => Code::ValidationFailed,
         }
     }
 
     /// The member at fault, by its path (`messages[2].role`); none if the whole body is.
     pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Missing(param) | Self::Invalid { param, .. } => Some(param),
+            Self::Missing(param) | Self::Invalid { param, .. } | Self::Told { param, .. } => {
+                Some(param)
+            }
             Self::Object(ObjectError::DuplicateKey(key)) => Some(key),
             Self::Empty | Self::NotUtf8(_) | Self::Object(_) | Self::Form(_) => None,
         }
@@ -232,6 +251,7 @@ impl fmt::Display for RequestError {
             Self::Object(ObjectError::NotAnObject) => f.write_str("the body must be a JSON object"),
             Self::Object(error) => write!(f, "the body cannot be read safely: {error}"),
             Self::Form(problem) => f.write_str(problem),
+            Self::Told { words, .. } => f.write_str(words),
             Self::Missing(param) => write!(f, "'{param}' is missing"),
             Self::Invalid { param, expected } => write!(f, "'{param}' must be {expected}"),
         }

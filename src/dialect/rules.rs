@@ -1,30 +1,9 @@
 //! The table of what providers say when they refuse. Adding a provider's spelling is a row or a word here, and a case with
-//! its source in `classify/tests.rs`; a word without a case fails there.
-
-use std::ops::RangeInclusive;
+//! its source in `classify/cases/`; a word without a case fails there.
 
 use super::class::Class;
-
-/// A row of the table: the words to look for, the statuses under which they count, and the class that they mean.
-pub struct Rule(pub Words, pub Statuses, pub Class);
-
-/// Words in lower case; one of them is enough. A `*` in them stands for up to a sentence.
-pub enum Words {
-    /// Whole codes.
-    Code(&'static [&'static str]),
-    /// Words within a code, a type or a reason.
-    Named(&'static [&'static str]),
-    /// Words within a code, a type or a reason, of a limit that comes back by itself: the refusal names its window or
-    /// its end.
-    NamedAndPassing(&'static [&'static str]),
-    /// Words within the message, not as the beginning of a name: "does not support chat", but no `chat_template`.
-    Said(&'static [&'static str]),
-    /// Words within the title of a page of HTML; the empty word is in any.
-    Page(&'static [&'static str]),
-}
-use Words::{Code, Named, NamedAndPassing, Page, Said};
-
-pub type Statuses = &'static [RangeInclusive<u16>];
+use super::rule::Words::{Code, Named, NamedAndPassing, Page, Said};
+use super::rule::{Rule, Statuses};
 
 const ANY: Statuses = &[0..=u16::MAX];
 /// A 5xx that mentions the words is still a fault of the server.

@@ -1,4 +1,4 @@
-//! What an event of a stream says beside its data, in any dialect: errors in its name or in stray lines, and signs of
+//! Signals of a stream's event beside its data, in any dialect: errors in its name or in stray lines, and signs of
 //! life that are no data at all.
 
 use crate::json::raw;
@@ -91,16 +91,15 @@ fn bounded(text: &str) -> String {
     cut(text, MAX_MESSAGE).to_owned()
 }
 
-fn named_error(name: &str, data: &str) -> ProviderError {
+fn named_error(name: &str, data: &str) -> Box<ProviderError> {
     let object = raw::is_object(data).then(|| error_in(data)).flatten();
     let said = error_of(data).or(object);
-    said.unwrap_or_else(|| ProviderError {
-        message: if data.is_empty() {
+    said.unwrap_or_else(|| {
+        ProviderError::saying(if data.is_empty() {
             bounded(&format!("the provider sent an event named {name:?}"))
         } else {
             bounded(&raw::text(data).unwrap_or(data.into()))
-        },
-        ..ProviderError::default()
+        })
     })
 }
 
@@ -124,10 +123,8 @@ fn of_stray(stray: &str) -> Option<FrameKind> {
             return None;
         }
         let said = error_of(value).or_else(|| error_in(value));
-        Some(FrameKind::Error(said.unwrap_or_else(|| ProviderError {
-            message: bounded(line),
-            ..ProviderError::default()
-        })))
+        let said = said.unwrap_or_else(|| ProviderError::saying(bounded(line)));
+        Some(FrameKind::Error(said))
     })
 }
 

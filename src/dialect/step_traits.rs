@@ -18,6 +18,57 @@ pub struct StepTraits {
     pub token_ids: bool,
     pub vectors: VectorTraits,
     pub rerank: RerankForm,
+    pub translation: TranslationTraits,
+}
+
+/// The traits of a step that requests of other dialects are translated for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TranslationTraits {
+    /// A hash of the provider and the model: reasoning goes back to the step that it came from, and to no other.
+    pub tag: u16,
+    /// The member of chat with the most tokens of an answer.
+    pub output_limit: OutputLimit,
+    /// A stream is not asked for its usage: the provider refuses `stream_options`.
+    pub hides_usage: bool,
+    /// Requests with tools that a provider of Responses would have of its own pass the step over. Else such tools are dropped.
+    pub refuses_builtin_tools: bool,
+    pub history: HistoryQuirk,
+    /// The most tokens of an answer where a request does not bound it and the provider wants a bound.
+    pub max_tokens: Option<u64>,
+    pub thinking: ThinkingBudget,
+}
+
+/// The thinking that a provider of Messages is asked for where a request of another dialect asks for effort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThinkingBudget {
+    /// None: a turn that thinks has to go on with signed thinking, which clients of most other dialects cannot give back.
+    #[default]
+    None,
+    /// As much as the model sees fit, by the effort asked for.
+    Adaptive,
+    /// So many tokens at most.
+    Tokens(u64),
+}
+
+/// The member of chat that bounds an answer (tokens).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputLimit {
+    /// `max_tokens`: Mistral, Ollama and DeepSeek know no other.
+    #[default]
+    MaxTokens,
+    /// `max_completion_tokens`: newer models of OpenAI refuse the other.
+    MaxCompletionTokens,
+}
+
+/// A member that a provider wants in the history of a conversation which began elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryQuirk {
+    #[default]
+    None,
+    /// DeepSeek: `reasoning_content` beside the calls behind the last message of the user.
+    DeepSeek,
+    /// Google: a signature of its thoughts in each call, or the documented value that skips its check.
+    Google,
 }
 
 /// The traits of the vectors that a step makes of texts.
@@ -57,14 +108,10 @@ pub enum ProviderKind {
 
 impl StepTraits {
     /// Whether requests of a dialect, by its name, may be for the step: those that it passes over whatever they hold are
-    /// not. Which other endpoints a provider of OpenAI's kind has is not known.
+    /// not. Conversations are translated; which other endpoints a provider of OpenAI's kind has is not known.
     pub fn may_serve(&self, dialect: &str) -> bool {
-        match (self.kind, dialect) {
-            (ProviderKind::Anthropic, dialect) => dialect == "messages",
-            (ProviderKind::OpenAi, "messages") => false,
-            (ProviderKind::OpenAi, "responses") => self.speaks_responses,
-            (ProviderKind::OpenAi, _) => true,
-        }
+        const TRANSLATED: [&str; 4] = ["chat", "responses", "messages", "ollama"];
+        self.kind == ProviderKind::OpenAi || TRANSLATED.contains(&dialect)
     }
 }
 
@@ -93,6 +140,15 @@ pub static PLAIN: StepTraits = StepTraits {
         max_inputs: None,
     },
     rerank: RerankForm::Cohere,
+    translation: TranslationTraits {
+        tag: 0,
+        output_limit: OutputLimit::MaxTokens,
+        hides_usage: false,
+        refuses_builtin_tools: false,
+        history: HistoryQuirk::None,
+        max_tokens: None,
+        thinking: ThinkingBudget::None,
+    },
 };
 
 impl Default for StepTraits {

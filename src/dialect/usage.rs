@@ -17,7 +17,7 @@ pub struct Usage {
 
 /// The members of one object that say what was used.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct TokenCounts {
     input: Option<u64>,
     output: Option<u64>,
     total: Option<u64>,
@@ -35,7 +35,7 @@ impl Usage {
         if reader.peek() != Some(b'{') {
             return reader.value().map(|_| None);
         }
-        let mut counts = Counts::default();
+        let mut counts = TokenCounts::default();
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             let value = reader.value()?;
@@ -82,7 +82,7 @@ impl Usage {
     }
 }
 
-impl Counts {
+impl TokenCounts {
     /// Notes a member. OpenAI's chat says `prompt_tokens`, its other endpoints `input_tokens`, as does Anthropic, which
     /// leaves what a cache held out of it; embeddings and reranking elsewhere have `total_tokens` alone (Voyage, Jina);
     /// Cohere has all of it an object deeper.
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(last, Some(tokens(Some(13), Some(7))));
     }
 
-    /// One absurd number would hide all others in a sum.
+    /// A single absurd number would hide all others in a sum.
     #[test]
     fn what_no_answer_can_take_does_not_count() {
         let of = |value: &str| Usage::of(value).and_then(Usage::plausible);

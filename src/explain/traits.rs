@@ -2,7 +2,8 @@
 
 use crate::config::{Auth, Route, Step};
 use crate::dialect::step_traits::{
-    FillInTheMiddle, ProviderKind, RerankForm, StepTraits, VectorTraits,
+    FillInTheMiddle, OutputLimit, ProviderKind, RerankForm, StepTraits, ThinkingBudget,
+    TranslationTraits, VectorTraits,
 };
 
 /// The traits of a step that are not the built-in ones, each as a setting. A trait that is not taken apart here does not
@@ -19,11 +20,12 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
         token_ids,
         vectors,
         rerank,
+        translation,
     } = &step.traits;
     let kind = match kind {
         ProviderKind::OpenAi => None,
         ProviderKind::Anthropic => {
-            Some("kind: anthropic (Messages native, other requests pass the step over)")
+            Some("kind: anthropic (Messages native, other conversations translated)")
         }
     };
     let auth = match step.provider.auth {
@@ -39,7 +41,29 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
         RerankForm::Tei => Some("rerank: tei"),
         RerankForm::Voyage => Some("rerank: voyage"),
     };
+    let TranslationTraits {
+        tag: _,
+        output_limit,
+        hides_usage,
+        refuses_builtin_tools,
+        history: _,
+        max_tokens,
+        thinking,
+    } = translation;
+    let thinking = match thinking {
+        ThinkingBudget::None => None,
+        ThinkingBudget::Adaptive => Some("thinking_budget: adaptive".to_owned()),
+        ThinkingBudget::Tokens(tokens) => Some(format!("thinking_budget: {tokens}")),
+    };
+    let max_tokens = max_tokens.map(|tokens| format!("max_tokens: {tokens}"));
+    let output_limit = match output_limit {
+        OutputLimit::MaxTokens => None,
+        OutputLimit::MaxCompletionTokens => Some("output_limit: max_completion_tokens"),
+    };
     let plain = [
+        output_limit,
+        hides_usage.then_some("stream_usage: false"),
+        refuses_builtin_tools.then_some("builtin_tools: refuse"),
         kind,
         auth,
         speaks_responses.then_some("responses: true (Responses native)"),
@@ -50,7 +74,11 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
         rerank,
     ];
     let plain = plain.into_iter().flatten().map(str::to_owned);
-    plain.chain(of_vectors(route, vectors)).collect()
+    let bounds = [max_tokens, thinking].into_iter().flatten();
+    plain
+        .chain(bounds)
+        .chain(of_vectors(route, vectors))
+        .collect()
 }
 
 /// The space of a step is worth telling where a route says that it is for vectors: chat has none.

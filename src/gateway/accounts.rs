@@ -48,6 +48,18 @@ pub fn fault(head: &Head) -> KeyFault {
     }
 }
 
+/// Whether a request shows a key, be it a wrong one. A client whose user left the key empty sends `Bearer` alone.
+pub fn shows_key(head: &Head) -> bool {
+    let is_key = |value: &str| !value.is_empty() && !value.eq_ignore_ascii_case("bearer");
+    let fields = ["x-api-key", "authorization"].into_iter();
+    let mut values = fields.flat_map(|name| head.fields_named(name));
+    // What is no text is no known key either.
+    values.any(|value| {
+        std::str::from_utf8(value).is_ok_and(|value| is_key(value.trim()))
+            || std::str::from_utf8(value).is_err()
+    })
+}
+
 /// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;

@@ -8,6 +8,7 @@ use crate::config::{ResponseModel, Step};
 use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
+use crate::dialect::restatement::Restatement;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
@@ -31,6 +32,8 @@ pub struct Pending<'g, 't> {
     pub journal: Box<Journal<'g>>,
     /// The dialect of refusals; none for OpenAI's shape, which stands for all endpoints without a dialect.
     dialect: Option<&'static dyn Dialect>,
+    /// The way in which a whole answer is stated anew for the client, and the model that the client named.
+    restated: Option<(&'static dyn Restatement, String)>,
 }
 
 impl<'g, 't> Pending<'g, 't> {
@@ -43,6 +46,16 @@ impl<'g, 't> Pending<'g, 't> {
             exchange,
             journal,
             dialect,
+            restated: None,
+        }
+    }
+
+    /// The same request, whose whole answer is stated anew for the client.
+    #[must_use]
+    pub fn restated(self, restatement: &'static dyn Restatement, model: &str) -> Self {
+        Self {
+            restated: Some((restatement, model.to_owned())),
+            ..self
         }
     }
 
@@ -110,7 +123,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers with the end of a walk.
-    pub fn conclude(mut self, errand: &Errand<'_>, ended: Ended<'_>) {
+    pub fn conclude(mut self, errand: &Errand<'_, '_>, ended: Ended<'_>) {
         match ended {
             Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
             Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
@@ -124,7 +137,7 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    fn answer(mut self, errand: &Errand<'_>, reply: Reply<'_>, answered: AnsweredWalk) {
+    fn answer(mut self, errand: &Errand<'_, '_>, reply: Reply<'_>, answered: AnsweredWalk) {
         let Some(step) = errand.route.steps.get(answered.step_index()) else {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
@@ -166,6 +179,14 @@ impl<'g, 't> Pending<'g, 't> {
     ) {
         let HeldAnswer { answer, charge } = held;
         self.journal.answered_whole(answered, &answer);
+        if let Some((restatement, model)) = &self.restated {
+            let elapsed = self.exchange.received().elapsed().as_nanos();
+            let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+            return match restatement.answer(answer.text(), model, elapsed) {
+                Ok(body) => self.finish_charged(Response::new(head, body), Some(charge)),
+                Err(flaw) => self.refuse(Refusal::new(Code::Internal, flaw.to_string())),
+            };
+        }
         let body = answer.annotated(annotations.model, annotations.routing_summary);
         let body: Content = match body {
             Annotated::Copied(text) => text.into(),
@@ -177,7 +198,7 @@ impl<'g, 't> Pending<'g, 't> {
     /// Relays bytes without frames. Those that break off have been answered with 200 by then.
     fn send_opaque(
         mut self,
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         step: &Step,
         answered: AnsweredWalk,
         answer: OpaqueAnswer,
@@ -195,15 +216,15 @@ impl<'g, 't> Pending<'g, 't> {
     /// Relays a stream. One that breaks has been answered with 200 by then; the log and the ledger know better.
     fn send_stream(
         mut self,
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         step: &Step,
         answered: AnsweredWalk,
         stream: Committed<'_>,
         annotations: &Annotations<'_>,
     ) {
         let held = stream.held.len().saturating_sub(1);
-        self.journal.committed(errand.dialect, &answered, held);
-        let mut head = routed(step, &answered, "text/event-stream");
+        self.journal.committed(stream.dialect, &answered, held);
+        let mut head = routed(step, &answered, errand.dialect.frame_form().media_type());
         if let Some(field) = self.id_field() {
             head = head.with(field, self.exchange.request_id());
         }
@@ -225,7 +246,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
-    fn exhausted(self, errand: &Errand<'_>, verdict: &Verdict, reports: &[StepReport]) {
+    fn exhausted(self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
         let (status, message) = match self.dialect {

@@ -1,4 +1,4 @@
-//! Everything that one configuration makes of a gateway: what the rooms around this file read.
+//! The context of a request: all that one configuration makes of a gateway, for the rooms around this file to read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,13 +37,15 @@ pub struct Context {
     /// The latest data of the status page, one for each client in the configuration's order.
     pub(super) status_data: Vec<SharedAnswer>,
     pub(super) tracer: Tracer,
-    /// How the exports to a collector are doing.
+    /// The health of the exports to a collector.
     pub(super) exports: Vec<Arc<Health>>,
     pub(super) metrics: Arc<Metrics>,
     /// The counters of the server in front of this.
     pub(super) edge: http::Stats,
     /// The `created` of every listed model (seconds since 1970).
     pub(super) started: u64,
+    /// The time at which the configuration was read (seconds since 1970).
+    pub(super) configured: u64,
     /// False from the announcement of a stop on.
     ready: Arc<AtomicBool>,
 }
@@ -54,8 +56,7 @@ impl Context {
     /// # Errors
     /// The upstream client cannot be set up (a CA file or a proxy that is none), or no thread can be started.
     pub fn new(config: Config, edge: http::Stats) -> Result<Self, String> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let started = since_1970.map_or(0, |duration| duration.as_secs());
+        let started = seconds_since_1970();
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
@@ -110,6 +111,7 @@ impl Context {
             metrics: Arc::new(metrics),
             edge,
             started,
+            configured: seconds_since_1970(),
             ready,
             config,
         })
@@ -163,4 +165,9 @@ impl Context {
         let routes = self.config.routes.iter();
         routes.filter(|route| accounts::may_use(client, route))
     }
+}
+
+fn seconds_since_1970() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |duration| duration.as_secs())
 }

@@ -29,11 +29,15 @@ const MAX_AGE: &str = "7200";
 /// The fields of every answer to a request from a page of this origin; none where no page may read it.
 pub fn fields(context: &Context, head: &Head, origin: &str) -> Fields {
     let mut fields = Fields::new();
-    let found = endpoints::find(head.path());
-    if found.is_some_and(|found| found.endpoint.is_open(context, head)) {
+    let found = endpoints::find(&context.config, head);
+    if let Some(found) = &found
+        && found.endpoint.is_open(context, head)
+    {
         return fields;
     }
+    let is_keyless = found.is_some_and(|found| found.endpoint.is_keyless(&context.config, origin));
     let allowed = match &context.config.cors {
+        _ if is_keyless => Some(origin),
         Cors::Off => None,
         Cors::Any => Some("*"),
         Cors::Origins(origins) => {

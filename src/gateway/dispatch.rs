@@ -1,19 +1,26 @@
 //! From a request to whatever answers it: its row in the table, access, and then a page or a walk.
 
-use crate::config::Account;
-use crate::dialect::request::{Incoming, Request};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::budget::Charge;
+use crate::config::{Account, Route};
+use crate::dialect::request::{Incoming, Request, RequestError};
+use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::json::Object;
 use crate::json::elided::Elided;
 
 use super::accounts;
 use super::answers::Pending;
 use super::context::Context;
 use super::cors;
-use super::endpoints::{self, Answer, Endpoint, Found, Visibility};
+use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
 use super::hosts;
 use super::journal::Journal;
 use super::keepalive::kept_alive;
+use super::keyless;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::side_call;
@@ -23,8 +30,8 @@ use super::wrong_paths;
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     let head = exchange.head();
-    let client = accounts::client_of(&context.config, head);
-    let found = endpoints::find(head.path());
+    let found = endpoints::find(&context.config, head);
+    let client = caller(context, head, found.as_ref());
     match admit(context, head, found.as_ref(), client) {
         Ok(Admitted::Endpoint(found)) => answer(context, exchange, found, client),
         Ok(Admitted::Options(endpoint)) => {
@@ -46,13 +53,17 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
 fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
     let endpoint = found.endpoint;
     match (&endpoint.answer, client) {
-        (&Answer::Walk(dialect), Some(client)) => {
+        (&AnsweredBy::Walk(dialect), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             complete(context, pending, dialect, client);
         }
-        (&Answer::Aside(question), Some(client)) => {
+        (&AnsweredBy::Aside(question), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
+        }
+        (&AnsweredBy::Told(tell, _), Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            told(context, pending, found, client, tell);
         }
         _ if endpoint.visibility == Visibility::Quiet => {
             match page(context, &exchange, found, client) {
@@ -85,8 +96,18 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
     };
     hosts::is_accepted(&context.config, head)
         && !is_encoded(head)
-        && endpoints::find(head.path()).is_some_and(reads_body)
-        && accounts::client_of(&context.config, head).is_some()
+        && endpoints::find(&context.config, head).is_some_and(|found| {
+            let is_known = caller(context, head, Some(&found)).is_some();
+            is_known && reads_body(found)
+        })
+}
+
+/// The client that asks: the one whose key it shows, else the one that all callers share who need no key here.
+fn caller<'c>(context: &'c Context, head: &Head, found: Option<&Found>) -> Option<&'c Account> {
+    let known = accounts::client_of(&context.config, head);
+    let may_lack_key =
+        || found.is_some_and(|found| matches!(found.endpoint.access, Access::Ollama));
+    known.or_else(|| may_lack_key().then(|| keyless::account(&context.config, head).ok())?)
 }
 
 /// Whether the body of a request has been compressed.
@@ -138,16 +159,58 @@ fn admit<'f>(
     }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(Refusal::unauthorized(accounts::fault(head)));
+        return Err(match found.map(|found| found.endpoint.access) {
+            Some(Access::Ollama) => keyless_refusal(context, head),
+            _ => Refusal::unauthorized(accounts::fault(head)),
+        });
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            Answer::Walk(_) | Answer::Aside(_) if is_encoded(head) => Err(Refusal::encoded()),
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+                if is_encoded(head) =>
+            {
+                Err(Refusal::encoded())
+            }
             _ => Ok(Admitted::Endpoint(found)),
         },
         _ => Err(Refusal::method(found.endpoint.allow())),
+    }
+}
+
+fn keyless_refusal(context: &Context, head: &Head) -> Refusal {
+    let refused = keyless::account(&context.config, head).err();
+    refused.unwrap_or_else(|| Refusal::unauthorized(accounts::fault(head)))
+}
+
+/// Answers with a page that is told from the body of the request.
+fn told(
+    context: &Context,
+    mut pending: Pending<'_, '_>,
+    found: &Found,
+    client: &Account,
+    tell: endpoints::ToldAnswer,
+) {
+    pending.exchange.identify(&client.name);
+    let body = match found.endpoint.reads_body() {
+        true => pending.exchange.read_body(),
+        false => Ok(Vec::new()),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return pending.refuse_body(error),
+    };
+    let visit = Visit {
+        context,
+        exchange: &pending.exchange,
+        client: Some(client),
+        parameter: &found.parameter,
+    };
+    match tell(&visit, &body) {
+        Ok(response) => pending.finish(response),
+        Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+        Err(Unserved::ClientGone) => pending.client_left(),
     }
 }
 
@@ -164,11 +227,11 @@ fn page(
         parameter: &found.parameter,
     };
     match found.endpoint.answer {
-        Answer::Front(answer) => Ok(answer()),
-        Answer::Page(answer) => answer(&visit),
-        Answer::Absent(words, _) => Err(Refusal::not_found(words).into()),
+        AnsweredBy::Front(answer) => Ok(answer()),
+        AnsweredBy::Page(answer) => answer(&visit),
+        AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        Answer::Walk(_) | Answer::Aside(_) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }
@@ -188,14 +251,29 @@ fn complete<'g>(
     };
     // Of other bodies the type tells nothing: JSON comes under every type that clients think of.
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
-    let incoming = Incoming::new(&body, form_type.as_deref());
-    match dialect.read(incoming) {
+    match read(dialect, Incoming::new(&body, form_type.as_deref())) {
         Ok(request) => route(context, pending, dialect, client, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
         }
     }
+}
+
+/// The request without its long strings; `None` where it is as well edited whole, and where the budget has no room for
+/// one more text. On the heap: a waiting worker keeps a small stack.
+fn elided<'b>(object: &'b Object<'_>, charge: &mut Charge) -> Option<Box<Elided<'b>>> {
+    let part = object.get("messages").or_else(|| object.get("input"))?;
+    let elided = Elided::of(object.source(), part, &mut |bytes| charge.cover(bytes));
+    elided.map(Box::new)
+}
+
+/// On the heap: a waiting worker keeps a small stack.
+fn read<'b>(
+    dialect: &dyn Dialect,
+    incoming: Incoming<'b>,
+) -> Result<Box<Request<'b>>, RequestError> {
+    dialect.read(incoming).map(Box::new)
 }
 
 fn route<'g>(
@@ -213,22 +291,48 @@ fn route<'g>(
         return pending.refuse(if name.is_empty() {
             Refusal::no_model(dialect.name())
         } else {
-            Refusal::route(&name)
+            Refusal::unknown_model(dialect, &name)
         });
     };
+    if let Some(answer) = dialect.at_once(request, SystemTime::now()) {
+        pending.journal.route_known(route);
+        return pending.finish(Response::json(200, answer));
+    }
+    let Some(restatement) = dialect.restatement() else {
+        return walk(context, pending, dialect, route, request);
+    };
+    let body = restatement.body(request);
+    let pending = pending.restated(restatement, &request.model);
+    let dialect = restatement.dialect();
+    match dialect.read(body.as_bytes().into()) {
+        Ok(request) => walk(context, pending, dialect, route, &request),
+        Err(error) => pending.refuse(Refusal::new(error.code(), error.to_string())),
+    }
+}
+
+/// Answers a request of a known route.
+fn walk<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    dialect: &'static dyn Dialect,
+    route: &'g Arc<Route>,
+    request: &Request<'_>,
+) {
     pending.journal.walk_began(route, dialect, request);
     let request_id = dialect
         .id_field()
         .map(|_| pending.exchange.request_id().to_owned());
     let passed = passed_fields(pending.exchange.head(), dialect);
     // On the heap: a waiting worker keeps a small stack.
-    let object = request.payload.object();
-    let elided = object.and_then(|object| Elided::of(object.source(), object.get("messages")?));
-    let elided = elided.map(Box::new);
+    let budget = pending.exchange.budget().clone();
+    let mut of_elided = budget.empty();
+    let elided = request
+        .payload
+        .object()
+        .and_then(|object| elided(object, &mut of_elided));
     let edited = elided
         .as_ref()
-        .and_then(|elided| dialect.read(elided.text().as_bytes().into()).ok());
-    let edited = edited.map(Box::new);
+        .and_then(|elided| read(dialect, elided.text().as_bytes().into()).ok());
     let errand = Errand {
         context,
         dialect,
@@ -239,11 +343,13 @@ fn route<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
-        budget: &pending.exchange.budget().clone(),
+        received: pending.exchange.received(),
+        budget: &budget,
     };
     let keepalive = route.stream_keepalive;
-    let keepalive =
-        keepalive.filter(|_| request.stream && dialect.framing(request) == Framing::Events);
+    let has_comments = dialect.frame_form() == FrameForm::Events;
+    let keepalive = keepalive
+        .filter(|_| request.stream && has_comments && dialect.framing(request) == Framing::Events);
     let ended = match keepalive {
         None => errand.walk(&mut pending.journal),
         Some(every) => kept_alive(&mut pending.exchange, every, || {

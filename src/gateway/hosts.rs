@@ -23,14 +23,20 @@ pub fn is_accepted(config: &Config, head: &Head) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {
         return false;
     };
+    let name = name_of(host);
+    is_address(name) || name.eq_ignore_ascii_case("localhost") || is_listed(config, name)
+}
+
+/// Whether the configuration lists a name.
+pub fn is_listed(config: &Config, name: &str) -> bool {
+    let mut listed = config.hosts.iter();
+    listed.any(|host| host.eq_ignore_ascii_case(name))
+}
+
+/// The name in a `Host`, without its port and the dot at its end.
+pub fn name_of(host: &str) -> &str {
     let name = without_port(host);
-    let name = name.strip_suffix('.').unwrap_or(name);
-    is_address(name)
-        || name.eq_ignore_ascii_case("localhost")
-        || config
-            .hosts
-            .iter()
-            .any(|host| host.eq_ignore_ascii_case(name))
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn without_port(host: &str) -> &str {

@@ -15,6 +15,7 @@ mod finish_reasons;
 mod hosts;
 mod journal;
 mod keepalive;
+mod keyless;
 pub mod model_lists;
 mod pages;
 mod refusal;
@@ -40,7 +41,7 @@ impl Handler for Reloadable {
     }
 
     fn instant(&self, head: &Head) -> Option<Response> {
-        endpoints::at_once(head.method(), head.path())
+        endpoints::at_once(head)
     }
 
     fn wants_body(&self, head: &Head) -> bool {
@@ -56,7 +57,8 @@ impl Handler for Reloadable {
     }
 
     fn refusal(&self, refusal: &http::Refusal, head: Option<&Head>) -> Response {
-        let dialect = head.and_then(|head| endpoints::find(head.path())?.endpoint.dialect());
+        let found = head.and_then(|head| endpoints::find(&self.current().config, head));
+        let dialect = found.and_then(|found| found.endpoint.dialect());
         answers::edge_refusal(refusal, head, dialect)
     }
 }

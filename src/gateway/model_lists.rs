@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::walk::ProviderCall;
+use crate::budget::{Budget, Charge};
 use crate::config::Provider;
 use crate::dialect::models::list_of;
 use crate::dialect::provider_error::error_of;
@@ -29,6 +30,8 @@ pub struct ListAnswer {
     pub status: u16,
     /// The body, or why it is not whole.
     body: Result<Vec<u8>, String>,
+    /// The charge for its memory.
+    _charge: Charge,
 }
 
 impl ListAnswer {
@@ -71,7 +74,7 @@ impl ListAnswer {
     }
 }
 
-/// Asks a provider for its list. Blocks.
+/// Asks a provider for its list, which the budget is charged for. Blocks.
 ///
 /// # Errors
 /// The reason why no answer came at all.
@@ -79,6 +82,7 @@ pub fn fetch(
     provider: &Provider,
     key: Option<&Secret>,
     client: &Client,
+    budget: &Budget,
     deadline: Instant,
 ) -> Result<ListAnswer, String> {
     let (path, headers) = list_of(&provider.traits);
@@ -97,10 +101,14 @@ pub fn fetch(
         edits: &[],
     };
     let response = call.send(client).map_err(|error| error.to_string())?;
-    let body = response.body.read_to_end(LONGEST_LIST, deadline);
+    let mut charge = budget.empty();
+    let body = response
+        .body
+        .read_rest(Vec::new(), LONGEST_LIST, deadline, &mut charge);
     Ok(ListAnswer {
         status: response.head.status,
         body: body.map_err(|error| error.to_string()),
+        _charge: charge,
     })
 }
 

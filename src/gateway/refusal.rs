@@ -1,5 +1,6 @@
 //! Refusals of the gateway's own, before they are spelled in a dialect.
 
+use crate::dialect::Dialect;
 use crate::dialect::error::Code;
 use crate::text::cut;
 
@@ -73,6 +74,15 @@ impl Refusal {
         Self {
             param: Some("model".to_owned()),
             ..Self::new(Code::RouteNotFound, message)
+        }
+    }
+
+    /// The same in the words of a dialect.
+    pub fn unknown_model(dialect: &dyn Dialect, name: &str) -> Self {
+        let refusal = Self::route(name);
+        match dialect.unknown_model(cut(name, LONGEST_NAME)) {
+            Some(message) => Self { message, ..refusal },
+            None => refusal,
         }
     }
 

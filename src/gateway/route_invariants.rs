@@ -70,7 +70,7 @@ impl RouteInvariants {
         restored
     }
 
-    /// What holds for another configuration: the numbers of routes whose steps are the same.
+    /// The entries that hold for another configuration: the numbers of routes whose steps are the same.
     #[must_use]
     pub fn for_configuration(mut self, config: &Config) -> Self {
         self.entries.retain(|entry| holds(entry, config));

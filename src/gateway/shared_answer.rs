@@ -8,7 +8,7 @@ use crate::client_socket::ClientSocket;
 use crate::http::{Response, ResponseHead, SharedContent};
 use crate::sync::{lock, wait_for};
 
-/// How often a waiting caller looks whether its client is still there: a client that leaves frees its worker within
+/// The interval at which a waiting caller looks whether its client is still there: a client that leaves frees its worker within
 /// this time.
 const GLANCE: Duration = Duration::from_millis(200);
 
@@ -64,7 +64,7 @@ pub struct Patience<'a> {
     pub most_waiting: usize,
 }
 
-/// Why a caller gets no answer.
+/// The reason why a caller gets no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unanswered {
     /// Too many callers wait already.

@@ -15,11 +15,11 @@ const LONGEST: usize = 8;
 struct Elsewhere {
     /// As in a table of endpoints: the path, or the beginning of it.
     path: &'static str,
-    /// What it stands for there; empty where the path says it.
+    /// The purpose of the path there; empty where the path says it.
     subject: &'static str,
     /// The endpoints that serve the purpose here, of which those are told that there are; empty where none does.
     here: &'static [&'static str],
-    /// What to do instead, with these endpoints or without; empty where they say it.
+    /// The advice for the client, with these endpoints or without; empty where they say it.
     instead: &'static str,
 }
 
@@ -50,6 +50,7 @@ const VOICE: &[&str] = &[
 const KEEPS_NOTHING: &str = "send the whole conversation with each request";
 const IN_THE_REQUEST: &str = "put what the file holds into the request";
 const NO_BATCHES: &str = "send the requests one by one";
+const TURNED_ON: &str = "`ollama: {enabled: true}` in its configuration turns it on";
 const NO_USERS: &str = "clients and their keys stand in the configuration";
 
 /// The paths of others, as OpenAI, Anthropic, Google, Mistral, Cohere, Ollama, vLLM, llama.cpp, OpenRouter, LiteLLM and
@@ -102,19 +103,14 @@ const ELSEWHERE: &[Elsewhere] = &[
     elsewhere("/v2/chat", "Cohere's own API", CHAT, ""),
     elsewhere("/v1/score", "vLLM's own API", RERANK, ""),
     elsewhere("/v1beta/models", "Google's own API", CHAT, ""),
-    elsewhere("/api/chat", "Ollama's own API", CHAT, ""),
-    elsewhere("/api/generate", "Ollama's own API", CHAT, ""),
-    elsewhere("/api/embed", "Ollama's own API", EMBEDDINGS, ""),
-    elsewhere("/api/embeddings", "Ollama's own API", EMBEDDINGS, ""),
-    elsewhere("/api/tags", "Ollama's own API", MODELS, ""),
-    elsewhere("/api/show", "Ollama's own API", MODELS, ""),
-    elsewhere("/api/ps", "Ollama's own API", MODELS, ""),
-    elsewhere(
-        "/api/pull",
-        "Ollama's own API",
-        &[],
-        "models are named in the steps of a route",
-    ),
+    elsewhere("/api/chat", "Ollama's own API", CHAT, TURNED_ON),
+    elsewhere("/api/generate", "Ollama's own API", CHAT, TURNED_ON),
+    elsewhere("/api/embed", "Ollama's own API", EMBEDDINGS, TURNED_ON),
+    elsewhere("/api/embeddings", "Ollama's own API", EMBEDDINGS, TURNED_ON),
+    elsewhere("/api/tags", "Ollama's own API", MODELS, TURNED_ON),
+    elsewhere("/api/show", "Ollama's own API", MODELS, TURNED_ON),
+    elsewhere("/api/ps", "Ollama's own API", MODELS, TURNED_ON),
+    elsewhere("/api/pull", "Ollama's own API", &[], TURNED_ON),
     elsewhere("/tokenize", "a provider's tokenizer", &[], ""),
     elsewhere("/detokenize", "a provider's tokenizer", &[], ""),
     elsewhere("/v1/model/info", "", MODELS, ""),
@@ -221,7 +217,7 @@ fn behind_more(path: &str) -> Option<&'static Endpoint> {
         .collect();
     ends.reverse();
     ends.into_iter()
-        .filter_map(|at| endpoints::find(lower.get(at..)?))
+        .filter_map(|at| endpoints::find_usual(lower.get(at..)?))
         .map(|found| found.endpoint)
         .find(|endpoint| endpoint.pattern != "/")
 }
@@ -295,7 +291,7 @@ mod tests {
         for known in ELSEWHERE {
             let path = known.path;
             assert!(
-                endpoints::find(path).is_none(),
+                endpoints::find_usual(path).is_none(),
                 "{path} is served: the row can go"
             );
             for here in known.here {

@@ -29,18 +29,29 @@ pub(super) fn tasks_left() -> Option<usize> {
     })
 }
 
-/// What a group leaves, by its folder and the name of its file.
+/// The room that a group leaves, by its folder and the name of its file.
 type Left<'l> = &'l dyn Fn(&Path, &str) -> Option<u64>;
 
 fn smallest_of(controller: &str, v2: &str, v1: &str, left: Left<'_>) -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    smallest_in(&groups, MOUNT, controller, [v2, v1], left)
+}
+
+/// The same for groups in the form of `/proc/self/cgroup`; the files are those of version 2 and of version 1.
+fn smallest_in(
+    groups: &str,
+    mount: &str,
+    controller: &str,
+    [v2, v1]: [&str; 2],
+    left: Left<'_>,
+) -> Option<usize> {
     let limits = groups.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, group) = (parts.next()?, parts.next()?);
         if controllers.is_empty() {
-            smallest(MOUNT, group, v2, left)
+            smallest(mount, group, v2, left)
         } else if controllers.split(',').any(|name| name == controller) {
-            smallest(&format!("{MOUNT}/{controller}"), group, v1, left)
+            smallest(&format!("{mount}/{controller}"), group, v1, left)
         } else {
             None
         }
@@ -84,6 +95,44 @@ mod tests {
         ] {
             assert_eq!(limit(text), expected, "{text:?}");
         }
+    }
+
+    /// A limit that is not found is none: the body budget would be that of a large machine, and the kernel's the end.
+    #[test]
+    fn both_versions_are_read_and_a_mixture_of_them() {
+        let root = std::env::temp_dir().join(format!("cgroup-versions-{}", std::process::id()));
+        for (file, text) in [
+            ("a.slice/b.service/memory.max", "67108864\n"),
+            ("a.slice/memory.max", "max\n"),
+            ("memory/docker/c/memory.limit_in_bytes", "33554432\n"),
+            ("memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ] {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let limit: Left<'_> = &|folder, file| limit_in(&folder.join(file));
+        for (groups, expected) in [
+            ("0::/a.slice/b.service\n", Some(67_108_864)),
+            ("0::/a.slice\n", None),
+            // A container sees its own group as the root.
+            ("0::/\n", None),
+            (
+                "12:memory:/docker/c\n3:cpu,cpuacct:/docker/c\n",
+                Some(33_554_432),
+            ),
+            (
+                "4:memory:/docker/c\n0::/a.slice/b.service\n",
+                Some(33_554_432),
+            ),
+            ("4:pids:/docker/c\n", None),
+            ("", None),
+        ] {
+            let files = ["memory.max", "memory.limit_in_bytes"];
+            let found = smallest_in(groups, root.to_str().unwrap(), "memory", files, limit);
+            assert_eq!(found, expected, "{groups:?}");
+        }
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

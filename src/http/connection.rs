@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::config;
 
+use super::arrival::{Arrival, Entrance};
 use super::head::Head;
 use super::permits::{ClientPermit, counted_as};
 use super::refusal::Refusal;
@@ -61,6 +62,8 @@ pub(super) struct Connection {
     /// A number that is never used twice in the life of a server.
     pub id: usize,
     pub peer: SocketAddr,
+    /// The listener that accepted it.
+    pub entrance: Entrance,
     /// Shared with calls that watch whether the client has gone.
     pub socket: Arc<TcpStream>,
     /// Bytes of the next head, body or pipelined request. Without allocation while empty and idle.
@@ -82,6 +85,7 @@ impl Connection {
         Self {
             id,
             peer,
+            entrance: Entrance::Main,
             socket: Arc::new(socket),
             buffer: Vec::new(),
             scanned: 0,
@@ -191,6 +195,10 @@ impl Connection {
         limits: &config::EdgeLimits,
     ) -> Result<Head, Refusal> {
         let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
+        let head = head.arrived(Arrival {
+            peer: self.peer.ip(),
+            entrance: self.entrance,
+        });
         self.consume(length);
         self.blank = 0;
         Ok(head)

@@ -42,7 +42,7 @@ impl SharedContent {
 }
 
 impl Content {
-    /// Its length (bytes).
+    /// The length (bytes).
     pub fn len(&self) -> usize {
         match self {
             Self::Owned(bytes) => bytes.len(),

@@ -11,30 +11,53 @@ use super::head::Head;
 /// Each proxy adds the address it sees to the right end of the field. So it is read from the right up to the first
 /// address that is not a proxy's: whatever stands left of that was written by the client, which may write what it likes.
 pub(super) fn client_address(peer: IpAddr, head: &Head, trusted: &[Network]) -> IpAddr {
+    match traced(peer, head, trusted) {
+        Traced::Whole(address) | Traced::Broken(address) => address,
+    }
+}
+
+impl Head {
+    /// The address of the client as trusted proxies tell it; `None` where the peer is none of them, or where they tell no
+    /// address that can be believed.
+    pub fn forwarded_address(&self, trusted: &[Network]) -> Option<IpAddr> {
+        let peer = self.arrival().peer;
+        let is_proxy = trusted.iter().any(|network| network.contains(peer));
+        let is_told = self.fields_named("x-forwarded-for").next().is_some();
+        match traced(peer, self, trusted) {
+            Traced::Whole(address) if is_proxy && is_told => Some(address),
+            Traced::Whole(_) | Traced::Broken(_) => None,
+        }
+    }
+}
+
+/// The farthest address that can be believed.
+enum Traced {
+    Whole(IpAddr),
+    /// Behind an entry that is no address.
+    Broken(IpAddr),
+}
+
+fn traced(peer: IpAddr, head: &Head, trusted: &[Network]) -> Traced {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer;
     if !is_trusted(client) {
-        return client;
+        return Traced::Whole(client);
     }
-    let mut lists: Vec<&[u8]> = head
-        .fields()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"))
-        .map(|(_, value)| value)
-        .collect();
+    let mut lists: Vec<&[u8]> = head.fields_named("x-forwarded-for").collect();
     // Several fields are one list in their order (RFC 9110 section 5.3).
     while let Some(list) = lists.pop() {
         for entry in list.rsplit(|byte| *byte == b',') {
             // Behind an entry that is no address, the last proxy is as far as can be told.
             let Some(address) = address(entry.trim_ascii()) else {
-                return client;
+                return Traced::Broken(client);
             };
             client = address;
             if !is_trusted(client) {
-                return client;
+                return Traced::Whole(client);
             }
         }
     }
-    client
+    Traced::Whole(client)
 }
 
 /// The address in an entry, with the port that some proxies add (Azure's does); `None` for anything else.
@@ -51,6 +74,7 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::http::arrival::{Arrival, Entrance};
 
     /// `10.0.0.0/8` is trusted.
     fn client(peer: &str, fields: &[&str]) -> String {
@@ -62,6 +86,39 @@ mod tests {
         let head = Head::parse(head.as_bytes(), &config::EdgeLimits::default()).unwrap();
         let trusted = trusted();
         client_address(peer.parse().unwrap(), &head, &trusted).to_string()
+    }
+
+    #[test]
+    fn an_address_that_is_not_told_is_not_guessed() {
+        for (peer, fields, expected) in [
+            (
+                "10.0.0.1",
+                "X-Forwarded-For: 192.168.1.7\r\n",
+                Some("192.168.1.7"),
+            ),
+            (
+                "10.0.0.1",
+                "X-Forwarded-For: 10.0.0.7\r\n",
+                Some("10.0.0.7"),
+            ),
+            ("10.0.0.1", "X-Forwarded-For: unknown\r\n", None),
+            ("10.0.0.1", "X-Real-IP: 192.168.1.7\r\n", None),
+            ("10.0.0.1", "", None),
+            ("192.168.1.1", "X-Forwarded-For: 192.168.1.7\r\n", None),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            let head = Head::parse(head.as_bytes(), &config::EdgeLimits::default()).unwrap();
+            let head = head.arrived(Arrival {
+                peer: peer.parse().unwrap(),
+                entrance: Entrance::Main,
+            });
+            let told = head.forwarded_address(&trusted());
+            assert_eq!(
+                told,
+                expected.map(|text| text.parse().unwrap()),
+                "{peer} {fields}"
+            );
+        }
     }
 
     fn trusted() -> Vec<Network> {

@@ -127,9 +127,10 @@ impl Front {
     fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS_A_TURN {
             match self.acceptor.accept(now) {
-                Accepted::New(socket, peer) => {
+                Accepted::New(socket, peer, entrance) => {
                     self.edge.counts.accepted();
-                    let connection = Connection::new(self.next_id, socket, peer);
+                    let mut connection = Connection::new(self.next_id, socket, peer);
+                    connection.entrance = entrance;
                     self.next_id += 1;
                     self.admit(connection, now);
                 }

@@ -8,6 +8,7 @@ use httparse::{EMPTY_HEADER, Header, Request};
 use crate::config;
 use crate::header_fields::HeaderFields;
 
+use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
 use super::{request_id, strict};
@@ -20,6 +21,7 @@ pub struct Head {
     version: Version,
     fields: HeaderFields,
     request_id: String,
+    arrival: Arrival,
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
     pub(super) expects_continue: bool,
@@ -50,6 +52,17 @@ impl Head {
         &self.request_id
     }
 
+    /// The way by which it came in.
+    pub fn arrival(&self) -> Arrival {
+        self.arrival
+    }
+
+    /// The same head of a request that came in this way.
+    #[must_use]
+    pub(super) fn arrived(self, arrival: Arrival) -> Self {
+        Self { arrival, ..self }
+    }
+
     /// The first value of this name in any case, without the white space around it; `None` without the field, or where it
     /// is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -67,6 +80,14 @@ impl Head {
     /// All fields in their order, names as they were sent.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter()
+    }
+
+    /// The values of the fields with this name in any case, in their order.
+    pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let named = self
+            .fields()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value)
     }
 
     /// Whether a body follows this head.
@@ -118,6 +139,7 @@ impl Head {
             framing: framing::of_body(fields, version)?,
             keep_alive: framing::keeps_alive(fields, version),
             expects_continue: framing::expects_continue(fields, version)?,
+            arrival: Arrival::default(),
             request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
             fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value))),
         })

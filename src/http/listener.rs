@@ -10,6 +10,8 @@ use rustix::net::{
     AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, listen, socket_with, sockopt,
 };
 
+use super::arrival::Entrance;
+
 /// The connections that the system keeps until they are accepted, so that a burst is not refused. It may cap them lower.
 const BACKLOG: i32 = 4096;
 
@@ -59,7 +61,7 @@ fn open_as(address: SocketAddr, ipv6_only: Option<bool>) -> Result<TcpListener, 
 
 /// The result of looking for a new connection.
 pub(super) enum Accepted {
-    New(TcpStream, SocketAddr),
+    New(TcpStream, SocketAddr, Entrance),
     /// A connection was lost before it was accepted: look again.
     Lost,
     /// No connection waits.
@@ -68,9 +70,13 @@ pub(super) enum Accepted {
     Exhausted,
 }
 
+/// A listener, and the entrance that it is.
+pub(super) type Listening = (TcpListener, Entrance);
+
 /// The listeners, and how accepting from them goes.
 pub(super) struct Acceptor {
-    listeners: Vec<(TcpListener, bool)>,
+    /// Each with whether connections may wait at it.
+    listeners: Vec<(Listening, bool)>,
     /// A descriptor given up when none is left, to take a client out of the backlog and close it. Otherwise it would stay
     /// there, waiting for an answer that cannot come.
     reserve: Option<File>,
@@ -79,7 +85,7 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(listeners: Vec<TcpListener>) -> Self {
+    pub fn new(listeners: Vec<Listening>) -> Self {
         Self {
             listeners: listeners
                 .into_iter()
@@ -92,7 +98,7 @@ impl Acceptor {
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = &TcpListener> {
-        self.listeners.iter().map(|(listener, _)| listener)
+        self.listeners.iter().map(|((listener, _), _)| listener)
     }
 
     /// Notes that connections wait at this listener. The poll will not report it again before all were accepted.
@@ -122,7 +128,8 @@ impl Acceptor {
             return Accepted::None;
         }
         self.not_before = None;
-        let Some((listener, ready)) = self.listeners.iter_mut().find(|(_, ready)| *ready) else {
+        let mut listeners = self.listeners.iter_mut();
+        let Some(((listener, entrance), ready)) = listeners.find(|(_, ready)| *ready) else {
             return Accepted::None;
         };
         match acceptfrom_with(&*listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
@@ -136,6 +143,7 @@ impl Acceptor {
                 Accepted::New(
                     socket.into(),
                     SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+                    *entrance,
                 )
             }
             Err(Errno::AGAIN) => {
@@ -164,7 +172,7 @@ impl Acceptor {
     pub fn turn_away(&mut self, now: Instant) {
         self.not_before = Some(now + BACKOFF);
         if self.reserve.take().is_some()
-            && let Some((listener, _)) = self.listeners.iter().find(|(_, ready)| *ready)
+            && let Some(((listener, _), _)) = self.listeners.iter().find(|(_, ready)| *ready)
         {
             let turned_away = (0..TURNED_AWAY).map_while(|_| listener.accept().ok());
             turned_away.for_each(drop);

@@ -28,7 +28,7 @@
 //! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
 //! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
 //! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`, `chunked`,
-//! `content`, `outgoing`, `response`, `head`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
+//! `content`, `outgoing`, `response`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
 //! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
@@ -37,6 +37,7 @@
 //! fields are checked beside it. A refused request is answered as [`Handler::refusal`] spells it, and its connection
 //! closes.
 
+mod arrival;
 mod body;
 mod cgroup;
 mod chunked;
@@ -77,6 +78,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use arrival::{Arrival, Entrance};
 pub use body::BodyError;
 pub use content::{Content, SharedContent};
 pub use exchange::Exchange;
@@ -86,6 +88,6 @@ pub use head::Head;
 pub use refusal::{Reason, Refusal};
 pub use response::{Delivery, Fields, Response, ResponseHead};
 pub use server::Server;
-pub use stats::{Snapshot, Stats};
+pub use stats::{EdgeFigures, Stats};
 pub use stop::{Drained, Stopper};
 pub use stream::{Gone, Stream};

@@ -66,13 +66,13 @@ const DEFAULT_SHARE: usize = 4;
 
 /// The permits held, by address. No more addresses are in it than there are connections and requests in flight.
 #[derive(Default)]
-struct Counts {
+struct PermitCounts {
     of: HashMap<IpAddr, usize>,
     /// The same in the order of their numbers.
     ranked: BTreeSet<(usize, IpAddr)>,
 }
 
-type Held = Arc<Mutex<Counts>>;
+type Held = Arc<Mutex<PermitCounts>>;
 
 /// The permits of clients, and their limits.
 ///
@@ -157,7 +157,7 @@ fn take(held: &Held, address: IpAddr, max: usize) -> Result<ClientPermit, Refusa
     })
 }
 
-impl Counts {
+impl PermitCounts {
     fn of(&self, address: IpAddr) -> usize {
         self.of.get(&address).copied().unwrap_or_default()
     }

@@ -70,9 +70,9 @@ pub(super) enum WorkerState {
     Left,
 }
 
-/// A step from one state to another; see the diagram.
+/// A transition from one state to another; see the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Transition {
     /// A job of the queue.
     Work,
     /// The next request of the same connection.
@@ -83,15 +83,18 @@ pub(super) enum Step {
 }
 
 impl WorkerState {
-    fn after(self, step: Step) -> Self {
+    fn after(self, step: Transition) -> Self {
         match (self, step) {
-            (Self::Idle, Step::Work) => Self::Called,
-            (Self::Called | Self::Busy | Self::Lingering, Step::Work) => Self::Busy,
-            (Self::Lingering, Step::Continue) => Self::Busy,
-            (Self::Busy, Step::Linger) => Self::Lingering,
-            (Self::Called | Self::Busy | Self::Lingering, Step::Rest) => Self::Idle,
-            (_, Step::Leave) => Self::Left,
-            (state, Step::Work | Step::Continue | Step::Linger | Step::Rest) => state,
+            (Self::Idle, Transition::Work) => Self::Called,
+            (Self::Called | Self::Busy | Self::Lingering, Transition::Work) => Self::Busy,
+            (Self::Lingering, Transition::Continue) => Self::Busy,
+            (Self::Busy, Transition::Linger) => Self::Lingering,
+            (Self::Called | Self::Busy | Self::Lingering, Transition::Rest) => Self::Idle,
+            (_, Transition::Leave) => Self::Left,
+            (
+                state,
+                Transition::Work | Transition::Continue | Transition::Linger | Transition::Rest,
+            ) => state,
         }
     }
 }
@@ -158,7 +161,7 @@ impl Pool {
         job.permit.take();
         roster.queue.push_back(job);
         if let Some(worker) = roster.parked.pop() {
-            roster.shift(&mut WorkerState::Idle, Step::Work);
+            roster.shift(&mut WorkerState::Idle, Transition::Work);
             drop(roster);
             worker.unpark();
             return Ok(());
@@ -198,7 +201,7 @@ impl Pool {
 
     /// Takes a step, unless a job waits for which no other worker is called: that is then the worker's to do, and is
     /// returned. `None` if the step was taken.
-    pub fn step(&self, worker: &mut WorkerState, step: Step) -> Option<Box<Job>> {
+    pub fn step(&self, worker: &mut WorkerState, step: Transition) -> Option<Box<Job>> {
         self.step_in(&mut self.lock(), worker, step)
     }
 
@@ -206,7 +209,7 @@ impl Pool {
     pub fn next(&self, worker: &mut WorkerState) -> Option<Box<Job>> {
         let mut roster = self.lock();
         while *worker != WorkerState::Left {
-            let job = self.step_in(&mut roster, worker, Step::Rest);
+            let job = self.step_in(&mut roster, worker, Transition::Rest);
             if job.is_some() {
                 return job;
             }
@@ -245,7 +248,7 @@ impl Pool {
         &self,
         roster: &mut Roster,
         worker: &mut WorkerState,
-        step: Step,
+        step: Transition,
     ) -> Option<Box<Job>> {
         let own_claim = usize::from(*worker == WorkerState::Called);
         if roster.unclaimed() + own_claim == 0 {
@@ -253,7 +256,14 @@ impl Pool {
             return None;
         }
         let job = roster.queue.pop_front();
-        roster.shift(worker, if job.is_some() { Step::Work } else { step });
+        roster.shift(
+            worker,
+            if job.is_some() {
+                Transition::Work
+            } else {
+                step
+            },
+        );
         self.settle(roster);
         job
     }
@@ -278,7 +288,7 @@ impl Pool {
             if roster.closed || left.is_zero() || roster.dismissed > 0 {
                 roster.dismissed = roster.dismissed.saturating_sub(1);
                 roster.parked.remove(index);
-                roster.shift(worker, Step::Leave);
+                roster.shift(worker, Transition::Leave);
                 return roster;
             }
             drop(roster);
@@ -321,7 +331,7 @@ impl Roster {
         self.called + self.busy + self.lingering + self.idle
     }
 
-    fn shift(&mut self, worker: &mut WorkerState, step: Step) {
+    fn shift(&mut self, worker: &mut WorkerState, step: Transition) {
         let from = self.count(*worker);
         *from = from.saturating_sub(1);
         *worker = worker.after(step);

@@ -9,11 +9,12 @@ use mio::{Poll, Waker};
 use crate::budget::Budget;
 use crate::config;
 
+use super::arrival::Entrance;
 use super::edge::{Edge, all_memory, attainable, body_memory};
 use super::front;
 use super::handler::{ContainedHandler, Handler};
 use super::handoff::HandoffQueue;
-use super::listener::{self, Acceptor};
+use super::listener::{self, Acceptor, Listening};
 use super::permits::ClientPermits;
 use super::pool::Pool;
 use super::stalls::Stalls;
@@ -22,7 +23,7 @@ use super::stop::{Drained, StopSign, Stopper};
 
 /// A server that listens and does not serve yet.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listening>,
     limits: config::EdgeLimits,
     poll: Poll,
     waker: Arc<Waker>,
@@ -38,9 +39,8 @@ impl Server {
     /// An address is in use, not this machine's, or not allowed; or no descriptor is left.
     pub fn bind(addresses: &[SocketAddr], limits: config::EdgeLimits) -> io::Result<Self> {
         let listeners = addresses.iter().map(|address| {
-            listener::open(*address, addresses).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-            })
+            let opened = listener::open(*address, addresses);
+            opened.map_err(|error| cannot_listen(*address, &error))
         });
         Self::on(listeners.collect::<io::Result<_>>()?, limits)
     }
@@ -58,8 +58,11 @@ impl Server {
             pool: Arc::new(Pool::new(limits.max_concurrent_requests)?),
             lines: Arc::default(),
         };
+        let listeners = listeners.into_iter();
         Ok(Self {
-            listeners,
+            listeners: listeners
+                .map(|listener| (listener, Entrance::Main))
+                .collect(),
             limits,
             poll,
             stats,
@@ -68,9 +71,31 @@ impl Server {
         })
     }
 
-    /// The addresses listened on, with the ports that were chosen.
+    /// The same server with a side entrance at this address: the listener that has it already, or a further one.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn with_side_entrance(mut self, address: SocketAddr) -> io::Result<Self> {
+        let has_it = |(listener, _): &&mut Listening| listener.local_addr().ok() == Some(address);
+        if let Some((_, entrance)) = self.listeners.iter_mut().find(has_it) {
+            *entrance = Entrance::Side;
+            return Ok(self);
+        }
+        let others: Vec<SocketAddr> = self.local_addrs();
+        let opened = listener::open(address, &others);
+        let opened = opened.map_err(|error| cannot_listen(address, &error))?;
+        self.listeners.push((opened, Entrance::Side));
+        Ok(self)
+    }
+
+    /// The addresses listened on, with the ports that were chosen; that of a side entrance behind the others.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        let addresses = self.listeners.iter().map(TcpListener::local_addr);
+        let of = |wanted| {
+            let listeners = self.listeners.iter();
+            listeners.filter(move |(_, entrance)| *entrance == wanted)
+        };
+        let listeners = of(Entrance::Main).chain(of(Entrance::Side));
+        let addresses = listeners.map(|(listener, _)| listener.local_addr());
         addresses.filter_map(Result::ok).collect()
     }
 
@@ -107,6 +132,10 @@ impl Server {
             Acceptor::new(self.listeners),
         )
     }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 
 /// The budget of bodies, which wakes the front when it has room again.

@@ -22,7 +22,7 @@ pub struct Stats {
 
 /// The figures of a server at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct EdgeFigures {
     /// Connections by state: its name, and the number of connections in it.
     pub connections: [(&'static str, u64); 5],
     /// Connections since the start.
@@ -52,7 +52,7 @@ impl Stats {
         self.lines.admit(client, status)
     }
 
-    pub fn read(&self) -> Snapshot {
+    pub fn read(&self) -> EdgeFigures {
         let counts = &self.counts;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (workers_busy, workers_idle) = self.pool.workers();
@@ -60,7 +60,7 @@ impl Stats {
         for ((_, read), count) in refused.iter_mut().zip(&counts.refused) {
             *read = load(count);
         }
-        Snapshot {
+        EdgeFigures {
             connections: [
                 ("new", load(&counts.fresh)),
                 ("idle", load(&counts.idle)),

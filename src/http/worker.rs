@@ -12,7 +12,7 @@ use super::edge::Edge;
 use super::handler::{ContainedHandler, caught, log_panic};
 use super::handoff::Lease;
 use super::outgoing::Disposition;
-use super::pool::{Job, Step, WorkerState};
+use super::pool::{Job, Transition, WorkerState};
 use super::refusal::Refusal;
 use super::transaction::{AnswerState, Ended, Transaction};
 use crate::threads;
@@ -100,20 +100,36 @@ fn serve(
 fn answer(edge: &Arc<Edge>, handler: &ContainedHandler, job: Box<Job>) -> (Box<Job>, Ended) {
     let mut transaction = Transaction::new(job, Arc::clone(edge));
     transaction.fields = handler.fields(&transaction.job.head);
-    if let Some(response) = handler.instant(&transaction.job.head) {
-        transaction.send(response, None);
-    } else if let Err(refusal) = transaction.admit() {
-        edge.refused(transaction.client_address(), refusal);
-        let response = handler.refusal(refusal, Some(&transaction.job.head));
-        transaction.send(response, None);
-    } else {
-        handler.handle(&mut transaction);
+    if answered_at_once(handler, &mut transaction) {
+        return transaction.end();
+    }
+    match transaction.admit() {
+        Ok(()) => handler.handle(&mut transaction),
+        Err(refusal) => {
+            edge.refused(transaction.client_address(), refusal);
+            refuse(handler, &mut transaction, refusal);
+        }
     }
     if transaction.answer == AnswerState::None {
-        let response = handler.refusal(Refusal::PANIC, Some(&transaction.job.head));
-        transaction.send(response, None);
+        refuse(handler, &mut transaction, Refusal::PANIC);
     }
     transaction.end()
+}
+
+/// Answers what takes no handler. In a frame of its own, as [`refuse`] is: the answer would stand on the stack of every
+/// worker that waits inside its handler.
+fn answered_at_once(handler: &ContainedHandler, transaction: &mut Transaction) -> bool {
+    let response = handler.instant(&transaction.job.head);
+    let is_answered = response.is_some();
+    if let Some(response) = response {
+        transaction.send(response, None);
+    }
+    is_answered
+}
+
+fn refuse(handler: &ContainedHandler, transaction: &mut Transaction, refusal: Refusal) {
+    let response = handler.refusal(refusal, Some(&transaction.job.head));
+    transaction.send(response, None);
 }
 
 /// The next request of a connection, as far as the linger has brought it.
@@ -124,7 +140,7 @@ enum Next {
     NotYet,
     /// The front waits for the rest of its body.
     Part(Box<Collecting>),
-    /// It is whole, and the worker has another job.
+    /// The request is whole, and the worker has another job.
     Whole,
 }
 
@@ -133,7 +149,7 @@ enum Next {
 /// no job does.
 fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option<Box<Job>>) {
     job.connection.was_open = false;
-    if let Some(other) = edge.pool.step(worker, Step::Linger) {
+    if let Some(other) = edge.pool.step(worker, Transition::Linger) {
         return (Next::NotYet, Some(other));
     }
     let mut wait = Wait {
@@ -151,7 +167,7 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
         return (next, other);
     }
     job.permit.take();
-    if let Some(other) = edge.pool.step(worker, Step::Continue) {
+    if let Some(other) = edge.pool.step(worker, Transition::Continue) {
         // That job came first; this request goes back to the front.
         return (Next::Whole, Some(other));
     }
@@ -240,7 +256,7 @@ impl Wait<'_> {
             }
             let [client, wanted] = watched.map(|watched| watched.revents());
             if !wanted.is_empty() {
-                self.other = self.edge.pool.step(self.worker, Step::Linger);
+                self.other = self.edge.pool.step(self.worker, Transition::Linger);
                 if self.other.is_some() {
                     return false;
                 }

@@ -29,7 +29,7 @@ const NET: Offer = Offer {
     profile: "",
 };
 
-pub const CATALOGUE: [Offer; 10] = [
+pub const CATALOGUE: [Offer; 9] = [
     Offer {
         name: "groq",
         title: "Groq",
@@ -73,15 +73,6 @@ pub const CATALOGUE: [Offer; 10] = [
         key: "MISTRAL_API_KEY",
         key_page: "https://console.mistral.ai/api-keys",
         model: "mistral-small-latest",
-        ..NET
-    },
-    Offer {
-        name: "github",
-        title: "GitHub Models",
-        base_url: "https://models.github.ai/inference",
-        key: "GITHUB_TOKEN",
-        key_page: "https://github.com/settings/personal-access-tokens (permission: models, read)",
-        model: "openai/gpt-4.1-mini",
         ..NET
     },
     Offer {

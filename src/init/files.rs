@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::wishes::Refusal;
+use super::wishes::Unwritten;
 
 const CONFIG: &str = "config.yaml";
 const ENVIRONMENT: &str = ".env";
@@ -18,7 +18,7 @@ pub struct Written {
 
 /// # Errors
 /// One of the files is there already, be it only a link to nothing.
-pub fn refuse_existing(directory: &Path) -> Result<(), Refusal> {
+pub fn refuse_existing(directory: &Path) -> Result<(), Unwritten> {
     for name in [CONFIG, ENVIRONMENT] {
         let path = directory.join(name);
         if fs::symlink_metadata(&path).is_ok() {
@@ -28,8 +28,8 @@ pub fn refuse_existing(directory: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn exists(path: &Path) -> Refusal {
-    Refusal::Other(format!(
+fn exists(path: &Path) -> Unwritten {
+    Unwritten::Other(format!(
         "{} is there already, and is not overwritten: move it away, or name another folder (--directory DIRECTORY)",
         path.display()
     ))
@@ -39,7 +39,7 @@ fn exists(path: &Path) -> Refusal {
 ///
 /// # Errors
 /// One of them cannot be written, or has come into being meanwhile.
-pub fn write(directory: &Path, config: &str, environment: &str) -> Result<Written, Refusal> {
+pub fn write(directory: &Path, config: &str, environment: &str) -> Result<Written, Unwritten> {
     let written = Written {
         config: directory.join(CONFIG),
         environment: directory.join(ENVIRONMENT),
@@ -53,10 +53,10 @@ pub fn write(directory: &Path, config: &str, environment: &str) -> Result<Writte
     Ok(written)
 }
 
-fn create(path: &Path, text: &str) -> Result<(), Refusal> {
+fn create(path: &Path, text: &str) -> Result<(), Unwritten> {
     create_whole(path, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => exists(path),
-        _ => Refusal::Other(format!("{} cannot be written: {error}", path.display())),
+        _ => Unwritten::Other(format!("{} cannot be written: {error}", path.display())),
     })
 }
 

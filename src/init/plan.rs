@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::catalogue::{self, CATALOGUE};
-use super::choice::{Choice, Variable};
+use super::chosen_provider::{ChosenProvider, Variable};
 use super::key;
-use super::wishes::{Refusal, Wishes};
+use super::wishes::{Unwritten, Wishes};
 use crate::config::{BaseUrl, did_you_mean};
 
 const ROUTE: &str = "home";
@@ -17,7 +17,7 @@ const MOST: usize = 32;
 /// The plan. Its questions are answered when every choice has a model and every variable a value, or `keys_later`.
 #[derive(Debug)]
 pub struct Plan {
-    pub choices: Vec<Choice>,
+    pub choices: Vec<ChosenProvider>,
     /// `None` until it was asked for; [`Plan::route`] has the default.
     pub route: Option<String>,
     pub port: u16,
@@ -29,7 +29,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// A provider is no name of the catalogue and no URL, or the route or port cannot be.
-pub fn of_flags(wishes: &Wishes) -> Result<Plan, Refusal> {
+pub fn of_flags(wishes: &Wishes) -> Result<Plan, Unwritten> {
     let mut plan = Plan {
         choices: Vec::new(),
         route: None,
@@ -38,13 +38,15 @@ pub fn of_flags(wishes: &Wishes) -> Result<Plan, Refusal> {
         keys_later: wishes.keys_later,
     };
     if plan.port == 0 {
-        return Err(Refusal::Usage("--port needs a number from 1 on".to_owned()));
+        return Err(Unwritten::Usage(
+            "--port needs a number from 1 on".to_owned(),
+        ));
     }
     for wish in wishes.providers.iter().flat_map(|wish| wish.split(',')) {
-        plan.add(wish.trim()).map_err(Refusal::Usage)?;
+        plan.add(wish.trim()).map_err(Unwritten::Usage)?;
     }
     if let Some(route) = &wishes.route {
-        plan.name_route(route).map_err(Refusal::Usage)?;
+        plan.name_route(route).map_err(Unwritten::Usage)?;
     }
     Ok(plan)
 }
@@ -77,8 +79,10 @@ impl Plan {
         let (name, model) = wish.split_once('=').unwrap_or((wish, ""));
         let (name, model) = (name.trim(), model.trim());
         let choice = match catalogue::named(&name.to_ascii_lowercase()) {
-            Some(offer) => Choice::of_offer(offer),
-            None if name.contains("://") => Choice::of_url(name, |name| self.free_name(name))?,
+            Some(offer) => ChosenProvider::of_offer(offer),
+            None if name.contains("://") => {
+                ChosenProvider::of_url(name, |name| self.free_name(name))?
+            }
             None => {
                 let names = CATALOGUE.iter().map(|offer| offer.name);
                 let near = did_you_mean(name, names.clone());
@@ -135,7 +139,7 @@ impl Plan {
 
     /// # Errors
     /// Something is missing that nobody can be asked for; all of it is named.
-    pub fn refuse_gaps(&mut self) -> Result<(), Refusal> {
+    pub fn refuse_gaps(&mut self) -> Result<(), Unwritten> {
         let mut gaps = Vec::new();
         if self.choices.is_empty() {
             let names: Vec<&str> = CATALOGUE.iter().map(|offer| offer.name).collect();
@@ -166,7 +170,7 @@ impl Plan {
         }
         match gaps.as_slice() {
             [] => Ok(()),
-            gaps => Err(Refusal::Usage(format!(
+            gaps => Err(Unwritten::Usage(format!(
                 "there is no terminal to ask on, and it is missing:\n  {}",
                 gaps.join("\n  ")
             ))),
@@ -184,7 +188,7 @@ impl Plan {
     }
 
     /// A gateway that asks itself for an answer would go round in circles.
-    fn refuse_own_port(&self, choice: &Choice) -> Result<(), String> {
+    fn refuse_own_port(&self, choice: &ChosenProvider) -> Result<(), String> {
         let own = BaseUrl::parse(&choice.base_url).is_ok_and(|url| {
             let loopback =
                 url.host == "localhost" || url.host.starts_with("127.") || url.host == "[::1]";

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, Read, StdinLock, Write};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::catalogue::CATALOGUE;
-use super::choice::Variable;
+use super::chosen_provider::Variable;
 use super::key;
 use super::plan::Plan;
-use super::wishes::Refusal;
+use super::wishes::Unwritten;
 use crate::app;
 
 /// The longest line that is read (bytes).
@@ -43,7 +43,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         &mut self,
         plan: &mut Plan,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Unwritten> {
         if plan.choices.is_empty() {
             self.ask_providers(plan)?;
             if plan.route.is_none() {
@@ -71,7 +71,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         Ok(())
     }
 
-    fn ask_providers(&mut self, plan: &mut Plan) -> Result<(), Refusal> {
+    fn ask_providers(&mut self, plan: &mut Plan) -> Result<(), Unwritten> {
         self.tell("Providers, in the order in which they are to be tried; the local ones best come last.\n\n")?;
         for (index, offer) in CATALOGUE.iter().enumerate() {
             self.tell(&format!(
@@ -108,7 +108,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         }
     }
 
-    fn ask_model(&mut self, plan: &mut Plan, index: usize) -> Result<(), Refusal> {
+    fn ask_model(&mut self, plan: &mut Plan, index: usize) -> Result<(), Unwritten> {
         let Some(choice) = plan.choices.get(index) else {
             return Ok(());
         };
@@ -122,7 +122,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         })
     }
 
-    fn ask_variables(&mut self, plan: &mut Plan) -> Result<(), Refusal> {
+    fn ask_variables(&mut self, plan: &mut Plan) -> Result<(), Unwritten> {
         for choice in &mut plan.choices {
             let page = choice
                 .offer
@@ -137,7 +137,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         Ok(())
     }
 
-    fn ask_variable(&mut self, variable: &mut Variable, page: &str) -> Result<(), Refusal> {
+    fn ask_variable(&mut self, variable: &mut Variable, page: &str) -> Result<(), Unwritten> {
         let page = if variable.is_key { page } else { "" };
         let question = format!("{}{page} (Enter: later): ", variable.name);
         // Restored when it goes.
@@ -157,15 +157,15 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         &mut self,
         question: &str,
         take: &mut dyn FnMut(&str) -> Result<(), String>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Unwritten> {
         loop {
             self.tell(question)?;
             let mut line = String::new();
             let read = self.answers.by_ref().take(LONGEST).read_line(&mut line);
             let read =
-                read.map_err(|error| Refusal::Other(format!("cannot read the answer: {error}")))?;
+                read.map_err(|error| Unwritten::Other(format!("cannot read the answer: {error}")))?;
             if read == 0 {
-                return Err(Refusal::Other("nothing was written".to_owned()));
+                return Err(Unwritten::Other("nothing was written".to_owned()));
             }
             match take(line.trim()) {
                 Ok(()) => return Ok(()),
@@ -174,10 +174,10 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         }
     }
 
-    fn tell(&mut self, text: &str) -> Result<(), Refusal> {
+    fn tell(&mut self, text: &str) -> Result<(), Unwritten> {
         let told = self.questions.write_all(text.as_bytes());
         let told = told.and_then(|()| self.questions.flush());
-        told.map_err(|error| Refusal::Other(format!("cannot ask: {error}")))
+        told.map_err(|error| Unwritten::Other(format!("cannot ask: {error}")))
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     use super::super::wishes::Wishes;
     use super::*;
 
-    fn asked(wishes: &Wishes, answers: &str) -> (Result<Plan, Refusal>, String) {
+    fn asked(wishes: &Wishes, answers: &str) -> (Result<Plan, Unwritten>, String) {
         let mut questions = Questions {
             answers: answers.as_bytes(),
             questions: Vec::new(),

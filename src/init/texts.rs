@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::choice::Choice;
+use super::chosen_provider::ChosenProvider;
 use super::files::Written;
 use super::plan::Plan;
 use crate::json::raw;
@@ -53,7 +53,7 @@ providers:
     text
 }
 
-fn push_step(text: &mut String, choice: &Choice) {
+fn push_step(text: &mut String, choice: &ChosenProvider) {
     let _ = writeln!(text, "      - provider: {}", scalar(&choice.name));
     let _ = writeln!(text, "        model: {}", scalar(&choice.model));
     if choice.is_local {
@@ -202,6 +202,8 @@ mod tests {
             assert_eq!(step.model, offer.model);
             assert_eq!(step.provider.keys.len(), usize::from(!offer.key.is_empty()));
             assert_eq!(step.upstream_stream, offer.name == "llamacpp");
+            let of_url = |warning: &String| warning.contains("base_url");
+            assert!(!config::warnings(&config).iter().any(of_url), "{text}");
             let layers = adapt::layers(step);
             let built_in = format!("built-in ({})", offer.name);
             assert_eq!(layers.first().map(|layer| &*layer.name), Some(&*built_in));

@@ -17,13 +17,13 @@ pub struct Wishes {
 
 /// The reason why nothing was written.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum Unwritten {
     /// The flags are wrong, or not enough where nobody can be asked.
     Usage(String),
     Other(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Unwritten {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Usage(text) | Self::Other(text)) = self;
         formatter.write_str(text)

@@ -27,7 +27,12 @@ pub struct Elided<'a> {
 impl<'a> Elided<'a> {
     /// Leaves out the long strings in `part`, a value in `source`. `None` where that does not make it half as long at
     /// least, or where `source` has one of the two characters.
-    pub fn of(source: &'a str, part: &'a str) -> Option<Self> {
+    /// `has_room` is asked for the memory that it takes (bytes).
+    pub fn of(
+        source: &'a str,
+        part: &'a str,
+        has_room: &mut dyn FnMut(usize) -> bool,
+    ) -> Option<Self> {
         if part.len() < WORTH_IT || [OPEN, CLOSE].into_iter().any(|mark| has(source, mark)) {
             return None;
         }
@@ -36,8 +41,12 @@ impl<'a> Elided<'a> {
         if bytes < source.len() / 2 {
             return None;
         }
+        let length = source.len() - bytes + long.len() * 16;
+        if !has_room(length) {
+            return None;
+        }
         let mut elided = Self {
-            text: String::with_capacity(source.len() - bytes + long.len() * 16),
+            text: String::with_capacity(length),
             left_out: Vec::new(),
         };
         let mut copied = 0;
@@ -137,7 +146,7 @@ mod tests {
     }
 
     fn elided(body: &str) -> Option<Elided<'_>> {
-        Elided::of(body, raw::member(body, "messages").unwrap())
+        Elided::of(body, raw::member(body, "messages").unwrap(), &mut |_| true)
     }
 
     #[test]

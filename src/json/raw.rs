@@ -44,6 +44,24 @@ pub fn member<'a>(json: &'a str, key: &str) -> Option<&'a str> {
     found
 }
 
+/// The raw values of some members of an object, in one pass; of a repeated key the last one counts. Members that are null
+/// are none, and other values than objects have none.
+pub fn said_members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut found = [None; N];
+    note_members(json, &names, &mut found);
+    found
+}
+
+fn note_members<'a>(json: &'a str, names: &[&str], found: &mut [Option<&'a str>]) {
+    // A value that is no object has no members.
+    let _ = each_member(json, &mut |key, value| {
+        let mut places = names.iter().zip(&mut *found);
+        if let Some((_, place)) = places.find(|(name, _)| is_key(key, name)) {
+            *place = (value != "null").then_some(value);
+        }
+    });
+}
+
 /// The object with some values replaced: `change` gets the raw key and the raw value, and its `None` keeps the value.
 /// All else stays byte for byte.
 pub fn map_members(
@@ -126,6 +144,34 @@ pub fn lossy_text(raw: &str) -> Option<Cow<'_, str>> {
     }
     mended.push_str(rest);
     text(&mended).map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// As [`lossy_text`], of a string whose spelling is longer than `most` bytes only the beginning: of a string of many
+/// megabytes nothing else is copied.
+pub fn lossy_beginning(raw: &str, most: usize) -> Option<Cow<'_, str>> {
+    let whole = inside(raw)?;
+    if whole.len() <= most {
+        return lossy_text(raw);
+    }
+    let end = whole.floor_char_boundary(most);
+    let mut uncut = 0;
+    while let Some(escape) = whole.get(uncut..end).and_then(|rest| rest.find('\\')) {
+        let at = uncut + escape;
+        let is_number = whole
+            .get(at + 1..)
+            .is_some_and(|rest| rest.starts_with('u'));
+        uncut = at + if is_number { 6 } else { 2 };
+        if uncut > end {
+            return lossy_text(&["\"", whole.get(..at)?, "\""].concat())
+                .map(|text| Cow::Owned(text.into_owned()));
+        }
+    }
+    let beginning = whole.get(..end)?;
+    if uncut == 0 {
+        return Some(Cow::Borrowed(beginning));
+    }
+    let text = lossy_text(&["\"", beginning, "\""].concat())?.into_owned();
+    Some(Cow::Owned(text))
 }
 
 /// The number of a surrogate that an escape spells, its backslash left out: `ud83d...`.

@@ -167,15 +167,15 @@ fn deep_nesting_does_not_overflow_the_stack() {
 }
 
 #[test]
-fn a_million_keys_are_read_in_moments_and_more_are_refused() {
+fn many_keys_are_read_in_moments_and_more_are_refused() {
     let mut source = String::from("{");
-    for n in 0..1_000_000 {
+    for n in 0..MAX_MEMBERS - 1 {
         write!(source, "\"{n}\":0,").unwrap();
     }
     let started = Instant::now();
     Object::parse(&format!("{source}\"x\":1}}")).unwrap();
-    // Pairwise comparing takes hours; the bound only has to tell the two apart on a slow machine.
-    assert!(started.elapsed() < Duration::from_secs(30));
+    // Pairwise comparing takes a second of a fast machine, and minutes of a slow one without optimization.
+    assert!(started.elapsed() < Duration::from_secs(5));
     let repeated = Object::parse(&format!("{source}\"77\":1}}")).unwrap_err();
     assert_eq!(repeated, ObjectError::DuplicateKey("77".to_owned()));
     let too_many = format!("{{{}\"x\":0}}", "\"\":0,".repeat(MAX_MEMBERS));

@@ -7,6 +7,7 @@ use crate::config::Step;
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
+use super::step_report::Changes;
 use crate::dialect::class::Class;
 
 /// A call to make to a provider.
@@ -18,8 +19,7 @@ pub struct Attempt {
     pub started: Instant,
     /// The deadline of a stream's first content, or of a whole answer.
     pub deadline: Instant,
-    /// The members that were left out after a refusal, and the shapes that were changed.
-    pub healed: Vec<String>,
+    pub changes: Changes,
     pub(super) key: usize,
     pub(super) ticket: Ticket,
     /// The route's deadline comes before the step's, so a timeout is not the provider's fault.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
-use super::budget::{Budget, LIFETIME};
+use super::calls_left::{CallsLeft, LIFETIME};
 use super::failure::Failure;
 use super::ledger_store::{Coverage, KeyedModel, KnownLimits, LedgerStore, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
@@ -196,7 +196,7 @@ impl Ledger {
         };
         let model = records.model;
         let limits = &mut model.limits;
-        limits.budget = Budget::after(limits.budget, seen, ticket.call, now);
+        limits.budget = CallsLeft::after(limits.budget, seen, ticket.call, now);
         if let Some(left) = seen.remaining_tokens {
             limits.tokens = Some((left, now + seen.tokens_reset_in.unwrap_or(LIFETIME)));
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
-use super::budget::Budget;
+use super::calls_left::CallsLeft;
 use super::mark::{Cooling, Mark};
 use crate::dialect::class::Class;
 
@@ -72,7 +72,7 @@ pub(super) struct ModelRecord {
 /// The requests and tokens known to be left.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct KnownLimits {
-    pub budget: Option<Budget>,
+    pub budget: Option<CallsLeft>,
     /// The tokens left by the last answer's word, and the point in time until which that is believed.
     pub tokens: Option<(u64, Instant)>,
     /// The number of calls made so far.

@@ -11,7 +11,7 @@
 
 mod answered_walk;
 mod attempt;
-mod budget;
+mod calls_left;
 mod choice;
 mod failure;
 mod ledger;

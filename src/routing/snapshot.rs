@@ -34,10 +34,10 @@ pub struct Snapshot {
     written_ms: Option<u64>,
     /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
-    /// What was learned of providers' refusals, which is another room's: kept as it comes.
+    /// The lessons of providers' refusals, which are another room's: kept as they come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learned: Vec<Value>,
-    /// What the answers of routes have in common, which is another room's, too.
+    /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,

@@ -33,8 +33,18 @@ pub struct StepReport {
     pub skipped: bool,
     /// The time from this report until the ledger lets the next request through.
     pub retry_after: Option<Duration>,
+    pub changes: Changes,
+}
+
+/// The changes that were made to a request for a step, besides those that are configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
     /// The members that were left out after a refusal, and the shapes that were changed.
     pub healed: Vec<String>,
+    /// The request went out, and the answer came, in another dialect than the client's.
+    pub translated: bool,
+    /// The members that the other dialect cannot say, by their paths.
+    pub dropped: Vec<String>,
 }
 
 impl StepReport {
@@ -99,9 +109,9 @@ impl StepReport {
         }
     }
 
-    /// Adds what was healed in the attempt.
-    pub(super) fn healed(self, healed: Vec<String>) -> Self {
-        Self { healed, ..self }
+    /// Adds the changes of the attempt.
+    pub(super) fn changed(self, changes: Changes) -> Self {
+        Self { changes, ..self }
     }
 
     /// Adds the time for which the ledger will keep the next request away.
@@ -126,7 +136,7 @@ impl StepReport {
             param: None,
             skipped: false,
             retry_after: None,
-            healed: Vec::new(),
+            changes: Changes::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
 use super::outcome::NextMove;
-use super::step_report::StepReport;
+use super::step_report::{Changes, StepReport};
 use super::verdict::Verdict;
 use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
@@ -131,7 +131,7 @@ impl Walk {
         };
         let pause_until = self.pause_before_retry(step, &attempt, &failure, now, random);
         let class = failure.class;
-        let healed = std::mem::take(&mut attempt.healed);
+        let changes = std::mem::take(&mut attempt.changes);
         match pause_until {
             Some(_) => {
                 attempt.repeats = Some(Box::new(Unsettled {
@@ -155,7 +155,7 @@ impl Walk {
             failure,
         );
         self.reports
-            .push(report.cooling(cooling, now).healed(healed));
+            .push(report.cooling(cooling, now).changed(changes));
         match pause_until {
             Some(pause_until) => {
                 self.retry = Some(Retry {
@@ -208,8 +208,8 @@ impl Walk {
             let duration = now.saturating_duration_since(attempt.started);
             let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
             self.reports.reserve_exact(1);
-            let healed = std::mem::take(&mut attempt.healed);
-            self.reports.push(report.healed(healed));
+            let changes = std::mem::take(&mut attempt.changes);
+            self.reports.push(report.changed(changes));
         }
         AnsweredWalk::new(self.route, self.reports, attempt)
     }
@@ -275,7 +275,7 @@ impl Walk {
             ticket: self.ticket(ledger, KeyedModel::new(step, key), deadline, now),
             cut_short: deadline < of_step,
             repeats: None,
-            healed: Vec::new(),
+            changes: Changes::default(),
         })
     }
 

@@ -11,13 +11,13 @@ use memchr::memchr2;
 use memchr::memmem::Finder;
 
 /// A piece of a text: where it ends there, and its plain bytes.
-struct Piece {
+struct Spelled {
     end: usize,
     plain: [u8; 4],
     length: usize,
 }
 
-impl Piece {
+impl Spelled {
     fn new(end: usize, plain: &[u8]) -> Self {
         // An escaped backslash is one, too.
         let plain = if plain == b"\\" { &[] } else { plain };
@@ -116,33 +116,33 @@ fn in_text(text: &str, in_plain: &[Range<usize>]) -> Vec<Range<usize>> {
 }
 
 /// The piece of the text at an offset; `None` at its end.
-fn piece_at(text: &[u8], at: usize) -> Option<Piece> {
+fn piece_at(text: &[u8], at: usize) -> Option<Spelled> {
     let rest = text.get(at..)?;
     match rest {
         [] => None,
         [b'\\', ..] => Some(behind_backslashes(rest, at)),
         [b'%', first, second, ..] => Some(match hex(&[*first, *second]) {
-            Some(byte) => Piece::new(at + 3, &[byte as u8]),
-            None => Piece::new(at + 1, b"%"),
+            Some(byte) => Spelled::new(at + 3, &[byte as u8]),
+            None => Spelled::new(at + 1, b"%"),
         }),
         // It may be the beginning of an escape that was cut off.
-        [b'%'] => Some(Piece::new(at + 1, &[])),
-        [b'%', digit] if digit.is_ascii_hexdigit() => Some(Piece::new(at + 2, &[])),
-        [byte, ..] => Some(Piece::new(at + 1, &[*byte])),
+        [b'%'] => Some(Spelled::new(at + 1, &[])),
+        [b'%', digit] if digit.is_ascii_hexdigit() => Some(Spelled::new(at + 2, &[])),
+        [byte, ..] => Some(Spelled::new(at + 1, &[*byte])),
     }
 }
 
 /// The piece that a run of backslashes begins: a `\u` with its digits, or nothing but the run.
-fn behind_backslashes(rest: &[u8], at: usize) -> Piece {
+fn behind_backslashes(rest: &[u8], at: usize) -> Spelled {
     let run = rest.iter().take_while(|byte| **byte == b'\\').count();
     let behind = rest.get(run..).unwrap_or_default();
     let [b'u', digits @ ..] = behind else {
-        return Piece::new(at + run, &[]);
+        return Spelled::new(at + run, &[]);
     };
     let Some(unit) = digits.get(..4).and_then(hex) else {
         let is_cut = digits.len() < 4 && digits.iter().all(u8::is_ascii_hexdigit);
         let skipped = if is_cut { rest.len() } else { run };
-        return Piece::new(at + skipped, &[]);
+        return Spelled::new(at + skipped, &[]);
     };
     let (mut end, mut character) = (at + run + 5, char::from_u32(unit));
     // Characters beyond U+FFFF are two of them (RFC 8259 section 7).
@@ -153,7 +153,7 @@ fn behind_backslashes(rest: &[u8], at: usize) -> Piece {
         (end, character) = (end + length, Some(pair));
     }
     let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
-    Piece::new(end, character.encode_utf8(&mut [0; 4]).as_bytes())
+    Spelled::new(end, character.encode_utf8(&mut [0; 4]).as_bytes())
 }
 
 /// The number in the `\u` at the start, and the length of that.

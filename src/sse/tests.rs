@@ -7,7 +7,7 @@ use super::*;
 
 const BOUND: usize = 4 * 1024 * 1024;
 
-/// Everything a stream gives when it arrives in these pieces.
+/// All events that a stream gives when it arrives in these pieces.
 fn decode<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     bound: usize,
@@ -265,6 +265,23 @@ fn a_large_event_does_not_cost_memory_for_the_rest_of_the_stream() {
     assert!(decoder.next_item().is_some() && decoder.next_item().is_none());
     decoder.push(b"data: y\n\n");
     assert!(decoder.buffer.capacity() <= KEPT_CAPACITY);
+}
+
+/// A thousand streams that wait would keep the most that ever came at once, each.
+#[test]
+fn a_decoder_at_rest_holds_no_more_than_what_is_half() {
+    let mut decoder = Decoder::new(BOUND);
+    let many = "data: {\"x\":1}\n\n".repeat(1000);
+    decoder.push(many.as_bytes());
+    decoder.push(b"data: ha");
+    while decoder.next_item().is_some() {}
+    decoder.rest();
+    assert_eq!(decoder.unread(), b"data: ha");
+    decoder.push(b"lf\n\n");
+    assert!(matches!(decoder.next_item(), Some(Ok(Item::Event(event))) if event.data == "half"));
+    assert!(decoder.next_item().is_none());
+    decoder.rest();
+    assert!(decoder.capacity() <= KEPT_CAPACITY);
 }
 
 #[test]

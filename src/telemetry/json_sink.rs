@@ -1,4 +1,4 @@
-//! One JSON object a line on standard output.
+//! Log lines as JSON objects on standard output.
 
 use std::fmt::Display;
 

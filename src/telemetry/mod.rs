@@ -23,15 +23,15 @@ use otlp::Otlp;
 
 /// The form of records on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
+pub enum LogFormat {
+    /// A JSON object a line.
     #[default]
     Json,
     /// simplelog's terminal format with the fields behind the message.
     Text,
 }
 
-impl Format {
+impl LogFormat {
     /// The format that a value of `LOG_FORMAT` names; without one, text on a terminal and JSON elsewhere. `None` for an
     /// unknown name.
     pub fn named(name: &str) -> Option<Self> {
@@ -48,12 +48,12 @@ impl Format {
 ///
 /// # Errors
 /// When a logger is already there, or the thread that writes cannot be started.
-pub fn start(format: Format, levels: Levels, otlp: Option<&Otlp>) -> io::Result<()> {
+pub fn start(format: LogFormat, levels: Levels, otlp: Option<&Otlp>) -> io::Result<()> {
     let writer = LogWriter::start()?;
     let exported = otlp.and_then(|otlp| otlp.log_sink(levels.clone()));
     let printed: Box<dyn SharedLogger> = match format {
-        Format::Json => json_sink::JsonSink::new(levels, writer),
-        Format::Text => text_sink::TextSink::new(levels, writer, reads_journal()),
+        LogFormat::Json => json_sink::JsonSink::new(levels, writer),
+        LogFormat::Text => text_sink::TextSink::new(levels, writer, reads_journal()),
     };
     let sinks = [Some(printed), exported].into_iter().flatten();
     CombinedLogger::init(sinks.collect()).map_err(io::Error::other)

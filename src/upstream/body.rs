@@ -25,7 +25,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// The bytes of an answer after its head. Dropping it before its end closes the connection.
 pub struct Body {
     /// `None` at the body's end.
-    unread: Option<Box<Arriving>>,
+    unread: Option<Arriving>,
     state: CallState,
     /// The length of `Content-Length` (bytes). `None`: the body has another framing.
     announced: Option<u64>,
@@ -41,18 +41,19 @@ struct Arriving {
 }
 
 impl Body {
+    /// On the heap: a body is handed on through many frames, and those are the memory that a waiting worker takes.
     pub(super) fn new(
         rest: AfterHead,
         connection: Box<Connection>,
         pool: &Arc<ConnectionPool>,
         state: CallState,
-    ) -> Self {
+    ) -> Box<Self> {
         let unread = match rest {
-            AfterHead::Body(unread) => Some(Box::new(Arriving {
+            AfterHead::Body(unread) => Some(Arriving {
                 unread,
                 connection,
                 pool: Arc::clone(pool),
-            })),
+            }),
             AfterHead::Nothing { reusable } => {
                 if reusable {
                     pool.put(connection, Instant::now());
@@ -60,17 +61,40 @@ impl Body {
                 None
             }
         };
-        Self {
+        Box::new(Self {
             announced: unread.as_ref().and_then(|body| body.unread.announced()),
             unread,
             state,
             failed: None,
-        }
+        })
     }
 
     /// The announced length (bytes). `None`: the body has another framing.
     pub fn announced(&self) -> Option<u64> {
         self.announced
+    }
+
+    /// The most that the next read gives, as far as bytes have arrived (bytes). Blocks as [`Self::read`] does, so that
+    /// room for a read is needed only behind it. At the body's end it is 0, as the next read is.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn arrived(&mut self, deadline: Instant) -> Result<usize, CallError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let Some(body) = &mut self.unread else {
+            return Ok(0);
+        };
+        self.state.phase = Phase::Body;
+        self.state.deadline = deadline;
+        match body
+            .unread
+            .await_bytes(&mut body.connection, &mut self.state)
+        {
+            Ok(()) => Ok(body.connection.wire.buffers().input().len()),
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     /// Reads as much of the body as is there, and blocks until the deadline if there is none. `Ok(0)` is the complete
@@ -94,12 +118,13 @@ impl Body {
                 Ok(0)
             }
             Ok(read) => Ok(read),
-            Err(error) => {
-                self.failed = Some(error.clone());
-                self.unread = None;
-                Err(error)
-            }
+            Err(error) => Err(self.fail(error)),
         }
+    }
+
+    fn fail(&mut self, error: CallError) -> CallError {
+        self.unread = None;
+        self.failed.insert(error).clone()
     }
 
     /// Raises a charge to that of a buffer of so many bytes. Blocks while others have all the memory (at most
@@ -128,7 +153,7 @@ impl Body {
                 unread,
                 connection,
                 pool,
-            } = *body
+            } = body
             && unread.leaves_reusable()
         {
             pool.put(connection, Instant::now());
@@ -140,7 +165,12 @@ impl Body {
     /// # Errors
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
     /// bytes and one step are ever held.
-    pub fn read_to_end(self, limit: usize, deadline: Instant) -> Result<Vec<u8>, CallError> {
+    #[expect(clippy::boxed_local, reason = "a body is handed on in its box")]
+    pub fn read_to_end(
+        mut self: Box<Self>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, CallError> {
         self.read_all(Vec::new(), limit, deadline, None)
     }
 
@@ -149,8 +179,9 @@ impl Body {
     ///
     /// # Errors
     /// As [`Body::read_to_end`]; a body without room in the budget is a `BadResponse`.
+    #[expect(clippy::boxed_local, reason = "a body is handed on in its box")]
     pub fn read_rest(
-        self,
+        mut self: Box<Self>,
         begun: Vec<u8>,
         limit: usize,
         deadline: Instant,
@@ -161,7 +192,7 @@ impl Body {
 
     /// A buffer above the allocator's threshold grows by moving its pages: what is not filled of it takes no memory.
     fn read_all(
-        mut self,
+        &mut self,
         begun: Vec<u8>,
         limit: usize,
         deadline: Instant,

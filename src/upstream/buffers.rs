@@ -4,7 +4,14 @@ use std::io::{self, Read};
 
 use super::error::CallError;
 
-/// The first size of the input. Events of a stream and most answers' heads fit (bytes).
+/// The size of a read from a sender that is not fast. Events of a stream and most answers' heads fit. It passes over the
+/// stack, whose pages the worker has had for other things before, into an input of just the size of what arrived (bytes).
+pub(super) const INPUT_SMALL: usize = 2 * 1024;
+
+/// The capacity of an empty input that is kept for what is waited for: the usual event's (bytes).
+const INPUT_KEPT: usize = 1024;
+
+/// The first size of the input of a fast sender (bytes).
 const INPUT_FIRST: usize = 4 * 1024;
 
 /// The size of the input above which it grows only when a head needs it: one TLS record, one full read (bytes).
@@ -20,8 +27,8 @@ const OUTPUT_STEP: usize = 16 * 1024;
 /// Input and output of a connection.
 ///
 /// ureq's `LazyBuffers` hold what they once allocated, so each idle connection keeps 24 KiB and more. These hand
-/// everything back: the output once it is sent, the input when the connection becomes idle; and until the first bytes
-/// of an answer arrive nothing is allocated for them.
+/// everything back: the output once it is sent, the input when it has been consumed and more is waited for, unless its
+/// sender is fast.
 #[derive(Default)]
 pub(super) struct ByteBuffers {
     /// Unconsumed bytes are `input[start..end]`, free room comes after.
@@ -30,6 +37,8 @@ pub(super) struct ByteBuffers {
     end: usize,
     /// False when the last reader took nothing: it needs more input than there is.
     progress: bool,
+    /// The last bytes filled all the room that there was for them.
+    is_fast: bool,
     /// Unsent bytes are `output[sent..pending]`, free room comes after.
     output: Vec<u8>,
     sent: usize,
@@ -112,6 +121,28 @@ impl ByteBuffers {
         self.input.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Whether the next bytes are to come in a small read: the sender is not fast, and the input is empty. Its memory is
+    /// given back then, but for little.
+    pub fn awaits_little(&mut self) -> bool {
+        if self.is_fast || self.start < self.end {
+            return false;
+        }
+        if self.input.capacity() > INPUT_KEPT {
+            self.drop_empty_input();
+        }
+        (self.start, self.end) = (0, 0);
+        true
+    }
+
+    /// Takes bytes that were received by a read with room for so many.
+    pub fn input_received(&mut self, bytes: &[u8], room: usize) {
+        self.input.truncate(self.end);
+        self.input.extend_from_slice(bytes);
+        self.end = self.input.len();
+        self.progress |= !bytes.is_empty();
+        self.is_fast = bytes.len() == room;
+    }
+
     /// Room for bytes that arrive; never empty.
     ///
     /// # Errors
@@ -129,6 +160,8 @@ impl ByteBuffers {
     /// Takes the first bytes of [`ByteBuffers::input_room`] as received.
     pub fn input_appended(&mut self, amount: usize) {
         self.end = self.input.len().min(self.end.saturating_add(amount));
+        self.progress |= amount > 0;
+        self.is_fast = self.end == self.input.len();
     }
 
     /// Takes the first bytes of the input as read. 0 tells that more are needed.
@@ -201,6 +234,36 @@ mod tests {
             "{}",
             buffers.input.len()
         );
+    }
+
+    /// A stream that waits holds what it has not used, and nothing else; a fast sender fills larger buffers.
+    #[test]
+    fn a_waiting_connection_holds_only_what_is_unused() {
+        let mut buffers = ByteBuffers::default();
+        assert!(buffers.awaits_little());
+        buffers.input_received(b"event", INPUT_SMALL);
+        assert!(!buffers.awaits_little(), "there is something left");
+        buffers.input_consume(2);
+        assert_eq!(receive(&mut buffers, b"s"), 1);
+        assert_eq!(buffers.input(), b"ents");
+        buffers.input_consume(4);
+        assert!(buffers.awaits_little());
+        assert!(buffers.input.capacity() <= INPUT_KEPT && buffers.input().is_empty());
+        buffers.input_received(&[b'x'; INPUT_SMALL], INPUT_SMALL);
+        buffers.input_consume(INPUT_SMALL);
+        assert!(!buffers.awaits_little(), "it is fast");
+        assert!(buffers.input_room().unwrap().len() >= INPUT_FIRST);
+    }
+
+    /// Input that the last reader took nothing of is not all that there is once more has come.
+    #[test]
+    fn more_input_can_be_used() {
+        let mut buffers = ByteBuffers::default();
+        buffers.input_received(b"5\r", INPUT_SMALL);
+        buffers.input_consume(0);
+        assert!(!buffers.can_use_input());
+        receive(&mut buffers, b"\n");
+        assert!(buffers.can_use_input());
     }
 
     /// Thousands of idle connections must cost nothing but their sockets.

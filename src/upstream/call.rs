@@ -7,7 +7,7 @@ use crate::client_socket::ClientSocket;
 use super::answer_head::Head;
 use super::body::Body;
 
-/// One request to a provider.
+/// A request to a provider.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub method: Method,
@@ -35,7 +35,7 @@ pub enum Method {
 #[derive(Debug)]
 pub struct Response {
     pub head: Head,
-    pub body: Body,
+    pub body: Box<Body>,
 }
 
 impl<'a> Call<'a> {

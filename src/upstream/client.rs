@@ -22,7 +22,7 @@ use super::pool::ConnectionPool;
 use super::request_head;
 use super::resolver::{Resolver, ask_system};
 use super::socket::Sockets;
-use super::stats::{Counts, Stats};
+use super::stats::{CallCounts, Stats};
 use super::tls::{self, Tls};
 use super::unasked::Distrusted;
 
@@ -65,7 +65,7 @@ pub struct Client {
     pool: Arc<ConnectionPool>,
     connect_timeout: Duration,
     user_agent: String,
-    counts: Arc<Counts>,
+    counts: Arc<CallCounts>,
     distrusted: Arc<Distrusted>,
 }
 
@@ -96,7 +96,7 @@ impl Client {
     fn with(
         settings: Settings,
         lookup: Box<Lookup>,
-        counts: Arc<Counts>,
+        counts: Arc<CallCounts>,
         distrusted: Arc<Distrusted>,
     ) -> Result<Self, String> {
         let config = Agent::config_builder()

@@ -1,4 +1,4 @@
-//! One connection to a provider, and the origin that it leads to.
+//! A connection to a provider, and the origin that it leads to.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::wire::Wire;
 pub(super) struct Connection {
     origin: Box<str>,
     pub wire: Box<dyn Wire>,
-    /// One of the clones by which the pool counts its connections.
+    /// A clone, by which the pool counts its connections.
     _counted: Arc<()>,
 }
 

@@ -1,4 +1,4 @@
-//! One request and the head of its answer over a connection.
+//! A request and the head of its answer over a connection.
 //!
 //! What is unusual in an answer is ureq-proto's to read. ureq's own loop around the same protocol keeps all of its states
 //! in one frame of 14 KB on the stack of every waiting worker; here each state has gone when the next one waits.
@@ -158,7 +158,7 @@ fn unexpected() -> ureq::Error {
 mod tests {
     use super::*;
 
-    /// What a reader makes of a head: status, fields, its size, the announced length, and whether the connection goes on.
+    /// A head as a reader understands it: status, fields, its size, the announced length, and whether the connection goes on.
     type Understood = (u16, Vec<(String, String)>, usize, Option<u64>, bool);
 
     fn fields(head: &Head) -> Vec<(String, String)> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::sync::{lock, wait_for};
 use crate::threads;
 
-use super::stats::Counts;
+use super::stats::CallCounts;
 
 /// The age up to which an address is used without a new lookup (60 s). `getaddrinfo` does not give the real TTL.
 const FRESH: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ pub(super) struct HostNames {
 
 struct Lookups {
     lookup: Box<Lookup>,
-    counts: Arc<Counts>,
+    counts: Arc<CallCounts>,
     table: Mutex<NameTable>,
     /// A lookup has ended.
     changed: Condvar,
@@ -86,7 +86,7 @@ struct KnownName {
 }
 
 impl HostNames {
-    pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
+    pub fn new(lookup: Box<Lookup>, counts: Arc<CallCounts>) -> Self {
         Self {
             lookups: Arc::new(Lookups {
                 lookup,
@@ -310,7 +310,7 @@ mod tests {
     /// Stale addresses keep the service up, and its operator should know that they do.
     #[test]
     fn addresses_past_their_age_are_used_and_counted() {
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(CallCounts::default());
         let names = HostNames::new(Box::new(|_| Ok(OLD.to_vec())), Arc::clone(&counts));
         let patience = Duration::from_secs(10);
         assert_eq!(ask(&names, "host", patience).unwrap(), OLD);

@@ -9,7 +9,7 @@ use ureq::http::Uri;
 use super::call_state::CallState;
 use super::error::CallError;
 use super::host_names::{HostNames, Lookup, NoAddress};
-use super::stats::Counts;
+use super::stats::CallCounts;
 
 /// The resolver of literal addresses and `localhost`, and of everything else by [`HostNames`].
 pub(super) struct Resolver {
@@ -17,7 +17,7 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    pub fn new(lookup: Box<Lookup>, counts: Arc<Counts>) -> Self {
+    pub fn new(lookup: Box<Lookup>, counts: Arc<CallCounts>) -> Self {
         Self {
             names: HostNames::new(lookup, counts),
         }

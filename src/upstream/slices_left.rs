@@ -9,7 +9,7 @@ const AT_ONCE: usize = 16;
 /// written to would take any request in a single write (bytes).
 pub(super) const MOST_AT_ONCE: usize = 256 * 1024;
 
-/// What is left of a body in slices.
+/// The rest of a body in slices.
 pub(super) struct SlicesLeft<'b> {
     slices: &'b [&'b [u8]],
     /// The bytes of the first slice that are sent.

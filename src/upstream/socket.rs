@@ -1,6 +1,7 @@
-//! One TCP connection to a provider.
+//! A TCP connection to a provider.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::sync::lock;
 
-use super::buffers::ByteBuffers;
+use super::buffers::{ByteBuffers, INPUT_SMALL};
 use super::call_state::CallState;
 use super::error::CallError;
 use super::slices_left::SlicesLeft;
@@ -104,6 +105,25 @@ impl Socket {
         }
     }
 
+    fn receive_little(&mut self) -> io::Result<usize> {
+        let mut scratch = [const { MaybeUninit::uninit() }; INPUT_SMALL];
+        let (received, _) = recv(&self.descriptor.stream, &mut scratch, RecvFlags::empty())?;
+        let (received, _) = received;
+        self.buffers.input_received(received, INPUT_SMALL);
+        Ok(received.len())
+    }
+
+    /// Reads behind the input that is there. The outer error is that of too much of it.
+    fn receive_much(&mut self) -> Result<io::Result<usize>, CallError> {
+        let free = self.buffers.input_room()?;
+        let mut stream = &self.descriptor.stream;
+        let received = stream.read(free);
+        if let Ok(read) = received {
+            self.buffers.input_appended(read);
+        }
+        Ok(received)
+    }
+
     /// Looks for input, the end of it included, without reading it.
     fn has_input(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -185,15 +205,16 @@ impl Wire for Socket {
         self.flush(state)?;
         loop {
             // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
+            let awaits_little = self.buffers.awaits_little();
             state.wait_for(self.descriptor.stream.as_fd(), PollFlags::IN)?;
-            let free = self.buffers.input_room()?;
-            let mut stream = &self.descriptor.stream;
-            match stream.read(free) {
+            let received = if awaits_little {
+                self.receive_little()
+            } else {
+                self.receive_much()?
+            };
+            match received {
                 Ok(0) => return self.end_of_input(state),
-                Ok(read) => {
-                    self.buffers.input_appended(read);
-                    return Ok(true);
-                }
+                Ok(_) => return Ok(true),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 // A reset is never the end of a body, not even of one that the end of the connection delimits.

@@ -16,14 +16,14 @@ pub struct Stats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct CallCounts {
     new_connections: AtomicU64,
     reused_connections: AtomicU64,
     dns_failures: AtomicU64,
     stale_answers: AtomicU64,
 }
 
-impl Counts {
+impl CallCounts {
     /// Counts a call by its connection.
     pub fn connection(&self, reused: bool) {
         let count = if reused {

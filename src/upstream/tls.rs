@@ -165,11 +165,23 @@ impl Wire for TlsWire {
 
     fn receive(&mut self, state: &mut CallState) -> Result<bool, CallError> {
         // Waiting comes before the buffer is taken, as in the socket.
+        let awaits_little = self.buffers.awaits_little();
         self.step(state, |stream, _| stream.fill_buf().map(drop))?;
-        let free = self.buffers.input_room()?;
-        let read = self.session.reader().read(free);
+        let mut reader = self.session.reader();
+        let read = if awaits_little {
+            // A record, or the rest of one, of which the session has a buffer anyway.
+            reader.fill_buf().map(|record| {
+                self.buffers.input_received(record, usize::MAX);
+                record.len()
+            })
+        } else {
+            let read = reader.read(self.buffers.input_room()?);
+            read.inspect(|read| self.buffers.input_appended(*read))
+        };
         let read = read.map_err(|error| state.lost(tls_failure::words_of_io(&error)))?;
-        self.buffers.input_appended(read);
+        if awaits_little {
+            reader.consume(read);
+        }
         Ok(read > 0)
     }
 

@@ -34,7 +34,7 @@ pub(super) fn words(error: &Error) -> String {
     format!("TLS: {words}")
 }
 
-/// What is wrong with a certificate.
+/// The fault of a certificate.
 fn of(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => {

@@ -12,7 +12,7 @@ use super::error::CallError;
 pub(super) enum UnreadBody {
     /// A body of an announced length.
     Sized {
-        /// What is still to come of it (bytes).
+        /// The bytes that are still to come of it.
         left: u64,
         /// The connection ends with it.
         closes: bool,
@@ -24,7 +24,7 @@ pub(super) enum UnreadBody {
 /// A body that ureq-proto takes apart.
 pub(super) struct FramedBody {
     pub protocol: Protocol<RecvBody>,
-    /// Its head gives two framings.
+    /// The head gives two framings.
     pub is_ambiguous: bool,
 }
 
@@ -35,6 +35,23 @@ impl UnreadBody {
             Self::Sized { left, .. } => Some(*left),
             Self::Framed(body) => body.announced(),
         }
+    }
+
+    /// Waits for bytes of the body, or for its end.
+    pub fn await_bytes(
+        &self,
+        connection: &mut Connection,
+        state: &mut CallState,
+    ) -> Result<(), CallError> {
+        let is_read = match self {
+            Self::Sized { left, .. } => *left == 0,
+            Self::Framed(body) => body.is_complete(),
+        };
+        if !is_read {
+            // The end of the input is there for the next read as well.
+            connection.await_input(state)?;
+        }
+        Ok(())
     }
 
     /// Reads as much of the body as is there, or waits for it. 0 is the complete end.

@@ -52,11 +52,11 @@ fn what_a_step_speaks_is_told() {
     for (place, words) in [
         (
             "1. a/m",
-            "   kind: anthropic (Messages native, other requests pass the step over), auth: x-api-key",
+            "   kind: anthropic (Messages native, other conversations translated), auth: x-api-key",
         ),
         (
             "2. b/m",
-            "   kind: anthropic (Messages native, other requests pass the step over)\n",
+            "   kind: anthropic (Messages native, other conversations translated)\n",
         ),
         ("3. c/m", "   responses: true (Responses native)\n"),
     ] {

@@ -53,6 +53,7 @@ const GATEWAY: &[&str] = &[
     "model_lists",
     "walk",
     "journal",
+    "keyless",
     "refusal",
     "hosts",
     "context",

@@ -38,6 +38,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod moderations;
+mod ollama;
 mod ops_commands;
 mod passthrough;
 mod proxies;

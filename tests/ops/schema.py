@@ -87,7 +87,7 @@ for name in sorted(os.listdir("tests/fixtures/config")):
     with open(os.path.join("tests/fixtures/config", name)) as file:
         documents[name] = read(file.read())
 with tempfile.TemporaryDirectory() as folder:
-    providers = "groq,cerebras,openrouter,google,mistral,github,nvidia,cloudflare,ollama,llamacpp,http://10.0.0.9/v1=m"
+    providers = "groq,cerebras,openrouter,google,mistral,nvidia,cloudflare,ollama,llamacpp,http://10.0.0.9/v1=m"
     subprocess.check_output([BINARY, "init", "--keys-later", "--provider", providers, "--directory", folder], env={})
     with open(os.path.join(folder, "config.yaml")) as file:
         documents["what init writes"] = read(file.read())

@@ -37,7 +37,13 @@ providers:
 routes:
   - {{name: native, steps: [{{provider: responses, model: good}}]}}
   - {{name: claude, steps: [{{provider: messages, model: good}}]}}
-  - {{name: chat, steps: [{{provider: chat, model: good}}]}}
+  - {{name: chat, aliases: ["claude-*"], steps: [{{provider: chat, model: good}}]}}
+  - {{name: chat-reasoner, steps: [{{provider: chat, model: reasoner, reasoning_replay: true}}]}}
+  - {{name: chat-lengthy, steps: [{{provider: chat, model: lengthy}}]}}
+  - {{name: chat-limited, steps: [{{provider: chat, model: limited}}]}}
+  - {{name: chat-breaking, steps: [{{provider: chat, model: breaking}}]}}
+  - {{name: chat-down-claude, steps: [{{provider: chat, model: down}}, {{provider: messages, model: good}}]}}
+  - {{name: down-claude-chat, steps: [{{provider: messages, model: down}}, {{provider: chat, model: good}}]}}
   - {{name: limited, steps: [{{provider: responses, model: limited}}]}}
   - {{name: claude-limited, steps: [{{provider: messages, model: limited}}]}}
   - {{name: breaking, steps: [{{provider: responses, model: breaking}}]}}
@@ -47,6 +53,24 @@ routes:
   - {{name: chat-first, steps: [{{provider: chat, model: good}}, {{provider: responses, model: good}}]}}
   - {{name: chat-first-claude, steps: [{{provider: chat, model: good}}, {{provider: messages, model: good}}]}}
 """
+
+# Routes of the names of models, each behind a provider that is dead.
+TRANSLATED = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+providers:
+  - {{name: dead, base_url: "http://127.0.0.1:9/v1", responses: true}}
+  - {{name: strict, base_url: "{url}"}}
+routes:
+  - {{name: alone, steps: [{{provider: strict, model: text}}]}}
+""" + "".join(
+    f"  - {{{{name: {model}, steps: [{{{{provider: dead, model: m}}}}, {{{{provider: strict, model: {model}}}}}]}}}}\n"
+    for model in [
+        "text", "reasoning", "refusal", "length", "filtered", "empty-arguments", "agent", "two-calls", "beside", "thoughtful",
+        "custom", "endless", "breaking", "limited",
+    ]
+)
 
 
 class Gateway:

@@ -5,6 +5,7 @@ import unittest
 
 import anthropic
 
+import messages_on_chat
 import native
 from gateway import KEY, NATIVE, Gateway
 from results import main
@@ -76,7 +77,7 @@ class Messages(unittest.TestCase):
         self.assertEqual((replayed["type"], replayed["signature"]), ("thinking", "c2lnbmVk"))
 
     def test_a_fallback(self):
-        for model in ["claude-fallback", "chat-first-claude"]:
+        for model in ["claude-fallback", "chat-first-claude", "chat-down-claude", "down-claude-chat"]:
             self.assertEqual(self.create(model).content[0].text, "Hello")
             with self.client.messages.stream(model=model, max_tokens=1024, messages=HELLO) as stream:
                 self.assertEqual(stream.get_final_text(), "Hello")
@@ -96,7 +97,7 @@ class Messages(unittest.TestCase):
         for error, ask in [
             (anthropic.NotFoundError, lambda: self.create("unknown")),
             (anthropic.RateLimitError, lambda: self.create("claude-limited")),
-            (anthropic.BadRequestError, lambda: self.create("chat")),
+            (anthropic.BadRequestError, lambda: self.create("chat-lengthy")),
             (anthropic.AuthenticationError, lambda: self.client_with(api_key="no").messages.create(
                 model="claude", max_tokens=1, messages=HELLO)),
         ]:
@@ -107,4 +108,4 @@ class Messages(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main("anthropic")
+    main("anthropic", messages_on_chat)

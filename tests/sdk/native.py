@@ -1,8 +1,10 @@
-"""A provider on loopback that speaks Responses and Messages; its answer is chosen by the model's name."""
+"""A provider on loopback that speaks chat, Responses and Messages; its answer is chosen by the model's name."""
 
 import json
 
-from provider import Provider as ChatProvider, Handler as ChatHandler
+from provider import CALL, WORDS, Provider as ChatProvider, Handler as ChatHandler, call, chunk, completion
+
+CHAT = "/v1/chat/completions"
 
 
 def frame(status, output):
@@ -79,6 +81,10 @@ USE = ({**TOOL_USE, "input": {}}, [{"type": "input_json_delta", "partial_json": 
                                    {"type": "input_json_delta", "partial_json": '"Oslo"}'}])
 
 
+# The counts of tokens come behind the end of a stream of chat.
+COUNTS = {**chunk({}), "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}}
+
+
 class Provider(ChatProvider):
     def __init__(self):
         super().__init__()
@@ -94,6 +100,8 @@ class Handler(ChatHandler):
             super().do_POST()
 
     def good(self, request):
+        if self.path == CHAT:
+            return self.chat(request)
         tools = request.get("tools")
         if self.path == "/v1/responses":
             whole = frame("completed", [CALL_ITEM if tools else item("Hello")])
@@ -109,12 +117,37 @@ class Handler(ChatHandler):
         else:
             self.answer(200, whole)
 
+    def chat(self, request, thought=None):
+        """Refuses members that Messages has and chat has not, as strict providers do."""
+        unknown = set(request) & {"system", "thinking", "metadata", "stop_sequences", "context_management", "output_config"}
+        if unknown or any(message["role"] == "system" for message in request["messages"][1:]):
+            return self.answer(400, {"error": {"message": f"{unknown}: Extra inputs are not permitted"}})
+        asks = request.get("tools") and request["messages"][-1]["role"] != "tool"
+        if asks:
+            message, events, reason = {"content": None, "tool_calls": [call('{"city":"Oslo"}')]}, CALL, "tool_calls"
+        else:
+            message, events, reason = {"content": "Hello"}, WORDS, "stop"
+        if thought:
+            message["reasoning_content"] = thought
+            events = [events[0], chunk({"reasoning_content": thought}), *events[1:]]
+        if request.get("stream"):
+            self.stream([*events, COUNTS])
+            self.finish_stream()
+        else:
+            self.answer(200, completion(message, reason))
+
+    def reasoner(self, request):
+        self.chat(request, "hm")
+
     def breaking(self, request):
         """Begins a stream and drops the connection."""
-        self.stream(RESPONSE[:5] if self.path == "/v1/responses" else list(blocks(TEXT))[:3])
+        begun = {CHAT: WORDS[:2], "/v1/responses": RESPONSE[:5]}.get(self.path, list(blocks(TEXT))[:3])
+        self.stream(begun)
         self.close_connection = True
 
     def event(self, data):
+        if self.path == CHAT:
+            return super().event(data)
         name = json.loads(data)["type"]
         event = f"event: {name}\ndata: {data}\n\n".encode()
         self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))

@@ -74,9 +74,6 @@ class Responses(Case):
         with self.assertRaises(openai.BadRequestError) as raised:
             self.create("native", background=True)
         self.assertEqual(raised.exception.param, "background")
-        with self.assertRaises(openai.BadRequestError) as raised:
-            self.create("chat")
-        self.assertIn("/v1/chat/completions", str(raised.exception))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
-# by it, the anthropic package, LlamaIndex, those of packages for vectors and, where there is npm, the packages of OpenAI and
-# Anthropic for Node.
+# by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
+# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI and Anthropic for Node and
+# agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex and Home Assistant's own code, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -44,23 +45,46 @@ run() {
         PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" "$root/tests/sdk/$cases" "$binary" | tee -a "$counts"
     done
 }
-run 2 cases.py responses.py
-run 3 cases.py responses.py home_assistant.py
+run 2 cases.py responses.py native_by_openai.py translated_responses.py
+run 3 cases.py responses.py native_by_openai.py translated_responses.py home_assistant.py
 run anthropic messages.py
 run llamaindex llamaindex.py
-if command -v npm >/dev/null; then
+run agents agent_cases.py
+run ollama ollama_cases.py
+# Of Home Assistant one file is wanted: with all that it needs it would take minutes to install.
+if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
     runs=$((runs + 1))
-    folder=$root/target/sdk-node
-    stamp=$(cksum <"$root/tests/sdk/node/package.json")
-    if [ "$(cat "$folder/stamp" 2>/dev/null)" != "$stamp" ]; then
+    folder=$root/target/sdk-home_assistant
+    wheel=homeassistant-2026.2.3
+    if [ ! -f "$folder/$wheel.py" ]; then
         rm -rf "$folder"
-        mkdir -p "$folder"
-        cp "$root/tests/sdk/node/package.json" "$folder"
-        npm install --prefix "$folder" --no-audit --no-fund --silent
-        echo "$stamp" >"$folder/stamp"
+        "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
+            --dest "$folder" homeassistant==2026.2.3
+        python3 -m zipfile -e "$folder/$wheel-py3-none-any.whl" "$folder/whole"
+        mv "$folder/whole/homeassistant/components/openai_conversation/entity.py" "$folder/$wheel.py"
+        rm -rf "$folder/whole" "$folder/$wheel-py3-none-any.whl"
     fi
-    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/node/run.py" "$binary" "$folder" | tee -a "$counts"
+    PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-3/bin/python" "$root/tests/sdk/home_assistant_responses.py" "$binary" \
+        "$folder/$wheel.py" | tee -a "$counts"
 fi
+# Leaves the packages of this folder of the tests in this folder.
+prepare_node() {
+    stamp=$(cksum <"$1/package.json")
+    [ "$(cat "$2/stamp" 2>/dev/null)" = "$stamp" ] && return
+    rm -rf "$2"
+    mkdir -p "$2"
+    cp "$1/package.json" "$2"
+    npm install --prefix "$2" --no-audit --no-fund --silent
+    echo "$stamp" >"$2/stamp"
+}
+# Claude Code and Codex alone are more than 600 MB.
+for packages in node node_agents ${AI_GATEWAY_LONG_TESTS:+claude_code codex}; do
+    command -v npm >/dev/null || break
+    runs=$((runs + 1))
+    folder=$root/target/sdk-$packages
+    prepare_node "$root/tests/sdk/$packages" "$folder"
+    PYTHONDONTWRITEBYTECODE=1 python3 "$root/tests/sdk/$packages/run.py" "$binary" "$folder" | tee -a "$counts"
+done
 # One of the cases of vectors is Node's.
 folder=$root/target/sdk-vectors
 prepare "$root/tests/sdk/requirements-vectors.txt" "$folder"

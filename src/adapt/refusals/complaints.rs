@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-/// How often JSON text inside a text is unwrapped.
+/// The deepest nesting of JSON texts inside texts that is unwrapped.
 const MOST_WRAPPINGS: usize = 3;
 
 /// The deepest level that is looked at.
@@ -27,7 +27,7 @@ const HOLDERS: [&str; 8] = [
 /// Members whose text is a complaint. OpenRouter passes on the provider's own body as `raw`.
 const TEXTS: [&str; 6] = ["message", "msg", "error", "detail", "description", "raw"];
 
-/// One complaint: a message and what its object says beside it.
+/// A complaint: a message and the members beside it in its object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Complaint {
     pub message: String,

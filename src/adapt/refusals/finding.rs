@@ -1,4 +1,4 @@
-//! What a refusal states, before it is known what follows for a request.
+//! The statement of a refusal, before it is known what follows for a request.
 
 use crate::adapt::shapes::Shape;
 

@@ -1,4 +1,4 @@
-//! What a provider's refusal says about the request: which members, which shapes, which limits. Only what is quoted or
+//! A provider's refusal as a statement about the request: which members, which shapes, which limits. Only what is quoted or
 //! stands in a structured field counts; nothing is guessed from words.
 
 mod complaints;

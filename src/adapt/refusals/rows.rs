@@ -4,7 +4,7 @@
 use crate::adapt::meaning::{AUDIO, FILES, IMAGES};
 use crate::adapt::shapes::Shape::{
     Alternate, Bridge, CallContent, DeveloperToSystem, DocumentTexts, FirstSystem, Ids9, NonEmpty,
-    ReasoningBack, ToolNames, UserLast,
+    ReasoningBack, SystemReminders, ToolNames, UserLast,
 };
 
 use super::teaching::Teaching;
@@ -114,6 +114,16 @@ pub const ROWS: &[Row] = &[
         Refusal,
         "tool_choice: type \"tool\" and \"any\" are not supported for this model",
         RelaxToolChoice,
+    ),
+    Row(
+        Refusal,
+        "Unexpected role \"system\"",
+        Shape(SystemReminders),
+    ),
+    Row(
+        Refusal,
+        "Input should be 'user' or 'assistant'",
+        Shape(SystemReminders),
     ),
     Row(
         Refusal,

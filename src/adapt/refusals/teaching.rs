@@ -1,4 +1,4 @@
-//! What the captures of a row say.
+//! The teaching of a row: the meaning of its captures.
 
 use crate::adapt::shapes;
 

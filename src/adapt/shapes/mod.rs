@@ -4,6 +4,7 @@
 mod conversation;
 mod openapi;
 mod single_messages;
+mod system_reminders;
 mod tool_ids;
 
 #[cfg(test)]
@@ -11,7 +12,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::rerank::texts_of;
+use crate::dialect::json_request::texts_of;
 use crate::json::Object;
 
 pub use single_messages::only_known_members;
@@ -50,13 +51,15 @@ pub enum Shape {
     NoNullContent,
     /// Documents to rank are texts, not objects with one.
     DocumentTexts,
+    /// System messages are reminders of the user's, in Messages.
+    SystemReminders,
 }
 
 /// The filler of a missing `reasoning_content`. Moonshot takes `""` for missing.
 pub const FILLER: &str = " ";
 
 impl Shape {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::DeveloperToSystem,
         Self::Ids9,
         Self::Bridge,
@@ -72,6 +75,7 @@ impl Shape {
         Self::Texts,
         Self::NoNullContent,
         Self::DocumentTexts,
+        Self::SystemReminders,
     ];
 
     /// Brings the request into this shape. `filler` stands in for a missing `reasoning_content`.
@@ -103,6 +107,7 @@ impl Shape {
             Self::AssistantTexts => single_messages::texts(messages, true),
             Self::Texts => single_messages::texts(messages, false),
             Self::NoNullContent => single_messages::no_null_content(messages),
+            Self::SystemReminders => system_reminders::system_reminders(messages),
             Self::Openapi | Self::DocumentTexts => None,
         };
         if let Some(shaped) = shaped {
@@ -119,7 +124,11 @@ impl Shape {
             Self::ReasoningBack => "messages[*].reasoning_content",
             Self::Openapi => "tools[*].function.parameters",
             Self::DocumentTexts => "documents",
-            Self::Bridge | Self::Alternate | Self::FirstSystem | Self::UserLast => "messages",
+            Self::Bridge
+            | Self::Alternate
+            | Self::FirstSystem
+            | Self::UserLast
+            | Self::SystemReminders => "messages",
             Self::NonEmpty
             | Self::CallContent
             | Self::AssistantTexts
@@ -145,6 +154,7 @@ impl Shape {
             Self::AssistantTexts | Self::Texts => "text parts",
             Self::NoNullContent => "null content",
             Self::DocumentTexts => "document texts",
+            Self::SystemReminders => "system messages",
         }
     }
 
@@ -166,6 +176,7 @@ impl Shape {
             Self::Texts => "text parts become one text",
             Self::NoNullContent => "content: null becomes an empty text",
             Self::DocumentTexts => "documents to rank are sent as texts",
+            Self::SystemReminders => "system messages become reminders of the user's",
         }
     }
 }

@@ -53,6 +53,26 @@ fn shapes_change_what_they_are_for() {
             r#"[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"user","content":"<system-reminder>\nc\n</system-reminder>"},{"role":"user","content":[{"type":"text","text":"<system-reminder>"},{"type":"text","text":"d"},{"type":"text","text":"</system-reminder>"}]}]"#,
         ),
         (
+            Shape::SystemReminders,
+            r#"[{"role":"user","content":"hi"},{"role":"system","content":[{"type":"text","text":"be brief"},{"type":"text","text":"and kind"}]}]"#,
+            r#"[{"role":"user","content":[{"type":"text","text":"hi"},{"type":"text","text":"<system-reminder>\nbe brief\n\nand kind\n</system-reminder>"}]}]"#,
+        ),
+        (
+            Shape::SystemReminders,
+            r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]},{"role":"system","content":"x"}]"#,
+            r#"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]},{"role":"user","content":[{"type":"text","text":"<system-reminder>\nx\n</system-reminder>"}]}]"#,
+        ),
+        (
+            Shape::SystemReminders,
+            r#"[{"role":"assistant","content":"hi"},{"role":"system","content":"x"}]"#,
+            r#"[{"role":"assistant","content":"hi"},{"role":"user","content":[{"type":"text","text":"<system-reminder>\nx\n</system-reminder>"}]}]"#,
+        ),
+        (
+            Shape::SystemReminders,
+            r#"[{"role":"user","content":[]},{"role":"system","content":"x"}]"#,
+            r#"[{"role":"user","content":[{"type":"text","text":"<system-reminder>\nx\n</system-reminder>"}]}]"#,
+        ),
+        (
             Shape::CallContent,
             r#"[{"role":"assistant","content":null,"tool_calls":[{}]},{"role":"assistant","tool_calls":[{}]},{"role":"assistant","content":null}]"#,
             r#"[{"role":"assistant","content":"","tool_calls":[{}]},{"role":"assistant","tool_calls":[{}],"content":""},{"role":"assistant","content":null}]"#,
@@ -82,13 +102,15 @@ fn shapes_change_what_they_are_for() {
     }
 }
 
-/// Every shape but one that is about tools, on what it has nothing to do with.
+/// Every shape but one that is about tools, on what it has nothing to do with. One shape is about any system message.
 #[test]
 fn what_is_right_stays_byte_for_byte() {
     let right = r#"[ {"role" : "system","content":"a\u00e9"},
         {"role":"user","content":"b","x":1e-7} , {"role":"assistant","content":"c"},{"role":"user","content":"d"} ]"#;
     for shape in Shape::ALL {
-        assert_eq!(shaped(shape, right), right, "{shape:?}");
+        if shape != Shape::SystemReminders {
+            assert_eq!(shaped(shape, right), right, "{shape:?}");
+        }
         for odd in ["[]", "null", "7", "[1,null,\"x\"]", r#"{"a":1}"#] {
             assert_eq!(shaped(shape, odd), odd, "{shape:?}");
         }

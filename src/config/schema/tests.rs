@@ -14,17 +14,19 @@ fn full() -> Value {
         "api_keys": [{"name": "c", "key": "other"}],
         "server": {},
         "metrics": {},
+        "ollama": {},
         "providers": [{"name": "p", "base_url": "https://p.example/v1", "edits": {}}],
         "routes": [{"name": "r", "steps": [{"provider": "p", "model": "m", "edits": {}}]}],
     })
 }
 
-/// Where the sections are in [`full`], as JSON pointers; one that occurs twice is there twice.
-const SECTIONS: [(&str, &str); 9] = [
+/// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
+const SECTIONS: [(&str, &str); 10] = [
     ("top", ""),
     ("client", "/api_keys/0"),
     ("server", "/server"),
     ("metrics", "/metrics"),
+    ("ollama", "/ollama"),
     ("provider", "/providers/0"),
     ("edits", "/providers/0/edits"),
     ("route", "/routes/0"),

@@ -1,16 +1,18 @@
 //! Whole files in, configurations or messages out.
 
-mod accepted;
 mod files;
 mod fit;
+mod providers;
 mod refused;
+mod routes;
 mod settings;
 mod step_traits;
+mod top_level;
 mod yaml;
 
 use std::collections::BTreeMap;
 
-use super::{Config, Errors, Problem};
+use super::{Config, Errors, Problem, Step};
 
 /// Secrets that must not appear in any message; [`environment`] sets a variable to each.
 const SECRETS: [&str; 2] = ["sk-hidden: #1 'x'", "sk-other\"2"];
@@ -47,6 +49,18 @@ fn parse(text: &str) -> Result<Config, Errors> {
 /// Parses what must be valid.
 fn accept(text: &str) -> Config {
     parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors}"))
+}
+
+/// The smallest configuration with more lines below it.
+fn with(lines: &str) -> Config {
+    accept(&format!("{MINIMAL}{lines}\n"))
+}
+
+/// The one step of the smallest configuration, with more settings at the top, of its route and of its own.
+fn step(top: &str, route: &str, step: &str) -> Step {
+    let route = format!("{{name: r, {route} steps: [{{provider: p, model: m, {step}}}]}}");
+    let text = MINIMAL.replace("{name: r, steps: [{provider: p, model: m}]}", &route);
+    accept(&format!("{text}{top}\n")).routes[0].steps[0].clone()
 }
 
 /// The messages about what must be wrong, without the names of places; none shows a secret.

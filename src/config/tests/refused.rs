@@ -1,4 +1,4 @@
-//! How problems are told: where, in which order, how many, and never with a secret.
+//! Problems as they are told: where, in which order, how many, and never with a secret.
 
 use super::super::{Problem, parse as parse_in};
 use super::{MINIMAL, parse, refuse, variables};

@@ -2,7 +2,7 @@
 
 use super::{MINIMAL, refuse};
 
-/// What is appended to [`MINIMAL`], from line 6 on, and the whole message.
+/// Lines that are appended to [`MINIMAL`], from line 6 on, and the whole message.
 #[test]
 fn a_wrong_setting_is_named_with_its_line() {
     let cases = [
@@ -32,6 +32,30 @@ fn a_wrong_setting_is_named_with_its_line() {
         (
             "listen: []",
             "6: listen: is empty: at least one address is needed",
+        ),
+        (
+            "ollama: {networks: 0.0.0.0/0}",
+            "6: ollama.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
+        ),
+        (
+            "ollama: {networks: ['fc00::/6', 10.0.0.0/8]}",
+            "6: ollama.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
+        ),
+        (
+            "ollama: {version: gateway}",
+            "6: ollama.version: \"gateway\" is no version of three numbers such as 0.12.11",
+        ),
+        (
+            "ollama: {version: 0.6.3}",
+            "6: ollama.version: \"0.6.3\" is older than 0.6.4, which some clients refuse",
+        ),
+        (
+            "ollama: {routes: [x]}",
+            "6: ollama.routes[0]: unknown route \"x\"",
+        ),
+        (
+            "listen: :80\nollama: {listen: ':80'}",
+            "7: ollama.listen: is an address of `listen` at the top, where all endpoints are served",
         ),
         ("listen:\n- :1\n- :1", "8: listen[1]: is given twice"),
         (
@@ -214,7 +238,7 @@ fn a_wrong_setting_is_named_with_its_line() {
     }
 }
 
-/// What is wrong inside a provider, which stands on line 3, or a route, on line 5.
+/// Faults inside a provider, which stands on line 3, or a route, on line 5.
 #[test]
 fn a_wrong_provider_route_or_step_is_named_with_its_line() {
     let provider = "{name: p, base_url: https://p.example/v1}";

@@ -1,5 +1,5 @@
 use super::{accept, refuse};
-use crate::dialect::step_traits::{FillInTheMiddle, StepTraits};
+use crate::dialect::step_traits::{FillInTheMiddle, StepTraits, ThinkingBudget};
 
 fn file(url: &str, lines: &str) -> String {
     format!(
@@ -42,5 +42,38 @@ fn token_ids_are_for_models_with_the_vocabulary_of_openai() {
         ("https://api.openai.com/v1", ", token_ids: false", false),
     ] {
         assert_eq!(traits(url, lines).token_ids, expected, "{url}{lines}");
+    }
+}
+
+#[test]
+fn a_step_bounds_the_answers_and_the_thinking_of_translated_requests() {
+    for (lines, max_tokens, thinking) in [
+        ("", None, ThinkingBudget::None),
+        (", max_tokens: 4096", Some(4096), ThinkingBudget::None),
+        (
+            ", thinking_budget: adaptive",
+            None,
+            ThinkingBudget::Adaptive,
+        ),
+        (
+            ", thinking_budget: 2048",
+            None,
+            ThinkingBudget::Tokens(2048),
+        ),
+    ] {
+        let translation = traits("https://p.example/v1", lines).translation;
+        assert_eq!(
+            (translation.max_tokens, translation.thinking),
+            (max_tokens, thinking),
+            "{lines}"
+        );
+    }
+    for lines in [
+        ", max_tokens: 0",
+        ", thinking_budget: 1000",
+        ", thinking_budget: much",
+    ] {
+        let message = refuse(&file("https://p.example/v1", lines));
+        assert!(message.contains("routes[0].steps[0]."), "{message}");
     }
 }

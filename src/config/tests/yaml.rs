@@ -1,4 +1,4 @@
-//! What YAML itself can do to a configuration.
+//! The traps of YAML itself.
 
 use super::{MINIMAL, accept, parse, refuse};
 
@@ -235,7 +235,7 @@ fn what_is_not_read_needs_no_variables() {
     assert!(parse(&text).is_ok());
 }
 
-/// What the parser calls a block mapping or a simple key tells nobody what to do.
+/// The parser's own words, a block mapping or a simple key, tell nobody what to do.
 #[test]
 fn complaints_about_yaml_say_what_to_do_and_where_it_began() {
     let text = "\

@@ -6,4 +6,4 @@ mod transcript_stream;
 mod transcription;
 
 pub use speech::Speech;
-pub use transcription::{Transcriptions, Translations};
+pub use transcription::Recordings;

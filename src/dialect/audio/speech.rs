@@ -52,8 +52,7 @@ impl Dialect for Speech {
     fn rules(&self) -> CallRules {
         CallRules {
             timeout: Duration::from_secs(60),
-            is_witness: false,
-            ..CallRules::default()
+            ..CallRules::beside_chat()
         }
     }
 

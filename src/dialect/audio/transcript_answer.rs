@@ -10,7 +10,7 @@ use crate::json::{ObjectError, raw};
 
 /// The format of a transcript, as far as it makes a difference here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum TranscriptFormat {
     /// An object, short, verbose, or with speakers.
     Json,
     Text,
@@ -18,7 +18,7 @@ pub enum Format {
     Vtt,
 }
 
-impl Format {
+impl TranscriptFormat {
     /// The format that `response_format` names; the usual one where it names none that is known.
     pub fn named(name: &str) -> Self {
         match name.trim() {
@@ -34,8 +34,8 @@ impl Format {
 ///
 /// # Errors
 /// The reason why no client can be given it.
-pub fn judge(body: &str, format: Format) -> Result<JudgedWhole, Flaw> {
-    if format == Format::Json {
+pub fn judge(body: &str, format: TranscriptFormat) -> Result<JudgedWhole, Flaw> {
+    if format == TranscriptFormat::Json {
         return judge_object(body);
     }
     let is_object =
@@ -46,18 +46,18 @@ pub fn judge(body: &str, format: Format) -> Result<JudgedWhole, Flaw> {
     let text = body.trim_start_matches('\u{feff}').trim_ascii_start();
     let mended = match format {
         _ if is_page(body) => return Err(Flaw::WrongShape("the answer is a page of HTML")),
-        Format::Text | Format::Json => unwrapped(body).filter(|_| is_object),
-        Format::Srt if is_object || !(text.is_empty() || text.contains("-->")) => {
+        TranscriptFormat::Text | TranscriptFormat::Json => unwrapped(body).filter(|_| is_object),
+        TranscriptFormat::Srt if is_object || !(text.is_empty() || text.contains("-->")) => {
             return Err(Flaw::WrongShape(
                 "the answer is no SRT, which was asked for",
             ));
         }
-        Format::Vtt if is_object || !text.starts_with("WEBVTT") => {
+        TranscriptFormat::Vtt if is_object || !text.starts_with("WEBVTT") => {
             return Err(Flaw::WrongShape(
                 "the answer is no WebVTT, which was asked for",
             ));
         }
-        Format::Srt | Format::Vtt => None,
+        TranscriptFormat::Srt | TranscriptFormat::Vtt => None,
     };
     Ok(JudgedWhole {
         annotation: Annotation::nowhere(),
@@ -119,7 +119,7 @@ pub fn events(answer: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn is_good(body: &str, format: Format) -> bool {
+    fn is_good(body: &str, format: TranscriptFormat) -> bool {
         judge(body, format).is_ok()
     }
 
@@ -128,26 +128,41 @@ mod tests {
         const SRT: &str = "1\n00:00:00,000 --> 00:00:01,000\nhi\n";
         const VTT: &str = "\u{feff}WEBVTT\n\n00:00.000 --> 00:01.000\nhi\n";
         for (body, good_as) in [
-            (r#"{"text":"hi"}"#, &[Format::Json, Format::Text][..]),
+            (
+                r#"{"text":"hi"}"#,
+                &[TranscriptFormat::Json, TranscriptFormat::Text][..],
+            ),
             (
                 r#"{"text":"","duration":0.1}"#,
-                &[Format::Json, Format::Text],
+                &[TranscriptFormat::Json, TranscriptFormat::Text],
             ),
-            (r#"{"segments":[]}"#, &[Format::Text]),
-            (r#"{"text":null}"#, &[Format::Text]),
-            ("hi there\n", &[Format::Text]),
-            ("data: is what he said\n", &[Format::Text]),
-            ("{not json}", &[Format::Text]),
-            ("", &[Format::Text, Format::Srt]),
-            (SRT, &[Format::Text, Format::Srt]),
-            (VTT, &[Format::Text, Format::Srt, Format::Vtt]),
-            ("WEBVTT", &[Format::Text, Format::Vtt]),
+            (r#"{"segments":[]}"#, &[TranscriptFormat::Text]),
+            (r#"{"text":null}"#, &[TranscriptFormat::Text]),
+            ("hi there\n", &[TranscriptFormat::Text]),
+            ("data: is what he said\n", &[TranscriptFormat::Text]),
+            ("{not json}", &[TranscriptFormat::Text]),
+            ("", &[TranscriptFormat::Text, TranscriptFormat::Srt]),
+            (SRT, &[TranscriptFormat::Text, TranscriptFormat::Srt]),
+            (
+                VTT,
+                &[
+                    TranscriptFormat::Text,
+                    TranscriptFormat::Srt,
+                    TranscriptFormat::Vtt,
+                ],
+            ),
+            ("WEBVTT", &[TranscriptFormat::Text, TranscriptFormat::Vtt]),
             (r#"{"error":{"message":"no -->"}}"#, &[]),
             (r#"{"error":"m","text":"hi"}"#, &[]),
             ("<!DOCTYPE html><html><body>--></body></html>", &[]),
-            (r#"["a"]"#, &[Format::Text]),
+            (r#"["a"]"#, &[TranscriptFormat::Text]),
         ] {
-            for format in [Format::Json, Format::Text, Format::Srt, Format::Vtt] {
+            for format in [
+                TranscriptFormat::Json,
+                TranscriptFormat::Text,
+                TranscriptFormat::Srt,
+                TranscriptFormat::Vtt,
+            ] {
                 let expected = good_as.contains(&format);
                 assert_eq!(is_good(body, format), expected, "{format:?} {body}");
             }
@@ -156,7 +171,7 @@ mod tests {
 
     #[test]
     fn text_in_an_object_is_unwrapped() {
-        let judged = judge(r#" {"text":"a\nb","x":1}"#, Format::Text).unwrap();
+        let judged = judge(r#" {"text":"a\nb","x":1}"#, TranscriptFormat::Text).unwrap();
         assert_eq!(judged.mended.as_deref(), Some("a\nb\n"));
         let mut out = String::new();
         judged
@@ -168,7 +183,7 @@ mod tests {
     #[test]
     fn an_object_gets_the_summary_alone() {
         let body = r#"{"text":"a","usage":{"type":"tokens","input_tokens":3,"output_tokens":1}}"#;
-        let judged = judge(body, Format::Json).unwrap();
+        let judged = judge(body, TranscriptFormat::Json).unwrap();
         assert_eq!(judged.usage.and_then(|usage| usage.prompt_tokens), Some(3));
         let mut out = String::new();
         judged

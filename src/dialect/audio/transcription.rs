@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::transcript_answer::{self, Format};
+use super::transcript_answer::{self, TranscriptFormat};
 use super::transcript_stream::TranscriptJudge;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::call_rules::CallRules;
@@ -13,18 +13,24 @@ use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::dialect::{DONE, Dialect, Framing, StreamJudge};
 
-/// The dialect of transcriptions.
-pub struct Transcriptions;
-
-/// The dialect of translations into English.
-pub struct Translations;
+/// The dialect of one of the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recordings {
+    /// Texts in the language of the recording.
+    Transcriptions,
+    /// Texts in English.
+    Translations,
+}
 
 /// A recording of an hour takes a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-impl Dialect for Transcriptions {
+impl Dialect for Recordings {
     fn name(&self) -> &'static str {
-        "transcriptions"
+        match self {
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
+        }
     }
 
     fn operation(&self) -> &'static str {
@@ -33,7 +39,7 @@ impl Dialect for Transcriptions {
 
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         let form = form_of(incoming)?;
-        let stream = form.flag("stream")?;
+        let stream = *self == Self::Transcriptions && form.flag("stream")?;
         request(form, stream)
     }
 
@@ -44,13 +50,15 @@ impl Dialect for Transcriptions {
     fn rules(&self) -> CallRules {
         CallRules {
             timeout: TIMEOUT,
-            is_witness: false,
-            ..CallRules::default()
+            ..CallRules::beside_chat()
         }
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
-        "/audio/transcriptions"
+        match self {
+            Self::Transcriptions => "/audio/transcriptions",
+            Self::Translations => "/audio/translations",
+        }
     }
 
     fn accept(&self, _stream: bool) -> &'static str {
@@ -73,56 +81,6 @@ impl Dialect for Transcriptions {
         let mut events = transcript_answer::events(answer.text());
         events.push(DONE.to_owned());
         Ok(events)
-    }
-}
-
-impl Dialect for Translations {
-    fn name(&self) -> &'static str {
-        "translations"
-    }
-
-    fn operation(&self) -> &'static str {
-        "generate_content"
-    }
-
-    fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
-        request(form_of(incoming)?, false)
-    }
-
-    fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        unfit(step)
-    }
-
-    fn rules(&self) -> CallRules {
-        CallRules {
-            timeout: TIMEOUT,
-            is_witness: false,
-            ..CallRules::default()
-        }
-    }
-
-    fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
-        "/audio/translations"
-    }
-
-    fn accept(&self, _stream: bool) -> &'static str {
-        "*/*"
-    }
-
-    fn framing(&self, request: &Request<'_>) -> Framing {
-        framing(request)
-    }
-
-    fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {
-        Box::new(TranscriptJudge::default())
-    }
-
-    fn judge_whole(&self, text: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
-        transcript_answer::judge(text, format(asked))
-    }
-
-    fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw> {
-        Transcriptions.split(answer)
     }
 }
 
@@ -162,23 +120,25 @@ fn unfit(step: &StepTraits) -> Option<Unfit> {
 fn framing(request: &Request<'_>) -> Framing {
     match format_of(request) {
         _ if request.stream => Framing::Events,
-        Format::Json => Framing::Events,
-        Format::Text | Format::Srt => Framing::Text("text/plain; charset=utf-8"),
-        Format::Vtt => Framing::Text("text/vtt"),
+        TranscriptFormat::Json => Framing::Events,
+        TranscriptFormat::Text | TranscriptFormat::Srt => {
+            Framing::Text("text/plain; charset=utf-8")
+        }
+        TranscriptFormat::Vtt => Framing::Text("text/vtt"),
     }
 }
 
-fn format_of(request: &Request<'_>) -> Format {
+fn format_of(request: &Request<'_>) -> TranscriptFormat {
     let form = request.payload.form();
     let format = form.and_then(|form| form.text("response_format"));
-    Format::named(format.unwrap_or_default())
+    TranscriptFormat::named(format.unwrap_or_default())
 }
 
-fn format(asked: &Asked<'_>) -> Format {
+fn format(asked: &Asked<'_>) -> TranscriptFormat {
     match asked.request {
         // What makes a stream is an object, whatever the format.
         Some(request) if !request.stream => format_of(request),
-        _ => Format::Json,
+        _ => TranscriptFormat::Json,
     }
 }
 
@@ -205,8 +165,8 @@ mod tests {
             body: body.as_bytes(),
             form_type: Some(TYPE),
         };
-        let request = Transcriptions.read(incoming)?;
-        let framing = Transcriptions.framing(&request);
+        let request = Recordings::Transcriptions.read(incoming)?;
+        let framing = Recordings::Transcriptions.framing(&request);
         Ok((request.model.clone(), request.stream, framing))
     }
 
@@ -275,7 +235,7 @@ mod tests {
             assert_eq!(error.code().label(), "VALIDATION_FAILED");
         }
         let json = Incoming::from(br#"{"model":"m"}"#.as_slice());
-        let error = Transcriptions.read(json).unwrap_err();
+        let error = Recordings::Transcriptions.read(json).unwrap_err();
         assert!(
             error.to_string().contains("multipart/form-data is needed"),
             "{error}"

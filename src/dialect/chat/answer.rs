@@ -3,7 +3,7 @@
 use super::envelope::Envelope;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says};
-use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::chat::delta::{Delta, Member};
 use crate::dialect::finish::Finish;
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Reading;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::chunk::{ChunkJudge, deltas};
 use super::merge::MergedObject;
 use crate::dialect::answer::Flaw;
-use crate::dialect::canonical::Delta;
+use crate::dialect::chat::delta::Delta;
 use crate::dialect::{Assemble, FrameKind};
 use crate::json::raw;
 
@@ -169,7 +169,7 @@ mod tests {
         whole(assembler.finish()).map(|answer| answer.text().to_owned())
     }
 
-    /// One chunk per delta of the first choice.
+    /// A message from a chunk per delta of the first choice.
     fn message(deltas: &[&str]) -> String {
         let chunks: Vec<String> = deltas
             .iter()
@@ -273,10 +273,7 @@ mod tests {
             Err(Flaw::EmptyContent)
         );
         assert!(matches!(assemble(&["{"]), Err(Flaw::NotJson(_))));
-        let error = ProviderError {
-            message: "m".to_owned(),
-            ..ProviderError::default()
-        };
+        let error = ProviderError::saying("m".to_owned());
         assert_eq!(
             assemble(&[r#"{"error":"m"}"#]),
             Err(Flaw::ErrorObject(error))

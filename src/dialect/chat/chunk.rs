@@ -4,7 +4,7 @@ use super::answer::choice_deltas;
 use super::envelope::Envelope;
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, Silence};
-use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::chat::delta::{Delta, Member};
 use crate::dialect::finish::{Ends, Finish};
 use crate::dialect::provider_error::error_of;
 use crate::dialect::reading::Reading;

@@ -13,7 +13,7 @@ use super::message::MessageMembers;
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
     /// The error of the `error` member; none if that says success.
-    pub error: Option<ProviderError>,
+    pub error: Option<Box<ProviderError>>,
     pub choices: Option<Choices>,
     pub usage: Option<Usage>,
     pub annotation: Annotation,
@@ -77,7 +77,7 @@ pub(super) struct Choices {
     /// The end of the last choice that has one.
     pub finish: Option<Finish>,
     /// The first choice that failed on its own, as OpenRouter reports a model that broke off.
-    pub error: Option<ProviderError>,
+    pub error: Option<Box<ProviderError>>,
 }
 
 impl Choices {

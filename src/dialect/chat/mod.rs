@@ -3,12 +3,17 @@
 mod answer;
 mod assemble;
 mod chunk;
+mod chunk_reader;
+mod chunk_writer;
+mod delta;
 mod envelope;
 mod format;
 mod merge;
 mod message;
 mod repair;
 mod request;
+mod request_reader;
+mod request_writer;
 mod split;
 mod text_filter;
 mod tool_calls;
@@ -18,11 +23,16 @@ use crate::dialect::annotation::Annotation;
 #[cfg(test)]
 use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::canonical;
+use crate::dialect::messages::Messages;
 #[cfg(test)]
 use crate::dialect::reading::Reading;
 use crate::dialect::reading::{Asked, Expectation};
-use crate::dialect::request::{Incoming, Payload, Request, RequestError};
-use crate::dialect::step_traits::StepTraits;
+use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
+use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::translate::{
+    AnswerReader, AnswerWriter, Answering, ClientSide, ProviderSide, Target,
+};
 use crate::dialect::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of chat completions.
@@ -47,6 +57,22 @@ impl Dialect for Chat {
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
         "/chat/completions"
+    }
+
+    fn unfit(&self, _: &Request<'_>, _: &StepTraits) -> Option<Unfit> {
+        None
+    }
+
+    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        (step.kind == ProviderKind::Anthropic).then_some(&Messages)
+    }
+
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        Some(&Self)
+    }
+
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        Some(&Self)
     }
 
     fn framing(&self, _: &Request<'_>) -> Framing {
@@ -86,7 +112,36 @@ impl Dialect for Chat {
     }
 }
 
-/// Where the gateway writes into a chunk, for tests of the writing itself.
+impl ClientSide for Chat {
+    fn read_request<'a>(
+        &self,
+        request: &'a Request<'_>,
+        _: &Target<'_>,
+        names: &mut canonical::Names,
+    ) -> Result<canonical::Request<'a>, Unfit> {
+        request_reader::read(request, names)
+    }
+
+    fn write_answer(&self, answering: Answering<'_>) -> Box<dyn AnswerWriter> {
+        Box::new(chunk_writer::ChunkWriter::new(answering))
+    }
+}
+
+impl ProviderSide for Chat {
+    fn write_request(
+        &self,
+        request: &mut canonical::Request<'_>,
+        target: &Target<'_>,
+    ) -> Result<String, Unfit> {
+        request_writer::write(request, target)
+    }
+
+    fn read_answer(&self) -> Box<dyn AnswerReader> {
+        Box::new(chunk_reader::ChunkReader::default())
+    }
+}
+
+/// The places where the gateway writes into a chunk, for tests of the writing itself.
 #[cfg(test)]
 pub fn annotation_of(data: &str) -> Annotation {
     let judged = chunk::ChunkJudge::default().judge_data(data);

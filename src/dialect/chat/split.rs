@@ -2,7 +2,7 @@
 
 use super::answer::deltas;
 use crate::dialect::answer::Flaw;
-use crate::dialect::canonical::{Delta, Member};
+use crate::dialect::chat::delta::{Delta, Member};
 use crate::json::{Object, raw};
 
 /// OpenAI's bound for `n`.

@@ -38,7 +38,7 @@ impl Question {
 #[derive(Debug, Default)]
 pub struct JudgedObject {
     pub annotation: Annotation,
-    pub error: Option<ProviderError>,
+    pub error: Option<Box<ProviderError>>,
     pub usage: Option<Usage>,
     pub choices: usize,
     pub has_text: bool,

@@ -1,4 +1,4 @@
-//! One completion from the chunks of a stream.
+//! A whole completion from the chunks of a stream.
 
 use crate::dialect::Assemble;
 use crate::dialect::answer::Flaw;

@@ -5,11 +5,13 @@ mod assemble;
 mod chunk;
 mod infill;
 mod request;
+mod translated;
 
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
 use super::reading::{Asked, Expectation};
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::{FillInTheMiddle, StepTraits};
+use super::translate::ProviderSide;
 use super::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of legacy completions.
@@ -53,6 +55,10 @@ impl Dialect for Completions {
             None if step.completions_by_chat => "/chat/completions",
             None => "/completions",
         }
+    }
+
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        Some(&Self)
     }
 
     fn framing(&self, _: &Request<'_>) -> Framing {

@@ -1,4 +1,4 @@
-//! One answer of those to the parts of a request.
+//! The answer to a request, from the answers to its parts.
 
 use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says, WholeAnswer};
@@ -79,7 +79,7 @@ fn append(out: &mut String, part: &str, count: usize) -> usize {
     added
 }
 
-/// What stands before the items of an answer and behind them, with another `usage`. All but the items is small.
+/// The text before the items of an answer and the text behind them, with another `usage`. All but the items is small.
 fn around_items(text: &str, usage: &str) -> (String, String) {
     let (mut before, mut behind) = (String::new(), String::new());
     let (mut copied, mut is_behind) = (0, false);

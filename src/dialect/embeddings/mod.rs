@@ -37,10 +37,7 @@ impl Dialect for Embeddings {
     }
 
     fn rules(&self) -> CallRules {
-        CallRules {
-            is_witness: false,
-            ..CallRules::default()
-        }
+        CallRules::beside_chat()
     }
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {

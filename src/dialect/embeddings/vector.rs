@@ -1,4 +1,4 @@
-//! One vector: its length, whether it is one, and its two encodings: an array of numbers, and base64 of 32-bit floats in
+//! A vector: its length, whether it is one, and its two encodings: an array of numbers, and base64 of 32-bit floats in
 //! little-endian order.
 
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub enum Encoding {
     Floats,
     /// A text, which is base64 of 32-bit floats.
     Base64,
-    /// One that only the client and the provider know (`int8`, `ubinary`).
+    /// An encoding that only the client and the provider know (`int8`, `ubinary`).
     Foreign,
 }
 

@@ -116,9 +116,9 @@ impl EventJudge {
                 self.has_ended = true;
                 FrameKind::End
             }
-            "error" => FrameKind::Error(error_of(data).unwrap_or_else(|| ProviderError {
-                message: "the provider sent an error event without a word".to_owned(),
-                ..ProviderError::default()
+            "error" => FrameKind::Error(error_of(data).unwrap_or_else(|| {
+                let message = "the provider sent an error event without a word";
+                ProviderError::saying(message.to_owned())
             })),
             // An error of another dialect's shape.
             "" => error_of(data).map_or(FrameKind::Prelude, FrameKind::Error),

@@ -4,22 +4,32 @@
 //! order of members, is refused when it comes back (anthropic-sdk-python issue 1598).
 
 mod answer;
+mod answer_reader;
+mod answer_writer;
 mod assemble;
 mod blocks;
 mod errors;
 mod estimate;
 mod events;
 mod request;
+mod request_reader;
+mod request_writer;
 mod rewording;
 mod split;
 mod stop_reason;
 
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::canonical::{Names, Request as Canonical};
+use crate::dialect::chat::Chat;
 use crate::dialect::error::ErrorBody;
+use crate::dialect::json_request::ask_for_events;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::side_question::SideQuestion;
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::translate::{
+    AnswerReader, AnswerWriter, Answering, ClientSide, ProviderSide, Target,
+};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, PassedFields, StepRefusal, StreamJudge};
 use crate::json::raw;
@@ -44,11 +54,6 @@ impl Dialect for Messages {
     }
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        if step.kind != ProviderKind::Anthropic {
-            let reason = "this step's provider does not speak Messages: ask this route at /v1/chat/completions, or set \
-                          `kind: anthropic` for a provider that does";
-            return Some(reason.to_owned().into());
-        }
         let tools_of_its_own = !step.has_server_tools && request::has_server_tools_only(request);
         tools_of_its_own.then(|| Unfit {
             reason: "the request has no tool but the provider's own, and this provider may have none: `server_tools: true` \
@@ -57,6 +62,18 @@ impl Dialect for Messages {
             param: Some("tools".to_owned()),
             too_large: false,
         })
+    }
+
+    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        (step.kind != ProviderKind::Anthropic).then_some(&Chat as &dyn Dialect)
+    }
+
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        Some(&Self)
+    }
+
+    fn provider_side(&self) -> Option<&'static dyn ProviderSide> {
+        Some(&Self)
     }
 
     fn path(&self, _: &Request<'_>, step: &StepTraits) -> &'static str {
@@ -103,6 +120,10 @@ impl Dialect for Messages {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         rewording::cut_foreign_thinking(request);
     }
@@ -128,9 +149,7 @@ impl Dialect for Messages {
     }
 
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
-        if let Payload::Json(object) = request {
-            object.set("stream", "true".to_owned());
-        }
+        ask_for_events(request);
     }
 
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge> {
@@ -182,6 +201,35 @@ impl Dialect for Messages {
     }
 }
 
+impl ClientSide for Messages {
+    fn read_request<'a>(
+        &self,
+        request: &'a Request<'_>,
+        target: &Target<'_>,
+        names: &mut Names,
+    ) -> Result<Canonical<'a>, Unfit> {
+        request_reader::read(request, target, names)
+    }
+
+    fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {
+        Box::new(answer_writer::EventWriter::new(answer))
+    }
+}
+
+impl ProviderSide for Messages {
+    fn write_request(
+        &self,
+        request: &mut Canonical<'_>,
+        target: &Target<'_>,
+    ) -> Result<String, Unfit> {
+        request_writer::write(request, &target.traits.translation)
+    }
+
+    fn read_answer(&self) -> Box<dyn AnswerReader> {
+        Box::new(answer_reader::EventReader::default())
+    }
+}
+
 /// The question for the number of a request's tokens, that of `POST /v1/messages/count_tokens`.
 pub struct CountTokens;
 
@@ -226,3 +274,6 @@ fn spelled(tokens: u64) -> String {
 fn may_say_nothing(asked: &Asked<'_>) -> bool {
     asked.request.is_some_and(request::ends_with_tool_result)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,11 @@ const SERVER_TOOLS: [&str; 5] = [
     "mcp_toolset",
 ];
 
+/// Whether a tool of a type runs at the provider.
+pub fn is_server_tool(kind: &str) -> bool {
+    SERVER_TOOLS.iter().any(|begin| kind.starts_with(begin))
+}
+
 /// Whether all tools of a request run at the provider, so that an answer without them would be made up. Servers that only
 /// take the dialect were seen to accept such tools and ignore them.
 pub fn has_server_tools_only(request: &Request<'_>) -> bool {
@@ -102,7 +107,7 @@ pub fn has_server_tools_only(request: &Request<'_>) -> bool {
     // What is no array has no tools.
     let _ = raw::each_item(object.get("tools").unwrap_or_default(), &mut |tool| {
         let kind = kind_of(tool).unwrap_or_default();
-        if SERVER_TOOLS.iter().any(|begin| kind.starts_with(begin)) {
+        if is_server_tool(&kind) {
             servers += 1;
         } else {
             others += 1;

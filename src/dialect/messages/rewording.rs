@@ -1,4 +1,4 @@
-//! Thinking that a step will not take back, and system messages among the others: a conversation in other words.
+//! Thinking that a step will not take back: a conversation in other words.
 //!
 //! A thinking block is signed by who thought it. What others signed, or nobody, is refused.
 
@@ -29,8 +29,8 @@ pub fn cut_foreign_thinking(payload: &mut Payload<'_>) {
     }
 }
 
-/// The request without what a refusal is about, where that is thinking or a system message among the others; `None` for
-/// other refusals, and where nothing would change.
+/// The request without what a refusal is about, where that is thinking; `None` for other refusals, and where nothing would
+/// change.
 pub fn reworded<'a>(refusal: &StepRefusal<'_>, payload: &Payload<'a>) -> Option<Payload<'a>> {
     if refusal.status != 400 {
         return None;
@@ -50,34 +50,26 @@ pub fn reworded<'a>(refusal: &StepRefusal<'_>, payload: &Payload<'a>) -> Option<
             }
         }
         Complaint::NotPassedBack => end_thinking(object),
-        Complaint::SystemMessage => fold_system_messages(object),
     };
     changed.then_some(payload)
 }
 
-/// What a refusal complains about.
+/// The subject of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Complaint {
     /// A thinking block that is not the provider's own, or not as it was.
     Signature,
     /// A turn that began with thinking, and lacks it now.
     NotPassedBack,
-    /// A message with the role `system`.
-    SystemMessage,
 }
 
 fn complaint(refusal: &str) -> Option<Complaint> {
     let says = |words: &str| refusal.contains(words);
-    // JSON in front of the words has its quotes escaped.
-    let refuses_role = says("Unexpected role") && says("system")
-        || says("Input should be 'user' or 'assistant'")
-        || says("System message must be at the beginning");
     if says("thinking") && says("must be passed back") {
         Some(Complaint::NotPassedBack)
-    } else if (says("signature") && says("`thinking`")) || says("thinking block") {
-        Some(Complaint::Signature)
     } else {
-        refuses_role.then_some(Complaint::SystemMessage)
+        let is_signature = (says("signature") && says("`thinking`")) || says("thinking block");
+        is_signature.then_some(Complaint::Signature)
     }
 }
 
@@ -177,80 +169,6 @@ fn end_thinking(object: &mut Object<'_>) -> bool {
     was_asked_for || changed
 }
 
-/// Puts system messages into the user message before each, as a reminder; behind results of tools, and where there is
-/// none before it, into a user message of its own. Tells whether there were any.
-fn fold_system_messages(object: &mut Object<'_>) -> bool {
-    let messages = object.get("messages").unwrap_or_default();
-    let (mut folded, mut changed) = (Vec::<String>::new(), false);
-    // A request that was read has an array.
-    let _ = raw::each_item(messages, &mut |message| {
-        if raw::member(message, "role") != Some("\"system\"") {
-            return folded.push(message.to_owned());
-        }
-        changed = true;
-        let reminder = reminder(message);
-        match folded.last().and_then(|last| appended(last, &reminder)) {
-            Some(longer) => {
-                folded.pop();
-                folded.push(longer);
-            }
-            None => folded.push(format!(r#"{{"role":"user","content":[{reminder}]}}"#)),
-        }
-    });
-    if changed {
-        let messages = ["[", &folded.join(","), "]"].concat();
-        object.set("messages", messages);
-    }
-    changed
-}
-
-/// A text block with what a system message says.
-fn reminder(message: &str) -> String {
-    let content = raw::member(message, "content").unwrap_or_default();
-    let mut texts: Vec<String> = Vec::new();
-    match raw::text(content) {
-        Some(text) => texts.push(text.into_owned()),
-        None => {
-            // What is neither a text nor an array says nothing.
-            let _ = raw::each_item(content, &mut |block| {
-                let text = raw::member(block, "text").and_then(raw::text);
-                texts.extend(text.map(|text| text.into_owned()));
-            });
-        }
-    }
-    let text = format!(
-        "<system-reminder>\n{}\n</system-reminder>",
-        texts.join("\n\n")
-    );
-    format!(r#"{{"type":"text","text":{}}}"#, raw::quoted(&text))
-}
-
-/// A user message with one more block at its end; `None` for other messages, and for those that end with the result of a
-/// tool.
-fn appended(message: &str, block: &str) -> Option<String> {
-    if raw::member(message, "role") != Some("\"user\"") {
-        return None;
-    }
-    let content = raw::member(message, "content")?;
-    let (mut blocks, mut last_kind) = (Vec::new(), None);
-    if content.starts_with('"') {
-        blocks.push(format!(r#"{{"type":"text","text":{content}}}"#));
-    } else {
-        raw::each_item(content, &mut |block| {
-            last_kind = kind_of(block).map(|kind| kind.into_owned());
-            blocks.push(block.to_owned());
-        })
-        .ok()?;
-    }
-    if last_kind.as_deref() == Some("tool_result") {
-        return None;
-    }
-    blocks.push(block.to_owned());
-    let mut message = Object::parse_lenient(message).ok()?;
-    message.set("content", ["[", &blocks.join(","), "]"].concat());
-    Some(message.to_json())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,41 +263,6 @@ mod tests {
                 r#"{"error":{"message":"max_tokens: too large"}}"#,
                 &with(thought)
             ),
-            None
-        );
-    }
-
-    #[test]
-    fn a_refused_role_becomes_a_reminder_of_the_users() {
-        let refusal = r#"{"error":{"message":"messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter"}}"#;
-        let system = r#"{"role":"system","content":[{"type":"text","text":"be brief"}]}"#;
-        let reminder =
-            r#"{"type":"text","text":"<system-reminder>\nbe brief\n</system-reminder>"}"#;
-        for (before, folded) in [
-            (
-                r#"{"role":"user","content":"hi"}"#,
-                format!(
-                    r#"{{"role":"user","content":[{{"type":"text","text":"hi"}},{reminder}]}}"#
-                ),
-            ),
-            (
-                r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]}"#,
-                format!(
-                    r#"{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t"}}]}},{{"role":"user","content":[{reminder}]}}"#
-                ),
-            ),
-            (
-                r#"{"role":"assistant","content":"hi"}"#,
-                format!(
-                    r#"{{"role":"assistant","content":"hi"}},{{"role":"user","content":[{reminder}]}}"#
-                ),
-            ),
-        ] {
-            let found = after(refusal, &format!(r#""messages":[{before},{system}]"#));
-            assert_eq!(found, Some(payload(&format!(r#""messages":[{folded}]"#))));
-        }
-        assert_eq!(
-            after(refusal, r#""messages":[{"role":"user","content":"hi"}]"#),
             None
         );
     }

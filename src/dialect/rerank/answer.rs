@@ -89,7 +89,7 @@ pub fn judge(body: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
 /// The top level of an answer.
 struct Answer<'a> {
     annotation: Annotation,
-    error: Option<ProviderError>,
+    error: Option<Box<ProviderError>>,
     /// Raw; none where there is no array.
     results: Option<&'a str>,
     usage: Option<Usage>,

@@ -15,8 +15,6 @@ use super::step_traits::{ProviderKind, StepTraits};
 use super::without_streams::WithoutStreams;
 use super::{Assemble, Dialect, Framing, StreamJudge};
 
-pub use request::texts_of;
-
 /// The dialect of reranking.
 pub struct Rerank;
 
@@ -34,15 +32,16 @@ impl Dialect for Rerank {
     }
 
     fn rules(&self) -> CallRules {
-        CallRules {
-            is_witness: false,
-            ..CallRules::default()
-        }
+        CallRules::beside_chat()
     }
 
     fn unfit(&self, _: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
         (step.kind == ProviderKind::Anthropic)
             .then(|| Unfit::from("Anthropic's API ranks no documents".to_owned()))
+    }
+
+    fn edits_inside(&self) -> bool {
+        true
     }
 
     fn fit(&self, sent: &mut Payload<'_>, _: &Request<'_>, step: &StepTraits) {

@@ -1,6 +1,6 @@
 //! A request to rank documents: reading it, and giving it the form that a step's provider takes.
 
-use crate::dialect::json_request::object_of;
+use crate::dialect::json_request::{object_of, texts_of};
 use crate::dialect::request::{Payload, Request, RequestError, model_of};
 use crate::dialect::step_traits::RerankForm;
 use crate::json::{Object, raw};
@@ -81,14 +81,6 @@ fn rename(sent: &mut Object<'_>, name: &str, to: &str) {
         sent.remove(name);
         sent.set(to, value);
     }
-}
-
-/// The documents as texts; `None` where they are texts already.
-pub fn texts_of(documents: &str) -> Option<String> {
-    raw::edit_items(documents, &mut |document| {
-        let text = raw::member(document, "text")?;
-        text.starts_with('"').then(|| text.to_owned())
-    })
 }
 
 #[cfg(test)]

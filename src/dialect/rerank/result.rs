@@ -1,4 +1,4 @@
-//! One result of a ranking.
+//! A result of a ranking.
 
 use std::borrow::Cow;
 

@@ -24,10 +24,8 @@ pub fn judge(body: &str) -> Result<JudgedWhole, Flaw> {
     let status = response.text("status");
     match status.as_deref() {
         Some(failed @ ("failed" | "cancelled")) => {
-            return Err(Flaw::ErrorObject(ProviderError {
-                message: format!("the provider answered with status {failed:?}"),
-                ..ProviderError::default()
-            }));
+            let message = format!("the provider answered with status {failed:?}");
+            return Err(Flaw::ErrorObject(ProviderError::saying(message)));
         }
         Some(unfinished @ ("queued" | "in_progress")) => {
             return Err(Flaw::NoAnswer(format!(

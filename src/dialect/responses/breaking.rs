@@ -104,9 +104,7 @@ impl Break {
     }
 
     fn failed_event(&self, error: &ErrorBody<'_>, number: u64) -> String {
-        let mut said = format!("{{\"code\":\"{}\",\"message\":", code_of(error));
-        raw::push_quoted(&mut said, error.message);
-        said.push('}');
+        let said = error_of(error);
         let required = required_members("{}");
         let frame = self.frame.as_deref().unwrap_or(&required);
         let response = match Object::parse_lenient(frame) {
@@ -130,6 +128,12 @@ fn required_members(response: &str) -> String {
         format!("\"{name}\":{}", value.unwrap_or(otherwise))
     });
     format!("{{{}}}", members.join(","))
+}
+
+/// The `error` of a frame, raw.
+pub fn error_of(error: &ErrorBody<'_>) -> String {
+    let message = raw::quoted(error.message);
+    format!(r#"{{"code":"{}","message":{message}}}"#, code_of(error))
 }
 
 /// The data of an event with an `error` object, the word at which OpenAI's libraries raise.

@@ -28,7 +28,7 @@ pub struct EventJudge {
     silence: Option<Silence>,
     usage: Option<Usage>,
     repairs: Repairs,
-    /// What a break would have to tell.
+    /// The account that a break would have to give.
     so_far: Break,
 }
 
@@ -152,7 +152,12 @@ impl EventJudge {
     }
 
     /// The failure that an event tells of; none of all others.
-    fn error_of(&mut self, kind: &str, members: &Members<'_>, data: &str) -> Option<ProviderError> {
+    fn error_of(
+        &mut self,
+        kind: &str,
+        members: &Members<'_>,
+        data: &str,
+    ) -> Option<Box<ProviderError>> {
         match kind {
             "response.failed" => {
                 self.has_ended = true;
@@ -225,11 +230,10 @@ impl EventJudge {
     }
 }
 
-fn silent_failure(kind: &str) -> ProviderError {
-    ProviderError {
-        message: format!("the provider ended its answer with the event {kind}"),
-        ..ProviderError::default()
-    }
+fn silent_failure(kind: &str) -> Box<ProviderError> {
+    ProviderError::saying(format!(
+        "the provider ended its answer with the event {kind}"
+    ))
 }
 
 fn without_object(kind: FrameKind) -> Judged {

@@ -1,22 +1,34 @@
 //! Responses, the dialect of `POST /v1/responses`.
 //!
-//! The gateway keeps nothing of an answer: what an id of its own would stand for is not there. Only providers that speak
-//! the dialect themselves are asked.
+//! The gateway keeps nothing of an answer: what an id of its own would stand for is not there. Providers that speak the
+//! dialect themselves are asked in it, all others in their own.
 
 mod answer;
+mod answer_writer;
 mod assemble;
 mod breaking;
 mod events;
+mod frame;
 mod ids;
 mod item;
+mod numbered_events;
+mod open_item;
+mod open_message;
 mod request;
+mod request_reader;
 mod split;
+mod text_marks;
 
+use super::chat::Chat;
+use super::messages::Messages;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
+use crate::dialect::canonical::{Names, Request as Canonical};
 use crate::dialect::error::ErrorBody;
+use crate::dialect::json_request::ask_for_events;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
+use crate::dialect::translate::{AnswerWriter, Answering, ClientSide, Target};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
 
@@ -37,13 +49,22 @@ impl Dialect for Responses {
     }
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
-        if step.kind == ProviderKind::OpenAi && step.speaks_responses {
-            request::own_reference(request)
-        } else {
-            let reason = "this step's provider does not speak Responses: ask this route at \
-                          /v1/chat/completions, or set `responses: true` for a provider that does";
-            Some(reason.to_owned().into())
+        match self.spoken_by(request, step) {
+            None => request::own_reference(request),
+            Some(_) => None,
         }
+    }
+
+    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        match step.kind {
+            ProviderKind::Anthropic => Some(&Messages),
+            ProviderKind::OpenAi if step.speaks_responses => None,
+            ProviderKind::OpenAi => Some(&Chat),
+        }
+    }
+
+    fn client_side(&self) -> Option<&'static dyn ClientSide> {
+        Some(&Responses)
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {
@@ -65,6 +86,10 @@ impl Dialect for Responses {
         }
     }
 
+    fn edits_inside(&self) -> bool {
+        true
+    }
+
     fn own_edits(&self, request: &mut Payload<'_>, _: &StepTraits) {
         request::cut_own_reasoning(request);
     }
@@ -82,9 +107,7 @@ impl Dialect for Responses {
     }
 
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
-        if let Payload::Json(object) = request {
-            object.set("stream", "true".to_owned());
-        }
+        ask_for_events(request);
     }
 
     fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {
@@ -121,5 +144,20 @@ impl Dialect for Responses {
 
     fn broken(&self, error: &ErrorBody<'_>) -> String {
         breaking::error_event(error, 0)
+    }
+}
+
+impl ClientSide for Responses {
+    fn read_request<'a>(
+        &self,
+        request: &'a Request<'_>,
+        target: &Target<'_>,
+        names: &mut Names,
+    ) -> Result<Canonical<'a>, Unfit> {
+        request_reader::read(request, target, names)
+    }
+
+    fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {
+        Box::new(answer_writer::EventWriter::new(answer))
     }
 }

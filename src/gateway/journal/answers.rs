@@ -23,6 +23,7 @@ impl<'g> Journal<'g> {
         self.facts.fallbacks = answered.fallbacks();
         self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
+            self.facts.translated = report.changes.translated;
             self.facts.log_answer(report);
         }
     }
@@ -41,7 +42,7 @@ impl<'g> Journal<'g> {
         self.facts.log_body("answer body", || {
             excerpt(answer.text(), &self.context.redactor)
         });
-        if self.captures_content() {
+        if self.captures_content().is_some() {
             self.capture(answer.text());
         }
         current::event("commit", Vec::new);
@@ -59,8 +60,8 @@ impl<'g> Journal<'g> {
         current::event("commit", || {
             vec![Attribute::new(names::HELD_EVENTS, number(held))]
         });
-        if self.captures_content() {
-            self.captured_stream = Some(Transcript::new(dialect.assemble()));
+        if let Some(budget) = self.captures_content() {
+            self.captured_stream = Some(Transcript::new(dialect.assemble(), budget.empty()));
         }
         self.count_first_content(answered);
     }

@@ -41,7 +41,7 @@ impl<'g> Journal<'g> {
         }));
         current::attributes(&self.attributes);
         if let Some(captured) = &self.captured_request {
-            current::content(Some(captured.clone()), None);
+            current::content(Some(captured.messages.clone()), None);
         }
     }
 
@@ -51,6 +51,13 @@ impl<'g> Journal<'g> {
             current::outgoing()
         } else {
             Vec::new()
+        }
+    }
+
+    /// The exchange goes on in the dialect of the step's provider.
+    pub fn translated(&self, dialect: &'static str) {
+        if current::is_recorded() {
+            current::attributes(&[Attribute::new(names::TRANSLATED, dialect)]);
         }
     }
 

@@ -7,9 +7,14 @@ use crate::dialect::multipart::Form;
 use crate::json::raw;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::secret::Redactor;
+use crate::text::cut;
 
 /// Characters of a string that are shown.
 const SHOWN: usize = 100;
+
+/// Bytes of a string that are read: those that are shown, however they are spelled, and the rest of a key that begins in
+/// them. A string of many megabytes would be in memory once more.
+const READ: usize = 8 * 1024;
 
 /// Elements of an array, and members of an object, that are shown.
 const MOST_ELEMENTS: usize = 20;
@@ -76,11 +81,11 @@ impl<'r> Excerpt<'r> {
             self.object(value, depth - 1)?;
         } else if raw::is_array(value) {
             self.array(value, depth - 1)?;
-        } else if let Some(text) = raw::lossy_text(value) {
+        } else if let Some(text) = raw::lossy_beginning(value, READ) {
             self.string(&text);
         } else if value.len() > SHOWN {
             // A number, however long.
-            self.string(value);
+            self.string(cut(value, READ));
         } else {
             self.text.push_str(value);
         }
@@ -100,7 +105,7 @@ impl<'r> Excerpt<'r> {
             if shown > 1 {
                 self.text.push(',');
             }
-            self.string(&raw::lossy_text(key.raw()).unwrap_or(Cow::Borrowed("…")));
+            self.string(&raw::lossy_beginning(key.raw(), READ).unwrap_or(Cow::Borrowed("…")));
             self.text.push(':');
             self.value(value, depth)?;
         }
@@ -206,6 +211,33 @@ mod tests {
             !shown.contains("sk-0123") && shown.contains("***"),
             "{shown}"
         );
+    }
+
+    /// A picture that is spelled with escapes would be in memory twice more.
+    #[test]
+    fn of_a_long_string_only_the_beginning_is_read() {
+        let redactor = Redactor::new([Secret::new("sk-0123456789abcdef")]);
+        for (piece, shown) in [
+            ("x", "x"),
+            ("\\u0041", "A"),
+            ("\\n", "\\n"),
+            ("\\ud83d\\ude00", "😀"),
+        ] {
+            let body = format!(r#"["{}"]"#, piece.repeat(READ));
+            let expected = format!(r#"["{}…"]"#, shown.repeat(SHOWN));
+            assert_eq!(excerpt(&body, &redactor), expected);
+        }
+        // Not even halfway through an escape.
+        for cut in 0..14 {
+            let body = format!(
+                r#""{}\ud83d\ude00{}""#,
+                "x".repeat(READ - cut),
+                "y".repeat(READ)
+            );
+            assert!(excerpt(&body, &redactor).ends_with("x…\""));
+        }
+        let digits = "9".repeat(READ * 2);
+        assert!(excerpt(&digits, &redactor).len() < 2 * SHOWN);
     }
 
     #[test]

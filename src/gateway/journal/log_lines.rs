@@ -25,6 +25,8 @@ pub struct RequestFacts<'g> {
     pub route: Option<Cow<'g, str>>,
     /// The dialect of the request; `None` for chat, and where it is not known.
     pub api: Option<&'static str>,
+    /// The answer came in another dialect than the client's.
+    pub translated: bool,
     pub stream: bool,
     pub steps: usize,
     pub fallbacks: usize,
@@ -48,6 +50,7 @@ impl RequestFacts<'_> {
             started,
             route: None,
             api: None,
+            translated: false,
             stream: false,
             steps: 0,
             fallbacks: 0,
@@ -94,9 +97,11 @@ impl RequestFacts<'_> {
                 )
             };
         }
-        match self.api {
-            None => line!(),
-            Some(api) => line!(api = api,),
+        match (self.api, self.translated) {
+            (None, false) => line!(),
+            (Some(api), false) => line!(api = api,),
+            (None, true) => line!(translated = true,),
+            (Some(api), true) => line!(api = api, translated = true,),
         }
     }
 

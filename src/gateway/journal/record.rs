@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::captured_content::Transcript;
 use super::log_lines::RequestFacts;
+use crate::budget::{Budget, Charge};
 use crate::config::Step;
 use crate::gateway::context::Context;
 use crate::http::Exchange;
@@ -29,6 +30,23 @@ pub enum HealResult {
     PassedOver,
 }
 
+/// A request as spans show it.
+pub(super) struct CapturedRequest {
+    pub messages: String,
+    _charge: Charge,
+}
+
+impl CapturedRequest {
+    /// `None` where the budget has no room for it.
+    pub fn new(messages: String, budget: &Budget) -> Option<Self> {
+        let mut charge = budget.empty();
+        charge.cover(messages.len()).then_some(Self {
+            messages,
+            _charge: charge,
+        })
+    }
+}
+
 /// A request as far as it is known.
 pub struct Journal<'g> {
     pub(super) context: &'g Context,
@@ -42,8 +60,10 @@ pub struct Journal<'g> {
     /// Reports whose skipped steps the span shows.
     pub(super) shown: usize,
     /// The request as spans may show it: none unless the configuration allows it.
-    pub(super) captured_request: Option<String>,
+    pub(super) captured_request: Option<CapturedRequest>,
     pub(super) captured_stream: Option<Transcript>,
+    /// The budget for content that is captured.
+    pub(super) budget: Option<Budget>,
     /// The operation of the walk, in the words of the GenAI conventions.
     pub(super) operation: &'static str,
     /// The attributes of the request for the spans of its attempts; none where no span is kept.
@@ -70,14 +90,15 @@ impl<'g> Journal<'g> {
             shown: 0,
             captured_request: None,
             captured_stream: None,
+            budget: (context.config.capture_content).then(|| exchange.budget().clone()),
             operation: names::CHAT,
             attributes: Vec::new(),
         })
     }
 
-    /// Whether the span under way is kept, and may hold content.
-    pub(super) fn captures_content(&self) -> bool {
-        self.context.config.capture_content && current::is_recorded()
+    /// The budget for content, if the span under way is kept, and may hold some.
+    pub(super) fn captures_content(&self) -> Option<&Budget> {
+        self.budget.as_ref().filter(|_| current::is_recorded())
     }
 }
 

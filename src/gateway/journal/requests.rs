@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use log::Level;
 
-use super::record::{Journal, LONGEST_NAME, tried};
+use super::record::{CapturedRequest, Journal, LONGEST_NAME, tried};
 use super::{body_excerpt, captured_content, request_attributes};
 use crate::config::Route;
 use crate::dialect::class::Class;
@@ -80,12 +80,14 @@ impl<'g> Journal<'g> {
         if current::is_recorded() {
             self.attributes = request_attributes::attributes(dialect, request);
         }
-        if self.captures_content() {
+        if let Some(budget) = self.captures_content() {
             let redactor = &self.context.redactor;
-            self.captured_request = match &request.payload {
+            let messages = match &request.payload {
                 Payload::Json(object) => captured_content::input(object, redactor),
                 Payload::Multipart(form) => Some(captured_content::form_input(form, redactor)),
             };
+            self.captured_request =
+                messages.and_then(|messages| CapturedRequest::new(messages, budget));
         }
     }
 

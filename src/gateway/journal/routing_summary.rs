@@ -10,6 +10,9 @@ use crate::text::milliseconds;
 /// About as much as the members of a step take, without its message (bytes).
 const STEP: usize = 160;
 
+/// The most names of one list of changes.
+const MOST_NAMES: usize = 16;
+
 /// The summary as JSON; keys in providers' messages are masked.
 pub fn summary(route: &str, reports: &[StepReport], redactor: &Redactor) -> String {
     // Every answer has one: written by hand, at a third of what a serializer takes.
@@ -55,11 +58,20 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     if let Some(after) = report.retry_after {
         push_number(out, ",\"retry_after_ms\":", milliseconds(after));
     }
-    for (position, member) in report.healed.iter().enumerate() {
-        out.push_str(if position == 0 { ",\"healed\":[" } else { "," });
-        raw::push_quoted(out, member);
+    if report.changes.translated {
+        out.push_str(",\"translated\":true");
     }
-    if !report.healed.is_empty() {
+    push_names(out, ",\"dropped\":[", &report.changes.dropped);
+    push_names(out, ",\"healed\":[", &report.changes.healed);
+}
+
+/// The first of some names as an array; nothing if there are none.
+fn push_names(out: &mut String, begin: &str, names: &[String]) {
+    for (position, name) in names.iter().take(MOST_NAMES).enumerate() {
+        out.push_str(if position == 0 { begin } else { "," });
+        raw::push_quoted(out, name);
+    }
+    if !names.is_empty() {
         out.push(']');
     }
 }

@@ -21,7 +21,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     })
 }
 
-/// Everything that is measured, as it is now: for `/metrics`, and for any exporter.
+/// All families of metrics with their values of now: for `/metrics`, and for any exporter.
 pub fn families(context: &Context) -> Vec<Family> {
     let mut families = context.metrics.families();
     families.extend(of_edge(&context.edge.read()));
@@ -137,7 +137,7 @@ fn uptime(context: &Context) -> Family {
     )
 }
 
-fn of_edge(reading: &http::Snapshot) -> [Family; 4] {
+fn of_edge(reading: &http::EdgeFigures) -> [Family; 4] {
     let mut connections = gauge(
         "ai_gateway.connections",
         Unit::Things,

@@ -3,6 +3,7 @@
 pub mod health;
 pub mod metrics;
 pub mod models;
+pub mod ollama;
 pub mod routes;
 pub mod status;
 pub mod upstream_models;

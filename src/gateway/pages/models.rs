@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use percent_encoding::percent_decode_str;
 
 use crate::config::{Alias, Modality, Route};
-use crate::dialect::models::{self, Form, Model, Page};
+use crate::dialect::models::{self, ListForm, ListPart, Model};
 use crate::gateway::refusal::Refusal;
 use crate::http::{Head, Response};
 
@@ -17,8 +17,8 @@ pub fn list(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     let models: Vec<Model<'_>> = listed.iter().map(Listed::model).collect();
     let head = visit.exchange.head();
     let body = match form(head) {
-        Form::OpenAi => models::models(models, visit.context.started),
-        Form::Anthropic => models::page(&models, &page(head.query().unwrap_or_default())),
+        ListForm::OpenAi => models::models(models, visit.context.started),
+        ListForm::Anthropic => models::page(&models, &page(head.query().unwrap_or_default())),
     };
     Ok(Response::json(200, body))
 }
@@ -72,7 +72,7 @@ fn listed(route: &Route) -> impl Iterator<Item = Listed<'_>> {
 }
 
 /// The advertised context length, else the smallest of the steps that tell theirs: longer requests lose steps.
-fn context_length(route: &Route) -> Option<u64> {
+pub fn context_length(route: &Route) -> Option<u64> {
     let of_steps = route
         .steps
         .iter()
@@ -97,16 +97,16 @@ fn input_of(route: &Route) -> Vec<&'static str> {
     kinds.into_iter().map(|(_, kind)| kind).collect()
 }
 
-fn form(head: &Head) -> Form {
+fn form(head: &Head) -> ListForm {
     match head.header("anthropic-version") {
-        Some(_) => Form::Anthropic,
-        None => Form::OpenAi,
+        Some(_) => ListForm::Anthropic,
+        None => ListForm::OpenAi,
     }
 }
 
-fn page(query: &str) -> Page {
+fn page(query: &str) -> ListPart {
     let decoded = |id: &str| Some(percent_decode_str(id).decode_utf8_lossy().into_owned());
-    let mut page = Page::default();
+    let mut page = ListPart::default();
     for pair in query.split('&') {
         match pair.split_once('=') {
             Some(("limit", limit)) => page.limit = limit.parse().ok(),

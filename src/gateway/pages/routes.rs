@@ -65,7 +65,7 @@ struct Remembered {
     remaining_ms: u64,
 }
 
-/// How a step stands with the ledger.
+/// The standing of a step with the ledger.
 #[derive(Serialize)]
 pub struct StepStanding<'a> {
     step_index: usize,

@@ -9,7 +9,7 @@ use crate::config::{Config, Route};
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
 use crate::gateway::shared_ledger::random;
-use crate::http::{Head, Response, ResponseHead};
+use crate::http::{Entrance, Head, Response, ResponseHead};
 use crate::routing::{Ledger, Walk};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::milliseconds;
@@ -69,21 +69,29 @@ struct Recent {
     output_tokens: u64,
 }
 
-/// Whether the front page is open to a request: to browsers, and to HEAD, by which clients look whether somebody is there.
+/// The words at `/` of a server of Ollama, which clients look for.
+const OLLAMA: &str = "Ollama is running";
+
+/// Whether the front page is open to a request: to browsers, and to HEAD, by which clients look whether somebody is there;
+/// to all where Ollama's API is on, whose clients show no key there.
 pub fn is_open(config: &Config, head: &Head) -> bool {
-    head.method() == "HEAD" || is_wanted(config, head)
+    head.method() == "HEAD" || config.ollama.is_some() || is_wanted(config, head)
 }
 
 /// Whether a browser asks for the front page, and may have it.
 fn is_wanted(config: &Config, head: &Head) -> bool {
     let accepts = head.header("accept").unwrap_or_default();
-    config.status_page && accepts.to_ascii_lowercase().contains("text/html")
+    let has_page = config.status_page && head.arrival().entrance == Entrance::Main;
+    has_page && accepts.to_ascii_lowercase().contains("text/html")
 }
 
 /// The page without its data, for browsers.
 pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
         visit.shared(&visit.context.status_frame, page)
+    } else if visit.context.config.ollama.is_some() {
+        let head = ResponseHead::new(200, "text/plain; charset=utf-8");
+        Ok(Response::new(head, OLLAMA))
     } else if visit.exchange.head().method() == "HEAD" {
         let head = ResponseHead::new(200, "text/plain; charset=utf-8");
         Ok(Response::new(head, Vec::new()))

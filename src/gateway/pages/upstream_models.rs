@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::config::Provider;
 use crate::gateway::model_lists::{self, LIMIT};
 use crate::gateway::shared_answer::{Fresh, Patience, Rendered};
@@ -50,10 +51,12 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
         deadline: Instant::now() + LIMIT + GRACE,
         most_waiting: context.config.server.max_concurrent_requests / 4,
     };
+    let budget = visit.exchange.budget();
     let probe = || {
         let report = probe(
             &context.config.providers,
             &context.client,
+            budget,
             &context.redactor,
         );
         let status = if report.ok { 200 } else { 503 };
@@ -68,17 +71,29 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(answer.into())
 }
 
-fn probe(providers: &[Arc<Provider>], client: &Client, redactor: &Redactor) -> ProbeReport {
-    let providers = model_lists::in_parallel(providers, |provider| ask(provider, client, redactor));
+fn probe(
+    providers: &[Arc<Provider>],
+    client: &Client,
+    budget: &Budget,
+    redactor: &Redactor,
+) -> ProbeReport {
+    let ask = |provider| ask(provider, client, budget, redactor);
+    let providers = model_lists::in_parallel(providers, ask);
     ProbeReport {
         ok: providers.iter().all(|provider| provider.ok),
         providers,
     }
 }
 
-fn ask(provider: &Arc<Provider>, client: &Client, redactor: &Redactor) -> ProviderReport {
+fn ask(
+    provider: &Arc<Provider>,
+    client: &Client,
+    budget: &Budget,
+    redactor: &Redactor,
+) -> ProviderReport {
     let started = Instant::now();
-    let found = model_lists::fetch(provider, provider.keys.first(), client, started + LIMIT);
+    let key = provider.keys.first();
+    let found = model_lists::fetch(provider, key, client, budget, started + LIMIT);
     let response_time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (http_status, result) = match found {
         Ok(answer) => (Some(answer.status), answer.count()),

@@ -56,7 +56,7 @@ impl<'a> Visit<'a, '_> {
     }
 }
 
-/// Why a page is not served.
+/// The reason why a page is not served.
 #[derive(Debug)]
 pub enum Unserved {
     Refused(Refusal),

@@ -28,21 +28,21 @@ use super::heal::Healing;
 const LARGEST_PROBE: u64 = 32;
 
 /// An answer under way, and the rules for reading it.
-pub struct ArrivingAnswer<'s, 'a> {
-    errand: &'s Errand<'a>,
+pub struct ArrivingAnswer<'s, 'a, 'r> {
+    errand: &'s Errand<'a, 'r>,
     step: &'a Step,
     head: &'s Head,
     deadline: Instant,
     expectation: Expectation,
     /// Whether JSON that was asked for has to be JSON.
     checks_format: bool,
-    asked: Asked<'a>,
+    asked: Asked<'r>,
 }
 
-impl<'s, 'a> ArrivingAnswer<'s, 'a> {
+impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     /// An answer of a step to a request as it was sent; it has to be whole or to begin by the deadline.
     pub fn new(
-        errand: &'s Errand<'a>,
+        errand: &'s Errand<'a, 'r>,
         step: &'a Step,
         sent: &Healing<'_>,
         head: &'s Head,
@@ -78,7 +78,11 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     ///
     /// # Errors
     /// It is none, or one that is second best.
-    pub fn read(&self, body: Body, journal: &Journal<'_>) -> Result<Reply<'a>, Box<Missed<'a>>> {
+    pub fn read(
+        &self,
+        body: Box<Body>,
+        journal: &Journal<'_>,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         if let Framing::Text(_) = self.errand.framing() {
             let mut repairs = Repairs::default();
             let charge = self.errand.budget.empty();
@@ -125,7 +129,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     /// A stream up to its first content.
     fn stream(
         &self,
-        frames: Frames,
+        frames: Box<Frames>,
         asked: Asked<'_>,
         repairs: Repairs,
         journal: &Journal<'_>,
@@ -135,6 +139,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
             judge: self.dialect().judge_stream(&asked),
             watch: self.watch(),
             holds_reasoning: self.step.reasoning_only_fails,
+            dialect: self.dialect(),
         };
         match uncommitted.open(self.head, self.deadline, journal)? {
             Opening::Content(mut committed) => {
@@ -209,7 +214,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     }
 
     /// The answer that a stream makes.
-    fn gathered(&self, frames: Frames, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
+    fn gathered(&self, frames: Box<Frames>, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
         let gathering = Gathering {
             dialect: self.dialect(),
             frames,
@@ -251,6 +256,13 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
         // What was mended is longer than what came, or shorter.
         let length = answer.text().len();
         cover(&mut charge, length)?;
+        let limit = self.errand.context.config.server.max_answer;
+        if beside > 0 && length > limit {
+            // Numbers in the place of base64, for one, are more than twice as long.
+            let message =
+                format!("the answer in the form that was asked for has more than {limit} bytes");
+            return Err(Failure::new(Class::BadResponse, &message));
+        }
         if beside > 0 {
             charge.uncover(length);
         }
@@ -259,7 +271,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
 
     /// The frames of an answer that came whole, and what was mended in it. They are in memory beside the answer, and
     /// then beside one another, until they are framed.
-    fn split(&self, held: HeldAnswer) -> Result<(Frames, Repairs), Failure> {
+    fn split(&self, held: HeldAnswer) -> Result<(Box<Frames>, Repairs), Failure> {
         let HeldAnswer { answer, mut charge } = held;
         let length = answer.text().len();
         cover(&mut charge, length.saturating_mul(4))?;
@@ -271,7 +283,7 @@ impl<'s, 'a> ArrivingAnswer<'s, 'a> {
     fn text(
         &self,
         begun: Vec<u8>,
-        body: Body,
+        body: Box<Body>,
         mut charge: Charge,
         repairs: &mut Repairs,
     ) -> Result<(String, Charge), Failure> {

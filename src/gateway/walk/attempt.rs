@@ -15,12 +15,14 @@ use crate::upstream::{CallError, Head, Response};
 
 use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
+use super::edit_room::settle;
 use super::errand::Errand;
 use super::failure::failure_of;
 use super::heal::{Healing, Refused};
 use super::opaque::OpaqueAnswer;
 use super::provider_call::ProviderCall;
 use super::refusal::refusal;
+use super::translated::Prepared;
 
 /// An attempt that has an answer.
 pub struct Success<'a> {
@@ -62,7 +64,7 @@ impl From<Failure> for Box<Missed<'_>> {
     }
 }
 
-impl<'a> Errand<'a> {
+impl<'a> Errand<'a, '_> {
     /// Makes the attempt.
     ///
     /// # Errors
@@ -70,11 +72,15 @@ impl<'a> Errand<'a> {
     pub(super) fn attempt(
         &self,
         attempt: &mut Attempt,
+        prepared: Option<Box<Prepared>>,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
+        if let Some(prepared) = prepared {
+            return self.call_translated(prepared, attempt, step, journal);
+        }
         match self.dialect.parts(self.request, &step.traits) {
             None => self.call(attempt, step, journal),
             Some(parts) => self.call_for_parts(parts, attempt, step, journal),
@@ -91,7 +97,9 @@ impl<'a> Errand<'a> {
         step: &'a Step,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+        let mut room = self.room_for_edits(self.edited, step)?;
         let mut healing = Box::new(Healing::new(self, step));
+        settle(&mut room, healing.request());
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
             // The answer is taken apart in a frame of its own: beside its parts it would stand on the stack of every
@@ -190,7 +198,7 @@ impl<'a> Errand<'a> {
             body: &text,
             failure: &mut failure,
         };
-        let is_repeated = healing.refused(refused, journal, &mut attempt.healed);
+        let is_repeated = healing.refused(refused, journal, &mut attempt.changes.healed);
         (!is_repeated).then_some(failure)
     }
 

@@ -7,7 +7,8 @@ use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::Silence;
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
-use crate::dialect::{FrameKind, Judged, StreamJudge};
+use crate::dialect::translate::Translation;
+use crate::dialect::{Dialect, FrameKind, Judged, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::routing::Failure;
 use crate::sse::{Event, Item, TooLarge};
@@ -38,11 +39,15 @@ const MOST_OPENING_BYTES: usize = 4 * 1024 * 1024;
 pub struct Committed<'a> {
     /// The frames that were held back, with the first content last.
     pub held: Vec<HeldFrame>,
-    pub frames: Frames,
+    pub frames: Box<Frames>,
     pub judge: Box<dyn StreamJudge>,
     pub watch: EndWatch<'a>,
     /// The repairs that are none of the judge's.
     pub repairs: Repairs,
+    /// The dialect of the frames.
+    pub dialect: &'static dyn Dialect,
+    /// The translation of the frames; `None` where the client speaks their dialect.
+    pub translation: Option<Box<Translation>>,
 }
 
 /// A frame that was judged, and is yet to be sent.
@@ -56,11 +61,12 @@ pub struct HeldFrame {
 
 /// A stream before its commit point.
 pub struct Uncommitted<'a> {
-    pub frames: Frames,
+    pub frames: Box<Frames>,
     pub judge: Box<dyn StreamJudge>,
     pub watch: EndWatch<'a>,
     /// Reasoning is held back as what says nothing.
     pub holds_reasoning: bool,
+    pub dialect: &'static dyn Dialect,
 }
 
 /// The beginning of a stream.
@@ -148,13 +154,15 @@ impl<'a> Uncommitted<'a> {
             judge: self.judge,
             watch: self.watch,
             repairs: Repairs::default(),
+            dialect: self.dialect,
+            translation: None,
         }
     }
 
     fn silent(mut self, mut held: Held) -> Opening<'a> {
         self.watch.remember(&*self.judge);
         self.watch.end();
-        self.frames = self.frames.emptied();
+        self.frames.clear();
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
             held.frames.push(HeldFrame {

@@ -1,6 +1,7 @@
 //! A request on its way over a route.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::budget::Budget;
 use crate::client_socket::ClientSocket;
@@ -11,20 +12,23 @@ use crate::gateway::context::Context;
 use crate::http::Head;
 use crate::json::elided::Elided;
 
-/// A request and everything that its walk needs to know.
-pub struct Errand<'a> {
+/// A request and everything that its walk needs to know. What the walk brings back outlives the request as one step takes
+/// it.
+pub struct Errand<'a, 'r> {
     pub context: &'a Context,
     pub dialect: &'static dyn Dialect,
     pub route: &'a Arc<Route>,
-    pub request: &'a Request<'a>,
+    pub request: &'r Request<'r>,
     /// The request that is edited for each step: the same, or without its long strings, which come back when it is sent.
-    pub edited: &'a Request<'a>,
-    pub elided: Option<&'a Elided<'a>>,
+    pub edited: &'r Request<'r>,
+    pub elided: Option<&'r Elided<'r>>,
     /// The fields of the client's head that the dialect's calls may need.
     pub passed: &'a PassedFields,
     /// The id of the request, where the dialect has a place for it.
     pub request_id: Option<&'a str>,
     pub client: &'a ClientSocket,
+    /// The time at which its head was whole.
+    pub received: Instant,
     /// The memory for its answer.
     pub budget: &'a Budget,
 }

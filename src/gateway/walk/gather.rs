@@ -16,7 +16,7 @@ use super::frames::Frames;
 /// A stream to be put together.
 pub struct Gathering<'a> {
     pub dialect: &'a dyn Dialect,
-    pub frames: Frames,
+    pub frames: Box<Frames>,
     pub judge: Box<dyn StreamJudge>,
     pub watch: EndWatch<'a>,
     /// For the first content, or for the whole answer.

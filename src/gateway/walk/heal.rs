@@ -48,7 +48,7 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    pub fn new(errand: &Errand<'a>, step: &'a Step) -> Self {
+    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step) -> Self {
         let Errand {
             context,
             dialect,

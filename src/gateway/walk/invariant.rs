@@ -6,7 +6,7 @@ use crate::dialect::reading::Asked;
 
 use super::errand::Errand;
 
-impl Errand<'_> {
+impl Errand<'_, '_> {
     /// Holds an answer against the route's earlier ones, and remembers what they have in common.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod arriving_answer;
 mod attempt;
 mod commit;
+mod edit_room;
 mod end_watch;
 mod errand;
 mod failure;
@@ -12,17 +13,17 @@ mod header_edits;
 mod heal;
 mod invariant;
 mod opaque;
+mod outlet;
 mod parts;
 mod provider_call;
 mod refusal;
 mod relay;
+mod translated;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::adapt;
 use crate::dialect::class::Class;
-use crate::dialect::request::Unfit;
 use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
@@ -33,7 +34,10 @@ pub use commit::Committed;
 pub use errand::{Errand, passed_fields};
 pub use opaque::{OpaqueAnswer, OpaqueEnding};
 pub use provider_call::ProviderCall;
-pub use relay::{Annotations, Ending, STOPPING, relay};
+use translated::Prepared;
+
+pub use outlet::Annotations;
+pub use relay::{Ending, STOPPING, relay};
 
 /// The end of a walk.
 pub enum Ended<'a> {
@@ -50,7 +54,7 @@ pub enum Ended<'a> {
 
 /// A move, its larger parts on the heap.
 enum HeapMove {
-    Try(Box<Attempt>),
+    Try(Box<Attempt>, Option<Box<Prepared>>),
     Pause(Instant),
     Finished(Box<Verdict>),
 }
@@ -61,7 +65,7 @@ struct SecondBest<'a> {
     attempt: Attempt,
 }
 
-impl<'a> Errand<'a> {
+impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
@@ -71,8 +75,8 @@ impl<'a> Errand<'a> {
             Instant::now(),
         ));
         loop {
-            let mut attempt = match self.next(&mut walk) {
-                HeapMove::Try(attempt) => attempt,
+            let (mut attempt, prepared) = match self.next(&mut walk) {
+                HeapMove::Try(attempt, prepared) => (attempt, prepared),
                 HeapMove::Pause(until) if self.client.goes_before(until) => {
                     return self.cancelled(walk, None, journal);
                 }
@@ -82,7 +86,7 @@ impl<'a> Errand<'a> {
                 }
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
-            match self.attempt(&mut attempt, journal) {
+            match self.attempt(&mut attempt, prepared, journal) {
                 Ok(success) => return self.answered(walk, attempt, success),
                 Err(missed) if missed.failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(attempt), journal);
@@ -95,14 +99,6 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// The reason why the request passes the step over without a call; `None` where it may fit.
-    fn unfit(&self, attempt: &Attempt) -> Option<Unfit> {
-        let step = self.route.steps.get(attempt.step_index)?;
-        let lessons = self.context.ledger.learned().of(step, Instant::now());
-        let unfit = self.dialect.unfit(self.request, &step.traits);
-        unfit.or_else(|| adapt::unfit(self.dialect.vocabulary(), self.request, step, &lessons))
-    }
-
     /// The next move. Steps that the request does not fit are passed over.
     fn next(&self, walk: &mut Walk) -> HeapMove {
         loop {
@@ -112,9 +108,10 @@ impl<'a> Errand<'a> {
                 Move::Pause { until } => return HeapMove::Pause(until),
                 Move::Finished(verdict) => return HeapMove::Finished(Box::new(verdict)),
             };
-            match self.unfit(&attempt) {
-                None => return HeapMove::Try(Box::new(attempt)),
-                Some(reason) => {
+            let step = self.route.steps.get(attempt.step_index);
+            match step.map_or(Ok(None), |step| self.prepared(step)) {
+                Ok(prepared) => return HeapMove::Try(Box::new(attempt), prepared),
+                Err(reason) => {
                     walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
                 }
             }

@@ -24,7 +24,7 @@ pub struct OpaqueAnswer {
     /// The first bytes, and room for the next ones.
     buffer: Vec<u8>,
     filled: usize,
-    body: Body,
+    body: Box<Body>,
     /// The charge for the buffer.
     _charge: Charge,
 }
@@ -35,9 +35,9 @@ impl OpaqueAnswer {
     /// # Errors
     /// The failure that lets the next step try: an error in the place of the bytes, or none of them.
     pub fn open(
-        errand: &Errand<'_>,
+        errand: &Errand<'_, '_>,
         head: &Head,
-        body: Body,
+        body: Box<Body>,
         deadline: Instant,
     ) -> Result<Self, Failure> {
         let content_type = head.header("content-type").unwrap_or_default().trim();

@@ -12,7 +12,7 @@ use super::attempt::{HeldAnswer, Missed, Reply, Success};
 use super::errand::Errand;
 use super::failure::class_of_flaw;
 
-impl<'a> Errand<'a> {
+impl<'a> Errand<'a, '_> {
     /// Makes the calls for all parts, one after the other.
     ///
     /// # Errors
@@ -21,7 +21,7 @@ impl<'a> Errand<'a> {
         &self,
         parts: Parts<'_>,
         attempt: &mut Attempt,
-        step: &Step,
+        step: &'a Step,
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let mut answers: Vec<WholeAnswer> = Vec::new();

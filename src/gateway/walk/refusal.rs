@@ -19,12 +19,12 @@ const LONGEST_WORDS: usize = 160;
 /// what may help where the provider does not have it; none for the usual advice.
 pub fn refusal(
     head: &Head,
-    body: Body,
+    mut body: Box<Body>,
     deadline: Instant,
     url: &str,
     advice: Option<&str>,
 ) -> (Failure, String) {
-    let body = match beginning(body, deadline) {
+    let body = match beginning(&mut body, deadline) {
         Ok(body) => body,
         Err(cancelled) => return (failure_of(&cancelled), String::new()),
     };
@@ -82,9 +82,9 @@ fn without_words(head: &Head) -> String {
 ///
 /// # Errors
 /// The client left.
-fn beginning(mut body: Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
+fn beginning(body: &mut Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
+    let mut buffer = [0; 2048];
     while bytes.len() < LONGEST_REFUSAL {
         match body.read(&mut buffer, deadline) {
             Ok(0) => break,

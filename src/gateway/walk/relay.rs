@@ -8,15 +8,12 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::repairs::Repairs;
 use crate::dialect::usage::Usage;
-use crate::dialect::{Dialect, FrameKind, StreamJudge};
+use crate::dialect::{FrameKind, StreamJudge};
 use crate::gateway::journal::Journal;
-use crate::http::{Gone, Stream};
-use crate::json::pieces::{Piece, Pieces};
-use crate::json::position;
-use crate::json::spliced::Splices;
+use crate::http::Stream;
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{BLANK_LINE, DATA, Event, Item, encode_with, is_one_line};
+use crate::sse::{Event, Item};
 use crate::upstream::CallError;
 
 use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large, unusable};
@@ -24,6 +21,7 @@ use super::end_watch::EndWatch;
 use super::errand::Errand;
 use super::failure::{cut, failure_of, failure_of_late_error};
 use super::frames::Frames;
+use super::outlet::{Annotations, Outlet};
 
 /// The words for clients whose answers do not finish in time.
 pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
@@ -32,17 +30,9 @@ pub const STOPPING: &str = "the gateway is stopping; try again in a moment";
 /// it was read to the end, and that usually came with the last frame.
 const TAIL: Duration = Duration::from_millis(50);
 
-/// Bytes for the client that are gathered from the part of a stream that is here, which may be all of it. One read of a
-/// stream under way comes to less.
-const AT_ONCE: usize = 64 * 1024;
-
-/// The members that the gateway writes into a stream.
-pub struct Annotations<'a> {
-    /// The `model` of every frame; none keeps the provider's.
-    pub model: Option<&'a str>,
-    /// For the first frame, as raw JSON; none where the configuration leaves it out.
-    pub routing_summary: Option<&'a str>,
-}
+/// A provider's silence after which a translated stream gives a sign of life: to Anthropic's clients a minute without one
+/// looks dead.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// The end of a relayed stream.
 pub struct Ending {
@@ -56,35 +46,33 @@ pub struct Ending {
 
 /// Relays a committed stream to its end. `stall` bounds every wait for the provider. Blocks.
 pub fn relay(
-    errand: &Errand<'_>,
+    errand: &Errand<'_, '_>,
     committed: Committed<'_>,
     stream: Stream<'_>,
     annotations: &Annotations<'_>,
     stall: Duration,
     journal: &mut Journal<'_>,
 ) -> Ending {
-    let dialect = errand.dialect;
     let Committed {
         held,
         mut frames,
         judge,
         watch,
         mut repairs,
+        translation,
+        dialect: _,
     } = committed;
+    let limit = errand.context.config.server.max_answer;
     let mut relay = Relay {
-        dialect,
-        stream,
-        annotations,
+        outlet: Outlet::new(errand.dialect, stream, annotations, translation, limit),
         judge,
         watch,
         journal,
         redactor: &errand.context.redactor,
-        first: true,
-        out: String::new(),
     };
     let failure = relay.run(held, &mut frames, stall).err();
     let Relay {
-        mut stream,
+        mut outlet,
         mut judge,
         watch,
         ..
@@ -94,32 +82,17 @@ pub fn relay(
     let cancelled = failure
         .as_ref()
         .is_some_and(|failure| failure.class == Class::Cancelled);
-    let stopped = cancelled && stream.is_ending();
+    let stopped = cancelled && outlet.is_ending();
     match &failure {
         None => {
             // The client has its end mark. The connection is read to its end first, so that a client's next request
             // finds it in the pool.
             read_tail(&mut frames);
-            stream.finish();
+            outlet.close();
         }
         Some(_) if cancelled && !stopped => {}
         Some(failure) => {
-            let mut out = String::new();
-            let mut tell = |error: &ErrorBody<'_>| match judge.broken(error) {
-                None => dialect.push_event(&mut out, &dialect.broken(error)),
-                Some(events) => {
-                    for data in events {
-                        dialect.push_name(&mut out, None, &data);
-                        let annotation = judge.judge(&rest_event(&data)).annotation;
-                        encode_with(&mut out, |out| match annotation {
-                            Some(annotation) => {
-                                annotation.write(out, &data, annotations.model, None)
-                            }
-                            None => out.push_str(&data),
-                        });
-                    }
-                }
-            };
+            let mut tell = |error: &ErrorBody<'_>| outlet.break_off(error, &mut *judge);
             if stopped {
                 tell(&ErrorBody {
                     request_id: errand.request_id,
@@ -133,8 +106,8 @@ pub fn relay(
                     &mut tell,
                 );
             }
-            if stream.write(out.as_bytes()).is_ok() {
-                stream.finish();
+            if outlet.flush().is_ok() {
+                outlet.close();
             }
         }
     }
@@ -147,21 +120,12 @@ pub fn relay(
 }
 
 struct Relay<'a, 'c, 'j, 'g> {
-    dialect: &'static dyn Dialect,
-    stream: Stream<'c>,
-    annotations: &'a Annotations<'a>,
+    outlet: Outlet<'a, 'c>,
     judge: Box<dyn StreamJudge>,
     watch: EndWatch<'a>,
     journal: &'j mut Journal<'g>,
     redactor: &'a Redactor,
-    /// No frame has been sent yet.
-    first: bool,
-    /// Frames of one read, written at once, or in pieces if they are many.
-    out: String,
 }
-
-/// A comment, without a blank line behind it: some decoders take that for an empty event.
-const SIGN_OF_LIFE: &str = ":\n";
 
 /// The meaning of a frame for the wait behind it.
 enum Taken {
@@ -194,15 +158,15 @@ impl Relay<'_, '_, '_, '_> {
         }
         self.hold(frames, None)?;
         loop {
-            let kept = self.judge.kept();
+            let kept = self.kept();
             let next = self.take_here(frames);
             // The frames before a failure are the client's.
-            self.flush()?;
+            self.outlet.flush()?;
             if next? == Progress::End {
                 return Ok(());
             }
             self.hold(frames, Some(kept))?;
-            match frames.wait(self.watch.deadline(Instant::now() + stall)) {
+            match self.wait(frames, stall) {
                 Ok(true) => {}
                 Ok(false) => return self.end(),
                 Err(CallError::Timeout(_)) if self.watch.is_over() => {
@@ -214,29 +178,52 @@ impl Relay<'_, '_, '_, '_> {
         }
     }
 
+    /// Waits for more of the stream; a translated one gives signs of life meanwhile.
+    fn wait(&mut self, frames: &mut Frames, stall: Duration) -> Result<bool, CallError> {
+        let deadline = self.watch.deadline(Instant::now() + stall);
+        while self.outlet.translates() {
+            let sign = Instant::now() + SILENCE;
+            if sign >= deadline {
+                break;
+            }
+            match frames.wait(sign) {
+                Err(CallError::Timeout(_)) => {
+                    self.outlet.sign_of_life();
+                    if self.outlet.flush().is_err() {
+                        return Err(CallError::Cancelled);
+                    }
+                }
+                other => return other,
+            }
+        }
+        frames.wait(deadline)
+    }
+
+    fn kept(&self) -> usize {
+        self.judge.kept().saturating_add(self.outlet.kept())
+    }
+
     /// Has the budget charged for what the judge keeps, where that is not what it was. Without room for it, less is kept.
     fn hold(&mut self, frames: &mut Frames, before: Option<usize>) -> Result<(), Failure> {
-        let kept = self.judge.kept();
+        let kept = self.kept();
         if before == Some(kept) || frames.hold(kept).is_ok() {
             return Ok(());
         }
         self.judge.forget();
-        let room = frames.hold(self.judge.kept());
+        let room = frames.hold(self.kept());
         room.map_err(|error| failure_of(&error))
     }
 
     fn take_here(&mut self, frames: &mut Frames) -> Result<Progress, Failure> {
         let mut said = false;
         loop {
-            if self.out.len() >= AT_ONCE {
-                self.flush()?;
-            }
+            self.outlet.flush_if_full()?;
             match frames.next_here().map_err(too_large)? {
                 None => {
                     self.watch.observe(&*self.judge, said);
                     return Ok(Progress::More);
                 }
-                Some(Item::Comment(_)) => self.out.push_str(SIGN_OF_LIFE),
+                Some(Item::Comment(_)) => self.outlet.sign_of_life(),
                 Some(Item::Event(event)) => match self.take(&event)? {
                     Taken::Words => said = true,
                     Taken::NoWords => {}
@@ -252,7 +239,7 @@ impl Relay<'_, '_, '_, '_> {
             FrameKind::Content | FrameKind::Reasoning => Taken::Words,
             FrameKind::Prelude | FrameKind::Opening => Taken::NoWords,
             FrameKind::Heartbeat => {
-                self.out.push_str(SIGN_OF_LIFE);
+                self.outlet.sign_of_life();
                 return Ok(Taken::NoWords);
             }
             FrameKind::End => {
@@ -260,11 +247,13 @@ impl Relay<'_, '_, '_, '_> {
                     return Ok(Taken::NoWords);
                 }
                 self.write_rest()?;
-                self.pass_on(event.name.as_deref(), event.data.trim_ascii(), None)?;
+                self.journal.frame_relayed(&event.data);
+                let mark = (event.name.as_deref(), event.data.trim_ascii());
+                self.outlet.finish(Some(mark))?;
                 return Ok(Taken::End);
             }
             FrameKind::Error(said) => {
-                if self.judge.passes_errors() {
+                if self.judge.passes_errors() && !self.outlet.translates() {
                     // Providers echo keys.
                     let masked = self.redactor.mask(&event.data);
                     let annotation = match &masked {
@@ -290,39 +279,7 @@ impl Relay<'_, '_, '_, '_> {
         annotation: Option<Annotation>,
     ) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
-        // The first frame that can be written into has the summary.
-        let first = annotation.is_some() && std::mem::take(&mut self.first);
-        let summary = self.annotations.routing_summary.filter(|_| first);
-        self.dialect.push_name(&mut self.out, name, data);
-        if data.len() > AT_ONCE && is_one_line(data) {
-            return self.pass_on_slices(data, annotation, summary);
-        }
-        encode_with(&mut self.out, |out| match annotation {
-            Some(annotation) => annotation.write(out, data, self.annotations.model, summary),
-            None => out.push_str(data),
-        });
-        Ok(())
-    }
-
-    /// Writes a frame that is larger than what is gathered, such as one with an image, without copying it.
-    fn pass_on_slices(
-        &mut self,
-        data: &str,
-        annotation: Option<Annotation>,
-        summary: Option<&str>,
-    ) -> Result<(), Failure> {
-        self.flush()?;
-        let mut splices = Splices::default();
-        match annotation {
-            Some(annotation) => {
-                annotation.each_piece(data, self.annotations.model, summary, &mut splices);
-            }
-            None => splices.take(Piece::Kept(0, position(data.len()))),
-        }
-        let mut slices = vec![DATA];
-        slices.extend(splices.slices(data));
-        slices.push(BLANK_LINE);
-        self.stream.write_slices(&slices).map_err(gone)
+        self.outlet.pass_on(name, data, annotation)
     }
 
     /// The provider closed without an end mark, or has said all: complete only if it said why it stopped.
@@ -331,10 +288,7 @@ impl Relay<'_, '_, '_, '_> {
             return Err(cut());
         }
         self.write_rest()?;
-        if let Some(mark) = self.dialect.end_mark() {
-            self.dialect.push_event(&mut self.out, mark);
-        }
-        self.flush()
+        self.outlet.finish(None)
     }
 
     fn write_rest(&mut self) -> Result<(), Failure> {
@@ -344,19 +298,6 @@ impl Relay<'_, '_, '_, '_> {
         }
         Ok(())
     }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        let written = self.stream.write(self.out.as_bytes());
-        self.out.clear();
-        written.map_err(gone)
-    }
-}
-
-fn gone(_: Gone) -> Failure {
-    Failure::new(Class::Cancelled, "the client is gone")
 }
 
 /// Reads the rest behind an end mark, so that the connection can be used again.

@@ -152,7 +152,7 @@ fn only_a_body_that_has_memory_and_does_not_go_on_is_slow() {
     assert!(!slow.is_slow(at(9)) && slow.is_slow(at(10)));
 }
 
-/// What a worker lingers for, the front waits for, and neither reads.
+/// Bodies that a worker lingers for, that the front waits for, and that neither reads.
 #[test]
 fn requests_arrive_ready_or_pending() {
     let limits = config::EdgeLimits {

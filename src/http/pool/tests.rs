@@ -55,18 +55,18 @@ fn start(pool: &Pool) -> (WorkerState, Box<Job>) {
 fn no_step_leads_out_of_the_diagram() {
     use WorkerState::*;
     for (from, step, to) in [
-        (Idle, Step::Work, Called),
-        (Called, Step::Work, Busy),
-        (Busy, Step::Work, Busy),
-        (Lingering, Step::Work, Busy),
-        (Lingering, Step::Continue, Busy),
-        (Busy, Step::Linger, Lingering),
-        (Lingering, Step::Linger, Lingering),
-        (Called, Step::Rest, Idle),
-        (Busy, Step::Rest, Idle),
-        (Lingering, Step::Rest, Idle),
-        (Idle, Step::Leave, Left),
-        (Left, Step::Work, Left),
+        (Idle, Transition::Work, Called),
+        (Called, Transition::Work, Busy),
+        (Busy, Transition::Work, Busy),
+        (Lingering, Transition::Work, Busy),
+        (Lingering, Transition::Continue, Busy),
+        (Busy, Transition::Linger, Lingering),
+        (Lingering, Transition::Linger, Lingering),
+        (Called, Transition::Rest, Idle),
+        (Busy, Transition::Rest, Idle),
+        (Lingering, Transition::Rest, Idle),
+        (Idle, Transition::Leave, Left),
+        (Left, Transition::Work, Left),
     ] {
         assert_eq!(from.after(step), to, "{from:?} {step:?}");
     }
@@ -80,11 +80,11 @@ fn a_lingering_worker_is_free_for_others_and_called_at_once() {
     let (mut worker, mut first) = start(&pool);
     assert!(!submit(&pool, 2), "the worker is busy");
     first.permit.release();
-    assert!(pool.step(&mut worker, Step::Linger).is_none());
-    assert!(pool.step(&mut worker, Step::Linger).is_none() && !is_wanted(&pool));
+    assert!(pool.step(&mut worker, Transition::Linger).is_none());
+    assert!(pool.step(&mut worker, Transition::Linger).is_none() && !is_wanted(&pool));
     assert!(submit(&pool, 2) && is_wanted(&pool));
     assert!(!submit(&pool, 3), "the worker is spoken for");
-    assert_eq!(id(pool.step(&mut worker, Step::Linger)), Some(2));
+    assert_eq!(id(pool.step(&mut worker, Transition::Linger)), Some(2));
     assert!(!is_wanted(&pool), "the next to linger would spin");
 }
 
@@ -94,15 +94,15 @@ fn a_job_that_waits_comes_before_the_next_request_of_a_kept_connection() {
     assert!(submit(&pool, 1));
     let (mut worker, mut first) = start(&pool);
     first.permit.release();
-    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(pool.step(&mut worker, Transition::Linger).is_none());
     assert!(submit(&pool, 2));
     first.permit.take();
-    let second = pool.step(&mut worker, Step::Continue);
+    let second = pool.step(&mut worker, Transition::Continue);
     drop(first);
     assert!(!submit(&pool, 3), "it is busy with that");
     assert_eq!(id(second), Some(2));
     // The linger is over without another request.
-    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(pool.step(&mut worker, Transition::Linger).is_none());
     assert!(submit(&pool, 4));
     assert_eq!(id(pool.next(&mut worker)), Some(4));
     assert!(!is_wanted(&pool));
@@ -114,9 +114,9 @@ fn a_request_that_goes_on_after_a_linger_is_in_flight() {
     assert!(submit(&pool, 1));
     let (mut worker, mut first) = start(&pool);
     first.permit.release();
-    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(pool.step(&mut worker, Transition::Linger).is_none());
     first.permit.take();
-    assert!(pool.step(&mut worker, Step::Continue).is_none());
+    assert!(pool.step(&mut worker, Transition::Continue).is_none());
     assert_eq!((worker, pool.workers()), (WorkerState::Busy, (1, 0)));
     assert!(!submit(&pool, 2));
 }
@@ -129,7 +129,7 @@ fn the_permit_of_a_whole_answer_admits_one_job_more() {
     assert!(pool.is_full());
     first.permit.release();
     assert!(submit(&pool, 2) && !submit(&pool, 3));
-    let second = pool.step(&mut worker, Step::Linger);
+    let second = pool.step(&mut worker, Transition::Linger);
     assert!(!submit(&pool, 4), "the worker is busy with that");
     assert_eq!(id(second), Some(2));
 }
@@ -141,7 +141,7 @@ fn a_job_is_not_taken_from_the_worker_that_was_called_for_it() {
     let (mut worker, mut first) = start(&pool);
     assert!(submit(&pool, 2), "a second worker is called");
     first.permit.release();
-    let waiting = pool.step(&mut worker, Step::Linger);
+    let waiting = pool.step(&mut worker, Transition::Linger);
     assert!(waiting.is_none(), "and the first may linger");
     assert_eq!(id(Some(start(&pool).1)), Some(2));
 }
@@ -155,13 +155,13 @@ fn without_a_thread_to_be_had_a_job_waits_for_a_free_worker_or_is_refused_if_the
     assert!(!submit_without_threads(&pool, 2));
     first.permit.release();
     assert!(submit_without_threads(&pool, 3));
-    let mut third = pool.step(&mut worker, Step::Linger).unwrap();
+    let mut third = pool.step(&mut worker, Transition::Linger).unwrap();
     assert_eq!(third.connection.id, 3);
     third.permit.release();
-    assert!(pool.step(&mut worker, Step::Linger).is_none());
+    assert!(pool.step(&mut worker, Transition::Linger).is_none());
     assert!(submit_without_threads(&pool, 4) && is_wanted(&pool));
     assert!(!submit_without_threads(&pool, 5));
-    let fourth = pool.step(&mut worker, Step::Linger);
+    let fourth = pool.step(&mut worker, Transition::Linger);
     assert!(submit(&pool, 6), "threads can be had again");
     assert_eq!(id(fourth), Some(4));
 }

@@ -220,7 +220,7 @@ impl Running {
         }
     }
 
-    /// Everything the server says to these bytes, until it closes.
+    /// The server's whole answer to these bytes, until it closes.
     fn say(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut client = self.connect();
         client.send(bytes);

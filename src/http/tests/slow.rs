@@ -22,7 +22,7 @@ fn half_a_body(client: &mut Client) {
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx");
 }
 
-/// Its worker waited for it, for up to `write_timeout`, and others were told to come back.
+/// The worker waited for such a client, for up to `write_timeout`, and others were told to come back.
 #[test]
 fn a_client_that_reads_nothing_holds_no_worker_and_gets_its_answer_when_it_reads() {
     let server = Running::start(|limits| limits.max_concurrent_requests = 1);

@@ -3,7 +3,7 @@ use serde::de::IgnoredAny;
 
 use super::*;
 
-/// What counts as JSON: strings as they stand, lone surrogates and numbers of any size included.
+/// The yardstick for JSON: strings as they stand, lone surrogates and numbers of any size included.
 fn serde_takes(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

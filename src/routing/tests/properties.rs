@@ -16,7 +16,7 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     })
 }
 
-/// What happens to one request: when it begins, how long each attempt takes, and how each ends (`None`: answered).
+/// The fate of a request: when it begins, how long each attempt takes, and how each ends (`None`: answered).
 type Script = (u64, Vec<(u64, Option<Failure>)>);
 
 fn any_script() -> impl Strategy<Value = Script> {

@@ -6,7 +6,7 @@ pub type Ms = u64;
 pub const MINUTE: Ms = 60_000;
 pub const HOUR: Ms = 60 * MINUTE;
 pub const DAY: Ms = 24 * HOUR;
-/// Which headers the providers send.
+/// The headers that the providers send.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Tells {
     Nothing,
@@ -17,7 +17,7 @@ pub enum Tells {
 pub struct Quota {
     per_minute: u64,
     per_day: u64,
-    /// Where in the minute the windows begin.
+    /// The beginning of the windows within the minute.
     phase: Ms,
     minute: Ms,
     in_minute: u64,

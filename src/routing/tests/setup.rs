@@ -54,6 +54,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         check_format: false,
         stream_keepalive: None,
         context_length: None,
+        capabilities: Vec::new(),
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
@@ -80,6 +81,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),
+        ollama: None,
         status_page: true,
         providers,
         routes,
@@ -190,7 +192,7 @@ impl World {
         }
     }
 
-    /// Which step answers a request when all are well.
+    /// The step that answers a request when all are well.
     pub fn served_by(&mut self, route: &Arc<Route>) -> Option<usize> {
         let reports = self.request(route, &[]).ok()?;
         reports.last().map(|report| report.step_index)

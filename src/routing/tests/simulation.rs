@@ -32,7 +32,7 @@ struct Simulation {
     begin: Instant,
     /// Calls that got a 429.
     wasted: u64,
-    /// What came of each request, with the time.
+    /// The end of each request, with the time.
     ends: Vec<(Ms, End)>,
 }
 

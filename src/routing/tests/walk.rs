@@ -287,7 +287,7 @@ fn fallbacks_are_the_other_steps_seen() {
     panic!("step 2 was not tried");
 }
 
-/// What people are shown must be what the next request does.
+/// The order that people are shown must be what the next request does.
 #[test]
 fn the_first_step_is_foretold_without_taking_it() {
     let (route, mut world) = chain(3);

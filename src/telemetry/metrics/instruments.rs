@@ -58,7 +58,7 @@ pub(super) struct AnswerInstruments {
     pub(super) duration: Histogram,
 }
 
-/// One provider and model within a route: steps that differ only in their settings share one.
+/// The instruments of a provider and model within a route: steps that differ only in their settings share them.
 #[derive(Debug)]
 pub(super) struct TargetInstruments {
     pub(super) provider: String,

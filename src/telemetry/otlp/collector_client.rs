@@ -27,7 +27,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Bound of the pause that a collector asks for in `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// One POST to a collector.
+/// A POST to a collector.
 pub struct Post<'a> {
     pub url: &'a str,
     pub headers: &'a [(&'a str, &'a str)],
@@ -60,7 +60,7 @@ pub enum Outcome {
         rejected: u64,
         words: String,
     },
-    /// Nothing of it arrived, for this reason.
+    /// The batch did not arrive, for this reason.
     Lost(String),
 }
 

@@ -17,7 +17,7 @@ use super::settings::Destination;
 /// Memory of the spans or records of one export (bytes). Collectors refuse larger messages.
 const MAX_EXPORT_BYTES: usize = MAX_WAITING_BYTES / 4;
 
-/// One signal's exports: the way to the collector, and the accounts of arrivals and losses.
+/// The exports of a signal: the way to the collector, and the accounts of arrivals and losses.
 #[derive(Clone, Debug)]
 pub struct SignalExport {
     pub client: Arc<CollectorClient>,

@@ -32,6 +32,8 @@ pub const CLIENT: &str = "gateway.client";
 pub const COOLDOWN: &str = "gateway.cooldown_seconds";
 pub const FALLBACKS: &str = "gateway.fallbacks";
 pub const HEALED: &str = "gateway.healed";
+/// The dialect of the exchange with the provider, where it is not the client's.
+pub const TRANSLATED: &str = "gateway.translated";
 pub const HELD_EVENTS: &str = "gateway.held_events";
 pub const KEY_INDEX: &str = "gateway.key_index";
 pub const REQUEST_ID: &str = "gateway.request_id";

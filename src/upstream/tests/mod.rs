@@ -70,7 +70,7 @@ impl Provider {
     }
 }
 
-/// One whole request. `None`: the connection ended before it began.
+/// A whole request. `None`: the connection ended before it began.
 fn request(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut part = [0; 65_536];

@@ -54,7 +54,7 @@ fn a_pooled_connection_that_dies_under_a_call_is_replaced_once() {
     }
 }
 
-/// One dead connection means that its pooled siblings are dead too; trying them all would cost a timeout each.
+/// A dead connection means that its pooled siblings are dead too; trying them all would cost a timeout each.
 #[test]
 fn the_replacement_is_a_fresh_connection() {
     let both = Arc::new(std::sync::Barrier::new(2));

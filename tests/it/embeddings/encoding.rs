@@ -148,3 +148,22 @@ fn members_that_are_absent_are_added() {
         })
     );
 }
+
+/// `max_answer` bounds what a client gets, too: 17 MB of base64 fit, and 27 MB of numbers do not.
+#[test]
+fn an_answer_that_is_too_long_after_its_conversion_is_none() {
+    let (vector, _, body) = large();
+    let a =
+        Upstream::answering(move |request| Script::json(200, &answer(request, |_| vector.clone())));
+    let gateway = Config::new()
+        .server("max_answer: 20MiB")
+        .provider("a", &a)
+        .route("r", [("a", "m")])
+        .start();
+    let response = ask(&gateway, &body);
+    assert_eq!(response.status, 502, "{response}");
+    let step = &response.json()["error"]["details"]["steps"][0];
+    assert_eq!(step["class"], "bad_response");
+    let words = step["error"].as_str().unwrap();
+    assert!(words.contains("more than 20971520 bytes"), "{words}");
+}

@@ -2,6 +2,7 @@
 
 mod crowds;
 mod descriptors;
+mod edits;
 mod endless;
 mod floods;
 mod shipped;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn heals(refusal: &str, body: &str, second: &dyn Fn(Value)) {
+fn heals(refusal: &str, body: &str, healed: &str, second: &dyn Fn(Value)) {
     let a = saying("hello");
     a.then(Script::json(400, refusal));
     let gateway = route(&a, &a);
@@ -18,7 +18,7 @@ fn heals(refusal: &str, body: &str, second: &dyn Fn(Value)) {
     let step = &response.json()["routing_summary"]["steps"][0];
     assert_eq!(
         (&step["success"], &step["healed"]),
-        (&json!(true), &json!(["conversation"])),
+        (&json!(true), &json!([healed])),
         "{step}"
     );
 }
@@ -27,7 +27,7 @@ fn heals(refusal: &str, body: &str, second: &dyn Fn(Value)) {
 fn thinking_that_another_model_has_signed() {
     let refusal = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#;
     let body = r#"{"model":"r","max_tokens":9,"thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"x","signature":"s"},{"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"y"}]}]}"#;
-    heals(refusal, body, &|sent| {
+    heals(refusal, body, "conversation", &|sent| {
         assert_eq!(
             sent["messages"][1]["content"],
             json!([{"type": "tool_use", "id": "t", "name": "f", "input": {}}])
@@ -36,15 +36,35 @@ fn thinking_that_another_model_has_signed() {
     });
 }
 
+/// Claude Code sends such a message in nearly every request: it is remembered, also where a server's template says so.
 #[test]
 fn a_system_message_among_the_others() {
-    let refusal = r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter"}}"#;
     let body = r#"{"model":"r","max_tokens":9,"messages":[{"role":"user","content":"hi"},{"role":"system","content":"be brief"}]}"#;
-    heals(refusal, body, &|sent| {
-        let said = &sent["messages"][0]["content"][1]["text"];
-        assert_eq!(said, "<system-reminder>\nbe brief\n</system-reminder>");
-        assert_eq!(sent["messages"].as_array().unwrap().len(), 1);
-    });
+    for words in [
+        r#"messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter"#,
+        "messages.1.role: Input should be 'user' or 'assistant'",
+        "Error: Jinja Exception: System message must be at the beginning.",
+    ] {
+        let a = saying("hello");
+        let refusal = format!(
+            r#"{{"type":"error","error":{{"type":"invalid_request_error","message":"{words}"}}}}"#
+        );
+        a.then(Script::json(400, &refusal));
+        let gateway = route(&a, &a);
+        let response = post(&gateway, body);
+        assert_eq!(response.header("x-routed-via"), Some("a/model-a"));
+        let step = &response.json()["routing_summary"]["steps"][0];
+        assert_eq!(step["healed"], json!(["system messages"]), "{step}");
+        assert_eq!(post(&gateway, body).status, 200);
+        let sent = a.requests();
+        assert_eq!(sent.len(), 3, "{words}: it is remembered");
+        for sent in &sent[1..] {
+            let messages = &sent.json()["messages"];
+            assert_eq!(messages.as_array().unwrap().len(), 1);
+            let said = &messages[0]["content"][1]["text"];
+            assert_eq!(said, "<system-reminder>\nbe brief\n</system-reminder>");
+        }
+    }
 }
 
 /// The most frequent refusal of all: a member of a beta that a server does not know. It is remembered.

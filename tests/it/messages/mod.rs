@@ -1,4 +1,4 @@
-//! `POST /v1/messages` on steps whose providers speak it.
+//! `POST /v1/messages`: on steps whose providers speak it, and on those that are asked in chat.
 
 mod after_commit;
 mod counting;
@@ -6,6 +6,10 @@ mod failover;
 mod healing;
 mod refusals;
 mod relay;
+mod translated_failover;
+mod translated_for_chat_clients;
+mod translated_requests;
+mod translated_streams;
 
 use serde_json::{Value, json};
 

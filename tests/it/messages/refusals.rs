@@ -123,35 +123,6 @@ fn a_full_gateway() {
     signal.give();
 }
 
-#[test]
-fn steps_that_do_not_speak_it_are_passed_over() {
-    let (chat, native) = (Upstream::saying("from chat"), saying("from b"));
-    let gateway = Config::new()
-        .provider("a", &chat)
-        .provider_with("b", &native, &[KIND])
-        .route("both", [("a", "m"), ("b", "m")])
-        .route("none", [("a", "m")])
-        .route("native", [("b", "m")])
-        .start();
-    let response = post(&gateway, &messages::request("both", true));
-    assert_eq!(response.header("x-routed-via"), Some("b/m"), "{response}");
-    let error = error_of(&post(&gateway, &messages::request("none", false)), 400);
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("/v1/chat/completions"),
-        "{error}"
-    );
-    // And the other way round, until requests are translated.
-    let response = gateway.post(&crate::support::openai::request("both", false));
-    assert_eq!(response.header("x-routed-via"), Some("a/m"), "{response}");
-    let response = gateway.post(&crate::support::openai::request("native", false));
-    assert_eq!(response.status, 400, "{response}");
-    assert!(response.text().contains("/v1/messages"), "{response}");
-    assert_eq!(chat.requests().len(), 1);
-}
-
 /// Claude Code's search is such a request, and a server that only takes the tool would make its results up.
 #[test]
 fn a_request_for_nothing_but_the_providers_tools() {

@@ -1,9 +1,14 @@
-//! `POST /v1/responses` on steps whose providers speak it.
+//! `POST /v1/responses`, on steps whose providers speak it and on all others.
 
 mod after_commit;
 mod failover;
 mod refusals;
 mod relay;
+mod translated;
+mod translated_conversations;
+mod translated_faults;
+mod translated_mixed;
+mod translated_to_messages;
 
 use serde_json::{Value, json};
 

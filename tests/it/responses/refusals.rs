@@ -47,48 +47,15 @@ fn an_id_of_a_provider_goes_from_step_to_step() {
     assert_eq!(b.request().json()["previous_response_id"], "resp_b");
 }
 
+/// The step's own word counts, and this provider answers chat's shape.
 #[test]
-fn steps_that_do_not_speak_it_are_passed_over() {
-    let (chat, native) = (Upstream::saying("from chat"), saying("from b"));
+fn a_step_may_be_native_on_its_own() {
+    let chat = Upstream::saying("from chat");
     let gateway = Config::new()
         .provider("a", &chat)
-        .provider_with("b", &native, &["responses: true"])
-        .route("both", [("a", "m"), ("b", "m")])
-        .route(
-            "none",
-            [
-                Step::new("a", "m"),
-                Step::new("b", "m").with("responses: false"),
-            ],
-        )
-        .route("step", [Step::new("a", "m").with("responses: true")])
+        .route("r", [Step::new("a", "m").with("responses: true")])
         .start();
-    let response = post(&gateway, &responses::request("both", false));
-    assert_eq!(response.header("x-routed-via"), Some("b/m"), "{response}");
-    let step = &response.json()["routing_summary"]["steps"][0];
-    assert_eq!(
-        (&step["class"], &step["skipped"]),
-        (&json!("unsupported"), &json!(true))
-    );
-
-    let response = post(&gateway, &responses::request("none", true));
-    assert_eq!(response.status, 400, "{response}");
-    let error = &response.json()["error"];
-    assert_eq!(error["code"], "ROUTE_EXECUTION_FAILED");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("/v1/chat/completions"),
-        "{error}"
-    );
-    assert_eq!(chat.requests().len() + native.requests().len(), 1);
-
-    // The step's own word counts, and this provider answers chat's shape.
-    assert_eq!(
-        post(&gateway, &responses::request("step", false)).status,
-        502
-    );
+    assert_eq!(post(&gateway, &responses::request("r", false)).status, 502);
     assert_eq!(
         chat.request().head.first_line,
         "POST /v1/responses HTTP/1.1"

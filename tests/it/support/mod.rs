@@ -14,6 +14,8 @@ pub mod process;
 pub mod responses;
 pub mod script;
 pub mod signal;
+pub mod strict_chat;
+pub mod unforgiving_chat;
 pub mod upstream;
 pub mod wire;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Collector, Config, Exposition, Gateway, Script, Upstream, openai};
+use crate::support::{Collector, Config, Exposition, Form, Gateway, Script, Upstream, openai};
 
 /// Labels that Prometheus adds to what it scrapes.
 const SCRAPED: [&str; 2] = ["job", "instance"];
@@ -94,6 +94,10 @@ fn that_has_seen_everything() -> (Gateway, Collector, Upstream) {
         Script::body(200, &protobuf, b"\x0a\x02\x08\x03")
     });
     let upstream = Upstream::answering(|request| {
+        if request.head.first_line.contains("/audio/") {
+            let heard = r#"{"text":"hi","usage":{"type":"duration","seconds":8.5}}"#;
+            return Script::json(200, heard);
+        }
         if !request.json()["store"].is_null() {
             return Script::json(400, &openai::error("Unknown parameter: 'store'.", "x"));
         }
@@ -116,6 +120,11 @@ fn that_has_seen_everything() -> (Gateway, Collector, Upstream) {
     gateway.ask("r", true);
     let store = r#"{"model":"r","store":true,"messages":[{"role":"user","content":"hi"}]}"#;
     assert_eq!(gateway.post(store).status, 200);
+    let recording = Form::new()
+        .file("file", "hi.wav", b"RIFF")
+        .text("model", "r");
+    let heard = gateway.exchange(recording.to("/v1/audio/transcriptions"));
+    assert_eq!(heard.status, 200);
     (gateway, collector, upstream)
 }
 
@@ -137,7 +146,13 @@ fn what_the_dashboard_and_the_alerts_ask_for_is_measured() {
     let (gateway, _collector, _upstream) = that_has_seen_everything();
     let exposition = Exposition::once(&gateway, |read| {
         let seen = |beginning: &str| read.names().any(|name| name.starts_with(beginning));
-        let told = ["export_lost", "heals", "repairs", "quota_remaining_tokens"];
+        let told = [
+            "audio_seconds",
+            "export_lost",
+            "heals",
+            "repairs",
+            "quota_remaining_tokens",
+        ];
         told.iter().all(|name| seen(&format!("ai_gateway_{name}")))
     });
     let measured = measured(&exposition);

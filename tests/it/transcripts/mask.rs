@@ -78,6 +78,14 @@ impl Mask {
             // What providers say is shorter.
             (id.len() == 16).then_some("<id>")
         });
+        // Ids that are made up for the items of a translated answer, and its times.
+        text = replaced(&text, "_agw", is_hex, |id| id.get(24..).map(|_| "<id>"));
+        for name in [r#""created_at":"#, r#""completed_at":"#] {
+            text = replaced(&text, name, is_digit, |number| {
+                let is_of_this_run = number.parse::<u64>().ok()? + 60 >= self.started;
+                is_of_this_run.then_some("<created>")
+            });
+        }
         text = replaced(&text, "cooling down for ", is_of_wait, |_| Some("<wait> "));
         text = replaced(&text, r#""ts":""#, |byte| byte != '"', |_| Some("<time>"));
         text = replaced(&text, "\nDate: ", |byte| byte != '\\', |_| Some("<date>"));

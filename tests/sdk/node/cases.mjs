@@ -42,19 +42,34 @@ const cases = {
     assert.match(answer._request_id, /^req-/);
   },
   async "a streamed message"() {
-    for (const model of ["claude", "claude-fallback", "chat-first-claude"]) {
+    for (const model of ["claude", "claude-fallback", "chat-first-claude", "chat", "chat-down-claude", "down-claude-chat"]) {
       const final = await anthropic.messages.stream({ model, max_tokens: 9, messages }).finalMessage();
       assert.equal(final.content[0].text, "Hello");
       assert.equal(final.usage.output_tokens, 5);
     }
   },
-  async "a tool"() {
-    const final = await anthropic.messages.stream({ model: "claude", max_tokens: 9, messages, tools }).finalMessage();
-    assert.deepEqual(final.content[0].input, { city: "Oslo" });
+  async "a tool and an image in its result"() {
+    for (const model of ["claude", "chat"]) {
+      const final = await anthropic.messages.stream({ model, max_tokens: 9, messages, tools }).finalMessage();
+      assert.deepEqual(final.content[0].input, { city: "Oslo" });
+      const source = { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" };
+      const content = [{ type: "tool_result", tool_use_id: final.content[0].id, content: [{ type: "image", source }] }];
+      const history = [...messages, { role: "assistant", content: final.content }, { role: "user", content }];
+      const answer = await anthropic.messages.create({ model, max_tokens: 9, messages: history });
+      assert.equal(answer.content[0].text, "Hello");
+    }
+  },
+  async "thinking on a step that speaks chat"() {
+    const thinking = { type: "enabled", budget_tokens: 1024 };
+    const asked = { model: "chat-reasoner", max_tokens: 2048, messages, thinking };
+    const final = await anthropic.messages.stream(asked).finalMessage();
+    assert.deepEqual(final.content.map((block) => block.thinking ?? block.text), ["hm", "Hello"]);
   },
   async "a message that is cut"() {
-    const stream = anthropic.messages.stream({ model: "claude-breaking", max_tokens: 9, messages });
-    await assert.rejects(stream.finalMessage(), /the stream broke/);
+    for (const model of ["claude-breaking", "chat-breaking"]) {
+      const stream = anthropic.messages.stream({ model, max_tokens: 9, messages });
+      await assert.rejects(stream.finalMessage(), /the stream broke/);
+    }
   },
   async "a count"() {
     assert.equal((await anthropic.messages.countTokens({ model: "claude", messages })).input_tokens, 42);

@@ -1,5 +1,7 @@
 //! The content of a request as messages.
 
+use std::collections::VecDeque;
+
 use serde_json::{Value, json};
 
 use super::parts::{of_content, of_message, part, response};
@@ -52,10 +54,14 @@ fn items<'r>(request: &'r Object<'_>) -> Option<&'r str> {
 
 /// The last messages of a conversation, as far as there is room.
 fn latest(conversation: &str, room: &mut CaptureRoom<'_>) -> Vec<Value> {
-    let mut all = Vec::new();
-    let _ = raw::each_item(conversation, &mut |message| all.push(message));
-    let latest = all.into_iter().rev().take(MOST_MESSAGES);
-    let mut shown: Vec<Value> = latest
+    let mut latest = VecDeque::with_capacity(MOST_MESSAGES);
+    let _ = raw::each_item(conversation, &mut |message| {
+        if latest.len() == MOST_MESSAGES {
+            latest.pop_front();
+        }
+        latest.push_back(message);
+    });
+    let mut shown: Vec<Value> = (latest.into_iter().rev())
         .map_while(|item| (!room.is_full()).then(|| message(item, room)))
         .collect();
     shown.reverse();

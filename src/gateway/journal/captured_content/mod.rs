@@ -9,6 +9,7 @@ mod output;
 mod parts;
 mod room;
 
+use crate::budget::Charge;
 use crate::dialect::Assemble;
 
 pub use input::{form_input, input};
@@ -21,20 +22,25 @@ const MOST_EVENTS: usize = 256 * 1024;
 pub struct Transcript {
     assembler: Box<dyn Assemble>,
     bytes: usize,
+    charge: Charge,
 }
 
 impl Transcript {
-    /// An empty answer.
-    pub fn new(assembler: Box<dyn Assemble>) -> Self {
+    /// An empty answer, and the charge for what it will be.
+    pub fn new(assembler: Box<dyn Assemble>, charge: Charge) -> Self {
         Self {
             assembler,
             bytes: 0,
+            charge,
         }
     }
 
-    /// Keeps a frame's data while there is room.
+    /// Keeps a frame's data while there is room, in the budget as well.
     pub fn push(&mut self, data: &str) {
         self.bytes = self.bytes.saturating_add(data.len());
+        if self.bytes <= MOST_EVENTS && !self.charge.cover(self.bytes) {
+            self.bytes = MOST_EVENTS + 1;
+        }
         if self.bytes <= MOST_EVENTS {
             // A frame that belongs into no answer is not shown; the relay judges it.
             let _ = self.assembler.push(data);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::room::{CaptureRoom, MOST_PARTS, text};
+use super::room::{CaptureRoom, MOST_PARTS, text, text_of};
 use crate::json::raw;
 
 /// The parts of a message as chat has it: its content, and what stands beside it.
@@ -39,7 +39,7 @@ pub(super) fn of_content(content: &str, room: &mut CaptureRoom<'_>) -> Vec<Value
 }
 
 fn add_content(parts: &mut Vec<Value>, content: &str, room: &mut CaptureRoom<'_>) {
-    if let Some(words) = raw::lossy_text(content) {
+    if let Some(words) = text_of(content) {
         parts.push(json!({"type": "text", "content": room.take(&words)}));
     }
     // What is no array has no items.
@@ -54,9 +54,9 @@ fn add_content(parts: &mut Vec<Value>, content: &str, room: &mut CaptureRoom<'_>
     });
 }
 
-/// One part. Of images, files and whatever else only its kind is shown.
+/// A part of a message. Of images, files and whatever else only its kind is shown.
 pub(super) fn part(item: &str, room: &mut CaptureRoom<'_>) -> Value {
-    if let Some(words) = raw::lossy_text(item) {
+    if let Some(words) = text_of(item) {
         return json!({"type": "text", "content": room.take(&words)});
     }
     if !raw::is_object(item) {
@@ -107,13 +107,14 @@ pub(super) fn response(item: &str, id: &str, content: &str, room: &mut CaptureRo
 
 /// A content that is a text, or the first text in its array.
 fn first_text(content: &str, room: &mut CaptureRoom<'_>) -> String {
-    if let Some(words) = raw::lossy_text(content) {
+    if let Some(words) = text_of(content) {
         return room.take(&words);
     }
     let mut first = None;
     let _ = raw::each_item(content, &mut |item| {
-        let words = raw::member(item, "text").and_then(raw::lossy_text);
-        first = first.take().or(words);
+        if first.is_none() {
+            first = raw::member(item, "text").and_then(text_of);
+        }
     });
     room.take(&first.unwrap_or_default())
 }

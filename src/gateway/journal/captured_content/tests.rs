@@ -1,9 +1,12 @@
-//! What spans show of requests and answers.
+//! The content of requests and answers, as spans show it.
 
 use serde_json::{Value, json};
 
 use super::room::{LONGEST_TEXT, MOST_PARTS, MOST_TEXT};
 use super::*;
+use crate::budget::Budget;
+use crate::dialect::Dialect;
+use crate::dialect::chat::Chat;
 use crate::json::Object;
 use crate::secret::{Redactor, Secret};
 
@@ -160,4 +163,35 @@ fn of_many_texts_the_first_are_shown() {
     let texts = vec!["ä".repeat(100); 2048];
     let shown = shown_input(&json!({"input": texts}).to_string());
     assert_eq!(shown[0]["parts"].as_array().unwrap().len(), MOST_PARTS);
+}
+
+/// A long string is read as far as it is shown; the rest of it would be in memory twice.
+#[test]
+fn of_a_long_text_the_beginning_is_shown() {
+    for piece in ["x", "\\u0041", "\\ud83d\\ude00", "\\n"] {
+        let long = piece.repeat(1 << 20);
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"{long}"}}]}}"#);
+        let shown = shown_input(&body);
+        let text = shown[0]["parts"][0]["content"].as_str().unwrap();
+        assert!(
+            text.len() > LONGEST_TEXT - 4 && text.len() <= LONGEST_TEXT,
+            "{piece}"
+        );
+    }
+}
+
+/// Without room for it in the budget of memory, a stream goes on and is not shown.
+#[test]
+fn a_transcript_is_charged_for() {
+    let budget = Budget::new(20_000, || {});
+    let frame =
+        |text: &str| json!({"choices": [{"delta": {"content": text}, "finish_reason": null}]});
+    let mut transcript = Transcript::new(Chat.assemble(), budget.empty());
+    transcript.push(&frame("yes").to_string());
+    transcript.push(&frame(&"y".repeat(15_000)).to_string());
+    assert!(budget.used() > 5_000, "{}", budget.used());
+    transcript.push(&frame(&"n".repeat(50_000)).to_string());
+    let answer = transcript.answer();
+    assert!(answer.contains("yesyyy") && !answer.contains("nnn"));
+    assert_eq!(budget.used(), 0);
 }
