@@ -16,15 +16,13 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Uid, geteuid};
 
+use crate::threads::{self, USUAL_STACK};
+
 /// The timeout of a question, and of writing its answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The pause after a connection could not be accepted, as when no descriptor is left.
 const BACKOFF: Duration = Duration::from_millis(100);
-
-/// The stack of the thread, which makes the report as a worker would, and reads the configuration. Only touched pages
-/// cost memory (bytes).
-const STACK: usize = 2 * 1024 * 1024;
 
 /// The longest answer that is read (bytes).
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -80,7 +78,7 @@ pub fn serve(
     answer: impl Fn(ControlRequest) -> Vec<u8> + Send + 'static,
 ) -> io::Result<()> {
     let listener = UnixListener::bind_addr(&name(port)?)?;
-    let thread = thread::Builder::new().name("control".to_owned());
+    // It makes the report as a worker would, and reads the configuration, which takes the usual stack.
     let until_the_end = move || {
         for stream in listener.incoming() {
             match stream {
@@ -100,7 +98,7 @@ pub fn serve(
             }
         }
     };
-    thread.stack_size(STACK).spawn(until_the_end).map(drop)
+    threads::start("control", USUAL_STACK, until_the_end).map(drop)
 }
 
 fn may_ask(stream: &UnixStream) -> bool {

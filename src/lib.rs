@@ -12,7 +12,7 @@
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`] | raw YAML to a validated `Config`, all errors at once | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, redacting key type, the budget of memory | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`threads`], [`secret`], [`budget`], [`header_fields`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, starting threads, redacting key type, the budget of memory | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
 //! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
@@ -70,4 +70,5 @@ pub mod state_file;
 pub mod sync;
 pub mod telemetry;
 pub mod text;
+pub mod threads;
 pub mod upstream;

@@ -102,7 +102,7 @@ impl Redactor {
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let mut known: Vec<Secret> = secrets.into_iter().filter(Secret::is_masked).collect();
         // The longest first, so that a key that begins with another one is masked whole.
-        known.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+        known.sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         known.dedup();
         Self {
             known: known.into_iter().map(KnownKey::from).collect(),

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::sync::{lock, wait};
+use crate::threads;
 
 /// The shortest time between two writes.
 const PACE: Duration = Duration::from_secs(1);
@@ -65,10 +66,8 @@ impl StateWriter {
             changed: Condvar::new(),
         });
         let for_thread = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("state".to_owned())
-            .stack_size(128 * 1024)
-            .spawn(move || for_thread.write_when_dirty(&path, &snapshot))?;
+        let write = move || for_thread.write_when_dirty(&path, &snapshot);
+        let thread = threads::start("state", 128 * 1024, write)?;
         Ok(Self {
             shared,
             thread: Some(thread),

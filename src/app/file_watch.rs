@@ -24,7 +24,7 @@ impl FileWatch {
 
     /// Watches these files from now on. A file that was watched before keeps the marks that it had when it was read.
     pub fn follow(&mut self, mut files: Vec<PathBuf>) {
-        files.sort();
+        files.sort_unstable();
         files.dedup();
         let known = |file: &PathBuf| {
             let known = self.files.iter().find(|(other, _)| other == file);

@@ -12,9 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-/// The stack of the thread, which reads the configuration and descends into its nesting. Only touched pages cost
-/// memory.
-const STACK: usize = 2 * 1024 * 1024;
+use crate::threads::{self, USUAL_STACK};
 
 /// The calls that the thread makes beside that at the end.
 pub trait Chores {
@@ -68,6 +66,7 @@ fn watch(
     }
     let (read, write) = UnixStream::pair()?;
     let mut signals = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
+    // It reads the configuration and descends into its nesting, which takes the usual stack.
     let until_stopped = move || {
         loop {
             let pace = catch_unwind(AssertUnwindSafe(|| chores.pace())).unwrap_or_default();
@@ -88,8 +87,7 @@ fn watch(
         }
         stop();
     };
-    let thread = std::thread::Builder::new().name("signals".to_owned());
-    thread.stack_size(STACK).spawn(until_stopped).map(drop)
+    threads::start("signals", USUAL_STACK, until_stopped).map(drop)
 }
 
 /// Whether a signal may have come, before the time was over.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::probe;
 use crate::gateway::Reloadable;
 use crate::service_manager::Notifier;
+use crate::threads;
 
 /// The time between two requests to ourselves without a watchdog; they keep the status line current.
 const USUAL_PACE: Duration = Duration::from_secs(10);
@@ -26,9 +27,8 @@ pub fn start(
     current: Arc<Reloadable>,
     address: SocketAddr,
 ) -> io::Result<()> {
-    let thread = thread::Builder::new().name("watch".to_owned());
     let watch = move || watch(&notifier, &current, address);
-    thread.stack_size(128 * 1024).spawn(watch).map(drop)
+    threads::start("watch", 128 * 1024, watch).map(drop)
 }
 
 fn watch(notifier: &Notifier, current: &Reloadable, address: SocketAddr) {

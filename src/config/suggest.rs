@@ -28,7 +28,7 @@ pub fn near<'c>(
         (holds || is_near).then_some((!holds, distance, candidate))
     });
     let mut ranked: Vec<_> = ranked.collect();
-    ranked.sort();
+    ranked.sort_unstable();
     ranked.truncate(most);
     ranked
         .into_iter()

@@ -15,6 +15,7 @@ const MOST_PROBLEMS: usize = 100;
 /// The problems of a document, as far as it is read.
 pub(super) struct Validation<'a> {
     pub environment: &'a dyn Environment,
+    /// In the order of their nodes; those of the document itself come first.
     problems: RefCell<Vec<UnplacedProblem>>,
     missing: RefCell<BTreeSet<String>>,
 }
@@ -41,10 +42,10 @@ impl<'a> Validation<'a> {
             message,
             ..Problem::default()
         };
-        self.problems.borrow_mut().push(UnplacedProblem {
-            node: path.node,
-            problem,
-        });
+        let mut problems = self.problems.borrow_mut();
+        let place = problems.partition_point(|known| known.node <= path.node);
+        let node = path.node;
+        problems.insert(place, UnplacedProblem { node, problem });
     }
 
     /// A scalar with its references replaced; `None` when one cannot be, which is reported.
@@ -64,8 +65,7 @@ impl<'a> Validation<'a> {
     /// All problems in the order of their lines; those without a line come first. `note` stands behind the variables that
     /// are missing.
     pub fn into_problems(self, text: &str, document: &[MappingEntry], note: &str) -> Vec<Problem> {
-        let mut found = self.problems.into_inner();
-        found.sort_by_key(|found| found.node);
+        let found = self.problems.into_inner();
         let surplus = found.len().saturating_sub(MOST_PROBLEMS);
         let without_line = |message| Problem {
             message,

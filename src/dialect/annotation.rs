@@ -64,8 +64,11 @@ impl Annotation {
             };
         };
         let inner = Self::of_object(body, inner);
+        let from = |place: Option<(u32, u32)>| place.map_or(u32::MAX, |(from, _)| from);
         let mut models = [outer.model, inner.model];
-        models.sort_by_key(|place| place.map_or(u32::MAX, |(from, _)| from));
+        if from(inner.model) < from(outer.model) {
+            models.reverse();
+        }
         outer.is_odd |= inner.is_odd;
         if takes_summary {
             (outer.end, outer.is_empty) = (inner.end, inner.is_empty);

@@ -95,29 +95,23 @@ pub fn rate_limit_end(
 /// The wait in the headers that are spelled like a retry, as `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP
 /// date) and `retry-after-ms`; `None` where none states a wait. Milliseconds are more exact.
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
-    let mut retries: Vec<(u8, Wait)> = headers
-        .iter()
-        .filter_map(|(name, value)| {
-            let name = name.to_ascii_lowercase();
-            let unit = TimeUnit::of_name(&name);
-            let rank = match name.as_str() {
-                "retry-after" => 1,
-                _ if unit == TimeUnit::Milliseconds => 0,
-                _ => 2,
-            };
-            let is_retry = name.contains("retry")
-                && ["after", "delay", "retry-in"]
-                    .iter()
-                    .any(|word| name.contains(word));
-            is_retry
-                .then(|| parse_wait(value, unit))
-                .flatten()
-                .map(|wait| (rank, wait))
-        })
-        .collect();
-    retries.sort_by_key(|(rank, _)| *rank);
-    let mut waits = retries.into_iter();
-    waits.find_map(|(_, wait)| left(wait, headers, now))
+    let retries = headers.iter().filter_map(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        let unit = TimeUnit::of_name(&name);
+        let rank = match name.as_str() {
+            "retry-after" => 1,
+            _ if unit == TimeUnit::Milliseconds => 0,
+            _ => 2,
+        };
+        let is_retry = name.contains("retry")
+            && ["after", "delay", "retry-in"]
+                .iter()
+                .any(|word| name.contains(word));
+        let wait = is_retry.then(|| parse_wait(value, unit)).flatten()?;
+        Some((rank, left(wait, headers, now)?))
+    });
+    let first = retries.min_by_key(|(rank, _)| *rank);
+    first.map(|(_, left)| left)
 }
 
 /// The wait that is left by the clock that wrote the answer's dates; without its `Date`, by ours. A clock of ours that is

@@ -120,7 +120,7 @@ impl Minute {
 
     fn busiest(&self) -> String {
         let mut addresses = self.addresses.clone();
-        addresses.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        addresses.sort_unstable_by_key(|(address, count)| (std::cmp::Reverse(*count), *address));
         list(
             addresses
                 .into_iter()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{io, mem, thread};
+use std::{io, mem};
 
 use rustix::event::{PollFd, PollFlags};
 
@@ -15,6 +15,7 @@ use super::outgoing::Disposition;
 use super::pool::{Job, Transition, WorkerState};
 use super::refusal::Refusal;
 use super::transaction::{AnswerState, Ended, Transaction};
+use crate::threads;
 
 /// The stack of a worker: room for a handler that calls upstream over TLS and nothing recursive. Only touched pages cost
 /// memory (bytes).
@@ -39,14 +40,11 @@ pub(super) fn spawn(edge: &Arc<Edge>, handler: &ContainedHandler) -> io::Result<
     let loan = edge.budget.lend(MEMORY);
     let loan = loan.ok_or(io::ErrorKind::OutOfMemory)?;
     let (edge, handler) = (Arc::clone(edge), handler.clone());
-    let worker = thread::Builder::new()
-        .name("worker".to_owned())
-        .stack_size(STACK);
     let work = move || {
         let _loan = loan;
         work(&edge, &handler);
     };
-    worker.spawn(work).map(drop)
+    threads::start("worker", STACK, work).map(drop)
 }
 
 fn work(edge: &Arc<Edge>, handler: &ContainedHandler) {

@@ -62,7 +62,7 @@ pub fn find<'k>(text: &str, keys: impl Iterator<Item = &'k Finder<'static>>) -> 
         let starts = key.find_iter(&in_plain);
         found.extend(starts.map(|start| start..start + length));
     }
-    found.sort_by_key(|range| range.start);
+    found.sort_unstable_by_key(|range| range.start);
     found.dedup_by(|later, before| {
         let overlaps = later.start < before.end;
         if overlaps {

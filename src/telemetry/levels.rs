@@ -43,16 +43,18 @@ impl Levels {
                 .map_err(|_| directive.to_owned())?;
             match module {
                 None | Some(OWN) => levels.general = level,
-                Some(module) if module.starts_with(OWN) => {
-                    levels.modules.push((module.to_owned(), level));
-                }
-                Some(module) => levels.modules.push((format!("{OWN}::{module}"), level)),
+                Some(module) if module.starts_with(OWN) => levels.add(module.to_owned(), level),
+                Some(module) => levels.add(format!("{OWN}::{module}"), level),
             }
         }
-        levels
-            .modules
-            .sort_by_key(|(module, _)| std::cmp::Reverse(module.len()));
         Ok(levels)
+    }
+
+    /// Adds a module where its turn is: the longest names come first.
+    fn add(&mut self, module: String, level: LevelFilter) {
+        let longer = |(other, _): &(String, _)| other.len() >= module.len();
+        let place = self.modules.partition_point(longer);
+        self.modules.insert(place, (module, level));
     }
 
     /// The most talkative level of all.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::sync::{lock, wait, wait_for};
+use crate::threads;
 
 /// Bounds of the queue. As much again can be under way to the reader.
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
@@ -74,10 +75,8 @@ impl LogWriter {
     pub fn start() -> io::Result<Self> {
         let writer = Self::default();
         let queue = Arc::clone(&writer.0);
-        thread::Builder::new()
-            .name("log".to_owned())
-            .stack_size(STACK)
-            .spawn(move || queue.run(|bytes| rustix::io::write(io::stdout(), bytes)))?;
+        let write = move || queue.run(|bytes| rustix::io::write(io::stdout(), bytes));
+        threads::start("log", STACK, write)?;
         Ok(writer)
     }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sync::{lock, wait_for};
+use crate::threads;
 
 use super::stats::CallCounts;
 
@@ -229,17 +229,14 @@ impl Lookups {
 
     fn spawn_lookup(self: &Arc<Self>, name: &str, table: &mut NameTable, now: Instant) {
         let (lookups, owned) = (Arc::clone(self), name.to_owned());
-        let thread = thread::Builder::new()
-            .name("resolve".to_owned())
-            .stack_size(LOOKUP_STACK)
-            .spawn(move || {
-                let result = (lookups.lookup)(&owned);
-                if !matches!(&result, Ok(addresses) if !addresses.is_empty()) {
-                    lookups.counts.dns_failure();
-                }
-                lookups.lock().finish(&owned, result, Instant::now());
-                lookups.changed.notify_all();
-            });
+        let thread = threads::start("resolve", LOOKUP_STACK, move || {
+            let result = (lookups.lookup)(&owned);
+            if !matches!(&result, Ok(addresses) if !addresses.is_empty()) {
+                lookups.counts.dns_failure();
+            }
+            lookups.lock().finish(&owned, result, Instant::now());
+            lookups.changed.notify_all();
+        });
         if let Err(error) = thread {
             self.counts.dns_failure();
             table.finish(name, Err(error), now);
@@ -252,6 +249,7 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
 
     const OLD: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)];
 

@@ -17,6 +17,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "sse",
             "sync",
             "text",
+            "threads",
         ],
     ),
     (1, &["config"]),

@@ -53,7 +53,7 @@ impl Assemble for Assembler {
     }
 
     fn finish(mut self: Box<Self>) -> String {
-        self.choices.sort_by_key(|choice| choice.index);
+        self.choices.sort_unstable_by_key(|choice| choice.index);
         let choices: Vec<String> = self.choices.iter().map(Choice::to_json).collect();
         let mut answer = format!("{{\"choices\":[{}]", choices.join(","));
         for (key, value) in &self.members {

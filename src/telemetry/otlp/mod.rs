@@ -48,6 +48,7 @@ use super::levels::Levels;
 use super::masking::Masking;
 use super::metrics::Family;
 use super::trace::Tracer;
+use crate::threads::{self, USUAL_STACK};
 use collector_client::CollectorClient;
 use gate::Gate;
 use log_sink::LogSink;
@@ -166,8 +167,7 @@ impl Otlp {
             }
             drop(running);
         };
-        let thread = thread::Builder::new().name("otlp-metrics".to_owned());
-        thread.spawn(measure).map(drop)
+        threads::start("otlp-metrics", USUAL_STACK, measure).map(drop)
     }
 
     /// The maker of spans; it makes none if traces are not exported.
