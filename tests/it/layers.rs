@@ -17,10 +17,9 @@ const LAYERS: &[(u8, &[&str])] = &[
             "sse",
             "sync",
             "text",
-            "threads",
         ],
     ),
-    (1, &["config"]),
+    (1, &["config", "threads"]),
     (2, &["adapt", "routing"]),
     (
         3,

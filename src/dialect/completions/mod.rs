@@ -8,10 +8,11 @@ mod request;
 mod translated;
 
 use super::answer::{Flaw, JudgedWhole, WholeAnswer};
+use super::canonical;
 use super::reading::{Asked, Expectation};
 use super::request::{Incoming, Payload, Request, RequestError, Unfit};
 use super::step_traits::{FillInTheMiddle, StepTraits};
-use super::translate::ProviderSide;
+use super::translate::{AnswerReader, ProviderSide, Target};
 use super::{Assemble, DONE, Dialect, Framing, StreamJudge};
 
 /// The dialect of legacy completions.
@@ -90,5 +91,19 @@ impl Dialect for Completions {
     /// A whole answer has the shape of a chunk.
     fn split(&self, answer: &WholeAnswer) -> Result<Vec<String>, Flaw> {
         Ok(vec![answer.text().to_owned(), DONE.to_owned()])
+    }
+}
+
+impl ProviderSide for Completions {
+    fn write_request(
+        &self,
+        request: &mut canonical::Request<'_>,
+        target: &Target<'_>,
+    ) -> Result<String, Unfit> {
+        translated::write(request, target)
+    }
+
+    fn read_answer(&self) -> Box<dyn AnswerReader> {
+        Box::new(translated::TextReader::default())
     }
 }

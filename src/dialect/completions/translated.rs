@@ -1,63 +1,56 @@
 //! The side of translation that asks for a completion: one prompt, perhaps a suffix, and the text between them or behind.
 
-use super::Completions;
 use crate::dialect::answer::Flaw;
 use crate::dialect::canonical::{
     Begin, Delta, End, Escaped, Part, Request, Role, TokenCounts, join,
 };
 use crate::dialect::finish::{Finish, finish_of};
 use crate::dialect::request::Unfit;
-use crate::dialect::translate::{AnswerReader, ProviderSide, Target};
+use crate::dialect::translate::{AnswerReader, Target};
 use crate::json::raw;
 
-impl ProviderSide for Completions {
-    fn write_request(
-        &self,
-        request: &mut Request<'_>,
-        target: &Target<'_>,
-    ) -> Result<String, Unfit> {
-        let prompt = prompt_of(request)
-            .ok_or_else(|| Unfit::from("a completion goes on behind one text".to_owned()))?;
-        // The name is replaced by that of the step's model.
-        let mut out = String::from(r#"{"model":"-","prompt":"#);
-        prompt.push_quoted(&mut out);
-        if let Some(suffix) = &request.suffix {
-            out.push_str(r#","suffix":"#);
-            suffix.push_quoted(&mut out);
-        }
-        let sampling = &request.sampling;
-        for (name, value) in [
-            ("max_tokens", request.max_tokens),
-            ("temperature", sampling.temperature),
-            ("top_p", sampling.top_p),
-            ("seed", sampling.seed),
-            ("presence_penalty", sampling.presence_penalty),
-            ("frequency_penalty", sampling.frequency_penalty),
-        ] {
-            if let Some(value) = value {
-                out.push_str(&format!(r#","{name}":{value}"#));
-            }
-        }
-        for (place, stop) in sampling.stop.iter().enumerate() {
-            out.push_str(if place == 0 { r#","stop":["# } else { "," });
-            stop.push_quoted(&mut out);
-        }
-        if !sampling.stop.is_empty() {
-            out.push(']');
-        }
-        if request.stream {
-            out.push_str(r#","stream":true"#);
-            if !target.traits.translation.hides_usage {
-                out.push_str(r#","stream_options":{"include_usage":true}"#);
-            }
-        }
-        out.push('}');
-        Ok(out)
+/// Writes a request as one JSON object.
+///
+/// # Errors
+/// The request is more than one text.
+pub fn write(request: &Request<'_>, target: &Target<'_>) -> Result<String, Unfit> {
+    let prompt = prompt_of(request)
+        .ok_or_else(|| Unfit::from("a completion goes on behind one text".to_owned()))?;
+    // The name is replaced by that of the step's model.
+    let mut out = String::from(r#"{"model":"-","prompt":"#);
+    prompt.push_quoted(&mut out);
+    if let Some(suffix) = &request.suffix {
+        out.push_str(r#","suffix":"#);
+        suffix.push_quoted(&mut out);
     }
-
-    fn read_answer(&self) -> Box<dyn AnswerReader> {
-        Box::new(TextReader::default())
+    let sampling = &request.sampling;
+    for (name, value) in [
+        ("max_tokens", request.max_tokens),
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+        ("seed", sampling.seed),
+        ("presence_penalty", sampling.presence_penalty),
+        ("frequency_penalty", sampling.frequency_penalty),
+    ] {
+        if let Some(value) = value {
+            out.push_str(&format!(r#","{name}":{value}"#));
+        }
     }
+    for (place, stop) in sampling.stop.iter().enumerate() {
+        out.push_str(if place == 0 { r#","stop":["# } else { "," });
+        stop.push_quoted(&mut out);
+    }
+    if !sampling.stop.is_empty() {
+        out.push(']');
+    }
+    if request.stream {
+        out.push_str(r#","stream":true"#);
+        if !target.traits.translation.hides_usage {
+            out.push_str(r#","stream_options":{"include_usage":true}"#);
+        }
+    }
+    out.push('}');
+    Ok(out)
 }
 
 /// The prompt of a request that is nothing but texts by the user, and instructions before them.
@@ -78,7 +71,7 @@ fn prompt_of<'a>(request: &Request<'a>) -> Option<Escaped<'a>> {
 
 /// The reader of one stream of texts.
 #[derive(Debug, Default)]
-struct TextReader {
+pub struct TextReader {
     has_begun: bool,
     has_ended: bool,
 }
@@ -147,13 +140,13 @@ mod tests {
         };
         request.add(Role::User, Part::Text(Escaped::plain("fn a() {")));
         request.sampling.stop.push(Escaped::plain("x"));
-        let written = Completions.write_request(&mut request, &TARGET).unwrap();
+        let written = write(&request, &TARGET).unwrap();
         assert_eq!(
             written,
             r#"{"model":"-","prompt":"fn a() {","suffix":"\n}","max_tokens":7,"stop":["x"],"stream":true,"stream_options":{"include_usage":true}}"#
         );
         request.add(Role::User, Part::Audio("{}"));
-        assert!(Completions.write_request(&mut request, &TARGET).is_err());
+        assert!(write(&request, &TARGET).is_err());
     }
 
     #[test]
