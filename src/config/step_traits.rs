@@ -5,8 +5,7 @@ use super::model::Provider;
 use super::section::Section;
 use super::vectors;
 use crate::dialect::step_traits::{
-    FillInTheMiddle, HistoryQuirk, OutputLimit, RerankForm, StepTraits, ThinkingBudget,
-    TranslationTraits,
+    FillInTheMiddle, OutputLimit, RerankForm, StepTraits, ThinkingBudget, TranslationTraits,
 };
 
 /// The bounds of `max_tokens` and `thinking_budget`; the least budget is Anthropic's (tokens).
@@ -74,11 +73,7 @@ pub(super) fn of_provider(table: &Section, host: &str) -> TranslationTraits {
         }),
         hides_usage: !stream_usage,
         refuses_builtin_tools: refuses_builtin_tools(table).unwrap_or(false),
-        history: match &*host {
-            "api.deepseek.com" => HistoryQuirk::DeepSeek,
-            "generativelanguage.googleapis.com" => HistoryQuirk::Google,
-            _ => HistoryQuirk::None,
-        },
+        needs_signatures: host == "generativelanguage.googleapis.com",
         ..TranslationTraits::default()
     }
 }

@@ -6,7 +6,7 @@ use super::class::Class;
 use super::provider_error::ProviderError;
 use super::rate_limits::{Headers, left, rate_limit_end, retry_after};
 use super::rule::{Rule, Words, speaks};
-use super::rules::RULES;
+use super::rules;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
@@ -28,7 +28,7 @@ pub fn class_of(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Class {
     if status == 413 {
         return Class::TooLarge;
     }
-    let rule = decisive(refusal, status, now).and_then(|(rule, _)| RULES.get(rule));
+    let rule = decisive(refusal, status, now).and_then(|(rule, _)| rules::all().nth(rule));
     rule.map_or_else(|| class_of_status(status), |Rule(_, _, class)| *class)
 }
 
@@ -79,8 +79,7 @@ fn decisive(
     let spoken = |words: &[&str]| words.iter().position(|words| speaks(&message, words));
     let passes =
         || spoken(&WINDOWS).is_some() || rate_limit_end(refusal.headers, said.wait, now).is_some();
-    RULES
-        .iter()
+    rules::all()
         .enumerate()
         .find_map(|(index, Rule(words, statuses, _))| {
             let counts = statuses.iter().any(|statuses| statuses.contains(&status));

@@ -43,6 +43,7 @@ mod rule;
 mod rules;
 pub mod side_question;
 mod signals;
+mod statuses;
 pub mod step_traits;
 pub mod translate;
 pub mod usage;

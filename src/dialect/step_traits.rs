@@ -32,7 +32,9 @@ pub struct TranslationTraits {
     pub hides_usage: bool,
     /// Requests with tools that a provider of Responses would have of its own pass the step over. Else such tools are dropped.
     pub refuses_builtin_tools: bool,
-    pub history: HistoryQuirk,
+    /// Calls in the history need a signature of thoughts, which those that began elsewhere do not have: Google, whose
+    /// documentation has a value for them.
+    pub needs_signatures: bool,
     /// The most tokens of an answer where a request does not bound it and the provider wants a bound.
     pub max_tokens: Option<u64>,
     pub thinking: ThinkingBudget,
@@ -58,17 +60,6 @@ pub enum OutputLimit {
     MaxTokens,
     /// `max_completion_tokens`: newer models of OpenAI refuse the other.
     MaxCompletionTokens,
-}
-
-/// A member that a provider wants in the history of a conversation which began elsewhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HistoryQuirk {
-    #[default]
-    None,
-    /// DeepSeek: `reasoning_content` beside the calls behind the last message of the user.
-    DeepSeek,
-    /// Google: a signature of its thoughts in each call, or the documented value that skips its check.
-    Google,
 }
 
 /// The traits of the vectors that a step makes of texts.
@@ -145,7 +136,7 @@ pub static PLAIN: StepTraits = StepTraits {
         output_limit: OutputLimit::MaxTokens,
         hides_usage: false,
         refuses_builtin_tools: false,
-        history: HistoryQuirk::None,
+        needs_signatures: false,
         max_tokens: None,
         thinking: ThinkingBudget::None,
     },

@@ -53,7 +53,7 @@ pub trait ClientSide: Sync {
 /// A dialect that providers speak, as translation sees it.
 pub trait ProviderSide: Sync {
     /// Writes a request from the canonical form: a JSON object whose `model` is replaced when it is adapted to the step.
-    /// What the dialect cannot say is noted among the members that are dropped.
+    /// Members that the dialect cannot say are noted among those that are dropped.
     ///
     /// # Errors
     /// The step cannot carry it, and why.

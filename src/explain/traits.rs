@@ -46,7 +46,7 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
         output_limit,
         hides_usage,
         refuses_builtin_tools,
-        history: _,
+        needs_signatures: _,
         max_tokens,
         thinking,
     } = translation;

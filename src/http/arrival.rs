@@ -13,9 +13,9 @@ pub struct Arrival {
 /// The listener that a connection was accepted at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {
-    /// One of those for all requests.
+    /// A listener for all requests.
     Main,
-    /// The one at which the handler answers some requests only.
+    /// The listener at which the handler answers some requests only.
     Side,
 }
 

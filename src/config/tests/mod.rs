@@ -1,5 +1,6 @@
 //! Whole files in, configurations or messages out.
 
+mod entries;
 mod files;
 mod fit;
 mod providers;

@@ -85,7 +85,7 @@ pub enum Media<'a> {
 pub struct Reasoning<'a> {
     pub text: Escaped<'a>,
     pub member: ReasoningMember,
-    /// What proves to the provider that the text is its own.
+    /// The signature that proves to the provider that the text is its own.
     pub signature: Option<Escaped<'a>>,
 }
 
@@ -134,7 +134,7 @@ pub enum Choice {
     None,
     /// Some tool has to be called.
     Required,
-    /// This tool has to be called, by the name that the provider gets.
+    /// The tool that has to be called, by the name that the provider gets.
     Tool(Escaped<'static>),
 }
 

@@ -9,7 +9,7 @@ use crate::dialect::canonical::{
     Tool, ToolResult, Turn, join,
 };
 use crate::dialect::request::Unfit;
-use crate::dialect::step_traits::{HistoryQuirk, OutputLimit};
+use crate::dialect::step_traits::OutputLimit;
 use crate::dialect::translate::Target;
 
 /// Between two texts that become one: a blank line, escaped.
@@ -64,15 +64,10 @@ impl Messages<'_, '_> {
             self.text(&system);
             self.out.push('}');
         }
-        let says_something = |turn: &Turn<'_>| {
-            let mut parts = turn.parts.iter();
-            turn.role == Role::User && parts.any(|part| !matches!(part, Part::Result(_)))
-        };
-        let asked = request.turns.iter().rposition(says_something);
-        for (place, turn) in request.turns.iter().enumerate() {
+        for turn in &request.turns {
             match turn.role {
                 Role::User => self.user(turn)?,
-                Role::Assistant => self.assistant(turn, asked.is_none_or(|asked| place > asked)),
+                Role::Assistant => self.assistant(turn),
             }
         }
         Ok(())
@@ -163,8 +158,7 @@ impl Messages<'_, '_> {
         self.out.push('}');
     }
 
-    /// `is_under_way`: no word of the user's stands behind it, so that it belongs to the turn that goes on.
-    fn assistant(&mut self, turn: &Turn<'_>, is_under_way: bool) {
+    fn assistant(&mut self, turn: &Turn<'_>) {
         let mut texts = Vec::new();
         let mut calls = Vec::new();
         let mut reasoning: Option<(&str, Vec<Escaped<'_>>)> = None;
@@ -197,14 +191,11 @@ impl Messages<'_, '_> {
         } else {
             self.text(&join(texts, BETWEEN));
         }
-        let quirk = self.target.traits.translation.history;
         if let Some((member, texts)) = reasoning {
             self.out.push_str(",\"");
             self.out.push_str(member);
             self.out.push_str("\":");
             join(texts, BETWEEN).push_quoted(self.out);
-        } else if quirk == HistoryQuirk::DeepSeek && is_under_way && !calls.is_empty() {
-            self.out.push_str(r#","reasoning_content":" ""#);
         }
         if !calls.is_empty() {
             self.out.push_str(r#","tool_calls":["#);
@@ -212,7 +203,11 @@ impl Messages<'_, '_> {
                 if place > 0 {
                     self.out.push(',');
                 }
-                write_call(self.out, call, quirk);
+                write_call(
+                    self.out,
+                    call,
+                    self.target.traits.translation.needs_signatures,
+                );
             }
             self.out.push(']');
         }
@@ -220,7 +215,7 @@ impl Messages<'_, '_> {
     }
 }
 
-fn write_call(out: &mut String, call: &Call<'_>, quirk: HistoryQuirk) {
+fn write_call(out: &mut String, call: &Call<'_>, is_signed: bool) {
     out.push_str(r#"{"id":"#);
     call.id.push_quoted(out);
     out.push_str(r#","type":"function","function":{"name":"#);
@@ -232,7 +227,7 @@ fn write_call(out: &mut String, call: &Call<'_>, quirk: HistoryQuirk) {
         call.arguments.push_quoted(out);
     }
     out.push('}');
-    if quirk == HistoryQuirk::Google {
+    if is_signed {
         out.push_str(GOOGLES_SIGNATURE);
     }
     out.push('}');

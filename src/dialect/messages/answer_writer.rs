@@ -28,7 +28,7 @@ pub struct EventWriter {
     id: Option<String>,
     summary: Option<String>,
     shows_thinking: bool,
-    /// What reasoning is signed with: a hash of the step that it came from.
+    /// The signature of reasoning: a hash of the step that it came from.
     tag: u16,
     seed: u64,
     /// The ids of calls that are taken: those in the request, and those of this answer.

@@ -32,7 +32,7 @@ pub enum OpenKind {
 pub struct OpenReasoning {
     pub mark: Mark,
     pub text: String,
-    /// What proves to the provider that the text is its own; nothing may follow it.
+    /// The signature that proves to the provider that the text is its own; nothing may follow it.
     pub signature: String,
 }
 

@@ -40,7 +40,7 @@ impl Place {
 /// Visits the items of an array until one is at fault.
 ///
 /// # Errors
-/// That fault.
+/// The fault of the first item that has one.
 pub fn try_each<'a>(
     array: &'a str,
     visit: &mut dyn FnMut(usize, &'a str) -> Result<(), Unfit>,

@@ -1,5 +1,8 @@
 //! Answers of chat as the events of Responses.
 
+mod breaks;
+mod splits;
+
 use std::time::{Instant, UNIX_EPOCH};
 
 use proptest::prelude::*;
@@ -75,7 +78,7 @@ fn events(chunks: &[Value]) -> Vec<Value> {
     events_with(Names::default(), chunks)
 }
 
-/// What every stream keeps to: numbers without gaps, items that do not interleave and whose events agree.
+/// The grammar of every stream: numbers without gaps, items that do not interleave and whose events agree.
 fn check_grammar(events: &[Value]) {
     let mut open: Option<Value> = None;
     let mut done = Vec::new();
@@ -416,158 +419,4 @@ fn the_first_event_has_the_summary() {
         "{first}"
     );
     assert!(!rest.contains("routing_summary"));
-}
-
-/// Codex shows the first of the events, LangChain JS knows the second only.
-#[test]
-fn a_break_leaves_open_what_is_open_and_tells_it_twice() {
-    for (code, said) in [
-        ("timeout", "server_error"),
-        ("quota_exhausted", "rate_limit_exceeded"),
-    ] {
-        let mut translation = translation(Names::default(), Some("route"));
-        let mut frames = Frames::new(FrameForm::Data);
-        for chunk in [
-            chunk(json!({"content": "whole"})),
-            call(0, "c", "f", "{\"x\":"),
-        ] {
-            translation.push(&chunk.to_string(), &mut frames).unwrap();
-        }
-        let error = ErrorBody {
-            code,
-            ..ErrorBody::new(Code::RouteExecutionFailed, "the stream broke: \"x\"")
-        };
-        translation.break_off(&error, &mut frames);
-        translation.finish(&mut frames).unwrap();
-        let events = parsed(&mut frames);
-        assert!(
-            kinds(&events)
-                .ends_with("output_item.added function_call_arguments.delta failed error")
-        );
-        let [.., failed, error] = &events[..] else {
-            panic!()
-        };
-        assert_eq!(failed["response"]["status"], json!("failed"));
-        assert_eq!(
-            failed["response"]["error"],
-            json!({"code": said, "message": "the stream broke: \"x\""})
-        );
-        assert_eq!(failed["response"]["output"].as_array().unwrap().len(), 1);
-        assert_eq!(failed["response"]["id"], events[0]["response"]["id"]);
-        assert_eq!(error["sequence_number"], json!(events.len() - 1));
-        assert_eq!(error["error"]["code"], json!(said));
-    }
-}
-
-#[test]
-fn what_is_kept_for_the_end_is_counted() {
-    let mut translation = translation(Names::default(), None);
-    let mut frames = Frames::new(FrameForm::Data);
-    let before = translation.kept();
-    let text = "x".repeat(10_000);
-    for delta in [
-        json!({"reasoning": text}),
-        json!({"content": text}),
-        json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": text}}]}),
-    ] {
-        let kept = translation.kept();
-        translation
-            .push(&chunk(delta).to_string(), &mut frames)
-            .unwrap();
-        assert!(translation.kept() >= kept + 10_000);
-    }
-    assert!(translation.kept() < before + 40_000);
-}
-
-/// A piece of an answer before it is cut into deltas.
-#[derive(Clone, Debug)]
-enum Said {
-    Text(String),
-    Refusal(String),
-    Reasoning(String),
-    Call(String),
-}
-
-fn said() -> impl Strategy<Value = Said> {
-    let text = "[a-z\"\\\\\n😀 ]{1,12}";
-    prop_oneof![
-        text.prop_map(Said::Text),
-        text.prop_map(Said::Refusal),
-        text.prop_map(Said::Reasoning),
-        text.prop_map(Said::Call),
-    ]
-}
-
-/// The chunks of what is said, its texts cut into pieces of some letters.
-fn chunks(all: &[Said], letters: usize) -> Vec<Value> {
-    let pieces = |text: &str| -> Vec<String> {
-        let letters_of: Vec<char> = text.chars().collect();
-        letters_of
-            .chunks(letters)
-            .map(|piece| piece.iter().collect())
-            .collect()
-    };
-    let mut chunks = Vec::new();
-    for (place, said) in all.iter().enumerate() {
-        match said {
-            Said::Text(text) => chunks.extend(
-                pieces(text)
-                    .into_iter()
-                    .map(|text| chunk(json!({"content": text}))),
-            ),
-            Said::Refusal(text) => chunks.extend(
-                pieces(text)
-                    .into_iter()
-                    .map(|text| chunk(json!({"refusal": text}))),
-            ),
-            Said::Reasoning(text) => chunks.extend(
-                pieces(text)
-                    .into_iter()
-                    .map(|text| chunk(json!({"reasoning": text}))),
-            ),
-            Said::Call(text) => {
-                let arguments = json!({ "x": text }).to_string();
-                let index = u64::try_from(place).unwrap();
-                for (nth, piece) in pieces(&arguments).iter().enumerate() {
-                    let id = format!("c{place}");
-                    let begin = if nth == 0 { (&*id, "f") } else { ("", "") };
-                    chunks.push(call(index, begin.0, begin.1, piece));
-                }
-            }
-        }
-    }
-    chunks.push(end("stop"));
-    chunks.push(json!({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}));
-    chunks
-}
-
-proptest! {
-    /// Providers cut where they like; the answer must not depend on it.
-    #[test]
-    fn every_split_ends_in_the_same_frame(all in prop::collection::vec(said(), 1..6), letters in 1_usize..9) {
-        let whole = events(&chunks(&all, usize::MAX));
-        let split = events(&chunks(&all, letters));
-        prop_assert_eq!(whole.last().unwrap()["response"].clone(), split.last().unwrap()["response"].clone());
-    }
-
-    /// A client that sends our items back gets its ids back, and they stay what they are.
-    #[test]
-    fn ids_of_calls_survive_a_turn(all in prop::collection::vec(said(), 1..6)) {
-        let events = events(&chunks(&all, 4));
-        let items = output(&events).as_array().unwrap().clone();
-        let ids = |items: &[Value]| -> Vec<Value> {
-            items.iter().filter_map(|item| item.get("call_id").cloned()).collect()
-        };
-        let body = json!({"model": "r", "input": items}).to_string();
-        let request = Responses.read(body.as_bytes().into()).unwrap();
-        let traits = StepTraits::default();
-        let target = Target { traits: &traits, replays_reasoning: false, kept: &[] };
-        let chat = crate::dialect::translate::request(&Responses, &Chat, &request, &target).unwrap();
-        let chat: Value = serde_json::from_str(&chat.body).unwrap();
-        let sent: Vec<Value> = chat["messages"].as_array().unwrap().iter()
-            .filter_map(|message| message.get("tool_calls"))
-            .flat_map(|calls| calls.as_array().unwrap().iter().map(|call| call["id"].clone()))
-            .collect();
-        prop_assert_eq!(sent, ids(&items));
-    }
 }

@@ -209,7 +209,7 @@ fn unfit(path: &str, is_what: &str) -> Unfit {
 /// The items of a raw array; other values have none.
 ///
 /// # Errors
-/// There are more than any sane request has.
+/// More items than any sane request has.
 pub fn items<'a>(array: &'a str, path: &str) -> Result<Vec<&'a str>, Unfit> {
     let mut items = Vec::new();
     let _ = raw::each_item(array, &mut |item| items.push(item));

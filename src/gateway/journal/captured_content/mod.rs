@@ -2,7 +2,7 @@
 //! the JSON that OpenTelemetry's conventions want in `gen_ai.input.messages` and `gen_ai.output.messages`, only where
 //! `capture_content` allows it.
 //!
-//! What a member holds is told by its name and shape, which mean the same in every dialect that has it.
+//! The meaning of a member is told by its name and shape, which mean the same in every dialect that has it.
 
 mod input;
 mod output;
