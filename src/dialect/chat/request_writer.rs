@@ -410,3 +410,6 @@ fn write_sampling(out: &mut String, request: &Request<'_>, target: &Target<'_>) 
         out.push(']');
     }
 }
+
+#[cfg(test)]
+mod tests;
