@@ -1,7 +1,7 @@
 //! Answers of providers that speak chat alone, as responses.
 
 use super::*;
-use crate::support::{Signal, openai, unforgiving_chat};
+use crate::support::{Signal, openai, strict_chat};
 
 /// A route over one provider of chat.
 pub fn chat_route(provider: &Upstream) -> Gateway {
@@ -70,15 +70,15 @@ fn every_kind_of_answer_becomes_items() {
         ),
     ] {
         let message = with_role(message);
-        let a = unforgiving_chat::answering(message, reason);
+        let a = strict_chat::answering(message, reason);
         let gateway = chat_route(&a);
         for stream in [false, true] {
             let (frame, response) = response_to(&gateway, json!({"input": "hi"}), stream);
             assert_eq!(without_ids(&frame["output"]), expected, "{response}");
             assert_eq!(frame["status"], "completed");
             assert_eq!(frame["model"], "r");
-            let usage = json!({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-                "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 8});
+            let usage = json!({"input_tokens": 13, "input_tokens_details": {"cached_tokens": 10, "cache_write_tokens": 0},
+                "output_tokens": 5, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 18});
             assert_eq!(frame["usage"], usage);
         }
         assert_eq!(
@@ -95,7 +95,7 @@ fn with_role(mut message: Value) -> Value {
 
 #[test]
 fn the_summary_says_what_was_done() {
-    let a = unforgiving_chat::answering(json!({"role": "assistant", "content": "hi"}), "stop");
+    let a = strict_chat::answering(json!({"role": "assistant", "content": "hi"}), "stop");
     let gateway = chat_route(&a);
     let tools = json!([{"type": "web_search"}]);
     for stream in [false, true] {
@@ -131,8 +131,7 @@ fn an_answer_that_was_cut_is_incomplete() {
         ("length", "max_output_tokens"),
         ("content_filter", "content_filter"),
     ] {
-        let a =
-            unforgiving_chat::answering(json!({"role": "assistant", "content": "half an"}), reason);
+        let a = strict_chat::answering(json!({"role": "assistant", "content": "half an"}), reason);
         let gateway = chat_route(&a);
         for stream in [false, true] {
             let (frame, response) = response_to(&gateway, json!({"input": "hi"}), stream);
@@ -151,7 +150,7 @@ fn an_answer_that_was_cut_is_incomplete() {
 
 #[test]
 fn the_model_is_the_providers_where_the_configuration_says_so() {
-    let a = unforgiving_chat::answering(json!({"role": "assistant", "content": "hi"}), "stop");
+    let a = strict_chat::answering(json!({"role": "assistant", "content": "hi"}), "stop");
     let gateway = Config::new()
         .with("response_model: upstream")
         .provider("a", &a)

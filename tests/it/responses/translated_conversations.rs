@@ -2,7 +2,7 @@
 
 use super::translated::{chat_route, response_to, without_ids};
 use super::*;
-use crate::support::unforgiving_chat;
+use crate::support::strict_chat;
 
 /// The strict provider is strict: what it refuses here would break these clients for good.
 #[test]
@@ -31,7 +31,7 @@ fn the_strict_provider_refuses_what_strict_providers_refuse() {
         ),
     ] {
         body["model"] = json!("m");
-        assert_eq!(unforgiving_chat::fault(&body).is_none(), is_taken, "{body}");
+        assert_eq!(strict_chat::fault(&body).is_none(), is_taken, "{body}");
     }
 }
 
@@ -61,7 +61,7 @@ fn user(text: &str) -> Value {
 
 /// Answers the first request with these calls, and each that has results with a text.
 fn agent(calls: Value) -> Upstream {
-    unforgiving_chat::upstream(move |request| {
+    strict_chat::upstream(move |request| {
         let body = request.json();
         let messages = body["messages"].as_array().unwrap();
         let has_results = messages.iter().any(|message| message["role"] == "tool");
@@ -72,9 +72,9 @@ fn agent(calls: Value) -> Upstream {
             (said, "tool_calls")
         };
         if request.asks_for_a_stream() {
-            unforgiving_chat::stream(&message, reason)
+            strict_chat::stream(&message, reason)
         } else {
-            Script::json(200, &unforgiving_chat::whole(&message, reason).to_string())
+            Script::json(200, &strict_chat::whole(&message, reason))
         }
     })
 }
@@ -179,7 +179,7 @@ fn reasoning_goes_back_to_the_step_that_said_it_alone() {
 /// As Home Assistant 2026.2 and n8n send it.
 #[test]
 fn what_home_assistant_and_n8n_send_is_taken() {
-    let a = unforgiving_chat::answering(json!({"role": "assistant", "content": "On."}), "stop");
+    let a = strict_chat::answering(json!({"role": "assistant", "content": "On."}), "stop");
     let gateway = chat_route(&a);
     for body in [
         json!({"input": [{"type": "message", "role": "developer", "content": "You are a voice assistant."},
@@ -204,7 +204,7 @@ fn what_home_assistant_and_n8n_send_is_taken() {
 
 #[test]
 fn a_format_is_asked_for_and_checked() {
-    let a = unforgiving_chat::upstream(|request| {
+    let a = strict_chat::upstream(|request| {
         let format = request.json()["response_format"]["json_schema"]["name"].clone();
         assert_eq!(format, "answer");
         request.answer(r#"{"a":1}"#)

@@ -1,10 +1,10 @@
 //! Routes over providers of both kinds.
 
 use super::*;
-use crate::support::{ClosedPort, unforgiving_chat};
+use crate::support::{ClosedPort, strict_chat};
 
 fn chat_saying(text: &str) -> Upstream {
-    unforgiving_chat::answering(json!({"role": "assistant", "content": text}), "stop")
+    strict_chat::answering(json!({"role": "assistant", "content": text}), "stop")
 }
 
 fn text_of(response: &Response, stream: bool) -> Value {

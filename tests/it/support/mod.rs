@@ -15,7 +15,6 @@ pub mod responses;
 pub mod script;
 pub mod signal;
 pub mod strict_chat;
-pub mod unforgiving_chat;
 pub mod upstream;
 pub mod wire;
 

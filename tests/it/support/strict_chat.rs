@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::upstream::Request;
 use super::{Script, Upstream, openai};
 
-/// The members of a request that every provider takes, and those that translation may add where it is asked for them.
-const KNOWN: [&str; 15] = [
+/// The members of a request that providers take, as far as translation has a use for them.
+const KNOWN: [&str; 17] = [
     "model",
     "messages",
     "stream",
@@ -22,15 +22,21 @@ const KNOWN: [&str; 15] = [
     "parallel_tool_calls",
     "response_format",
     "reasoning_effort",
-    "user",
-    "seed",
+    "logprobs",
+    "top_logprobs",
+    "frequency_penalty",
+    "presence_penalty",
 ];
 
-/// A provider that answers what `answer` says, and refuses what a strict one would.
+/// A provider that answers what `answer` says, and refuses what a strict one would. The client is not told the fault, or
+/// the gateway would learn from it and heal the request.
 pub fn upstream(answer: impl Fn(&Request) -> Script + Send + Sync + 'static) -> Upstream {
     Upstream::answering(move |request| match fault(&request.json()) {
         None => answer(request),
-        Some(fault) => Script::json(400, &openai::error(&fault, "invalid_request")),
+        Some(fault) => {
+            eprintln!("the strict provider refuses: {fault}: {}", request.text());
+            Script::json(400, &openai::error("no", "invalid_request"))
+        }
     })
 }
 
@@ -39,6 +45,9 @@ pub fn fault(request: &Value) -> Option<String> {
     let members = request.as_object()?;
     if let Some(unknown) = members.keys().find(|key| !KNOWN.contains(&key.as_str())) {
         return Some(format!("{unknown}: Extra inputs are not permitted"));
+    }
+    if members.values().any(Value::is_null) {
+        return Some("a member must not be null".to_owned());
     }
     let tools = members.get("tools").and_then(Value::as_array);
     if tools.is_some_and(Vec::is_empty) {
@@ -72,6 +81,7 @@ fn of_messages(messages: &[Value]) -> Option<String> {
         }
         match role {
             "system" if place > 0 => return wrong("a system message has to be the first"),
+            "system" if !message["content"].is_string() => return wrong("no text"),
             "assistant" if before == "assistant" => return wrong("two answers in a row"),
             "tool" => {
                 let id = message["tool_call_id"].as_str()?;
@@ -91,6 +101,7 @@ fn of_messages(messages: &[Value]) -> Option<String> {
             "tool_calls",
             "tool_call_id",
             "reasoning_content",
+            "reasoning",
         ];
         if members.keys().any(|key| !known.contains(&key.as_str())) {
             return wrong("an unknown member");
@@ -159,4 +170,47 @@ pub fn whole(message: &Value, reason: &str) -> String {
             "prompt_tokens_details": {"cached_tokens": 10}},
     })
     .to_string()
+}
+
+/// The provider with an answer of this message, be it plain or as a stream with a chunk for each member.
+pub fn answering(message: Value, finish_reason: &str) -> Upstream {
+    let finish_reason = finish_reason.to_owned();
+    upstream(move |request| {
+        if request.asks_for_a_stream() {
+            stream(&message, &finish_reason)
+        } else {
+            Script::json(200, &whole(&message, &finish_reason))
+        }
+    })
+}
+
+/// A stream of a message, whose usage comes behind its end.
+pub fn stream(message: &Value, finish_reason: &str) -> Script {
+    let mut events = vec![openai::role()];
+    let (reasoning, others): (Vec<_>, Vec<_>) = message
+        .as_object()
+        .unwrap()
+        .iter()
+        .partition(|(name, _)| name.starts_with("reasoning"));
+    for (name, value) in reasoning.into_iter().chain(others) {
+        match (&**name, value) {
+            ("role", _) | (_, Value::Null) => {}
+            ("tool_calls", Value::Array(calls)) => {
+                for (index, call) in calls.iter().enumerate() {
+                    let mut call = call.clone();
+                    call["index"] = json!(index);
+                    events.push(openai::chunk(json!({"tool_calls": [call]})));
+                }
+            }
+            (_, Value::String(text)) => {
+                for piece in text.split_inclusive(' ') {
+                    events.push(openai::chunk(json!({ name.as_str(): piece })));
+                }
+            }
+            _ => events.push(openai::chunk(json!({ name.as_str(): value }))),
+        }
+    }
+    events.push(ended(finish_reason));
+    events.push(usage());
+    Script::events(events)
 }
