@@ -288,13 +288,16 @@ impl Translation {
     /// # Errors
     /// As [`Self::push`].
     pub fn finish(&mut self, out: &mut Frames) -> Result<(), Flaw> {
-        if std::mem::replace(&mut self.has_ended, true) {
+        if self.has_ended {
             return Ok(());
         }
         let writer = &mut self.writer;
         self.sequence
             .finish(&mut |ordered| writer.write(ordered, out))?;
-        writer.finish(out)
+        writer.finish(out)?;
+        // An end that fails is a break, of which the client is to be told.
+        self.has_ended = true;
+        Ok(())
     }
 
     /// Tells of a break behind the frames so far.

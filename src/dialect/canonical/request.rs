@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::delta::ReasoningMember;
 use super::escaped::Escaped;
+use crate::text::cut;
 
 /// A conversation and how it is to go on. Numbers, schemas and other values that the gateway does not look into are raw
 /// JSON.
@@ -201,6 +202,10 @@ pub struct ToolName {
     pub is_free_text: bool,
 }
 
+/// The most paths of members that are dropped, and the longest of them (bytes).
+const MOST_DROPPED: usize = 16;
+const LONGEST_PATH: usize = 80;
+
 /// The bound for names of tools in chat and Messages (characters).
 const LONGEST_NAME: usize = 64;
 
@@ -275,9 +280,11 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Notes a member that is dropped, by its path, once.
+    /// Notes a member that is dropped, by its path, once: names in it are the client's, so they are cut (at most
+    /// [`MOST_DROPPED`] paths).
     pub fn drop_member(&mut self, path: &str) {
-        if !self.dropped.iter().any(|known| known == path) {
+        let path = cut(path, LONGEST_PATH);
+        if self.dropped.len() < MOST_DROPPED && !self.dropped.iter().any(|known| known == path) {
             self.dropped.push(path.to_owned());
         }
     }
@@ -299,6 +306,23 @@ mod tests {
         assert_eq!(names.sent(&"a".repeat(64)), "a".repeat(64));
         assert_eq!(names.restored("Bash"), "Bash");
     }
+    /// Names of tools are the client's, and stand in each answer.
+    #[test]
+    fn what_is_dropped_is_bounded() {
+        let mut request = Request::default();
+        for index in 0..100 {
+            request.drop_member(&format!("tools.{index}{}", "x".repeat(1000)));
+            request.drop_member("tools.0");
+        }
+        assert_eq!(request.dropped.len(), MOST_DROPPED);
+        assert!(
+            request
+                .dropped
+                .iter()
+                .all(|path| path.len() <= LONGEST_PATH)
+        );
+    }
+
     #[test]
     fn a_call_gets_back_what_its_client_knows() {
         let mut names = Names::default();

@@ -52,6 +52,9 @@ type Take<'t> = dyn FnMut(OrderedDelta<'_>) -> Result<(), Flaw> + 't;
 /// Calls of one answer. No sane one has more, and each is looked through.
 const MOST_CALLS: usize = 1024;
 
+/// The longest id or name of a call; what is kept of each is not counted otherwise (bytes).
+const LONGEST_NAME: usize = 4096;
+
 impl Sequence {
     /// Takes a piece, and passes on what has its turn.
     ///
@@ -107,11 +110,15 @@ impl Sequence {
             // Behind a whole value is white space, or nothing that a client could use.
             return Ok(());
         }
-        if let Some(id) = fragment.id.filter(|id| !id.is_empty()) {
-            call.id.get_or_insert_with(|| id.to_owned());
-        }
-        if let Some(name) = fragment.name.filter(|name| !name.is_empty()) {
-            call.name.get_or_insert_with(|| name.to_owned());
+        for (known, said) in [(&mut call.id, fragment.id), (&mut call.name, fragment.name)] {
+            if let Some(said) = said.filter(|said| !said.is_empty() && known.is_none()) {
+                if said.len() > LONGEST_NAME {
+                    return Err(Flaw::NoAnswer(
+                        "a tool call has an endless name or id".to_owned(),
+                    ));
+                }
+                *known = Some(said.to_owned());
+            }
         }
         call.scan.push(fragment.arguments);
         if !is_open {

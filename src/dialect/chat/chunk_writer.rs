@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::dialect::DONE;
 use crate::dialect::answer::Flaw;
-use crate::dialect::canonical::{Begin, End, Names, OrderedDelta, TokenCounts};
+use crate::dialect::canonical::{Begin, End, Escaped, Names, OrderedDelta, TokenCounts};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::translate::{AnswerWriter, Answering, Frames};
 use crate::json::raw;
@@ -115,7 +115,8 @@ impl ChunkWriter {
         self.calls += 1;
         let made = format!("call_{:016x}_{index}", self.seed);
         let id = id.filter(|id| !id.is_empty()).unwrap_or(&made).to_owned();
-        let name = raw::quoted(self.names.restored(name));
+        let name = Escaped::plain(name);
+        let name = raw::quoted(self.names.restored(&name.decoded()));
         self.delta(out, |out| {
             let _ = write!(
                 out,
@@ -204,4 +205,101 @@ fn write_usage(out: &mut String, usage: &TokenCounts) {
         usage.sum().unwrap_or(input.saturating_add(output)),
         usage.cached
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::dialect::chat::Chat;
+    use crate::dialect::step_traits::PLAIN;
+    use crate::dialect::translate::{FrameForm, Target};
+
+    fn written(body: &str, names: Names, deltas: &[OrderedDelta<'_>]) -> Vec<String> {
+        let request = Chat.read(body.as_bytes().into()).unwrap();
+        let mut writer = ChunkWriter::new(Answering {
+            request: &request,
+            target: Target {
+                traits: &PLAIN,
+                replays_reasoning: false,
+                kept: &[],
+            },
+            names,
+            model: Some("r"),
+            seed: 1,
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(7),
+        });
+        writer.summarize("{}");
+        let mut frames = Frames::new(FrameForm::Data);
+        for delta in deltas {
+            writer.write(*delta, &mut frames).unwrap();
+        }
+        writer.finish(&mut frames).unwrap();
+        frames.data
+    }
+
+    const PLAIN_REQUEST: &str = r#"{"model":"r","messages":[{"role":"user","content":"a"}]}"#;
+
+    #[test]
+    fn names_of_tools_come_back_as_the_client_knows_them() {
+        let mut names = Names::default();
+        let long = "ü".repeat(70);
+        let sent = names.sent(&long);
+        for (said, expected) in [(sent.as_str(), long.as_str()), (r"f\u00fc", "fü")] {
+            let deltas = [
+                OrderedDelta::Begin(Begin::default()),
+                OrderedDelta::CallBegins {
+                    id: None,
+                    name: said,
+                },
+            ];
+            let chunks = written(PLAIN_REQUEST, names.clone(), &deltas);
+            let name = format!(r#""name":"{expected}""#);
+            assert!(chunks[1].contains(&name), "{}", chunks[1]);
+        }
+    }
+
+    #[test]
+    fn counts_come_behind_the_end_where_they_are_asked_for() {
+        let counts = TokenCounts {
+            input: Some(3),
+            output: Some(5),
+            ..TokenCounts::default()
+        };
+        let deltas = [
+            OrderedDelta::Begin(Begin::default()),
+            OrderedDelta::Text("a"),
+            OrderedDelta::Usage(counts),
+            OrderedDelta::End(End::Length),
+        ];
+        let streamed = PLAIN_REQUEST.replace("{\"model\"", "{\"stream\":true,\"model\"");
+        let asked = streamed.replace(
+            "{\"stream\"",
+            "{\"stream_options\":{\"include_usage\":true},\"stream\"",
+        );
+        for (body, has_usage) in [
+            (PLAIN_REQUEST, true),
+            (streamed.as_str(), false),
+            (asked.as_str(), true),
+        ] {
+            let chunks = written(body, Names::default(), &deltas);
+            let told = chunks
+                .iter()
+                .filter(|chunk| chunk.contains("\"usage\""))
+                .count();
+            assert_eq!(told, usize::from(has_usage), "{chunks:?}");
+            assert!(
+                chunks[0].ends_with(r#""routing_summary":{}}"#),
+                "{}",
+                chunks[0]
+            );
+            assert!(
+                chunks[2].contains(r#""finish_reason":"length""#),
+                "{chunks:?}"
+            );
+            assert_eq!(chunks.last().map(String::as_str), Some(DONE));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::dialect::canonical::{
     Call, Choice, Escaped, Format, Image, Media, Names, Part, Request as Canonical, Role, Schema,
-    Tool, ToolResult, Turn,
+    Tool, ToolResult, Turn, join,
 };
 use crate::dialect::request::{Request, Unfit};
 use crate::json::{Object, raw};
@@ -169,21 +169,27 @@ fn read_message<'a>(
         "assistant" => read_assistant(form, message, names),
         "tool" | "function" => {
             let id = text_of(message, "tool_call_id").or_else(|| text_of(message, "name"));
+            let (texts, attachments): (Vec<_>, Vec<_>) = parts_of(content, place)?
+                .into_iter()
+                .partition(|part| matches!(part, Part::Text(_)));
+            let texts = texts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            });
             let result = Part::Result(ToolResult {
                 id: id.unwrap_or_default(),
-                text: crate::dialect::canonical::join(texts_of(content), r"\n"),
-                attachments: Vec::new(),
+                text: join(texts, r"\n"),
+                attachments,
                 label: Escaped::default(),
                 stand_in: "(no content)",
                 is_error: false,
             });
             // Results stand before all else that a turn of the user says.
-            let only_results = |turn: &Turn<'_>| {
-                let mut parts = turn.parts.iter();
-                turn.role == Role::User && parts.all(|part| matches!(part, Part::Result(_)))
+            let ends_with_result = |turn: &Turn<'_>| {
+                turn.role == Role::User && matches!(turn.parts.last(), Some(Part::Result(_)))
             };
             match form.turns.last_mut() {
-                Some(turn) if only_results(turn) => turn.parts.push(result),
+                Some(turn) if ends_with_result(turn) => turn.parts.push(result),
                 _ => form.turns.push(Turn {
                     role: Role::User,
                     parts: vec![result],
@@ -238,7 +244,9 @@ fn call_of<'a>(id: Escaped<'a>, function: &'a str, names: &mut Names) -> Part<'a
     Part::Call(Call {
         id,
         name: Escaped::text(&names.sent(&name.decoded())),
-        arguments: text_of(function, "arguments").unwrap_or_default(),
+        arguments: raw::member(function, "arguments")
+            .map(|raw| Escaped::of(raw).unwrap_or_else(|| Escaped::text(raw)))
+            .unwrap_or_default(),
     })
 }
 
@@ -260,6 +268,9 @@ fn texts_of(content: &str) -> Vec<Escaped<'_>> {
 }
 
 fn parts_of(content: &str, place: usize) -> Result<Vec<Part<'_>>, Unfit> {
+    if content == "null" {
+        return Ok(Vec::new());
+    }
     if let Some(text) = Escaped::of(content) {
         return Ok(vec![Part::Text(text)]);
     }
@@ -350,6 +361,18 @@ mod tests {
         let (written, dropped) = there_and_back(body).unwrap();
         assert_eq!(written, body);
         assert!(dropped.is_empty());
+    }
+
+    #[test]
+    fn arguments_that_are_no_text_are_one_and_results_keep_what_is_attached() {
+        let body = concat!(
+            r#"{"model":"r","messages":[{"role":"assistant","content":"","tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}]},"#,
+            r#"{"role":"tool","tool_call_id":"c","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"http://i"}}]}]}"#
+        );
+        let (written, _) = there_and_back(body).unwrap();
+        assert!(written.contains(r#""arguments":"{\"a\":1}""#), "{written}");
+        assert!(written.contains(r#""content":"x""#), "{written}");
+        assert!(written.contains(r#""url":"http://i""#), "{written}");
     }
 
     #[test]

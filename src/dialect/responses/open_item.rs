@@ -139,7 +139,9 @@ impl OpenCall {
         out: &mut Frames,
     ) -> String {
         let is_whole = self.has_ended == Some(true);
-        if !is_whole && (is_cut || !self.is_free_text) {
+        // Models answer a tool that takes a text with bare text as well, but never with half an object.
+        let is_bare = self.is_free_text && !self.arguments.trim_start().starts_with('{');
+        if !is_whole && (is_cut || !is_bare) {
             return self.item(id, "incomplete", &self.arguments);
         }
         if self.is_free_text {

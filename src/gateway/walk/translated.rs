@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use crate::adapt;
 use crate::config::{ResponseModel, Step};
 use crate::dialect::Dialect;
-use crate::dialect::answer::Flaw;
+use crate::dialect::answer::{Flaw, Says};
 use crate::dialect::class::Class;
 use crate::dialect::reading::{Asked, Reading};
 use crate::dialect::request::{Incoming, Request, Unfit};
@@ -64,11 +64,11 @@ impl<'a> Errand<'a, '_> {
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Prepared {
             dialect,
-            translated,
+            mut translated,
         } = *prepared;
         journal.translated(dialect.name());
         attempt.changes.translated = true;
-        attempt.changes.dropped.clone_from(&translated.dropped);
+        attempt.changes.dropped = std::mem::take(&mut translated.dropped);
         // The body lies beside the client's own as long as the call goes on.
         let mut copied = self.budget.empty();
         cover(&mut copied, translated.body.len())?;
@@ -140,7 +140,6 @@ impl<'a> Errand<'a, '_> {
                 Ok(Reply::Whole(held?))
             }
             Reply::Stream(mut committed) => {
-                committed.dialect = provider;
                 committed.translation = Some(Box::new(translation));
                 Ok(Reply::Stream(committed))
             }
@@ -164,7 +163,7 @@ impl<'a> Errand<'a, '_> {
             frames.retain(|data| Some(data.as_str()) != provider.end_mark());
             translate::whole(&mut translation, &frames, self.dialect.assemble())
         })();
-        let repairs = answer.repairs;
+        let (repairs, says) = (answer.repairs, answer.says);
         drop(answer);
         let text = translated.map_err(|flaw| failure_of(&flaw))?;
         let asked = Asked {
@@ -177,6 +176,11 @@ impl<'a> Errand<'a, '_> {
             .whole(text, &asked)
             .map_err(|flaw| failure_of(&flaw))?;
         answer.repairs.add_all(repairs);
+        let has_nothing = |says: &Says| matches!(says, Says::Nothing(_));
+        if has_nothing(&answer.says) && !has_nothing(&says) {
+            // All that the provider says is lost on the client: another step may say it in words.
+            return Err(failure_of(&Flaw::EmptyContent));
+        }
         charge.uncover(answer.text().len());
         Ok(Box::new(HeldAnswer { answer, charge }))
     }

@@ -361,3 +361,46 @@ fn half_a_call_is_no_call() {
         "{response}"
     );
 }
+
+/// llama-cpp-python ends this way. To Anthropic's packages an end without an event is a whole message.
+#[test]
+fn a_call_that_is_half_at_an_end_without_a_reason_is_told_as_broken() {
+    let a = Upstream::always(
+        Script::events([
+            openai::role(),
+            openai::chunk(
+                json!({"tool_calls": [{"index": 0, "id": "c", "type": "function",
+                "function": {"name": "f", "arguments": "{\"a\":"}}]}),
+            ),
+        ])
+        .done(),
+    );
+    let gateway = Config::new()
+        .provider("a", &a)
+        .route("r", [("a", "m")])
+        .start();
+    let response = ask(&gateway, true);
+    assert_eq!(
+        events(&response).last().unwrap()["type"],
+        "error",
+        "{response}"
+    );
+}
+
+/// A picture cannot be said in Messages: another step may say it in words.
+#[test]
+fn an_answer_that_cannot_be_said_goes_to_the_next_step() {
+    let picture = json!({"role": "assistant", "content": "", "images": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]});
+    let a = Upstream::always(Script::json(200, &strict_chat::whole(&picture, "stop")));
+    let b = saying("in words");
+    let gateway = Config::new()
+        .provider("a", &a)
+        .provider_with("b", &b, &[KIND])
+        .route("r", [("a", "m"), ("b", "m")])
+        .start();
+    let response = ask(&gateway, false);
+    assert_eq!(response.header("x-routed-via"), Some("b/m"), "{response}");
+    let steps = &response.json()["routing_summary"]["steps"];
+    assert_eq!(steps[0]["class"], "empty_answer", "{response}");
+}

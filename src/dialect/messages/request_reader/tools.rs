@@ -20,9 +20,11 @@ pub fn read<'a>(
     names: &mut Names,
 ) -> Result<(), Unfit> {
     let tools = object.get("tools").unwrap_or_default();
+    let mut has_server_tools = false;
     try_each(tools, &mut |index, tool| {
         let kind = kind_of(tool).unwrap_or_default();
         if is_server_tool(&kind) {
+            has_server_tools = true;
             let name = said(tool, "name").unwrap_or_else(|| Escaped::text(&kind));
             form.drop_member(&format!("tools.{}", name.decoded()));
         } else if kind.is_empty() || kind == "custom" {
@@ -33,7 +35,7 @@ pub fn read<'a>(
         }
         Ok(())
     })?;
-    if form.tools.is_empty() && !form.dropped.is_empty() {
+    if form.tools.is_empty() && has_server_tools {
         return Err(Unfit {
             reason: "the request has no tool but the provider's own, which this step's provider does not have".to_owned(),
             param: Some("tools".to_owned()),

@@ -343,6 +343,23 @@ fn calls_get_back_what_the_client_knows() {
     ));
 }
 
+/// Codex applied half a patch.
+#[test]
+fn half_an_object_is_no_text_for_a_tool() {
+    let mut names = Names::default();
+    names.sent_for(ToolName {
+        name: "patch".to_owned(),
+        namespace: None,
+        is_free_text: true,
+    });
+    let half = call(0, "a", "patch", "{\"input\":\"*** Begin Pa");
+    for reason in ["stop", "tool_calls"] {
+        let events = events_with(names.clone(), &[half.clone(), end(reason)]);
+        assert_eq!(output(&events)[0]["status"], "incomplete");
+        assert!(!kinds(&events).contains("custom_tool_call_input.done"));
+    }
+}
+
 #[test]
 fn ids_of_calls_are_the_providers_if_clients_can_use_them() {
     let long = "x".repeat(65);
