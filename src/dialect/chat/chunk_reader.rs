@@ -27,8 +27,8 @@ pub struct ChunkReader {
 
 impl AnswerReader for ChunkReader {
     fn read(&mut self, data: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let chunk = Members::of(data, ["id", "model", "choices", "usage"]);
-        let [id, model, choices, usage] = chunk.0;
+        let [id, model, choices, usage] =
+            raw::said_members(data, ["id", "model", "choices", "usage"]);
         if !std::mem::replace(&mut self.has_begun, true) {
             take(Delta::Begin(Begin {
                 id: id.and_then(raw::inside),
@@ -47,8 +47,8 @@ impl AnswerReader for ChunkReader {
 
 impl ChunkReader {
     fn read_choice(&mut self, choice: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let members = Members::of(choice, ["delta", "finish_reason", "logprobs"]);
-        let [delta, finish_reason, logprobs] = members.0;
+        let [delta, finish_reason, logprobs] =
+            raw::said_members(choice, ["delta", "finish_reason", "logprobs"]);
         let logprobs = logprobs.and_then(|logprobs| raw::member(logprobs, "content"));
         if let Some(logprobs) = logprobs.filter(|logprobs| raw::is_array(logprobs)) {
             take(Delta::Logprobs(logprobs))?;
@@ -63,7 +63,17 @@ impl ChunkReader {
     }
 
     fn read_delta(&mut self, delta: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let members = Members::of(
+        let [
+            content,
+            refusal,
+            calls,
+            call,
+            annotations,
+            images,
+            reasoning_content,
+            reasoning,
+            details,
+        ] = raw::said_members(
             delta,
             [
                 "content",
@@ -77,17 +87,6 @@ impl ChunkReader {
                 "reasoning_details",
             ],
         );
-        let [
-            content,
-            refusal,
-            calls,
-            call,
-            annotations,
-            images,
-            reasoning_content,
-            reasoning,
-            details,
-        ] = members.0;
         for (value, (_, member)) in [reasoning_content, reasoning].into_iter().zip(REASONING) {
             let text = value.and_then(raw::inside).filter(|text| !text.is_empty());
             let Some(text) = text else { continue };
@@ -154,8 +153,7 @@ fn read_content(content: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
 }
 
 fn read_call(call: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
-    let members = Members::of(call, ["index", "id", "function"]);
-    let [index, id, function] = members.0;
+    let [index, id, function] = raw::said_members(call, ["index", "id", "function"]);
     take(Delta::Call(fragment_of(
         function.unwrap_or("{}"),
         index.and_then(raw::whole_number),
@@ -164,8 +162,7 @@ fn read_call(call: &str, take: &mut Take<'_>) -> Result<(), Flaw> {
 }
 
 fn fragment_of<'a>(function: &'a str, index: Option<u64>, id: Option<&'a str>) -> CallFragment<'a> {
-    let members = Members::of(function, ["name", "arguments"]);
-    let [name, arguments] = members.0;
+    let [name, arguments] = raw::said_members(function, ["name", "arguments"]);
     CallFragment {
         index,
         id,
@@ -219,23 +216,6 @@ fn each<'a>(
         }
     });
     visited
-}
-
-/// The raw values of some members of an object, read in one pass. Of a repeated key the last one counts.
-struct Members<'a, const N: usize>([Option<&'a str>; N]);
-
-impl<'a, const N: usize> Members<'a, N> {
-    fn of(object: &'a str, names: [&str; N]) -> Self {
-        let mut members = [None; N];
-        // A value that is no object has no members.
-        let _ = raw::each_member(object, &mut |key, value| {
-            let mut places = names.iter().zip(&mut members);
-            if let Some((_, place)) = places.find(|(name, _)| raw::is_key(key, name)) {
-                *place = Some(value);
-            }
-        });
-        Self(members)
-    }
 }
 
 #[cfg(test)]

@@ -45,11 +45,10 @@ pub fn read<'a>(request: &'a Request<'_>, names: &mut Names) -> Result<Canonical
 
 fn refuse_what_only_chat_has(object: &Object<'_>) -> Result<(), Unfit> {
     let unfit = |param: &str, thing: &str| {
-        Err(Unfit {
-            reason: format!("this step's provider speaks Messages, which has no {thing}"),
-            param: Some(param.to_owned()),
-            too_large: false,
-        })
+        Err(Unfit::at(
+            param,
+            format!("this step's provider speaks Messages, which has no {thing}"),
+        ))
     };
     let choices = object.get("n").and_then(raw::whole_number);
     if choices.is_some_and(|choices| choices > 1) {
@@ -144,11 +143,10 @@ fn read_tools<'a>(
         named => {
             let function = raw::member(named, "function").unwrap_or(named);
             let Some(name) = text_of(function, "name") else {
-                return Err(Unfit {
-                    reason: "this choice of tools cannot be translated".to_owned(),
-                    param: Some("tool_choice".to_owned()),
-                    too_large: false,
-                });
+                return Err(Unfit::at(
+                    "tool_choice",
+                    "this choice of tools cannot be translated".to_owned(),
+                ));
             };
             Choice::Tool(Escaped::text(&names.sent(&name.decoded())))
         }
@@ -280,14 +278,13 @@ fn parts_of(content: &str, place: usize) -> Result<Vec<Part<'_>>, Unfit> {
             Some(part) => parts.push(part),
             None => {
                 let kind = raw::member(part, "type").and_then(raw::text);
-                wrong.get_or_insert(Unfit {
-                    reason: format!(
+                wrong.get_or_insert(Unfit::at(
+                    &format!("messages[{place}].content[{at}]"),
+                    format!(
                         "a part of the type {} cannot be translated",
                         kind.unwrap_or_default()
                     ),
-                    param: Some(format!("messages[{place}].content[{at}]")),
-                    too_large: false,
-                });
+                ));
             }
         }
         at += 1;

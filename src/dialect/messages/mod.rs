@@ -55,13 +55,9 @@ impl Dialect for Messages {
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {
         let tools_of_its_own = !step.has_server_tools && request::has_server_tools_only(request);
-        tools_of_its_own.then(|| Unfit {
-            reason: "the request has no tool but the provider's own, and this provider may have none: `server_tools: true` \
+        tools_of_its_own.then(|| Unfit::at("tools", "the request has no tool but the provider's own, and this provider may have none: `server_tools: true` \
                      says that it does"
-                .to_owned(),
-            param: Some("tools".to_owned()),
-            too_large: false,
-        })
+                .to_owned()))
     }
 
     fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {

@@ -88,14 +88,13 @@ pub fn own_reference(request: &Request<'_>) -> Option<Unfit> {
         index += 1;
     });
     let index = found?;
-    Some(Unfit {
-        reason: format!(
+    Some(Unfit::at(
+        &format!("input[{index}]"),
+        format!(
             "input[{index}] refers to an item that this gateway does not keep; send the item itself: set `store: false` in \
              the client"
         ),
-        param: Some(format!("input[{index}]")),
-        too_large: false,
-    })
+    ))
 }
 
 /// Cuts out reasoning of ours, and references to it: OpenAI answers 400 `invalid_encrypted_content` or "item not found" to

@@ -24,11 +24,7 @@ impl Place {
         let dot = if member.is_empty() { "" } else { "." };
         let path = [&self.0, dot, member].concat();
         let spelled = path.replace('[', ".").replace(']', "");
-        Unfit {
-            reason: format!("{spelled}: {words}"),
-            param: Some(path),
-            too_large: false,
-        }
+        Unfit::at(&path, format!("{spelled}: {words}"))
     }
 
     pub fn no_equivalent(&self, kind: &str) -> Unfit {

@@ -36,11 +36,7 @@ pub fn read<'a>(
         Ok(())
     })?;
     if form.tools.is_empty() && has_server_tools {
-        return Err(Unfit {
-            reason: "the request has no tool but the provider's own, which this step's provider does not have".to_owned(),
-            param: Some("tools".to_owned()),
-            too_large: false,
-        });
+        return Err(Unfit::at("tools", "the request has no tool but the provider's own, which this step's provider does not have".to_owned()));
     }
     read_choice(form, object.get("tool_choice").unwrap_or_default(), names);
     Ok(())

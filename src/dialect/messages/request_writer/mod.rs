@@ -25,11 +25,10 @@ const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 /// The conversation holds something that has no equivalent.
 pub fn write(request: &mut Request<'_>, step: &TranslationTraits) -> Result<String, Unfit> {
     if request.sampling.logprobs {
-        return Err(Unfit {
-            reason: "Messages has no log probabilities".to_owned(),
-            param: Some("logprobs".to_owned()),
-            too_large: false,
-        });
+        return Err(Unfit::at(
+            "logprobs",
+            "Messages has no log probabilities".to_owned(),
+        ));
     }
     let thinks = thinks(request, step);
     note_dropped(request, thinks);

@@ -131,11 +131,7 @@ fn push_part(out: &mut String, part: &Part<'_>) -> Result<(), Unfit> {
 }
 
 fn unfit(reason: String) -> Unfit {
-    Unfit {
-        reason,
-        param: Some("messages".to_owned()),
-        too_large: false,
-    }
+    Unfit::at("messages", reason)
 }
 
 fn push_source(out: &mut String, media: &Media<'_>) {
