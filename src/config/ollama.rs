@@ -83,7 +83,13 @@ pub(super) fn ollama(
             .map_or_else(of_a_house, |value| of_callers(&value)),
         origins: table
             .get("origins")
-            .map(|value| cors::listed(&value))
+            .map(|value| {
+                let listed = cors::listed(&value);
+                if listed.iter().any(|origin| origin == "*") {
+                    value.report("has *: pages that need no key are listed one by one");
+                }
+                listed
+            })
             .unwrap_or_default(),
         account: Account {
             name: KEYLESS_NAME.to_owned(),
@@ -113,9 +119,8 @@ pub(super) fn ollama(
 pub(super) fn capabilities(table: &Section, endpoints: Option<&[&str]>) -> Vec<&'static str> {
     let Some(value) = table.get("capabilities") else {
         let for_vectors = endpoints.is_some_and(|served| {
-            served
-                .iter()
-                .all(|name| ["embeddings", "ollama"].contains(name))
+            let mut others = served.iter().filter(|name| **name != "ollama").peekable();
+            others.peek().is_some() && others.all(|name| *name == "embeddings")
         });
         return match for_vectors {
             true => vec!["embedding"],
@@ -180,7 +185,9 @@ pub(super) fn warnings(ollama: &Ollama, listen: &[SocketAddr]) -> Vec<String> {
     let Some(keyless) = &ollama.keyless else {
         return Vec::new();
     };
-    let house = of_a_house();
+    let mut house = of_a_house();
+    // The addresses of Tailscale (RFC 6598) are no others' than the operator's.
+    house.extend("100.64.0.0/10".parse::<Network>());
     let of_house = |address| house.iter().any(|network| network.contains(address));
     let addresses = listen.iter().chain(&ollama.listen);
     let public = addresses.filter(|address| {

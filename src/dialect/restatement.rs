@@ -11,7 +11,7 @@ pub trait Restatement: Sync {
     fn dialect(&self) -> &'static dyn Dialect;
 
     /// The body of the request there.
-    fn body(&self, request: &Request<'_>) -> String;
+    fn body(&self, request: &Request<'_>, model: &str) -> String;
 
     /// The answer to the client; `model` is the name that it asked for, `elapsed` the time that it took (nanoseconds).
     ///

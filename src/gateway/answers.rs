@@ -24,7 +24,7 @@ use super::walk::{
 };
 
 /// Other requests have all the memory for bodies.
-const NO_MEMORY: &str = "other requests have all the memory for bodies; try again in a second";
+pub const NO_MEMORY: &str = "other requests have all the memory for bodies; try again in a second";
 
 /// A request that waits for its answer.
 pub struct Pending<'g, 't> {

@@ -37,7 +37,10 @@ pub fn fields(context: &Context, head: &Head, origin: &str) -> Fields {
     }
     let is_keyless = found.is_some_and(|found| found.endpoint.is_keyless(&context.config, origin));
     let allowed = match &context.config.cors {
-        _ if is_keyless => Some(origin),
+        _ if is_keyless => {
+            fields.push(("Vary".into(), "Origin".to_owned()));
+            Some(origin)
+        }
         Cors::Off => None,
         Cors::Any => Some("*"),
         Cors::Origins(origins) => {

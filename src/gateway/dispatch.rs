@@ -13,7 +13,7 @@ use crate::json::Object;
 use crate::json::elided::Elided;
 
 use super::accounts;
-use super::answers::Pending;
+use super::answers::{NO_MEMORY, Pending};
 use super::context::Context;
 use super::cors;
 use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
@@ -301,12 +301,25 @@ fn route<'g>(
     let Some(restatement) = dialect.restatement() else {
         return walk(context, pending, dialect, route, request);
     };
-    let body = restatement.body(request);
+    // Its text lies beside the client's as long as the request goes on.
+    let length = request
+        .payload
+        .object()
+        .map_or(0, |object| object.source().len());
+    let mut copied = pending.exchange.budget().empty();
+    if !copied.cover(length) {
+        return pending.refuse(Refusal::overloaded(NO_MEMORY));
+    }
+    let model = Some(request.model.as_str()).filter(|model| !model.is_empty());
+    let body = restatement.body(request, model.unwrap_or(&route.name));
     let pending = pending.restated(restatement, &request.model);
     let dialect = restatement.dialect();
     match dialect.read(body.as_bytes().into()) {
         Ok(request) => walk(context, pending, dialect, route, &request),
-        Err(error) => pending.refuse(Refusal::new(error.code(), error.to_string())),
+        Err(error) => {
+            let refusal = Refusal::new(error.code(), error.to_string());
+            pending.refuse(refusal.about(error.param()));
+        }
     }
 }
 

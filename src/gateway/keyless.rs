@@ -4,7 +4,7 @@
 //! house all the same: a tunnel or a proxy on the same host, behind which the whole internet looks like loopback; a web
 //! page whose own name points at an address of the house (DNS rebinding); and a web page that posts to such an address.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::{Account, Config, Keyless};
 use crate::dialect::error::Code;
@@ -51,14 +51,22 @@ fn stranger(keyless: &Keyless, config: &Config, head: &Head) -> Option<&'static 
         let mut networks = keyless.networks.iter();
         networks.any(|network| network.contains(address))
     };
-    let is_forwarded = FORWARDED
-        .iter()
-        .any(|name| head.fields_named(name).next().is_some());
+    let has = |name: &str| head.fields_named(name).next().is_some();
+    let is_forwarded = FORWARDED.iter().any(|name| has(name));
     let forwarded = || head.forwarded_address(&config.server.trusted_proxies);
+    // A proxy writes one of the fields and passes on what its client says in the others: each has to agree.
+    let is_named_otherwise = || {
+        let real = head.fields_named("x-real-ip").map(|field| {
+            let text = std::str::from_utf8(field).ok()?;
+            text.trim().parse::<IpAddr>().ok()
+        });
+        let mut real = real.map(|address| address.map(|address| address.to_canonical()));
+        has("forwarded") || real.any(|address| !address.is_some_and(is_of_house))
+    };
     if !is_of_house(head.arrival().peer) {
         return Some("a key is needed from this address");
     }
-    if is_forwarded && !forwarded().is_some_and(is_of_house) {
+    if is_forwarded && (is_named_otherwise() || !forwarded().is_some_and(is_of_house)) {
         return Some("a key is needed behind a proxy");
     }
     if !is_private_name(config, head) {

@@ -33,7 +33,7 @@ pub struct LineWriter {
     first: Option<SystemTime>,
     summary: Option<String>,
     /// The first half of a pair of surrogates, whose other half is in the next delta: a line alone has to be a text.
-    half: Option<String>,
+    half: Option<(Text, String)>,
     call: Option<Call>,
     calls: u64,
     counts: TokenCounts,
@@ -106,13 +106,15 @@ impl LineWriter {
             .bytes
             .1
             .saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        let joined = self.half.take().map(|half| half + text);
+        // Half a letter of thoughts is none of the words behind them.
+        let half = self.half.take().filter(|(of, _)| *of == kind);
+        let joined = half.map(|(_, half)| half + text);
         let text = joined.as_deref().unwrap_or(text);
         let whole = without_half(text);
         self.half = text
             .get(whole.len()..)
             .filter(|half| !half.is_empty())
-            .map(str::to_owned);
+            .map(|half| (kind, half.to_owned()));
         if whole.is_empty() {
             return;
         }
@@ -131,8 +133,9 @@ impl LineWriter {
             return Ok(());
         };
         let arguments = Escaped::plain(&call.arguments).decoded().into_owned();
+        let object = arguments.trim();
         let is_object =
-            is_whole && serde_json::from_str::<serde_json::Map<_, _>>(&arguments).is_ok();
+            is_whole && raw::is_object(object) && raw::each_member(object, &mut |_, _| {}).is_ok();
         if !is_object {
             return Err(Flaw::NoAnswer(
                 "the arguments of a tool call are no JSON object".to_owned(),

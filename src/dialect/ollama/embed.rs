@@ -126,9 +126,9 @@ impl Restatement for Embed {
         &Embeddings
     }
 
-    fn body(&self, request: &Request<'_>) -> String {
+    fn body(&self, request: &Request<'_>, model: &str) -> String {
         let mut out = String::from("{\"model\":");
-        raw::push_quoted(&mut out, &request.model);
+        raw::push_quoted(&mut out, model);
         let input = self.input(request).unwrap_or("[]");
         let (open, close) = match raw::is_array(input) {
             true => ("", ""),
@@ -212,7 +212,7 @@ mod tests {
         ] {
             let request = embed.read(body.as_bytes().into()).unwrap();
             assert_eq!(embed.at_once(&request, UNIX_EPOCH), None, "{body}");
-            assert_eq!(embed.body(&request), expected);
+            assert_eq!(embed.body(&request, &request.model), expected);
         }
         let answer = r#"{"data":[{"index":1,"embedding":[2.50,3]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":4}}"#;
         assert_eq!(

@@ -103,9 +103,8 @@ pub fn loaded(request: &Request<'_>, now: SystemTime, endpoint: Endpoint) -> Opt
 
 /// Whether a raw value is an empty text or list.
 pub fn is_empty(value: &str) -> bool {
-    let mut has_items = false;
-    let is_list = raw::each_item(value, &mut |_| has_items = true).is_ok();
-    raw::inside(value).is_some_and(str::is_empty) || (is_list && !has_items)
+    let inside = value.strip_prefix('[').map(str::trim_ascii_start);
+    value == "\"\"" || inside.is_some_and(|inside| inside.starts_with(']'))
 }
 
 fn streams(object: &Object<'_>) -> Result<bool, RequestError> {

@@ -1,7 +1,9 @@
 //! Requests of Ollama's API, read into the canonical form.
 
+use std::collections::BTreeMap;
+
 use super::pairing::Calls;
-use super::request::{is_empty, member};
+use super::request::member;
 use crate::dialect::canonical::{
     Call, Escaped, Format, Image, Media, Names, Part, Reasoning, ReasoningMember,
     Request as Canonical, Role, Schema, Tool, ToolResult, Turn,
@@ -31,7 +33,7 @@ pub fn of_chat<'a>(
         system: Vec::new(),
         turns: Vec::new(),
         calls: Calls::default(),
-        results: Vec::new(),
+        results: BTreeMap::new(),
     };
     each(member(request, "messages"), &mut |message| {
         conversation.read(message);
@@ -98,8 +100,8 @@ struct Conversation<'a, 't> {
     system: Vec<Escaped<'a>>,
     turns: Vec<Turn<'a>>,
     calls: Calls<'a>,
-    /// Results of tools, each with the place of the turn whose call it is for.
-    results: Vec<(usize, Part<'a>)>,
+    /// Results of tools, by the place of the turn whose calls they are for.
+    results: BTreeMap<usize, Vec<Part<'a>>>,
 }
 
 impl<'a> Conversation<'a, '_> {
@@ -111,7 +113,7 @@ impl<'a> Conversation<'a, '_> {
             "assistant" => self.assistant(message, content),
             "tool" => self.result(message, content.unwrap_or_default()),
             _ => {
-                let mut parts: Vec<Part<'a>> = content.map(Part::Text).into_iter().collect();
+                let mut parts = said_by_user(raw::member(message, "content"));
                 push_images(&mut parts, raw::member(message, "images"));
                 self.turns.push(Turn {
                     role: Role::User,
@@ -147,7 +149,7 @@ impl<'a> Conversation<'a, '_> {
                 return;
             };
             let id = raw::member(call, "id").and_then(Escaped::of);
-            let id = self.calls.add(id, name.clone(), place);
+            let id = self.calls.add(id, &name, place);
             turn.parts.push(Part::Call(Call {
                 id,
                 name: sent(&name, self.names),
@@ -175,17 +177,17 @@ impl<'a> Conversation<'a, '_> {
         let mut images = Vec::new();
         push_images(&mut images, raw::member(message, "images"));
         match self.calls.answer(id.as_ref(), name.as_ref()) {
-            Some((id, place)) => self.results.push((
-                place,
-                Part::Result(ToolResult {
+            Some((id, place)) => {
+                let results = self.results.entry(place).or_default();
+                results.push(Part::Result(ToolResult {
                     id,
                     text: content,
                     attachments: images,
                     label: Escaped::plain("The images of the result:"),
                     stand_in: "",
                     is_error: false,
-                }),
-            )),
+                }));
+            }
             None => {
                 let Some(turn) = self.turns.last_mut() else {
                     return;
@@ -211,11 +213,7 @@ impl<'a> Conversation<'a, '_> {
                 }
                 continue;
             }
-            let of_turn = |(of, _): &mut (usize, Part<'a>)| *of == place;
-            waiting = results
-                .extract_if(.., of_turn)
-                .map(|(_, part)| part)
-                .collect();
+            waiting = results.remove(&place).unwrap_or_default();
             match turns.last_mut() {
                 // Between them was nothing that anybody said.
                 Some(last) if last.role == Role::Assistant => last.parts.append(&mut turn.parts),
@@ -245,6 +243,26 @@ fn sent<'a>(name: &Escaped<'a>, names: &mut Names) -> Escaped<'a> {
         true => name.clone(),
         false => Escaped::text(&sent),
     }
+}
+
+/// The parts of a user's content: a text, be it an empty one, or a list as chat has it, which some clients send.
+fn said_by_user(content: Option<&str>) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    each(content, &mut |part| {
+        let url = raw::member(part, "image_url").and_then(|image| raw::member(image, "url"));
+        parts.extend(text(raw::member(part, "text")).map(Part::Text));
+        parts.extend(text(url).map(|url| {
+            Part::Image(Image {
+                media: Media::of_url(url),
+                detail: None,
+            })
+        }));
+    });
+    if parts.is_empty() {
+        let text = content.and_then(Escaped::of).unwrap_or_default();
+        parts.push(Part::Text(text));
+    }
+    parts
 }
 
 /// Arguments are an object here, and a text in the form.
@@ -315,8 +333,6 @@ fn is_number(value: &str) -> bool {
 
 /// Visits the items of a list; what is no list has none.
 fn each<'a>(list: Option<&'a str>, visit: &mut dyn FnMut(&'a str)) {
-    if let Some(list) = list.filter(|list| !is_empty(list)) {
-        // Of a value that is no list nothing is visited.
-        let _ = raw::each_item(list, visit);
-    }
+    // Of a value that is no list nothing is visited.
+    let _ = raw::each_item(list.unwrap_or_default(), visit);
 }

@@ -42,16 +42,14 @@ pub fn tags(visit: &Visit<'_, '_>, _: &[u8]) -> Result<Response, Unserved> {
 /// `GET /api/ps`: the routes of which some step would be called now.
 pub fn ready(visit: &Visit<'_, '_>, _: &[u8]) -> Result<Response, Unserved> {
     let now = Instant::now();
-    let routes: Vec<&Arc<Route>> = {
+    let mut routes: Vec<&Arc<Route>> = served(visit).collect();
+    {
         let ledger = visit.context.ledger.lock();
-        let routes = served(visit);
-        routes
-            .filter(|route| {
-                let mut steps = route.steps.iter();
-                steps.any(|step| ledger.cooling_of(step, now).is_none())
-            })
-            .collect()
-    };
+        routes.retain(|route| {
+            let mut steps = route.steps.iter();
+            steps.any(|step| ledger.cooling_of(step, now).is_none())
+        });
+    }
     let models = routes
         .into_iter()
         .map(|route| model(visit, route, &route.name));

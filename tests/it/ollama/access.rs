@@ -132,6 +132,28 @@ fn behind_a_trusted_proxy_the_forwarded_address_counts() {
         (&[("X-Forwarded-For", "192.168.1.7, 203.0.113.9")], 403),
         (&[("X-Forwarded-For", "unknown")], 403),
         (&[("X-Real-IP", "192.168.1.7")], 403),
+        // Proxies that write one of the fields pass on what their client says in the others.
+        (
+            &[
+                ("X-Forwarded-For", "192.168.1.7"),
+                ("X-Real-IP", "203.0.113.9"),
+            ],
+            403,
+        ),
+        (
+            &[
+                ("X-Forwarded-For", "192.168.1.7"),
+                ("X-Real-IP", "192.168.1.7"),
+            ],
+            200,
+        ),
+        (
+            &[
+                ("X-Forwarded-For", "192.168.1.7"),
+                ("Forwarded", "for=203.0.113.9"),
+            ],
+            403,
+        ),
         (&[("Forwarded", "for=192.168.1.7")], 403),
     ] {
         assert_eq!(

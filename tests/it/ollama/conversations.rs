@@ -212,3 +212,27 @@ fn a_level_of_thinking_that_is_none_is_refused() {
         r#"invalid think value: "x" (must be "high", "medium", "low", "max", true, or false)"#;
     assert_eq!(response.json()["error"], words);
 }
+
+/// Open WebUI's tools and scripts send the parts of chat; without them the provider got no question at all.
+#[test]
+fn a_users_words_arrive_in_whatever_form_they_come() {
+    let upstream = Upstream::saying("fine");
+    let gateway = config(&upstream, "").start();
+    let parts = json!([{"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": "http://i"}}]);
+    for (content, expected) in [
+        (parts.clone(), parts),
+        (json!(""), json!("")),
+        (Value::Null, json!("")),
+    ] {
+        let messages = json!([{"role": "user", "content": content}]);
+        let answer = post(
+            &gateway,
+            "/api/chat",
+            &json!({"model": "home", "stream": false, "messages": messages}),
+        );
+        assert_eq!(answer.status, 200, "{answer}");
+        let sent = upstream.requests().last().unwrap().json();
+        assert_eq!(sent["messages"][0]["content"], expected);
+    }
+}
