@@ -38,7 +38,25 @@ impl<'a> Escaped<'a> {
 
     /// Whether nothing but white space is in it.
     pub fn is_blank(&self) -> bool {
-        self.decoded().trim().is_empty()
+        let mut rest = self.0.as_ref();
+        loop {
+            rest = rest.trim_start();
+            match rest.as_bytes() {
+                [] => return true,
+                [b'\\', b'n' | b't' | b'r' | b'f' | b'b', ..] => {
+                    rest = rest.get(2..).unwrap_or_default();
+                }
+                // Any letter may be spelled by its number, white space too.
+                [b'\\', b'u', ..] => {
+                    let (letter, behind) = rest.split_at_checked(6).unwrap_or((rest, ""));
+                    if !Escaped::plain(letter).decoded().trim().is_empty() {
+                        return false;
+                    }
+                    rest = behind;
+                }
+                _ => return false,
+            }
+        }
     }
 
     /// The text, with U+FFFD for each lone surrogate.
@@ -136,6 +154,7 @@ mod tests {
         for (inside, is_blank) in [
             ("", true),
             (r" \n\u0020", true),
+            (r"\n\u0041", false),
             ("a", false),
             (r"\\", false),
         ] {

@@ -3,6 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use crate::adapt;
+use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::{Flaw, Says};
@@ -13,16 +14,20 @@ use crate::dialect::translate::{self, Answering, Target, Translated, Translation
 use crate::gateway::journal::Journal;
 use crate::gateway::shared_ledger::random;
 use crate::routing::{Attempt, Failure};
+use crate::upstream::CallError;
 
 use super::arriving_answer::cover;
 use super::attempt::{HeldAnswer, Missed, Reply, Success};
 use super::errand::Errand;
-use super::failure::class_of_flaw;
+use super::failure::{class_of_flaw, failure_of as failure_of_call};
 
 /// A request in the dialect of a step's provider.
 pub struct Prepared {
     dialect: &'static dyn Dialect,
-    translated: Translated,
+    /// `None` where there was no memory for it.
+    translated: Option<Translated>,
+    /// The charge for its body, which lies beside the client's own as long as the call goes on.
+    charge: Charge,
 }
 
 impl<'a> Errand<'a, '_> {
@@ -38,6 +43,15 @@ impl<'a> Errand<'a, '_> {
             let unfit = unfit.or_else(|| adapt::unfit(vocabulary, self.request, step, &lessons));
             return unfit.map_or(Ok(None), Err);
         };
+        let mut charge = self.budget.empty();
+        let object = self.request.payload.object();
+        if !charge.cover(object.map_or(0, |object| object.source().len())) {
+            return Ok(Some(Box::new(Prepared {
+                dialect,
+                translated: None,
+                charge,
+            })));
+        }
         let translated = translate::request(self.dialect, dialect, self.request, &target_of(step))?;
         let request = read(dialect, &translated)?;
         let unfit = dialect.unfit(&request, &step.traits);
@@ -45,7 +59,8 @@ impl<'a> Errand<'a, '_> {
             Some(unfit) => Err(unfit),
             None => Ok(Some(Box::new(Prepared {
                 dialect,
-                translated,
+                translated: charge.cover(translated.body.len()).then_some(translated),
+                charge,
             }))),
         }
     }
@@ -64,14 +79,15 @@ impl<'a> Errand<'a, '_> {
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let Prepared {
             dialect,
-            mut translated,
+            translated,
+            charge,
         } = *prepared;
+        let Some(mut translated) = translated else {
+            return Err(failure_of_call(&CallError::no_memory()).into());
+        };
         journal.translated(dialect.name());
         attempt.changes.translated = true;
         attempt.changes.dropped = std::mem::take(&mut translated.dropped);
-        // The body lies beside the client's own as long as the call goes on.
-        let mut copied = self.budget.empty();
-        cover(&mut copied, translated.body.len())?;
         let called = {
             let request = read(dialect, &translated)
                 .map_err(|unfit| Failure::new(Class::Rejected, &unfit.reason))?;
@@ -84,7 +100,7 @@ impl<'a> Errand<'a, '_> {
             };
             errand.call(attempt, step, journal)
         };
-        drop(copied);
+        drop(charge);
         match called {
             Ok(success) => {
                 let Success { reply, limits } = *success;
