@@ -12,7 +12,7 @@
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`], [`threads`] | raw YAML to a validated `Config`, all errors at once; the start of a thread | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, redacting key type, the budget of memory | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`], [`heapsort`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, sorting, redacting key type, the budget of memory | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
 //! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
@@ -59,6 +59,7 @@ pub mod dialect;
 pub mod explain;
 pub mod gateway;
 pub mod header_fields;
+pub mod heapsort;
 pub mod http;
 pub mod init;
 pub mod json;

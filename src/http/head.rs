@@ -7,6 +7,7 @@ use httparse::{EMPTY_HEADER, Header, Request};
 
 use crate::config;
 use crate::header_fields::HeaderFields;
+use crate::text::same_name;
 
 use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
@@ -86,7 +87,7 @@ impl Head {
     pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self
             .fields()
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name));
+            .filter(move |(field, _)| same_name(field, name));
         named.map(|(_, value)| value)
     }
 
@@ -164,7 +165,7 @@ fn owned_method(method: &str) -> Cow<'static, str> {
 fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
     let mut values = fields
         .iter()
-        .filter(|field| field.name.eq_ignore_ascii_case("x-request-id"));
+        .filter(|field| same_name(field.name, "x-request-id"));
     request_id::adopt(values.next()?.value)
 }
 

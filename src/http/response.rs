@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::text::same_name;
+
 use super::content::Content;
 use super::framing::Version;
 use super::head::Head;
@@ -209,7 +211,7 @@ fn put_connection(bytes: &mut Vec<u8>, version: Version, keep_alive: Option<Dura
 }
 
 fn is_free(name: &str) -> bool {
-    let own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let own = OWN_FIELDS.iter().any(|own| same_name(own, name));
     !own && !name.is_empty() && name.bytes().all(is_token)
 }
 

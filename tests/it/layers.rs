@@ -12,6 +12,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "budget",
             "dialect",
             "header_fields",
+            "heapsort",
             "json",
             "secret",
             "sse",
