@@ -29,6 +29,7 @@ mod client;
 mod connect;
 mod connection;
 mod dialer;
+mod dns;
 mod error;
 mod exchange;
 mod host_names;
