@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "dialect",
             "header_fields",
             "json",
+            "limits",
             "secret",
             "sse",
             "sync",
