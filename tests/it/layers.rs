@@ -21,7 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (1, &["config", "threads"]),
-    (2, &["adapt", "routing"]),
+    (2, &["adapt", "quota", "routing"]),
     (
         3,
         &[
