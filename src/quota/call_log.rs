@@ -58,6 +58,8 @@ impl CallLog {
         self.sum += u64::from(amount);
         let new = Entry { at: offset, amount };
         match self.entries.back_mut() {
+            // Calls of one moment are one entry: each is found by its moment again.
+            Some(last) if last.at == offset => last.merge(new),
             Some(last) if self.slot > 0 && last.at / self.slot == offset / self.slot => {
                 last.merge(new);
             }

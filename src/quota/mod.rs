@@ -2,4 +2,5 @@
 //!
 //! Everything here is pure: no I/O, no clock, no logging; time comes in as an argument.
 
+pub mod accounts;
 pub mod call_log;
