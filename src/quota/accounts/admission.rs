@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::book::Book;
 use super::totals::Totals;
-use super::{Accounts, BookIndex, Moment};
+use super::{Accounts, BookIndex};
 use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
+use crate::quota::Moment;
 
 /// The output that is reserved for a request that does not bound it (tokens): twice the client's mean, within these.
 const LEAST_OUTPUT: u64 = 256;
@@ -102,18 +103,18 @@ impl Accounts {
         wanted: &Wanted<'_>,
         now: Moment,
     ) -> Result<Booking, Excess> {
-        let (day, month) = self.turn(now.wall);
+        let (day, month) = self.turn(now.unix_ms());
         let ends = Ends {
             now,
             day: self.turns.day().end,
             month: self.turns.month().end,
         };
         let Some(book) = self.books.get_mut(index.0) else {
-            return Ok(Booking::free(index, now.instant, day, month));
+            return Ok(Booking::free(index, now.now, day, month));
         };
         let asked = book.charge(wanted);
         let excesses = book.lines.iter().filter_map(|line| {
-            let (used, reserved) = book.used(line, now.instant, day, month);
+            let (used, reserved) = book.used(line, now.now, day, month);
             let unit = line.limit.unit;
             let asked = match unit {
                 Unit::Concurrent => 1,
@@ -153,12 +154,12 @@ impl Accounts {
         for line in &mut book.lines {
             if let Window::Sliding(length) = line.limit.rate.window {
                 let amount = reserved.of(line.limit.unit);
-                line.log.add(now.instant, amount, length);
+                line.log.add(now.now, amount, length);
             }
         }
         Ok(Booking {
             book: index,
-            at: now.instant,
+            at: now.now,
             day,
             month,
             reserved,
@@ -231,7 +232,7 @@ impl Accounts {
                 Unit::Tokens | Unit::InputTokens | Unit::OutputTokens => &mut left.tokens,
                 Unit::Concurrent | Unit::Money => continue,
             };
-            let (used, reserved) = book.used(line, now.instant, day, month);
+            let (used, reserved) = book.used(line, now.now, day, month);
             let amount = line.limit.rate.amount;
             let this = LineLeft {
                 amount,
@@ -354,7 +355,7 @@ impl Ends {
             return Resets::Never;
         };
         let until = |end: UnixMs| {
-            let wait = Duration::from_millis(end.saturating_sub(self.now.wall));
+            let wait = Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
             Resets::At(end, wait)
         };
         match rate.window {
@@ -363,7 +364,7 @@ impl Ends {
             Window::Total => Resets::Never,
             Window::AtOnce => Resets::In(SOON),
             Window::Sliding(length) => {
-                let now = self.now.instant;
+                let now = self.now.now;
                 let since = now.checked_sub(length);
                 let first = since.and_then(|since| line.log.gives_way(since, room));
                 let end = first.map_or(now + length, |first| first + length);
@@ -374,13 +375,13 @@ impl Ends {
 
     /// The time until all of a limit is free again.
     fn full(&self, line: &super::book::Line) -> Duration {
-        let until = |end: UnixMs| Duration::from_millis(end.saturating_sub(self.now.wall));
+        let until = |end: UnixMs| Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
         match line.limit.rate.window {
             Window::Day => until(self.day),
             Window::Month => until(self.month),
             Window::Total | Window::AtOnce => Duration::ZERO,
             Window::Sliding(length) => {
-                let now = self.now.instant;
+                let now = self.now.now;
                 let since = now.checked_sub(length);
                 // All of it is free when the last call is out of the window: at the latest after one.
                 let used = since.map_or(0, |since| line.log.since(since));

@@ -12,8 +12,6 @@ mod tests;
 mod totals;
 mod turns;
 
-use std::time::Instant;
-
 use crate::limits::{Limit, Period, PeriodKey, TimeZone, UnixMs};
 
 use book::Book;
@@ -27,13 +25,6 @@ pub use totals::Totals;
 
 /// The most clients whose usage is remembered, those of former configurations among them.
 const MOST_BOOKS: usize = 4096;
-
-/// A moment, by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    pub instant: Instant,
-    pub wall: UnixMs,
-}
 
 /// The terms of a client, as the configuration has them.
 pub struct Terms<'a> {

@@ -2,8 +2,9 @@
 
 use super::book::{Book, Counter, Tally};
 use super::totals::Totals;
-use super::{Accounts, BookIndex, Moment};
+use super::{Accounts, BookIndex};
 use crate::limits::{Limit, PeriodKey, UnixMs, Window};
+use crate::quota::Moment;
 
 /// The usage of a client.
 #[derive(Clone, Debug)]
@@ -39,14 +40,14 @@ pub struct CounterReport {
 impl Accounts {
     /// The usage of a client; `None` of none.
     pub fn report(&mut self, index: BookIndex, now: Moment) -> Option<Report> {
-        self.turn(now.wall);
+        self.turn(now.unix_ms());
         let book = self.book(index)?;
         Some(self.report_on(book, now))
     }
 
     /// The usage of every client that has any, or may have.
     pub fn reports(&mut self, now: Moment) -> Vec<Report> {
-        self.turn(now.wall);
+        self.turn(now.unix_ms());
         let books = self.books.iter();
         let known = books.filter(|book| !book.is_empty() || !book.lines.is_empty());
         known.map(|book| self.report_on(book, now)).collect()
@@ -55,7 +56,7 @@ impl Accounts {
     fn report_on(&self, book: &Book, now: Moment) -> Report {
         let (day, month) = (self.turns.day(), self.turns.month());
         let limits = book.lines.iter().map(|line| {
-            let (used, reserved) = book.used(line, now.instant, day.key, month.key);
+            let (used, reserved) = book.used(line, now.now, day.key, month.key);
             let taken = used.saturating_add(reserved);
             LimitReport {
                 limit: line.limit,

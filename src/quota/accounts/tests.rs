@@ -1,11 +1,12 @@
 //! Accounts in virtual time.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::limits::{Money, Price, Rate, Unit, Window};
+use crate::quota::Moment;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -37,8 +38,8 @@ impl Clock {
 
     fn now(&self) -> Moment {
         Moment {
-            instant: self.start + Duration::from_millis(self.passed),
-            wall: self.wall,
+            now: self.start + Duration::from_millis(self.passed),
+            wall: UNIX_EPOCH + Duration::from_millis(self.wall),
         }
     }
 }
@@ -98,7 +99,7 @@ fn what_is_in_flight_counts() {
             .collect();
         assert_eq!(admitted.len(), 10, "{window}");
         for booking in admitted {
-            accounts.settle(booking, &spent(1, 1, 0), clock.now().instant);
+            accounts.settle(booking, &spent(1, 1, 0), clock.now().now);
         }
         assert!(accounts.admit(index, &wanted, clock.now()).is_err());
     }
@@ -116,7 +117,7 @@ fn a_request_without_an_answer_gives_back_what_was_reserved() {
         };
         for _ in 0..5 {
             let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
-            accounts.settle(booking, &Spent::default(), clock.now().instant);
+            accounts.settle(booking, &Spent::default(), clock.now().now);
         }
         assert_eq!(
             used(&mut accounts, index, clock.now()),
@@ -135,7 +136,7 @@ fn places_are_free_when_their_requests_are_over() {
     let excess = accounts.admit(index, &wanted, clock.now()).unwrap_err();
     assert_eq!(excess.limit.unit, Unit::Concurrent);
     assert_eq!(excess.resets, Resets::In(Duration::from_secs(1)));
-    accounts.settle(first, &Spent::default(), clock.now().instant);
+    accounts.settle(first, &Spent::default(), clock.now().now);
     assert!(accounts.admit(index, &wanted, clock.now()).is_ok());
 }
 
@@ -177,7 +178,7 @@ fn a_request_is_charged_to_the_windows_of_its_admission() {
     // December begins.
     clock.pass(2 * MINUTE);
     assert_eq!(used(&mut accounts, index, clock.now()), [(0, 0), (0, 0)]);
-    accounts.settle(booking, &spent(90, 900, 0), clock.now().instant);
+    accounts.settle(booking, &spent(90, 900, 0), clock.now().now);
     assert_eq!(used(&mut accounts, index, clock.now()), [(0, 0), (0, 0)]);
     let report = accounts.report(index, clock.now()).unwrap();
     assert_eq!(report.days[0].key.to_string(), "2026-11-30");
@@ -195,7 +196,7 @@ fn a_clock_that_jumps_back_opens_no_window_again() {
     let wanted = Wanted::default();
     clock.pass(12 * HOUR + MINUTE);
     let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
-    accounts.settle(booking, &spent(0, 0, 0), clock.now().instant);
+    accounts.settle(booking, &spent(0, 0, 0), clock.now().now);
     // An hour back is yesterday.
     clock.wall -= HOUR;
     let excess = accounts.admit(index, &wanted, clock.now()).unwrap_err();
@@ -218,8 +219,8 @@ fn a_restart_with_a_clock_set_back_opens_no_window_again() {
     let mut accounts = Accounts::restore(entries(), TimeZone::Utc, NOON);
     let index = configure(&mut accounts, &[requests(1, Window::Day)], false);
     let now = Moment {
-        instant: Instant::now(),
-        wall: NOON,
+        now: Instant::now(),
+        wall: UNIX_EPOCH + Duration::from_millis(NOON),
     };
     assert!(accounts.admit(index, &Wanted::default(), now).is_err());
     // A clock that was a year ahead is not waited for.
@@ -228,7 +229,7 @@ fn a_restart_with_a_clock_set_back_opens_no_window_again() {
     assert_eq!(accounts.day().key.to_string(), "2025-11-26");
     let index = configure(&mut accounts, &[requests(1, Window::Day)], false);
     let now = Moment {
-        wall: earlier,
+        wall: UNIX_EPOCH + Duration::from_millis(earlier),
         ..now
     };
     assert!(accounts.admit(index, &Wanted::default(), now).is_ok());
@@ -255,7 +256,7 @@ fn money_is_reserved_for_the_dearest_step() {
     let _second = accounts.admit(index, &wanted, clock.now()).unwrap();
     let excess = accounts.admit(index, &wanted, clock.now()).unwrap_err();
     assert_eq!(excess.reserved, 804_000);
-    accounts.settle(first, &spent(1000, 10, 3000), clock.now().instant);
+    accounts.settle(first, &spent(1000, 10, 3000), clock.now().now);
     assert_eq!(used(&mut accounts, index, clock.now()), [(3000, 402_000)]);
     assert!(accounts.admit(index, &wanted, clock.now()).is_ok());
     // What costs nothing goes on.
@@ -301,10 +302,10 @@ fn soft_limits_are_charged_afterwards() {
     };
     let first = accounts.admit(index, &wanted, clock.now()).unwrap();
     let second = accounts.admit(index, &wanted, clock.now()).unwrap();
-    accounts.settle(first, &spent(60, 60, 0), clock.now().instant);
+    accounts.settle(first, &spent(60, 60, 0), clock.now().now);
     let excess = accounts.admit(index, &wanted, clock.now()).unwrap_err();
     assert_eq!((excess.limit.unit, excess.used), (Unit::Tokens, 120));
-    accounts.settle(second, &spent(0, 0, 0), clock.now().instant);
+    accounts.settle(second, &spent(0, 0, 0), clock.now().now);
     let figures = used(&mut accounts, index, clock.now());
     assert_eq!(figures, [(120, 0), (120, 0), (2, 0)]);
 }
@@ -330,7 +331,7 @@ fn counters_outlive_a_change_of_limits() {
     let wanted = Wanted::default();
     for _ in 0..3 {
         let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
-        accounts.settle(booking, &spent(0, 0, 0), clock.now().instant);
+        accounts.settle(booking, &spent(0, 0, 0), clock.now().now);
     }
     // Below what is used.
     let lowered = configure(&mut accounts, &[requests(2, Window::Day)], false);
@@ -365,7 +366,7 @@ fn the_line_with_the_smallest_share_left_is_told() {
     assert_eq!((requests.amount, requests.left), (10, 9));
     assert_eq!(requests.reset, Duration::from_secs(60));
     assert_eq!(left.tokens.map(|tokens| tokens.left), Some(900));
-    accounts.settle(booking, &Spent::default(), clock.now().instant);
+    accounts.settle(booking, &Spent::default(), clock.now().now);
     let left = accounts.left(index, clock.now()).requests.unwrap();
     assert_eq!(left.left, 10);
 }
@@ -381,7 +382,7 @@ fn output_that_is_not_bounded_is_twice_the_usual_one() {
     for (output, reserved) in [(1000, 512), (0, 2000), (100_000, 1000), (0, 4096)] {
         let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
         assert_eq!(used(&mut accounts, index, clock.now())[0].1, reserved);
-        accounts.settle(booking, &spent(1, output, 0), clock.now().instant);
+        accounts.settle(booking, &spent(1, output, 0), clock.now().now);
     }
 }
 
@@ -397,7 +398,7 @@ fn the_estimate_of_input_follows_what_comes_out() {
     for _ in 0..60 {
         let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
         last = used(&mut accounts, index, clock.now())[0].1;
-        accounts.settle(booking, &spent(1500, 0, 0), clock.now().instant);
+        accounts.settle(booking, &spent(1500, 0, 0), clock.now().now);
     }
     assert!((1470..=1500).contains(&last), "{last}");
 }
@@ -420,7 +421,7 @@ fn the_journal_says_all_that_was_counted() {
             ..spent(10, 20, day)
         };
         match booking {
-            Ok(booking) => drop(accounts.settle(booking, &used, clock.now().instant)),
+            Ok(booking) => drop(accounts.settle(booking, &used, clock.now().now)),
             Err(_) => drop(accounts.count(index, &used, clock.wall)),
         }
         clock.pass(DAY);
@@ -480,8 +481,8 @@ fn damaged_lines_are_passed_over() {
     let mut accounts = Accounts::restore(entries.into_iter(), TimeZone::Utc, NOON);
     let index = configure(&mut accounts, &[], false);
     let now = Moment {
-        instant: Instant::now(),
-        wall: NOON,
+        now: Instant::now(),
+        wall: UNIX_EPOCH + Duration::from_millis(NOON),
     };
     let report = accounts.report(index, now).unwrap();
     assert_eq!(report.days[0].used.requests, 7, "the last line wins");
@@ -541,11 +542,11 @@ proptest! {
                 Step::Answer { which, input, output } if !open.is_empty() => {
                     let (booking, most) = open.swap_remove(which % open.len());
                     let output = output.min(most);
-                    accounts.settle(booking, &spent(input, output, 0), clock.now().instant);
+                    accounts.settle(booking, &spent(input, output, 0), clock.now().now);
                 }
                 Step::Leave { which } if !open.is_empty() => {
                     let (booking, _) = open.swap_remove(which % open.len());
-                    accounts.settle(booking, &Spent::default(), clock.now().instant);
+                    accounts.settle(booking, &Spent::default(), clock.now().now);
                 }
                 Step::Pass(ms) => clock.pass(ms),
                 Step::Restart if open.is_empty() => {
@@ -560,7 +561,7 @@ proptest! {
             }
         }
         for (booking, _) in open.drain(..) {
-            accounts.settle(booking, &Spent::default(), clock.now().instant);
+            accounts.settle(booking, &Spent::default(), clock.now().now);
         }
         let report = accounts.report(index, clock.now()).unwrap();
         prop_assert!(report.limits.iter().all(|limit| limit.reserved == 0));
