@@ -15,6 +15,7 @@ mod moment;
 mod period;
 mod report;
 mod standing;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 mod told;
