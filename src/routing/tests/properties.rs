@@ -139,8 +139,6 @@ proptest! {
                 }
                 continue;
             }
-            let readiness = world.ledger.readiness(step, 0, &Demand::default(), world.now);
-            let is_never = matches!(readiness, Readiness::Never { .. });
             let mut walk = world.walk(&route);
             let mut paused = Duration::ZERO;
             loop {
@@ -155,6 +153,9 @@ proptest! {
                         prop_assert!(paused <= Duration::from_millis(400));
                     }
                     Move::Finished(verdict) => {
+                        let demand = Demand::default();
+                        let readiness = world.ledger.readiness(step, 0, &demand, world.now);
+                        let is_never = matches!(readiness, Readiness::Never { .. });
                         prop_assert!(is_never, "{readiness:?} ended with {}", verdict.status);
                         break;
                     }
