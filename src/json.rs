@@ -2,6 +2,7 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod elided;
+pub mod number;
 pub mod path;
 pub mod pieces;
 pub mod raw;

@@ -171,7 +171,10 @@ fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
 
 /// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host
 /// for a proxy; here it does not, as browsers do not send that form.
-fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Refusal> {
+pub(super) fn origin_form<'t>(
+    method: &str,
+    target: &'t str,
+) -> Result<(&'t str, Option<&'t str>), Refusal> {
     if method == "CONNECT" {
         return Err(Refusal::CONNECT);
     }
