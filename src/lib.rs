@@ -43,6 +43,8 @@
 //!   A client that has gone ends its call to the provider.
 //! * Layers 0 to 2 are told the time; they do not ask for it.
 //! * A key is a [`secret::Secret`], which does not print itself, and is masked in what others wrote.
+//! * Names are looked up by a stub resolver of our own (`upstream::dns`): nothing calls `getaddrinfo`, not even by a name
+//!   handed to std's `TcpStream` or `UdpSocket`; a test looks at the built program.
 //! * There is no async runtime, no retry that is not configured but the one for a stale pooled connection, no global
 //!   state but the logger, and no `unsafe`.
 #![forbid(unsafe_code)]

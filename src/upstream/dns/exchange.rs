@@ -32,7 +32,7 @@ impl fmt::Display for Fault {
     /// What is to be said of the server, behind its address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent(time) => write!(f, "did not answer in {:.1} s", time.as_secs_f32()),
+            Self::Silent(time) => write!(f, "did not answer in {:.1} s", time.as_secs_f64()),
             Self::Socket(error) => write!(f, "cannot be asked: {error}"),
             Self::Unusable(unusable) => match unusable {
                 Unusable::Code(2) => f.write_str("could not look it up (SERVFAIL)"),

@@ -1,7 +1,7 @@
 //! The stub resolver: from a name to its addresses, by `/etc/hosts` and the name servers of `/etc/resolv.conf`.
 //!
 //! It stands in place of the C library's `getaddrinfo`, which cannot be told to end, needs a large stack, and in a static
-//! program loads the modules of whatever C library the machine has. Its order is `files`, then `dns`;
+//! program loads the modules of whatever C library the machine has (docs/design.md has the figures). Its order is `files`, then `dns`;
 //! `/etc/nsswitch.conf` is not read, and there is no mDNS.
 //!
 //! All but two files is pure: `message`, `name` and `query` know the protocol, `resolv_conf` and `hosts_file` the files,
@@ -54,7 +54,7 @@ impl StubResolver {
     /// failure (4.5 s to 60 s).
     pub fn for_calls_of(patience: Duration) -> Self {
         Self {
-            budget: patience.mul_f32(0.9).clamp(SHORTEST, LONGEST),
+            budget: (patience - patience / 10).clamp(SHORTEST, LONGEST),
             turn: AtomicUsize::new(0),
         }
     }

@@ -10,28 +10,34 @@ use std::net::{IpAddr, Ipv6Addr};
 pub(super) type Candidate = (IpAddr, Option<IpAddr>);
 
 /// The addresses, the preferred ones first.
-pub(super) fn in_order(mut candidates: Vec<Candidate>) -> Vec<IpAddr> {
-    candidates.sort_by_key(|(address, source)| {
-        let policy = policy(*address);
-        let source = source.map(|source| (scope(source), policy_label(source)));
-        (
-            source.is_none(),
-            source.is_some_and(|(of, _)| of != scope(*address)),
-            source.is_some_and(|(_, label)| label != policy.label),
-            u8::MAX - policy.precedence,
-        )
-    });
-    candidates.into_iter().map(|(address, _)| address).collect()
+pub(super) fn in_order(candidates: Vec<Candidate>) -> Vec<IpAddr> {
+    // An insertion of a few dozen keeps equals in their order, and takes 6 KB less of the program than std's sort.
+    let mut ordered: Vec<(Rank, IpAddr)> = Vec::with_capacity(candidates.len());
+    for (address, source) in candidates {
+        let rank = rank(address, source);
+        let place = ordered.partition_point(|(other, _)| *other <= rank);
+        ordered.insert(place, (rank, address));
+    }
+    ordered.into_iter().map(|(_, address)| address).collect()
+}
+
+/// The rules' judgement in their order, the lowest first.
+type Rank = (bool, bool, bool, u8);
+
+fn rank(address: IpAddr, source: Option<IpAddr>) -> Rank {
+    let to = policy(address);
+    (
+        source.is_none(),
+        source.is_some_and(|from| scope(from) != scope(address)),
+        source.is_some_and(|from| policy(from).label != to.label),
+        u8::MAX - to.precedence,
+    )
 }
 
 #[derive(Clone, Copy)]
 struct Policy {
     precedence: u8,
     label: u8,
-}
-
-fn policy_label(address: IpAddr) -> u8 {
-    policy(address).label
 }
 
 /// The row of the policy table (RFC 6724 section 2.1) with the longest prefix of an address.

@@ -116,22 +116,21 @@ impl Query {
     /// The answer to both questions together. `None`: too little has been said.
     pub fn answer(self) -> Option<Answer> {
         let mut addresses = Vec::new();
-        let both = [self.v6, self.v4].map(|progress| {
+        for progress in [&self.v6, &self.v4] {
             match &progress.answer {
                 Some(Answer::Addresses(all)) => addresses.extend(all),
-                _ => addresses.extend(progress.part),
+                _ => addresses.extend(&progress.part),
             }
-            progress.answer
-        });
+        }
         if !addresses.is_empty() {
             return Some(Answer::Addresses(addresses));
         }
-        match both {
+        match (self.v6.answer, self.v4.answer) {
             // A server that says both is at odds with itself: the name exists.
-            [Some(Answer::NoAddress), Some(_)] | [Some(_), Some(Answer::NoAddress)] => {
+            (Some(Answer::NoAddress), Some(_)) | (Some(_), Some(Answer::NoAddress)) => {
                 Some(Answer::NoAddress)
             }
-            [Some(Answer::NoSuchName), _] | [_, Some(Answer::NoSuchName)] => {
+            (Some(Answer::NoSuchName), _) | (_, Some(Answer::NoSuchName)) => {
                 Some(Answer::NoSuchName)
             }
             _ => None,
