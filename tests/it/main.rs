@@ -54,4 +54,5 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod unsayable;
 mod way_out;
