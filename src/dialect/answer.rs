@@ -62,6 +62,8 @@ pub enum Flaw {
     NoChoices,
     /// No choice has content, tool calls, a refusal, reasoning or audio.
     EmptyContent,
+    /// Nothing of the answer can be said in the client's dialect.
+    Unsayable,
     /// Not the format that the request asks for, with the reason.
     WrongFormat(String),
     /// An object that is no answer in this dialect, with the reason.
@@ -133,6 +135,7 @@ impl fmt::Display for Flaw {
             Self::ErrorObject(error) => f.write_str(&error.message),
             Self::NoChoices => f.write_str("the answer has no choices"),
             Self::EmptyContent => f.write_str("the answer is empty"),
+            Self::Unsayable => f.write_str("nothing of the answer can be said in the client's API"),
             Self::WrongFormat(reason) => {
                 write!(f, "the answer is not the JSON asked for: {reason}")
             }

@@ -20,6 +20,7 @@ pub mod embeddings;
 pub mod error;
 mod error_members;
 pub mod finish;
+pub mod hearing;
 pub mod images;
 pub mod json_request;
 mod last_frame;

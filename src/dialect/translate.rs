@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use crate::sse;
 
 use super::answer::Flaw;
-use super::canonical::{Delta, Names, OrderedDelta, Request as Canonical, Sequence};
+use super::canonical::{Delta, End, Names, OrderedDelta, Request as Canonical, Sequence};
 use super::error::ErrorBody;
 use super::questions::{Assemble, Dialect};
 use super::request::{Request, Unfit};
@@ -45,6 +45,11 @@ pub trait ClientSide: Sync {
         target: &Target<'_>,
         names: &mut Names,
     ) -> Result<Canonical<'a>, Unfit>;
+
+    /// Whether an image can be said, by its URL (the inside of a JSON string).
+    fn says_image(&self, _url: &str) -> bool {
+        true
+    }
 
     /// A writer of one answer.
     fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter>;
@@ -120,6 +125,11 @@ pub trait AnswerWriter: Send {
     /// Writes a sign of life, where the provider gives one or has been silent for a while. The usual one is a comment.
     fn ping(&mut self, out: &mut Frames) {
         out.comment();
+    }
+
+    /// Whether the client is shown reasoning.
+    fn shows_reasoning(&self) -> bool {
+        true
     }
 
     /// The memory for what is kept for the end (bytes).
@@ -241,8 +251,22 @@ pub struct Translation {
     reader: Box<dyn AnswerReader>,
     sequence: Sequence,
     writer: Box<dyn AnswerWriter>,
+    client: &'static dyn ClientSide,
+    says: Substance,
     has_ended: bool,
     last_sign: Instant,
+}
+
+/// What an answer has said to the client so far.
+#[derive(Debug, Default)]
+struct Substance {
+    /// Words, calls, pictures.
+    content: bool,
+    reasoning: bool,
+    /// Content that the client's dialect cannot say.
+    unsayable: bool,
+    /// The answer is as long as it may be, of which the client is told.
+    is_cut: bool,
 }
 
 impl Translation {
@@ -253,9 +277,12 @@ impl Translation {
         answering: Answering<'_>,
         now: Instant,
     ) -> Option<Self> {
+        let client = client.client_side()?;
         Some(Self {
             reader: provider.provider_side()?.read_answer(),
-            writer: client.client_side()?.write_answer(answering),
+            writer: client.write_answer(answering),
+            client,
+            says: Substance::default(),
             sequence: Sequence::default(),
             has_ended: false,
             last_sign: now,
@@ -278,7 +305,9 @@ impl Translation {
     /// The answer cannot be said in the client's dialect.
     pub fn push(&mut self, data: &str, out: &mut Frames) -> Result<(), Flaw> {
         let (sequence, writer) = (&mut self.sequence, &mut self.writer);
+        let (says, client) = (&mut self.says, self.client);
         self.reader.read(data, &mut |delta| {
+            says.take(client, &delta);
             sequence.push(delta, &mut |ordered| writer.write(ordered, out))
         })
     }
@@ -286,7 +315,7 @@ impl Translation {
     /// Translates the end of a whole answer.
     ///
     /// # Errors
-    /// As [`Self::push`].
+    /// As [`Self::push`]; nothing of the answer could be said.
     pub fn finish(&mut self, out: &mut Frames) -> Result<(), Flaw> {
         if self.has_ended {
             return Ok(());
@@ -294,6 +323,9 @@ impl Translation {
         let writer = &mut self.writer;
         self.sequence
             .finish(&mut |ordered| writer.write(ordered, out))?;
+        if self.says.is_lost(writer.shows_reasoning()) {
+            return Err(Flaw::Unsayable);
+        }
         writer.finish(out)?;
         // An end that fails is a break, of which the client is to be told.
         self.has_ended = true;
@@ -318,6 +350,43 @@ impl Translation {
     /// The memory for what waits and what is kept for the end (bytes).
     pub fn kept(&self) -> usize {
         self.sequence.kept().saturating_add(self.writer.kept())
+    }
+}
+
+impl Substance {
+    fn take(&mut self, client: &dyn ClientSide, delta: &Delta<'_>) {
+        match (delta, says(client, delta)) {
+            (Delta::Reasoning { .. }, _) => self.reasoning = true,
+            (Delta::End(End::Length), _) => self.is_cut = true,
+            (_, Some(true)) => self.content = true,
+            (_, Some(false)) => self.unsayable = true,
+            (_, None) => {}
+        }
+    }
+
+    /// Whether something was said, and nothing of it is an answer to the client.
+    fn is_lost(&self, shows_reasoning: bool) -> bool {
+        let is_hidden = self.reasoning && !shows_reasoning && !self.is_cut;
+        !self.content && (self.unsayable || is_hidden)
+    }
+}
+
+/// An image as text, by its URL (insides of JSON strings): a link, which most applications show as the image.
+pub fn link_to(url: &str) -> String {
+    ["![](", url, ")"].concat()
+}
+
+/// Whether a client's dialect can say a piece of an answer; `None` of pieces that are no answer by themselves.
+pub fn says(client: &dyn ClientSide, delta: &Delta<'_>) -> Option<bool> {
+    match delta {
+        Delta::Text(_) | Delta::Refusal(_) | Delta::Call(_) | Delta::Reasoning { .. } => Some(true),
+        Delta::Image(url) => Some(client.says_image(url)),
+        Delta::Begin(_)
+        | Delta::Signature(_)
+        | Delta::Citation(_)
+        | Delta::Logprobs(_)
+        | Delta::Usage(_)
+        | Delta::End(_) => None,
     }
 }
 

@@ -349,6 +349,7 @@ fn walk<'g>(
     let errand = Errand {
         context,
         dialect,
+        translated_for: None,
         route,
         request,
         passed: &passed,

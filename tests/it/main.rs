@@ -55,4 +55,5 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod unsayable;
 mod way_out;

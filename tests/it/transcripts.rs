@@ -35,7 +35,7 @@ use file::Transcript;
 const AT_ONCE: usize = 6;
 
 /// Folders of transcripts, each with a test of its own below.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "answers",
     "audio",
     "broken",
@@ -45,6 +45,7 @@ const FOLDERS: [&str; 12] = [
     "failover",
     "images",
     "messages",
+    "ollama",
     "refusals",
     "responses",
     "settings",
@@ -114,6 +115,12 @@ fn a_response_reaches_its_client_as_ever() {
 #[test]
 fn a_message_reaches_its_client_as_ever() {
     replay_all("messages");
+}
+
+/// Home Assistant, Open WebUI and LangChain parse these lines one by one.
+#[test]
+fn a_line_reaches_its_client_as_ever() {
+    replay_all("ollama");
 }
 
 /// Whoever has configured an adapter, a header or a trace relies on what reaches the provider.

@@ -9,7 +9,7 @@ use crate::dialect::answer::Flaw;
 use crate::dialect::canonical::{Begin, End, Escaped, Names, OrderedDelta, TokenCounts};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::request::Request;
-use crate::dialect::translate::{AnswerWriter, Answering, Frames};
+use crate::dialect::translate::{AnswerWriter, Answering, Frames, link_to};
 use crate::json::raw;
 
 /// The beginning of ids of chat, which those of messages do not have.
@@ -283,7 +283,7 @@ impl AnswerWriter for EventWriter {
             }
             OrderedDelta::CallEnds { .. } => self.end_call(out)?,
             OrderedDelta::Image(url) if !url.starts_with("data:") => {
-                self.text(&["![](", url, ")"].concat(), out);
+                self.text(&link_to(url), out);
             }
             OrderedDelta::Usage(counts) => self.counts = counts,
             OrderedDelta::End(end) => self.end(end),
@@ -330,6 +330,10 @@ impl AnswerWriter for EventWriter {
         } else {
             out.comment();
         }
+    }
+
+    fn shows_reasoning(&self) -> bool {
+        self.shows_thinking
     }
 
     fn kept(&self) -> usize {

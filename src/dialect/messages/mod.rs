@@ -207,6 +207,10 @@ impl ClientSide for Messages {
         request_reader::read(request, target, names)
     }
 
+    fn says_image(&self, url: &str) -> bool {
+        !url.starts_with("data:")
+    }
+
     fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {
         Box::new(answer_writer::EventWriter::new(answer))
     }

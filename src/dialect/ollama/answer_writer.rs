@@ -11,7 +11,7 @@ use super::timestamp;
 use crate::dialect::answer::Flaw;
 use crate::dialect::canonical::{End, Escaped, Names, OrderedDelta, TokenCounts};
 use crate::dialect::error::ErrorBody;
-use crate::dialect::translate::{AnswerWriter, Answering, Frames};
+use crate::dialect::translate::{AnswerWriter, Answering, Frames, link_to};
 use crate::json::raw;
 
 /// About as many bytes as a token has, where a provider counts none.
@@ -214,6 +214,9 @@ impl AnswerWriter for LineWriter {
                     line.push_str(",\"done\":false");
                 });
             }
+            OrderedDelta::Image(url) if !url.starts_with("data:") => {
+                self.text(Text::Content, &link_to(url), out);
+            }
             OrderedDelta::CallBegins { id, name } => {
                 let decoded = Escaped::plain(name).decoded().into_owned();
                 let restored = Escaped::text(self.names.restored(&decoded));
@@ -265,6 +268,10 @@ impl AnswerWriter for LineWriter {
 
     /// Nothing: clients parse each line, a blank one as well.
     fn ping(&mut self, _: &mut Frames) {}
+
+    fn shows_reasoning(&self) -> bool {
+        self.shows_thinking
+    }
 
     fn kept(&self) -> usize {
         let call = self.call.as_ref();

@@ -70,6 +70,10 @@ impl ClientSide for Chat {
         Ok(request_reader::of_chat(request, target, names))
     }
 
+    fn says_image(&self, url: &str) -> bool {
+        !url.starts_with("data:")
+    }
+
     fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {
         Box::new(LineWriter::new(Endpoint::Chat, answer))
     }
@@ -106,6 +110,10 @@ impl ClientSide for Generate {
         _: &mut Names,
     ) -> Result<Canonical<'a>, Unfit> {
         Ok(request_reader::of_generate(request, target))
+    }
+
+    fn says_image(&self, url: &str) -> bool {
+        !url.starts_with("data:")
     }
 
     fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {

@@ -15,7 +15,7 @@ use crate::dialect::canonical::{
     Begin, End, Escaped, Names, OrderedDelta, ReasoningMember, TokenCounts,
 };
 use crate::dialect::error::ErrorBody;
-use crate::dialect::translate::{AnswerWriter, Answering, Frames};
+use crate::dialect::translate::{AnswerWriter, Answering, Frames, link_to};
 
 /// The longest id of a call that OpenAI takes in a later request (characters).
 const LONGEST_CALL_ID: usize = 64;
@@ -91,6 +91,9 @@ impl AnswerWriter for EventWriter {
             OrderedDelta::Signature(signature) => self.signature(signature, out),
             OrderedDelta::Citation(citation) => self.marks.note_citation(citation),
             OrderedDelta::Logprobs(logprobs) => self.marks.note_logprobs(logprobs),
+            OrderedDelta::Image(url) if !url.starts_with("data:") => {
+                self.text(PartKind::Text, &link_to(url), out);
+            }
             OrderedDelta::Image(url) => self.image(url, out),
             OrderedDelta::CallBegins { id, name } => self.begin_call(id, name, out),
             OrderedDelta::Arguments(part) => self.arguments(part, out),

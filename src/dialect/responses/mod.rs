@@ -22,7 +22,7 @@ mod text_marks;
 use super::chat::Chat;
 use super::messages::Messages;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
-use crate::dialect::canonical::{Names, Request as Canonical};
+use crate::dialect::canonical::{Escaped, Names, Request as Canonical};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::json_request::ask_for_events;
 use crate::dialect::reading::{Asked, Expectation};
@@ -155,6 +155,10 @@ impl ClientSide for Responses {
         names: &mut Names,
     ) -> Result<Canonical<'a>, Unfit> {
         request_reader::read(request, target, names)
+    }
+
+    fn says_image(&self, url: &str) -> bool {
+        !url.starts_with("data:") || Escaped::plain(url).base64_parts().is_some()
     }
 
     fn write_answer(&self, answer: Answering<'_>) -> Box<dyn AnswerWriter> {

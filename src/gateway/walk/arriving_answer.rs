@@ -139,6 +139,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
             judge: self.dialect().judge_stream(&asked),
             watch: self.watch(),
             holds_reasoning: self.step.reasoning_only_fails,
+            hearing: self.errand.hearing().map(Box::new),
             dialect: self.dialect(),
         };
         match uncommitted.open(self.head, self.deadline, journal)? {
@@ -188,29 +189,13 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         Ok(Reply::Whole(held))
     }
 
-    /// An answer without a word: a good one, a second best one, or none.
     fn silent(
         &self,
         silence: Silence,
         reply: Reply<'a>,
         failure: Failure,
     ) -> Result<Reply<'a>, Box<Missed<'a>>> {
-        let is_explained = match silence {
-            Silence::Length => true,
-            Silence::Stop => self.expectation.has_stop,
-            Silence::Unexplained => false,
-        };
-        if !is_explained {
-            return Err(failure.into());
-        }
-        let tokens = self.expectation.max_tokens;
-        if tokens.is_some_and(|tokens| tokens <= LARGEST_PROBE) {
-            return Ok(reply);
-        }
-        Err(Box::new(Missed {
-            failure,
-            second_best: Some(reply),
-        }))
+        without_a_word(silence, &self.expectation, reply, failure)
     }
 
     /// The answer that a stream makes.
@@ -312,6 +297,34 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     fn dialect(&self) -> &'static dyn Dialect {
         self.errand.dialect
     }
+}
+
+/// An answer without a word: a good one, a second best one, or none.
+///
+/// # Errors
+/// The failure, with the answer if it is second best.
+pub fn without_a_word<'a>(
+    silence: Silence,
+    expectation: &Expectation,
+    reply: Reply<'a>,
+    failure: Failure,
+) -> Result<Reply<'a>, Box<Missed<'a>>> {
+    let is_explained = match silence {
+        Silence::Length => true,
+        Silence::Stop => expectation.has_stop,
+        Silence::Unexplained => false,
+    };
+    if !is_explained {
+        return Err(failure.into());
+    }
+    let tokens = expectation.max_tokens;
+    if tokens.is_some_and(|tokens| tokens <= LARGEST_PROBE) {
+        return Ok(reply);
+    }
+    Err(Box::new(Missed {
+        failure,
+        second_best: Some(reply),
+    }))
 }
 
 /// Charges for so much memory more than there was.

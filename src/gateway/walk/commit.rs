@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use crate::dialect::annotation::Annotation;
-use crate::dialect::answer::Silence;
+use crate::dialect::answer::{Flaw, Silence};
 use crate::dialect::class::Class;
+use crate::dialect::hearing::Hearing;
 use crate::dialect::repairs::Repairs;
 use crate::dialect::translate::Translation;
 use crate::dialect::{Dialect, FrameKind, Judged, StreamJudge};
@@ -15,7 +16,7 @@ use crate::sse::{Event, Item, TooLarge};
 use crate::upstream::{CallError, Head};
 
 use super::end_watch::EndWatch;
-use super::failure::{cut, failure_of, failure_of_error};
+use super::failure::{class_of_flaw, cut, failure_of, failure_of_error};
 use super::frames::Frames;
 
 /// Frames held back. Further ones without content are dropped: some providers send an empty delta for every hidden
@@ -66,6 +67,8 @@ pub struct Uncommitted<'a> {
     pub watch: EndWatch<'a>,
     /// Reasoning is held back as what says nothing.
     pub holds_reasoning: bool,
+    /// The client's ear, where its dialect is another one.
+    pub hearing: Option<Box<Hearing>>,
     pub dialect: &'static dyn Dialect,
 }
 
@@ -95,11 +98,11 @@ impl<'a> Uncommitted<'a> {
                 let Item::Event(event) = item else { continue };
                 let judged = self.judge.judge(&event);
                 let commits = match judged.kind {
-                    FrameKind::Content => true,
+                    FrameKind::Content => is_heard(&mut self.hearing, &event, &judged),
                     FrameKind::Reasoning => !self.holds_reasoning || held.is_full(),
                     FrameKind::Prelude | FrameKind::Opening => false,
                     FrameKind::Heartbeat => continue,
-                    FrameKind::End => return Ok(self.silent(held)),
+                    FrameKind::End => return self.silent(held),
                     FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
                     FrameKind::Broken(_) => return Err(broken_frame()),
                     FrameKind::Unusable(reason) => return Err(unusable(&reason)),
@@ -130,11 +133,11 @@ impl<'a> Uncommitted<'a> {
             self.watch.observe(&*self.judge, said);
             match self.frames.wait(self.watch.deadline(deadline)) {
                 Ok(true) => {}
-                Ok(false) if self.watch.is_whole(&*self.judge) => return Ok(self.silent(held)),
+                Ok(false) if self.watch.is_whole(&*self.judge) => return self.silent(held),
                 Ok(false) => return Err(cut()),
                 Err(CallError::Timeout(_)) if self.watch.is_over() => {
                     self.frames.end();
-                    return Ok(self.silent(held));
+                    return self.silent(held);
                 }
                 Err(error) => return Err(failure_of(&error)),
             }
@@ -159,7 +162,7 @@ impl<'a> Uncommitted<'a> {
         }
     }
 
-    fn silent(mut self, mut held: Held) -> Opening<'a> {
+    fn silent(mut self, mut held: Held) -> Result<Opening<'a>, Failure> {
         self.watch.remember(&*self.judge);
         self.watch.end();
         self.frames.clear();
@@ -170,11 +173,26 @@ impl<'a> Uncommitted<'a> {
                 data: rest,
                 annotation,
             });
-            return Opening::Content(self.committed(held));
+            return Ok(Opening::Content(self.committed(held)));
+        }
+        if self
+            .hearing
+            .as_ref()
+            .is_some_and(|hearing| hearing.misses())
+        {
+            let flaw = Flaw::Unsayable;
+            return Err(Failure::new(class_of_flaw(&flaw), &flaw.to_string()));
         }
         let silence = self.judge.silence();
-        Opening::Silent(self.committed(held), silence)
+        Ok(Opening::Silent(self.committed(held), silence))
     }
+}
+
+/// Whether a client hears anything of a frame with content.
+fn is_heard(hearing: &mut Option<Box<Hearing>>, event: &Event<'_>, judged: &Judged) -> bool {
+    let data = judged.mended.as_deref().unwrap_or(&event.data);
+    let hearing = hearing.as_mut();
+    hearing.is_none_or(|hearing| hearing.hears(data))
 }
 
 /// The event of a frame that a judge has held back.

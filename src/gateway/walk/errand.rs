@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::budget::Budget;
 use crate::client_socket::ClientSocket;
 use crate::config::Route;
+use crate::dialect::hearing::Hearing;
 use crate::dialect::request::Request;
 use crate::dialect::{Dialect, PassedFields};
 use crate::gateway::context::Context;
@@ -17,6 +18,8 @@ use crate::json::elided::Elided;
 pub struct Errand<'a, 'r> {
     pub context: &'a Context,
     pub dialect: &'static dyn Dialect,
+    /// The dialect of the client, where that of the step is another one.
+    pub translated_for: Option<&'static dyn Dialect>,
     pub route: &'a Arc<Route>,
     pub request: &'r Request<'r>,
     /// The request that is edited for each step: the same, or without its long strings, which come back when it is sent.
@@ -31,6 +34,13 @@ pub struct Errand<'a, 'r> {
     pub received: Instant,
     /// The memory for its answer.
     pub budget: &'a Budget,
+}
+
+impl Errand<'_, '_> {
+    /// The client's ear for a stream in another dialect than its own.
+    pub fn hearing(&self) -> Option<Hearing> {
+        Hearing::new(self.translated_for?, self.dialect)
+    }
 }
 
 /// The fields of a head that the dialect's calls may need; those that are repeated are one list.

@@ -54,7 +54,7 @@ pub fn class_of_flaw(flaw: &Flaw) -> Class {
         | Flaw::WrongFormat(_)
         | Flaw::WrongShape(_)
         | Flaw::NoAnswer(_) => Class::BadResponse,
-        Flaw::NoChoices | Flaw::EmptyContent => Class::EmptyAnswer,
+        Flaw::NoChoices | Flaw::EmptyContent | Flaw::Unsayable => Class::EmptyAnswer,
     }
 }
 

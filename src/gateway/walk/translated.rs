@@ -16,7 +16,7 @@ use crate::gateway::shared_ledger::random;
 use crate::routing::{Attempt, Failure};
 use crate::upstream::CallError;
 
-use super::arriving_answer::cover;
+use super::arriving_answer::{cover, without_a_word};
 use super::attempt::{HeldAnswer, Missed, Reply, Success};
 use super::errand::Errand;
 use super::failure::{class_of_flaw, failure_of as failure_of_call};
@@ -93,6 +93,7 @@ impl<'a> Errand<'a, '_> {
                 .map_err(|unfit| Failure::new(Class::Rejected, &unfit.reason))?;
             let errand = Errand {
                 dialect,
+                translated_for: Some(self.dialect),
                 request: &request,
                 edited: &request,
                 elided: None,
@@ -112,8 +113,12 @@ impl<'a> Errand<'a, '_> {
                     failure,
                     second_best,
                 } = *missed;
-                let second_best = second_best
-                    .and_then(|reply| self.answer(reply, dialect, step, translated).ok());
+                let second_best = second_best.and_then(|reply| {
+                    match self.answer(reply, dialect, step, translated) {
+                        Ok(reply) => Some(reply),
+                        Err(missed) => missed.second_best,
+                    }
+                });
                 Err(Box::new(Missed {
                     failure,
                     second_best,
@@ -129,7 +134,7 @@ impl<'a> Errand<'a, '_> {
         provider: &'static dyn Dialect,
         step: &Step,
         translated: Translated,
-    ) -> Result<Reply<'a>, Failure> {
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         let model = match self.context.config.response_model {
             ResponseModel::Route => Some(self.route.name.as_str()),
             ResponseModel::Upstream => None,
@@ -151,10 +156,7 @@ impl<'a> Errand<'a, '_> {
         translation.at(now.checked_sub(self.received.elapsed()).unwrap_or(now));
         translation.at(now);
         match reply {
-            Reply::Whole(held) => {
-                let held = self.whole(*held, provider, step, translation);
-                Ok(Reply::Whole(held?))
-            }
+            Reply::Whole(held) => self.whole(*held, provider, step, translation),
             Reply::Stream(mut committed) => {
                 committed.translation = Some(Box::new(translation));
                 Ok(Reply::Stream(committed))
@@ -171,7 +173,7 @@ impl<'a> Errand<'a, '_> {
         provider: &dyn Dialect,
         step: &Step,
         mut translation: Translation,
-    ) -> Result<Box<HeldAnswer>, Failure> {
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
         let HeldAnswer { answer, mut charge } = held;
         cover(&mut charge, answer.text().len().saturating_mul(6))?;
         let translated = (|| {
@@ -192,13 +194,18 @@ impl<'a> Errand<'a, '_> {
             .whole(text, &asked)
             .map_err(|flaw| failure_of(&flaw))?;
         answer.repairs.add_all(repairs);
-        let has_nothing = |says: &Says| matches!(says, Says::Nothing(_));
-        if has_nothing(&answer.says) && !has_nothing(&says) {
-            // All that the provider says is lost on the client: another step may say it in words.
-            return Err(failure_of(&Flaw::EmptyContent));
-        }
         charge.uncover(answer.text().len());
-        Ok(Box::new(HeldAnswer { answer, charge }))
+        let left = answer.says;
+        let reply = Reply::Whole(Box::new(HeldAnswer { answer, charge }));
+        match (says, left) {
+            (Says::Nothing(_), _) => Ok(reply),
+            // All that the provider says is lost on the client: another step may say it in words.
+            (Says::Content | Says::Reasoning(_), Says::Nothing(silence)) => {
+                let expectation = self.dialect.expectation(&self.request.payload);
+                without_a_word(silence, &expectation, reply, failure_of(&Flaw::Unsayable))
+            }
+            _ => Ok(reply),
+        }
     }
 }
 

@@ -87,6 +87,15 @@ impl Mask {
                 is_of_this_run.then_some("<created>")
             });
         }
+        text = replaced(
+            &text,
+            r#""created_at":""#,
+            |byte| byte != '"',
+            |_| Some("<time>"),
+        );
+        for name in [r#""total_duration":"#, r#"eval_duration":"#] {
+            text = replaced(&text, name, is_digit, |_| Some("<ns>"));
+        }
         text = replaced(&text, "cooling down for ", is_of_wait, |_| Some("<wait> "));
         text = replaced(&text, ", free in ", is_of_wait, |_| Some("<wait>"));
         text = replaced(&text, r#""ts":""#, |byte| byte != '"', |_| Some("<time>"));
