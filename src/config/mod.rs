@@ -30,6 +30,7 @@ mod listen;
 pub mod model;
 mod network;
 mod ollama;
+mod order;
 mod places;
 mod providers;
 mod proxy;
@@ -63,6 +64,7 @@ pub use fit::{
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use ollama::{Keyless, Ollama};
+pub use order::Order;
 pub use route_names::Alias;
 pub use schema::schema;
 pub use source::{Loaded, Source, parse};

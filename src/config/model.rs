@@ -12,6 +12,7 @@ use crate::secret::{Redactor, Secret};
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::network::Network;
 use super::ollama::Ollama;
+use super::order::Order;
 use super::route_names::{self, Alias};
 
 /// A validated configuration.
@@ -155,6 +156,9 @@ pub struct Route {
     pub capabilities: Vec<&'static str>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
+    pub order: Order,
+    /// The time for which a conversation goes on at the step that answered it last; zero: none.
+    pub sticky: Duration,
     pub steps: Vec<Step>,
 }
 
@@ -173,6 +177,8 @@ pub struct Step {
     pub cooldown: Option<Duration>,
     /// The number of retries after a failure that may pass.
     pub retries: u32,
+    /// The weight that the configuration names; see [`Order::Spread`].
+    pub weight: Option<u32>,
     pub conflict_resolution: Option<ConflictResolution>,
     /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
     /// models known to need it.

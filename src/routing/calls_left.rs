@@ -51,6 +51,13 @@ impl CallsLeft {
         (self.until > now).then(|| self.left.saturating_sub(since))
     }
 
+    /// The part of the window's calls that is left (0 to 1); `None` where either number is unknown.
+    pub fn share(&self, calls: u64, now: Instant) -> Option<f32> {
+        let limit = self.limit.filter(|limit| *limit > 0)?;
+        let share = self.left(calls, now)? as f32 / limit as f32;
+        Some(share.min(1.0))
+    }
+
     /// The cooling of a window that is used up, given the number of calls made so far; `None` while calls are left.
     pub fn cooling(&self, calls: u64, now: Instant) -> Option<Cooling> {
         (self.left(calls, now) == Some(0)).then_some(Cooling {

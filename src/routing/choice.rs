@@ -7,12 +7,14 @@ use crate::config::{Route, Step};
 use super::ledger::Ledger;
 use super::ledger_store::{KeyedModel, key_count};
 use super::mark::Cooling;
+use super::order::Sequence;
 use super::step_report::StepReport;
 
 /// The steps of a route and what was tried of each.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// The step whose turn it is in the first pass.
+    sequence: Sequence,
+    /// The place in the sequence whose turn it is in the first pass.
     cursor: usize,
     steps: Vec<StepProgress>,
 }
@@ -33,9 +35,15 @@ impl Choice {
             retries: 0,
         };
         Self {
+            sequence: Sequence::default(),
             cursor: 0,
             steps: route.steps.iter().map(progress).collect(),
         }
+    }
+
+    /// The same choice among steps in another order; not to be called when it has begun.
+    pub fn in_sequence(self, sequence: Sequence) -> Self {
+        Self { sequence, ..self }
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
@@ -46,32 +54,33 @@ impl Choice {
         now: Instant,
         reports: &mut Vec<StepReport>,
     ) -> Option<(usize, usize)> {
-        while let Some((step, progress)) = route
-            .steps
-            .get(self.cursor)
-            .zip(self.steps.get(self.cursor))
-        {
+        loop {
+            let index = self.sequence.at(self.cursor)?;
+            let (step, progress) = route.steps.get(index).zip(self.steps.get(index))?;
             let untried = progress.untried_keys();
             let usable =
                 untried.filter(|key| ledger.standing(KeyedModel::new(step, *key), now).is_none());
             // The key that rested longest: in turn, so that quotas drain evenly.
             let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
             if let Some(key) = key {
-                return Some((self.cursor, key));
+                return Some((index, key));
             }
             let was_tried = progress.tried.contains(&true);
             if let Some(cooling) = ledger.cooling_of(step, now).filter(|_| !was_tried) {
-                reports.push(StepReport::skipped(self.cursor, step, cooling, now));
+                reports.push(StepReport::skipped(index, step, cooling, now));
             }
             self.cursor += 1;
         }
-        None
     }
 
     /// The untried step and key that is usable by now or cooling on a guess, the soonest first.
     pub fn leftover(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
         let mut best: Option<(Instant, usize, usize)> = None;
-        for (index, (step, progress)) in route.steps.iter().zip(&self.steps).enumerate() {
+        let places = 0..route.steps.len();
+        for index in places.filter_map(|place| self.sequence.at(place)) {
+            let Some((step, progress)) = route.steps.get(index).zip(self.steps.get(index)) else {
+                continue;
+            };
             for key in progress.untried_keys() {
                 let until = match ledger.standing(KeyedModel::new(step, key), now) {
                     None => now,

@@ -120,6 +120,19 @@ impl Ledger {
         soonest
     }
 
+    /// The part of a step's limits that is left (0 to 1), the mean of its keys; `None` where no provider's word tells it.
+    /// A key without a word counts as whole.
+    pub fn share_left(&self, step: &Step, now: Instant) -> Option<f32> {
+        let keys = key_count(&step.provider);
+        let of_key = |key| {
+            let limits = self.store.model(KeyedModel::new(step, key))?.limits;
+            limits.budget?.share(limits.calls, now)
+        };
+        let told: Vec<f32> = (0..keys).filter_map(of_key).collect();
+        let untold = (keys - told.len()) as f32;
+        (!told.is_empty()).then(|| (told.iter().sum::<f32>() + untold) / keys as f32)
+    }
+
     /// The cooling of a target; `None` if it is usable.
     pub(super) fn standing(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
         let of_marks = self

@@ -40,6 +40,9 @@ pub struct Snapshot {
     /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
+    /// The times of steps, by which routes order them: kept as they come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_times: Vec<Value>,
     /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
     /// and the first answer after a restart tells them anew.
     #[serde(skip)]
@@ -106,6 +109,7 @@ impl Snapshot {
                 .collect(),
             learned: Vec::new(),
             invariants: Vec::new(),
+            step_times: Vec::new(),
             left: ledger
                 .limits()
                 .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))
@@ -125,10 +129,12 @@ impl Snapshot {
         }
     }
 
-    /// Whether another snapshot has the same marks and lessons, whenever it was taken.
+    /// Whether another snapshot has the same marks, lessons and times, whenever it was taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
         let learned = (&self.learned, &self.invariants) == (&other.learned, &other.invariants);
-        learned && (self.salt, &self.marks) == (other.salt, &other.marks)
+        learned
+            && self.step_times == other.step_times
+            && (self.salt, &self.marks) == (other.salt, &other.marks)
     }
 
     pub fn to_json(&self) -> String {

@@ -11,6 +11,7 @@ use super::choice::Choice;
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
+use super::order::Sequence;
 use super::outcome::NextMove;
 use super::step_report::{Changes, StepReport};
 use super::verdict::Verdict;
@@ -20,7 +21,7 @@ use crate::dialect::rate_limits::RemainingLimits;
 use crate::dialect::request::Unfit;
 use crate::dialect::waits::LONGEST;
 
-/// A request's way over its route. First every step that is not cooling, in order, each with its usable keys in
+/// A request's way over its route. First every step that is not cooling, in the order of its [`Sequence`], each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
 /// told when to come back is never called before.
 ///
@@ -75,9 +76,24 @@ impl Walk {
         }
     }
 
-    /// The step that a request would try first now; `None` where every step has a stated deadline.
-    pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
-        let mut walk = Self::new(Arc::clone(route), CallRules::default(), now);
+    /// The same walk over the steps in another order than the configuration's; not to be called when it has begun.
+    #[must_use]
+    pub fn in_sequence(self, sequence: Sequence) -> Self {
+        Self {
+            choice: self.choice.in_sequence(sequence),
+            ..self
+        }
+    }
+
+    /// The step that a request with this sequence would try first now; `None` where every step has a stated deadline.
+    pub fn first_step(
+        route: &Arc<Route>,
+        sequence: Sequence,
+        ledger: &Ledger,
+        now: Instant,
+    ) -> Option<usize> {
+        let walk = Self::new(Arc::clone(route), CallRules::default(), now);
+        let mut walk = walk.in_sequence(sequence);
         walk.choose(ledger, now).map(|(step_index, _)| step_index)
     }
 

@@ -3,6 +3,8 @@
 mod failure;
 mod ledger;
 mod marks;
+mod order;
+mod order_simulation;
 mod properties;
 mod quota;
 mod retries;
