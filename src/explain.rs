@@ -1,6 +1,7 @@
 //! `ai-gateway explain ROUTE`: a route as the gateway sees it, for a person.
 
 mod limits;
+mod order;
 mod reached_by;
 mod traits;
 
@@ -26,6 +27,8 @@ pub struct RunningRoutes {
 #[derive(Debug, Deserialize)]
 struct RunningRoute {
     name: String,
+    #[serde(flatten)]
+    order: order::RunningOrder,
     steps: Vec<RunningStep>,
 }
 
@@ -34,6 +37,8 @@ struct RunningStep {
     provider: String,
     model: String,
     usable: bool,
+    #[serde(flatten)]
+    order: order::RunningStepOrder,
     cooling: Vec<RunningCooling>,
     #[serde(default)]
     remembered: Vec<RunningLesson>,
@@ -78,9 +83,11 @@ pub fn explain(route: &Route, config: &Config, running: Result<&RunningRoutes, &
             route.wait_when_cooling
         );
     }
-    let steps = running
+    let now = running
         .ok()
-        .and_then(|running| steps_of(running, &route.name));
+        .and_then(|running| running.routes.iter().find(|it| it.name == route.name));
+    order::explain_route(&mut text, route, now.map(|now| &now.order));
+    let steps = now.map(|now| &now.steps);
     for (index, step) in route.steps.iter().enumerate() {
         let _ = writeln!(
             text,
@@ -104,11 +111,6 @@ pub fn explain(route: &Route, config: &Config, running: Result<&RunningRoutes, &
         (Ok(_), Some(_)) => Ok(()),
     };
     text
-}
-
-fn steps_of<'a>(running: &'a RunningRoutes, name: &str) -> Option<&'a Vec<RunningStep>> {
-    let route = running.routes.iter().find(|route| route.name == name)?;
-    Some(&route.steps)
 }
 
 impl RunningStep {
@@ -147,6 +149,7 @@ fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: 
             "   cooldown as the provider says, else from {base:?} on"
         ),
     };
+    order::explain_step(text, route, step);
     if step.retries > 0 {
         let _ = writeln!(text, "   retries {}", step.retries);
     }
@@ -214,6 +217,7 @@ fn explain_now(text: &mut String, step: &RunningStep) {
         "   now {}",
         if step.usable { "usable" } else { "skipped" }
     );
+    order::explain_step_now(text, &step.order);
     for cooling in &step.cooling {
         let key = cooling
             .key_index

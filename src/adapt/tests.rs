@@ -19,6 +19,7 @@ fn step(model: &str) -> Step {
         stall_timeout: Duration::from_secs(30),
         cooldown: None,
         retries: 0,
+        weight: None,
         conflict_resolution: None,
         thinking: None,
         reasoning_only_fails: false,

@@ -14,6 +14,7 @@ use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::limits::ModelTerms;
 use super::network::Network;
 use super::ollama::Ollama;
+use super::order::Order;
 use super::quotas::Quotas;
 use super::route_names::{self, Alias};
 
@@ -222,6 +223,9 @@ pub struct Route {
     pub capabilities: Vec<&'static str>,
     /// The longest wait for the soonest step where all are cooling and their providers said until when; zero: none.
     pub wait_when_cooling: Duration,
+    pub order: Order,
+    /// The time for which a conversation goes on at the step that answered it last; zero: none.
+    pub sticky: Duration,
     pub steps: Vec<Step>,
 }
 
@@ -240,6 +244,8 @@ pub struct Step {
     pub cooldown: Option<Duration>,
     /// The number of retries after a failure that may pass.
     pub retries: u32,
+    /// The weight that the configuration names; see [`Order::Spread`].
+    pub weight: Option<u32>,
     pub conflict_resolution: Option<ConflictResolution>,
     /// Whether the model reasons. `Some(true)`: always relax a forced `tool_choice`; `Some(false)`: never; `None`: for
     /// models known to need it.

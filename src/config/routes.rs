@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fit;
 use super::model::{ConflictResolution, EdgeLimits, Provider, Route, Step};
 use super::ollama;
+use super::order;
 use super::route_names;
 use super::section::Section;
 use super::step_traits::{step_traits, tag_of};
@@ -117,6 +118,7 @@ fn route(
     let wait_when_cooling = table
         .get("wait_when_cooling")
         .and_then(|value| value.duration());
+    let (order, sticky) = order::of_route(&table);
     let steps = table.required_list("steps");
     let several = steps.len() > 1;
     let steps = steps.iter().filter_map(|value| value.table());
@@ -133,6 +135,8 @@ fn route(
         stream_keepalive: stream_keepalive.or(defaults.stream_keepalive),
         context_length: fit::context_length(&table),
         wait_when_cooling: wait_when_cooling.unwrap_or_default(),
+        order,
+        sticky,
         steps,
     };
     table.finish(|_| false);
@@ -157,6 +161,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     let retries = table
         .get("retries")
         .and_then(|value| value.count(&(0..=MOST_RETRIES)));
+    let weight = order::weight(&table);
     let sides = [
         ("tools", ConflictResolution::Tools),
         ("format", ConflictResolution::Format),
@@ -196,6 +201,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         retries: retries
             .and_then(|retries| u32::try_from(retries).ok())
             .unwrap_or(0),
+        weight,
         conflict_resolution,
         thinking,
         reasoning_only_fails: reasoning_only.unwrap_or(defaults.reasoning_only_fails),

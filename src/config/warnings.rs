@@ -3,6 +3,7 @@
 use super::known_apis;
 use super::model::{Config, Provider};
 use super::ollama;
+use super::order;
 use super::route_warnings::about_routes;
 use super::url::BaseUrl;
 use super::vectors;
@@ -44,7 +45,9 @@ pub fn warnings(config: &Config) -> Vec<String> {
         "the password of the proxy is too short to be masked where others repeat it".to_owned()
     });
     let of_routes = config.routes.iter();
-    let of_routes = of_routes.flat_map(|route| vectors::warnings(route));
+    let of_routes = of_routes
+        .flat_map(|route| [vectors::warnings(route), order::warnings(route)])
+        .flatten();
     let of_ollama = config.ollama.iter();
     let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
     of_clients

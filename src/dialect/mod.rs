@@ -31,6 +31,7 @@ pub mod moderations;
 pub mod multipart;
 mod object_frame;
 pub mod ollama;
+pub mod opening;
 pub mod provider_error;
 mod questions;
 pub mod rate_limits;

@@ -10,6 +10,7 @@ use super::answer::{Flaw, JudgedWhole, Silence, WholeAnswer};
 use super::call_rules::CallRules;
 use super::error::ErrorBody;
 use super::last_frame::LastFrame;
+use super::opening::TakeText;
 use super::provider_error::ProviderError;
 use super::reading::{Asked, Expectation, Reading};
 use super::repairs::Repairs;
@@ -42,6 +43,18 @@ pub trait Dialect: Sync {
     /// # Errors
     /// The member at fault, in words for the client.
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError>;
+
+    /// Tells the texts that all requests of a conversation begin with. Whether it has any comes back: a request without
+    /// messages is no part of a conversation.
+    fn tell_opening(&self, _request: &Request<'_>, _take: TakeText<'_>) -> bool {
+        false
+    }
+
+    /// The raw id by which a later request goes on where an answer ended, in a whole answer or a stream's first frame; `None`
+    /// where requests bring the whole conversation.
+    fn continuation<'a>(&self, _answer: &'a str) -> Option<&'a str> {
+        None
+    }
 
     /// The rules for its calls.
     fn rules(&self) -> CallRules {

@@ -11,6 +11,7 @@ use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::Object;
 use crate::json::elided::Elided;
+use crate::routing::Conversation;
 
 use super::accounts;
 use super::answers::{NO_MEMORY, Pending};
@@ -299,7 +300,7 @@ fn route<'g>(
         return pending.finish(Response::json(200, answer));
     }
     let Some(restatement) = dialect.restatement() else {
-        return walk(context, pending, dialect, route, request);
+        return walk(context, pending, dialect, route, request, client);
     };
     // Its text lies beside the client's as long as the request goes on.
     let length = request
@@ -315,12 +316,29 @@ fn route<'g>(
     let pending = pending.restated(restatement, &request.model);
     let dialect = restatement.dialect();
     match dialect.read(body.as_bytes().into()) {
-        Ok(request) => walk(context, pending, dialect, route, &request),
+        Ok(request) => walk(context, pending, dialect, route, &request, client),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
         }
     }
+}
+
+/// The conversation that a request of a sticky route belongs to; `None` on other routes, and for requests without messages.
+fn conversation(
+    context: &Context,
+    dialect: &dyn Dialect,
+    route: &Route,
+    request: &Request<'_>,
+    client: &Account,
+) -> Option<Conversation> {
+    if route.sticky.is_zero() {
+        return None;
+    }
+    let key = context.ledger.orders().key();
+    Conversation::of(&key, &client.name, &route.name, |take| {
+        dialect.tell_opening(request, take)
+    })
 }
 
 /// Answers a request of a known route.
@@ -330,7 +348,9 @@ fn walk<'g>(
     dialect: &'static dyn Dialect,
     route: &'g Arc<Route>,
     request: &Request<'_>,
+    client: &Account,
 ) {
+    let conversation = conversation(context, dialect, route, request, client);
     pending.journal.walk_began(route, dialect, request);
     let request_id = dialect
         .id_field()
@@ -356,6 +376,7 @@ fn walk<'g>(
         elided: elided.as_deref().filter(|_| edited.is_some()),
         edited: edited.as_deref().unwrap_or(request),
         client: &pending.exchange.client_socket(),
+        conversation: conversation.as_ref(),
         received: pending.exchange.received(),
         budget: &budget,
     };

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::adapt::Learned;
 use crate::config::Config;
-use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot};
+use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot, StepOrders};
 use crate::state_file::{self, StateWriter};
 use crate::sync::lock;
 
@@ -17,6 +17,7 @@ pub struct SharedLedger {
     ledger: Arc<Mutex<Ledger>>,
     learned: Arc<Mutex<Learned>>,
     invariants: Arc<Mutex<RouteInvariants>>,
+    orders: Arc<Mutex<StepOrders>>,
     /// None without a state file, and after the gateway was closed.
     writer: Mutex<Option<StateWriter>>,
 }
@@ -31,16 +32,19 @@ impl SharedLedger {
             ledger,
             learned,
             invariants,
+            orders,
         } = restored(config);
         let ledger = Arc::new(Mutex::new(ledger));
         let learned = Arc::new(Mutex::new(learned));
         let invariants = Arc::new(Mutex::new(invariants));
+        let orders = Arc::new(Mutex::new(orders));
         let writer = match &config.state_file {
             None => None,
             Some(path) => {
                 let (config, ledger) = (Arc::clone(config), Arc::clone(&ledger));
                 let learned = Arc::clone(&learned);
                 let invariants = Arc::clone(&invariants);
+                let orders = Arc::clone(&orders);
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
                 // The time of writing is that of the knowledge, for the same reason.
@@ -50,6 +54,7 @@ impl SharedLedger {
                     let mut taken = Snapshot::take(&lock(&ledger), &config, now, wall, salt);
                     taken.learned = lock(&learned).to_values(now, wall);
                     taken.invariants = lock(&invariants).to_values();
+                    taken.step_times = lock(&orders).to_values();
                     let mut last = lock(&last);
                     match &*last {
                         Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
@@ -63,6 +68,7 @@ impl SharedLedger {
             ledger,
             learned,
             invariants,
+            orders,
             writer: Mutex::new(writer),
         })
     }
@@ -83,6 +89,11 @@ impl SharedLedger {
         lock(&self.invariants)
     }
 
+    /// The memory of step orders, locked. Blocks for as long as another request reads or writes it.
+    pub fn orders(&self) -> MutexGuard<'_, StepOrders> {
+        lock(&self.orders)
+    }
+
     /// Notes that the ledger or the memory has changed; the file follows (within about a second).
     pub fn changed(&self) {
         if let Some(writer) = &*lock(&self.writer) {
@@ -101,6 +112,8 @@ impl SharedLedger {
         *self.learned() = learned.for_configuration(config);
         let invariants = old.invariants().clone();
         *self.invariants() = invariants.for_configuration(config);
+        let orders = old.orders().clone();
+        *self.orders() = orders.for_configuration(config);
         self.changed();
     }
 
@@ -117,6 +130,7 @@ struct Restored {
     ledger: Ledger,
     learned: Learned,
     invariants: RouteInvariants,
+    orders: StepOrders,
 }
 
 fn restored(config: &Config) -> Restored {
@@ -124,6 +138,7 @@ fn restored(config: &Config) -> Restored {
         ledger: Ledger::new(&config.providers),
         learned: Learned::default(),
         invariants: RouteInvariants::default(),
+        orders: StepOrders::new(config, RandomState::new()),
     };
     let Some(path) = &config.state_file else {
         return fresh();
@@ -137,6 +152,8 @@ fn restored(config: &Config) -> Restored {
                 ledger: snapshot.restore(config, now, wall),
                 learned: Learned::restore(&snapshot.learned, config, now, wall),
                 invariants: RouteInvariants::restore(&snapshot.invariants, config),
+                orders: StepOrders::new(config, RandomState::new())
+                    .restored(&snapshot.step_times, config),
             }
         }
         Ok(None) => fresh(),

@@ -7,13 +7,15 @@ use crate::config::{Route, Step};
 use super::ledger::Ledger;
 use super::ledger_lines::Readiness;
 use super::ledger_store::{KeyedModel, key_count};
+use super::order::Sequence;
 use super::step_report::StepReport;
 use crate::quota::Demand;
 
 /// The steps of a route and what was tried of each.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// The step whose turn it is in the first pass.
+    sequence: Sequence,
+    /// The place in the sequence whose turn it is in the first pass.
     cursor: usize,
     steps: Vec<StepProgress>,
     /// What the request asks for.
@@ -60,6 +62,7 @@ impl Choice {
             is_reported: false,
         };
         Self {
+            sequence: Sequence::default(),
             cursor: 0,
             steps: route.steps.iter().map(progress).collect(),
             demand: Demand::default(),
@@ -96,8 +99,17 @@ impl Choice {
             let mut keys = progress.untried_keys();
             keys.any(|key| ledger.readiness(step, key, &self.demand, now) == Readiness::Ready)
         };
-        let first = route.steps.iter().zip(&self.steps).position(ready);
+        let mut places = (0..route.steps.len()).filter_map(|place| self.sequence.at(place));
+        let first = places.find(|index| {
+            let step = route.steps.get(*index).zip(self.steps.get(*index));
+            step.is_some_and(ready)
+        });
         first.or_else(|| Some(self.last_resort(route, ledger, now)?.0))
+    }
+
+    /// The same choice among steps in another order; not to be called when it has begun.
+    pub fn in_sequence(self, sequence: Sequence) -> Self {
+        Self { sequence, ..self }
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
@@ -108,10 +120,8 @@ impl Choice {
         now: Instant,
         reports: &mut Vec<StepReport>,
     ) -> Chosen {
-        while let Some((step, progress)) = route
-            .steps
-            .get(self.cursor)
-            .zip(self.steps.get_mut(self.cursor))
+        while let Some(index) = self.sequence.at(self.cursor)
+            && let Some((step, progress)) = route.steps.get(index).zip(self.steps.get_mut(index))
         {
             let readiness = |key| ledger.readiness(step, key, &self.demand, now);
             let usable = progress
@@ -121,7 +131,7 @@ impl Choice {
             let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
             if let Some(key) = key {
                 self.queue_until = None;
-                return Chosen::Step(self.cursor, key);
+                return Chosen::Step(index, key);
             }
             let queue = step.provider.quotas.queue;
             let is_closed =
@@ -134,7 +144,7 @@ impl Choice {
             }
             self.queue_until = None;
             if !progress.is_reported && !progress.tried.contains(&true) {
-                let report = StepReport::skipped_by(self.cursor, step, ledger, now);
+                let report = StepReport::skipped_by(index, step, ledger, now);
                 progress.is_reported = report.is_some();
                 reports.extend(report);
             }
@@ -168,7 +178,11 @@ impl Choice {
 
     fn last_resort(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
         let mut best: Option<((u8, Instant), usize, usize)> = None;
-        for (index, (step, progress)) in route.steps.iter().zip(&self.steps).enumerate() {
+        let places = 0..route.steps.len();
+        for index in places.filter_map(|place| self.sequence.at(place)) {
+            let Some((step, progress)) = route.steps.get(index).zip(self.steps.get(index)) else {
+                continue;
+            };
             for key in progress.untried_keys() {
                 let rank = match ledger.readiness(step, key, &self.demand, now) {
                     Readiness::Ready => (0, now),

@@ -42,6 +42,9 @@ pub struct Snapshot {
     /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
+    /// The times of steps, by which routes order them: kept as they come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_times: Vec<Value>,
     /// What was learned of limits, and the counts of days and months.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<Value>,
@@ -102,6 +105,7 @@ impl Snapshot {
                 .collect(),
             learned: Vec::new(),
             invariants: Vec::new(),
+            step_times: Vec::new(),
             lines: snapshot_lines::to_values(ledger, config, Moment { now, wall }, salt),
             targets: snapshot_lines::targets(ledger, config, salt),
         }
@@ -119,10 +123,10 @@ impl Snapshot {
         }
     }
 
-    /// Whether another snapshot has the same marks and lessons, whenever it was taken.
+    /// Whether another snapshot has the same marks, lessons and times, whenever it was taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
         let learned = (&self.learned, &self.invariants) == (&other.learned, &other.invariants);
-        let counted = self.lines == other.lines;
+        let counted = (&self.lines, &self.step_times) == (&other.lines, &other.step_times);
         learned && counted && (self.salt, &self.marks) == (other.salt, &other.marks)
     }
 

@@ -11,6 +11,7 @@ use super::choice::{Choice, Chosen};
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
+use super::order::Sequence;
 use super::outcome::NextMove;
 use super::step_report::{Changes, StepReport};
 use super::verdict::Verdict;
@@ -21,7 +22,7 @@ use crate::dialect::request::Unfit;
 use crate::dialect::waits::LONGEST;
 use crate::quota::Demand;
 
-/// A request's way over its route. First every step that is not cooling, in order, each with its usable keys in
+/// A request's way over its route. First every step that is not cooling, in the order of its [`Sequence`], each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
 /// told when to come back is never called before.
 ///
@@ -76,9 +77,24 @@ impl Walk {
         }
     }
 
-    /// The step that a request would try first now; `None` where every step has a stated deadline.
-    pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
-        Choice::new(route).first(route, ledger, now)
+    /// The same walk over the steps in another order than the configuration's; not to be called when it has begun.
+    #[must_use]
+    pub fn in_sequence(self, sequence: Sequence) -> Self {
+        Self {
+            choice: self.choice.in_sequence(sequence),
+            ..self
+        }
+    }
+
+    /// The step that a request with this sequence would try first now; `None` where every step has a stated deadline.
+    pub fn first_step(
+        route: &Arc<Route>,
+        sequence: Sequence,
+        ledger: &Ledger,
+        now: Instant,
+    ) -> Option<usize> {
+        let choice = Choice::new(route).in_sequence(sequence);
+        choice.first(route, ledger, now)
     }
 
     /// The same walk for a request that asks for so much.

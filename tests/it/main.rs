@@ -40,6 +40,7 @@ mod metrics;
 mod moderations;
 mod ollama;
 mod ops_commands;
+mod order;
 mod passthrough;
 mod proxies;
 mod quotas;

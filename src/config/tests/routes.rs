@@ -203,3 +203,69 @@ fn the_space_of_a_route_is_that_of_its_first_step() {
     let mixed = config("allow_mixed: true,").routes[0].steps[1].clone();
     assert_eq!(mixed.traits.vectors.space_of_route, None);
 }
+
+#[test]
+fn the_order_of_steps_and_their_weights() {
+    use crate::config::Order;
+
+    for (line, order, sticky, is_ordered) in [
+        ("", Order::Listed, 0, false),
+        ("order: listed,", Order::Listed, 0, false),
+        ("order: spread,", Order::Spread, 0, true),
+        ("order: fastest, sticky: 5m,", Order::Fastest, 300, true),
+        ("sticky: 30s,", Order::Listed, 30, true),
+        ("sticky: 0,", Order::Listed, 0, false),
+    ] {
+        let text = MINIMAL.replace("name: r,", &format!("name: r, {line}"));
+        let route = accept(&text).routes[0].clone();
+        let read = (route.order, route.sticky.as_secs(), route.is_ordered());
+        assert_eq!(read, (order, sticky, is_ordered), "{line}");
+    }
+    for (line, weight, effective) in [("", None, 1), ("weight: 3", Some(3), 3)] {
+        let step = step("", "", line);
+        assert_eq!((step.weight, step.weight()), (weight, effective), "{line}");
+    }
+    for (line, words) in [
+        (
+            "order: fast,",
+            "\"fast\" is not listed or spread or fastest",
+        ),
+        ("sticky: 5,", "has no unit"),
+        ("sticky: 25h,", "longer than 24h"),
+    ] {
+        let message = super::refuse(&MINIMAL.replace("name: r,", &format!("name: r, {line}")));
+        assert!(message.contains(words), "{message}");
+    }
+    for (weight, words) in [
+        ("0", "is not between 1 and 1000"),
+        ("1001", "is not between 1 and 1000"),
+        ("-1", "is no whole number"),
+        ("1.5", "is no whole number"),
+        ("much", "is no whole number"),
+    ] {
+        let more = format!("model: m, weight: {weight}");
+        let message = super::refuse(&MINIMAL.replace("model: m", &more));
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn settings_of_an_order_that_change_nothing_are_warned_of() {
+    let about = |route: &str, steps: &str| {
+        let routes = format!("{{name: r, {route} steps: [{steps}]}}");
+        let text = MINIMAL.replace("{name: r, steps: [{provider: p, model: m}]}", &routes);
+        let warnings = crate::config::warnings(&accept(&text));
+        let mut about = warnings.into_iter().filter(|line| line.contains("change"));
+        about.next().unwrap_or_default()
+    };
+    let two = "{provider: p, model: m, weight: 2}, {provider: p, model: n}";
+    assert_eq!(about("order: spread,", two), "");
+    for order in ["", "order: fastest,", "sticky: 5m,"] {
+        let warning = about(order, two);
+        assert!(warning.contains("without `order: spread`"), "{warning}");
+    }
+    let one = "{provider: p, model: m}";
+    assert!(about("order: fastest,", one).contains("`order` changes nothing"));
+    assert!(about("sticky: 5m,", one).contains("`sticky` changes nothing"));
+    assert_eq!(about("", one), "");
+}

@@ -25,6 +25,7 @@ use crate::dialect::answer::Says;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::canonical;
 use crate::dialect::messages::Messages;
+use crate::dialect::opening::{self, TakeText};
 #[cfg(test)]
 use crate::dialect::reading::Reading;
 use crate::dialect::reading::{Asked, Expectation};
@@ -53,6 +54,12 @@ impl Dialect for Chat {
 
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         request::read(incoming.body)
+    }
+
+    fn tell_opening(&self, request: &Request<'_>, take: TakeText<'_>) -> bool {
+        let object = request.payload.object();
+        let messages = object.and_then(|object| object.get("messages"));
+        messages.is_some_and(|messages| opening::of_messages(messages, take))
     }
 
     fn path(&self, _: &Request<'_>, _: &StepTraits) -> &'static str {

@@ -23,6 +23,7 @@ use crate::dialect::canonical::{Names, Request as Canonical};
 use crate::dialect::chat::Chat;
 use crate::dialect::error::ErrorBody;
 use crate::dialect::json_request::ask_for_events;
+use crate::dialect::opening::TakeText;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::side_question::SideQuestion;
@@ -51,6 +52,10 @@ impl Dialect for Messages {
 
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         request::read(incoming.body)
+    }
+
+    fn tell_opening(&self, request: &Request<'_>, take: TakeText<'_>) -> bool {
+        request::tell_opening(request, take)
     }
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {

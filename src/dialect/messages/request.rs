@@ -1,7 +1,9 @@
 //! A request of Messages, read as far as routing needs.
 
 use super::blocks::kind_of;
+use super::request_reader::BILLING;
 use crate::dialect::conversation::check_messages;
+use crate::dialect::opening::{self, TakeText};
 use crate::dialect::reading::Expectation;
 use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
 use crate::json::{Object, raw};
@@ -47,6 +49,19 @@ pub fn read_to_count(body: &[u8]) -> Result<Request<'_>, RequestError> {
         stream: stream_of(object.get("stream"))?,
         payload: Payload::Json(object),
     })
+}
+
+/// Tells the opening of a conversation: the system prompt, and the messages up to the first one of a user.
+pub fn tell_opening(request: &Request<'_>, take: TakeText<'_>) -> bool {
+    let Some(object) = request.payload.object() else {
+        return false;
+    };
+    opening::of_content(object.get("system").unwrap_or_default(), &mut |text| {
+        if !raw::inside(text).is_some_and(|text| text.starts_with(BILLING)) {
+            take(text);
+        }
+    });
+    opening::of_messages(object.get("messages").unwrap_or_default(), take)
 }
 
 /// The expectations of a request that was read.

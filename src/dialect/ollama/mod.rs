@@ -26,6 +26,7 @@ use super::chat;
 use super::completions::Completions;
 use super::error::ErrorBody;
 use super::messages::Messages;
+use super::opening::{self, TakeText};
 use super::request::{Incoming, Request, RequestError, Unfit};
 use super::step_traits::{ProviderKind, StepTraits};
 use super::translate::{AnswerWriter, Answering, ClientSide, FrameForm, Target};
@@ -43,6 +44,12 @@ pub struct Generate;
 impl Dialect for Chat {
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         request::read(incoming.body, Endpoint::Chat)
+    }
+
+    fn tell_opening(&self, request: &Request<'_>, take: TakeText<'_>) -> bool {
+        let object = request.payload.object();
+        let messages = object.and_then(|object| object.get("messages"));
+        messages.is_some_and(|messages| opening::of_messages(messages, take))
     }
 
     fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {

@@ -25,12 +25,14 @@ use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::canonical::{Names, Request as Canonical};
 use crate::dialect::error::ErrorBody;
 use crate::dialect::json_request::ask_for_events;
+use crate::dialect::opening::TakeText;
 use crate::dialect::reading::{Asked, Expectation};
 use crate::dialect::request::{Incoming, Payload, Request, RequestError, Unfit};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::dialect::translate::{AnswerWriter, Answering, ClientSide, Target};
 use crate::dialect::vocabulary::{FormatMember, Vocabulary};
 use crate::dialect::{Assemble, Dialect, Framing, StreamJudge};
+use crate::json::raw;
 
 /// The dialect of Responses.
 pub struct Responses;
@@ -46,6 +48,16 @@ impl Dialect for Responses {
 
     fn read<'a>(&self, incoming: Incoming<'a>) -> Result<Request<'a>, RequestError> {
         request::read(incoming.body)
+    }
+
+    fn tell_opening(&self, request: &Request<'_>, take: TakeText<'_>) -> bool {
+        request::tell_opening(request, take)
+    }
+
+    fn continuation<'a>(&self, answer: &'a str) -> Option<&'a str> {
+        // A stream's first frame holds the response, a whole answer is one.
+        let response = raw::member(answer, "response").unwrap_or(answer);
+        raw::member(response, "id").filter(|id| !ids::is_response(id))
     }
 
     fn unfit(&self, request: &Request<'_>, step: &StepTraits) -> Option<Unfit> {

@@ -1,6 +1,7 @@
 //! A request of Responses, read as far as routing needs, and what a step is not to see of it.
 
 use super::ids;
+use crate::dialect::opening::{self, TakeText};
 use crate::dialect::reading::Expectation;
 use crate::dialect::request::{
     Payload, Request, RequestError, Unfit, model_of, stream_of, text_of,
@@ -71,6 +72,28 @@ fn check_input(object: &Object<'_>) -> Result<(), RequestError> {
             "input",
             "a string, or an array of objects that is not empty",
         )),
+    }
+}
+
+/// Tells the opening of a conversation: the answer or the conversation at the provider that it goes on with, else the
+/// instructions, and the items up to the first message of a user.
+pub fn tell_opening(request: &Request<'_>, take: TakeText<'_>) -> bool {
+    let Some(object) = request.payload.object() else {
+        return false;
+    };
+    let said = |member| object.get(member).filter(|value| *value != "null");
+    if let Some(at_provider) = said("previous_response_id").or_else(|| said("conversation")) {
+        take(at_provider);
+        return true;
+    }
+    take(said("instructions").unwrap_or_default());
+    match said("input") {
+        Some(text) if text.starts_with('"') => {
+            opening::of_user(text, take);
+            true
+        }
+        Some(items) => opening::of_messages(items, take),
+        None => false,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::adapt::Learned;
 use crate::config::{Alias, Route, Step};
 use crate::gateway::context::Context;
 use crate::http::Response;
-use crate::routing::Ledger;
+use crate::routing::{Ledger, Prospect, StepProspect};
 use crate::text::milliseconds;
 
 use super::visit::{Unserved, Visit, json, to_json};
@@ -24,6 +24,8 @@ struct RouteReport<'a> {
     name: &'a str,
     #[serde(flatten)]
     reach: Reach<'a>,
+    #[serde(flatten)]
+    order: OrderReport,
     steps: Vec<ReportedStep<'a>>,
 }
 
@@ -43,6 +45,41 @@ impl<'a> Reach<'a> {
         Self {
             aliases: route.aliases.iter().map(Alias::spelled).collect(),
             endpoints: route.endpoints.as_deref(),
+        }
+    }
+}
+
+/// The order in which a route's steps are tried now.
+#[derive(Serialize)]
+pub struct OrderReport {
+    order: &'static str,
+    /// The step that most requests are given first; absent when every provider told when to come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<FirstReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sticky_ms: Option<u64>,
+    /// The conversations that stick to a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sticking: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct FirstReport {
+    step_index: usize,
+    why: String,
+}
+
+impl OrderReport {
+    pub fn of(route: &Route, prospect: &Prospect) -> Self {
+        let is_sticky = !route.sticky.is_zero();
+        Self {
+            order: route.order.word(),
+            first: prospect.first.as_ref().map(|first| FirstReport {
+                step_index: first.step,
+                why: first.why.clone(),
+            }),
+            sticky_ms: is_sticky.then(|| milliseconds(route.sticky)),
+            sticking: is_sticky.then_some(prospect.sticking),
         }
     }
 }
@@ -79,6 +116,15 @@ pub struct StepStanding<'a> {
     /// What is known of its limits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     limits: Vec<LimitReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<u32>,
+    /// The part of requests that is given to it first (0 to 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_content_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whole_answer_ms: Option<u64>,
 }
 
 /// A line of the step: a limit, and what was used of it.
@@ -130,8 +176,10 @@ fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -
     let now = Instant::now();
     let learned = context.ledger.learned().clone();
     let ledger = context.ledger.lock();
+    let orders = context.ledger.orders();
     let routes = routes.map(|route| {
-        let steps = standings(route, &ledger, now).zip(&route.steps);
+        let prospect = orders.prospect(route, &ledger, now);
+        let steps = standings(route, &prospect, &ledger, now).zip(&route.steps);
         let steps = steps.map(|(standing, step)| ReportedStep {
             standing,
             remembered: remembered(&learned, step, now),
@@ -139,6 +187,7 @@ fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -
         RouteReport {
             name: &route.name,
             reach: Reach::of(route),
+            order: OrderReport::of(route, &prospect),
             steps: steps.collect(),
         }
     });
@@ -160,16 +209,18 @@ fn remembered(learned: &Learned, step: &Step, now: Instant) -> Vec<Remembered> {
 /// The reports on a route's steps.
 pub fn standings<'a>(
     route: &'a Route,
+    prospect: &Prospect,
     ledger: &Ledger,
     now: Instant,
 ) -> impl Iterator<Item = StepStanding<'a>> {
-    let steps = route.steps.iter().enumerate();
-    steps.map(move |(index, step)| standing_of(index, step, ledger, now))
+    let steps = route.steps.iter().zip(&prospect.steps).enumerate();
+    steps.map(move |(index, (step, prospect))| standing_of(index, step, prospect, ledger, now))
 }
 
 fn standing_of<'a>(
     index: usize,
     step: &'a Step,
+    prospect: &StepProspect,
     ledger: &Ledger,
     now: Instant,
 ) -> StepStanding<'a> {
@@ -199,6 +250,12 @@ fn standing_of<'a>(
         retry_after_ms: standing.map(|cooling| remaining(cooling.until)),
         cooling: cooling.collect(),
         limits: limits_of(step, ledger, now),
+        weight: prospect.weight,
+        chance: prospect
+            .chance
+            .map(|chance| (chance * 1000.0).round() / 1000.0),
+        first_content_ms: prospect.first_content.map(milliseconds),
+        whole_answer_ms: prospect.whole_answer.map(milliseconds),
     }
 }
 

@@ -10,11 +10,11 @@ use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
 use crate::gateway::shared_ledger::random;
 use crate::http::{Entrance, Head, Response, ResponseHead};
-use crate::routing::{Ledger, Walk};
+use crate::routing::{Ledger, StepOrders};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::milliseconds;
 
-use super::routes::{Reach, StepStanding, standings};
+use super::routes::{OrderReport, Reach, StepStanding, standings};
 use super::visit::{Unserved, Visit, to_json};
 
 /// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
@@ -45,6 +45,8 @@ struct RouteStatus<'a> {
     /// The step that the next request would try first; absent when every provider told when to come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     serves_next: Option<usize>,
+    #[serde(flatten)]
+    order: OrderReport,
     recent: Recent,
     steps: Vec<StepStatus<'a>>,
 }
@@ -136,9 +138,10 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     let now = Instant::now();
     let routes = {
         let ledger = context.ledger.lock();
+        let orders = context.ledger.orders();
         visit
             .routes()
-            .map(|route| route_status(route, &ledger, metrics, now))
+            .map(|route| route_status(route, &ledger, &orders, metrics, now))
             .collect()
     };
     let status = Status {
@@ -158,10 +161,12 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
 fn route_status<'a>(
     route: &'a Arc<Route>,
     ledger: &Ledger,
+    orders: &StepOrders,
     metrics: &Metrics,
     now: Instant,
 ) -> RouteStatus<'a> {
-    let steps = standings(route, ledger, now).enumerate();
+    let prospect = orders.prospect(route, ledger, now);
+    let steps = standings(route, &prospect, ledger, now).enumerate();
     let steps = steps.map(|(index, standing)| StepStatus {
         standing,
         recent: metrics.step_lately(&route.name, index).into(),
@@ -169,7 +174,8 @@ fn route_status<'a>(
     RouteStatus {
         name: &route.name,
         reach: Reach::of(route),
-        serves_next: Walk::first_step(route, ledger, now),
+        serves_next: prospect.first.as_ref().map(|first| first.step),
+        order: OrderReport::of(route, &prospect),
         recent: metrics.route_lately(&route.name).into(),
         steps: steps.collect(),
     }

@@ -11,6 +11,7 @@ use crate::dialect::{Dialect, PassedFields};
 use crate::gateway::context::Context;
 use crate::http::Head;
 use crate::json::elided::Elided;
+use crate::routing::Conversation;
 
 /// A request and everything that its walk needs to know. What the walk brings back outlives the request as one step takes
 /// it.
@@ -27,6 +28,8 @@ pub struct Errand<'a, 'r> {
     /// The id of the request, where the dialect has a place for it.
     pub request_id: Option<&'a str>,
     pub client: &'a ClientSocket,
+    /// The conversation that it belongs to, where its route is sticky and it has messages.
+    pub conversation: Option<&'r Conversation>,
     /// The time at which its head was whole.
     pub received: Instant,
     /// The memory for its answer.

@@ -13,6 +13,7 @@ mod header_edits;
 mod heal;
 mod invariant;
 mod opaque;
+mod order;
 mod outlet;
 mod parts;
 mod provider_call;
@@ -71,11 +72,11 @@ impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let mut walk = Box::new(Walk::new(
-            Arc::clone(self.route),
-            self.dialect.rules(),
-            Instant::now(),
-        ));
+        let now = Instant::now();
+        let sequence = self.sequence(now);
+        let probed = sequence.probed();
+        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
+        let mut walk = Box::new(walk.in_sequence(sequence));
         if self.context.ledger.lock().counts_tokens() {
             let size = RequestSize::of(&self.request.payload);
             walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
@@ -93,7 +94,7 @@ impl<'a> Errand<'a, '_> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&mut attempt, prepared, journal) {
-                Ok(success) => return self.answered(walk, attempt, success),
+                Ok(success) => return self.answered(walk, attempt, success, probed),
                 Err(missed) if missed.failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(attempt), journal);
                 }
@@ -135,12 +136,14 @@ impl<'a> Errand<'a, '_> {
         walk: Box<Walk>,
         attempt: Box<Attempt>,
         success: Box<Success<'a>>,
+        probed: Option<usize>,
     ) -> Ended<'a> {
         let Success { reply, limits } = *success;
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
         let answered = Box::new(walk.succeeded(&mut ledger, *attempt, &limits, now));
         drop(ledger);
+        self.order_answered(answered.reports().last(), &reply, probed);
         self.context.ledger.changed();
         Ended::Answered { reply, answered }
     }
@@ -164,6 +167,7 @@ impl<'a> Errand<'a, '_> {
         let mut ledger = self.context.ledger.lock();
         walk.failed(&mut ledger, *attempt, missed.failure, now, random());
         drop(ledger);
+        self.order_missed(walk.reports().last());
         self.context.ledger.changed();
         journal.attempt_failed(walk.reports().last());
         second_best
@@ -201,6 +205,7 @@ impl<'a> Errand<'a, '_> {
         self.context.ledger.changed();
         let reports = walk.into_reports();
         if was_out {
+            self.order_missed(reports.last());
             journal.attempt_failed(reports.last());
         }
         journal.walk_stopped(&reports);

@@ -4,6 +4,8 @@ mod endurance;
 mod failure;
 mod ledger;
 mod marks;
+mod order;
+mod order_simulation;
 mod properties;
 mod quota;
 mod retries;

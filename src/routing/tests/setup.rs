@@ -40,6 +40,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         stall_timeout: Duration::from_secs(30),
         cooldown: None,
         retries: 0,
+        weight: None,
         conflict_resolution: None,
         thinking: None,
         reasoning_only_fails: false,
@@ -62,6 +63,8 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         name: "main".to_owned(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
+        order: Default::default(),
+        sticky: Duration::ZERO,
         steps,
     })
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
-use crate::routing::{Failure, Move, Walk};
+use crate::routing::{Failure, Move, Sequence, Walk};
 
 #[test]
 fn the_steps_are_tried_in_order_until_one_answers() {
@@ -291,7 +291,8 @@ fn fallbacks_are_the_other_steps_seen() {
 #[test]
 fn the_first_step_is_foretold_without_taking_it() {
     let (route, mut world) = chain(3);
-    let foretold = |world: &World| Walk::first_step(&route, &world.ledger, world.now);
+    let foretold =
+        |world: &World| Walk::first_step(&route, Sequence::default(), &world.ledger, world.now);
     assert_eq!((foretold(&world), foretold(&world)), (Some(0), Some(0)));
     let refusals = [
         (0, stated(Class::RateLimited, 50)),

@@ -20,7 +20,7 @@ use crate::dialect::translate::Target;
 use crate::json::{Object, raw};
 
 /// The beginning of a system block of Claude Code that changes with each conversation, and spoils the caches of prompts.
-const BILLING: &str = "x-anthropic-billing-header:";
+pub(super) const BILLING: &str = "x-anthropic-billing-header:";
 
 /// Reads a request.
 ///
