@@ -153,17 +153,19 @@ impl Ledger {
         skipped.filter(|model| model.reasons.iter().any(|(_, count)| *count > 0))
     }
 
-    /// The share that is left of a step's limits, from 0 to 1, by the key that has the most; `None` where none is known.
+    /// The part of a step's limits that is left (0 to 1), the mean of its keys; `None` where none is known. A key without a
+    /// known limit counts as whole.
     pub fn share_left(&self, step: &Step, now: Instant) -> Option<f32> {
         let at = self.clock.at(now);
-        let shares = (0..key_count(&step.provider)).map(|key| {
+        let keys = key_count(&step.provider);
+        let of_key = |key| {
             let account = self.store.account(KeyedModel::new(step, key));
             let (lines, _) = self.store.lines(account)?;
             lines.share_left(at)
-        });
-        // A key of which nothing is known may have everything left.
-        let known: Option<Vec<f32>> = shares.collect();
-        known?.into_iter().reduce(f32::max)
+        };
+        let known: Vec<f32> = (0..keys).filter_map(of_key).collect();
+        let unknown = (keys - known.len()) as f32;
+        (!known.is_empty()).then(|| (known.iter().sum::<f32>() + unknown) / keys as f32)
     }
 
     /// The readiness of a step with a key for a request.

@@ -8,7 +8,7 @@ use super::setup::{World, chain, config, failure, stated, window};
 use crate::config::{Config, Order, Route};
 use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::RemainingLimits;
+use crate::dialect::rate_limits::{RemainingLimits, ToldWindow};
 use crate::limits::Unit;
 use crate::routing::{Asked, Conversation, Manner, Move, Sequence, StepOrders, Walk, outlook};
 
@@ -102,7 +102,13 @@ impl Ordered {
             attempt = self.world.attempt(&mut walk);
         }
         let told = RemainingLimits {
-            windows: vec![window(Unit::Requests, remaining, Some(limit), 3600)],
+            windows: vec![ToldWindow {
+                unit: Unit::Requests,
+                window: None,
+                remaining: Some(remaining),
+                limit: Some(limit),
+                resets_in: Some(Duration::from_secs(3600)),
+            }],
         };
         self.world.succeed(walk, attempt, &told);
     }
