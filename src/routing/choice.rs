@@ -71,6 +71,11 @@ impl Choice {
         }
     }
 
+    /// The same choice among steps in another order; not to be called when it has begun.
+    pub fn in_sequence(self, sequence: Sequence) -> Self {
+        Self { sequence, ..self }
+    }
+
     pub fn ask_for(&mut self, demand: Demand) {
         self.demand = demand;
     }
@@ -99,17 +104,8 @@ impl Choice {
             let mut keys = progress.untried_keys();
             keys.any(|key| ledger.readiness(step, key, &self.demand, now) == Readiness::Ready)
         };
-        let mut places = (0..route.steps.len()).filter_map(|place| self.sequence.at(place));
-        let first = places.find(|index| {
-            let step = route.steps.get(*index).zip(self.steps.get(*index));
-            step.is_some_and(ready)
-        });
+        let first = self.in_order(route).find(is_ready).map(|(index, ..)| index);
         first.or_else(|| Some(self.last_resort(route, ledger, now)?.0))
-    }
-
-    /// The same choice among steps in another order; not to be called when it has begun.
-    pub fn in_sequence(self, sequence: Sequence) -> Self {
-        Self { sequence, ..self }
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
@@ -190,11 +186,7 @@ impl Choice {
 
     fn last_resort(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
         let mut best: Option<((u8, Instant), usize, usize)> = None;
-        let places = 0..route.steps.len();
-        for index in places.filter_map(|place| self.sequence.at(place)) {
-            let Some((step, progress)) = route.steps.get(index).zip(self.steps.get(index)) else {
-                continue;
-            };
+        for (index, step, progress) in self.in_order(route) {
             for key in progress.untried_keys() {
                 let rank = match ledger.readiness(step, key, &self.demand, now) {
                     Readiness::Ready => (0, now),

@@ -42,9 +42,6 @@ pub struct Snapshot {
     /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
-    /// The times of steps, by which routes order them: kept as they come.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub step_times: Vec<Value>,
     /// What was learned of limits, and the counts of days and months.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<Value>,
@@ -108,7 +105,6 @@ impl Snapshot {
                 .collect(),
             learned: Vec::new(),
             invariants: Vec::new(),
-            step_times: Vec::new(),
             lines: snapshot_lines::to_values(ledger, config, Moment { now, wall }, salt),
             step_times: Vec::new(),
             targets: snapshot_lines::targets(ledger, config, salt),

@@ -113,9 +113,6 @@ pub struct StepStanding<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     cooling: Vec<CoolingReport>,
-    /// What is known of its limits.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    limits: Vec<LimitReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<u32>,
     /// The part of requests that is given to it first (0 to 1).
@@ -125,6 +122,9 @@ pub struct StepStanding<'a> {
     first_content_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     whole_answer_ms: Option<u64>,
+    /// What is known of its limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitReport>,
 }
 
 /// A line of the step: a limit, and what was used of it.

@@ -4,7 +4,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::setup::{World, chain, config, failure, stated, window};
+use super::setup::{World, chain, config, failure, stated};
 use crate::config::{Config, Order, Route};
 use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
