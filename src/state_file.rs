@@ -1,6 +1,8 @@
 //! The state file: the memory of the gateway over a restart. Reads are bounded, writes are atomic and happen at most
 //! once a second on a thread of their own, so that no request ever waits for a disk.
 
+mod appended;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use crate::sync::{lock, wait};
 use crate::threads;
+
+pub use appended::{AppendingWriter, Lines, read_lines};
 
 /// The shortest time between two writes.
 const PACE: Duration = Duration::from_secs(1);

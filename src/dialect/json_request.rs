@@ -32,6 +32,16 @@ pub fn ask_for_events(request: &mut Payload<'_>) {
 /// Makes a request ask for a stream that tells its usage.
 pub fn ask_for_stream(request: &mut Object<'_>) {
     request.set("stream", "true".to_owned());
+    ask_for_usage(request);
+}
+
+/// Makes a request for a stream ask for its usage; false where it does so already.
+pub fn ask_for_usage(request: &mut Object<'_>) -> bool {
+    let asked = request.get("stream_options");
+    let asked = asked.and_then(|options| raw::member(options, "include_usage"));
+    if asked == Some("true") {
+        return false;
+    }
     let options = request.get("stream_options").unwrap_or("{}");
     let options = Object::parse_lenient(options).or_else(|_| Object::parse_lenient("{}"));
     if let Ok(mut options) = options {
@@ -39,6 +49,7 @@ pub fn ask_for_stream(request: &mut Object<'_>) {
         let options = options.to_json();
         request.set("stream_options", options);
     }
+    true
 }
 
 /// A list whose objects with a `text` are that text; `None` where it has no such objects.

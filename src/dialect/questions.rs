@@ -188,6 +188,12 @@ pub trait Dialect: Sync {
     /// Makes a request ask for a stream that tells its usage, where streams make the same answers as no streams.
     fn ask_for_stream(&self, _request: &mut Payload<'_>) {}
 
+    /// Makes a request for a stream ask for its usage as well, where streams tell it only when asked. False where it does so
+    /// already, or need not.
+    fn ask_for_usage(&self, _request: &mut Payload<'_>) -> bool {
+        false
+    }
+
     /// A judge of one stream, from its first frame to its last.
     fn judge_stream(&self, asked: &Asked<'_>) -> Box<dyn StreamJudge>;
 

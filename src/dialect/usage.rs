@@ -11,6 +11,8 @@ pub struct Usage {
     /// Tokens of the input, those from a cache included.
     pub prompt_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
+    /// Tokens of the input that came from a cache.
+    pub cached_tokens: Option<u64>,
     /// The length of the audio that was listened to, where that is what is paid for.
     pub audio: Option<Duration>,
 }
@@ -23,6 +25,8 @@ struct TokenCounts {
     total: Option<u64>,
     /// Tokens that `input` does not hold.
     cached: u64,
+    /// Tokens that came from a cache, whether `input` holds them or not.
+    from_cache: Option<u64>,
     seconds: Option<Duration>,
     /// The counts of an object inside.
     nested: Option<Usage>,
@@ -66,6 +70,7 @@ impl Usage {
         Self {
             prompt_tokens: self.prompt_tokens.or(before.prompt_tokens),
             completion_tokens: self.completion_tokens.or(before.completion_tokens),
+            cached_tokens: self.cached_tokens.or(before.cached_tokens),
             audio: self.audio.or(before.audio),
         }
     }
@@ -75,7 +80,11 @@ impl Usage {
     pub fn plausible(self) -> Option<Self> {
         const MOST: u64 = 100_000_000;
         const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-        let numbers = [self.prompt_tokens, self.completion_tokens];
+        let numbers = [
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+        ];
         let mut numbers = numbers.into_iter().flatten();
         let are_plausible = numbers.all(|tokens| tokens <= MOST);
         (are_plausible && self.audio.is_none_or(|audio| audio <= LONGEST)).then_some(self)
@@ -92,8 +101,18 @@ impl TokenCounts {
             "prompt_tokens" | "input_tokens" => self.input = number().or(self.input),
             "completion_tokens" | "output_tokens" => self.output = number().or(self.output),
             "total_tokens" => self.total = number(),
-            "cache_read_input_tokens" | "cache_creation_input_tokens" => {
+            "cache_read_input_tokens" => {
                 self.cached = self.cached.saturating_add(number().unwrap_or(0));
+                self.from_cache = number().or(self.from_cache);
+            }
+            "cache_creation_input_tokens" => {
+                self.cached = self.cached.saturating_add(number().unwrap_or(0));
+            }
+            // DeepSeek's own.
+            "prompt_cache_hit_tokens" => self.from_cache = number().or(self.from_cache),
+            "prompt_tokens_details" | "input_tokens_details" => {
+                let cached = raw::member(value, "cached_tokens").and_then(raw::whole_number);
+                self.from_cache = cached.or(self.from_cache);
             }
             "seconds" => self.seconds = seconds(value),
             "billed_units" => self.nested = Usage::of(value).or(self.nested),
@@ -112,6 +131,7 @@ impl TokenCounts {
         Usage {
             prompt_tokens: input,
             completion_tokens: self.output,
+            cached_tokens: self.from_cache.filter(|cached| *cached > 0),
             audio: self.seconds,
         }
     }
@@ -131,6 +151,7 @@ mod tests {
         Usage {
             prompt_tokens: input,
             completion_tokens: output,
+            cached_tokens: None,
             audio: None,
         }
     }

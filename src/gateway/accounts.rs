@@ -1,6 +1,7 @@
 //! Clients and their keys: `X-Api-Key` or `Authorization: Bearer`.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http::Head;
@@ -64,6 +65,20 @@ pub fn shows_key(head: &Head) -> bool {
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether the key of a client is good no more.
+pub fn has_expired(client: &Account) -> bool {
+    client.expires.is_some_and(|end| {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        since_1970.is_ok_and(|now| now.as_millis() >= u128::from(end))
+    })
+}
+
+/// Whether a client may not know if there is a route of this name: it is restricted to others.
+pub fn hides(config: &Config, client: &Account, asked: &str) -> bool {
+    let route = config.route(asked);
+    client.routes.is_some() && route.is_none_or(|route| !client.may_use(&route.name))
 }
 
 /// The route of a request that asks for this model in this dialect, if its client may use it and it serves the dialect. A

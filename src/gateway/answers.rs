@@ -35,6 +35,8 @@ pub struct Pending<'g, 't> {
     dialect: Option<&'static dyn Dialect>,
     /// The way in which a whole answer is stated anew for the client, and the model that the client named.
     restated: Option<(&'static dyn Restatement, String)>,
+    /// The fields that tell what is left of the client's limits.
+    limit_fields: Vec<(&'static str, String)>,
 }
 
 impl<'g, 't> Pending<'g, 't> {
@@ -48,6 +50,16 @@ impl<'g, 't> Pending<'g, 't> {
             journal,
             dialect,
             restated: None,
+            limit_fields: Vec::new(),
+        }
+    }
+
+    /// The same request, whose answer tells what is left of its client's limits.
+    #[must_use]
+    pub fn limited(self, limit_fields: Vec<(&'static str, String)>) -> Self {
+        Self {
+            limit_fields,
+            ..self
         }
     }
 
@@ -70,6 +82,9 @@ impl<'g, 't> Pending<'g, 't> {
         if let Some(field) = self.id_field() {
             response = response.with(field, self.exchange.request_id());
         }
+        for (name, value) in &self.limit_fields {
+            response = response.with(*name, value.clone());
+        }
         let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {
             delivery.status
@@ -91,13 +106,14 @@ impl<'g, 't> Pending<'g, 't> {
         let body = self.spell(&ErrorBody {
             param: refusal.param.as_deref(),
             request_id: request_id.as_deref(),
+            details: refusal.details.as_deref(),
             ..ErrorBody::new(refusal.code, &refusal.message)
         });
         let response = Response::json(refusal.code.status(), body);
-        self.finish(match refusal.header {
-            Some((name, value)) => response.with(name, value),
-            None => response,
-        });
+        let headers = refusal.headers.into_iter();
+        self.finish(headers.fold(response, |response, (name, value)| {
+            response.with(name, value)
+        }));
     }
 
     /// Answers a body that could not be read whole.
@@ -143,7 +159,10 @@ impl<'g, 't> Pending<'g, 't> {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
         };
-        self.journal.walk_answered(&answered, step);
+        self.journal.walk_answered(&answered, step, errand.dialect);
+        if let Reply::Whole(held) = &reply {
+            self.journal.whole_arrived(&held.answer);
+        }
         let context = errand.context;
         let summary = self
             .journal
@@ -206,7 +225,7 @@ impl<'g, 't> Pending<'g, 't> {
         answer: OpaqueAnswer,
     ) {
         self.journal.committed_opaque(&answered);
-        let head = routed(step, &answered, answer.content_type.clone());
+        let head = self.with_limits(routed(step, &answered, answer.content_type.clone()));
         let stream = match answer.length {
             Some(length) => self.exchange.stream_of(head, length),
             None => self.exchange.stream(head),
@@ -226,7 +245,8 @@ impl<'g, 't> Pending<'g, 't> {
     ) {
         let held = stream.held.len().saturating_sub(1);
         self.journal.committed(stream.dialect, &answered, held);
-        let mut head = routed(step, &answered, errand.dialect.frame_form().media_type());
+        let media_type = errand.dialect.frame_form().media_type();
+        let mut head = self.with_limits(routed(step, &answered, media_type));
         if let Some(field) = self.id_field() {
             head = head.with(field, self.exchange.request_id());
         }
@@ -244,7 +264,8 @@ impl<'g, 't> Pending<'g, 't> {
             &mut self.journal,
         );
         settle(errand.context, &answered, usage);
-        self.journal.stream_ended(&answered, usage, repairs);
+        self.journal
+            .stream_ended(&answered, usage, repairs, failure.is_none());
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
 
@@ -293,6 +314,11 @@ impl<'g, 't> Pending<'g, 't> {
         let mut stream = self.exchange.stream(early_head());
         let is_told = stream.write(event.as_bytes()).is_ok() && stream.finish().complete;
         self.journal.end(if is_told { 200 } else { CLIENT_GONE });
+    }
+
+    fn with_limits(&self, head: ResponseHead) -> ResponseHead {
+        let fields = self.limit_fields.iter();
+        fields.fold(head, |head, (name, value)| head.with(*name, value.clone()))
     }
 
     fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {

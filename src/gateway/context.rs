@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::finish_reasons::FinishReasons;
+use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 use super::standing_faults::StandingFaults;
@@ -22,6 +23,10 @@ pub struct Context {
     pub(super) config: Arc<Config>,
     pub(super) client: upstream::Client,
     pub(super) ledger: SharedLedger,
+    /// The accounts of clients. They outlive this configuration.
+    pub(super) accounts: Arc<SharedAccounts>,
+    /// The places of its clients in them.
+    pub(super) places: Places,
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
@@ -59,7 +64,8 @@ impl Context {
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
-        Self::with(config, client, metrics, edge, started, ready)
+        let accounts = Arc::new(SharedAccounts::open(&config));
+        Self::with(config, client, accounts, metrics, edge, started, ready)
     }
 
     /// A gateway with another configuration and what this one knows of the providers. This one writes no state file from
@@ -71,7 +77,8 @@ impl Context {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let client = self.client.successor(Self::upstream_settings(&config))?;
-        let new = Self::with(config, client, metrics, edge, self.started, ready)?;
+        let accounts = Arc::clone(&self.accounts);
+        let new = Self::with(config, client, accounts, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
@@ -85,6 +92,7 @@ impl Context {
     fn with(
         config: Config,
         client: upstream::Client,
+        accounts: Arc<SharedAccounts>,
         metrics: Metrics,
         edge: http::Stats,
         started: u64,
@@ -94,6 +102,10 @@ impl Context {
         Ok(Self {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
+            places: accounts
+                .configure(&config)
+                .map_err(|error| error.to_string())?,
+            accounts,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
             standing_faults: StandingFaults::default(),
@@ -144,6 +156,7 @@ impl Context {
     pub(super) fn close(&self) {
         self.client.shutdown();
         self.ledger.close();
+        self.accounts.close();
     }
 
     /// Makes `/readyz` say no from now on.

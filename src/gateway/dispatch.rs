@@ -15,6 +15,7 @@ use crate::routing::Conversation;
 
 use super::accounts;
 use super::answers::{NO_MEMORY, Pending};
+use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
 use super::cors;
 use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
@@ -98,8 +99,8 @@ pub fn wants_body(context: &Context, head: &Head) -> bool {
     hosts::is_accepted(&context.config, head)
         && !is_encoded(head)
         && endpoints::find(&context.config, head).is_some_and(|found| {
-            let is_known = caller(context, head, Some(&found)).is_some();
-            is_known && reads_body(found)
+            let client = caller(context, head, Some(&found));
+            client.is_some_and(|client| !accounts::has_expired(client)) && reads_body(found)
         })
 }
 
@@ -164,6 +165,9 @@ fn admit<'f>(
             Some(Access::Ollama) => keyless_refusal(context, head),
             _ => Refusal::unauthorized(accounts::fault(head)),
         });
+    }
+    if client.is_some_and(accounts::has_expired) && !is_open {
+        return Err(Refusal::expired());
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
@@ -291,6 +295,8 @@ fn route<'g>(
         let name = context.redactor.redact(&request.model);
         return pending.refuse(if name.is_empty() {
             Refusal::no_model(dialect.name())
+        } else if accounts::hides(&context.config, client, &request.model) {
+            Refusal::not_allowed(&name)
         } else {
             Refusal::unknown_model(dialect, &name)
         });
@@ -300,7 +306,7 @@ fn route<'g>(
         return pending.finish(Response::json(200, answer));
     }
     let Some(restatement) = dialect.restatement() else {
-        return walk(context, pending, dialect, route, request, client);
+        return walk(context, pending, dialect, client, route, request);
     };
     // Its text lies beside the client's as long as the request goes on.
     let length = request
@@ -316,7 +322,7 @@ fn route<'g>(
     let pending = pending.restated(restatement, &request.model);
     let dialect = restatement.dialect();
     match dialect.read(body.as_bytes().into()) {
-        Ok(request) => walk(context, pending, dialect, route, &request, client),
+        Ok(request) => walk(context, pending, dialect, client, route, &request),
         Err(error) => {
             let refusal = Refusal::new(error.code(), error.to_string());
             pending.refuse(refusal.about(error.param()));
@@ -341,17 +347,36 @@ fn conversation(
     })
 }
 
+/// The request with the wish to be told what it took; `None` where it has it, or its dialect tells unasked.
+fn asking_for_usage<'b>(dialect: &dyn Dialect, request: &Request<'b>) -> Option<Box<Request<'b>>> {
+    let mut asking = Box::new(request.clone());
+    dialect.ask_for_usage(&mut asking.payload).then_some(asking)
+}
+
 /// Answers a request of a known route.
 fn walk<'g>(
     context: &'g Context,
     mut pending: Pending<'g, '_>,
     dialect: &'static dyn Dialect,
+    client: &Account,
     route: &'g Arc<Route>,
     request: &Request<'_>,
-    client: &Account,
 ) {
     let conversation = conversation(context, dialect, route, request, client);
     pending.journal.walk_began(route, dialect, request);
+    let needs_usage = match ClientBooking::admit(context, client, route, dialect, request) {
+        Ok(admitted) => {
+            pending.journal.admitted(admitted.booking);
+            pending = pending.limited(limit_fields(&admitted.left));
+            admitted.needs_usage
+        }
+        Err(refused) => {
+            let (excess, left) = *refused;
+            let (zone, currency) = (context.config.time_zone, context.config.currency.as_deref());
+            let refusal = Refusal::used_up(&client.name, &excess, zone, currency);
+            return pending.limited(limit_fields(&left)).refuse(refusal);
+        }
+    };
     let request_id = dialect
         .id_field()
         .map(|_| pending.exchange.request_id().to_owned());
@@ -366,6 +391,13 @@ fn walk<'g>(
     let edited = elided
         .as_ref()
         .and_then(|elided| read(dialect, elided.text().as_bytes().into()).ok());
+    let is_elided = edited.is_some();
+    let edited = edited.as_deref().unwrap_or(request);
+    let asking = if needs_usage && request.stream {
+        asking_for_usage(dialect, edited)
+    } else {
+        None
+    };
     let errand = Errand {
         context,
         dialect,
@@ -374,8 +406,9 @@ fn walk<'g>(
         request,
         passed: &passed,
         request_id: request_id.as_deref(),
-        elided: elided.as_deref().filter(|_| edited.is_some()),
-        edited: edited.as_deref().unwrap_or(request),
+        elided: elided.as_deref().filter(|_| is_elided),
+        edited: asking.as_deref().unwrap_or(edited),
+        hides_usage: asking.is_some(),
         client: &pending.exchange.client_socket(),
         conversation: conversation.as_ref(),
         received: pending.exchange.received(),

@@ -67,6 +67,7 @@ const TABLE: &[Endpoint] = &[
         Traced,
         pages::upstream_models::page,
     ),
+    page("/v1/usage", Keyed, Traced, pages::usage::page),
     page("/v1/diagnostics/routes", Keyed, Traced, pages::routes::page),
     page("/v1/diagnostics/status", Keyed, Quiet, pages::status::data),
     page(

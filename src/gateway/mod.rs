@@ -7,6 +7,7 @@
 
 mod accounts;
 mod answers;
+mod booking;
 mod context;
 mod cors;
 mod dispatch;
@@ -21,6 +22,7 @@ mod pages;
 mod refusal;
 mod reloadable;
 mod route_invariants;
+mod shared_accounts;
 mod shared_answer;
 mod shared_ledger;
 mod side_call;

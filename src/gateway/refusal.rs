@@ -1,10 +1,16 @@
 //! Refusals of the gateway's own, before they are spelled in a dialect.
 
+use std::borrow::Cow;
+
 use crate::dialect::Dialect;
 use crate::dialect::error::Code;
 use crate::text::cut;
 
 use super::accounts::KeyFault;
+use crate::dialect::waits;
+use crate::json::raw;
+use crate::limits::{Limit, Money, TimeZone, Unit, Window};
+use crate::quota::accounts::{Excess, Resets};
 
 /// Bytes of a name that is repeated to the client.
 const LONGEST_NAME: usize = 200;
@@ -21,8 +27,10 @@ pub struct Refusal {
     pub message: String,
     /// The member of the request at fault.
     pub param: Option<String>,
-    /// A further header.
-    pub header: Option<(&'static str, &'static str)>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The member `details`, as JSON.
+    pub details: Option<String>,
 }
 
 impl Refusal {
@@ -31,7 +39,8 @@ impl Refusal {
             code,
             message: message.into(),
             param: None,
-            header: None,
+            headers: Vec::new(),
+            details: None,
         }
     }
 
@@ -45,8 +54,117 @@ impl Refusal {
             }
         };
         Self {
-            header: Some(("WWW-Authenticate", "Bearer")),
+            headers: vec![("WWW-Authenticate", "Bearer".into())],
             ..Self::new(Code::Unauthorized, message)
+        }
+    }
+
+    /// The key was good until a day that is over.
+    pub fn expired() -> Self {
+        Self {
+            headers: vec![("WWW-Authenticate", "Bearer".into())],
+            ..Self::new(Code::KeyExpired, "the key has expired")
+        }
+    }
+
+    /// The client may not use the route, whether there is one of this name or not: it does not learn which. No key may be in
+    /// the name.
+    pub fn not_allowed(name: &str) -> Self {
+        let message = format!(
+            "this key may not use a route {:?}; GET /v1/models lists those that it may",
+            cut(name, LONGEST_NAME)
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::new(Code::RouteNotAllowed, message)
+        }
+    }
+
+    /// The client has used up what it may, or would with this request. `zone` is that of its days, `currency` the name of its
+    /// money.
+    pub fn used_up(client: &str, excess: &Excess, zone: TimeZone, currency: Option<&str>) -> Self {
+        let Excess {
+            limit: Limit { unit, rate },
+            used,
+            reserved,
+            asked,
+            resets,
+        } = *excess;
+        let amount = |amount: u64| match unit {
+            Unit::Money => Money(amount).to_string(),
+            _ => amount.to_string(),
+        };
+        let what = match (unit, currency) {
+            (Unit::Concurrent, _) => unit.words().to_owned(),
+            (Unit::Money, None) => format!("per {}", rate.window),
+            (Unit::Money, Some(currency)) => format!("{currency}/{}", rate.window),
+            _ => format!("{}/{}", unit.words(), rate.window),
+        };
+        let taken = match unit {
+            Unit::Concurrent => reserved,
+            _ => used,
+        };
+        let mut message = format!(
+            "client {client} has used {} of {} {what}",
+            amount(taken),
+            amount(rate.amount)
+        );
+        if reserved > 0 && unit != Unit::Concurrent {
+            message.push_str(&format!(
+                ", and requests in flight may take {}",
+                amount(reserved)
+            ));
+        }
+        if asked > 1 {
+            message.push_str(&format!("; this request may take {}", amount(asked)));
+        }
+        let wait = resets.wait();
+        match wait {
+            Some(_) if unit == Unit::Concurrent => {}
+            Some(wait) => message.push_str(&format!("; resets in {}", waits::in_words(wait))),
+            None if rate.window == Window::Total => {}
+            None => message.push_str("; it is larger than the limit"),
+        }
+        let mut details = format!(
+            "{{\"unit\":\"{}\",\"window\":\"{}\"",
+            unit.label(),
+            rate.window
+        );
+        let shown = |number: u64| match unit {
+            Unit::Money => format!("\"{}\"", Money(number)),
+            _ => number.to_string(),
+        };
+        if let Some(currency) = currency.filter(|_| unit == Unit::Money) {
+            details.push_str(",\"currency\":");
+            raw::push_quoted(&mut details, currency);
+        }
+        details.push_str(&format!(
+            ",\"limit\":{},\"used\":{},\"reserved\":{}",
+            shown(rate.amount),
+            shown(taken),
+            shown(reserved)
+        ));
+        if let Resets::At(end, _) = resets {
+            details.push_str(&format!(",\"resets_at\":\"{}\"", zone.spell(end)));
+        }
+        details.push('}');
+        let mut headers: Vec<(&'static str, Cow<'static, str>)> = Vec::new();
+        if let Some(wait) = wait {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.push(("Retry-After", seconds.max(1).to_string().into()));
+        }
+        let is_long = rate.window.is_kept() || wait.is_none();
+        if is_long || unit == Unit::Money {
+            headers.push(("X-Should-Retry", "false".into()));
+        }
+        let code = match unit {
+            Unit::Money => Code::ClientBudget,
+            _ => Code::ClientLimit,
+        };
+        Self {
+            headers,
+            details: Some(details),
+            ..Self::new(code, message)
         }
     }
 
@@ -60,7 +178,7 @@ impl Refusal {
         let message = "the body is encoded (Content-Encoding), and only plain bodies are read here: send it \
                        uncompressed, without that header";
         Self {
-            header: Some(("Accept-Encoding", "identity")),
+            headers: vec![("Accept-Encoding", "identity".into())],
             ..Self::new(Code::UnsupportedEncoding, message)
         }
     }
@@ -101,7 +219,7 @@ impl Refusal {
     /// The endpoint takes these methods only.
     pub fn method(allow: &'static str) -> Self {
         Self {
-            header: Some(("Allow", allow)),
+            headers: vec![("Allow", allow.into())],
             ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"))
         }
     }
@@ -115,7 +233,7 @@ impl Refusal {
     /// The gateway cannot answer at the moment; another try in a second may do.
     pub fn overloaded(message: &str) -> Self {
         Self {
-            header: Some(("Retry-After", "1")),
+            headers: vec![("Retry-After", "1".into())],
             ..Self::new(Code::Overloaded, message)
         }
     }

@@ -46,7 +46,12 @@ pub fn answer<'g>(
     let Some(route) = accounts::route_of(&context.config, client, &request.model, dialect) else {
         pending.journal.route_unknown(&request.model);
         let name = context.redactor.redact(&request.model);
-        return pending.refuse(Refusal::route(&name));
+        return pending.refuse(
+            match accounts::hides(&context.config, client, &request.model) {
+                true => Refusal::not_allowed(&name),
+                false => Refusal::route(&name),
+            },
+        );
     };
     pending.journal.route_known(route);
     let asking = Asking {

@@ -66,6 +66,8 @@ pub struct Answered<'a> {
     pub stream: bool,
     pub fallbacks: usize,
     pub served_by: Option<&'a str>,
+    /// In the currency of the configuration.
+    pub cost: Option<&'a str>,
 }
 
 /// A step as its attempt's span describes it.
@@ -251,6 +253,9 @@ fn describe_answer(span: &mut OpenSpan, answered: &Answered<'_>) {
     }
     if let Some(via) = answered.served_by {
         span.put(names::SERVED_BY, via.to_owned());
+    }
+    if let Some(cost) = answered.cost {
+        span.put(names::COST, cost.to_owned());
     }
     if let Some(error) = answered.error {
         span.put(names::ERROR_TYPE, error);

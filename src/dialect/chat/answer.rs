@@ -222,6 +222,7 @@ mod tests {
         let usage = |text: &str| inspect(&body(text)).unwrap();
         let counted = Usage {
             audio: None,
+            cached_tokens: None,
             prompt_tokens: Some(3),
             completion_tokens: None,
         };

@@ -282,6 +282,7 @@ mod tests {
         let counted = usage(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#);
         let expected = Usage {
             audio: None,
+            cached_tokens: None,
             prompt_tokens: Some(1),
             completion_tokens: Some(2),
         };

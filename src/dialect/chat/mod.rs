@@ -90,6 +90,13 @@ impl Dialect for Chat {
         request::expectation(request)
     }
 
+    fn ask_for_usage(&self, request: &mut Payload<'_>) -> bool {
+        match request {
+            Payload::Json(request) => super::json_request::ask_for_usage(request),
+            Payload::Multipart(_) => false,
+        }
+    }
+
     fn ask_for_stream(&self, request: &mut Payload<'_>) {
         if let Payload::Json(request) = request {
             super::json_request::ask_for_stream(request);

@@ -147,6 +147,7 @@ mod tests {
             judge(r#"{"output":[],"usage":{"input_tokens":3,"output_tokens":5}}"#).unwrap();
         let usage = Usage {
             audio: None,
+            cached_tokens: None,
             prompt_tokens: Some(3),
             completion_tokens: Some(5),
         };

@@ -377,6 +377,7 @@ mod tests {
         assert_eq!(judge.silence(), Silence::Length);
         let usage = Usage {
             audio: None,
+            cached_tokens: None,
             prompt_tokens: Some(3),
             completion_tokens: Some(5),
         };

@@ -15,7 +15,10 @@ use crate::telemetry::trace::{Attribute, current, names};
 
 impl<'g> Journal<'g> {
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
-    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step) {
+    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step, dialect: &dyn Dialect) {
+        if let Some(booking) = &mut self.booking {
+            booking.answered_by(step, dialect);
+        }
         let reports = answered.reports();
         // A second best answer is reported twice.
         let again = usize::from(answered.is_second_best);
@@ -30,7 +33,25 @@ impl<'g> Journal<'g> {
 
     /// The routing summary of a walk, as JSON; keys in providers' messages are masked.
     pub fn routing_summary(&self, route: &Route, reports: &[StepReport]) -> String {
-        routing_summary::summary(&route.name, reports, &self.context.redactor)
+        let cost = self.facts.cost.as_deref();
+        routing_summary::summary(&route.name, reports, cost, &self.context.redactor)
+    }
+
+    /// A whole answer is there: what it took is known.
+    pub fn whole_arrived(&mut self, answer: &WholeAnswer) {
+        if let Some(booking) = &mut self.booking {
+            booking.received(answer.text().len());
+            booking.ended(answer.usage, true);
+        }
+        self.settle();
+    }
+
+    /// Settles the request in its client's account, once.
+    pub(super) fn settle(&mut self) {
+        let cost = self.booking.as_mut().and_then(|booking| booking.settle());
+        if let Some(cost) = cost {
+            self.facts.cost = Some(cost.to_string());
+        }
     }
 
     /// A whole answer is about to be sent.
@@ -73,13 +94,25 @@ impl<'g> Journal<'g> {
         }
     }
 
+    /// A frame with so many bytes of an answer's words is relayed.
+    pub fn words_relayed(&mut self, bytes: usize) {
+        if let Some(booking) = &mut self.booking {
+            booking.received(bytes);
+        }
+    }
+
     /// A committed stream ended whole, or broke later on.
     pub fn stream_ended(
         &mut self,
         answered: &AnsweredWalk,
         usage: Option<Usage>,
         repairs: Repairs,
+        is_whole: bool,
     ) {
+        if let Some(booking) = &mut self.booking {
+            booking.ended(usage, is_whole);
+        }
+        self.settle();
         self.use_up(answered.step_index(), usage);
         self.counted.repairs(answered.step_index(), repairs);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {

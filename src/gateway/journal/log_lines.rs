@@ -7,6 +7,7 @@ use log::Level;
 
 use crate::adapt::Lesson;
 use crate::config::Step;
+use crate::dialect::USUAL;
 use crate::dialect::class::Class;
 use crate::dialect::usage::Usage;
 use crate::routing::StepReport;
@@ -32,6 +33,8 @@ pub struct RequestFacts<'g> {
     pub fallbacks: usize,
     pub served_by: Option<String>,
     pub usage: Option<Usage>,
+    /// The cost of the request, where anything of it has a price.
+    pub cost: Option<String>,
     pub error: Option<&'static str>,
     /// The level of the line, where the status says too little.
     pub level: Option<Level>,
@@ -56,6 +59,7 @@ impl RequestFacts<'_> {
             fallbacks: 0,
             served_by: None,
             usage: None,
+            cost: None,
             error: None,
             level: None,
             broken: false,
@@ -96,6 +100,11 @@ impl RequestFacts<'_> {
                     "request"
                 )
             };
+        }
+        if let Some(cost) = self.cost.as_deref() {
+            let api = self.api.unwrap_or(USUAL);
+            line!(api = api, translated = self.translated, cost = cost,);
+            return;
         }
         match (self.api, self.translated) {
             (None, false) => line!(),

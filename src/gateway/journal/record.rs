@@ -6,6 +6,7 @@ use super::captured_content::Transcript;
 use super::log_lines::RequestFacts;
 use crate::budget::{Budget, Charge};
 use crate::config::Step;
+use crate::gateway::booking::ClientBooking;
 use crate::gateway::context::Context;
 use crate::http::Exchange;
 use crate::routing::StepReport;
@@ -54,6 +55,8 @@ pub struct Journal<'g> {
     /// The address of a client without a key.
     pub(super) stranger: Option<IpAddr>,
     pub(super) counted: metrics::Request,
+    /// The request in its client's account; `None` of one without a walk.
+    pub(super) booking: Option<Box<ClientBooking<'g>>>,
     // The attempt's span stands inside the request's, and so ends before it.
     pub(super) attempt: Option<AttemptSpan>,
     pub(super) span: RequestSpan,
@@ -84,6 +87,7 @@ impl<'g> Journal<'g> {
                 exchange.received(),
             ),
             stranger: None,
+            booking: None,
             counted: context.metrics.begin(),
             attempt: None,
             span: RequestSpan::none(),

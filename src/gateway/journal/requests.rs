@@ -7,10 +7,12 @@ use log::Level;
 
 use super::record::{CapturedRequest, Journal, LONGEST_NAME, tried};
 use super::{body_excerpt, captured_content, request_attributes};
-use crate::config::Route;
+use crate::config::{Route, Step};
 use crate::dialect::class::Class;
 use crate::dialect::request::{Payload, Request};
+use crate::dialect::usage::Usage;
 use crate::dialect::{self, Dialect};
+use crate::gateway::booking::ClientBooking;
 use crate::http::Exchange;
 use crate::routing::{StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
@@ -91,6 +93,18 @@ impl<'g> Journal<'g> {
         }
     }
 
+    /// The request is admitted to its client's account, which is told of all that it takes.
+    pub fn admitted(&mut self, booking: Box<ClientBooking<'g>>) {
+        self.booking = Some(booking);
+    }
+
+    /// An attempt's answer was passed over, and another one is the client's.
+    pub fn wasted(&mut self, step: &Step, usage: Option<Usage>) {
+        if let Some(booking) = &mut self.booking {
+            booking.wasted(step, usage);
+        }
+    }
+
     /// No step answered. A fault that somebody has to mend is an error: keys, bills, names of models. The rest passes.
     pub fn exhausted(&mut self, verdict: &Verdict, reports: &[StepReport]) {
         self.show_skipped(reports);
@@ -124,6 +138,7 @@ impl<'g> Journal<'g> {
     /// The request is over: its line, and the end of its span. A fault of the gateway's own is an error.
     pub fn end(mut self: Box<Self>, status: u16) {
         self.attempt = None;
+        self.settle();
         let duration = self.facts.started.elapsed();
         // Without a bound, strangers would fill the disk with lines.
         let edge = &self.context.edge;
@@ -145,6 +160,7 @@ impl<'g> Journal<'g> {
             stream: self.facts.stream,
             fallbacks: self.facts.fallbacks,
             served_by: self.facts.served_by.as_deref(),
+            cost: self.facts.cost.as_deref(),
         });
     }
 }

@@ -13,8 +13,13 @@ const STEP: usize = 160;
 /// The most names of one list of changes.
 const MOST_NAMES: usize = 16;
 
-/// The summary as JSON; keys in providers' messages are masked.
-pub fn summary(route: &str, reports: &[StepReport], redactor: &Redactor) -> String {
+/// The summary as JSON, with the cost of the request where that is known; keys in providers' messages are masked.
+pub fn summary(
+    route: &str,
+    reports: &[StepReport],
+    cost: Option<&str>,
+    redactor: &Redactor,
+) -> String {
     // Every answer has one: written by hand, at a third of what a serializer takes.
     let mut out = String::with_capacity(route.len() + STEP * (reports.len() + 1));
     out.push_str("{\"route_name\":");
@@ -25,7 +30,12 @@ pub fn summary(route: &str, reports: &[StepReport], redactor: &Redactor) -> Stri
         push_step(&mut out, report, redactor);
         out.push('}');
     }
-    out.push_str("]}");
+    out.push(']');
+    if let Some(cost) = cost {
+        out.push_str(",\"cost\":");
+        raw::push_quoted(&mut out, cost);
+    }
+    out.push('}');
     out
 }
 

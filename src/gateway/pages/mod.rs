@@ -8,6 +8,7 @@ pub mod ollama;
 pub mod routes;
 pub mod status;
 pub mod upstream_models;
+pub mod usage;
 mod visit;
 
 pub use visit::{Unserved, Visit};

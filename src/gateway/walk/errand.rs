@@ -26,6 +26,8 @@ pub struct Errand<'a, 'r> {
     /// The request that is edited for each step: the same, or without its long strings, which come back when it is sent.
     pub edited: &'r Request<'r>,
     pub elided: Option<&'r Elided<'r>>,
+    /// The frame with the usage is not the client's: it did not ask for one, the gateway did.
+    pub hides_usage: bool,
     /// The fields of the client's head that the dialect's calls may need.
     pub passed: &'a PassedFields,
     /// The id of the request, where the dialect has a place for it.

@@ -24,6 +24,7 @@ mod translated;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use crate::config::Route;
 use crate::dialect::class::Class;
 use crate::dialect::size_of_request::RequestSize;
 use crate::quota::Demand;
@@ -68,6 +69,17 @@ struct SecondBest<'a> {
     attempt: Attempt,
 }
 
+impl SecondBest<'_> {
+    /// Tells what an answer took that nobody gets.
+    fn tell(&self, route: &Route, journal: &mut Journal<'_>) {
+        if let (Reply::Whole(held), Some(step)) =
+            (&self.reply, route.steps.get(self.attempt.step_index))
+        {
+            journal.wasted(step, held.answer.usage);
+        }
+    }
+}
+
 impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
@@ -94,7 +106,12 @@ impl<'a> Errand<'a, '_> {
             };
             journal.attempt_began(self.route, &attempt, walk.reports());
             match self.attempt(&mut attempt, prepared, journal) {
-                Ok(success) => return self.answered(walk, attempt, success, probed),
+                Ok(success) => {
+                    if let Some(best) = &second_best {
+                        best.tell(self.route, journal);
+                    }
+                    return self.answered(walk, attempt, success, probed);
+                }
                 Err(missed) if missed.failure.class == Class::Cancelled => {
                     return self.cancelled(walk, Some(attempt), journal);
                 }

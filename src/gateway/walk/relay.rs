@@ -11,6 +11,7 @@ use crate::dialect::usage::Usage;
 use crate::dialect::{FrameKind, StreamJudge};
 use crate::gateway::journal::Journal;
 use crate::http::Stream;
+use crate::json::raw;
 use crate::routing::Failure;
 use crate::secret::Redactor;
 use crate::sse::{Event, Item};
@@ -69,6 +70,7 @@ pub fn relay(
         watch,
         journal,
         redactor: &errand.context.redactor,
+        hides_usage: errand.hides_usage,
     };
     let failure = relay.run(held, &mut frames, stall).err();
     let Relay {
@@ -125,6 +127,7 @@ struct Relay<'a, 'c, 'j, 'g> {
     watch: EndWatch<'a>,
     journal: &'j mut Journal<'g>,
     redactor: &'a Redactor,
+    hides_usage: bool,
 }
 
 /// The meaning of a frame for the wait behind it.
@@ -148,6 +151,10 @@ impl Relay<'_, '_, '_, '_> {
         frames: &mut Frames,
         stall: Duration,
     ) -> Result<(), Failure> {
+        // The last of them is the first content.
+        if let Some(first) = held.last() {
+            self.journal.words_relayed(first.data.len());
+        }
         for HeldFrame {
             name,
             data,
@@ -236,7 +243,10 @@ impl Relay<'_, '_, '_, '_> {
     fn take(&mut self, event: &Event<'_>) -> Result<Taken, Failure> {
         let judged = self.judge.judge(event);
         let taken = match judged.kind {
-            FrameKind::Content | FrameKind::Reasoning => Taken::Words,
+            FrameKind::Content | FrameKind::Reasoning => {
+                self.journal.words_relayed(event.data.len());
+                Taken::Words
+            }
             FrameKind::Prelude | FrameKind::Opening => Taken::NoWords,
             FrameKind::Heartbeat => {
                 self.outlet.sign_of_life();
@@ -279,6 +289,9 @@ impl Relay<'_, '_, '_, '_> {
         annotation: Option<Annotation>,
     ) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
+        if self.hides_usage && !self.outlet.translates() && has_usage_alone(data) {
+            return Ok(());
+        }
         self.outlet.pass_on(name, data, annotation)
     }
 
@@ -298,6 +311,20 @@ impl Relay<'_, '_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a frame of chat or completions holds the usage, and nothing of an answer.
+fn has_usage_alone(data: &str) -> bool {
+    let is_empty = |choices: &str| {
+        let inside = choices
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inside.is_some_and(|inside| inside.trim().is_empty())
+    };
+    // Most frames have words: they are not taken apart.
+    data.contains("\"usage\"")
+        && raw::member(data, "choices").is_some_and(is_empty)
+        && raw::member(data, "usage").is_some_and(|usage| usage.starts_with('{'))
 }
 
 /// Reads the rest behind an end mark, so that the connection can be used again.

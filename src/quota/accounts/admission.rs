@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::book::Book;
+use super::ledger::{Accounts, BookIndex};
 use super::totals::Totals;
-use super::{Accounts, BookIndex};
 use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
 use crate::quota::Moment;
 

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::book::{AllTime, Book, Counter, MOST_DAYS, MOST_MONTHS, RouteCounter, counter};
+use super::ledger::{Accounts, MOST_BOOKS};
 use super::totals::Totals;
-use super::{Accounts, MOST_BOOKS};
 use crate::json::Object;
 use crate::json::raw;
 use crate::limits::{Money, PeriodKey};

@@ -1,8 +1,8 @@
 //! The usage of a client, for those who ask.
 
 use super::book::{Book, Counter, Tally};
+use super::ledger::{Accounts, BookIndex};
 use super::totals::Totals;
-use super::{Accounts, BookIndex};
 use crate::limits::{Limit, PeriodKey, UnixMs, Window};
 use crate::quota::Moment;
 

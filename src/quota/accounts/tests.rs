@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{Money, Price, Rate, Unit, Window};
+use crate::limits::{Limit, Money, Price, Rate, TimeZone, Unit, Window};
 use crate::quota::Moment;
 
 const MINUTE: u64 = 60_000;

@@ -29,6 +29,7 @@ pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
 pub const CHAT: &str = "chat";
 
 pub const CLIENT: &str = "gateway.client";
+pub const COST: &str = "gateway.cost";
 pub const COOLDOWN: &str = "gateway.cooldown_seconds";
 pub const FALLBACKS: &str = "gateway.fallbacks";
 pub const HEALED: &str = "gateway.healed";
