@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+mod accounts;
 mod audio;
 mod bad_input;
 mod browsers;

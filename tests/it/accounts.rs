@@ -1,0 +1,223 @@
+//! What clients may use: limits and budgets hold however many ask at once, and what was used is not forgotten.
+
+use std::thread;
+
+use rustix::process::Signal as Kill;
+
+use crate::support::client::Response;
+use crate::support::gateway::anonymous;
+use crate::support::process::Folder;
+use crate::support::{Config, Gateway, Script, Upstream, openai};
+
+const HOME: &str = "home-key-51d0c2a9";
+const OFFICE: &str = "office-key-7731ee02";
+
+/// A gateway with a client `home` under these terms, and an administrator `office`.
+fn gateway(upstream: &Upstream, terms: &str, more: &[&str]) -> Config {
+    let mut config = Config::new()
+        .provider_with(
+            "a",
+            upstream,
+            &["models: {model-a: {price: {input: 1000, output: 1000}}}"],
+        )
+        .route("r", [("a", "model-a")])
+        .route("secret", [("a", "model-a")])
+        .with(&format!(
+            "api_keys: [{{name: home, key: {HOME}, {terms}}}, {{name: office, key: {OFFICE}, admin: true}}]"
+        ));
+    for line in more {
+        config = config.with(line);
+    }
+    config
+}
+
+fn ask(gateway: &Gateway, key: &str, body: &str) -> Response {
+    let fields = [("X-Api-Key", key), ("Content-Type", "application/json")];
+    gateway.exchange(anonymous("POST", "/v1/chat/completions", &fields, body))
+}
+
+fn usage(gateway: &Gateway, key: &str, query: &str) -> Response {
+    let path = format!("/v1/usage{query}");
+    gateway.exchange(anonymous("GET", &path, &[("X-Api-Key", key)], ""))
+}
+
+fn code(response: &Response) -> String {
+    let code = &response.json()["error"]["code"];
+    code.as_str().unwrap_or_default().to_owned()
+}
+
+/// Would break for whoever shares a key: of requests that come at once all passed, as none had been counted yet.
+#[test]
+fn of_many_requests_at_once_as_many_pass_as_may() {
+    let upstream = Upstream::saying("fine");
+    let gateway = gateway(&upstream, "limits: {requests: 10/day}", &[]).start();
+    let body = openai::request("r", false);
+    let answers: Vec<Response> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..60)
+            .map(|_| scope.spawn(|| ask(&gateway, HOME, &body)))
+            .collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
+    });
+    let passed = answers.iter().filter(|answer| answer.status == 200);
+    assert_eq!(passed.count(), 10);
+    assert_eq!(upstream.requests().len(), 10);
+    let refused = ask(&gateway, HOME, &body);
+    assert_eq!(code(&refused), "CLIENT_LIMIT", "{refused}");
+    let error = &refused.json()["error"];
+    assert_eq!(error["type"], "rate_limit_error");
+    for (member, value) in [
+        ("unit", "requests".into()),
+        ("window", "day".into()),
+        ("limit", 10.into()),
+        ("used", serde_json::Value::from(10)),
+    ] {
+        assert_eq!(error["details"][member], value, "{refused}");
+    }
+    assert!(error["details"]["resets_at"].is_string(), "{refused}");
+    for (name, value) in [
+        ("x-should-retry", "false"),
+        ("x-ratelimit-limit-requests", "10"),
+        ("x-ratelimit-remaining-requests", "0"),
+    ] {
+        assert_eq!(refused.header(name), Some(value), "{refused}");
+    }
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&wait), "{refused}");
+    // Another client is not touched.
+    assert_eq!(ask(&gateway, OFFICE, &body).status, 200);
+}
+
+/// An answer takes 3 + 5 tokens at 1000 a million each: 0.008.
+#[test]
+fn a_budget_is_spent_and_told() {
+    let upstream = Upstream::saying("fine");
+    let terms = "budget: 0.05/month";
+    let gateway = gateway(&upstream, terms, &["currency: EUR"]).start();
+    let body = r#"{"model":"r","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let first = ask(&gateway, HOME, body);
+    assert_eq!(first.status, 200, "{first}");
+    assert_eq!(first.json()["routing_summary"]["cost"], "0.008", "{first}");
+    let line = gateway.wait_for_log(|line| line["msg"] == "request" && line["client"] == "home");
+    assert_eq!(line["cost"], "0.008", "{line}");
+    let mut refused = ask(&gateway, HOME, body);
+    let mut passed = 1;
+    while refused.status == 200 {
+        passed += 1;
+        assert!(passed <= 6, "{passed} requests of 0.008 in 0.05");
+        refused = ask(&gateway, HOME, body);
+    }
+    assert_eq!(code(&refused), "CLIENT_BUDGET", "{refused}");
+    assert_eq!(refused.json()["error"]["type"], "insufficient_quota");
+    assert_eq!(refused.json()["error"]["details"]["currency"], "EUR");
+    let report = usage(&gateway, HOME, "").json();
+    assert_eq!(report["client"], "home", "{report}");
+    let month = &report["months"][0];
+    assert_eq!(month["requests"], passed, "{report}");
+    assert_eq!(month["input_tokens"], 3 * passed, "{report}");
+    assert_eq!(month["output_tokens"], 5 * passed, "{report}");
+    assert_eq!(report["routes"][0]["route"], "r", "{report}");
+    assert_eq!(report["limits"][0]["unit"], "money", "{report}");
+}
+
+#[test]
+fn a_client_sees_its_own_usage_and_an_administrator_everybodys() {
+    let upstream = Upstream::saying("fine");
+    let gateway = gateway(&upstream, "routes: [r]", &[]).start();
+    ask(&gateway, HOME, &openai::request("r", false));
+    assert_eq!(usage(&gateway, HOME, "?client=office").status, 403);
+    assert_eq!(usage(&gateway, HOME, "?client=*").status, 403);
+    let of_home = usage(&gateway, OFFICE, "?client=home").json();
+    assert_eq!(of_home["months"][0]["requests"], 1, "{of_home}");
+    let all = usage(&gateway, OFFICE, "?client=*").json();
+    assert_eq!(all["data"].as_array().unwrap().len(), 1, "{all}");
+    assert_eq!(usage(&gateway, OFFICE, "?client=nobody").status, 404);
+    let stranger = gateway.exchange(anonymous("GET", "/v1/usage", &[], ""));
+    assert_eq!(stranger.status, 401);
+}
+
+/// Would break for whoever restarts the gateway: the day's limit would begin anew.
+#[test]
+fn what_was_used_outlives_the_process() {
+    let upstream = Upstream::saying("fine");
+    let folder = Folder::new();
+    let file = folder.path().join("accounts.jsonl");
+    let place = format!("accounts_file: {}", file.display());
+    let config = gateway(&upstream, "limits: {requests: 3/day}", &[&place]);
+    let body = openai::request("r", false);
+    let mut running = config.start();
+    assert_eq!(ask(&running, HOME, &body).status, 200);
+    assert_eq!(ask(&running, HOME, &body).status, 200);
+    // The journal is behind by a quarter of a second at most.
+    let is_written = || std::fs::read_to_string(&file).is_ok_and(|text| text.contains("home"));
+    while !is_written() {
+        thread::yield_now();
+    }
+    running.signal(Kill::TERM);
+    running.wait();
+    let running = config.start();
+    assert_eq!(ask(&running, HOME, &body).status, 200);
+    let refused = ask(&running, HOME, &body);
+    assert_eq!(code(&refused), "CLIENT_LIMIT", "{refused}");
+    // A lower limit holds at once, and nothing is forgotten by it.
+    running.rewrite(&gateway(&upstream, "limits: {requests: 1/day}", &[&place]).text());
+    running.signal(Kill::HUP);
+    running.wait_for_log(|line| line["msg"] == "reloaded");
+    let refused = ask(&running, HOME, &body);
+    assert_eq!(refused.json()["error"]["details"]["used"], 3, "{refused}");
+}
+
+#[test]
+fn a_foreign_route_and_an_unknown_one_are_refused_alike() {
+    let upstream = Upstream::saying("fine");
+    let gateway = gateway(&upstream, "routes: [\"r*\"]", &[]).start();
+    let answer = |route: &str| {
+        let response = ask(&gateway, HOME, &openai::request(route, false));
+        (response.status, response.text().replace(route, "ROUTE"))
+    };
+    assert_eq!(answer("secret"), answer("nowhere"));
+    assert_eq!(answer("secret").0, 403);
+    assert_eq!(
+        ask(&gateway, HOME, &openai::request("r", false)).status,
+        200
+    );
+}
+
+#[test]
+fn an_expired_key_is_told_so() {
+    let upstream = Upstream::saying("fine");
+    let gateway = gateway(&upstream, "expires: 2020-01-31", &[]).start();
+    let refused = ask(&gateway, HOME, &openai::request("r", false));
+    assert_eq!(
+        (refused.status, code(&refused).as_str()),
+        (401, "KEY_EXPIRED")
+    );
+    assert!(upstream.requests().is_empty());
+}
+
+/// Clients fail at a chunk without choices that they did not ask for, and limits of tokens need it.
+#[test]
+fn the_usage_that_only_the_gateway_wants_stays_with_it() {
+    let last = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"model-a","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}}"#;
+    let events = [
+        openai::role(),
+        openai::text("fine"),
+        openai::stop(),
+        last.to_owned(),
+    ];
+    let upstream = Upstream::always(Script::events(&events).done());
+    let gateway = gateway(&upstream, "limits: {tokens: 100000/day}", &[]).start();
+    let unasked = ask(&gateway, HOME, &openai::request("r", true));
+    assert_eq!(unasked.status, 200, "{unasked}");
+    let sent = upstream.request().json();
+    assert_eq!(sent["stream_options"]["include_usage"], true, "{sent}");
+    assert!(!unasked.text().contains("\"usage\""), "{unasked}");
+    let asked = r#"{"model":"r","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
+    let asked = ask(&gateway, HOME, asked);
+    assert!(asked.text().contains("\"total_tokens\":8"), "{asked}");
+    let report = usage(&gateway, HOME, "").json();
+    assert_eq!(report["limits"][0]["used"], 16, "{report}");
+    assert_eq!(report["months"][0]["estimated"], 0, "{report}");
+}
