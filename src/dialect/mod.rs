@@ -47,6 +47,8 @@ mod signals;
 mod statuses;
 pub mod step_traits;
 pub mod translate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod translated_streams;
 pub mod usage;
 pub mod vocabulary;
 mod wait_in_prose;
