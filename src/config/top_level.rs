@@ -12,8 +12,8 @@ pub(super) fn config(table: Section) -> Config {
     let server = server::server(&table);
     let routes = routes::routes(&table, &providers, &server);
     let listen = listen::addresses(&table);
+    let clients = clients::clients(&table, &routes);
     let config = Config {
-        clients: clients::clients(&table, &routes),
         response_model: response_model(&table),
         routing_summary: table
             .get("routing_summary")
@@ -35,7 +35,8 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
-        ollama: ollama::ollama(&table, &routes, &listen),
+        ollama: ollama::ollama(&table, &routes, &listen, &clients),
+        clients,
         listen,
         providers,
         default_routes: route_names::default_routes(&table, &routes),
