@@ -45,7 +45,7 @@ impl Dialect for Chat {
         request::read(incoming.body, Endpoint::Chat)
     }
 
-    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+    fn held_in(&self, step: &StepTraits) -> Option<&'static dyn Dialect> {
         Some(of_conversations(step))
     }
 
