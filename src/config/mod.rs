@@ -26,6 +26,7 @@ mod invisible;
 mod json_value;
 mod keys;
 pub mod known_apis;
+mod limits;
 mod listen;
 pub mod model;
 mod network;
@@ -33,6 +34,7 @@ mod ollama;
 mod places;
 mod providers;
 mod proxy;
+mod quotas;
 mod route_names;
 mod route_warnings;
 mod routes;
@@ -60,9 +62,11 @@ pub use errors::{Errors, FindError, LoadError, Problem};
 pub use fit::{
     Edits, HeaderEdit, Modality, PROFILES, ProfileChoice, ProviderFit, SchemaFallback, StepFit,
 };
+pub use limits::ModelTerms;
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use ollama::{Keyless, Ollama};
+pub use quotas::Quotas;
 pub use route_names::Alias;
 pub use schema::schema;
 pub use source::{Loaded, Source, parse};

@@ -9,8 +9,9 @@ use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::restatement::Restatement;
+use crate::dialect::usage::Usage;
 use crate::dialect::{Dialect, Framing};
-use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
@@ -156,6 +157,7 @@ impl<'g, 't> Pending<'g, 't> {
         };
         match reply {
             Reply::Whole(held) => {
+                settle(errand.context, &answered, held.answer.usage);
                 let media_type = match errand.framing() {
                     Framing::Text(media_type) => media_type,
                     Framing::Events | Framing::Opaque => "application/json",
@@ -241,6 +243,7 @@ impl<'g, 't> Pending<'g, 't> {
             step.stall_timeout,
             &mut self.journal,
         );
+        settle(errand.context, &answered, usage);
         self.journal.stream_ended(&answered, usage, repairs);
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
@@ -328,6 +331,16 @@ fn is_final(reports: &[StepReport]) -> bool {
     })
 }
 
+/// Corrects what was charged for an answer's tokens, where it reports them.
+fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
+    if let Some(usage) = usage.and_then(Usage::plausible) {
+        let mut ledger = context.ledger.lock();
+        if ledger.counts_tokens() {
+            answered.settle(&mut ledger, usage.prompt_tokens, usage.completion_tokens);
+        }
+    }
+}
+
 /// Tells how an answer ended that had been committed.
 fn end_committed(
     mut journal: Box<Journal<'_>>,
@@ -355,7 +368,7 @@ fn end_committed(
 /// known, or has none.
 pub fn edge_refusal(
     refusal: &http::Refusal,
-    head: Option<&Head>,
+    request_id: &str,
     dialect: Option<&dyn Dialect>,
 ) -> Response {
     let code = match refusal.reason {
@@ -370,9 +383,8 @@ pub fn edge_refusal(
         Reason::UnknownVersion => Code::VersionNotSupported,
     };
     let field = dialect.and_then(Dialect::id_field);
-    let request_id = field.and(head).map(Head::request_id);
     let error = ErrorBody {
-        request_id,
+        request_id: field.and(Some(request_id)),
         ..ErrorBody::new(code, refusal.message)
     };
     let body = match dialect {
@@ -380,9 +392,9 @@ pub fn edge_refusal(
         None => error.to_json(),
     };
     let response = Response::json(refusal.status(), body);
-    match (field, request_id) {
-        (Some(field), Some(id)) => response.with(field, id),
-        _ => response,
+    match field {
+        Some(field) => response.with(field, request_id),
+        None => response,
     }
 }
 

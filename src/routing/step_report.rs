@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Step;
+use crate::heapsort::sorted;
 
 use super::failure::Failure;
+use super::ledger::Ledger;
 use super::mark::Cooling;
 use crate::dialect::class::Class;
 use crate::dialect::request::Unfit;
@@ -94,6 +96,25 @@ impl StepReport {
         }
     }
 
+    /// The report of a step that is skipped because of a mark or of a limit; `None` where neither keeps it away.
+    pub(super) fn skipped_by(
+        index: usize,
+        step: &Step,
+        ledger: &mut Ledger,
+        now: Instant,
+    ) -> Option<Self> {
+        let cooling = ledger.cooling_of(step, now)?;
+        let report = Self::skipped(index, step, cooling, now);
+        let Some(line) = ledger.limit_of(step, now) else {
+            return Some(report);
+        };
+        ledger.count_skip(step, &line);
+        Some(Self {
+            message: Some(line.to_string()),
+            ..report
+        })
+    }
+
     /// The report of a step that lacks what the request needs.
     pub(super) fn passed_over(index: usize, step: &Step, unfit: Unfit) -> Self {
         Self {
@@ -146,8 +167,7 @@ pub fn fallbacks(reports: &[StepReport]) -> usize {
     if reports.len() < 2 {
         return 0;
     }
-    let mut steps: Vec<usize> = reports.iter().map(|report| report.step_index).collect();
-    steps.sort_unstable();
+    let mut steps = sorted(reports.iter().map(|report| report.step_index));
     steps.dedup();
     steps.len().saturating_sub(1)
 }

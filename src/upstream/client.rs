@@ -15,12 +15,13 @@ use super::call::{Call, Response};
 use super::call_state::CallState;
 use super::connection::{Connection, origin};
 use super::dialer::Dialer;
+use super::dns::StubResolver;
 use super::error::{CallError, Phase};
 use super::exchange::{self, AfterHead};
 use super::host_names::Lookup;
 use super::pool::ConnectionPool;
 use super::request_head;
-use super::resolver::{Resolver, ask_system};
+use super::resolver::Resolver;
 use super::socket::Sockets;
 use super::stats::{CallCounts, Stats};
 use super::tls::{self, Tls};
@@ -76,7 +77,8 @@ impl Client {
     /// # Errors
     /// Settings that cannot be used, in words: an unreadable or empty `ca_file`, a proxy that is not `http`.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        Self::with_lookup(settings, Box::new(ask_system))
+        let lookup = system_lookup(&settings);
+        Self::with_lookup(settings, lookup)
     }
 
     /// A client with other settings that goes on counting where this one is, and distrusts the same providers.
@@ -85,7 +87,8 @@ impl Client {
     /// As [`Client::new`].
     pub fn successor(&self, settings: Settings) -> Result<Self, String> {
         let (counts, distrusted) = (Arc::clone(&self.counts), Arc::clone(&self.distrusted));
-        Self::with(settings, Box::new(ask_system), counts, distrusted)
+        let lookup = system_lookup(&settings);
+        Self::with(settings, lookup, counts, distrusted)
     }
 
     /// As [`Client::new`], with another way of looking names up.
@@ -247,6 +250,12 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Client")
     }
+}
+
+/// The lookup of names as the system's files say.
+fn system_lookup(settings: &Settings) -> Box<Lookup> {
+    let resolver = StubResolver::for_calls_of(settings.connect_timeout);
+    Box::new(move |name| resolver.look_up(name))
 }
 
 fn proxy(url: &Secret) -> Result<Proxy, String> {

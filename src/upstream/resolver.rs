@@ -1,7 +1,6 @@
 //! The resolver: from a URL to socket addresses.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ureq::http::Uri;
@@ -38,7 +37,8 @@ impl Resolver {
         if let Some(known) = without_lookup(host) {
             return Ok(known);
         }
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        // A dot at the end stays: the name is then not looked for in the search list.
+        let name = host.to_ascii_lowercase();
         self.names
             .addresses(&name, state.connect_deadline, || state.check())
             .map_err(|error| match error {
@@ -56,12 +56,6 @@ pub(super) fn server(uri: &Uri) -> Option<(&str, u16)> {
         _ => 80,
     };
     Some((uri.host()?, uri.port_u16().unwrap_or(usual)))
-}
-
-/// The system's own lookup, `getaddrinfo`. It may take many seconds.
-pub(super) fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
-    let found = (name, 0).to_socket_addrs()?;
-    Ok(found.map(|address| address.ip()).collect())
 }
 
 /// The addresses of a literal, and of `localhost` with all names below it, which are loopback by RFC 6761 section 6.3

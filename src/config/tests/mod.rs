@@ -3,7 +3,9 @@
 mod entries;
 mod files;
 mod fit;
+mod limits;
 mod providers;
+mod quotas;
 mod refused;
 mod routes;
 mod settings;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Cors, ResponseModel, parse as parse_in};
+use super::super::{AllowedRoutes, Cors, ResponseModel, parse as parse_in};
 use super::{MINIMAL, accept, variables, with};
 
 #[test]
@@ -104,7 +104,10 @@ fn several_clients_and_which_routes_they_see() {
         clients,
         [("default", "k"), ("a", "1"), ("b", super::SECRETS[0])]
     );
-    assert_eq!(config.clients[2].routes, Some(vec!["r".to_owned()]));
+    assert_eq!(
+        config.clients[2].routes,
+        Some(vec![AllowedRoutes::Named("r".to_owned())])
+    );
     assert_eq!(config.clients[1].routes, None);
 }
 
