@@ -122,6 +122,10 @@ impl RunningStep {
 
 fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: Duration) {
     let _ = writeln!(text, "   {}", step.provider.base_url);
+    let spoken = spoken(route, step);
+    if !spoken.is_empty() {
+        let _ = writeln!(text, "   asked in {}", spoken.join(", "));
+    }
     let traits = traits::settings(route, step);
     if !traits.is_empty() {
         let _ = writeln!(text, "   {}", traits.join(", "));
@@ -182,6 +186,18 @@ fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: 
         [] => writeln!(text, "   no key"),
         keys => writeln!(text, "   keys {}", keys.join(", ")),
     };
+}
+
+/// The dialects that clients of a route hold conversations in, each with the one that it becomes for a step.
+fn spoken(route: &Route, step: &Step) -> Vec<String> {
+    let of_conversations = gateway::dialects()
+        .filter(|dialect| dialect.client_side().is_some() && route.serves(dialect.name()));
+    of_conversations
+        .map(|dialect| match dialect.held_in(&step.traits) {
+            None => format!("{} (native)", dialect.name()),
+            Some(spoken) => format!("{} (translated to {})", dialect.name(), spoken.name()),
+        })
+        .collect()
 }
 
 /// The timeouts of endpoints with another one than the step's, which the configuration leaves to them.

@@ -72,11 +72,18 @@ pub(super) fn ollama(
     root: &Section,
     routes: &[Arc<Route>],
     listen: &[SocketAddr],
+    clients: &[Account],
 ) -> Option<Ollama> {
     let table = root.get("ollama")?.table()?;
     let flag = |key| table.get(key).and_then(|value| value.flag());
     let is_enabled = flag("enabled").unwrap_or(false);
     let needs_key = flag("require_key").unwrap_or(true);
+    if is_enabled && !needs_key && clients.iter().any(|client| client.name == KEYLESS_NAME) {
+        table.report(
+            "needs no key, and clients without one are counted as `ollama`: call the client in \
+             `api_keys` by another name",
+        );
+    }
     let keyless = Keyless {
         networks: table
             .get("networks")

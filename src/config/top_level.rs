@@ -17,8 +17,8 @@ pub(super) fn config(table: Section) -> Config {
     let listen = listen::addresses(&table);
     let time_zone = limits::time_zone(&table, "time_zone").unwrap_or_default();
     let state_file = path(&table, "state_file").or_else(|| default_state_file(&table));
+    let clients = clients::clients(&table, &routes, time_zone);
     let config = Config {
-        clients: clients::clients(&table, &routes, time_zone),
         response_model: response_model(&table),
         routing_summary: table
             .get("routing_summary")
@@ -46,7 +46,8 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
-        ollama: ollama::ollama(&table, &routes, &listen),
+        ollama: ollama::ollama(&table, &routes, &listen, &clients),
+        clients,
         listen,
         providers,
         default_routes: route_names::default_routes(&table, &routes),

@@ -50,6 +50,8 @@ pub mod size_of_request;
 mod statuses;
 pub mod step_traits;
 pub mod translate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod translated_streams;
 pub mod usage;
 pub mod vocabulary;
 mod wait_in_prose;

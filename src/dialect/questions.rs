@@ -69,13 +69,14 @@ pub trait Dialect: Sync {
         (step.kind == ProviderKind::Anthropic).then(|| reason.to_owned().into())
     }
 
-    /// The dialect in which a step's provider is asked; `None` for this one.
-    fn spoken_by(
-        &self,
-        _request: &Request<'_>,
-        _step: &StepTraits,
-    ) -> Option<&'static dyn Dialect> {
+    /// The dialect in which conversations are held with a step's provider; `None` for this one.
+    fn held_in(&self, _step: &StepTraits) -> Option<&'static dyn Dialect> {
         None
+    }
+
+    /// The dialect in which a step's provider is asked; `None` for this one.
+    fn spoken_by(&self, _request: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+        self.held_in(step)
     }
 
     /// Its side of translation where clients speak it; `None` if its requests are only asked as they are.

@@ -24,9 +24,7 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
     } = &step.traits;
     let kind = match kind {
         ProviderKind::OpenAi => None,
-        ProviderKind::Anthropic => {
-            Some("kind: anthropic (Messages native, other conversations translated)")
-        }
+        ProviderKind::Anthropic => Some("kind: anthropic"),
     };
     let auth = match step.provider.auth {
         Auth::Bearer => None,
@@ -66,7 +64,7 @@ pub fn settings(route: &Route, step: &Step) -> Vec<String> {
         refuses_builtin_tools.then_some("builtin_tools: refuse"),
         kind,
         auth,
-        speaks_responses.then_some("responses: true (Responses native)"),
+        speaks_responses.then_some("responses: true"),
         has_server_tools.then_some("server_tools: true"),
         fim,
         completions_by_chat.then_some("completions: chat"),

@@ -194,14 +194,17 @@ fn found_in(table: &'static [Endpoint], path: &str) -> Option<Found> {
 }
 
 /// A path of Ollama's API from its `/api` on; none for another path. Base URLs end in `/ollama`, too.
-fn ollama_path(path: &str) -> Option<&str> {
-    let path = path.trim_start_matches('/');
-    let before = ["ollama", "v1"].into_iter();
-    let rest = before.fold(path, |path, name| {
-        let rest = path.strip_prefix(name).filter(|rest| rest.starts_with('/'));
-        rest.map_or(path, |rest| rest.trim_start_matches('/'))
+fn ollama_path<'p>(path: &'p str) -> Option<&'p str> {
+    // Of several slashes one is left, with which the patterns begin.
+    let from_slash = |path: &'p str| -> Option<&'p str> {
+        let name = path.trim_start_matches('/');
+        path.get((path.len() - name.len()).checked_sub(1)?..)
+    };
+    let before = ["/ollama", "/v1"].into_iter();
+    let rest = before.fold(from_slash(path)?, |path, name| {
+        path.strip_prefix(name).and_then(from_slash).unwrap_or(path)
     });
-    rest.starts_with("api/").then_some(rest)
+    rest.starts_with("/api/").then_some(rest)
 }
 
 /// The rows of the table.
@@ -264,6 +267,26 @@ mod tests {
     }
 
     #[test]
+    fn a_base_url_of_ollama_may_be_pasted_in_any_form() {
+        for (path, expected) in [
+            ("/api/tags", Some("/api/tags")),
+            ("//api/tags", Some("/api/tags")),
+            ("/v1/api/tags/", Some("/api/tags/")),
+            ("/ollama//api/tags", Some("/api/tags")),
+            ("/ollama/v1/api/tags", Some("/api/tags")),
+            ("/ollamaapi/tags", None),
+            ("/v1/models", None),
+            ("api/tags", None),
+            ("", None),
+        ] {
+            assert_eq!(ollama_path(path), expected, "{path}");
+            let found = expected.and_then(|path| found_in(ollama::TABLE, path));
+            let pattern = found.map(|found| found.endpoint.pattern);
+            assert_eq!(pattern, expected.map(|_| "/api/tags"), "{path}");
+        }
+    }
+
+    #[test]
     fn a_route_may_have_slashes_in_its_name() {
         for (path, name) in [
             ("/v1/models/dynamic%2Fn8n", Some("dynamic/n8n")),
@@ -277,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_allow_header_and_the_check_agree() {
-        for endpoint in TABLE {
+        for endpoint in TABLE.iter().chain(ollama::TABLE) {
             for method in ["GET", "HEAD", "POST", "PUT", "get"] {
                 let is_listed = endpoint.allow().split(", ").any(|listed| listed == method);
                 let pattern = endpoint.pattern;

@@ -40,29 +40,43 @@ fn limited(fields: &[(&str, &str)]) -> Upstream {
     Upstream::always(Script::body(429, fields, openai::error("no", "x")))
 }
 
-/// A request in another dialect than a step's is not answered by it: one wants to see which steps are left.
+/// One wants to see which steps a client's dialect is translated for before something is lost on the way.
 #[test]
 fn what_a_step_speaks_is_told() {
     let config = Config::new()
         .provider_with("a", "https://api.anthropic.com", &["kind: anthropic"])
-        .provider_with("b", "http://127.0.0.1:2", &["kind: anthropic"])
+        .provider_with("b", "http://127.0.0.1:2/v1", &[])
         .provider_with("c", "http://127.0.0.1:3/v1", &["responses: true"])
-        .route("r", [("a", "m"), ("b", "m"), ("c", "m")]);
+        .route("r", [("a", "m"), ("b", "m"), ("c", "m")])
+        .route_with("of_chat", &["endpoints: [chat]"], [Step::new("a", "m")]);
     let text = explain("r", &config.text()).stdout;
-    for (place, words) in [
-        (
-            "1. a/m",
-            "   kind: anthropic (Messages native, other conversations translated), auth: x-api-key",
-        ),
-        (
-            "2. b/m",
-            "   kind: anthropic (Messages native, other conversations translated)\n",
-        ),
-        ("3. c/m", "   responses: true (Responses native)\n"),
+    let line = |place: &str| {
+        let spoken = part(&text, place)
+            .lines()
+            .find(|line| line.starts_with("   asked in "));
+        spoken.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let (chat, messages) = ("(translated to chat)", "(translated to messages)");
+    for (place, of) in [
+        ("1. a/m", [messages, messages, "(native)", messages]),
+        ("2. b/m", ["(native)", chat, chat, chat]),
+        ("3. c/m", ["(native)", "(native)", chat, chat]),
     ] {
-        assert!(part(&text, place).contains(words), "{text}");
+        let line = line(place);
+        let names = ["chat", "responses", "messages", "ollama"];
+        for (name, spoken) in names.into_iter().zip(of) {
+            assert!(line.contains(&format!("{name} {spoken}")), "{name}: {line}");
+        }
     }
-    assert!(!part(&text, "1. a/m").contains("built-in"), "{text}");
+    assert!(
+        part(&text, "1. a/m").contains("kind: anthropic, auth: x-api-key"),
+        "{text}"
+    );
+    let text = explain("of_chat", &config.text()).stdout;
+    assert!(
+        text.contains("   asked in chat (translated to messages)\n"),
+        "{text}"
+    );
 }
 
 /// Nobody listens: what the file says is shown all the same.

@@ -42,6 +42,10 @@ fn a_wrong_setting_is_named_with_its_line() {
             "6: ollama.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
         ),
         (
+            "ollama: {enabled: true, require_key: false}\napi_keys: [{name: ollama, key: other}]",
+            "6: ollama: needs no key, and clients without one are counted as `ollama`: call the client in `api_keys` by another name",
+        ),
+        (
             "ollama: {version: gateway}",
             "6: ollama.version: \"gateway\" is no version of three numbers such as 0.12.11",
         ),

@@ -174,6 +174,9 @@ impl AnswerWriter for ChunkWriter {
     }
 
     fn finish(&mut self, out: &mut Frames) -> Result<(), Flaw> {
+        if self.envelope.is_empty() {
+            self.begin(Begin::default(), out);
+        }
         let usage = self.usage.take();
         let reason = *self.end.get_or_insert("stop");
         self.chunk(out, |out| {

@@ -70,7 +70,7 @@ impl Dialect for Chat {
         None
     }
 
-    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+    fn held_in(&self, step: &StepTraits) -> Option<&'static dyn Dialect> {
         (step.kind == ProviderKind::Anthropic).then_some(&Messages)
     }
 

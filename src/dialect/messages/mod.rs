@@ -65,7 +65,7 @@ impl Dialect for Messages {
                 .to_owned()))
     }
 
-    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+    fn held_in(&self, step: &StepTraits) -> Option<&'static dyn Dialect> {
         (step.kind != ProviderKind::Anthropic).then_some(&Chat as &dyn Dialect)
     }
 

@@ -52,7 +52,7 @@ impl Dialect for Chat {
         messages.is_some_and(|messages| opening::of_messages(messages, take))
     }
 
-    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+    fn held_in(&self, step: &StepTraits) -> Option<&'static dyn Dialect> {
         Some(of_conversations(step))
     }
 

@@ -67,7 +67,7 @@ impl Dialect for Responses {
         }
     }
 
-    fn spoken_by(&self, _: &Request<'_>, step: &StepTraits) -> Option<&'static dyn Dialect> {
+    fn held_in(&self, step: &StepTraits) -> Option<&'static dyn Dialect> {
         match step.kind {
             ProviderKind::Anthropic => Some(&Messages),
             ProviderKind::OpenAi if step.speaks_responses => None,
