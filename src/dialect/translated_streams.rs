@@ -1,4 +1,11 @@
 //! The check that fuzzing and tests share: whatever a provider sends, a client gets a stream of its dialect's grammar.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a check fails by panicking"
+)]
 
 use std::time::{Instant, SystemTime};
 
@@ -16,6 +23,9 @@ use super::translate::{Answering, FrameForm, Frames, Target, Translation};
 use super::{canonical, ollama};
 use crate::sse::{Decoder, Item};
 
+/// The check of a client's frames; whether they are a whole answer.
+type Check = fn(&[Value], bool);
+
 /// The longest event of a provider that is read (bytes).
 const LONGEST_EVENT: usize = 1 << 20;
 
@@ -26,7 +36,7 @@ const LONGEST_EVENT: usize = 1 << 20;
 /// A stream is not of its dialect's grammar.
 pub fn check(body: &[u8]) {
     let request = br#"{"model":"r","max_tokens":9,"stream":true,"input":"hi","thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
-    let clients: [(&'static dyn Dialect, fn(&[Value], bool)); 4] = [
+    let clients: [(&'static dyn Dialect, Check); 4] = [
         (&Chat, check_chat),
         (&Responses, check_responses),
         (&Messages, check_messages),
