@@ -1,4 +1,10 @@
 //! The check that fuzzing and tests share: whatever a provider sends, a client gets a stream of its dialect's grammar.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a check fails by panicking"
+)]
 
 use std::time::{Instant, SystemTime};
 
@@ -19,6 +25,9 @@ use crate::sse::{Decoder, Item};
 /// The longest event of a provider that is read (bytes).
 const LONGEST_EVENT: usize = 1 << 20;
 
+/// The grammar of a dialect: checks the frames of a stream, and whether they end as a whole answer does.
+type Grammar = fn(&[Value], bool);
+
 /// Translates a provider's stream for each client's dialect, and checks what comes out. Each provider's stream is read in
 /// both dialects that providers speak.
 ///
@@ -26,7 +35,7 @@ const LONGEST_EVENT: usize = 1 << 20;
 /// A stream is not of its dialect's grammar.
 pub fn check(body: &[u8]) {
     let request = br#"{"model":"r","max_tokens":9,"stream":true,"input":"hi","thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
-    let clients: [(&'static dyn Dialect, fn(&[Value], bool)); 4] = [
+    let clients: [(&'static dyn Dialect, Grammar); 4] = [
         (&Chat, check_chat),
         (&Responses, check_responses),
         (&Messages, check_messages),
