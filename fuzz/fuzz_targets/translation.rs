@@ -6,4 +6,4 @@
 use ai_gateway::dialect::translated_streams;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|body: &[u8]| translated_streams::check(body));
+fuzz_target!(|body: &[u8]| translated_streams::check(body, std::time::Instant::now()));

@@ -34,7 +34,7 @@ const LONGEST_EVENT: usize = 1 << 20;
 ///
 /// # Panics
 /// A stream is not of its dialect's grammar.
-pub fn check(body: &[u8]) {
+pub fn check(body: &[u8], now: Instant) {
     let request = br#"{"model":"r","max_tokens":9,"stream":true,"input":"hi","thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
     let clients: [(&'static dyn Dialect, Check); 4] = [
         (&Chat, check_chat),
@@ -61,7 +61,7 @@ pub fn check(body: &[u8]) {
                 seed: 7,
                 now: SystemTime::UNIX_EPOCH,
             };
-            let translation = Translation::new(client, provider, answering, Instant::now());
+            let translation = Translation::new(client, provider, answering, now);
             let mut translation = translation.expect("both dialects have sides");
             let mut out = Frames::new(FrameForm::Data);
             let is_whole = push_all(body, provider, &mut translation, &mut out)
@@ -320,7 +320,7 @@ mod tests {
             places in prop::collection::vec(0..PIECES.len(), 0..24),
         ) {
             let stream: String = places.iter().map(|place| format!("data: {}\n\n", PIECES[*place])).collect();
-            check(stream.as_bytes());
+            check(stream.as_bytes(), Instant::now());
         }
     }
 
@@ -330,7 +330,7 @@ mod tests {
         let seeds: Vec<_> = fs::read_dir(seeds).unwrap().collect();
         assert!(seeds.len() >= 4);
         for seed in seeds {
-            check(&fs::read(seed.unwrap().path()).unwrap());
+            check(&fs::read(seed.unwrap().path()).unwrap(), Instant::now());
         }
     }
 }

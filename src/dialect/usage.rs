@@ -156,6 +156,13 @@ mod tests {
         }
     }
 
+    fn cached(cached: u64, usage: Usage) -> Usage {
+        Usage {
+            cached_tokens: Some(cached),
+            ..usage
+        }
+    }
+
     #[test]
     fn tokens_are_read_in_every_spelling() {
         for (value, expected) in [
@@ -170,12 +177,12 @@ mod tests {
             // Anthropic's input is what no cache held.
             (
                 r#"{"input_tokens":3,"cache_read_input_tokens":40,"cache_creation_input_tokens":null,"output_tokens":5}"#,
-                tokens(Some(43), Some(5)),
+                cached(40, tokens(Some(43), Some(5))),
             ),
             // OpenAI's holds it.
             (
                 r#"{"prompt_tokens":43,"prompt_tokens_details":{"cached_tokens":40}}"#,
-                tokens(Some(43), None),
+                cached(40, tokens(Some(43), None)),
             ),
             (
                 r#"{"prompt_tokens":7,"total_tokens":7}"#,
@@ -223,9 +230,9 @@ mod tests {
     fn later_numbers_replace_earlier_ones() {
         let first =
             Usage::of(r#"{"input_tokens":3,"cache_read_input_tokens":10,"output_tokens":1}"#);
-        assert_eq!(first, Some(tokens(Some(13), Some(1))));
+        assert_eq!(first, Some(cached(10, tokens(Some(13), Some(1)))));
         let last = Usage::of(r#"{"output_tokens":7}"#).map(|last| last.after(first));
-        assert_eq!(last, Some(tokens(Some(13), Some(7))));
+        assert_eq!(last, Some(cached(10, tokens(Some(13), Some(7)))));
     }
 
     /// A single absurd number would hide all others in a sum.

@@ -311,7 +311,7 @@ fn a_client_sees_its_own_routes_only() {
     };
     assert_eq!(
         [ask("home-key-123456", "r"), ask("home-key-123456", "s")],
-        [200, 404]
+        [200, 403]
     );
     assert_eq!(
         [ask("work-key-123456", "r"), ask("work-key-123456", "s")],

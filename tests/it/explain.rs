@@ -223,7 +223,7 @@ fn a_running_gateway_tells_what_is_cooling_and_why() {
     assert!(step.contains(" s left (a guess)"), "{text}");
     let step = part(&text, "3. used-up/m");
     assert!(step.contains("rate_limited, 1m "), "{text}");
-    let step = part(&text, "4. idle/m");
+    let step = part(&text, "\n4. idle/m");
     assert!(
         step.contains("now usable") && !step.contains("cooling:"),
         "{text}"
