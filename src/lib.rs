@@ -11,7 +11,7 @@
 //! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
-//! | 1 | [`config`], [`threads`] | raw YAML to a validated `Config`, all errors at once; the start of a thread | be reached from layer 0 |
+//! | 1 | [`config`], [`threads`], [`tls`], [`name_lookup`] | raw YAML to a validated `Config`, all errors at once; the start of a thread; trust in certificates; the system's lookup of names | be reached from layer 0 |
 //! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, redacting key type, the budget of memory | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
@@ -62,6 +62,7 @@ pub mod header_fields;
 pub mod http;
 pub mod init;
 pub mod json;
+pub mod name_lookup;
 pub mod routing;
 pub mod secret;
 pub mod service_manager;
@@ -71,4 +72,5 @@ pub mod sync;
 pub mod telemetry;
 pub mod text;
 pub mod threads;
+pub mod tls;
 pub mod upstream;

@@ -40,8 +40,6 @@ mod slices_left;
 mod socket;
 mod stats;
 mod tls;
-mod tls_failure;
-mod trust;
 mod unasked;
 mod unread_body;
 mod wire;

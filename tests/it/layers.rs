@@ -19,7 +19,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "text",
         ],
     ),
-    (1, &["config", "threads"]),
+    (1, &["config", "name_lookup", "threads", "tls"]),
     (2, &["adapt", "routing"]),
     (
         3,
