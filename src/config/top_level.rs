@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::model::{Config, ResponseModel};
 use super::section::Section;
-use super::{clients, cors, hosts, listen, ollama, providers, proxy, route_names, routes, server};
+use super::{
+    clients, cors, hosts, listen, ollama, providers, proxy, route_names, routes, server, shared,
+};
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
@@ -27,6 +29,7 @@ pub(super) fn config(table: Section) -> Config {
         proxy_private: flag(&table, "proxy_private"),
         cors: cors::cors(&table),
         cors_private_network: flag(&table, "cors_private_network"),
+        shared: shared::shared(&table),
         state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
         watch_config: flag(&table, "watch_config"),
         hosts: hosts::hosts(&table),

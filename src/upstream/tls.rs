@@ -237,7 +237,7 @@ mod tests {
             let _ = stream.read(&mut [0]);
         });
         let tls = Tls {
-            config: client_config(Trusted::Only(&fixture("ca.pem")), None).unwrap(),
+            config: client_config(Trusted::BuiltInAnd(Some(&fixture("ca.pem"))), None).unwrap(),
         };
         let socket = Box::new(Socket::new(near, true));
         tls.negotiate("localhost", socket, &mut state()).unwrap()

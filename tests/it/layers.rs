@@ -31,6 +31,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "state_file",
             "telemetry",
             "upstream",
+            "valkey",
         ],
     ),
     (4, &["gateway"]),

@@ -15,18 +15,20 @@ fn full() -> Value {
         "server": {},
         "metrics": {},
         "ollama": {},
+        "shared": {"url": "rediss://valkey.lan"},
         "providers": [{"name": "p", "base_url": "https://p.example/v1", "edits": {}}],
         "routes": [{"name": "r", "steps": [{"provider": "p", "model": "m", "edits": {}}]}],
     })
 }
 
 /// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("top", ""),
     ("client", "/api_keys/0"),
     ("server", "/server"),
     ("metrics", "/metrics"),
     ("ollama", "/ollama"),
+    ("shared", "/shared"),
     ("provider", "/providers/0"),
     ("edits", "/providers/0/edits"),
     ("route", "/routes/0"),
@@ -107,6 +109,10 @@ fn samples(kind: &str) -> (Vec<Value>, Vec<Value>) {
         "time+" => (
             vec![json!("250ms"), json!("1.5h")],
             vec![json!(0), json!(30), json!("s"), json!([])],
+        ),
+        "brief" => (
+            vec![json!("250ms"), json!("5s")],
+            vec![json!(0), json!("1ms"), json!("5001ms"), json!([])],
         ),
         "text" => (vec![], vec![json!({"a": 1})]),
         "profile" => (
