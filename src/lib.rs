@@ -10,9 +10,10 @@
 //! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
 //! | 3 | [`http`] (the edge), [`upstream`] (the client), [`valkey`] (the server that replicas share), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
+//! | 2 | [`quota`] | what is counted per window: limits of providers, what is learned of them | same |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`], [`threads`], [`tls`], [`name_lookup`] | raw YAML to a validated `Config`, all errors at once; the start of a thread; trust in certificates; the system's lookup of names | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, redacting key type, the budget of memory | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, redacting key type, the budget of memory; the words of limits: rates, calendar, prices | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
 //! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
@@ -62,7 +63,9 @@ pub mod header_fields;
 pub mod http;
 pub mod init;
 pub mod json;
+pub mod limits;
 pub mod name_lookup;
+pub mod quota;
 pub mod routing;
 pub mod secret;
 pub mod service_manager;

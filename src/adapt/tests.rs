@@ -26,6 +26,7 @@ fn step(model: &str) -> Step {
         upstream_stream: false,
         fit: Default::default(),
         traits: crate::dialect::step_traits::StepTraits::default(),
+        price: None,
     }
 }
 
@@ -43,6 +44,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),
+        models: Vec::new(),
         private: true,
     })
 }

@@ -26,6 +26,7 @@ mod invisible;
 mod json_value;
 mod keys;
 pub mod known_apis;
+mod limits;
 mod listen;
 pub mod model;
 mod network;
@@ -61,6 +62,7 @@ pub use errors::{Errors, FindError, LoadError, Problem};
 pub use fit::{
     Edits, HeaderEdit, Modality, PROFILES, ProfileChoice, ProviderFit, SchemaFallback, StepFit,
 };
+pub use limits::ModelTerms;
 pub use model::*;
 pub use network::{Network, NoNetwork};
 pub use ollama::{Keyless, Ollama};

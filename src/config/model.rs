@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::dialect::reading::ThinkTags;
 use crate::dialect::step_traits::StepTraits;
+use crate::limits::{Limit, Price, TimeZone, UnixMs};
 use crate::secret::{Redactor, Secret};
 
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
+use super::limits::ModelTerms;
 use super::network::Network;
 use super::ollama::Ollama;
 use super::route_names::{self, Alias};
@@ -43,6 +45,12 @@ pub struct Config {
     pub shared: Option<Shared>,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
+    /// The file in which the usage of clients survives a restart.
+    pub accounts_file: Option<PathBuf>,
+    /// The name of the currency that prices and budgets are in; a label alone.
+    pub currency: Option<String>,
+    /// The time zone of the days and months of clients.
+    pub time_zone: TimeZone,
     /// Whether the configuration is read again when its files change.
     pub watch_config: bool,
     /// Whether `GET /metrics` wants a client's key; otherwise it is open as `/health` is.
@@ -66,7 +74,53 @@ pub struct Account {
     pub name: String,
     pub key: Secret,
     /// The routes this client sees; `None` means all.
-    pub routes: Option<Vec<String>>,
+    pub routes: Option<Vec<AllowedRoutes>>,
+    /// What it may use, money among it.
+    pub limits: Vec<Limit>,
+    /// Whether tokens and money are charged only afterwards: nothing of them is reserved.
+    pub soft: bool,
+    /// The time from which its key is none.
+    pub expires: Option<UnixMs>,
+    /// Whether it may see the usage of others.
+    pub admin: bool,
+}
+
+/// An entry of a client's `routes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedRoutes {
+    Named(String),
+    /// Of all routes whose names begin so.
+    Below(String),
+}
+
+impl Account {
+    /// An account that may use everything, and see nothing of others.
+    pub fn unlimited(name: &str, key: Secret) -> Self {
+        Self {
+            name: name.to_owned(),
+            key,
+            routes: None,
+            limits: Vec::new(),
+            soft: false,
+            expires: None,
+            admin: false,
+        }
+    }
+
+    /// Whether the client may use the route of this name.
+    pub fn may_use(&self, route: &str) -> bool {
+        let allowed = self.routes.as_ref();
+        allowed.is_none_or(|allowed| allowed.iter().any(|entry| entry.hold(route)))
+    }
+}
+
+impl AllowedRoutes {
+    pub fn hold(&self, route: &str) -> bool {
+        match self {
+            Self::Named(name) => name == route,
+            Self::Below(prefix) => route.starts_with(prefix.as_str()),
+        }
+    }
 }
 
 /// A proxy that is asked to CONNECT.
@@ -123,9 +177,19 @@ pub struct Provider {
     pub headers: Vec<(String, Secret)>,
     /// The settings that make requests fit the provider.
     pub fit: ProviderFit,
+    /// The terms of its models, by their names.
+    pub models: Vec<(String, ModelTerms)>,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`
     /// and the like): a local server that is soon back.
     pub private: bool,
+}
+
+impl Provider {
+    /// The terms of a model; `None` where the configuration names none.
+    pub fn terms(&self, model: &str) -> Option<&ModelTerms> {
+        let named = self.models.iter().find(|(name, _)| name == model);
+        named.map(|(_, terms)| terms)
+    }
 }
 
 /// The header in which a provider looks for its key.
@@ -189,6 +253,8 @@ pub struct Step {
     pub fit: StepFit,
     /// The traits that dialects go by.
     pub traits: StepTraits,
+    /// The prices of the model's tokens; `None` where it costs nothing.
+    pub price: Option<Price>,
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.

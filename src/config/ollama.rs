@@ -92,11 +92,11 @@ pub(super) fn ollama(
             })
             .unwrap_or_default(),
         account: Account {
-            name: KEYLESS_NAME.to_owned(),
-            key: Secret::new(""),
             routes: table
                 .get("routes")
                 .and_then(|value| clients::allowed(&value, routes)),
+            limits: clients::account_limits(&table),
+            ..Account::unlimited(KEYLESS_NAME, Secret::new(""))
         },
     };
     let of_its_own = table.get("listen").and_then(|value| {

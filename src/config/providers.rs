@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limits::{self, NamedModel};
 use super::model::{Auth, Provider};
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
@@ -27,20 +28,25 @@ const OWN_FIELDS: [&str; 13] = [
     "upgrade",
 ];
 
-/// Reads every provider. One whose name cannot be read has an empty one.
-pub(super) fn providers(root: &Section) -> Vec<Arc<Provider>> {
+/// Reads every provider, and the names in their `models:`. A provider whose name cannot be read has an empty one.
+pub(super) fn providers<'r>(root: &Section<'r>) -> (Vec<Arc<Provider>>, Vec<NamedModel<'r>>) {
     let mut providers: Vec<Arc<Provider>> = Vec::new();
+    let mut models = Vec::new();
     for value in root.required_list("providers") {
         let Some(table) = value.table() else { continue };
-        let provider = provider(table, providers.len(), |name| {
-            providers.iter().any(|other| other.name == name)
-        });
+        let is_taken = |name: &str| providers.iter().any(|other| other.name == name);
+        let provider = provider(table, providers.len(), &mut models, is_taken);
         providers.push(Arc::new(provider));
     }
-    providers
+    (providers, models)
 }
 
-fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Provider {
+fn provider<'r>(
+    table: Section<'r>,
+    index: usize,
+    models: &mut Vec<NamedModel<'r>>,
+    is_taken: impl Fn(&str) -> bool,
+) -> Provider {
     let name = table.unique_name("providers", is_taken);
     let kind = kind(&table);
     let (base_url, server, private) = base_url(&table, kind).unwrap_or_default();
@@ -78,6 +84,7 @@ fn provider(table: Section, index: usize, is_taken: impl Fn(&str) -> bool) -> Pr
         direct: is_direct(&table),
         headers: headers(&table),
         fit: fit::of_provider(&table),
+        models: limits::models(&table, index, models),
         private,
     };
     table.finish(|_| false);

@@ -63,10 +63,10 @@ fn about_endpoints(route: &Route) -> impl Iterator<Item = String> + '_ {
 
 fn about_default_routes(config: &Config) -> impl Iterator<Item = String> + '_ {
     config.default_routes.iter().flat_map(|(dialect, name)| {
-        let refused = config.clients.iter().filter(move |client| {
-            let routes = client.routes.as_ref();
-            routes.is_some_and(|routes| !routes.contains(name))
-        });
+        let refused = config
+            .clients
+            .iter()
+            .filter(move |client| !client.may_use(name));
         refused.map(move |client| {
             format!(
                 "requests of {dialect} without a model go to the route {name}, which the client {} may not use",

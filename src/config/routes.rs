@@ -185,6 +185,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     let model = model.map(|(_, model)| model.content).unwrap_or_default();
     let provider = provider?;
     traits.translation.tag = tag_of(&provider.name, &model);
+    let price = provider.terms(&model).and_then(|terms| terms.price);
     Some(Step {
         provider,
         model,
@@ -202,6 +203,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         upstream_stream,
         fit,
         traits,
+        price,
     })
 }
 

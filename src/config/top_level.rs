@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::{
-    clients, cors, hosts, listen, ollama, providers, proxy, route_names, routes, server, shared,
+    clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes, server,
+    shared,
 };
 
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
-    let providers = providers::providers(&table);
+    let (providers, models) = providers::providers(&table);
     let server = server::server(&table);
     let routes = routes::routes(&table, &providers, &server);
+    limits::check_models(&models, &routes);
     let listen = listen::addresses(&table);
+    let time_zone = limits::time_zone(&table, "time_zone").unwrap_or_default();
+    let state_file = path(&table, "state_file").or_else(|| default_state_file(&table));
     let config = Config {
-        clients: clients::clients(&table, &routes),
+        clients: clients::clients(&table, &routes, time_zone),
         response_model: response_model(&table),
         routing_summary: table
             .get("routing_summary")
@@ -30,7 +34,13 @@ pub(super) fn config(table: Section) -> Config {
         cors: cors::cors(&table),
         cors_private_network: flag(&table, "cors_private_network"),
         shared: shared::shared(&table),
-        state_file: path(&table, "state_file").or_else(|| default_state_file(&table)),
+        accounts_file: path(&table, "accounts_file").or_else(|| {
+            let beside = state_file.as_ref()?;
+            Some(beside.with_file_name("accounts.jsonl"))
+        }),
+        state_file,
+        currency: currency(&table),
+        time_zone,
         watch_config: flag(&table, "watch_config"),
         hosts: hosts::hosts(&table),
         metrics_need_key: metrics_need_key(&table),
@@ -60,6 +70,17 @@ fn response_model(table: &Section) -> ResponseModel {
         .get("response_model")
         .and_then(|value| value.choice(&options))
         .unwrap_or_default()
+}
+
+/// The name of the currency (at most 16 characters): it stands in every log line with a cost.
+fn currency(table: &Section) -> Option<String> {
+    let value = table.get("currency")?;
+    let text = value.filled()?;
+    let fits = value.is_printable(&text);
+    if fits && text.content.chars().count() > 16 {
+        value.report("is longer than 16 characters: a name such as EUR is meant");
+    }
+    fits.then_some(text.content)
 }
 
 fn flag(table: &Section, key: &'static str) -> bool {

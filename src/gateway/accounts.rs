@@ -66,14 +66,6 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the client may see this route.
-pub fn may_use(client: &Account, route: &Route) -> bool {
-    client
-        .routes
-        .as_ref()
-        .is_none_or(|allowed| allowed.contains(&route.name))
-}
-
 /// The route of a request that asks for this model in this dialect, if its client may use it and it serves the dialect. A
 /// request may name none where the configuration has a default.
 pub fn route_of<'c>(
@@ -87,7 +79,7 @@ pub fn route_of<'c>(
     } else {
         config.route(asked)
     };
-    route.filter(|route| may_use(client, route) && route.serves(dialect))
+    route.filter(|route| client.may_use(&route.name) && route.serves(dialect))
 }
 
 #[cfg(test)]

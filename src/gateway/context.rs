@@ -12,7 +12,6 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
-use super::accounts;
 use super::finish_reasons::FinishReasons;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
@@ -163,7 +162,7 @@ impl Context {
         client: &'a Account,
     ) -> impl Iterator<Item = &'a Arc<Route>> {
         let routes = self.config.routes.iter();
-        routes.filter(|route| accounts::may_use(client, route))
+        routes.filter(|route| client.may_use(&route.name))
     }
 }
 

@@ -13,6 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "dialect",
             "header_fields",
             "json",
+            "limits",
             "secret",
             "sse",
             "sync",
@@ -20,7 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (1, &["config", "name_lookup", "threads", "tls"]),
-    (2, &["adapt", "routing"]),
+    (2, &["adapt", "quota", "routing"]),
     (
         3,
         &[

@@ -20,6 +20,8 @@ const REFERENCE: &str = r"^$|\$\{";
 const FLAG: &str = "^([Tt]rue|TRUE|[Ff]alse|FALSE|[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF|[YyNn])$";
 const TIME: &str = r"^(0|\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
 const SIZE: &str = "^[0-9]+ *([kKmMgG]?[iI]?[bB])?$";
+const RATE: &str = r"^[0-9.]+ */ *(s|m|min|h|d|day|month|total|([0-9.]+(ms|s|m|h))+)$";
+const DECIMAL: &str = r"^[0-9]+(\.[0-9]{1,6})?$";
 const NUMBER: &str = "^[0-9]+$";
 
 /// A line of `keys.txt`.
@@ -164,6 +166,22 @@ fn push_kind(out: &mut String, kind: &str, depth: usize) {
             let _ = write!(
                 out,
                 "\"type\": [\"string\", \"null\"], \"pattern\": {pattern}"
+            );
+            return;
+        }
+        "rate" => {
+            let pattern = pattern(RATE);
+            let _ = write!(
+                out,
+                "\"type\": [\"string\", \"null\"], \"pattern\": {pattern}"
+            );
+            return;
+        }
+        "number" => {
+            let pattern = pattern(DECIMAL);
+            let _ = write!(
+                out,
+                "\"type\": [\"number\", \"string\", \"null\"], \"pattern\": {pattern}, \"minimum\": 0, \"maximum\": 1000"
             );
             return;
         }

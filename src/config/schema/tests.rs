@@ -11,26 +11,36 @@ use super::*;
 fn full() -> Value {
     json!({
         "api_key": "k",
-        "api_keys": [{"name": "c", "key": "other"}],
+        "api_keys": [{"name": "c", "key": "other", "limits": {}}],
         "server": {},
         "metrics": {},
-        "ollama": {},
+        "ollama": {"limits": {}},
         "shared": {"url": "rediss://valkey.lan"},
-        "providers": [{"name": "p", "base_url": "https://p.example/v1", "edits": {}}],
+        "providers": [{
+            "name": "p",
+            "base_url": "https://p.example/v1",
+            "edits": {},
+            "models": {"m": {"limits": {}, "price": {"input": 1, "output": 1}}},
+        }],
         "routes": [{"name": "r", "steps": [{"provider": "p", "model": "m", "edits": {}}]}],
     })
 }
 
 /// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("top", ""),
     ("client", "/api_keys/0"),
+    ("account_limits", "/api_keys/0/limits"),
     ("server", "/server"),
     ("metrics", "/metrics"),
     ("ollama", "/ollama"),
     ("shared", "/shared"),
+    ("account_limits", "/ollama/limits"),
     ("provider", "/providers/0"),
     ("edits", "/providers/0/edits"),
+    ("model", "/providers/0/models/m"),
+    ("model_limits", "/providers/0/models/m/limits"),
+    ("price", "/providers/0/models/m/price"),
     ("route", "/routes/0"),
     ("step", "/routes/0/steps/0"),
     ("edits", "/routes/0/steps/0/edits"),
@@ -115,6 +125,20 @@ fn samples(kind: &str) -> (Vec<Value>, Vec<Value>) {
             vec![json!(0), json!("1ms"), json!("5001ms"), json!([])],
         ),
         "text" => (vec![], vec![json!({"a": 1})]),
+        "number" => (
+            vec![json!(0), json!(0.3), json!("2.50")],
+            vec![json!(-1), json!("dear"), json!(1001), json!([1])],
+        ),
+        "rate/list:rate" => (
+            vec![json!("10/day"), json!(["1/day", "5/month"]), json!([])],
+            vec![
+                json!("10"),
+                json!("10/year"),
+                json!(10),
+                json!({}),
+                json!("-1/day"),
+            ],
+        ),
         "profile" => (
             PROFILES.iter().map(|name| json!(name)).collect(),
             vec![json!("grok"), json!(["groq"])],

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{Config, ConflictResolution, EdgeLimits, ResponseModel, Step, parse};
+use super::super::{
+    AllowedRoutes, Config, ConflictResolution, EdgeLimits, ResponseModel, Step, parse,
+};
 use super::variables;
 
 const GO_1: &str = include_str!("../../../tests/fixtures/config/go-1.yaml");
@@ -220,7 +222,7 @@ fn the_example_loads_with_every_setting_switched_on() {
     assert_eq!(config.listen, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(
         config.clients[1].routes,
-        Some(vec!["dynamic/n8n".to_owned()])
+        Some(vec![AllowedRoutes::Named("dynamic/n8n".to_owned())])
     );
     assert_eq!(config.providers[3].keys.len(), 2);
     assert_eq!(config.routes[1].steps[0].retries, 1);

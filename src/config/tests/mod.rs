@@ -3,6 +3,7 @@
 mod entries;
 mod files;
 mod fit;
+mod limits;
 mod providers;
 mod refused;
 mod routes;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Cors, ResponseModel, parse as parse_in};
+use super::super::{AllowedRoutes, Cors, ResponseModel, parse as parse_in};
 use super::{MINIMAL, accept, refuse, variables, with};
 
 #[test]
@@ -104,7 +104,10 @@ fn several_clients_and_which_routes_they_see() {
         clients,
         [("default", "k"), ("a", "1"), ("b", super::SECRETS[0])]
     );
-    assert_eq!(config.clients[2].routes, Some(vec!["r".to_owned()]));
+    assert_eq!(
+        config.clients[2].routes,
+        Some(vec![AllowedRoutes::Named("r".to_owned())])
+    );
     assert_eq!(config.clients[1].routes, None);
 }
 
@@ -188,7 +191,11 @@ fn the_pages_that_may_call() {
 
 #[test]
 fn gateways_share_through_a_server() {
-    let read = |shared: &str| with(&format!("shared: {{url: redis://h, {shared}}}")).shared.unwrap();
+    let read = |shared: &str| {
+        with(&format!("shared: {{url: redis://h, {shared}}}"))
+            .shared
+            .unwrap()
+    };
     let shared = read("");
     assert_eq!((shared.prefix.as_str(), shared.replicas), ("aigw", None));
     let (sync, timeout) = (Duration::from_millis(200), Duration::from_millis(250));

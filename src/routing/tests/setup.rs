@@ -24,6 +24,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),
+        models: Vec::new(),
         private: false,
     })
 }
@@ -44,6 +45,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         upstream_stream: false,
         fit: Default::default(),
         traits: crate::dialect::step_traits::StepTraits::default(),
+        price: None,
     }
 }
 
@@ -79,6 +81,9 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         cors_private_network: false,
         shared: None,
         state_file: None,
+        accounts_file: None,
+        currency: None,
+        time_zone: Default::default(),
         watch_config: false,
         metrics_need_key: false,
         hosts: Vec::new(),

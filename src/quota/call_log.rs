@@ -1,0 +1,239 @@
+//! The sliding log of a line: what was called when, and how much it took.
+//!
+//! A log of N calls within W is safe for windows that are fixed, that begin with the first call, that slide, and for
+//! buckets of size N; so it assumes none of them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Entries that are kept one by one; beyond them calls share slots.
+const EXACT: usize = 256;
+
+/// The number of slots that a window is cut into.
+const SLOTS: u32 = 256;
+
+/// Entries of a log, at most: the slots of a window and its guard, and those that overlap its ends.
+const MOST: usize = 320;
+
+/// A log that has shrunk to so few entries keeps them one by one again.
+const EXACT_AGAIN: usize = EXACT / 2;
+
+/// The longest time that a log reaches back (20 days): its moments are milliseconds in 32 bits.
+pub const LONGEST_LOG: Duration = Duration::from_secs(20 * 24 * 60 * 60);
+
+/// Calls and their amounts over a time that slides. It holds at most 320 entries of 8 bytes, and no memory before the
+/// first call.
+#[derive(Clone, Debug, Default)]
+pub struct CallLog {
+    entries: VecDeque<Entry>,
+    /// The sum of all amounts.
+    sum: u64,
+    /// The moment that offsets count from; `None` before the first call.
+    origin: Option<Instant>,
+    /// The width of a slot (milliseconds); zero while calls are kept one by one.
+    slot: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Milliseconds from the origin to the call, to the last call of a slot.
+    at: u32,
+    amount: u32,
+}
+
+impl CallLog {
+    /// Adds a call. What is older than `period` is forgotten. A clock that went backwards is taken for the last call's.
+    pub fn add(&mut self, at: Instant, amount: u64, period: Duration) {
+        let period = period.min(LONGEST_LOG);
+        if let Some(before) = at.checked_sub(period) {
+            self.forget_before(before);
+        }
+        if self.offset(at) > u64::from(u32::MAX / 2) {
+            self.begin_at(at.checked_sub(period).unwrap_or(at));
+        }
+        self.origin.get_or_insert(at);
+        let last = self.entries.back().map_or(0, |last| last.at);
+        let offset = u32::try_from(self.offset(at)).unwrap_or(last).max(last);
+        let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+        self.sum += u64::from(amount);
+        let new = Entry { at: offset, amount };
+        match self.entries.back_mut() {
+            Some(last) if self.slot > 0 && last.at / self.slot == offset / self.slot => {
+                last.merge(new);
+            }
+            _ => self.entries.push_back(new),
+        }
+        self.compress(period);
+    }
+
+    /// Takes amounts out of the call that began at this moment, as of one that was refused. Nothing happens where the log
+    /// has forgotten it.
+    pub fn take_out(&mut self, at: Instant, amount: u64) {
+        let Some(entry) = self.entry_of(at) else {
+            return;
+        };
+        let taken = u32::try_from(amount).unwrap_or(u32::MAX).min(entry.amount);
+        entry.amount -= taken;
+        self.sum -= u64::from(taken);
+    }
+
+    /// Replaces what was charged for the call that began at this moment by what it took. Nothing happens where the log
+    /// has forgotten it.
+    pub fn settle(&mut self, at: Instant, charged: u64, took: u64) {
+        if took < charged {
+            self.take_out(at, charged - took);
+        } else if let Some(entry) = self.entry_of(at) {
+            let more = u32::try_from(took - charged).unwrap_or(u32::MAX);
+            let more = more.min(u32::MAX - entry.amount);
+            entry.amount += more;
+            self.sum += u64::from(more);
+        }
+    }
+
+    /// Forgets the calls that began before this moment.
+    pub fn forget_before(&mut self, at: Instant) {
+        let offset = self.offset(at);
+        while let Some(first) = self.entries.front()
+            && u64::from(first.at) < offset
+        {
+            self.sum -= u64::from(first.amount);
+            self.entries.pop_front();
+        }
+        if self.entries.len() < EXACT_AGAIN {
+            self.slot = 0;
+        }
+        if self.entries.is_empty() {
+            self.origin = None;
+        }
+    }
+
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The sum of the calls that began at this moment or later. It walks over older ones only.
+    pub fn since(&self, at: Instant) -> u64 {
+        let offset = self.offset(at);
+        let older = self.entries.iter();
+        let older = older.take_while(|entry| u64::from(entry.at) < offset);
+        self.sum - older.map(|entry| u64::from(entry.amount)).sum::<u64>()
+    }
+
+    /// The sum of the calls that began at `from` or later, and before `to`.
+    pub fn between(&self, from: Instant, to: Instant) -> u64 {
+        self.since(from).saturating_sub(self.since(to))
+    }
+
+    /// The beginning of the oldest call at this moment or later that has to be forgotten so that no more than `limit` is
+    /// left of those since then; `None` where no more is left as it is, or nothing.
+    pub fn gives_way(&self, since: Instant, limit: u64) -> Option<Instant> {
+        let mut excess = self.since(since).checked_sub(limit)?;
+        if excess == 0 {
+            return None;
+        }
+        let offset = self.offset(since);
+        let mut counted = self.entries.iter();
+        let found = counted.find(|entry| {
+            if u64::from(entry.at) < offset {
+                return false;
+            }
+            excess = excess.saturating_sub(u64::from(entry.amount));
+            excess == 0
+        })?;
+        self.moment(*found)
+    }
+
+    /// The beginning of the first call at this moment or later that took anything; `None` without one.
+    pub fn first_since(&self, at: Instant) -> Option<Instant> {
+        let offset = self.offset(at);
+        let mut entries = self.entries.iter();
+        let first = entries.find(|entry| u64::from(entry.at) >= offset && entry.amount > 0)?;
+        self.moment(*first)
+    }
+
+    /// Milliseconds from the origin to a moment; zero before it.
+    fn offset(&self, at: Instant) -> u64 {
+        let since = self.origin.map_or(Duration::ZERO, |origin| {
+            at.saturating_duration_since(origin)
+        });
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn moment(&self, entry: Entry) -> Option<Instant> {
+        Some(self.origin? + Duration::from_millis(u64::from(entry.at)))
+    }
+
+    /// The entry that holds the call that began at this moment.
+    fn entry_of(&mut self, at: Instant) -> Option<&mut Entry> {
+        if at < self.origin? {
+            return None;
+        }
+        let offset = self.offset(at);
+        let place = self
+            .entries
+            .partition_point(|entry| u64::from(entry.at) < offset);
+        let slot = u64::from(self.slot);
+        let holds = |entry: &&mut Entry| {
+            let entry = u64::from(entry.at);
+            entry == offset || (slot > 0 && entry / slot == offset / slot)
+        };
+        self.entries.get_mut(place).filter(holds)
+    }
+
+    /// Counts offsets from a later moment, so that they stay small.
+    fn begin_at(&mut self, origin: Instant) {
+        let shift = u32::try_from(self.offset(origin)).unwrap_or(u32::MAX);
+        for entry in &mut self.entries {
+            entry.at = entry.at.saturating_sub(shift);
+        }
+        self.origin = Some(origin);
+        // Slots are cut anew, from the new origin.
+        self.slot = 0;
+    }
+
+    /// Puts calls together where there are too many.
+    fn compress(&mut self, period: Duration) {
+        let bound = if self.slot == 0 { EXACT } else { MOST };
+        if self.entries.len() <= bound {
+            return;
+        }
+        let width = u32::try_from((period / SLOTS).as_millis()).unwrap_or(u32::MAX);
+        self.slot = match self.slot {
+            0 => width.max(1),
+            slot => slot.saturating_mul(2),
+        };
+        loop {
+            self.put_together();
+            if self.entries.len() <= MOST {
+                return;
+            }
+            self.slot = self.slot.saturating_mul(2);
+        }
+    }
+
+    fn put_together(&mut self) {
+        let slot = self.slot.max(1);
+        let mut together: VecDeque<Entry> = VecDeque::with_capacity(MOST + 1);
+        for entry in self.entries.drain(..) {
+            match together.back_mut() {
+                Some(last) if last.at / slot == entry.at / slot => last.merge(entry),
+                _ => together.push_back(entry),
+            }
+        }
+        self.entries = together;
+        // Amounts beyond 32 bits were cut.
+        let amounts = self.entries.iter().map(|entry| u64::from(entry.amount));
+        self.sum = amounts.sum();
+    }
+}
+
+impl Entry {
+    /// Adds a later entry. The slot counts as long as its last call does.
+    fn merge(&mut self, later: Self) {
+        self.at = later.at;
+        self.amount = self.amount.saturating_add(later.amount);
+    }
+}
+
+#[cfg(test)]
+mod tests;
