@@ -3,3 +3,5 @@
 //! Everything here is pure: no I/O, no clock, no logging; time comes in as an argument.
 
 pub mod call_log;
+pub mod portions;
+pub mod server_clock;
