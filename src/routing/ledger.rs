@@ -294,6 +294,21 @@ impl Ledger {
         self.store.marks()
     }
 
+    /// The mark of a provider, key or model; `None` without one.
+    pub(super) fn mark(&self, coverage: Coverage<'_>) -> Option<&Mark> {
+        let mut marks = self.store.marks();
+        marks
+            .find(|(known, _)| *known == coverage)
+            .map(|(_, mark)| mark)
+    }
+
+    /// Drops a mark.
+    pub(super) fn forget(&mut self, coverage: Coverage<'_>) {
+        if let Some(slot) = self.store.slot(coverage) {
+            *slot = None;
+        }
+    }
+
     /// Puts back a mark from before a restart.
     pub(super) fn restore(&mut self, coverage: Coverage<'_>, mark: Mark) {
         if let Some(slot) = self.store.slot(coverage) {

@@ -18,6 +18,7 @@ mod ledger;
 mod ledger_store;
 mod mark;
 mod outcome;
+pub mod shared_marks;
 mod snapshot;
 mod step_report;
 mod verdict;

@@ -124,14 +124,14 @@ impl Course {
                 }
             } else {
                 for (at, woken) in woken.iter_mut().enumerate() {
-                    let due = (now + at as u64 * 37) % self.sync == 0;
+                    let due = (now + at as u64 * 37).is_multiple_of(self.sync);
                     if due || (self.replicas[at].portion.is_dry() && now >= *woken) {
                         *woken = now + 5;
                         self.exchange(at, now);
                     }
                 }
             }
-            if now % every == 0 {
+            if now.is_multiple_of(every) {
                 random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
