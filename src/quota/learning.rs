@@ -147,6 +147,21 @@ impl Line {
         })
     }
 
+    /// Whether the provider refuses.
+    pub fn is_full(&self, at: Moment) -> bool {
+        self.fullness.is_some() && self.turn(at).is_none()
+    }
+
+    /// Takes a limit over that was learned elsewhere.
+    pub fn learn(&mut self, n: u64) {
+        self.learned = Some(Learned::new(n, 0));
+    }
+
+    /// Forgets what was learned: it was not this that is limited.
+    pub fn forget_limit(&mut self) {
+        self.learned = None;
+    }
+
     fn refuse_probe(&mut self, kind: ProbeKind, now: Instant) {
         self.counts.refused_probes += 1;
         let w = self.w().unwrap_or(MINUTE);

@@ -8,6 +8,7 @@ use super::grid::Grid;
 use super::moment::Moment;
 use super::period::{Period, Turn};
 use super::standing::Standing;
+use super::suspicion::Suspicion;
 use super::told::{Shape, Told};
 use super::used::{CalendarCount, Used, bounds};
 
@@ -73,6 +74,8 @@ pub struct Line {
     pub(super) is_soft_refuted: bool,
     /// Windows in a row that were full long before the known limit.
     pub(super) early_ends: u8,
+    /// What nameless refusals count, while that is in doubt.
+    pub(super) suspicion: Suspicion,
     pub(super) counts: Counts,
 }
 
@@ -199,6 +202,7 @@ impl Line {
             probe: None,
             is_soft_refuted: false,
             early_ends: 0,
+            suspicion: Suspicion::default(),
             counts: Counts::default(),
         }
     }

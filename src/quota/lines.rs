@@ -193,6 +193,7 @@ impl LinesOfTargetMut<'_> {
             }
         }
         let blamed = self.blamed(refused, all, at);
+        let blamed = self.tokens_instead(blamed, refused, all, at).or(blamed);
         for (index, (line, _)) in self.all().enumerate() {
             let call = call_of(line, refused.id, refused.started, refused.charge);
             if blamed == Some(index) {
@@ -208,6 +209,28 @@ impl LinesOfTargetMut<'_> {
                 line.withdraw(&call);
             }
         }
+    }
+
+    /// The line of tokens to blame instead of one of requests, by its index; `None` where it is not they that are limited.
+    fn tokens_instead(
+        &mut self,
+        blamed: Option<usize>,
+        refused: &RefusedCall<'_>,
+        all: Charge,
+        at: Moment,
+    ) -> Option<usize> {
+        let own = blamed?.checked_sub(self.of_account.len())?;
+        let line = self.own.get_mut(own)?;
+        let is_nameless = refused.named.unit.is_none() && refused.told.is_empty();
+        if !is_nameless || line.is_declared() || line.unit != Unit::Requests || line.is_full(at) {
+            return None;
+        }
+        let (calls, window) = (line.used_at(at), line.window);
+        let tokens = line.suspicion.of_tokens(calls, all.amount(Unit::Tokens))?;
+        line.forget_limit();
+        let line = self.own_line(Unit::Tokens, window, refused.zone, all)?;
+        line.learn(tokens);
+        self.index_of(Unit::Tokens, window)
     }
 
     /// The line that a refusal is about, by its index; a new one where none fits.

@@ -14,6 +14,7 @@ mod moment;
 mod period;
 mod report;
 mod standing;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 mod told;

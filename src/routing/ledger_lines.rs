@@ -395,7 +395,8 @@ impl Ledger {
         quota.lines.refused(&refused, *quota.charged, at);
         let named = refused.named.unit.into_iter();
         let mut units = named.chain(refused.told.iter().map(|window| window.unit));
-        self.counts_tokens |= units.any(Unit::is_settled_later);
+        // It may be tokens that a refusal without a name is about.
+        self.counts_tokens |= refused.named.unit.is_none() || units.any(Unit::is_settled_later);
     }
 
     pub(super) fn release_lines(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {

@@ -18,7 +18,6 @@ struct LineEntry {
     key: KeyIdentity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    #[serde(flatten)]
     line: KeptLine,
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::bench::Bench;
 use crate::limits::{TimeZone, Unit, Window};
-use crate::quota::{Line, Standing};
+use crate::quota::{Hint, Line, Standing};
 
 /// The way in which a provider counts.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,18 @@ impl Provider {
         }
     }
 
+    /// The time until a call fits that has just been refused (milliseconds). A refused call takes nothing.
+    fn free_in(&self, at: u64) -> u64 {
+        const MINUTE: u64 = 60_000;
+        match self.shape {
+            Shape::Fixed(phase) => MINUTE - (at + phase) % MINUTE,
+            Shape::FirstUse => self.window - at,
+            Shape::Sliding => self.calls.first().map_or(1, |first| first + MINUTE - at),
+            Shape::Bucket => MINUTE / self.limit,
+        }
+        .max(1)
+    }
+
     /// Whether a call at this time (milliseconds) fits.
     fn takes(&mut self, at: u64) -> bool {
         const MINUTE: u64 = 60_000;
@@ -65,17 +77,73 @@ impl Provider {
             }
             Shape::Sliding => {
                 self.calls.retain(|call| call + MINUTE > at);
-                self.calls.push(at);
-                self.calls.len() as u64 <= self.limit
+                let fits = (self.calls.len() as u64) < self.limit;
+                if fits {
+                    self.calls.push(at);
+                }
+                fits
             }
             Shape::Bucket => {
                 let dripped = (at - self.last) as f64 * self.limit as f64 / MINUTE as f64;
                 self.level = (self.level + dripped).min(self.limit as f64);
                 self.last = at;
-                self.level -= 1.0;
-                self.level >= 0.0
+                let fits = self.level >= 1.0;
+                if fits {
+                    self.level -= 1.0;
+                }
+                fits
             }
         }
+    }
+}
+
+/// Would break for whoever declares nothing: wasted calls, or a provider that is left alone although it would serve.
+#[test]
+fn limits_of_every_shape_are_learned() {
+    // 30 a minute, of which twice as many are asked for; an hour.
+    for (shape, tells, most_wasted, least_used) in [
+        (Shape::Fixed(17_000), true, 0.05, 0.94),
+        (Shape::Fixed(17_000), false, 0.9, 0.5),
+        (Shape::FirstUse, true, 0.9, 0.5),
+        (Shape::FirstUse, false, 0.9, 0.5),
+        (Shape::Sliding, true, 0.9, 0.5),
+        (Shape::Sliding, false, 0.9, 0.5),
+        (Shape::Bucket, true, 2.9, 0.5),
+        (Shape::Bucket, false, 2.9, 0.5),
+    ] {
+        let mut bench = Bench::unknown();
+        let mut provider = Provider::new(shape, 30);
+        let (mut answered, mut wasted) = (0.0, 0.0);
+        for step in 0..3_600_u64 {
+            bench.pass(1_000);
+            let may = match bench.standing() {
+                Standing::Open | Standing::Probe => true,
+                Standing::Soft { from, .. } => from <= bench.now,
+                _ => false,
+            };
+            if !may {
+                continue;
+            }
+            let call = bench.begin(1);
+            let now = (step + 1) * 1_000;
+            if provider.takes(now) {
+                answered += 1.0;
+                bench.succeed(&call);
+            } else {
+                wasted += 1.0;
+                bench.refuse_with(
+                    &call,
+                    Hint {
+                        wait: tells.then(|| Duration::from_millis(provider.free_in(now))),
+                        ..Hint::default()
+                    },
+                );
+            }
+        }
+        let (wasted, used) = (wasted / answered, answered / 1_800.0);
+        println!("{shape:?} tells {tells}: wasted {wasted:.3} used {used:.3}");
+        assert!(wasted <= most_wasted, "{shape:?} {tells}: {wasted}");
+        assert!(used >= least_used, "{shape:?} {tells}: {used}");
     }
 }
 

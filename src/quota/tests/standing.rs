@@ -256,3 +256,29 @@ fn a_day_that_is_used_up_stays_so_until_it_ends_but_for_a_call_each_hour() {
     bench.pass(13 * 3_600_000);
     assert_eq!(bench.label(), "open");
 }
+
+/// Would break for users of Groq and Cerebras: they refuse what might not fit.
+#[test]
+fn what_has_to_fit_is_held_against_what_was_told_to_be_left() {
+    let line = Line::found(Unit::Tokens, None, TimeZone::Utc);
+    let mut bench = Bench::new(line);
+    let call = bench.begin(100);
+    bench.succeed(&call);
+    bench.tell(3_000, 6_000, 30);
+    for (amount, reserve, is_open) in [
+        (500, 0, true),
+        (500, 2_900, true),
+        (500, 3_100, false),
+        (3_100, 0, false),
+    ] {
+        let ask = crate::quota::Ask {
+            reserve,
+            ..bench.ask(amount)
+        };
+        assert_eq!(
+            bench.line.standing(&ask).is_open(),
+            is_open,
+            "{amount} {reserve}"
+        );
+    }
+}
