@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure: no I/O, no clock, no logging; time comes in as an argument.
 
+pub mod accounts;
 mod amount;
 pub mod call_log;
 mod charge;

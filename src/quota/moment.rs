@@ -2,11 +2,23 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::limits::UnixMs;
+
 /// A moment on both clocks; only days and months go by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub now: Instant,
     pub wall: SystemTime,
+}
+
+impl Moment {
+    /// The wall clock (milliseconds since 1970).
+    pub fn unix_ms(self) -> UnixMs {
+        let since_1970 = self.wall.duration_since(UNIX_EPOCH);
+        since_1970.map_or(0, |since| {
+            UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+        })
+    }
 }
 
 /// A reading of both clocks, from which later moments are reckoned.
