@@ -1,5 +1,6 @@
 //! `ai-gateway explain ROUTE`: a route as the gateway sees it, for a person.
 
+mod limits;
 mod reached_by;
 mod traits;
 
@@ -36,6 +37,8 @@ struct RunningStep {
     cooling: Vec<RunningCooling>,
     #[serde(default)]
     remembered: Vec<RunningLesson>,
+    #[serde(default)]
+    limits: Vec<limits::RunningLimit>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -170,6 +173,7 @@ fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: 
             "   context {length} tokens; longer requests pass the step over"
         );
     }
+    limits::explain_declared(text, step);
     let keys: Vec<String> = step.provider.keys.iter().map(|key| key.hint()).collect();
     let _ = match keys.as_slice() {
         [] => writeln!(text, "   no key"),
@@ -229,6 +233,9 @@ fn explain_now(text: &mut String, step: &RunningStep) {
             "   cooling: {}{key}, {}, {left}",
             cooling.scope, cooling.class
         );
+    }
+    for limit in &step.limits {
+        let _ = writeln!(text, "   {limit}");
     }
     if !step.remembered.is_empty() {
         let _ = writeln!(

@@ -44,6 +44,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),
+        quotas: Default::default(),
         models: Vec::new(),
         private: true,
     })

@@ -14,6 +14,7 @@ use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::limits::ModelTerms;
 use super::network::Network;
 use super::ollama::Ollama;
+use super::quotas::Quotas;
 use super::route_names::{self, Alias};
 use super::shared::Shared;
 
@@ -177,6 +178,8 @@ pub struct Provider {
     pub headers: Vec<(String, Secret)>,
     /// The settings that make requests fit the provider.
     pub fit: ProviderFit,
+    /// The quotas that are counted before calls.
+    pub quotas: Quotas,
     /// The terms of its models, by their names.
     pub models: Vec<(String, ModelTerms)>,
     /// The host is a loopback or private address, `localhost`, or a name of a private network (without a dot, `.local`

@@ -6,7 +6,7 @@ use super::limits::{self, NamedModel};
 use super::model::{Auth, Provider};
 use super::section::{Section, Setting, Text};
 use super::url::BaseUrl;
-use super::{fit, keys, step_traits};
+use super::{fit, keys, quotas, step_traits};
 use crate::dialect::step_traits::{ProviderKind, StepTraits};
 use crate::secret::Secret;
 
@@ -32,10 +32,12 @@ const OWN_FIELDS: [&str; 13] = [
 pub(super) fn providers<'r>(root: &Section<'r>) -> (Vec<Arc<Provider>>, Vec<NamedModel<'r>>) {
     let mut providers: Vec<Arc<Provider>> = Vec::new();
     let mut models = Vec::new();
+    let learns = root.get("learn_limits").and_then(|value| value.flag());
+    let learns = learns.unwrap_or(true);
     for value in root.required_list("providers") {
         let Some(table) = value.table() else { continue };
         let is_taken = |name: &str| providers.iter().any(|other| other.name == name);
-        let provider = provider(table, providers.len(), &mut models, is_taken);
+        let provider = provider(table, providers.len(), learns, &mut models, is_taken);
         providers.push(Arc::new(provider));
     }
     (providers, models)
@@ -44,6 +46,7 @@ pub(super) fn providers<'r>(root: &Section<'r>) -> (Vec<Arc<Provider>>, Vec<Name
 fn provider<'r>(
     table: Section<'r>,
     index: usize,
+    learns: bool,
     models: &mut Vec<NamedModel<'r>>,
     is_taken: impl Fn(&str) -> bool,
 ) -> Provider {
@@ -72,6 +75,7 @@ fn provider<'r>(
             Auth::Bearer
         }),
         base_url,
+        quotas: quotas::quotas(&table, &server.0, learns),
         server,
         strict_json_schema: table
             .get("strict_json_schema")

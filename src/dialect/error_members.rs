@@ -114,8 +114,9 @@ impl Collected {
 }
 
 /// Members that name what went wrong, their names in lower case and without `_` and the like.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "code",
+    "quotaid",
     "type",
     "status",
     "reason",

@@ -2,41 +2,47 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::limit_words::{unit_of_fields, window_of_fields};
 use super::waits::{TimeUnit, Wait, parse_number, parse_wait};
+use crate::limits::{Unit, Window as Span};
 
 /// The fields of an answer, each a name and a value. Names are compared without regard to case.
 pub type Headers<'h> = [(&'h str, &'h str)];
 
-/// The remaining limits, as a successful answer tells them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The windows that an answer tells of; of most answers none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemainingLimits {
-    /// The requests left in the tightest window.
+    pub windows: Vec<ToldWindow>,
+}
+
+/// A window as the fields of an answer tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToldWindow {
+    /// What it counts.
+    pub unit: Unit,
+    /// Its length, where its name tells one.
+    pub window: Option<Span>,
+    /// What is left.
     pub remaining: Option<u64>,
-    /// The requests that the window holds when it is fresh.
+    /// What the window holds when it is fresh.
     pub limit: Option<u64>,
-    /// The time until that window is fresh again.
+    /// The time until the window is fresh again.
     pub resets_in: Option<Duration>,
-    /// The tokens left in the tightest window of tokens.
-    pub remaining_tokens: Option<u64>,
-    /// The time until that window is fresh again.
-    pub tokens_reset_in: Option<Duration>,
-    /// The time until the last used-up window, of requests or of tokens, is open again; `None` where none is used up.
-    pub exhausted_for: Option<Duration>,
 }
 
 /// Reads the headers of an answer that tell of windows. `now` is the wall clock, which counts where the answer has no
 /// `Date`.
 pub fn remaining_limits(headers: &Headers<'_>, now: SystemTime) -> RemainingLimits {
-    let windows = windows(headers, now);
-    let requests = tightest(&windows, true);
-    let tokens = tightest(&windows, false);
+    let windows = windows(headers, now).into_iter();
+    let told = windows.map(|window| ToldWindow {
+        unit: window.unit,
+        window: window_of_fields(&window.name).or_else(|| window_of_fields(window.policy)),
+        remaining: window.remaining,
+        limit: window.limit,
+        resets_in: window.reset,
+    });
     RemainingLimits {
-        remaining: requests.and_then(|window| window.remaining),
-        limit: requests.and_then(|window| window.limit),
-        resets_in: requests.and_then(|window| window.reset),
-        remaining_tokens: tokens.and_then(|window| window.remaining),
-        tokens_reset_in: tokens.and_then(|window| window.reset),
-        exhausted_for: longest_used_up(&windows),
+        windows: told.collect(),
     }
 }
 
@@ -54,14 +60,6 @@ pub fn tells_of_a_window(name: &str) -> bool {
             .is_some_and(|begun| begun.eq_ignore_ascii_case(beginning))
     };
     BEGINNINGS.iter().any(|beginning| begins(beginning))
-}
-
-/// The window of requests, or else of tokens, with the least left.
-fn tightest<'w>(windows: &'w [Window<'_>], of_requests: bool) -> Option<&'w Window<'w>> {
-    let counting = windows
-        .iter()
-        .filter(|window| window.counts_requests == of_requests && window.remaining.is_some());
-    counting.min_by_key(|window| window.remaining)
 }
 
 /// The wait until a rate limit ends; `None` where nothing states it. It is looked for in this order, because the first
@@ -130,7 +128,7 @@ struct Window<'h> {
     /// The names of its fields without the part that tells them apart.
     name: String,
     policy: &'h str,
-    counts_requests: bool,
+    unit: Unit,
     remaining: Option<u64>,
     limit: Option<u64>,
     reset: Option<Duration>,
@@ -205,13 +203,10 @@ fn window_of<'w, 'h>(
         Some(at) => at,
         None if windows.len() >= MOST_WINDOWS => return None,
         None => {
-            let of_tokens = ["token", "size"];
             windows.push(Window {
                 name: name.to_owned(),
                 policy,
-                counts_requests: !of_tokens
-                    .iter()
-                    .any(|word| name.contains(word) || policy.contains(word)),
+                unit: unit_of_fields(name, policy),
                 remaining: None,
                 limit: None,
                 reset: None,

@@ -9,6 +9,7 @@ use crate::dialect::answer::Annotated;
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::restatement::Restatement;
+use crate::dialect::usage::Usage;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
@@ -156,6 +157,7 @@ impl<'g, 't> Pending<'g, 't> {
         };
         match reply {
             Reply::Whole(held) => {
+                settle(errand.context, &answered, held.answer.usage);
                 let media_type = match errand.framing() {
                     Framing::Text(media_type) => media_type,
                     Framing::Events | Framing::Opaque => "application/json",
@@ -241,6 +243,7 @@ impl<'g, 't> Pending<'g, 't> {
             step.stall_timeout,
             &mut self.journal,
         );
+        settle(errand.context, &answered, usage);
         self.journal.stream_ended(&answered, usage, repairs);
         end_committed(self.journal, errand.context, answered, failure, stopped);
     }
@@ -326,6 +329,16 @@ fn is_final(reports: &[StepReport]) -> bool {
             )
         )
     })
+}
+
+/// Corrects what was charged for an answer's tokens, where it reports them.
+fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
+    if let Some(usage) = usage.and_then(Usage::plausible) {
+        let mut ledger = context.ledger.lock();
+        if ledger.counts_tokens() {
+            answered.settle(&mut ledger, usage.prompt_tokens, usage.completion_tokens);
+        }
+    }
 }
 
 /// Tells how an answer ended that had been committed.

@@ -69,12 +69,19 @@ impl CallLog {
     /// Takes amounts out of the call that began at this moment, as of one that was refused. Nothing happens where the log
     /// has forgotten it.
     pub fn take_out(&mut self, at: Instant, amount: u64) {
-        let Some(entry) = self.entry_of(at) else {
+        let mut left = u32::try_from(amount).unwrap_or(u32::MAX);
+        let Some(first) = self.place_of(at) else {
             return;
         };
-        let taken = u32::try_from(amount).unwrap_or(u32::MAX).min(entry.amount);
-        entry.amount -= taken;
-        self.sum -= u64::from(taken);
+        // Several calls may have begun in the same millisecond.
+        let moment = self.entries.get(first).map(|entry| entry.at);
+        let same = self.entries.iter_mut().skip(first);
+        for entry in same.take_while(|entry| Some(entry.at) == moment) {
+            let taken = left.min(entry.amount);
+            entry.amount -= taken;
+            self.sum -= u64::from(taken);
+            left -= taken;
+        }
     }
 
     /// Replaces what was charged for the call that began at this moment by what it took. Nothing happens where the log
@@ -82,7 +89,9 @@ impl CallLog {
     pub fn settle(&mut self, at: Instant, charged: u64, took: u64) {
         if took < charged {
             self.take_out(at, charged - took);
-        } else if let Some(entry) = self.entry_of(at) {
+        } else if let Some(place) = self.place_of(at)
+            && let Some(entry) = self.entries.get_mut(place)
+        {
             let more = u32::try_from(took - charged).unwrap_or(u32::MAX);
             let more = more.min(u32::MAX - entry.amount);
             entry.amount += more;
@@ -151,6 +160,11 @@ impl CallLog {
         self.moment(*first)
     }
 
+    /// The beginning of the oldest call that took anything; `None` without one.
+    pub fn first(&self) -> Option<Instant> {
+        self.first_since(self.origin?)
+    }
+
     /// Milliseconds from the origin to a moment; zero before it.
     fn offset(&self, at: Instant) -> u64 {
         let since = self.origin.map_or(Duration::ZERO, |origin| {
@@ -163,8 +177,8 @@ impl CallLog {
         Some(self.origin? + Duration::from_millis(u64::from(entry.at)))
     }
 
-    /// The entry that holds the call that began at this moment.
-    fn entry_of(&mut self, at: Instant) -> Option<&mut Entry> {
+    /// The place of the entry that holds the call that began at this moment.
+    fn place_of(&self, at: Instant) -> Option<usize> {
         if at < self.origin? {
             return None;
         }
@@ -173,11 +187,9 @@ impl CallLog {
             .entries
             .partition_point(|entry| u64::from(entry.at) < offset);
         let slot = u64::from(self.slot);
-        let holds = |entry: &&mut Entry| {
-            let entry = u64::from(entry.at);
-            entry == offset || (slot > 0 && entry / slot == offset / slot)
-        };
-        self.entries.get_mut(place).filter(holds)
+        let found = u64::from(self.entries.get(place)?.at);
+        let holds = found == offset || (slot > 0 && found / slot == offset / slot);
+        holds.then_some(place)
     }
 
     /// Counts offsets from a later moment, so that they stay small.

@@ -2,6 +2,32 @@
 //!
 //! Everything here is pure: no I/O, no clock, no logging; time comes in as an argument.
 
+pub mod accounts;
+mod amount;
 pub mod call_log;
+mod charge;
+mod grid;
+mod kept;
+mod learning;
+mod line;
+mod lines;
+mod moment;
+mod period;
 pub mod portions;
+mod report;
 pub mod server_clock;
+mod standing;
+mod suspicion;
+#[cfg(test)]
+mod tests;
+mod told;
+mod used;
+
+pub use charge::{Charge, Demand, Estimate};
+pub use kept::KeptLine;
+pub use learning::{Guesses, Hint};
+pub use line::{Ask, Call, Counts, Line, Source};
+pub use lines::{Coming, Crowd, LinesOfTarget, LinesOfTargetMut, RefusedCall};
+pub use moment::{Clock, Moment};
+pub use report::LineReport;
+pub use standing::Standing;

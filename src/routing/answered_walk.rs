@@ -8,6 +8,7 @@ use crate::config::Route;
 use super::attempt::Attempt;
 use super::failure::Failure;
 use super::ledger::Ledger;
+use super::ledger_store::KeyedModel;
 use super::step_report::{StepReport, fallbacks};
 
 /// A walk that ended with an answer.
@@ -47,6 +48,14 @@ impl AnsweredWalk {
     /// The number of other steps that failed or were skipped before.
     pub fn fallbacks(&self) -> usize {
         fallbacks(&self.reports)
+    }
+
+    /// The tokens that the answer took are known: what was charged for them before is corrected.
+    pub fn settle(&self, ledger: &mut Ledger, input: Option<u64>, output: Option<u64>) {
+        if let Some(step) = self.route.steps.get(self.attempt.step_index) {
+            let target = KeyedModel::new(step, self.attempt.key);
+            ledger.settle(target, &self.attempt.ticket, input, output);
+        }
     }
 
     /// The stream broke after the commit point: for the client it ends there, the next request is spared what its class

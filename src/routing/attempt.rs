@@ -55,9 +55,27 @@ impl Attempt {
         }
     }
 
-    /// An attempt that ends without a word about the provider, or is not made; the failure that it follows stands.
+    /// An attempt that ends without a word about the provider; the failure that it follows stands.
     pub(super) fn give_up(&self, ledger: &mut Ledger, step: &Step) {
         ledger.release(KeyedModel::new(step, self.key), &self.ticket);
+        self.stand_by_the_last(ledger, step);
+    }
+
+    /// An attempt that is not made; the failure that it follows stands.
+    pub(super) fn withdraw(&self, ledger: &mut Ledger, step: &Step) {
+        ledger.withdraw(KeyedModel::new(step, self.key), &self.ticket);
+        self.stand_by_the_last(ledger, step);
+    }
+
+    /// The same attempt, which is over: it has no place among the calls that are out.
+    #[must_use]
+    pub fn set_aside(&self) -> Self {
+        let mut attempt = self.clone();
+        attempt.ticket = attempt.ticket.ended();
+        attempt
+    }
+
+    fn stand_by_the_last(&self, ledger: &mut Ledger, step: &Step) {
         if let Some(last) = &self.repeats {
             ledger.fail(step, self.key, &last.ticket, &last.failure, last.at);
         }

@@ -1,13 +1,14 @@
 //! The choice of the next step and key of a walk, from what was tried and what is cooling.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{Route, Step};
 
 use super::ledger::Ledger;
+use super::ledger_lines::Readiness;
 use super::ledger_store::{KeyedModel, key_count};
-use super::mark::Cooling;
 use super::step_report::StepReport;
+use crate::quota::Demand;
 
 /// The steps of a route and what was tried of each.
 #[derive(Debug)]
@@ -15,7 +16,30 @@ pub(super) struct Choice {
     /// The step whose turn it is in the first pass.
     cursor: usize,
     steps: Vec<StepProgress>,
+    /// What the request asks for.
+    demand: Demand,
+    /// The end of the wait for a place at the step whose turn it is, once it has begun.
+    queue_until: Option<Instant>,
+    /// The pauses made because a place or a limit might be free in a moment.
+    pauses: u32,
 }
+
+/// The choice of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// A step, and one of its keys.
+    Step(usize, usize),
+    /// Nothing yet: a place or a limit may be free by then.
+    Pause(Instant),
+    Nothing,
+}
+
+/// A pause for a call that finds out, and all of them; refusals come fast.
+const PAUSE: Duration = Duration::from_millis(50);
+const MOST_PAUSES: u32 = 8;
+
+/// The time between two looks for a free place.
+const QUEUE_PAUSE: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
 struct StepProgress {
@@ -23,6 +47,8 @@ struct StepProgress {
     closed: bool,
     tried: Vec<bool>,
     retries: u32,
+    /// It was told that the step is skipped.
+    is_reported: bool,
 }
 
 impl Choice {
@@ -31,59 +57,129 @@ impl Choice {
             closed: false,
             tried: vec![false; key_count(&step.provider)],
             retries: 0,
+            is_reported: false,
         };
         Self {
             cursor: 0,
             steps: route.steps.iter().map(progress).collect(),
+            demand: Demand::default(),
+            queue_until: None,
+            pauses: 0,
         }
+    }
+
+    pub fn ask_for(&mut self, demand: Demand) {
+        self.demand = demand;
+    }
+
+    pub fn demand(&self) -> Demand {
+        self.demand
+    }
+
+    /// The step and key to try now, if any.
+    pub fn next(
+        &mut self,
+        route: &Route,
+        ledger: &mut Ledger,
+        now: Instant,
+        reports: &mut Vec<StepReport>,
+    ) -> Chosen {
+        match self.preferred(route, ledger, now, reports) {
+            Chosen::Nothing => self.leftover(route, ledger, now),
+            chosen => chosen,
+        }
+    }
+
+    /// The step that would be tried first now.
+    pub fn first(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<usize> {
+        let ready = |(step, progress): (&Step, &StepProgress)| {
+            let mut keys = progress.untried_keys();
+            keys.any(|key| ledger.readiness(step, key, &self.demand, now) == Readiness::Ready)
+        };
+        let first = route.steps.iter().zip(&self.steps).position(ready);
+        first.or_else(|| Some(self.last_resort(route, ledger, now)?.0))
     }
 
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
-    pub fn preferred(
+    fn preferred(
         &mut self,
         route: &Route,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         now: Instant,
         reports: &mut Vec<StepReport>,
-    ) -> Option<(usize, usize)> {
+    ) -> Chosen {
         while let Some((step, progress)) = route
             .steps
             .get(self.cursor)
-            .zip(self.steps.get(self.cursor))
+            .zip(self.steps.get_mut(self.cursor))
         {
-            let untried = progress.untried_keys();
-            let usable =
-                untried.filter(|key| ledger.standing(KeyedModel::new(step, *key), now).is_none());
+            let readiness = |key| ledger.readiness(step, key, &self.demand, now);
+            let usable = progress
+                .untried_keys()
+                .filter(|key| readiness(*key) == Readiness::Ready);
             // The key that rested longest: in turn, so that quotas drain evenly.
             let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
             if let Some(key) = key {
-                return Some((self.cursor, key));
+                self.queue_until = None;
+                return Chosen::Step(self.cursor, key);
             }
-            let was_tried = progress.tried.contains(&true);
-            if let Some(cooling) = ledger.cooling_of(step, now).filter(|_| !was_tried) {
-                reports.push(StepReport::skipped(self.cursor, step, cooling, now));
+            let queue = step.provider.quotas.queue;
+            let is_closed =
+                |readiness| matches!(readiness, Readiness::Never { is_closed, .. } if is_closed);
+            if !queue.is_zero() && progress.untried_keys().map(readiness).any(is_closed) {
+                let end = *self.queue_until.get_or_insert(now + queue);
+                if now < end {
+                    return Chosen::Pause(end.min(now + QUEUE_PAUSE));
+                }
+            }
+            self.queue_until = None;
+            if !progress.is_reported && !progress.tried.contains(&true) {
+                let report = StepReport::skipped_by(self.cursor, step, ledger, now);
+                progress.is_reported = report.is_some();
+                reports.extend(report);
             }
             self.cursor += 1;
         }
-        None
+        Chosen::Nothing
     }
 
-    /// The untried step and key that is usable by now or cooling on a guess, the soonest first.
-    pub fn leftover(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
-        let mut best: Option<(Instant, usize, usize)> = None;
+    /// The untried step and key of the later passes: after short pauses for what may be free in a moment those whose
+    /// limits are only guessed, the surest first; then those that are cooling on a guess, the soonest first.
+    fn leftover(&mut self, route: &Route, ledger: &Ledger, now: Instant) -> Chosen {
+        let mut all = route.steps.iter().zip(&self.steps);
+        let may_open = all.any(|(step, progress)| {
+            let mut keys = progress.untried_keys();
+            keys.any(|key| {
+                let readiness = ledger.readiness(step, key, &self.demand, now);
+                readiness == Readiness::Held
+                    || matches!(readiness, Readiness::Never { may_open, .. } if may_open)
+            })
+        });
+        if may_open && self.pauses < MOST_PAUSES {
+            self.pauses += 1;
+            self.cursor = 0;
+            return Chosen::Pause(now + PAUSE);
+        }
+        match self.last_resort(route, ledger, now) {
+            Some((step, key)) => Chosen::Step(step, key),
+            None => Chosen::Nothing,
+        }
+    }
+
+    fn last_resort(&self, route: &Route, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
+        let mut best: Option<((u8, Instant), usize, usize)> = None;
         for (index, (step, progress)) in route.steps.iter().zip(&self.steps).enumerate() {
             for key in progress.untried_keys() {
-                let until = match ledger.standing(KeyedModel::new(step, key), now) {
-                    None => now,
-                    Some(Cooling {
-                        stated: false,
-                        until,
-                        ..
-                    }) => until.max(now),
-                    Some(Cooling { stated: true, .. }) => continue,
+                let rank = match ledger.readiness(step, key, &self.demand, now) {
+                    Readiness::Ready => (0, now),
+                    Readiness::Slow => (1, now),
+                    Readiness::Soft { until } => (2, until),
+                    Readiness::Held => (3, now),
+                    Readiness::Cooling { until } => (4, until),
+                    Readiness::Never { .. } => continue,
                 };
-                if best.is_none_or(|(soonest, _, _)| until < soonest) {
-                    best = Some((until, index, key));
+                if best.is_none_or(|(least, _, _)| rank < least) {
+                    best = Some((rank, index, key));
                 }
             }
         }
@@ -102,6 +198,8 @@ impl Choice {
     ) -> Option<Instant> {
         let mut soonest: Option<Instant> = None;
         for (step, progress) in route.steps.iter().zip(&mut self.steps) {
+            // The reports of skipped steps are made anew.
+            progress.is_reported = false;
             for (key, tried) in progress.tried.iter_mut().enumerate() {
                 let standing = ledger.standing(KeyedModel::new(step, key), now);
                 let Some(cooling) = standing.filter(|cooling| cooling.stated) else {

@@ -1,11 +1,13 @@
 //! The failure of an attempt: its class, and the provider's words and wait.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dialect::class::Class;
 use crate::dialect::classify::{
     ProviderRefusal, class_of, concerns_this_request_only, stated_wait,
 };
+use crate::dialect::limit_words::{NamedLimit, named_limit};
+use crate::dialect::rate_limits::{ToldWindow, remaining_limits};
 use crate::text::{cut, for_people};
 
 /// The failure of an attempt.
@@ -22,6 +24,18 @@ pub struct Failure {
     pub stated: Option<Duration>,
     /// The failure is about this one request, its size or its price, and says nothing of the next one: no mark.
     pub of_this_request: bool,
+    /// What the refusal says of the limit behind it, where it is one.
+    pub limit: Option<Box<LimitRefusal>>,
+}
+
+/// What a refusal says of the limit behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitRefusal {
+    pub named: NamedLimit,
+    /// The end lies within so much before the one that is stated: it was rounded up.
+    pub exactness: Duration,
+    /// The windows that its headers tell of.
+    pub told: Vec<ToldWindow>,
 }
 
 /// Bytes of a provider's code that are kept.
@@ -37,6 +51,7 @@ impl Failure {
             message: for_people(message).to_owned(),
             stated: None,
             of_this_request: false,
+            limit: None,
         }
     }
 
@@ -45,15 +60,55 @@ impl Failure {
         let class = class_of(refusal, now);
         let heeded = class.cooldown().filter(|cooldown| cooldown.heeds_stated);
         let said = refusal.said;
+        let stated = heeded.and_then(|_| stated_wait(class, refusal, now));
         Self {
+            limit: limit_behind(class, refusal, stated, now).map(Box::new),
             status: Some(refusal.status),
             code: said
                 .code
                 .as_deref()
                 .map(|code| cut(code, MAX_CODE).to_owned()),
-            stated: heeded.and_then(|_| stated_wait(class, refusal, now)),
+            stated,
             of_this_request: concerns_this_request_only(class, said),
             ..Self::new(class, &said.message)
         }
+    }
+}
+
+/// What a refusal says of the limit behind it; `None` where it is none, or one that is no window but a bill.
+fn limit_behind(
+    class: Class,
+    refusal: &ProviderRefusal<'_, '_>,
+    stated: Option<Duration>,
+    now: SystemTime,
+) -> Option<LimitRefusal> {
+    let named = match class {
+        Class::RateLimited => named_limit(refusal.said),
+        // The quota of a day or a minute comes back by itself.
+        Class::QuotaExhausted => {
+            Some(named_limit(refusal.said)).filter(|named| named.window.is_some())?
+        }
+        _ => return None,
+    };
+    Some(LimitRefusal {
+        named,
+        exactness: stated.map_or(Duration::ZERO, |stated| exactness(stated, now)),
+        told: remaining_limits(refusal.headers, now).windows,
+    })
+}
+
+/// How much may have been added to an end when it was rounded up: a second to whole ones, be they spans or points in
+/// time.
+fn exactness(stated: Duration, now: SystemTime) -> Duration {
+    const SECOND: Duration = Duration::from_secs(1);
+    let end = now.duration_since(UNIX_EPOCH).unwrap_or_default() + stated;
+    // The clock has a microsecond or so of its own.
+    let is_whole = |span: Duration| span.subsec_micros().min(1_000_000 - span.subsec_micros()) < 10;
+    if is_whole(stated) || is_whole(end) {
+        SECOND
+    } else if stated.subsec_micros().is_multiple_of(100_000) {
+        SECOND / 10
+    } else {
+        SECOND / 100
     }
 }

@@ -5,22 +5,25 @@ use std::time::Instant;
 
 use crate::config::{Provider, Step};
 
-use super::calls_left::{CallsLeft, LIFETIME};
+use super::calls_out::Place;
 use super::failure::Failure;
-use super::ledger_store::{Coverage, KeyedModel, KnownLimits, LedgerStore, key_count};
+use super::ledger_store::{Coverage, KeyedModel, LedgerStore, key_count};
 use super::mark::{Cooling, Mark, Strike, strike};
 use super::outcome::MarkScope;
-use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
+use crate::quota::{Charge, Clock, Demand};
 
 /// The knowledge about the providers of one configuration. It holds nothing for anything that is not configured, so it
 /// does not grow. It must not be used with the steps of another configuration (after a reload): carry the knowledge
 /// over with [`super::Snapshot`].
 #[derive(Debug, Default)]
 pub struct Ledger {
-    store: LedgerStore,
+    pub(super) store: LedgerStore,
     /// Numbers the calls: identifies probes and tells which key rested longest.
     serial: u64,
+    pub(super) clock: Clock,
+    /// A line counts tokens.
+    pub(super) counts_tokens: bool,
 }
 
 /// A provider, key or model that is cooling, for diagnostics.
@@ -35,29 +38,35 @@ pub struct CoolingEntry<'a> {
     pub cooling: Cooling,
 }
 
-/// The requests and tokens that a provider has left for a key and a model, as far as its word is still true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RemainingQuota<'a> {
-    /// The index in [`crate::config::Config::providers`].
-    pub provider: usize,
-    /// The key's index in the provider's list; zero for a provider without keys.
-    pub key: usize,
-    pub model: &'a str,
-    /// Calls that began since are subtracted.
-    pub requests: Option<u64>,
-    /// The tokens left by the last answer's word.
-    pub tokens: Option<u64>,
-}
-
 /// A call that has begun and whose outcome the ledger has not been told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ticket {
-    id: u64,
-    /// The call's number among those to its target.
-    call: u64,
-    started: Instant,
+    pub id: u64,
+    pub started: Instant,
     /// A failure is a witness against the whole provider or key.
     pub is_witness: bool,
+    /// What the call was charged, for which demand.
+    pub demand: Demand,
+    pub charge: Charge,
+    /// All that had been charged to the target when the call had begun.
+    pub charged: Charge,
+    /// The calls of the target that were out, with this one.
+    pub crowd: u32,
+    /// The lines have not been told its end.
+    pub is_counted: bool,
+    pub waiting: Place,
+    pub places: [Place; 2],
+}
+
+impl Ticket {
+    /// The ticket of a call that has ended, as far as the lines are concerned.
+    #[must_use]
+    pub fn ended(mut self) -> Self {
+        self.is_counted = false;
+        self.waiting.give_back();
+        self.places.iter_mut().for_each(Place::give_back);
+        self
+    }
 }
 
 impl Ledger {
@@ -65,47 +74,25 @@ impl Ledger {
         Self {
             store: LedgerStore::new(providers),
             serial: 0,
+            clock: Clock::default(),
+            counts_tokens: false,
         }
+        .with_its_units()
     }
 
-    /// The providers, keys and models that are skipped at `now`: marked, or used up by the provider's own count.
+    /// The providers, keys and models that are skipped at `now`: marked, or used up by what is counted.
     pub fn cooling(&self, now: Instant) -> impl Iterator<Item = CoolingEntry<'_>> {
         let marked = self.store.marks();
         let marked =
             marked.filter_map(move |(coverage, mark)| Some((coverage, mark.cooling(now)?)));
-        let models = self.store.models();
-        let unmarked = models.filter(move |(_, record)| record.marked(now).is_none());
-        let used_up =
-            unmarked.filter_map(move |(coverage, record)| Some((coverage, record.used_up(now)?)));
         marked
-            .chain(used_up)
+            .chain(self.used_up(now))
             .map(|(coverage, cooling)| CoolingEntry {
                 provider: coverage.provider,
                 key: coverage.key,
                 model: coverage.model,
                 cooling,
             })
-    }
-
-    /// The remaining requests and tokens, of the keys and models whose provider tells.
-    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = RemainingQuota<'_>> {
-        let quotas = self
-            .store
-            .models()
-            .map(move |(coverage, record)| RemainingQuota {
-                provider: coverage.provider,
-                key: coverage.key.unwrap_or_default(),
-                model: &record.model,
-                requests: record
-                    .limits
-                    .budget
-                    .and_then(|budget| budget.left(record.limits.calls, now)),
-                tokens: record
-                    .limits
-                    .tokens
-                    .and_then(|(left, until)| (until > now).then_some(left)),
-            });
-        quotas.filter(|quota| quota.requests.is_some() || quota.tokens.is_some())
     }
 
     /// The cooling of a step, by its key that is usable soonest; `None` if a key is usable now.
@@ -122,13 +109,20 @@ impl Ledger {
 
     /// The cooling of a target; `None` if it is usable.
     pub(super) fn standing(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
-        let of_marks = self
-            .store
-            .marks_of(target)
-            .filter_map(|mark| mark.cooling(now));
-        let model = self.store.model(target);
-        let of_budget = model.and_then(|model| model.used_up(now));
-        of_marks.chain(of_budget).reduce(Cooling::and)
+        let of_marks = self.marked(target, now);
+        let of_lines = self.limited(target, now);
+        match (of_marks, of_lines) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The cooling of a target by its marks.
+    pub(super) fn marked(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
+        let marks = self.store.marks_of(target);
+        marks
+            .filter_map(|mark| mark.cooling(now))
+            .reduce(Cooling::and)
     }
 
     /// The number of the target's last call, counted over all calls; zero for a target never called.
@@ -137,36 +131,54 @@ impl Ledger {
     }
 
     /// Begins a call. Where a cooldown has passed, the call is the probe, until it ends or `until`.
-    pub(super) fn begin(&mut self, target: KeyedModel<'_>, now: Instant, until: Instant) -> Ticket {
+    pub(super) fn begin(
+        &mut self,
+        target: KeyedModel<'_>,
+        demand: Demand,
+        now: Instant,
+        until: Instant,
+    ) -> Ticket {
         self.serial += 1;
         let mut ticket = Ticket {
             id: self.serial,
-            call: 0,
             started: now,
             is_witness: true,
+            demand,
+            charge: Charge::default(),
+            charged: Charge::default(),
+            crowd: 0,
+            is_counted: true,
+            waiting: Place::default(),
+            places: Default::default(),
         };
         let Some(records) = self.store.records(target) else {
             return ticket;
         };
-        let model = &mut *records.model;
-        let limits = &mut model.limits;
-        limits.budget = limits
-            .budget
-            .and_then(|budget| budget.renewed(limits.calls, now));
-        limits.calls += 1;
-        model.last_call = ticket.id;
-        ticket.call = limits.calls;
+        ticket.waiting = records.waiting.take(now);
+        records.model.last_call = ticket.id;
         for slot in records.marks() {
             slot.take_if(|mark| mark.is_forgotten(now));
             if let Some(mark) = slot {
                 mark.claim(ticket.id, until);
             }
         }
+        self.count(target, &mut ticket, until);
         ticket
     }
 
     /// Ends a call that says nothing about the provider.
     pub(super) fn release(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
+        self.release_marks(target, ticket);
+        self.release_lines(target, ticket);
+    }
+
+    /// Ends a call that was not made.
+    pub(super) fn withdraw(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
+        self.release_marks(target, ticket);
+        self.withdraw_from_lines(target, ticket);
+    }
+
+    fn release_marks(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
         let Some(records) = self.store.records(target) else {
             return;
         };
@@ -183,27 +195,16 @@ impl Ledger {
         seen: &RemainingLimits,
         now: Instant,
     ) {
-        self.release(target, ticket);
+        self.release_marks(target, ticket);
         if let Some(records) = self.store.records(target) {
+            records.waiting.heard(ticket.started, true, now);
             *records.provider_alive_at = Some(now);
             *records.key_alive_at = Some(now);
             for slot in records.marks() {
                 slot.take_if(|mark| mark.set_at <= ticket.started);
             }
         }
-        let Some(records) = self.store.records(target) else {
-            return;
-        };
-        let model = records.model;
-        let limits = &mut model.limits;
-        limits.budget = CallsLeft::after(limits.budget, seen, ticket.call, now);
-        if let Some(left) = seen.remaining_tokens {
-            limits.tokens = Some((left, now + seen.tokens_reset_in.unwrap_or(LIFETIME)));
-        }
-        if let Some(span) = seen.exhausted_for {
-            let nothing_left = || Mark::new(Class::RateLimited, 0, now);
-            model.mark.get_or_insert_with(nothing_left).state(span, now);
-        }
+        self.count_answer(target, ticket, &seen.windows, now);
     }
 
     /// Ends a call that failed, with the mark that its class asks for.
@@ -217,7 +218,8 @@ impl Ledger {
     ) {
         let target = KeyedModel::new(step, key);
         let class = failure.class;
-        self.release(target, ticket);
+        self.release_marks(target, ticket);
+        let is_of_a_line = self.count_failure(step, target, ticket, failure, now);
         let widens_to = class.widens_to().filter(|_| ticket.is_witness);
         let wider = widens_to.filter(|scope| match scope {
             MarkScope::Key => self.store.has_witness_of_key(target, class, ticket.started),
@@ -229,11 +231,15 @@ impl Ledger {
         let Some(records) = self.store.records(target) else {
             return;
         };
+        records.waiting.heard(ticket.started, false, now);
         if class.shows_life() {
             *records.provider_alive_at = Some(now);
             for slot in [records.provider, records.of_all_keys] {
                 slot.take_if(|mark| mark.set_at <= ticket.started);
             }
+        }
+        if is_of_a_line {
+            return;
         }
         let Some(cooldown) = class.cooldown().filter(|_| !failure.of_this_request) else {
             return;
@@ -262,32 +268,8 @@ impl Ledger {
             MarkScope::Provider => records.provider,
             MarkScope::Model => records.of_all_keys,
             MarkScope::Key => records.key,
-            MarkScope::KeyModel => {
-                // The count was wrong, or others use the key too.
-                records.model.limits.budget = None;
-                &mut records.model.mark
-            }
+            MarkScope::KeyModel => &mut records.model.mark,
         })
-    }
-
-    /// The known limits, of the keys and models whose provider has told any.
-    pub(super) fn limits(&self) -> impl Iterator<Item = (Coverage<'_>, KnownLimits)> {
-        let models = self.store.models();
-        let known = models.map(|(coverage, record)| (coverage, record.limits));
-        known.filter(|(_, limits)| limits.budget.is_some() || limits.tokens.is_some())
-    }
-
-    /// Takes over known limits from the ledger of another configuration.
-    pub(super) fn restore_limits(&mut self, coverage: Coverage<'_>, limits: KnownLimits) {
-        if let (Some(key), Some(model)) = (coverage.key, coverage.model)
-            && let Some(records) = self.store.records(KeyedModel {
-                provider: coverage.provider,
-                key,
-                model,
-            })
-        {
-            records.model.limits = limits;
-        }
     }
 
     pub(super) fn marks(&self) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {

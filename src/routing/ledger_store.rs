@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::{Provider, Step};
+use crate::limits::{Limit, Unit, Window};
 
-use super::calls_left::CallsLeft;
-use super::mark::{Cooling, Mark};
+use super::calls_out::CallsOut;
+use super::mark::Mark;
 use crate::dialect::class::Class;
+use crate::quota::{Charge, Crowd, Estimate, Line, LinesOfTarget, LinesOfTargetMut};
 
 /// A provider's model with one of its keys: the unit that is called and skipped.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,9 @@ pub(super) struct LedgerStore {
 
 #[derive(Debug)]
 struct ProviderRecord {
+    settings: Arc<Provider>,
+    /// The calls that wait for an answer.
+    waiting: CallsOut,
     mark: Option<Mark>,
     /// The marks of models with all keys.
     models: Vec<(String, Option<Mark>)>,
@@ -55,6 +60,9 @@ struct ProviderRecord {
 #[derive(Debug, Default)]
 struct KeyRecord {
     mark: Option<Mark>,
+    /// The lines that all models share.
+    lines: Vec<Line>,
+    calls_out: CallsOut,
     models: Vec<ModelRecord>,
     /// The last answer with this key.
     alive_at: Option<Instant>,
@@ -64,31 +72,34 @@ struct KeyRecord {
 pub(super) struct ModelRecord {
     pub model: String,
     pub mark: Option<Mark>,
-    pub limits: KnownLimits,
+    pub lines: Vec<Line>,
+    pub calls_out: CallsOut,
+    /// The most calls out that all succeeded.
+    pub peak: u32,
+    /// The sum of all that was ever charged.
+    pub charged: Charge,
+    pub estimate: Estimate,
+    pub skips: Skips,
     /// The number of the last call, counted over all calls of the ledger; zero for a model never called.
     pub last_call: u64,
 }
 
-/// The requests and tokens known to be left.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct KnownLimits {
-    pub budget: Option<CallsLeft>,
-    /// The tokens left by the last answer's word, and the point in time until which that is believed.
-    pub tokens: Option<(u64, Instant)>,
-    /// The number of calls made so far.
-    pub calls: u64,
+/// All that is counted of a target.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeptTarget {
+    lines: Vec<Line>,
+    peak: u32,
+    charged: Charge,
+    estimate: Estimate,
 }
 
-impl ModelRecord {
-    /// The cooling by the model's own mark; `None` if it has none that holds.
-    pub fn marked(&self, now: Instant) -> Option<Cooling> {
-        self.mark.as_ref()?.cooling(now)
-    }
-
-    /// The cooling of a model whose provider's count is used up; `None` while calls are left or the count is unknown.
-    pub fn used_up(&self, now: Instant) -> Option<Cooling> {
-        self.limits.budget?.cooling(self.limits.calls, now)
-    }
+/// How often steps were skipped because of a target's lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skips {
+    pub declared: u64,
+    pub told: u64,
+    pub learned: u64,
+    pub concurrent: u64,
 }
 
 /// The records that concern a target, the widest first.
@@ -97,9 +108,53 @@ pub(super) struct TargetRecords<'a> {
     pub provider_alive_at: &'a mut Option<Instant>,
     /// The model with all keys.
     pub of_all_keys: &'a mut Option<Mark>,
+    pub waiting: &'a mut CallsOut,
     pub key: &'a mut Option<Mark>,
     pub key_alive_at: &'a mut Option<Instant>,
     pub model: &'a mut ModelRecord,
+}
+
+/// The calls of an account's model.
+pub(super) struct TargetCalls<'a> {
+    of_account: &'a CallsOut,
+    /// `None` before the first call.
+    pub model: Option<&'a ModelRecord>,
+}
+
+impl TargetCalls<'_> {
+    pub fn crowd(&self) -> Crowd {
+        Crowd {
+            of_account: self.of_account.count(),
+            own: self.model.map_or(0, |model| model.calls_out.count()),
+            peak: self.model.map_or(0, |model| model.peak),
+        }
+    }
+
+    pub fn estimate(&self) -> Estimate {
+        self.model.map(|model| model.estimate).unwrap_or_default()
+    }
+}
+
+/// All that is counted of an account's model.
+pub(super) struct TargetQuota<'a> {
+    pub settings: &'a Arc<Provider>,
+    pub lines: LinesOfTargetMut<'a>,
+    pub of_account: &'a mut CallsOut,
+    pub own: &'a mut CallsOut,
+    pub peak: &'a mut u32,
+    pub charged: &'a mut Charge,
+    pub estimate: &'a mut Estimate,
+    pub skips: &'a mut Skips,
+}
+
+impl TargetQuota<'_> {
+    pub fn crowd(&self) -> Crowd {
+        Crowd {
+            of_account: self.of_account.count(),
+            own: self.own.count(),
+            peak: *self.peak,
+        }
+    }
 }
 
 impl<'a> TargetRecords<'a> {
@@ -120,17 +175,202 @@ pub(super) fn key_count(provider: &Provider) -> usize {
 
 impl LedgerStore {
     pub fn new(providers: &[Arc<Provider>]) -> Self {
-        let record = |provider: &Arc<Provider>| ProviderRecord {
-            mark: None,
-            models: Vec::new(),
-            keys: (0..key_count(provider))
-                .map(|_| KeyRecord::default())
-                .collect(),
-            alive_at: None,
-        };
         Self {
-            providers: providers.iter().map(record).collect(),
+            providers: providers.iter().map(ProviderRecord::new).collect(),
         }
+    }
+
+    /// The settings of a target's provider.
+    pub fn settings(&self, target: KeyedModel<'_>) -> Option<&Arc<Provider>> {
+        Some(&self.providers.get(target.provider)?.settings)
+    }
+
+    /// The provider's calls that wait for an answer.
+    pub fn waiting(&self, target: KeyedModel<'_>) -> Option<&CallsOut> {
+        Some(&self.providers.get(target.provider)?.waiting)
+    }
+
+    /// The target whose lines count: all keys may be one account.
+    pub fn account<'a>(&self, target: KeyedModel<'a>) -> KeyedModel<'a> {
+        let settings = self.settings(target);
+        let is_shared = settings.is_some_and(|provider| provider.quotas.is_one_account);
+        KeyedModel {
+            key: if is_shared { 0 } else { target.key },
+            ..target
+        }
+    }
+
+    /// The lines of an account's model, and its record; `None` where there are none.
+    pub fn lines(&self, account: KeyedModel<'_>) -> Option<(LinesOfTarget<'_>, TargetCalls<'_>)> {
+        let key = self
+            .providers
+            .get(account.provider)?
+            .keys
+            .get(account.key)?;
+        let mut models = key.models.iter();
+        let model = models.find(|record| record.model == account.model);
+        let lines = LinesOfTarget {
+            of_account: &key.lines,
+            own: model.map_or(&[], |model| &model.lines),
+        };
+        let is_empty = lines.of_account.is_empty() && lines.own.is_empty();
+        (!is_empty).then_some((
+            lines,
+            TargetCalls {
+                of_account: &key.calls_out,
+                model,
+            },
+        ))
+    }
+
+    /// The lines of an account's model, to be changed.
+    pub fn lines_mut(&mut self, account: KeyedModel<'_>) -> Option<TargetQuota<'_>> {
+        let provider = self.providers.get_mut(account.provider)?;
+        let key = provider.keys.get_mut(account.key)?;
+        let model = record_of(&mut key.models, account.model)?;
+        Some(TargetQuota {
+            settings: &provider.settings,
+            lines: LinesOfTargetMut {
+                of_account: &mut key.lines,
+                own: &mut model.lines,
+            },
+            of_account: &mut key.calls_out,
+            own: &mut model.calls_out,
+            peak: &mut model.peak,
+            charged: &mut model.charged,
+            estimate: &mut model.estimate,
+            skips: &mut model.skips,
+        })
+    }
+
+    /// The line with this coverage, made where it is missing and may be learned; `None` otherwise.
+    pub fn line_mut(
+        &mut self,
+        coverage: Coverage<'_>,
+        unit: Unit,
+        window: Option<Window>,
+    ) -> Option<&mut Line> {
+        let provider = self.providers.get_mut(coverage.provider)?;
+        let quotas = &provider.settings.quotas;
+        let key = provider.keys.get_mut(coverage.key?)?;
+        let lines = match coverage.model {
+            None => &mut key.lines,
+            Some(model) => &mut record_of(&mut key.models, model)?.lines,
+        };
+        let known = lines
+            .iter()
+            .position(|line| line.unit == unit && line.window == window);
+        let at = match known {
+            Some(at) => at,
+            None if !quotas.learns || coverage.model.is_none() => return None,
+            None => {
+                lines.push(Line::found(unit, window, quotas.day_resets));
+                lines.len() - 1
+            }
+        };
+        lines.get_mut(at)
+    }
+
+    /// All that is counted, by account and model.
+    pub fn kept_targets(&self) -> impl Iterator<Item = (Coverage<'_>, KeptTarget)> {
+        let providers = self.providers.iter().enumerate();
+        let keys = providers.flat_map(|(provider, record)| {
+            let keys = record.keys.iter().enumerate();
+            keys.map(move |(key, record)| (provider, key, record))
+        });
+        keys.flat_map(|(provider, key, record)| {
+            let coverage = move |model| Coverage {
+                provider,
+                key: Some(key),
+                model,
+            };
+            let shared = (!record.lines.is_empty()).then(|| {
+                let target = KeptTarget {
+                    lines: record.lines.clone(),
+                    ..KeptTarget::default()
+                };
+                (coverage(None), target)
+            });
+            let own = record.models.iter().filter(|model| !model.lines.is_empty());
+            shared.into_iter().chain(own.map(move |model| {
+                let target = KeptTarget {
+                    lines: model.lines.clone(),
+                    peak: model.peak,
+                    charged: model.charged,
+                    estimate: model.estimate,
+                };
+                (coverage(Some(model.model.as_str())), target)
+            }))
+        })
+    }
+
+    /// Takes over what was counted under another configuration.
+    pub fn take_over(&mut self, coverage: Coverage<'_>, kept: &KeptTarget) {
+        let Some(provider) = self.providers.get_mut(coverage.provider) else {
+            return;
+        };
+        let quotas = &provider.settings.quotas;
+        let Some(key) = coverage.key.and_then(|key| provider.keys.get_mut(key)) else {
+            return;
+        };
+        let lines = match coverage.model {
+            None => &mut key.lines,
+            Some(model) => {
+                let Some(record) = record_of(&mut key.models, model) else {
+                    return;
+                };
+                record.peak = kept.peak;
+                record.charged = kept.charged;
+                record.estimate = kept.estimate;
+                &mut record.lines
+            }
+        };
+        for old in &kept.lines {
+            let known = lines
+                .iter_mut()
+                .find(|line| line.unit == old.unit && line.window == old.window);
+            let declared = known.as_ref().and_then(|line| line.declared_amount());
+            let under = old.clone().under(declared);
+            match (known, under) {
+                (Some(line), Some(under)) => *line = under,
+                (None, Some(under)) if quotas.learns => lines.push(under),
+                _ => {}
+            }
+        }
+    }
+
+    /// All lines that there are, each with its coverage and the calls out.
+    pub fn all_lines(&self) -> impl Iterator<Item = (Coverage<'_>, &Line, Crowd)> {
+        let providers = self.providers.iter().enumerate();
+        let keys = providers.flat_map(|(provider, record)| {
+            let keys = record.keys.iter().enumerate();
+            keys.map(move |(key, record)| (provider, key, record))
+        });
+        keys.flat_map(|(provider, key, record)| {
+            let of_account = record.calls_out.count();
+            let coverage = move |model| Coverage {
+                provider,
+                key: Some(key),
+                model,
+            };
+            let shared = record.lines.iter().map(move |line| {
+                let crowd = Crowd {
+                    of_account,
+                    ..Crowd::default()
+                };
+                (coverage(None), line, crowd)
+            });
+            let own = record.models.iter().flat_map(move |model| {
+                let crowd = Crowd {
+                    of_account,
+                    own: model.calls_out.count(),
+                    peak: model.peak,
+                };
+                let lines = model.lines.iter();
+                lines.map(move |line| (coverage(Some(model.model.as_str())), line, crowd))
+            });
+            shared.chain(own)
+        })
     }
 
     /// The record of the target's model; `None` before the first call.
@@ -162,6 +402,7 @@ impl LedgerStore {
         let key = provider.keys.get_mut(target.key)?;
         Some(TargetRecords {
             provider: &mut provider.mark,
+            waiting: &mut provider.waiting,
             provider_alive_at: &mut provider.alive_at,
             of_all_keys: mark_of(&mut provider.models, target.model)?,
             key: &mut key.mark,
@@ -266,6 +507,51 @@ impl LedgerStore {
                 let own = own.chain(of_models);
                 own.chain(of_keys.flat_map(move |(key, record)| record.marks(provider, key)))
             })
+    }
+}
+
+impl ProviderRecord {
+    fn new(provider: &Arc<Provider>) -> Self {
+        let quotas = &provider.quotas;
+        let lines = |limits: &[Limit]| -> Vec<Line> {
+            let lines = limits.iter().map(|limit| {
+                let window = Some(limit.rate.window);
+                Line::declared(limit.unit, limit.rate.amount, window, quotas.day_resets)
+            });
+            lines.collect()
+        };
+        let accounts = if quotas.is_one_account {
+            1
+        } else {
+            key_count(provider)
+        };
+        let key = |key: usize| {
+            if key >= accounts {
+                return KeyRecord::default();
+            }
+            let models = provider
+                .models
+                .iter()
+                .filter(|(_, terms)| !terms.limits.is_empty());
+            let models = models.map(|(model, terms)| ModelRecord {
+                model: model.clone(),
+                lines: lines(&terms.limits),
+                ..ModelRecord::default()
+            });
+            KeyRecord {
+                lines: lines(&quotas.limits),
+                models: models.collect(),
+                ..KeyRecord::default()
+            }
+        };
+        Self {
+            settings: Arc::clone(provider),
+            waiting: CallsOut::default(),
+            mark: None,
+            models: Vec::new(),
+            keys: (0..key_count(provider)).map(key).collect(),
+            alive_at: None,
+        }
     }
 }
 

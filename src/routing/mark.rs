@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::outcome::Guess;
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
+use crate::quota::Guesses;
 
 /// The reason and the deadline of a skipped provider, key or model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,14 @@ impl Cooling {
 }
 
 /// The guessed base and its ceiling; local servers are soon back.
+pub(super) fn guesses(private: bool) -> Guesses {
+    let (base, ceiling) = match private {
+        true => (PRIVATE_BASE, PRIVATE_CEILING),
+        false => (BASE, CEILING),
+    };
+    Guesses { base, ceiling }
+}
+
 const BASE: Duration = Duration::from_secs(5);
 const CEILING: Duration = Duration::from_secs(60);
 const PRIVATE_BASE: Duration = Duration::from_secs(2);
@@ -171,10 +180,7 @@ fn guessed(strike: &Strike, strikes: u32) -> Option<Duration> {
     if strike.base == Some(Duration::ZERO) {
         return None;
     }
-    let (base, ceiling) = match strike.private {
-        true => (PRIVATE_BASE, PRIVATE_CEILING),
-        false => (BASE, CEILING),
-    };
+    let Guesses { base, ceiling } = guesses(strike.private);
     let base = strike.base.unwrap_or(base).min(LONGEST);
     Some(match strike.guess {
         Guess::Fixed(span) => span,

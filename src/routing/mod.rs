@@ -11,15 +11,17 @@
 
 mod answered_walk;
 mod attempt;
-mod calls_left;
+mod calls_out;
 mod choice;
 mod failure;
 mod ledger;
+mod ledger_lines;
 mod ledger_store;
 mod mark;
 mod outcome;
 pub mod shared_marks;
 mod snapshot;
+mod snapshot_lines;
 mod step_report;
 mod verdict;
 mod walk;
@@ -29,8 +31,9 @@ mod tests;
 
 pub use answered_walk::AnsweredWalk;
 pub use attempt::Attempt;
-pub use failure::Failure;
-pub use ledger::{CoolingEntry, Ledger, RemainingQuota};
+pub use failure::{Failure, LimitRefusal};
+pub use ledger::{CoolingEntry, Ledger};
+pub use ledger_lines::{LineEntry, RemainingQuota, SkippedModel};
 pub use mark::Cooling;
 pub use outcome::{Cooldown, Guess, MarkScope, NextMove};
 pub use snapshot::{MAX_SNAPSHOT, Snapshot};

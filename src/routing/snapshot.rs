@@ -14,10 +14,12 @@ use serde_json::Value;
 use crate::config::{Config, Provider};
 
 use super::ledger::Ledger;
-use super::ledger_store::{Coverage, KnownLimits};
+use super::ledger_store::Coverage;
 use super::mark::Mark;
+use super::snapshot_lines::{self, TargetEntry};
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
+use crate::quota::Moment;
 
 /// The longest state file (bytes); a longer one is damaged.
 pub const MAX_SNAPSHOT: usize = 4 * 1024 * 1024;
@@ -25,7 +27,7 @@ pub const MAX_SNAPSHOT: usize = 4 * 1024 * 1024;
 const VERSION: u32 = 1;
 
 /// The ledger's marks with wall-clock deadlines.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     version: u32,
     salt: u64,
@@ -40,19 +42,13 @@ pub struct Snapshot {
     /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
-    /// The known limits, for a reload only. Every answer changes them, so the file would be written again and again,
-    /// and the first answer after a restart tells them anew.
+    /// What was learned of limits, and the counts of days and months.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<Value>,
+    /// All that is counted, for a reload only. Every answer changes it, so the file would be written again and again,
+    /// and a minute is soon over.
     #[serde(skip)]
-    left: Vec<LimitsEntry>,
-}
-
-/// The known limits of a key and a model.
-#[derive(Clone, Debug, PartialEq)]
-struct LimitsEntry {
-    provider: String,
-    key: KeyIdentity,
-    model: String,
-    limits: KnownLimits,
+    targets: Vec<TargetEntry>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,9 +68,9 @@ struct MarkEntry {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct KeyIdentity {
-    index: usize,
-    hash: u64,
+pub(super) struct KeyIdentity {
+    pub index: usize,
+    pub hash: u64,
 }
 
 impl Snapshot {
@@ -106,10 +102,8 @@ impl Snapshot {
                 .collect(),
             learned: Vec::new(),
             invariants: Vec::new(),
-            left: ledger
-                .limits()
-                .filter_map(|(coverage, limits)| left(coverage, limits, config, salt))
-                .collect(),
+            lines: snapshot_lines::to_values(ledger, config, Moment { now, wall }, salt),
+            targets: snapshot_lines::targets(ledger, config, salt),
         }
     }
 
@@ -128,7 +122,8 @@ impl Snapshot {
     /// Whether another snapshot has the same marks and lessons, whenever it was taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
         let learned = (&self.learned, &self.invariants) == (&other.learned, &other.invariants);
-        learned && (self.salt, &self.marks) == (other.salt, &other.marks)
+        let counted = self.lines == other.lines;
+        learned && counted && (self.salt, &self.marks) == (other.salt, &other.marks)
     }
 
     pub fn to_json(&self) -> String {
@@ -159,13 +154,14 @@ impl Snapshot {
                 ledger.restore(coverage, mark);
             }
         }
-        for left in &self.left {
-            let (key, model) = (Some(&left.key), Some(left.model.as_str()));
-            if let Some(coverage) = coverage(&left.provider, key, model, config, self.salt) {
-                ledger.restore_limits(coverage, left.limits);
-            }
+        let at = Moment { now, wall };
+        if self.targets.is_empty() {
+            let written = (self.salt, self.written_ms);
+            snapshot_lines::restore(&mut ledger, &self.lines, config, at, written);
         }
-        ledger
+        snapshot_lines::take_over(&mut ledger, &self.targets, config, self.salt);
+        ledger.keep_time(now, || wall);
+        ledger.with_its_units()
     }
 }
 
@@ -220,27 +216,8 @@ fn entry(
     })
 }
 
-fn left(
-    coverage: Coverage<'_>,
-    limits: KnownLimits,
-    config: &Config,
-    salt: u64,
-) -> Option<LimitsEntry> {
-    let provider = config.providers.get(coverage.provider)?;
-    let index = coverage.key?;
-    Some(LimitsEntry {
-        provider: provider.name.clone(),
-        key: KeyIdentity {
-            index,
-            hash: key_hash(provider, index, salt),
-        },
-        model: coverage.model?.to_owned(),
-        limits,
-    })
-}
-
 /// The coverage of the same provider, key and model in this configuration; `None` where it has them no more.
-fn coverage<'a>(
+pub(super) fn coverage<'a>(
     provider: &str,
     key: Option<&KeyIdentity>,
     model: Option<&str>,
@@ -280,7 +257,7 @@ fn mark(entry: &MarkEntry, clock: &Clock) -> Option<Mark> {
 }
 
 /// The salted hash of a key; of a provider without keys, the hash of none.
-fn key_hash(provider: &Provider, index: usize, salt: u64) -> u64 {
+pub(super) fn key_hash(provider: &Provider, index: usize, salt: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     salt.hash(&mut hasher);
     provider

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::config::Step;
 
 use super::failure::Failure;
+use super::ledger::Ledger;
 use super::mark::Cooling;
 use crate::dialect::class::Class;
 use crate::dialect::request::Unfit;
@@ -92,6 +93,25 @@ impl StepReport {
             skipped: true,
             ..Self::blank(index, step).cooling(Some(cooling), now)
         }
+    }
+
+    /// The report of a step that is skipped because of a mark or of a limit; `None` where neither keeps it away.
+    pub(super) fn skipped_by(
+        index: usize,
+        step: &Step,
+        ledger: &mut Ledger,
+        now: Instant,
+    ) -> Option<Self> {
+        let cooling = ledger.cooling_of(step, now)?;
+        let report = Self::skipped(index, step, cooling, now);
+        let Some(line) = ledger.limit_of(step, now) else {
+            return Some(report);
+        };
+        ledger.count_skip(step, &line);
+        Some(Self {
+            message: Some(line.to_string()),
+            ..report
+        })
     }
 
     /// The report of a step that lacks what the request needs.

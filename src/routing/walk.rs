@@ -7,7 +7,7 @@ use crate::config::{Route, Step};
 
 use super::answered_walk::AnsweredWalk;
 use super::attempt::{Attempt, Unsettled};
-use super::choice::Choice;
+use super::choice::{Choice, Chosen};
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
 use super::ledger_store::KeyedModel;
@@ -19,6 +19,7 @@ use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::dialect::request::Unfit;
 use crate::dialect::waits::LONGEST;
+use crate::quota::Demand;
 
 /// A request's way over its route. First every step that is not cooling, in order, each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
@@ -77,8 +78,12 @@ impl Walk {
 
     /// The step that a request would try first now; `None` where every step has a stated deadline.
     pub fn first_step(route: &Arc<Route>, ledger: &Ledger, now: Instant) -> Option<usize> {
-        let mut walk = Self::new(Arc::clone(route), CallRules::default(), now);
-        walk.choose(ledger, now).map(|(step_index, _)| step_index)
+        Choice::new(route).first(route, ledger, now)
+    }
+
+    /// The same walk for a request that asks for so much.
+    pub fn ask_for(&mut self, demand: Demand) {
+        self.choice.ask_for(demand);
     }
 
     pub fn route(&self) -> &Arc<Route> {
@@ -107,9 +112,13 @@ impl Walk {
         if let Some(retry) = self.retry.take() {
             return self.resume(ledger, retry, now);
         }
-        match self.choose(ledger, now) {
-            Some((step_index, key)) => self.begin(ledger, step_index, key, now),
-            None => match self.wait_for_the_soonest(ledger, now) {
+        let reports = &mut self.reports;
+        match self.choice.next(&self.route, ledger, now, reports) {
+            Chosen::Step(step_index, key) => self.begin(ledger, step_index, key, now),
+            Chosen::Pause(until) => Move::Pause {
+                until: self.deadline.map_or(until, |deadline| until.min(deadline)),
+            },
+            Chosen::Nothing => match self.wait_for_the_soonest(ledger, now) {
                 Some(until) => Move::Pause { until },
                 None => self.exhausted(ledger, now),
             },
@@ -134,9 +143,12 @@ impl Walk {
         let changes = std::mem::take(&mut attempt.changes);
         match pause_until {
             Some(_) => {
+                let target = KeyedModel::new(step, attempt.key);
+                ledger.count_failure(step, target, &attempt.ticket, &failure, now);
+                attempt.ticket = attempt.ticket.ended();
                 attempt.repeats = Some(Box::new(Unsettled {
                     failure: failure.clone(),
-                    ticket: attempt.ticket,
+                    ticket: attempt.ticket.clone(),
                     at: now,
                 }));
             }
@@ -173,7 +185,7 @@ impl Walk {
         let Some(step) = route.steps.get(attempt.step_index) else {
             return;
         };
-        attempt.give_up(ledger, step);
+        attempt.withdraw(ledger, step);
         let report = StepReport::passed_over(attempt.step_index, step, unfit);
         self.reports.push(report);
         self.follow(NextMove::NextStep, attempt.step_index);
@@ -211,6 +223,8 @@ impl Walk {
             let changes = std::mem::take(&mut attempt.changes);
             self.reports.push(report.changed(changes));
         }
+        attempt.ticket.is_counted = false;
+        attempt.ticket.waiting.give_back();
         AnsweredWalk::new(self.route, self.reports, attempt)
     }
 
@@ -227,12 +241,6 @@ impl Walk {
         let mut answered = AnsweredWalk::new(self.route, self.reports, attempt);
         answered.is_second_best = true;
         answered
-    }
-
-    fn choose(&mut self, ledger: &Ledger, now: Instant) -> Option<(usize, usize)> {
-        let reports = &mut self.reports;
-        let preferred = self.choice.preferred(&self.route, ledger, now, reports);
-        preferred.or_else(|| self.choice.leftover(&self.route, ledger, now))
     }
 
     /// The end of a pause for the soonest of the steps whose providers told when to come back; `None` where the route does
@@ -338,7 +346,7 @@ impl Walk {
         deadline: Instant,
         now: Instant,
     ) -> Ticket {
-        let mut ticket = ledger.begin(target, now, deadline);
+        let mut ticket = ledger.begin(target, self.choice.demand(), now, deadline);
         ticket.is_witness = self.rules.is_witness;
         ticket
     }

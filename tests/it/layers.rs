@@ -123,6 +123,15 @@ impl Source {
         })
     }
 
+    /// Whether a word stands in it, and not as the end of another.
+    fn says(&self, word: &str) -> bool {
+        let mut before = self
+            .text
+            .match_indices(word)
+            .map(|(at, _)| &self.text[..at]);
+        before.any(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+    }
+
     /// The rooms this file names: `crate::config::...` and each of `crate::{config, sse}`.
     fn imports(&self) -> BTreeSet<String> {
         let name = |text: &str| -> String {
@@ -200,7 +209,7 @@ fn violations(sources: &[Source]) -> Vec<String> {
         }
         let impure = IMPURE
             .iter()
-            .filter(|word| matches!(from, 0 | 2) && source.text.contains(**word));
+            .filter(|word| matches!(from, 0 | 2) && source.says(word));
         found.extend(impure.map(|word| format!("{path}: layer {from} says {word}")));
         found.extend(climbs(source));
         if from == 4 && (source.text.contains("ureq") || source.text.contains("TcpStream")) {

@@ -42,6 +42,7 @@ mod ollama;
 mod ops_commands;
 mod passthrough;
 mod proxies;
+mod quotas;
 mod rerank;
 mod responses;
 mod retries;

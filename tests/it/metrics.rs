@@ -124,14 +124,14 @@ fn a_known_load_is_counted() {
             r#"ai_gateway_cooldown_remaining_seconds{provider="good",model="model-b"}"#,
             0.0,
         ),
-        // Told after the third plain answer, less the two streams since.
+        // Told after the third plain answer, less the two streams since, and the tokens that they were charged.
         (
             r#"ai_gateway_quota_remaining_requests{provider="good",model="model-b",key="0"}"#,
             39.0,
         ),
         (
             r#"ai_gateway_quota_remaining_tokens{provider="good",model="model-b",key="0"}"#,
-            9000.0,
+            8974.0,
         ),
         ("ai_gateway_requests_in_flight", 0.0),
         (r#"ai_gateway_broken_streams_total{route="r"}"#, 0.0),

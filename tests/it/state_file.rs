@@ -57,7 +57,7 @@ fn deadlines_survive_a_restart() {
         let mut gateway = config.start();
         assert_eq!(via(&gateway.ask("r", false)), "b/model-b");
         if signal == Signal::KILL {
-            wait_for(&state, "rate_limited");
+            wait_for(&state, "full_until_ms");
         }
         gateway.signal(signal);
         gateway.wait();
@@ -78,7 +78,7 @@ fn the_file_holds_no_secret_and_is_its_owners() {
     let state = folder.path().join("state.json");
     let gateway = two_steps(&a, &b, &state).start();
     assert_eq!(gateway.ask("r", false).status, 200);
-    let written = wait_for(&state, "rate_limited");
+    let written = wait_for(&state, "full_until_ms");
     for key in ["a", "b"].map(provider_key) {
         assert!(!written.contains(&key), "{written}");
     }
@@ -111,7 +111,11 @@ fn a_damaged_file_is_ignored_with_a_warning() {
         assert_eq!(a.requests().len(), count + 2, "it still remembers");
         gateway.signal(Signal::TERM);
         gateway.wait();
-        assert!(fs::read_to_string(&state).unwrap().contains("rate_limited"));
+        assert!(
+            fs::read_to_string(&state)
+                .unwrap()
+                .contains("full_until_ms")
+        );
     }
 }
 
@@ -148,5 +152,5 @@ fn the_service_managers_folder_is_used_unasked() {
         .route("r", [("a", "model-a"), ("b", "model-b")])
         .start();
     assert_eq!(gateway.ask("r", false).status, 200);
-    wait_for(&folder.path().join("state.json"), "rate_limited");
+    wait_for(&folder.path().join("state.json"), "full_until_ms");
 }

@@ -5,6 +5,7 @@ mod files;
 mod fit;
 mod limits;
 mod providers;
+mod quotas;
 mod refused;
 mod routes;
 mod settings;

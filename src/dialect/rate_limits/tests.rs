@@ -1,7 +1,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{RemainingLimits, rate_limit_end, remaining_limits, retry_after};
+use super::{RemainingLimits, ToldWindow, rate_limit_end, remaining_limits, retry_after};
 use crate::dialect::wait_in_prose::find_wait;
+use crate::limits::{Unit, Window};
 
 const EPOCH: u64 = 1_790_000_000;
 
@@ -141,7 +142,7 @@ fn the_statement_about_this_refusal_counts_before_the_windows() {
 }
 
 #[test]
-fn answers_tell_their_tightest_window_of_requests() {
+fn answers_tell_their_windows() {
     let fields = [
         ("x-ratelimit-limit-requests-day", "14400"),
         ("x-ratelimit-remaining-requests-day", "9000"),
@@ -149,56 +150,52 @@ fn answers_tell_their_tightest_window_of_requests() {
         ("x-ratelimit-limit-requests-minute", "30"),
         ("x-ratelimit-remaining-requests-minute", "4"),
         ("x-ratelimit-reset-requests-minute", "17.5"),
-        ("x-ratelimit-remaining-tokens", "1"),
+        ("x-ratelimit-remaining-tokens", "-3"),
+        ("anthropic-ratelimit-input-tokens-remaining", "900"),
+        ("x-ratelimit-remaining-req-minute", "none"),
+        ("x-ratelimit-reset-req-minute", "9"),
     ];
-    let expected = RemainingLimits {
-        remaining: Some(4),
-        limit: Some(30),
-        resets_in: Some(Duration::from_millis(17_500)),
-        remaining_tokens: Some(1),
-        ..RemainingLimits::default()
+    let minute = Window::Sliding(Duration::from_secs(60));
+    let told = |unit, window, remaining, limit, reset: Option<u64>| ToldWindow {
+        unit,
+        window,
+        remaining,
+        limit,
+        resets_in: reset.map(Duration::from_millis),
     };
-    assert_eq!(remaining_limits(&fields, now()), expected);
+    let expected = [
+        told(
+            Unit::Requests,
+            Some(Window::Day),
+            Some(9_000),
+            Some(14_400),
+            Some(3_600_000),
+        ),
+        told(
+            Unit::Requests,
+            Some(minute),
+            Some(4),
+            Some(30),
+            Some(17_500),
+        ),
+        told(Unit::Tokens, None, Some(0), None, None),
+        told(Unit::InputTokens, None, Some(900), None, None),
+        told(Unit::Requests, Some(minute), None, None, Some(9_000)),
+    ];
+    assert_eq!(remaining_limits(&fields, now()).windows, expected);
+    let draft = [("RateLimit", "\"day\";r=70;t=9000, \"minute\";r=0;t=8")];
+    let expected = [
+        told(
+            Unit::Requests,
+            Some(Window::Day),
+            Some(70),
+            None,
+            Some(9_000_000),
+        ),
+        told(Unit::Requests, Some(minute), Some(0), None, Some(8_000)),
+    ];
+    assert_eq!(remaining_limits(&draft, now()).windows, expected);
     assert_eq!(remaining_limits(&[], now()), RemainingLimits::default());
-}
-
-#[test]
-fn nothing_left_of_requests_or_tokens_is_told() {
-    for (fields, expected) in [
-        (
-            vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "12")],
-            Some(12),
-        ),
-        (
-            vec![
-                ("x-ratelimit-remaining-tokens", "0"),
-                ("x-ratelimit-reset-tokens", "9s"),
-            ],
-            Some(9),
-        ),
-        (
-            vec![
-                ("x-ratelimit-remaining-tokens", "-3"),
-                ("x-ratelimit-reset-tokens", "9s"),
-            ],
-            Some(9),
-        ),
-        (vec![("x-ratelimit-remaining", "0")], None),
-        (
-            vec![("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "12")],
-            None,
-        ),
-        (
-            vec![
-                ("x-ratelimit-remaining", "none"),
-                ("x-ratelimit-reset", "12"),
-            ],
-            None,
-        ),
-    ] {
-        let exhausted = remaining_limits(&fields, now()).exhausted_for;
-        assert_eq!(exhausted, expected.map(Duration::from_secs), "{fields:?}");
-    }
 }
 
 #[test]

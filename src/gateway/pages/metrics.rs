@@ -11,6 +11,7 @@ use crate::telemetry::metrics::{Family, FamilyKind, Process, SeriesValue, Unit, 
 use crate::telemetry::otlp::Loss;
 use crate::upstream;
 
+use super::limits;
 use super::visit::{Unserved, Visit};
 
 /// The exposition for Prometheus. It is open by default and long, so that a crowd shares it.
@@ -26,6 +27,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     let mut families = context.metrics.families();
     families.extend(of_edge(&context.edge.read()));
     families.extend(of_ledger(context, &context.ledger.lock(), Instant::now()));
+    families.extend(limits::of_lines(context));
     families.extend(of_client(&context.client.stats()));
     families.push(of_unasked(context));
     families.extend(of_process());
@@ -252,10 +254,10 @@ fn build_info() -> Family {
     info
 }
 
-fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Family {
+pub(super) fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Family {
     Family::new(name, FamilyKind::Gauge, unit, help)
 }
 
-fn counter(name: &'static str, help: &'static str) -> Family {
+pub(super) fn counter(name: &'static str, help: &'static str) -> Family {
     Family::new(name, FamilyKind::Counter, Unit::Things, help)
 }

@@ -1,6 +1,7 @@
 //! Pages: answers without a walk.
 
 pub mod health;
+mod limits;
 pub mod metrics;
 pub mod models;
 pub mod ollama;

@@ -76,6 +76,33 @@ pub struct StepStanding<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     cooling: Vec<CoolingReport>,
+    /// What is known of its limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitReport>,
+}
+
+/// A line of the step: a limit, and what was used of it.
+#[derive(Serialize)]
+struct LimitReport {
+    /// `model`, or `all models` of the key.
+    scope: &'static str,
+    /// Absent where all keys are one account, or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_index: Option<usize>,
+    unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
+    used: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    /// The time until the window ends, or the limit lets calls through again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_ms: Option<u64>,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -171,5 +198,29 @@ fn standing_of<'a>(
         usable: standing.is_none(),
         retry_after_ms: standing.map(|cooling| remaining(cooling.until)),
         cooling: cooling.collect(),
+        limits: limits_of(step, ledger, now),
     }
+}
+
+fn limits_of(step: &Step, ledger: &Ledger, now: Instant) -> Vec<LimitReport> {
+    let provider = &step.provider;
+    let has_one_key = provider.keys.is_empty() || provider.quotas.is_one_account;
+    let lines = ledger.lines(now).filter(|entry| {
+        entry.provider == provider.index
+            && entry.model.is_none_or(|model| model == step.model)
+            && entry.line.says_anything()
+    });
+    let reports = lines.map(|entry| LimitReport {
+        scope: entry.model.map_or("all models", |_| "model"),
+        key_index: (!has_one_key).then_some(entry.key),
+        unit: entry.line.unit.label(),
+        window: entry.line.window_words(),
+        source: entry.line.limit.map(|(_, source)| source.label()),
+        amount: entry.line.limit.map(|(amount, _)| amount),
+        used: entry.line.used,
+        remaining: entry.line.remaining,
+        ends_ms: entry.line.ends_in.map(milliseconds),
+        state: entry.line.standing.label(),
+    });
+    reports.collect()
 }

@@ -21,9 +21,11 @@ mod relay;
 mod translated;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::dialect::class::Class;
+use crate::dialect::size_of_request::RequestSize;
+use crate::quota::Demand;
 use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
@@ -74,6 +76,10 @@ impl<'a> Errand<'a, '_> {
             self.dialect.rules(),
             Instant::now(),
         ));
+        if self.context.ledger.lock().counts_tokens() {
+            let size = RequestSize::of(&self.request.payload);
+            walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
+        }
         loop {
             let (mut attempt, prepared) = match self.next(&mut walk) {
                 HeapMove::Try(attempt, prepared) => (attempt, prepared),
@@ -102,7 +108,12 @@ impl<'a> Errand<'a, '_> {
     /// The next move. Steps that the request does not fit are passed over.
     fn next(&self, walk: &mut Walk) -> HeapMove {
         loop {
-            let next = walk.next(&mut self.context.ledger.lock(), Instant::now());
+            let next = {
+                let mut ledger = self.context.ledger.lock();
+                let now = Instant::now();
+                ledger.keep_time(now, SystemTime::now);
+                walk.next(&mut ledger, now)
+            };
             let attempt = match next {
                 Move::Try(attempt) => attempt,
                 Move::Pause { until } => return HeapMove::Pause(until),
@@ -146,7 +157,7 @@ impl<'a> Errand<'a, '_> {
         let second_best = missed.second_best.map(|reply| {
             Box::new(SecondBest {
                 reply,
-                attempt: (*attempt).clone(),
+                attempt: attempt.set_aside(),
             })
         });
         let now = Instant::now();

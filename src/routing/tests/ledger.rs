@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
+use super::setup::{World, chain, chain_of, failure, provider, route, stated, step, told, window};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
+use crate::limits::Unit;
 use crate::routing::CoolingEntry;
 
 /// Seconds that step 0 stays skipped after this, to a tenth.
@@ -154,7 +155,7 @@ fn a_statement_ends_with_turned_off_guesses_too() {
 fn one_request_probes_and_the_others_keep_skipping_until_it_returns() {
     let (route, mut world) = chain(2);
     world
-        .request(&route, &[(0, stated(Class::RateLimited, 10))])
+        .request(&route, &[(0, stated(Class::ServerError, 10))])
         .unwrap();
     world.pass(10_000);
     let mut prober = world.walk(&route);
@@ -173,7 +174,7 @@ fn a_probe_that_is_lost_or_cancelled_or_tells_nothing_lets_the_next_one_probe() 
     for end in ["lost", "cancelled", "rejected"] {
         let (route, mut world) = chain(2);
         world
-            .request(&route, &[(0, stated(Class::RateLimited, 10))])
+            .request(&route, &[(0, stated(Class::ServerError, 10))])
             .unwrap();
         world.pass(10_000);
         let mut prober = world.walk(&route);
@@ -231,25 +232,20 @@ fn an_answer_that_says_nothing_is_left_spares_the_next_call() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = RemainingLimits {
-        remaining: Some(0),
-        limit: Some(3),
-        resets_in: Some(Duration::from_secs(20)),
-        exhausted_for: Some(Duration::from_secs(20)),
-        ..RemainingLimits::default()
-    };
+    let told = told(0, Some(3), 20);
     world.succeed(walk, attempt, &told);
     let cooling = world.ledger.cooling_of(&route.steps[0], world.now).unwrap();
     assert!(cooling.stated);
     assert_eq!(world.served_by(&route), Some(1));
     world.pass(20_000);
     // The window is open again and nothing had failed: no probe is needed, all three may go at once.
-    let mut walks: Vec<_> = (0..4).map(|_| world.walk(&route)).collect();
+    let mut walks: Vec<_> = (0..5).map(|_| world.walk(&route)).collect();
     let steps: Vec<_> = walks
         .iter_mut()
         .map(|walk| world.attempt(walk).step_index)
         .collect();
-    assert_eq!(steps, [0, 0, 0, 1]);
+    // The fourth finds out whether the limit is still the same.
+    assert_eq!(steps, [0, 0, 0, 0, 1]);
 }
 
 #[test]
@@ -258,11 +254,10 @@ fn what_is_left_is_known_while_it_is_true() {
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
     let told = RemainingLimits {
-        remaining: Some(9),
-        resets_in: Some(Duration::from_secs(20)),
-        remaining_tokens: Some(700),
-        tokens_reset_in: Some(Duration::from_secs(40)),
-        ..RemainingLimits::default()
+        windows: vec![
+            window(Unit::Requests, 9, None, 20),
+            window(Unit::Tokens, 7_000, None, 40),
+        ],
     };
     world.succeed(walk, attempt, &told);
     let left = |world: &World| {
@@ -270,14 +265,18 @@ fn what_is_left_is_known_while_it_is_true() {
         let left = quotas.map(|quota| (quota.provider, quota.requests, quota.tokens));
         left.collect::<Vec<_>>()
     };
-    assert_eq!(left(&world), [(0, Some(9), Some(700))]);
+    assert_eq!(left(&world), [(0, Some(9), Some(7_000))]);
     // A call under way has taken one.
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    assert_eq!(left(&world), [(0, Some(8), Some(700))]);
+    assert_eq!(
+        left(&world),
+        [(0, Some(8), Some(6_488))],
+        "and the tokens that an unknown answer may have"
+    );
     world.succeed(walk, attempt, &RemainingLimits::default());
     world.pass(20_000);
-    assert_eq!(left(&world), [(0, None, Some(700))]);
+    assert_eq!(left(&world), [(0, None, Some(6_488))]);
     world.pass(20_000);
     assert_eq!(left(&world), []);
 }
@@ -287,12 +286,7 @@ fn a_burst_moves_on_when_what_is_left_is_in_flight() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = RemainingLimits {
-        remaining: Some(2),
-        limit: Some(3),
-        resets_in: Some(Duration::from_secs(20)),
-        ..RemainingLimits::default()
-    };
+    let told = told(2, Some(3), 20);
     world.succeed(walk, attempt, &told);
     let mut walks: Vec<_> = (0..4).map(|_| world.walk(&route)).collect();
     let steps: Vec<_> = walks
@@ -311,13 +305,8 @@ fn answers_that_overtake_each_other_do_not_restore_a_budget() {
     let (route, mut world) = chain(2);
     let (mut first, mut second) = (world.walk(&route), world.walk(&route));
     let (early, late) = (world.attempt(&mut first), world.attempt(&mut second));
-    let told = |remaining| RemainingLimits {
-        remaining: Some(remaining),
-        resets_in: Some(Duration::from_secs(20)),
-        ..RemainingLimits::default()
-    };
-    world.succeed(second, late, &told(1));
-    world.succeed(first, early, &told(5));
+    world.succeed(second, late, &told(1, None, 20));
+    world.succeed(first, early, &told(5, None, 20));
     assert_eq!(world.served_by(&route), Some(0));
     let mut next = world.walk(&route);
     assert_eq!(world.attempt(&mut next).step_index, 1);
@@ -328,11 +317,7 @@ fn a_refusal_overrules_what_was_told_to_be_left() {
     let (route, mut world) = chain(2);
     let mut walk = world.walk(&route);
     let attempt = world.attempt(&mut walk);
-    let told = RemainingLimits {
-        remaining: Some(1),
-        resets_in: Some(Duration::from_secs(60)),
-        ..RemainingLimits::default()
-    };
+    let told = told(1, None, 60);
     world.succeed(walk, attempt, &told);
     world
         .request(&route, &[(0, stated(Class::RateLimited, 5))])

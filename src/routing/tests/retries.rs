@@ -121,7 +121,7 @@ fn retries_of_one_request_are_one_failure_to_the_others() {
 fn a_client_that_leaves_during_the_pause_frees_the_probe() {
     let (route, mut world) = chain_of(&[1, 1], |step| step.retries = 1);
     world
-        .request(&route, &[(0, stated(Class::RateLimited, 10))])
+        .request(&route, &[(0, stated(Class::ServerError, 10))])
         .unwrap();
     world.pass(10_000);
     let mut walk = world.walk(&route);

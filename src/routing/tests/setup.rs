@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::config::{Config, EdgeLimits, Provider, ResponseModel, Route, Step};
 use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
-use crate::dialect::rate_limits::RemainingLimits;
+use crate::dialect::rate_limits::{RemainingLimits, ToldWindow};
+use crate::limits::Unit;
 use crate::routing::{AnsweredWalk, Attempt, Failure, Ledger, Move, StepReport, Verdict, Walk};
 use crate::secret::Secret;
 
@@ -24,6 +25,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         repair: true,
         headers: Vec::new(),
         fit: Default::default(),
+        quotas: Default::default(),
         models: Vec::new(),
         private: false,
     })
@@ -202,6 +204,24 @@ impl World {
     pub fn served_by(&mut self, route: &Arc<Route>) -> Option<usize> {
         let reports = self.request(route, &[]).ok()?;
         reports.last().map(|report| report.step_index)
+    }
+}
+
+/// The word of an answer about its window of requests, or of tokens.
+pub fn window(unit: Unit, remaining: u64, limit: Option<u64>, seconds: u64) -> ToldWindow {
+    ToldWindow {
+        unit,
+        window: None,
+        remaining: Some(remaining),
+        limit,
+        resets_in: Some(Duration::from_secs(seconds)),
+    }
+}
+
+/// The word of an answer about its window of requests.
+pub fn told(remaining: u64, limit: Option<u64>, seconds: u64) -> RemainingLimits {
+    RemainingLimits {
+        windows: vec![window(Unit::Requests, remaining, limit, seconds)],
     }
 }
 

@@ -96,7 +96,7 @@ fn a_cooling_step_is_skipped_and_says_so() {
     assert_eq!(reports[0].retry_after, Some(Duration::from_secs(20)));
     assert_eq!(
         reports[0].message.as_deref(),
-        Some("cooling down for 20.0 s after rate_limited")
+        Some("limit: requests used up, free in 20s")
     );
     assert_eq!(reports[1].step_index, 1);
 }

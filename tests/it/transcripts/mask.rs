@@ -8,7 +8,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Numbers behind these texts count milliseconds of this run. A provider's wait is exact where it was just told, and
 /// counts down where a step is passed over because of it.
-const MILLISECONDS: [&str; 6] = [
+const MILLISECONDS: [&str; 7] = [
+    r#""ends_ms":"#,
     r#""duration_ms":"#,
     r#""response_time_ms":"#,
     r#""remaining_ms":"#,
@@ -87,6 +88,7 @@ impl Mask {
             });
         }
         text = replaced(&text, "cooling down for ", is_of_wait, |_| Some("<wait> "));
+        text = replaced(&text, ", free in ", is_of_wait, |_| Some("<wait>"));
         text = replaced(&text, r#""ts":""#, |byte| byte != '"', |_| Some("<time>"));
         text = replaced(&text, "\nDate: ", |byte| byte != '\\', |_| Some("<date>"));
         if self.exchange > 0 {
@@ -174,6 +176,10 @@ fn only_what_differs_is_hidden() {
         (
             "cooling down for 1h 0m after timeout",
             "cooling down for <wait> after timeout",
+        ),
+        (
+            "limit: 9 requests/min used, free in 1h0m\"",
+            "limit: 9 requests/min used, free in <wait>\"",
         ),
         ("at 127.0.0.1:4711.", "at 127.0.0.1:<port>."),
     ] {

@@ -1,0 +1,392 @@
+//! The admission of a request, and its settlement.
+
+use std::time::{Duration, Instant};
+
+use super::book::Book;
+use super::totals::Totals;
+use super::{Accounts, BookIndex};
+use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
+use crate::quota::Moment;
+
+/// The output that is reserved for a request that does not bound it (tokens): twice the client's mean, within these.
+const LEAST_OUTPUT: u64 = 256;
+const MOST_OUTPUT: u64 = 4096;
+
+/// The wait for a place among the requests at once, for which nobody can say more.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What a request may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'p> {
+    /// The estimate of its tokens of input.
+    pub input: u64,
+    /// The most tokens of output that it asks for; `None` where it does not say.
+    pub max_output: Option<u64>,
+    /// The answer has tokens at all.
+    pub has_output: bool,
+    /// The prices of the steps that may answer.
+    pub prices: &'p [crate::limits::Price],
+}
+
+/// A request under way: what is reserved for it, and where it is settled.
+#[derive(Debug)]
+pub struct Booking {
+    book: BookIndex,
+    at: Instant,
+    /// The windows of its admission.
+    day: PeriodKey,
+    month: PeriodKey,
+    reserved: Totals,
+    /// The tokens of input as estimated, without what this client's requests have taught.
+    estimated: u64,
+}
+
+/// What a request has taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent<'r> {
+    pub route: &'r str,
+    /// It has an answer, or its client left while there was one: it counts as a request.
+    pub counts: bool,
+    pub input: u64,
+    pub output: u64,
+    pub cached: u64,
+    /// The tokens are an estimate.
+    pub is_estimate: bool,
+    pub cost: Money,
+}
+
+/// A limit that a request would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excess {
+    pub limit: Limit,
+    pub used: u64,
+    pub reserved: u64,
+    /// What the request would have taken.
+    pub asked: u64,
+    pub resets: Resets,
+}
+
+/// The time at which a request may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resets {
+    /// The end of a window of the calendar.
+    At(UnixMs, Duration),
+    In(Duration),
+    /// No time: the limit is one of all time, or smaller than the request.
+    Never,
+}
+
+/// The rest of a line's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineLeft {
+    pub amount: u64,
+    pub left: u64,
+    /// Until all of it is free again.
+    pub reset: Duration,
+}
+
+/// The lines of requests and of tokens with the smallest share left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    pub requests: Option<LineLeft>,
+    pub tokens: Option<LineLeft>,
+}
+
+impl Accounts {
+    /// Admits a request and reserves for it, or neither.
+    ///
+    /// # Errors
+    /// The limit that it would exceed; of several the one that lasts longest.
+    pub fn admit(
+        &mut self,
+        index: BookIndex,
+        wanted: &Wanted<'_>,
+        now: Moment,
+    ) -> Result<Booking, Excess> {
+        let (day, month) = self.turn(now.unix_ms());
+        let ends = Ends {
+            now,
+            day: self.turns.day().end,
+            month: self.turns.month().end,
+        };
+        let Some(book) = self.books.get_mut(index.0) else {
+            return Ok(Booking::free(index, now.now, day, month));
+        };
+        let asked = book.charge(wanted);
+        let excesses = book.lines.iter().filter_map(|line| {
+            let (used, reserved) = book.used(line, now.now, day, month);
+            let unit = line.limit.unit;
+            let asked = match unit {
+                Unit::Concurrent => 1,
+                _ => asked.of(unit),
+            };
+            let amount = line.limit.rate.amount;
+            let taken = used.saturating_add(reserved);
+            let fits = match book.soft && unit.is_settled_later() {
+                true => taken < amount,
+                false => taken.saturating_add(asked) <= amount,
+            };
+            // What costs nothing is not refused for the money that is gone.
+            (!fits && asked > 0).then(|| Excess {
+                limit: line.limit,
+                used,
+                reserved,
+                asked,
+                resets: ends.of(line, asked, book.soft),
+            })
+        });
+        if let Some(excess) = excesses.max_by_key(|excess| excess.resets.rank()) {
+            match excess.limit.unit {
+                Unit::Money => book.tally.refused_by_budget += 1,
+                _ => book.tally.refused_by_limit += 1,
+            }
+            return Err(excess);
+        }
+        let reserved = match book.soft {
+            true => Totals {
+                requests: 1,
+                ..Totals::default()
+            },
+            false => asked,
+        };
+        book.reserve(&reserved, day, month);
+        book.in_flight += 1;
+        for line in &mut book.lines {
+            if let Window::Sliding(length) = line.limit.rate.window {
+                let amount = reserved.of(line.limit.unit);
+                line.log.add(now.now, amount, length);
+            }
+        }
+        Ok(Booking {
+            book: index,
+            at: now.now,
+            day,
+            month,
+            reserved,
+            estimated: wanted.input,
+        })
+    }
+
+    /// Settles a request: what was reserved goes, what it has taken comes in its place, in the windows of its admission.
+    /// True if this is the first change since the journal was written.
+    pub fn settle(&mut self, booking: Booking, spent: &Spent<'_>, now: Instant) -> bool {
+        let Booking {
+            book,
+            at,
+            day,
+            month,
+            reserved,
+            estimated,
+        } = booking;
+        let used = spent.totals();
+        let Some(book) = self.books.get_mut(book.0) else {
+            return false;
+        };
+        book.settle(&reserved, &used, day, month);
+        book.in_flight = book.in_flight.saturating_sub(1);
+        for line in &mut book.lines {
+            let Window::Sliding(length) = line.limit.rate.window else {
+                continue;
+            };
+            let (charged, took) = (reserved.of(line.limit.unit), used.of(line.limit.unit));
+            match charged {
+                // Nothing was reserved; what came late counts from now on.
+                0 if took > 0 => line.log.add(now, took, length),
+                _ => line.log.settle(at, charged, took),
+            }
+        }
+        if !spent.is_estimate && spent.counts && spent.input > 0 {
+            book.learn_ratio(estimated, spent.input);
+        }
+        self.note(booking.book, spent, &used, month)
+    }
+
+    /// Counts a request of a client without limits. True as of [`Self::settle`].
+    pub fn count(&mut self, index: BookIndex, spent: &Spent<'_>, wall: UnixMs) -> bool {
+        self.turn(wall);
+        let day = self.turns.day_of(wall);
+        let month = day.month();
+        let used = spent.totals();
+        let Some(book) = self.books.get_mut(index.0) else {
+            return false;
+        };
+        book.settle(&Totals::default(), &used, day, month);
+        self.note(index, spent, &used, month)
+    }
+
+    /// The rest of a client's limits; nothing of one without limits.
+    pub fn left(&self, index: BookIndex, now: Moment) -> Left {
+        let mut left = Left::default();
+        let Some(book) = self.book(index) else {
+            return left;
+        };
+        let ends = Ends {
+            now,
+            day: self.turns.day().end,
+            month: self.turns.month().end,
+        };
+        let (day, month) = (self.turns.day().key, self.turns.month().key);
+        for line in &book.lines {
+            let place = match line.limit.unit {
+                Unit::Requests => &mut left.requests,
+                Unit::Tokens | Unit::InputTokens | Unit::OutputTokens => &mut left.tokens,
+                Unit::Concurrent | Unit::Money => continue,
+            };
+            let (used, reserved) = book.used(line, now.now, day, month);
+            let amount = line.limit.rate.amount;
+            let this = LineLeft {
+                amount,
+                left: amount.saturating_sub(used.saturating_add(reserved)),
+                reset: ends.full(line),
+            };
+            let is_less = |other: &LineLeft| {
+                u128::from(this.left) * u128::from(other.amount)
+                    < u128::from(other.left) * u128::from(this.amount)
+            };
+            if place.as_ref().is_none_or(is_less) {
+                *place = Some(this);
+            }
+        }
+        left
+    }
+
+    fn note(
+        &mut self,
+        index: BookIndex,
+        spent: &Spent<'_>,
+        used: &Totals,
+        month: PeriodKey,
+    ) -> bool {
+        let Some(book) = self.books.get_mut(index.0) else {
+            return false;
+        };
+        if *used == Totals::default() {
+            book.tally.failed += 1;
+            return false;
+        }
+        book.use_route(spent.route, month, used);
+        !std::mem::replace(&mut self.changed, true)
+    }
+}
+
+impl Booking {
+    fn free(book: BookIndex, at: Instant, day: PeriodKey, month: PeriodKey) -> Self {
+        Self {
+            book,
+            at,
+            day,
+            month,
+            reserved: Totals::default(),
+            estimated: 0,
+        }
+    }
+
+    pub fn book(&self) -> BookIndex {
+        self.book
+    }
+}
+
+impl Book {
+    /// What a request is reserved for, unless the client is charged afterwards. Money is that of the dearest step.
+    fn charge(&self, wanted: &Wanted<'_>) -> Totals {
+        let input = self.input(wanted.input);
+        let guess = || {
+            let mean = self.mean_output().unwrap_or(LEAST_OUTPUT);
+            mean.saturating_mul(2).clamp(LEAST_OUTPUT, MOST_OUTPUT)
+        };
+        let output = match wanted.has_output {
+            true => wanted.max_output.unwrap_or_else(guess),
+            false => 0,
+        };
+        let costs = wanted.prices.iter().map(|price| price.of(input, 0, output));
+        Totals {
+            requests: 1,
+            input,
+            output,
+            cost: costs.max().unwrap_or_default(),
+            ..Totals::default()
+        }
+    }
+}
+
+impl Spent<'_> {
+    fn totals(&self) -> Totals {
+        Totals {
+            requests: u64::from(self.counts),
+            input: self.input,
+            output: self.output,
+            cached: self.cached.min(self.input),
+            estimated: u64::from(self.is_estimate && self.counts),
+            cost: self.cost,
+        }
+    }
+}
+
+impl Resets {
+    /// The wait; `None` where none is long enough.
+    pub fn wait(self) -> Option<Duration> {
+        match self {
+            Self::At(_, wait) | Self::In(wait) => Some(wait),
+            Self::Never => None,
+        }
+    }
+
+    fn rank(self) -> Duration {
+        self.wait().unwrap_or(Duration::MAX)
+    }
+}
+
+/// The ends of the windows of a moment.
+struct Ends {
+    now: Moment,
+    day: UnixMs,
+    month: UnixMs,
+}
+
+impl Ends {
+    fn of(&self, line: &super::book::Line, asked: u64, soft: bool) -> Resets {
+        let Limit { unit, rate } = line.limit;
+        let room = match soft && unit.is_settled_later() {
+            true => rate.amount.checked_sub(1),
+            false => rate.amount.checked_sub(asked),
+        };
+        // A request that is larger than its limit never fits.
+        let Some(room) = room else {
+            return Resets::Never;
+        };
+        let until = |end: UnixMs| {
+            let wait = Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
+            Resets::At(end, wait)
+        };
+        match rate.window {
+            Window::Day => until(self.day),
+            Window::Month => until(self.month),
+            Window::Total => Resets::Never,
+            Window::AtOnce => Resets::In(SOON),
+            Window::Sliding(length) => {
+                let now = self.now.now;
+                let since = now.checked_sub(length);
+                let first = since.and_then(|since| line.log.gives_way(since, room));
+                let end = first.map_or(now + length, |first| first + length);
+                Resets::In(end.saturating_duration_since(now))
+            }
+        }
+    }
+
+    /// The time until all of a limit is free again.
+    fn full(&self, line: &super::book::Line) -> Duration {
+        let until = |end: UnixMs| Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
+        match line.limit.rate.window {
+            Window::Day => until(self.day),
+            Window::Month => until(self.month),
+            Window::Total | Window::AtOnce => Duration::ZERO,
+            Window::Sliding(length) => {
+                let now = self.now.now;
+                let since = now.checked_sub(length);
+                // All of it is free when the last call is out of the window: at the latest after one.
+                let used = since.map_or(0, |since| line.log.since(since));
+                if used == 0 { Duration::ZERO } else { length }
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The sums that accounts are made of.
+
+use crate::limits::{Money, Unit};
+
+/// A sum of requests: what they took, or what is reserved for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub requests: u64,
+    /// Tokens of input, those from a cache included.
+    pub input: u64,
+    pub output: u64,
+    /// Tokens of input that a cache held.
+    pub cached: u64,
+    /// Requests whose tokens are an estimate, as their provider told none.
+    pub estimated: u64,
+    pub cost: Money,
+}
+
+impl Totals {
+    /// The amount of a unit; none of requests in flight, which no sum knows.
+    pub fn of(&self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Requests => self.requests,
+            Unit::Tokens => self.input.saturating_add(self.output),
+            Unit::InputTokens => self.input,
+            Unit::OutputTokens => self.output,
+            Unit::Money => self.cost.0,
+            Unit::Concurrent => 0,
+        }
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_add);
+    }
+
+    /// Takes a part out again. What was never added leaves zero.
+    pub fn take_out(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_sub);
+    }
+
+    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
+        for (own, others) in [
+            (&mut self.requests, other.requests),
+            (&mut self.input, other.input),
+            (&mut self.output, other.output),
+            (&mut self.cached, other.cached),
+            (&mut self.estimated, other.estimated),
+            (&mut self.cost.0, other.cost.0),
+        ] {
+            *own = with(*own, others);
+        }
+    }
+}

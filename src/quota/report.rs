@@ -1,0 +1,126 @@
+//! A line as people and metrics see it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::line::{Ask, Line, Source};
+use super::lines::Crowd;
+use super::moment::Moment;
+use super::standing::Standing;
+use crate::limits::{Unit, Window};
+
+/// A line as it stands at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LineReport {
+    pub unit: Unit,
+    /// The window that is configured, or that the provider named.
+    pub window: Option<Window>,
+    /// The length of a window that is learned, as far as it is known.
+    pub length: Option<Duration>,
+    /// The limit and its source; `None` while none is known.
+    pub limit: Option<(u64, Source)>,
+    pub used: u64,
+    pub remaining: Option<u64>,
+    /// The time until the window ends, or the line is open again.
+    pub ends_in: Option<Duration>,
+    pub standing: Standing,
+}
+
+impl LineReport {
+    pub fn of(line: &Line, is_own: bool, crowd: Crowd, at: Moment) -> Self {
+        let limit = line.limit();
+        let in_flight = if is_own { crowd.own } else { crowd.of_account };
+        let used = match line.unit {
+            Unit::Concurrent => u64::from(in_flight),
+            _ => line.used_at(at),
+        };
+        let by_use = limit.map(|(limit, _)| limit.saturating_sub(used));
+        let standing = line.standing(&Ask {
+            at,
+            amount: 1,
+            reserve: 0,
+            in_flight,
+            peak: crowd.peak,
+        });
+        let ends = match standing {
+            Standing::Firm { until } | Standing::Soft { until, .. } => Some(until),
+            _ => line.ends(at),
+        };
+        Self {
+            unit: line.unit,
+            window: line.window,
+            length: line.w().filter(|_| line.window.is_none()),
+            limit,
+            used,
+            remaining: line.told_left(at).or(by_use),
+            ends_in: ends.map(|end| end.saturating_duration_since(at.now)),
+            standing,
+        }
+    }
+
+    /// The window as metrics spell it; `learned` where only refusals tell of it, as its length may change.
+    pub fn window_label(&self) -> String {
+        let window = self.window.map(|window| window.to_string());
+        window.unwrap_or_else(|| "learned".to_owned())
+    }
+
+    /// The window for people; `None` while its length is not known.
+    pub fn window_words(&self) -> Option<String> {
+        let learned = self.length.map(|length| Window::Sliding(rounded(length)));
+        Some(self.window.or(learned)?.to_string())
+    }
+
+    /// Whether it says anything: a line of which nothing is known, and which keeps nobody away, does not.
+    pub fn says_anything(&self) -> bool {
+        self.limit.is_some() || self.standing != Standing::Open
+    }
+}
+
+/// A learned length is no round number.
+fn rounded(length: Duration) -> Duration {
+    let milliseconds = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    let step = if milliseconds > 10_000 { 1000 } else { 100 };
+    Duration::from_millis((milliseconds / step * step).max(1))
+}
+
+/// `limit: 10 requests/min used, free in 12s`.
+impl fmt::Display for LineReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.unit.words();
+        match self.limit {
+            Some((amount, _)) if self.unit == Unit::Concurrent => {
+                return write!(f, "limit: all {amount} {unit} are out");
+            }
+            Some((amount, source)) => {
+                write!(f, "limit: {amount} {unit}")?;
+                if let Some(window) = self.window_words() {
+                    write!(f, "/{window}")?;
+                }
+                f.write_str(" used")?;
+                if source != Source::Declared {
+                    write!(f, " ({})", source.label())?;
+                }
+            }
+            None => write!(f, "limit: {unit} used up")?,
+        }
+        match (self.standing, self.ends_in) {
+            (Standing::Held { .. } | Standing::Probe, _) => {
+                f.write_str(", another request finds out whether it is free")
+            }
+            (_, Some(left)) if !left.is_zero() => write!(f, ", free in {}", brief(left)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A wait in as few signs as can be, rounded up: `0.4s`, `12s`, `3m5s`, `7h2m`.
+fn brief(span: Duration) -> String {
+    let tenths = span.as_millis().div_ceil(100).max(1);
+    let seconds = tenths.div_ceil(10);
+    match seconds {
+        ..10 => format!("{}.{}s", tenths / 10, tenths % 10).replace(".0s", "s"),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
