@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::finish_reasons::FinishReasons;
+use super::replicas::Replicas;
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 use super::standing_faults::StandingFaults;
@@ -22,6 +23,8 @@ pub struct Context {
     pub(super) config: Arc<Config>,
     pub(super) client: upstream::Client,
     pub(super) ledger: SharedLedger,
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub(super) replicas: Option<Arc<Replicas>>,
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
@@ -59,7 +62,12 @@ impl Context {
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
-        Self::with(config, client, metrics, edge, started, ready)
+        let new = Self::with(config, client, metrics, edge, started, ready)?;
+        let replicas = Replicas::start(&new.config, new.ledger.of_replicas())?;
+        Ok(Self {
+            replicas: replicas.map(Arc::new),
+            ..new
+        })
     }
 
     /// A gateway with another configuration and what this one knows of the providers. This one writes no state file from
@@ -71,6 +79,7 @@ impl Context {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let client = self.client.successor(Self::upstream_settings(&config))?;
+        Replicas::check(&config)?;
         let new = Self::with(config, client, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
@@ -79,7 +88,14 @@ impl Context {
         };
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
-        Ok(new)
+        let (config, ledger) = (&new.config, new.ledger.of_replicas());
+        let same = self.replicas.as_ref();
+        let same = same.filter(|replicas| replicas.attend(config, ledger));
+        let replicas = match same {
+            Some(replicas) => Some(Arc::clone(replicas)),
+            None => Replicas::start(config, ledger)?.map(Arc::new),
+        };
+        Ok(Self { replicas, ..new })
     }
 
     fn with(
@@ -94,6 +110,7 @@ impl Context {
         Ok(Self {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
+            replicas: None,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
             standing_faults: StandingFaults::default(),
@@ -143,6 +160,9 @@ impl Context {
     /// Closes the connections to the providers and writes down the state that has to survive.
     pub(super) fn close(&self) {
         self.client.shutdown();
+        if let Some(replicas) = &self.replicas {
+            replicas.close();
+        }
         self.ledger.close();
     }
 

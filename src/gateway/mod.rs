@@ -20,6 +20,7 @@ pub mod model_lists;
 mod pages;
 mod refusal;
 mod reloadable;
+mod replicas;
 mod route_invariants;
 mod shared_answer;
 mod shared_ledger;

@@ -70,6 +70,7 @@ impl Line {
     /// Ends a call that the provider has not counted.
     pub fn withdraw(&mut self, call: &Call) {
         self.release(call);
+        self.correct_portion(call.started, call.amount, 0);
         match &mut self.used {
             Used::Log(log) => log.take_out(call.started, call.amount),
             Used::Counter(count) => count.value = count.value.saturating_sub(call.amount),
@@ -78,6 +79,7 @@ impl Line {
 
     /// Replaces a call's charge by what it took.
     pub fn settle(&mut self, call: &Call, took: u64) {
+        self.correct_portion(call.started, call.amount, took);
         match &mut self.used {
             Used::Log(log) => log.settle(call.started, call.amount, took),
             Used::Counter(count) => {

@@ -22,6 +22,8 @@ pub(super) struct Choice {
     queue_until: Option<Instant>,
     /// The pauses made because a place or a limit might be free in a moment.
     pauses: u32,
+    /// It has waited for portions, which it does once.
+    has_waited_for_portions: bool,
 }
 
 /// The choice of a moment.
@@ -65,6 +67,7 @@ impl Choice {
             demand: Demand::default(),
             queue_until: None,
             pauses: 0,
+            has_waited_for_portions: false,
         }
     }
 
@@ -133,6 +136,11 @@ impl Choice {
                 }
             }
             self.queue_until = None;
+            for key in progress.untried_keys() {
+                if ledger.readiness(step, key, &self.demand, now) == Readiness::Dry {
+                    ledger.note_dry(step, key, &self.demand, now);
+                }
+            }
             if !progress.is_reported && !progress.tried.contains(&true) {
                 let report = StepReport::skipped_by(self.cursor, step, ledger, now);
                 progress.is_reported = report.is_some();
@@ -147,6 +155,11 @@ impl Choice {
     /// limits are only guessed, the surest first; then those that are cooling on a guess, the soonest first.
     fn leftover(&mut self, route: &Route, ledger: &Ledger, now: Instant) -> Chosen {
         let mut all = route.steps.iter().zip(&self.steps);
+        let is_dry = all.any(|(step, progress)| {
+            let mut keys = progress.untried_keys();
+            keys.any(|key| ledger.readiness(step, key, &self.demand, now) == Readiness::Dry)
+        });
+        let mut all = route.steps.iter().zip(&self.steps);
         let may_open = all.any(|(step, progress)| {
             let mut keys = progress.untried_keys();
             keys.any(|key| {
@@ -155,6 +168,12 @@ impl Choice {
                     || matches!(readiness, Readiness::Never { may_open, .. } if may_open)
             })
         });
+        if is_dry && !self.has_waited_for_portions {
+            // Answers of the server come within this, or it is away.
+            self.has_waited_for_portions = true;
+            self.cursor = 0;
+            return Chosen::Pause(now + PAUSE);
+        }
         if may_open && self.pauses < MOST_PAUSES {
             self.pauses += 1;
             self.cursor = 0;
@@ -176,7 +195,7 @@ impl Choice {
                     Readiness::Soft { until } => (2, until),
                     Readiness::Held => (3, now),
                     Readiness::Cooling { until } => (4, until),
-                    Readiness::Never { .. } => continue,
+                    Readiness::Never { .. } | Readiness::Dry => continue,
                 };
                 if best.is_none_or(|(least, _, _)| rank < least) {
                     best = Some((rank, index, key));

@@ -24,6 +24,8 @@ pub struct Ledger {
     pub(super) clock: Clock,
     /// A line counts tokens.
     pub(super) counts_tokens: bool,
+    /// A portion ran dry.
+    pub(super) is_thirsty: bool,
 }
 
 /// A provider, key or model that is cooling, for diagnostics.
@@ -76,6 +78,7 @@ impl Ledger {
             serial: 0,
             clock: Clock::default(),
             counts_tokens: false,
+            is_thirsty: false,
         }
         .with_its_units()
     }

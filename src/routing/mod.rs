@@ -19,6 +19,7 @@ mod ledger_lines;
 mod ledger_store;
 mod mark;
 mod outcome;
+pub mod shared_lines;
 pub mod shared_marks;
 mod snapshot;
 mod snapshot_lines;

@@ -88,16 +88,9 @@ impl Link {
     /// # Errors
     /// The certificates cannot be read, or there is no thread, in words.
     pub fn start(shared: &Shared, replica: Arc<dyn Replica>) -> Result<Self, String> {
-        let tls = match (&shared.server.address, &shared.ca_file) {
-            (SharedAddress::Tcp { tls: true, .. }, Some(file)) => Some(Trusted::Only(file)),
-            (SharedAddress::Tcp { tls: true, .. }, None) => Some(Trusted::BuiltInAnd(None)),
-            _ => None,
-        };
         let inner = Arc::new(Inner {
             shared: shared.clone(),
-            tls: tls
-                .map(|trusted| client_config(trusted, None))
-                .transpose()?,
+            tls: tls_of(shared)?,
             replica,
             flags: Mutex::default(),
             woken: Condvar::new(),
@@ -112,6 +105,14 @@ impl Link {
         });
         started.map_err(|error| format!("shared: {error}"))?;
         Ok(Self(inner))
+    }
+
+    /// Whether a link can be started.
+    ///
+    /// # Errors
+    /// The certificates cannot be read, in words.
+    pub fn check(shared: &Shared) -> Result<(), String> {
+        tls_of(shared).map(drop)
     }
 
     /// Asks for an exchange at once: a portion ran dry.
@@ -382,6 +383,16 @@ impl<'a> Thread<'a> {
             let _ = self.ask(&pipeline, expected.replies());
         }
     }
+}
+
+/// The set-up of TLS, where the address asks for it.
+fn tls_of(shared: &Shared) -> Result<Option<Arc<ClientConfig>>, String> {
+    let trusted = match (&shared.server.address, &shared.ca_file) {
+        (SharedAddress::Tcp { tls: true, .. }, Some(file)) => Trusted::Only(file),
+        (SharedAddress::Tcp { tls: true, .. }, None) => Trusted::BuiltInAnd(None),
+        _ => return Ok(None),
+    };
+    client_config(trusted, None).map(Some)
 }
 
 /// A number that no other replica has.

@@ -10,8 +10,9 @@ use crate::sync::lock;
 use super::fault::Fault;
 
 /// The bounds of the round trips' buckets, beyond which there is one more (microseconds).
-pub const ROUND_TRIPS: [u64; 10] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 250_000,
+pub const ROUND_TRIPS: [u64; 14] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 5_000_000,
 ];
 
 /// A reading of the counters and the state.

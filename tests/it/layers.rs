@@ -60,6 +60,7 @@ const GATEWAY: &[&str] = &[
     "context",
     "accounts",
     "standing_faults",
+    "replicas",
     "shared_ledger",
     "route_invariants",
     "finish_reasons",

@@ -112,7 +112,13 @@ impl<'a> Errand<'a, '_> {
                 let mut ledger = self.context.ledger.lock();
                 let now = Instant::now();
                 ledger.keep_time(now, SystemTime::now);
-                walk.next(&mut ledger, now)
+                let next = walk.next(&mut ledger, now);
+                let is_thirsty = ledger.take_thirst();
+                drop(ledger);
+                if is_thirsty && let Some(replicas) = &self.context.replicas {
+                    replicas.wake();
+                }
+                next
             };
             let attempt = match next {
                 Move::Try(attempt) => attempt,

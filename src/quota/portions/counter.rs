@@ -122,6 +122,21 @@ impl Counter {
         })
     }
 
+    /// The draw of what was used and is not counted yet; `None` where there is none.
+    pub fn owed(&mut self, limit: u64) -> Option<Draw> {
+        let owed = self.used.saturating_sub(self.drawn);
+        if self.asked || owed == 0 {
+            return None;
+        }
+        self.asked = true;
+        Some(Draw {
+            span: self.span,
+            owed,
+            wanted: 0,
+            limit,
+        })
+    }
+
     /// The answer to a draw.
     pub fn drawn(&mut self, draw: &Draw, counter: u64) -> Result<Option<Draw>, super::Forgotten> {
         self.asked = false;

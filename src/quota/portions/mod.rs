@@ -14,7 +14,9 @@ use counter::Counter;
 pub use counter::Draw;
 pub use span::Span;
 
-use super::server_clock::ServerMs;
+use std::time::Instant;
+
+use super::server_clock::{ServerClock, ServerMs};
 
 /// The time before a turn of windows in which a call may arrive after it, and is charged to both (20 ms).
 pub const AT_THE_TURN: u64 = 20;
@@ -57,11 +59,14 @@ pub struct Dry;
 pub struct Portion {
     /// The windows in use, at most that of now and the next one.
     counters: [Option<Counter>; 2],
-    /// The largest call that was refused since the last draw, so that enough for it is drawn.
+    /// The calls that were refused since the last draw, and the largest of them: so much is drawn at least.
     refused: u64,
+    largest: u64,
     /// The time of the last charge. What was not used in this window or the one before draws little, as it would be lost to
     /// the replicas that do use theirs.
     charged_at: Option<ServerMs>,
+    /// The clock by which the windows are told.
+    clock: Option<ServerClock>,
 }
 
 impl Portion {
@@ -83,11 +88,34 @@ impl Portion {
         sharing: Sharing,
     ) -> Result<(), Dry> {
         if !self.admits(line, amount, now, sharing) {
-            self.refused = self.refused.max(amount).max(1);
+            self.refuse(amount);
             return Err(Dry);
         }
         self.charge(line, amount, now);
         Ok(())
+    }
+
+    /// Notes that a call was not made, so that enough is drawn for it and its like.
+    pub fn refuse(&mut self, amount: u64) {
+        self.largest = self.largest.max(amount.max(1));
+        self.refused = self.refused.saturating_add(amount.max(1));
+    }
+
+    /// Takes note of the server's clock.
+    pub fn read_clock(&mut self, clock: ServerClock) {
+        self.clock = Some(clock);
+    }
+
+    /// Whether the portion of this window has been begun.
+    pub fn knows(&self, span: Span) -> bool {
+        self.find(span).is_some()
+    }
+
+    /// Corrects the charge of a call that was sent at this moment of ours.
+    pub fn settle_at(&mut self, sent: Instant, charged: u64, now_known: u64) {
+        if let Some(clock) = self.clock {
+            self.settle(clock.ms_at(sent), charged, now_known);
+        }
     }
 
     /// Charges a call that is made whatever is held back: the one that finds something out, and the like.
@@ -125,29 +153,31 @@ impl Portion {
         self.refused > 0
     }
 
-    /// The draws to make now. `lead` is the time before a turn at which the next window's portion is drawn (milliseconds).
+    /// The draws to make now. While others are waited for (`is_settled` is false) only what is owed is drawn. `lead` is the time before a turn at which the next window's portion is drawn (milliseconds).
     pub fn draws(
         &mut self,
         line: &Limits,
         now: ServerMs,
         sharing: Sharing,
         lead: u64,
-    ) -> impl Iterator<Item = Draw> {
-        let Sharing::Granted { .. } = sharing else {
-            return [None, None].into_iter().flatten();
-        };
+        is_settled: bool,
+    ) -> impl Iterator<Item = Draw> + use<> {
         let replicas = sharing.replicas();
         let used_since = line.span.start.saturating_sub(line.span.length());
         let in_use = self.charged_at.is_some_and(|at| at >= used_since);
-        let refused = self.refused;
+        // So much for one replica at once that the others have some, too.
+        let refused = self.refused.min(line.limit / replicas).max(self.largest);
         let current = self.counter(line, line.span, line.used);
-        let current = current.draw(line.limit, replicas, refused, in_use, now);
-        if current.is_some() {
-            self.refused = 0;
+        let current = match is_settled {
+            true => current.draw(line.limit, replicas, refused, in_use, now),
+            false => current.owed(line.limit),
+        };
+        if current.is_some() && is_settled {
+            (self.refused, self.largest) = (0, 0);
         }
         let follows = |next: &Span| {
             let lead = lead.min(line.span.length() / 2);
-            in_use && now.saturating_add(lead) >= next.start
+            is_settled && in_use && now.saturating_add(lead) >= next.start
         };
         let next = line.next.filter(follows);
         let next = next.and_then(|next| {

@@ -83,7 +83,10 @@ impl Course {
             replica.sharing = Sharing::Split { replicas: 3 };
         }
         let lead = 2 * self.sync;
-        let draws: Vec<Draw> = replica.portion.draws(&line, now, sharing, lead).collect();
+        let draws: Vec<Draw> = replica
+            .portion
+            .draws(&line, now, sharing, lead, true)
+            .collect();
         for mut draw in draws {
             if !is_settled {
                 // What is owed is counted, and no more is asked for.

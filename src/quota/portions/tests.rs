@@ -19,7 +19,7 @@ fn line(limit: u64, now: ServerMs) -> Limits {
 }
 
 fn draws(portion: &mut Portion, line: &Limits, now: ServerMs) -> Vec<Draw> {
-    portion.draws(line, now, GRANTED, 400).collect()
+    portion.draws(line, now, GRANTED, 400, true).collect()
 }
 
 /// The first call finds nothing held back; it is refused once, and a portion is there for the next ones.
@@ -96,7 +96,6 @@ fn what_was_used_without_the_server_is_counted_afterwards() {
         Err(Dry),
         "the half of it"
     );
-    assert_eq!(portion.draws(&line, now, SPLIT, 400).count(), 0);
     let [draw] = draws(&mut portion, &line, now)[..] else {
         panic!("one draw");
     };
@@ -124,7 +123,7 @@ fn a_charge_is_corrected_in_its_window_only() {
     portion.charge(&line, 100, now);
     portion.settle(now, 100, 30);
     let owed: Vec<u64> = portion
-        .draws(&line, now, GRANTED, 400)
+        .draws(&line, now, GRANTED, 400, true)
         .map(|draw| draw.owed)
         .collect();
     assert_eq!(owed, [30, 30], "both windows at the turn");
@@ -193,7 +192,7 @@ proptest! {
                     }
                 }
                 Event::Draw(who) => {
-                    for draw in portions[who].draws(&line, now, sharing, 400) {
+                    for draw in portions[who].draws(&line, now, sharing, 400, true) {
                         let counter = counters.entry(draw.span.start).or_default();
                         *counter += draw.amount();
                         under_way[who].push((draw, *counter));
