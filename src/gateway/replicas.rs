@@ -137,10 +137,9 @@ impl Replica for OurSide {
         let mut ledger = lock(ledger);
         let mut marks = shared_marks::told(&ledger, places, clock, now);
         marks.extend(ledger.told_ends(places, clock, now));
-        let news = ledger.line_news(places, self.lead, now);
+        let news = ledger.line_news(places, lessons, self.lead, now);
         drop(ledger);
-        let mut learned = news.lessons;
-        learned.retain(|line, lesson| lessons.get(line) != Some(lesson));
+        let learned = news.lessons;
         lessons.extend(learned.clone());
         let draws = news.draws.into_iter();
         Outgoing {

@@ -81,6 +81,8 @@ pub struct Line {
     pub(super) counts: Counts,
     /// What this replica may use of it; `None` for a gateway alone, and before the first call.
     pub(super) portion: Option<Box<Portion>>,
+    /// The windows that all replicas mean: their length, and a turn less whole windows (milliseconds of the server's time).
+    pub(super) shared_windows: Option<(u64, u64)>,
 }
 
 /// The state of a line whose provider refuses.
@@ -209,6 +211,7 @@ impl Line {
             suspicion: Suspicion::default(),
             counts: Counts::default(),
             portion: None,
+            shared_windows: None,
         }
     }
 

@@ -28,6 +28,42 @@ pub(super) enum Shortage {
     UsedUp { until: Instant },
 }
 
+/// A difference of turns that is none (milliseconds).
+const SAME_TURN: u64 = 50;
+
+/// The time by which a turn may be told too late: ends are told in whole seconds (milliseconds).
+const ROUNDED: u64 = 1100;
+
+/// What replicas tell each other of a line: `n conf w turn`, zeros where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lesson {
+    n: u64,
+    conf: u8,
+    /// The length of the window (milliseconds).
+    w: u64,
+    /// The server's time of a turn, less whole windows (milliseconds).
+    turn: Option<u64>,
+}
+
+impl Lesson {
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|word| word.parse::<u64>().ok());
+        let mut number = || numbers.next().flatten();
+        let (n, conf, w, turn) = (number()?, number()?, number()?, number()?);
+        Some(Self {
+            n,
+            conf: u8::try_from(conf).unwrap_or(u8::MAX),
+            w,
+            turn: turn.checked_sub(1),
+        })
+    }
+
+    fn spelled(self) -> String {
+        let turn = self.turn.map_or(0, |turn| turn + 1);
+        format!("{} {} {} {turn}", self.n, self.conf, self.w)
+    }
+}
+
 impl Line {
     /// The want of a portion for a call; `None` where one is held, or none is needed. What the provider itself tells to be left
     /// counts the calls of all replicas.
@@ -51,11 +87,13 @@ impl Line {
         Some(Shortage::UsedUp { until })
     }
 
-    /// Notes that a call was not made for want of a portion, so that enough is drawn. True where it was this line.
-    pub fn note_dry(&mut self, amount: u64, at: Moment) -> bool {
+    /// Notes that a call was not made for want of a portion, so that enough is drawn; of a call that may be made elsewhere too
+    /// (`is_first` is false) no more than for one. True where it was this line.
+    pub fn note_dry(&mut self, amount: u64, is_first: bool, at: Moment) -> bool {
         let is_dry = self.shortage(amount, at) == Some(Shortage::Dry);
         if is_dry {
-            self.portion.get_or_insert_default().refuse(amount);
+            let portion = self.portion.get_or_insert_default();
+            portion.refuse(amount, is_first);
         }
         is_dry
     }
@@ -129,31 +167,67 @@ impl Line {
         }
     }
 
-    /// What was learned, for others: `n conf w grid`; `None` where it is nothing, or was seen once only.
-    pub fn lesson(&self) -> Option<String> {
-        let learned = self.learned.filter(Learned::is_confirmed)?;
-        let w = self.w().map_or(0, |w| w.as_millis());
-        Some(format!("{} {} {w} 0", learned.n, learned.conf))
+    /// What is known here of the limit and its windows, for others; `None` where they know it as well.
+    pub fn lesson(&self, theirs: Option<&str>, at: Moment) -> Option<String> {
+        let shared = at.shared?;
+        let theirs = theirs.and_then(Lesson::parse).unwrap_or_default();
+        let mut lesson = theirs;
+        let learned = self.learned.filter(Learned::is_confirmed);
+        if let Some(learned) = learned
+            && (learned.conf, learned.n) > (theirs.conf, theirs.n)
+        {
+            (lesson.n, lesson.conf) = (learned.n, learned.conf);
+        }
+        let w = self.w().and_then(|w| u64::try_from(w.as_millis()).ok());
+        if let Some(w) = w.filter(|w| *w > 0) {
+            let is_same = theirs.w.abs_diff(w) <= w / 10;
+            if !is_same && (theirs.w == 0 || self.period.is_told()) {
+                (lesson.w, lesson.turn) = (w, None);
+            }
+        }
+        // Where no turn is known the window begins with the first call, as that of a provider may.
+        let first_call = || match &self.used {
+            Used::Log(log) if lesson.turn.is_none() => log.first(),
+            _ => None,
+        };
+        if lesson.w > 0
+            && let Some(turn) = self.known_turn(at.now).or_else(first_call)
+        {
+            let phase = shared.clock.ms_at(turn) % lesson.w;
+            // A window that begins a little late loses nothing; one that begins early has calls refused.
+            let is_same = |known: u64| {
+                let later = (phase + lesson.w - known % lesson.w) % lesson.w;
+                later <= SAME_TURN || lesson.w - later <= ROUNDED.max(lesson.w / 60)
+            };
+            if !lesson.turn.is_some_and(is_same) {
+                lesson.turn = Some(phase);
+            }
+        }
+        (lesson != theirs).then(|| lesson.spelled())
     }
 
-    /// Takes over what others have learned, where they know it better.
+    /// Takes over what others have learned, where they know it better, and the windows that all of them mean.
     pub fn take_lesson(&mut self, lesson: &str, now: Instant) {
-        let mut numbers = lesson.split(' ').map(|word| word.parse::<u64>().ok());
-        let mut number = || numbers.next().flatten();
-        let (Some(n), Some(conf), Some(w)) = (number(), number(), number()) else {
+        let Some(lesson) = Lesson::parse(lesson) else {
             return;
         };
-        let conf = u8::try_from(conf).unwrap_or(u8::MAX);
-        let known = self.learned.map(|learned| (learned.conf, learned.n));
-        if n == 0 || known.is_some_and(|known| known >= (conf, n)) {
-            return;
-        }
-        let w = Duration::from_millis(w).min(LONGEST);
+        let w = Duration::from_millis(lesson.w).min(LONGEST);
         if self.period == Period::Unknown && self.window.is_none() && !w.is_zero() {
             self.period = Period::Exact { w, is_told: false };
         }
-        let w = self.w().unwrap_or(MINUTE);
-        self.learned = Some(Learned::restored(n, conf, w, now));
+        self.shared_windows = (lesson.w > 0).then_some((lesson.w, lesson.turn.unwrap_or(0)));
+        let known = self.learned.map(|learned| (learned.conf, learned.n));
+        if lesson.n > 0 && known.is_none_or(|known| known < (lesson.conf, lesson.n)) {
+            let w = self.w().unwrap_or(MINUTE);
+            self.learned = Some(Learned::restored(lesson.n, lesson.conf, w, now));
+        }
+    }
+
+    /// A moment at which the provider's window turned or will turn; `None` where none is known.
+    fn known_turn(&self, now: Instant) -> Option<Instant> {
+        let told = self.fullness.and_then(|fullness| fullness.end);
+        told.or_else(|| self.grid.next_turn(self.period, now))
+            .or(self.reset)
     }
 
     /// The end of a full window that the provider told, and the time at which it did.
@@ -226,9 +300,19 @@ impl Line {
                 let span = calendar(window, now)?;
                 Some((span, calendar(window, span.end)))
             }
-            Some(Window::Sliding(_)) | None => {
+            Some(Window::Sliding(_)) => {
                 let length = u64::try_from(self.w()?.as_millis()).ok()?;
-                let span = Span::aligned(now, length, 0);
+                let of_this = self
+                    .shared_windows
+                    .filter(|(w, _)| w.abs_diff(length) <= length / 10);
+                let phase = of_this.map_or(0, |(_, phase)| phase);
+                let span = Span::aligned(now, length, phase);
+                Some((span, span.following()))
+            }
+            // Replicas that have learned other lengths would mean other windows.
+            None => {
+                let (length, phase) = self.shared_windows?;
+                let span = Span::aligned(now, length, phase);
                 Some((span, span.following()))
             }
         }

@@ -22,8 +22,8 @@ pub(super) struct Choice {
     queue_until: Option<Instant>,
     /// The pauses made because a place or a limit might be free in a moment.
     pauses: u32,
-    /// It has waited for portions, which it does once.
-    has_waited_for_portions: bool,
+    /// The pauses made because a portion was spent.
+    portion_pauses: u32,
 }
 
 /// The choice of a moment.
@@ -39,6 +39,10 @@ pub(super) enum Chosen {
 /// A pause for a call that finds out, and all of them; refusals come fast.
 const PAUSE: Duration = Duration::from_millis(50);
 const MOST_PAUSES: u32 = 8;
+
+/// The pause until a portion may have been drawn, and all of them: 50 ms, in which the server answers or is away.
+const PORTION_PAUSE: Duration = Duration::from_millis(10);
+const MOST_PORTION_PAUSES: u32 = 5;
 
 /// The time between two looks for a free place.
 const QUEUE_PAUSE: Duration = Duration::from_millis(25);
@@ -67,7 +71,7 @@ impl Choice {
             demand: Demand::default(),
             queue_until: None,
             pauses: 0,
-            has_waited_for_portions: false,
+            portion_pauses: 0,
         }
     }
 
@@ -111,6 +115,7 @@ impl Choice {
         now: Instant,
         reports: &mut Vec<StepReport>,
     ) -> Chosen {
+        let mut is_dry = false;
         while let Some((step, progress)) = route
             .steps
             .get(self.cursor)
@@ -138,7 +143,9 @@ impl Choice {
             self.queue_until = None;
             for key in progress.untried_keys() {
                 if ledger.readiness(step, key, &self.demand, now) == Readiness::Dry {
-                    ledger.note_dry(step, key, &self.demand, now);
+                    // More of it is drawn for all that come this way first; of the steps behind it one may do.
+                    ledger.note_dry(step, key, &self.demand, !is_dry, now);
+                    is_dry = true;
                 }
             }
             if !progress.is_reported && !progress.tried.contains(&true) {
@@ -168,11 +175,10 @@ impl Choice {
                     || matches!(readiness, Readiness::Never { may_open, .. } if may_open)
             })
         });
-        if is_dry && !self.has_waited_for_portions {
-            // Answers of the server come within this, or it is away.
-            self.has_waited_for_portions = true;
+        if is_dry && self.portion_pauses < MOST_PORTION_PAUSES {
+            self.portion_pauses += 1;
             self.cursor = 0;
-            return Chosen::Pause(now + PAUSE);
+            return Chosen::Pause(now + PORTION_PAUSE);
         }
         if may_open && self.pauses < MOST_PAUSES {
             self.pauses += 1;

@@ -38,7 +38,14 @@ impl Ledger {
     }
 
     /// Notes that a call was not made for want of a portion.
-    pub(super) fn note_dry(&mut self, step: &Step, key: usize, demand: &Demand, now: Instant) {
+    pub(super) fn note_dry(
+        &mut self,
+        step: &Step,
+        key: usize,
+        demand: &Demand,
+        is_first: bool,
+        now: Instant,
+    ) {
         let at = self.clock.at(now);
         let account = self.store.account(KeyedModel::new(step, key));
         let Some(quota) = self.store.lines_mut(account) else {
@@ -47,26 +54,32 @@ impl Ledger {
         let charge = quota.estimate.charge(demand);
         let lines = quota.lines.of_account.iter_mut().chain(quota.lines.own);
         for line in lines {
-            self.is_thirsty |= line.note_dry(charge.amount(line.unit), at);
+            self.is_thirsty |= line.note_dry(charge.amount(line.unit), is_first, at);
         }
     }
 
     /// The draws and lessons of all lines. `lead` is the time before a turn at which the next portion is drawn
     /// (milliseconds).
-    pub fn line_news(&mut self, places: &Places, lead: u64, now: Instant) -> LineNews {
+    pub fn line_news(
+        &mut self,
+        places: &Places,
+        known: &BTreeMap<String, String>,
+        lead: u64,
+        now: Instant,
+    ) -> LineNews {
         let at = self.clock.at(now);
         let mut news = LineNews::default();
         for (coverage, line) in self.store.all_lines_mut() {
-            let mut draws = line.draws(at, lead).peekable();
-            let lesson = line.lesson();
-            if draws.peek().is_none() && lesson.is_none() {
-                continue;
-            }
             let place = places.name(coverage.provider, coverage.key, coverage.model);
             let Some(place) = place else {
                 continue;
             };
             let name = format!("{place}|{}", line.shared_name());
+            let lesson = line.lesson(known.get(&name).map(String::as_str), at);
+            if let Some(lesson) = &lesson {
+                line.take_lesson(lesson, now);
+            }
+            let draws = line.draws(at, lead);
             news.draws.extend(draws.map(|draw| (name.clone(), draw)));
             news.lessons.extend(lesson.map(|lesson| (name, lesson)));
         }

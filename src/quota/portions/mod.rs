@@ -88,17 +88,20 @@ impl Portion {
         sharing: Sharing,
     ) -> Result<(), Dry> {
         if !self.admits(line, amount, now, sharing) {
-            self.refuse(amount);
+            self.refuse(amount, true);
             return Err(Dry);
         }
         self.charge(line, amount, now);
         Ok(())
     }
 
-    /// Notes that a call was not made, so that enough is drawn for it and its like.
-    pub fn refuse(&mut self, amount: u64) {
-        self.largest = self.largest.max(amount.max(1));
-        self.refused = self.refused.saturating_add(amount.max(1));
+    /// Notes that a call was not made, so that enough is drawn for it; for all that `add_up`, or for the largest of them.
+    pub fn refuse(&mut self, amount: u64, add_up: bool) {
+        let amount = amount.max(1);
+        self.largest = self.largest.max(amount);
+        if add_up {
+            self.refused = self.refused.saturating_add(amount);
+        }
     }
 
     /// Takes note of the server's clock.
@@ -150,7 +153,7 @@ impl Portion {
 
     /// Whether a call was refused for want of a portion since the last draw.
     pub fn is_dry(&self) -> bool {
-        self.refused > 0
+        self.largest > 0
     }
 
     /// The draws to make now. While others are waited for (`is_settled` is false) only what is owed is drawn. `lead` is the time before a turn at which the next window's portion is drawn (milliseconds).
