@@ -83,6 +83,10 @@ pub struct Line {
     pub(super) portion: Option<Box<Portion>>,
     /// The windows that all replicas mean: their length, and a turn less whole windows (milliseconds of the server's time).
     pub(super) shared_windows: Option<(u64, u64)>,
+    /// A turn of them is known.
+    pub(super) is_phased: bool,
+    /// The replicas that use it, this one among them.
+    pub(super) replicas: u64,
 }
 
 /// The state of a line whose provider refuses.
@@ -212,6 +216,8 @@ impl Line {
             counts: Counts::default(),
             portion: None,
             shared_windows: None,
+            is_phased: false,
+            replicas: 1,
         }
     }
 

@@ -101,10 +101,16 @@ impl Line {
     /// Charges a call to the portion.
     pub(super) fn charge_portion(&mut self, amount: u64, at: Moment) {
         if let Some((limits, shared, now)) = self.limits_at(at) {
+            self.replicas = shared.sharing.replicas();
             let portion = self.portion.get_or_insert_default();
             portion.read_clock(shared.clock);
             portion.charge(&limits, amount, now);
         }
+    }
+
+    /// What all replicas may have used, as requests come to each alike.
+    pub(super) fn used_by_all(&self, at: Moment) -> u64 {
+        self.used_at(at).saturating_mul(self.replicas)
     }
 
     /// Corrects what a call was charged to the portion.
@@ -172,6 +178,10 @@ impl Line {
         let shared = at.shared?;
         let theirs = theirs.and_then(Lesson::parse).unwrap_or_default();
         let mut lesson = theirs;
+        // A server that has lost its data is told the same windows again.
+        if let Some((w, turn)) = self.shared_windows.filter(|_| theirs.w == 0) {
+            (lesson.w, lesson.turn) = (w, self.is_phased.then_some(turn));
+        }
         let learned = self.learned.filter(Learned::is_confirmed);
         if let Some(learned) = learned
             && (learned.conf, learned.n) > (theirs.conf, theirs.n)
@@ -216,6 +226,7 @@ impl Line {
             self.period = Period::Exact { w, is_told: false };
         }
         self.shared_windows = (lesson.w > 0).then_some((lesson.w, lesson.turn.unwrap_or(0)));
+        self.is_phased = lesson.turn.is_some();
         let known = self.learned.map(|learned| (learned.conf, learned.n));
         if lesson.n > 0 && known.is_none_or(|known| known < (lesson.conf, lesson.n)) {
             let w = self.w().unwrap_or(MINUTE);
