@@ -39,7 +39,7 @@ struct SideState {
 }
 
 impl Replicas {
-    /// Starts sharing; until the server has answered limits are split.
+    /// Starts sharing. Nothing is held before the server has answered, or the first attempt has failed.
     ///
     /// # Errors
     /// The certificates cannot be read, or there is no thread, in words.
@@ -63,7 +63,7 @@ impl Replicas {
         locked.lines_interrupted(true);
         locked.share(SharedMoment {
             clock: own_clock(),
-            sharing: Sharing::Split { replicas },
+            sharing: Sharing::Granted { replicas },
         });
         drop(locked);
         let sync = u64::try_from(shared.sync.as_millis()).unwrap_or(u64::MAX);

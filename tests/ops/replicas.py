@@ -220,24 +220,32 @@ def main():
         time.sleep(4)
         members = json.loads(gateways[0].text("/v1/diagnostics/routes"))["shared"]
         check(members["state"] == "shared" and members["members"] == 3, f"three gateways share: {members}")
+        bad = []
+
+        def trouble(seconds):
+            """The server is out of reach for so long, and for a while all are waited for."""
+            bad.append((time.time(), time.time() + seconds + 3 + WINDOW))
+            time.sleep(seconds)
+
         redis.send_signal(signal.SIGSTOP)
-        time.sleep(2)
+        trouble(2)
         look()
         redis.send_signal(signal.SIGCONT)
         time.sleep(4)
         ask_server(port, "FLUSHALL")
+        trouble(0)
         time.sleep(4)
         proxy.delay = 0.4
-        time.sleep(2)
+        trouble(2)
         look()
         proxy.delay = 0.0
         time.sleep(2)
         proxy.cut = True
-        time.sleep(2)
+        trouble(2)
         proxy.cut = False
         time.sleep(3)
         end(redis)
-        time.sleep(2)
+        trouble(2)
         look()
         redis = server(port)
         time.sleep(5)
@@ -267,8 +275,15 @@ def main():
             counts[int(((at - LATE) * 1000 - phase) // (WINDOW * 1000))] += 1
         # Until the three have agreed on the windows, in the first two, each had some of its own.
         used = [counts[window] for window in sorted(counts)][2:]
-        tolerated = LIMIT + 3
-        check(sum(1 for count in used if count > tolerated) == 0, f"calls by window, of {LIMIT}: {used}")
+
+        def most(window):
+            """Who cannot reach the server has its share, while those who can may have drawn all."""
+            start = (window * WINDOW * 1000 + phase) / 1000
+            is_bad = any(start < until and start + WINDOW > since for since, until in bad)
+            return LIMIT + (LIMIT // 3 if is_bad else 1)
+
+        over = {window: counts[window] for window in sorted(counts)[2:] if counts[window] > most(window)}
+        check(not over, f"calls by window, of {LIMIT}: {used}; too many: {over}")
         full = sum(1 for count in used if count >= LIMIT - 4)
         check(full >= len(used) // 2, f"the limit is used: {full} of {len(used)} windows are full")
         # The server hangs while a gateway ends.
