@@ -209,23 +209,24 @@ impl Ledger {
         cooling_by(standing, now)
     }
 
-    /// The line that keeps a step away, by its key that is usable soonest, in words; `None` where none does.
-    pub(super) fn limit_of(&self, step: &Step, now: Instant) -> Option<LineReport> {
+    /// The line that keeps a step away, by its key that is usable soonest, and the cooling that it means; `None` where none
+    /// does, or a mark does as well.
+    pub(super) fn limit_of(&self, step: &Step, now: Instant) -> Option<(Cooling, LineReport)> {
         let at = self.clock.at(now);
-        let mut soonest: Option<(Instant, LineReport)> = None;
+        let mut soonest: Option<(Cooling, LineReport)> = None;
         for key in 0..key_count(&step.provider) {
             let target = KeyedModel::new(step, key);
             if self.marked(target, now).is_some() {
                 return None;
             }
             let (standing, line) = self.quota_standing(target, None, now);
-            let until = cooling_by(standing, now)?.until;
+            let cooling = cooling_by(standing, now)?;
             let (line, is_own, crowd) = line?;
-            if soonest.is_none_or(|(soonest, _)| until < soonest) {
-                soonest = Some((until, LineReport::of(line, is_own, crowd, at)));
+            if soonest.is_none_or(|(soonest, _)| cooling.until < soonest.until) {
+                soonest = Some((cooling, LineReport::of(line, is_own, crowd, at)));
             }
         }
-        soonest.map(|(_, report)| report)
+        soonest
     }
 
     /// Counts that a step was skipped because of a line.

@@ -91,6 +91,7 @@ pub(super) struct KeptTarget {
     peak: u32,
     charged: Charge,
     estimate: Estimate,
+    skips: Skips,
 }
 
 /// How often steps were skipped because of a target's lines.
@@ -298,6 +299,7 @@ impl LedgerStore {
                     peak: model.peak,
                     charged: model.charged,
                     estimate: model.estimate,
+                    skips: model.skips,
                 };
                 (coverage(Some(model.model.as_str())), target)
             }))
@@ -322,6 +324,7 @@ impl LedgerStore {
                 record.peak = kept.peak;
                 record.charged = kept.charged;
                 record.estimate = kept.estimate;
+                record.skips = kept.skips;
                 &mut record.lines
             }
         };

@@ -102,16 +102,19 @@ impl StepReport {
         ledger: &mut Ledger,
         now: Instant,
     ) -> Option<Self> {
-        let cooling = ledger.cooling_of(step, now)?;
-        let report = Self::skipped(index, step, cooling, now);
-        let Some(line) = ledger.limit_of(step, now) else {
-            return Some(report);
+        // Each look at the lines of a long route costs: the usual case is found with one.
+        let Some((cooling, line)) = ledger.limit_of(step, now) else {
+            let cooling = ledger.cooling_of(step, now)?;
+            return Some(Self::skipped(index, step, cooling, now));
         };
         ledger.count_skip(step, &line);
-        Some(Self {
+        let report = Self {
+            class: Some(cooling.class),
             message: Some(line.to_string()),
-            ..report
-        })
+            skipped: true,
+            ..Self::blank(index, step)
+        };
+        Some(report.cooling(Some(cooling), now))
     }
 
     /// The report of a step that lacks what the request needs.

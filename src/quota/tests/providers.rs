@@ -100,16 +100,17 @@ impl Provider {
 /// Would break for whoever declares nothing: wasted calls, or a provider that is left alone although it would serve.
 #[test]
 fn limits_of_every_shape_are_learned() {
-    // 30 a minute, of which twice as many are asked for; an hour.
-    for (shape, tells, most_wasted, least_used) in [
-        (Shape::Fixed(17_000), true, 0.05, 0.94),
-        (Shape::Fixed(17_000), false, 0.9, 0.5),
-        (Shape::FirstUse, true, 0.9, 0.5),
-        (Shape::FirstUse, false, 0.9, 0.5),
-        (Shape::Sliding, true, 0.9, 0.5),
-        (Shape::Sliding, false, 0.9, 0.5),
-        (Shape::Bucket, true, 2.9, 0.5),
-        (Shape::Bucket, false, 2.9, 0.5),
+    // 30 a minute, of which twice as many are asked for; an hour. There is no other step, so that guesses are tried.
+    for (shape, tells, most_wasted) in [
+        (Shape::Fixed(17_000), true, 0.05),
+        (Shape::FirstUse, true, 0.05),
+        (Shape::Sliding, true, 0.05),
+        // Of a bucket each drop has to be asked for, as nothing else is left.
+        (Shape::Bucket, true, 0.60),
+        (Shape::Fixed(17_000), false, 0.35),
+        (Shape::FirstUse, false, 0.35),
+        (Shape::Sliding, false, 0.35),
+        (Shape::Bucket, false, 0.60),
     ] {
         let mut bench = Bench::unknown();
         let mut provider = Provider::new(shape, 30);
@@ -141,9 +142,8 @@ fn limits_of_every_shape_are_learned() {
             }
         }
         let (wasted, used) = (wasted / answered, answered / 1_800.0);
-        println!("{shape:?} tells {tells}: wasted {wasted:.3} used {used:.3}");
         assert!(wasted <= most_wasted, "{shape:?} {tells}: {wasted}");
-        assert!(used >= least_used, "{shape:?} {tells}: {used}");
+        assert!(used >= 0.98, "{shape:?} {tells}: {used}");
     }
 }
 

@@ -509,7 +509,7 @@ fn fate(
 
 /// The mean scores of a scenario over several seeds.
 fn mean(name: &str, windows: u64, style: Option<Style>, declared: bool) -> Score {
-    const SEEDS: u64 = 4;
+    const SEEDS: u64 = 3;
     let scores: Vec<Score> = (1..=SEEDS)
         .map(|seed| Run::new(scenario(name, windows, style), declared, seed).run())
         .collect();
@@ -529,13 +529,11 @@ fn declared_limits_cost_nothing() {
     let mut sum = 0.0;
     for name in ALL {
         let score = mean(name, 3, None, true);
-        println!("declared {name}: {score:.1?}");
         if !matches!(name, "5" | "6") {
             assert!(score.whole >= 99.5, "{name}: {score:?}");
         }
         sum += score.whole;
     }
-    println!("mean {:.1}", sum / 9.0);
     assert!(sum / 9.0 >= 99.0);
 }
 
@@ -556,13 +554,11 @@ fn limits_are_learned_within_two_windows() {
     let mut sum = 0.0;
     for name in ALL {
         let score = mean(name, 3, None, false);
-        println!("learned {name}: {score:.1?}");
         if name == "9" {
             assert!(score.whole >= 93.0, "{name}: {score:?}");
         }
         sum += score.whole;
     }
-    println!("mean {:.1}", sum / 9.0);
     assert!(sum / 9.0 >= 96.5);
     for (name, least) in [
         ("1", 98.0),
@@ -573,7 +569,6 @@ fn limits_are_learned_within_two_windows() {
         ("9", 98.0),
     ] {
         let score = mean(name, 6, None, false);
-        println!("6 windows {name}: {score:.1?}");
         assert!(score.later >= least, "{name}: {score:?}");
     }
 }
@@ -583,7 +578,6 @@ fn limits_are_learned_within_two_windows() {
 fn bare_refusals_are_learned_from_too() {
     for (name, least) in [("1", 98.0), ("7", 90.0), ("9", 75.0)] {
         let score = mean(name, 6, Some(Style::Bare), false);
-        println!("bare {name}: {score:.1?}");
         assert!(score.later >= least, "{name}: {score:?}");
     }
 }

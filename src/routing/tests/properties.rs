@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::setup::{chain_of, failure};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
-use crate::routing::{Failure, Move};
+use crate::quota::Demand;
+use crate::routing::ledger_lines::Readiness;
+use crate::routing::{Attempt, Failure, Move, Walk};
 
 fn any_failure() -> impl Strategy<Value = Failure> {
     let class = (0..Class::ALL.len()).prop_map(|index| Class::ALL[index]);
@@ -111,6 +113,53 @@ proptest! {
             prop_assert!(committed, "the walk did not end");
             for (count, keys) in attempts.iter().zip(&keys) {
                 prop_assert!(*count <= keys + retries as usize);
+            }
+        }
+    }
+
+    /// Would break for the client: a route that gives up although its one step might serve.
+    #[test]
+    fn a_step_that_is_neither_firm_nor_closed_is_called(
+        steps in prop::collection::vec((0_u64..9_000, 0_u8..6, any_failure()), 380..400),
+    ) {
+        let (route, mut world) = chain_of(&[1], |_| {});
+        let step = &route.steps[0];
+        let mut out = Vec::new();
+        for (pause, kind, failure) in steps {
+            world.pass(pause);
+            if kind < 3 && !out.is_empty() {
+                let (mut walk, attempt): (Walk, Attempt) = out.remove(0);
+                match kind {
+                    0 => drop(world.succeed(walk, attempt, &RemainingLimits::default())),
+                    1 => world.fail(&mut walk, attempt, failure),
+                    _ => {
+                        let limited = Failure { class: Class::RateLimited, ..failure };
+                        world.fail(&mut walk, attempt, limited);
+                    }
+                }
+                continue;
+            }
+            let mut walk = world.walk(&route);
+            let mut paused = Duration::ZERO;
+            loop {
+                match walk.next(&mut world.ledger, world.now) {
+                    Move::Try(attempt) => {
+                        out.push((walk, attempt));
+                        break;
+                    }
+                    Move::Pause { until } => {
+                        paused += until - world.now;
+                        world.now = until;
+                        prop_assert!(paused <= Duration::from_millis(400));
+                    }
+                    Move::Finished(verdict) => {
+                        let demand = Demand::default();
+                        let readiness = world.ledger.readiness(step, 0, &demand, world.now);
+                        let is_never = matches!(readiness, Readiness::Never { .. });
+                        prop_assert!(is_never, "{readiness:?} ended with {}", verdict.status);
+                        break;
+                    }
+                }
             }
         }
     }
