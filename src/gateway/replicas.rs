@@ -13,6 +13,9 @@ use crate::routing::shared_marks::{self, Places};
 use crate::sync::lock;
 use crate::valkey::{Incoming, LineDraw, Link, Outgoing, Replica, Stats};
 
+/// The exchanges in a window, at least: what one replica finds out the others have to know within it.
+const PACES_IN_WINDOW: u32 = 120;
+
 /// The sharing with other replicas, which outlives reloads that do not change it.
 pub struct Replicas {
     shared: Shared,
@@ -148,6 +151,7 @@ impl Replica for OurSide {
             draws: draws.map(|(line, draw)| LineDraw { line, draw }).collect(),
             returns: std::mem::take(returns),
             usage: Vec::new(),
+            soon: news.shortest.map(|window| window / PACES_IN_WINDOW),
         }
     }
 

@@ -164,6 +164,11 @@ impl Line {
             .flat_map(|portion| portion.give_back())
     }
 
+    /// Whether calls are charged to a portion.
+    pub fn is_shared(&self) -> bool {
+        self.portion.as_deref().is_some_and(Portion::was_charged)
+    }
+
     /// The unit and the window between replicas.
     pub fn shared_name(&self) -> String {
         let unit = self.unit.label();

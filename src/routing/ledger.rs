@@ -24,7 +24,7 @@ pub struct Ledger {
     pub(super) clock: Clock,
     /// A line counts tokens.
     pub(super) counts_tokens: bool,
-    /// A portion ran dry.
+    /// A portion ran dry, or a provider has refused: other replicas are to be told at once.
     pub(super) is_thirsty: bool,
 }
 

@@ -397,6 +397,7 @@ impl Ledger {
             zone: quota.settings.quotas.day_resets,
         };
         quota.lines.refused(&refused, *quota.charged, at);
+        self.is_thirsty = self.clock.shared().is_some();
         let named = refused.named.unit.into_iter();
         let mut units = named.chain(refused.told.iter().map(|window| window.unit));
         // It may be tokens that a refusal without a name is about.

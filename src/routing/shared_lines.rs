@@ -1,7 +1,7 @@
 //! The ledger's lines between replicas: their draws, their lessons, and the ends that providers told.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::ledger_store::KeyedModel;
@@ -19,6 +19,8 @@ pub struct LineNews {
     pub draws: Vec<(String, Draw)>,
     /// What was learned.
     pub lessons: BTreeMap<String, String>,
+    /// The shortest window of the lines in use; `None` without one.
+    pub shortest: Option<Duration>,
 }
 
 impl Ledger {
@@ -32,7 +34,7 @@ impl Ledger {
         self.clock.shared()
     }
 
-    /// Whether a portion ran dry since this was asked last.
+    /// Whether there is something that cannot wait since this was asked last: a portion that ran dry, or a refusal.
     pub fn take_thirst(&mut self) -> bool {
         std::mem::take(&mut self.is_thirsty)
     }
@@ -79,6 +81,8 @@ impl Ledger {
             if let Some(lesson) = &lesson {
                 line.take_lesson(lesson, now);
             }
+            let window = line.w().filter(|_| line.is_shared());
+            news.shortest = [news.shortest, window].into_iter().flatten().min();
             let draws = line.draws(at, lead);
             news.draws.extend(draws.map(|draw| (name.clone(), draw)));
             news.lessons.extend(lesson.map(|lesson| (name, lesson)));

@@ -47,6 +47,8 @@ pub struct Outgoing {
     /// What is put back.
     pub returns: Vec<LineDraw>,
     pub usage: Vec<Usage>,
+    /// The time until the next exchange, where windows are so short that it has to come sooner than configured.
+    pub soon: Option<Duration>,
 }
 
 /// A draw on a line's counter.

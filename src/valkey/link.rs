@@ -28,6 +28,9 @@ const STACK: usize = 128 * 1024;
 /// The shortest time between two exchanges (5 ms).
 const PACE: Duration = Duration::from_millis(5);
 
+/// The shortest time between two exchanges for the sake of short windows (50 ms).
+const SHORTEST_SYNC: Duration = Duration::from_millis(50);
+
 /// The pauses between attempts to connect: the first, which doubles, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -179,6 +182,8 @@ struct Thread<'a> {
     /// What the log was told last; `None` before anything was.
     told_up: Option<bool>,
     settled: bool,
+    /// The time between two exchanges.
+    sync: Duration,
 }
 
 impl<'a> Thread<'a> {
@@ -196,6 +201,7 @@ impl<'a> Thread<'a> {
             failures: 0,
             told_up: None,
             settled: false,
+            sync: *sync,
         }
     }
 
@@ -204,7 +210,7 @@ impl<'a> Thread<'a> {
         while self.wait_until(next) {
             let began = Instant::now();
             next = match self.turn() {
-                Ok(()) => began + self.inner.shared.sync,
+                Ok(()) => began + self.sync,
                 Err(fault) => {
                     self.failed(&fault);
                     // After the pause a portion that ran dry wakes nobody: the server is away.
@@ -254,6 +260,9 @@ impl<'a> Thread<'a> {
             return Err(Fault::Closed);
         };
         let outgoing = self.inner.replica.outgoing(&clock, self.settled, now);
+        let sync = self.inner.shared.sync;
+        let soon = outgoing.soon.map(|soon| soon.max(SHORTEST_SYNC));
+        self.sync = soon.map_or(sync, |soon| soon.min(sync));
         let (pipeline, expected) = self.exchange.speak(&outgoing, now);
         let (replies, asked, answered) = self.ask(&pipeline, expected.replies())?;
         let heard = self.exchange.hear(&expected, &replies, asked, answered)?;

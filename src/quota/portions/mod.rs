@@ -109,6 +109,11 @@ impl Portion {
         self.clock = Some(clock);
     }
 
+    /// Whether anything was ever charged.
+    pub fn was_charged(&self) -> bool {
+        self.charged_at.is_some()
+    }
+
     /// Whether the portion of this window has been begun.
     pub fn knows(&self, span: Span) -> bool {
         self.find(span).is_some()

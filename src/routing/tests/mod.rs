@@ -6,6 +6,7 @@ mod ledger;
 mod marks;
 mod properties;
 mod quota;
+mod replicas;
 mod retries;
 mod setup;
 mod simulation;

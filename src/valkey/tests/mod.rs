@@ -69,6 +69,7 @@ impl Replica for Fake {
             draws: std::mem::take(&mut says.draws),
             returns: Vec::new(),
             usage: std::mem::take(&mut says.usage),
+            soon: None,
         }
     }
 
