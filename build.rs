@@ -17,6 +17,34 @@ fn main() {
     if glibc().is_some_and(|version| version >= (2, 36)) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
+    if linker_takes(ONE_OF_EQUALS) {
+        println!("cargo:rustc-link-arg-bins={ONE_OF_EQUALS}");
+    }
+}
+
+/// Functions of the same code are linked once. Rust promises no function an address of its own.
+const ONE_OF_EQUALS: &str = "-Wl,--icf=all";
+
+/// Whether the linker of this build knows an argument: lld does, which is the compiler's own, GNU ld does not.
+fn linker_takes(argument: &str) -> bool {
+    let linked = || {
+        let folder = std::env::var("OUT_DIR").ok()?;
+        let source = format!("{folder}/probe.rs");
+        std::fs::write(&source, "fn main() {}").ok()?;
+        let mut compiler = Command::new(std::env::var("RUSTC").ok()?);
+        compiler.args([
+            "--target",
+            &std::env::var("TARGET").ok()?,
+            "-o",
+            &format!("{folder}/probe"),
+        ]);
+        if let Ok(linker) = std::env::var("RUSTC_LINKER") {
+            compiler.arg(format!("-Clinker={linker}"));
+        }
+        compiler.arg(format!("-Clink-arg={argument}")).arg(&source);
+        Some(compiler.output().ok()?.status.success())
+    };
+    linked().unwrap_or(false)
 }
 
 /// The time of the build (seconds since 1970).

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Uid, geteuid};
 
+use crate::heapsort::sorted;
 use crate::threads::{self, USUAL_STACK};
 
 /// The timeout of a question, and of writing its answer.
@@ -140,8 +141,7 @@ pub fn running(expected: Option<Pid>) -> Vec<(u16, Pid)> {
         let name = line.split_whitespace().last()?;
         name.strip_prefix('@')?.strip_prefix(NAME)?.parse().ok()
     });
-    let mut ports: Vec<u16> = ports.collect();
-    ports.sort_unstable();
+    let mut ports: Vec<u16> = sorted(ports);
     // A socket has a line for each of its connections.
     ports.dedup();
     let believed = ports.into_iter().take(MOST_RUNNING).filter_map(|port| {

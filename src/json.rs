@@ -2,6 +2,7 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod elided;
+pub mod number;
 pub mod path;
 pub mod pieces;
 pub mod raw;
@@ -15,6 +16,7 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::IgnoredAny;
 
+use crate::heapsort::sorted;
 use crate::text;
 
 use self::pieces::{Piece, PieceWriter};
@@ -305,12 +307,8 @@ impl<'a> Object<'a> {
 
     fn repeated_key(&self) -> Option<String> {
         // Sorting has no worst case that a client could provoke, unlike hashing.
-        let mut sorted: Vec<Cow<'_, str>> = self
-            .members()
-            .filter_map(|(key, _)| raw::text(key))
-            .collect();
-        sorted.sort_unstable();
-        sorted.windows(2).find_map(|pair| match pair {
+        let keys: Vec<Cow<'_, str>> = sorted(self.members().filter_map(|(key, _)| raw::text(key)));
+        keys.windows(2).find_map(|pair| match pair {
             [one, other] if one == other => Some(text::cut(one, MAX_SHOWN_KEY).to_owned()),
             _ => None,
         })
@@ -356,7 +354,8 @@ impl MemberSpan {
     }
 }
 
-/// A part of a text, by its [`position`]s.
+/// A part of a text, by its [`position`]s. A call of its own would cost more than its work.
+#[inline(always)]
 pub(crate) fn slice(source: &str, from: u32, to: u32) -> &str {
     source.get(from as usize..to as usize).unwrap_or_default()
 }

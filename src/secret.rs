@@ -7,6 +7,8 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::heapsort::sorted_by_key;
+
 use memchr::memmem::Finder;
 use subtle::ConstantTimeEq;
 
@@ -100,12 +102,14 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor of these keys, without those shorter than eight bytes, which would garble ordinary words.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let mut known: Vec<Secret> = secrets.into_iter().filter(Secret::is_masked).collect();
+        let known: Vec<Secret> = secrets.into_iter().filter(Secret::is_masked).collect();
         // The longest first, so that a key that begins with another one is masked whole.
-        known.sort_unstable_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+        let mut known = sorted_by_key(&known, |secret| {
+            (std::cmp::Reverse(secret.0.len()), secret.0.as_str())
+        });
         known.dedup();
         Self {
-            known: known.into_iter().map(KnownKey::from).collect(),
+            known: known.into_iter().cloned().map(KnownKey::from).collect(),
         }
     }
 

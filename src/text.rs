@@ -29,6 +29,13 @@ pub fn is_deceptive(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether two names of fields are the same (RFC 9110 section 5.1). Most differ in length, which is looked at first and
+/// without a call.
+#[inline(always)]
+pub fn same_name(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.eq_ignore_ascii_case(other)
+}
+
 /// Whether a text fits a pattern in which `*` is any text and `#` a digit.
 pub fn is_like(text: &str, pattern: &str) -> bool {
     is_like_bytes(text.as_bytes(), pattern.as_bytes())

@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::heapsort::sorted;
+
 /// The marks of a file that change with its content; `None` for a file that is not there.
 type Marks = Option<(u64, u64, u64, [i64; 4])>;
 
@@ -23,8 +25,8 @@ impl FileWatch {
     }
 
     /// Watches these files from now on. A file that was watched before keeps the marks that it had when it was read.
-    pub fn follow(&mut self, mut files: Vec<PathBuf>) {
-        files.sort_unstable();
+    pub fn follow(&mut self, files: Vec<PathBuf>) {
+        let mut files = sorted(files);
         files.dedup();
         let known = |file: &PathBuf| {
             let known = self.files.iter().find(|(other, _)| other == file);

@@ -132,7 +132,7 @@ impl fmt::Display for FindError {
             let separator = if index == 0 { "" } else { " and" };
             write!(f, "{separator} {}", place.display())?;
         }
-        f.write_str("; name another file with --config FILE")
+        f.write_str("; name another file with --config FILE, or let `ai-gateway init` write one")
     }
 }
 

@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no configuration found: looked for ./config.yaml and /etc/ai-gateway/config.yaml; \
-             name another file with --config FILE"
+             name another file with --config FILE, or let `ai-gateway init` write one"
         );
     }
 

@@ -1,5 +1,7 @@
 //! "Did you mean": the known word that is nearest to a wrong one.
 
+use crate::heapsort::sorted;
+
 /// ` did you mean "x"?` behind a comma, or nothing when no candidate is near.
 pub fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     match closest(word, candidates) {
@@ -27,8 +29,7 @@ pub fn near<'c>(
         let is_near = distance <= wanted.len().max(3) / 3;
         (holds || is_near).then_some((!holds, distance, candidate))
     });
-    let mut ranked: Vec<_> = ranked.collect();
-    ranked.sort_unstable();
+    let mut ranked = sorted(ranked);
     ranked.truncate(most);
     ranked
         .into_iter()

@@ -11,7 +11,7 @@ use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::restatement::Restatement;
 use crate::dialect::usage::Usage;
 use crate::dialect::{Dialect, Framing};
-use crate::http::{self, BodyError, Content, Exchange, Head, Reason, Response, ResponseHead};
+use crate::http::{self, BodyError, Content, Exchange, Reason, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
@@ -368,7 +368,7 @@ fn end_committed(
 /// known, or has none.
 pub fn edge_refusal(
     refusal: &http::Refusal,
-    head: Option<&Head>,
+    request_id: &str,
     dialect: Option<&dyn Dialect>,
 ) -> Response {
     let code = match refusal.reason {
@@ -383,9 +383,8 @@ pub fn edge_refusal(
         Reason::UnknownVersion => Code::VersionNotSupported,
     };
     let field = dialect.and_then(Dialect::id_field);
-    let request_id = field.and(head).map(Head::request_id);
     let error = ErrorBody {
-        request_id,
+        request_id: field.and(Some(request_id)),
         ..ErrorBody::new(code, refusal.message)
     };
     let body = match dialect {
@@ -393,9 +392,9 @@ pub fn edge_refusal(
         None => error.to_json(),
     };
     let response = Response::json(refusal.status(), body);
-    match (field, request_id) {
-        (Some(field), Some(id)) => response.with(field, id),
-        _ => response,
+    match field {
+        Some(field) => response.with(field, request_id),
+        None => response,
     }
 }
 

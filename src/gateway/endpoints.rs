@@ -19,7 +19,7 @@ use crate::dialect::moderations::Moderations;
 use crate::dialect::rerank::Rerank;
 use crate::dialect::responses::Responses;
 use crate::dialect::side_question::SideQuestion;
-use crate::http::{Head, Response};
+use crate::http::{Entrance, Head, Response};
 
 use super::pages;
 
@@ -161,17 +161,18 @@ pub fn at_once(head: &Head) -> Option<Response> {
 
 /// The endpoint of a request; none if its path names none.
 pub fn find(config: &Config, head: &Head) -> Option<Found> {
-    let path = head.path();
+    find_at(config, head.path(), head.arrival().entrance)
+}
+
+/// The endpoint of a raw path at an entrance; none if it names none.
+pub fn find_at(config: &Config, path: &str, entrance: Entrance) -> Option<Found> {
     let of_ollama = || {
         config.ollama.as_ref()?;
         found_in(ollama::TABLE, ollama_path(path)?)
     };
     let usual = || {
         let found = found_in(TABLE, path)?;
-        found
-            .endpoint
-            .is_at(head.arrival().entrance)
-            .then_some(found)
+        found.endpoint.is_at(entrance).then_some(found)
     };
     usual().or_else(of_ollama)
 }

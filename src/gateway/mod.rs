@@ -29,7 +29,7 @@ mod standing_faults;
 mod walk;
 mod wrong_paths;
 
-use crate::http::{self, Exchange, Fields, Handler, Head, Response};
+use crate::http::{self, Asked, Exchange, Fields, Handler, Head, Response};
 
 pub use context::Context;
 pub use endpoints::dialects;
@@ -57,9 +57,9 @@ impl Handler for Reloadable {
         }
     }
 
-    fn refusal(&self, refusal: &http::Refusal, head: Option<&Head>) -> Response {
-        let found = head.and_then(|head| endpoints::find(&self.current().config, head));
+    fn refusal(&self, refusal: &http::Refusal, asked: &Asked<'_>) -> Response {
+        let found = endpoints::find_at(&self.current().config, asked.path, asked.entrance);
         let dialect = found.and_then(|found| found.endpoint.dialect());
-        answers::edge_refusal(refusal, head, dialect)
+        answers::edge_refusal(refusal, asked.request_id, dialect)
     }
 }

@@ -2,6 +2,8 @@
 
 use httparse::Header;
 
+use crate::text::same_name;
+
 use super::refusal::Refusal;
 
 /// A version of HTTP that the edge speaks.
@@ -111,7 +113,7 @@ fn is_of_host(byte: u8) -> bool {
 fn named<'h>(fields: &'h [Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     fields
         .iter()
-        .filter(move |field| field.name.eq_ignore_ascii_case(name))
+        .filter(move |field| same_name(field.name, name))
         .map(|field| field.value)
 }
 

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token};
 
+use super::asked::Asked;
 use super::connection::{Connection, Fill};
 use super::edge::Edge;
 use super::handler::ContainedHandler;
@@ -24,6 +25,7 @@ use super::listener::{Accepted, Acceptor};
 use super::outgoing::Disposition;
 use super::pool::Job;
 use super::refusal::Refusal;
+use super::request_id;
 use super::response::{Encoder, Response};
 use super::stop::Drained;
 
@@ -151,8 +153,9 @@ impl Front {
             let refusal = Refusal::TOO_MANY_CONNECTIONS;
             self.edge.refused(connection.peer.ip(), refusal);
             // Not even a closing phase for it: that would be one more connection.
-            let response = self.handler.refusal(refusal, None);
-            connection.write_now(&Encoder::for_unreadable().encode(&response, None));
+            let id = request_id::fresh();
+            let response = self.handler.refusal(refusal, &Asked::unread(&id));
+            connection.write_now(&Encoder::for_unreadable(&id).encode(&response, None));
             return;
         }
         let permit = self.edge.clients.for_connection(connection.peer.ip());
@@ -230,7 +233,9 @@ impl Front {
         // Before the client can know, and ask again.
         drop(permit);
         self.edge.refused(connection.peer.ip(), Refusal::OVERLOADED);
-        let response = self.handler.refusal(Refusal::OVERLOADED, Some(&head));
+        let response = self
+            .handler
+            .refusal(Refusal::OVERLOADED, &Asked::whole(&head));
         let parked = Parked::new(connection, Phase::NextRequest, now);
         let fields = self.handler.fields(&head);
         if let Some(kept) = self.answer(parked, &head, &response, &fields, now) {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::asked::Asked;
 use super::exchange::Exchange;
 use super::head::Head;
 use super::refusal::{Reason, Refusal};
@@ -35,9 +36,8 @@ pub trait Handler: Send + Sync + 'static {
         Fields::new()
     }
 
-    /// The answer to a request that the edge turns away; `head` is there where it was read. Status and `Retry-After` are
-    /// the edge's to set.
-    fn refusal(&self, refusal: &Refusal, _head: Option<&Head>) -> Response {
+    /// The answer to a request that the edge turns away. Status and `Retry-After` are the edge's to set.
+    fn refusal(&self, refusal: &Refusal, _asked: &Asked<'_>) -> Response {
         plain(refusal)
     }
 }
@@ -72,7 +72,7 @@ impl ContainedHandler {
         }
         caught(|| self.0.instant(head)).unwrap_or_else(|panic| {
             log_panic_of_handler(head, &*panic);
-            Some(self.refusal(Refusal::PANIC, Some(head)))
+            Some(self.refusal(Refusal::PANIC, &Asked::whole(head)))
         })
     }
 
@@ -94,8 +94,8 @@ impl ContainedHandler {
 
     /// The refusal in the handler's shape, or as plain text if the handler panics. An overload is over soon, so clients
     /// may come back (after 1 s).
-    pub fn refusal(&self, refusal: Refusal, head: Option<&Head>) -> Response {
-        let spelled = caught(|| self.0.refusal(&refusal, head));
+    pub fn refusal(&self, refusal: Refusal, asked: &Asked<'_>) -> Response {
+        let spelled = caught(|| self.0.refusal(&refusal, asked));
         let mut response = spelled.unwrap_or_else(|panic| {
             log_panic(format_args!("the handler, at a refusal,"), &*panic);
             plain(&refusal)

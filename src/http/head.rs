@@ -7,6 +7,7 @@ use httparse::{EMPTY_HEADER, Header, Request};
 
 use crate::config;
 use crate::header_fields::HeaderFields;
+use crate::text::same_name;
 
 use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
@@ -86,7 +87,7 @@ impl Head {
     pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self
             .fields()
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name));
+            .filter(move |(field, _)| same_name(field, name));
         named.map(|(_, value)| value)
     }
 
@@ -164,13 +165,16 @@ fn owned_method(method: &str) -> Cow<'static, str> {
 fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
     let mut values = fields
         .iter()
-        .filter(|field| field.name.eq_ignore_ascii_case("x-request-id"));
+        .filter(|field| same_name(field.name, "x-request-id"));
     request_id::adopt(values.next()?.value)
 }
 
 /// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host
 /// for a proxy; here it does not, as browsers do not send that form.
-fn origin_form<'t>(method: &str, target: &'t str) -> Result<(&'t str, Option<&'t str>), Refusal> {
+pub(super) fn origin_form<'t>(
+    method: &str,
+    target: &'t str,
+) -> Result<(&'t str, Option<&'t str>), Refusal> {
     if method == "CONNECT" {
         return Err(Refusal::CONNECT);
     }

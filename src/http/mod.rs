@@ -28,7 +28,7 @@
 //! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
 //! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
 //! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`, `chunked`,
-//! `content`, `outgoing`, `response`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
+//! `content`, `outgoing`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
 //! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
@@ -38,6 +38,7 @@
 //! closes.
 
 mod arrival;
+mod asked;
 mod body;
 mod cgroup;
 mod chunked;
@@ -79,6 +80,7 @@ mod worker;
 mod tests;
 
 pub use arrival::{Arrival, Entrance};
+pub use asked::Asked;
 pub use body::BodyError;
 pub use content::{Content, SharedContent};
 pub use exchange::Exchange;

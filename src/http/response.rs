@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::text::same_name;
+
 use super::content::Content;
 use super::framing::Version;
 use super::head::Head;
-use super::request_id;
 use super::strict::is_token;
 
 /// Fields that the edge writes itself: a second one from a handler would make the framing ambiguous.
@@ -98,7 +99,7 @@ pub(super) enum BodyEnd {
 
 /// The encoder of the answer to one request.
 pub(super) struct Encoder<'r> {
-    request_id: Cow<'r, str>,
+    request_id: &'r str,
     version: Version,
     /// A HEAD request: the fields of the answer, without its body.
     head_only: bool,
@@ -110,7 +111,7 @@ impl<'r> Encoder<'r> {
     /// The encoder of the answer to a request, which gets these fields besides its own.
     pub fn for_request(head: &'r Head, fields: &'r [(Cow<'static, str>, String)]) -> Self {
         Self {
-            request_id: Cow::Borrowed(head.request_id()),
+            request_id: head.request_id(),
             version: head.version(),
             head_only: head.is_head_request(),
             fields,
@@ -118,9 +119,9 @@ impl<'r> Encoder<'r> {
     }
 
     /// The encoder of an answer to a request whose head could not be read.
-    pub fn for_unreadable() -> Self {
+    pub fn for_unreadable(request_id: &'r str) -> Self {
         Self {
-            request_id: Cow::Owned(request_id::fresh()),
+            request_id,
             version: Version::Http11,
             head_only: false,
             fields: &[],
@@ -173,7 +174,7 @@ impl<'r> Encoder<'r> {
             BodyEnd::Chunked => field(&mut bytes, "Transfer-Encoding", "chunked"),
             BodyEnd::Close => {}
         }
-        field(&mut bytes, "X-Request-Id", &self.request_id);
+        field(&mut bytes, "X-Request-Id", self.request_id);
         put_date(&mut bytes);
         put_connection(
             &mut bytes,
@@ -209,7 +210,7 @@ fn put_connection(bytes: &mut Vec<u8>, version: Version, keep_alive: Option<Dura
 }
 
 fn is_free(name: &str) -> bool {
-    let own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let own = OWN_FIELDS.iter().any(|own| same_name(own, name));
     !own && !name.is_empty() && name.bytes().all(is_token)
 }
 
@@ -291,8 +292,10 @@ mod tests {
     use super::*;
 
     fn encoded(response: &Response) -> String {
-        String::from_utf8(Encoder::for_unreadable().encode(response, Some(Duration::from_secs(10))))
-            .unwrap()
+        String::from_utf8(
+            Encoder::for_unreadable("req-1").encode(response, Some(Duration::from_secs(10))),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::heapsort::sorted_by_key;
 use crate::sync::lock;
 
 use super::permits::counted_as;
@@ -119,8 +120,10 @@ impl Minute {
     }
 
     fn busiest(&self) -> String {
-        let mut addresses = self.addresses.clone();
-        addresses.sort_unstable_by_key(|(address, count)| (std::cmp::Reverse(*count), *address));
+        let addresses = self.addresses.iter().copied();
+        let addresses = sorted_by_key(addresses, |(address, count)| {
+            (std::cmp::Reverse(*count), *address)
+        });
         list(
             addresses
                 .into_iter()

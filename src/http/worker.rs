@@ -6,6 +6,7 @@ use std::{io, mem};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::asked::Asked;
 use super::collecting::{Arrival, Collecting, Progress, arrival};
 use super::connection::{Connection, Fill, poll_until};
 use super::edge::Edge;
@@ -128,7 +129,7 @@ fn answered_at_once(handler: &ContainedHandler, transaction: &mut Transaction) -
 }
 
 fn refuse(handler: &ContainedHandler, transaction: &mut Transaction, refusal: Refusal) {
-    let response = handler.refusal(refusal, Some(&transaction.job.head));
+    let response = handler.refusal(refusal, &Asked::whole(&transaction.job.head));
     transaction.send(response, None);
 }
 

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::number::{self, Number};
+
 /// The text is not JSON. It does not say why: [`super::ObjectError`] has serde_json find that out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid;
@@ -53,7 +55,8 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// The next byte behind white space; `None` at the end of the text.
+    /// The next byte behind white space; `None` at the end of the text. A call of its own would cost more than its work.
+    #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = self.byte()?;
@@ -85,7 +88,29 @@ impl<'a> Reader<'a> {
             Some(b'{' | b'[') => self.nested()?,
             _ => self.scalar()?,
         }
-        self.source.get(from..self.at).ok_or(Invalid)
+        self.since(from).ok_or(Invalid)
+    }
+
+    /// Reads a value that is a number; `None` where the next value is none, which is not read then.
+    #[inline]
+    pub fn number(&mut self) -> Result<Option<Number<'a>>, Invalid> {
+        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+            return Ok(None);
+        }
+        let spelling = number::spelling(self.rest()).ok_or(Invalid)?;
+        let from = self.at;
+        self.at += spelling.length;
+        Ok(Some(Number {
+            text: self.since(from).ok_or(Invalid)?,
+            is_zero: spelling.is_zero,
+            has_exponent: spelling.has_exponent,
+        }))
+    }
+
+    /// The text from an offset to behind the last token that was read; `None` where there is no such text.
+    #[inline]
+    pub fn since(&self, offset: usize) -> Option<&'a str> {
+        self.source.get(offset..self.at)
     }
 
     /// Checks that nothing but white space is left.
@@ -147,6 +172,7 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
+    #[inline]
     fn goes_on(&mut self, entries: &mut EntryCursor, open: u8, close: u8) -> Result<bool, Invalid> {
         let is_first = !entries.is_begun;
         if is_first {
@@ -188,7 +214,7 @@ impl<'a> Reader<'a> {
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            _ => self.number(),
+            _ => self.number()?.map(drop).ok_or(Invalid),
         }
     }
 
@@ -223,39 +249,6 @@ impl<'a> Reader<'a> {
             }
             _ => Err(Invalid),
         }
-    }
-
-    fn number(&mut self) -> Result<(), Invalid> {
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.byte() == Some(b'0') {
-            // A digit behind it is no more part of the number, and so is refused by the next read.
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    /// Reads at least one digit.
-    fn digits(&mut self) -> Result<(), Invalid> {
-        let from = self.at;
-        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > from).then_some(()).ok_or(Invalid)
     }
 
     fn word(&mut self, word: &str) -> Result<(), Invalid> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Step;
+use crate::heapsort::sorted;
 
 use super::failure::Failure;
 use super::ledger::Ledger;
@@ -169,8 +170,7 @@ pub fn fallbacks(reports: &[StepReport]) -> usize {
     if reports.len() < 2 {
         return 0;
     }
-    let mut steps: Vec<usize> = reports.iter().map(|report| report.step_index).collect();
-    steps.sort_unstable();
+    let mut steps = sorted(reports.iter().map(|report| report.step_index));
     steps.dedup();
     steps.len().saturating_sub(1)
 }

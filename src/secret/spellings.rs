@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use crate::heapsort::sorted_by_key;
+
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
@@ -62,7 +64,7 @@ pub fn find<'k>(text: &str, keys: impl Iterator<Item = &'k Finder<'static>>) -> 
         let starts = key.find_iter(&in_plain);
         found.extend(starts.map(|start| start..start + length));
     }
-    found.sort_unstable_by_key(|range| range.start);
+    let mut found = sorted_by_key(found, |range: &Range<usize>| range.start);
     found.dedup_by(|later, before| {
         let overlaps = later.start < before.end;
         if overlaps {

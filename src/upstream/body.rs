@@ -13,10 +13,6 @@ use super::exchange::AfterHead;
 use super::pool::ConnectionPool;
 use super::unread_body::UnreadBody;
 
-/// The first and the largest step by which a collected body grows (bytes).
-const FIRST_STEP: usize = 4 * 1024;
-const LARGEST_STEP: usize = 64 * 1024;
-
 /// The time that an answer waits for memory, and that between two looks for it. It is longer than the second for which
 /// other answers may be left unread before they make room.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -164,7 +160,7 @@ impl Body {
     ///
     /// # Errors
     /// As [`Body::read`]; more than `limit` bytes, announced or received, are a `BadResponse`. No more than `limit`
-    /// bytes and one step are ever held.
+    /// bytes and one read are ever held.
     #[expect(clippy::boxed_local, reason = "a body is handed on in its box")]
     pub fn read_to_end(
         mut self: Box<Self>,
@@ -208,14 +204,11 @@ impl Body {
             self.make_room(charge, length)?;
         }
         let mut bytes = begun;
-        let mut step = FIRST_STEP;
         loop {
             let filled = bytes.len();
-            // One byte beyond what was announced shows the end without another step.
-            let left = announced.and_then(Result::ok).map_or(step, |length| {
-                length.saturating_sub(filled).saturating_add(1)
-            });
-            let whole = filled.saturating_add(step.min(left));
+            // Room for what is here, and no more: what is not filled was zeroed in vain. The end shows in a byte's room.
+            let arrived = self.arrived(deadline)?.max(1);
+            let whole = filled.saturating_add(arrived);
             if let Some(charge) = &mut charge {
                 self.make_room(charge, whole)?;
             }
@@ -228,9 +221,6 @@ impl Body {
             }
             if read == 0 {
                 return Ok(bytes);
-            }
-            if read == step {
-                step = step.saturating_mul(2).min(LARGEST_STEP);
             }
         }
     }

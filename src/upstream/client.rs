@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, Proxy, ProxyProtocol};
 
-use crate::name_lookup::ask_system;
+use crate::dns::StubResolver;
 use crate::secret::Secret;
 use crate::tls::{Trusted, client_config};
 
@@ -78,7 +78,8 @@ impl Client {
     /// # Errors
     /// Settings that cannot be used, in words: an unreadable or empty `ca_file`, a proxy that is not `http`.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        Self::with_lookup(settings, Box::new(ask_system))
+        let lookup = system_lookup(&settings);
+        Self::with_lookup(settings, lookup)
     }
 
     /// A client with other settings that goes on counting where this one is, and distrusts the same providers.
@@ -87,7 +88,8 @@ impl Client {
     /// As [`Client::new`].
     pub fn successor(&self, settings: Settings) -> Result<Self, String> {
         let (counts, distrusted) = (Arc::clone(&self.counts), Arc::clone(&self.distrusted));
-        Self::with(settings, Box::new(ask_system), counts, distrusted)
+        let lookup = system_lookup(&settings);
+        Self::with(settings, lookup, counts, distrusted)
     }
 
     /// As [`Client::new`], with another way of looking names up.
@@ -250,6 +252,12 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Client")
     }
+}
+
+/// The lookup of names as the system's files say.
+fn system_lookup(settings: &Settings) -> Box<Lookup> {
+    let resolver = StubResolver::for_calls_of(settings.connect_timeout);
+    Box::new(move |name| resolver.look_up(name))
 }
 
 fn proxy(url: &Secret) -> Result<Proxy, String> {

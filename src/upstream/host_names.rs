@@ -11,7 +11,8 @@ use crate::threads;
 
 use super::stats::CallCounts;
 
-/// The age up to which an address is used without a new lookup (60 s). `getaddrinfo` does not give the real TTL.
+/// The age up to which an address is used without a new lookup (60 s). The TTL of its record does not count: an address that
+/// went out of use refuses, and the next is tried.
 const FRESH: Duration = Duration::from_secs(60);
 
 /// The time past [`FRESH`] for which a stale address is used while the lookup that refreshes it runs in the background
@@ -28,20 +29,20 @@ const RETRY_UNKNOWN: Duration = Duration::from_secs(1);
 /// The bound of the table of names. Configurations name a few dozen providers at most (256 names).
 const MAX_NAMES: usize = 256;
 
-/// The bound of concurrent lookups: each holds a thread that cannot be cancelled while `getaddrinfo` hangs (8 threads).
+/// The bound of concurrent lookups: each has a thread, as it serves all who ask for its name, and goes on when the call that
+/// began it has gone (8 threads).
 const MAX_LOOKUPS: usize = 8;
 
 /// The bound of addresses kept for a name (16).
 const MAX_ADDRESSES: usize = 16;
 
-/// The stack of a lookup's thread: `getaddrinfo` needs more than the few KiB of the workers, and less than the default
-/// of 2 MiB (bytes).
-const LOOKUP_STACK: usize = 256 * 1024;
+/// The stack of a lookup's thread (bytes).
+const LOOKUP_STACK: usize = 64 * 1024;
 
 /// The interval at which a call that waits for a lookup checks its client's socket (25 ms).
 const GLANCE: Duration = Duration::from_millis(25);
 
-/// The lookup of a name's addresses: the system's, or a script's in tests. Blocks.
+/// The lookup of a name's addresses: the system's, or a script's in tests. Blocks for a bounded time.
 pub(super) type Lookup = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
 /// The reason why a name has no addresses.
@@ -325,7 +326,7 @@ mod tests {
         assert_eq!(counts.read().stale_answers, 1);
     }
 
-    /// Each lookup is a thread that cannot be stopped.
+    /// Each lookup has a thread.
     #[test]
     fn lookups_that_hang_do_not_pile_up() {
         let running = Arc::new(AtomicUsize::new(0));

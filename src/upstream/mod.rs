@@ -4,7 +4,7 @@
 //! Requests and usual answers are a matter of two files (`request_head`, `answer_head`); what is unusual in an answer is
 //! read by ureq-proto's sans-I/O core, and a tunnel through a proxy is asked for by ureq's connector (`proxy`). All that
 //! touches a socket, a name or a certificate is our own: `socket` (one `poll` on the provider and the client),
-//! `connect`, `tls` and `resolver`; and so are the two parts of ureq's agent that were measured to cost too much: the
+//! `connect`, `tls`, `resolver` and the stub resolver under it (`dns`); and so are the two parts of ureq's agent that were measured to cost too much: the
 //! loop around the protocol (`exchange`) and the `pool`.
 //!
 //! The state of a call is a value (`call_state`) that everything on the call's way is passed, from the look-up of the
@@ -32,6 +32,9 @@ mod dialer;
 mod error;
 mod exchange;
 mod host_names;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod parsers;
 mod pool;
 mod proxy;
 mod request_head;

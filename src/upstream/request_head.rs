@@ -6,6 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::text::same_name;
+
 use super::call::{Call, Method};
 use super::error::CallError;
 
@@ -146,9 +148,7 @@ impl Given {
 }
 
 fn is_the_clients(name: &str) -> bool {
-    FIELDS_OF_THE_CLIENT
-        .iter()
-        .any(|own| name.eq_ignore_ascii_case(own))
+    FIELDS_OF_THE_CLIENT.iter().any(|own| same_name(name, own))
 }
 
 /// The head under way.

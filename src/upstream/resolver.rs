@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ureq::http::Uri;
 
-use crate::name_lookup::without_lookup;
+use crate::dns::without_lookup;
 
 use super::call_state::CallState;
 use super::error::CallError;
@@ -39,7 +39,8 @@ impl Resolver {
         if let Some(known) = without_lookup(host) {
             return Ok(known);
         }
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        // A dot at the end stays: the name is then not looked for in the search list.
+        let name = host.to_ascii_lowercase();
         self.names
             .addresses(&name, state.connect_deadline, || state.check())
             .map_err(|error| match error {

@@ -15,15 +15,15 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::config::{SharedAddress, SharedServer};
-use crate::name_lookup::{ask_system, without_lookup};
+use crate::dns::{StubResolver, without_lookup};
 use crate::threads;
 use crate::tls::words_of_io;
 
 use super::fault::Fault;
 use super::resp::{Decoder, Reply, command};
 
-/// The stack of a lookup's thread, which `getaddrinfo` needs (bytes).
-const LOOKUP_STACK: usize = 256 * 1024;
+/// The stack of a lookup's thread (bytes).
+const LOOKUP_STACK: usize = 64 * 1024;
 
 /// The shortest time that a socket is told to wait: zero would be for ever.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
@@ -204,9 +204,9 @@ fn addresses(host: &str, deadline: Instant) -> Result<Vec<IpAddr>, Fault> {
         return Ok(known);
     }
     let (found, wait) = channel();
-    let name = host.to_owned();
+    let (name, wait_for_name) = (host.to_owned(), left(deadline)?);
     threads::start("lookup", LOOKUP_STACK, move || {
-        let _ = found.send(ask_system(&name));
+        let _ = found.send(StubResolver::for_calls_of(wait_for_name).look_up(&name));
     })
     .map_err(Fault::connect)?;
     match wait.recv_timeout(left(deadline)?) {

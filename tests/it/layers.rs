@@ -12,6 +12,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "budget",
             "dialect",
             "header_fields",
+            "heapsort",
             "json",
             "limits",
             "secret",
@@ -20,7 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "text",
         ],
     ),
-    (1, &["config", "name_lookup", "threads", "tls"]),
+    (1, &["config", "dns", "threads", "tls"]),
     (2, &["adapt", "quota", "routing"]),
     (
         3,

@@ -178,3 +178,17 @@ fn a_proxy_gets_private_addresses_where_it_is_told_to() {
     assert!(asked.recv().unwrap().starts_with("CONNECT 127.0.0.1:"));
     assert_eq!(near.connections(), 0);
 }
+
+/// The C library's look-up of names would come back with the first `TcpStream::connect("host:80")`: 130 KB, and modules of
+/// the machine's own C library in the process.
+#[test]
+#[cfg(all(target_env = "gnu", debug_assertions))]
+fn the_c_librarys_lookup_is_not_in_the_program() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_ai-gateway")).unwrap();
+    let holds = |symbol: &str| memchr::memmem::find(&program, symbol.as_bytes()).is_some();
+    // The program has its symbols, which end with a NUL, and none of the look-up's own.
+    assert!(holds("__libc_start_main"));
+    for symbol in ["\0_nss_dns_", "\0__res_context_", "\0getaddrinfo\0"] {
+        assert!(!holds(symbol), "{symbol}");
+    }
+}

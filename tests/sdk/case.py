@@ -5,15 +5,17 @@ import unittest
 
 import openai
 
-from gateway import KEY, Gateway
+from gateway import CONFIG, KEY, Gateway
 from provider import Provider
 
 
 class Case(unittest.TestCase):
+    config = CONFIG
+
     @classmethod
     def setUpClass(cls):
         cls.provider = Provider()
-        cls.gateway = Gateway(sys.argv[1], cls.provider.url)
+        cls.gateway = Gateway(sys.argv[1], cls.provider.url, cls.config)
 
     @classmethod
     def tearDownClass(cls):

@@ -26,6 +26,9 @@ routes:
   - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
 """
 
+# For clients that leave the model out.
+WITH_DEFAULTS = CONFIG + "default_routes: {{images: fallback, moderations: fallback}}\n"
+
 NATIVE = """\
 listen: 127.0.0.1:0
 api_key: {key}

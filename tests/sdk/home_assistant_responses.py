@@ -1,5 +1,5 @@
-"""What Home Assistant's OpenAI integration (2026.2) makes of the streams of a provider that speaks chat alone. Run by run.sh with
-the path of the binary and of the integration's `entity.py`.
+"""What Home Assistant's OpenAI integration (2026.11) makes of the streams of a provider that speaks chat alone. Run by run.sh with
+the path of the binary and of the folder `components` of its wheel.
 
 Home Assistant itself needs hundreds of packages: the one function that reads streams is taken out of the file as it stands.
 """
@@ -26,7 +26,7 @@ class HomeAssistantError(Exception):
 
 
 def transform_stream():
-    path = sys.argv[2]
+    path = f"{sys.argv[2]}/openai_conversation/entity.py"
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())
     wanted = [node for node in tree.body if getattr(node, "name", None) == "_transform_stream"]

@@ -6,6 +6,7 @@ import io
 import openai
 
 from case import Case
+from gateway import WITH_DEFAULTS
 from media_provider import PICTURE, SOUND, SRT
 
 RECORDING = b"RIFF\x00\xff\r\n--\r\n" + bytes(range(256)) * 300
@@ -113,3 +114,29 @@ class Images(Case):
         files = self.provider.requests[0]["files"]
         self.assertEqual([name for name, _, _ in files], ["image[]", "image[]", "mask"])
         self.assertEqual([content for _, _, content in files], [PICTURE, PICTURE + b"2", b"mask"])
+
+
+class WithoutAModel(Case):
+    """The package leaves the model out of requests for pictures and verdicts."""
+
+    config = WITH_DEFAULTS
+
+    def test_generate(self):
+        answer = self.client.images.generate(prompt="a cat")
+        self.assertEqual(base64.b64decode(answer.data[0].b64_json), PICTURE)
+        self.assertEqual([request["model"] for request in self.provider.requests], ["down", "good"])
+
+    def test_edit_and_variation(self):
+        image = ("a.png", PICTURE)
+        for answer in [
+            self.client.images.edit(image=image, prompt="blue"),
+            self.client.images.create_variation(image=image),
+        ]:
+            self.assertEqual(base64.b64decode(answer.data[0].b64_json), PICTURE)
+        files = [request["files"] for request in self.provider.requests]
+        self.assertEqual(files, [[("image", "a.png", PICTURE)]] * 4)
+
+    def test_moderations(self):
+        answer = self.client.moderations.create(input="x")
+        self.assertTrue(answer.results[0].flagged)
+        self.assertEqual(answer.model, "fallback")

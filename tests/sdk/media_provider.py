@@ -48,6 +48,11 @@ class Media:
         text = "" if request.get("suffix") else "Hello"
         self.answer(200, {**completion(text, "stop"), "usage": usage})
 
+    def moderations(self, request):
+        verdict = {"categories": {"violence": True}, "category_scores": {"violence": 0.9}}
+        results = [verdict] * (len(request["input"]) if isinstance(request["input"], list) else 1)
+        self.answer(200, {"id": "modr-1", "model": "up", "results": results})
+
     def audio_transcriptions(self, request):
         self.transcript(request)
 

@@ -76,7 +76,7 @@ class Handler(Media, http.server.BaseHTTPRequestHandler):
         getattr(self, request["model"].replace("-", "_"))(request)
 
     def good(self, request):
-        if request.get("tools"):
+        if request.get("tools") and request["messages"][-1]["role"] != "tool":
             message, events, reason = {"content": None, "tool_calls": [call('{"city":"Oslo"}')]}, CALL, "tool_calls"
         else:
             message, events, reason = {"content": "Hello"}, WORDS, "stop"
@@ -92,7 +92,7 @@ class Handler(Media, http.server.BaseHTTPRequestHandler):
             {"id": "call_a", "type": "function", "function": {"name": "weather", "arguments": {"city": "Oslo"}}},
             {"id": "call_b", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Bern"}'}},
         ]
-        if request.get("tools"):
+        if request.get("tools") and request["messages"][-1]["role"] != "tool":
             message, reason = {"content": None, "tool_calls": calls}, "tool_calls"
             events = [*(chunk({"tool_calls": [call]}) for call in calls), chunk({}, reason)]
         else:

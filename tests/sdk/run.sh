@@ -51,21 +51,26 @@ run anthropic messages.py
 run llamaindex llamaindex.py
 run agents agent_cases.py
 run ollama ollama_cases.py
-# Of Home Assistant one file is wanted: with all that it needs it would take minutes to install.
+# Of Home Assistant a few files are wanted: with all that it needs it would take minutes to install.
 if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
-    runs=$((runs + 1))
-    folder=$root/target/sdk-home_assistant
-    wheel=homeassistant-2026.2.3
-    if [ ! -f "$folder/$wheel.py" ]; then
-        rm -rf "$folder"
+    wheel=homeassistant-2026.11.0
+    folder=$root/target/sdk-home_assistant/$wheel
+    if [ ! -d "$folder" ]; then
+        rm -rf "${folder%/*}"
         "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
-            --dest "$folder" homeassistant==2026.2.3
-        python3 -m zipfile -e "$folder/$wheel-py3-none-any.whl" "$folder/whole"
-        mv "$folder/whole/homeassistant/components/openai_conversation/entity.py" "$folder/$wheel.py"
-        rm -rf "$folder/whole" "$folder/$wheel-py3-none-any.whl"
+            --dest "$folder.whole" "homeassistant==${wheel#*-}"
+        python3 -m zipfile -e "$folder.whole/$wheel-py3-none-any.whl" "$folder.whole"
+        mkdir "$folder.part"
+        for integration in litellm llama_cpp openai_conversation; do
+            mv "$folder.whole/homeassistant/components/$integration" "$folder.part"
+        done
+        rm -rf "$folder.whole"
+        mv "$folder.part" "$folder"
     fi
-    PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-3/bin/python" "$root/tests/sdk/home_assistant_responses.py" "$binary" \
-        "$folder/$wheel.py" | tee -a "$counts"
+    for cases in home_assistant_code.py home_assistant_responses.py; do
+        runs=$((runs + 1))
+        PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-3/bin/python" "$root/tests/sdk/$cases" "$binary" "$folder" | tee -a "$counts"
+    done
 fi
 # Leaves the packages of this folder of the tests in this folder.
 prepare_node() {

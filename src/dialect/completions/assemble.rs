@@ -2,6 +2,7 @@
 
 use crate::dialect::Assemble;
 use crate::dialect::answer::Flaw;
+use crate::heapsort::sorted_by_key;
 use crate::json::raw;
 
 /// OpenAI's bound for `n`.
@@ -52,9 +53,9 @@ impl Assemble for Assembler {
         added
     }
 
-    fn finish(mut self: Box<Self>) -> String {
-        self.choices.sort_unstable_by_key(|choice| choice.index);
-        let choices: Vec<String> = self.choices.iter().map(Choice::to_json).collect();
+    fn finish(self: Box<Self>) -> String {
+        let choices = sorted_by_key(self.choices, |choice| choice.index);
+        let choices: Vec<String> = choices.iter().map(Choice::to_json).collect();
         let mut answer = format!("{{\"choices\":[{}]", choices.join(","));
         for (key, value) in &self.members {
             answer.push(',');

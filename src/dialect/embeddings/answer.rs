@@ -82,32 +82,28 @@ pub fn judge(body: &str, asked: &Asked<'_>) -> Result<JudgedWhole, Flaw> {
 
 /// The length of the first vector of an answer that was judged; none if it has a foreign encoding.
 pub fn first_length(body: &str) -> Option<u64> {
-    let mut reader = Reader::new(raw::member(body, "data")?);
-    if !reader.item(&mut EntryCursor::default()).ok()? {
-        return None;
-    }
-    let embedding = raw::member(reader.value().ok()?, "embedding")?;
-    let read = vector::read(
-        &mut Reader::new(embedding),
-        Encoding::Floats,
-        &mut Vec::new(),
-    );
+    let mut reader = Reader::new(body);
+    go_to_first_vector(&mut reader)?;
+    let read = vector::read(&mut reader, Encoding::Floats, &mut Vec::new());
     Some(read.ok()?.ok()?.length).filter(|length| *length > 0)
 }
 
 /// The encoding of the first vector of a body, be it that no more of it is JSON; none if there is no vector.
 pub fn first_encoding(body: &str) -> Option<Encoding> {
     let mut reader = Reader::new(body);
-    go_to(&mut reader, "data")?;
-    if !reader.item(&mut EntryCursor::default()).ok()? {
-        return None;
-    }
-    go_to(&mut reader, "embedding")?;
+    go_to_first_vector(&mut reader)?;
     match reader.peek()? {
         b'[' => Some(Encoding::Floats),
         b'"' => Some(Encoding::Base64),
         _ => None,
     }
+}
+
+/// Goes to the vector of the first item; `None` if there is none.
+fn go_to_first_vector(reader: &mut Reader<'_>) -> Option<()> {
+    go_to(reader, "data")?;
+    let has_items = reader.item(&mut EntryCursor::default()).ok()?;
+    has_items.then(|| go_to(reader, "embedding")).flatten()
 }
 
 /// Goes to the value of a member of the object at the reader's place; `None` if there is no such member.

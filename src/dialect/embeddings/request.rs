@@ -116,7 +116,7 @@ fn first_item(array: &str) -> Result<Option<&str>, Invalid> {
     }
 }
 
-pub fn is_number(raw: &str) -> bool {
+fn is_number(raw: &str) -> bool {
     raw.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 

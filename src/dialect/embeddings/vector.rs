@@ -7,10 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::dialect::answer::Flaw;
+use crate::json::number::Number;
 use crate::json::raw;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
-
-use super::request::is_number;
 
 /// The encoding of vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,15 +75,18 @@ fn foreign<'a>(reader: &mut Reader<'a>) -> Result<Result<ReadVector<'a>, Flaw>, 
 }
 
 fn read_numbers<'a>(reader: &mut Reader<'a>) -> Result<Result<ReadVector<'a>, Flaw>, Invalid> {
-    let begin = reader.clone();
+    // White space was passed over, so the array begins here.
+    let begin = reader.at();
     let (mut length, mut has_value, mut problem) = (0_u64, false, None);
     let mut array = EntryCursor::default();
     while reader.item(&mut array)? {
-        let number = reader.value()?;
-        match kind_of(number) {
-            Number::Zero => {}
-            Number::NotZero => has_value = true,
-            Number::None => problem = problem.or_else(|| Some(shown(number))),
+        match reader.number()? {
+            Some(number) if is_float(number) => has_value |= !number.is_zero,
+            Some(number) => problem = problem.or_else(|| Some(shown(number.text))),
+            None => {
+                let other = reader.value()?;
+                problem = problem.or_else(|| Some(shown(other)));
+            }
         }
         length += 1;
     }
@@ -95,41 +97,17 @@ fn read_numbers<'a>(reader: &mut Reader<'a>) -> Result<Result<ReadVector<'a>, Fl
         return Ok(Err(no_vector(ONLY_ZEROS)));
     }
     Ok(Ok(ReadVector {
-        text: begin.clone().value()?,
+        text: reader.since(begin).ok_or(Invalid)?,
         encoding: Encoding::Floats,
         length,
     }))
 }
 
-/// A value of a vector.
-enum Number {
-    Zero,
-    NotZero,
-    /// No number, or none that a 32-bit float can be.
-    None,
-}
-
-fn kind_of(raw: &str) -> Number {
-    if !is_number(raw) {
-        return Number::None;
-    }
-    let mut digits = raw.bytes();
-    let mut is_zero = true;
-    let has_exponent = digits.any(|byte| {
-        is_zero &= !matches!(byte, b'1'..=b'9');
-        matches!(byte, b'e' | b'E')
-    });
+/// Whether a 32-bit float can be this number.
+fn is_float(number: Number<'_>) -> bool {
     // Most numbers need not be converted to be known.
-    if (has_exponent || raw.len() > LONGEST_SAFE_NUMBER)
-        && !raw.parse::<f32>().is_ok_and(f32::is_finite)
-    {
-        return Number::None;
-    }
-    if is_zero {
-        Number::Zero
-    } else {
-        Number::NotZero
-    }
+    let is_known = !number.has_exponent && number.text.len() <= LONGEST_SAFE_NUMBER;
+    is_known || number.text.parse::<f32>().is_ok_and(f32::is_finite)
 }
 
 /// Decodes base64 into `decoded`, whatever was in it.

@@ -14,6 +14,7 @@ use crate::dialect::request::{Incoming, Payload, Request, RequestError};
 use crate::dialect::restatement::Restatement;
 use crate::dialect::step_traits::StepTraits;
 use crate::dialect::{Dialect, Framing, StreamJudge};
+use crate::heapsort::sorted_by_key;
 use crate::json::raw;
 
 /// The dialect of either endpoint.
@@ -158,7 +159,7 @@ impl Restatement for Embed {
             let vector = raw::member(item, "embedding").filter(|vector| raw::is_array(vector));
             vectors.push((index.unwrap_or(u64::MAX), vector));
         });
-        vectors.sort_by_key(|(index, _)| *index);
+        let vectors = sorted_by_key(vectors, |(index, _)| *index);
         let vectors: Option<Vec<&str>> = vectors.into_iter().map(|(_, vector)| vector).collect();
         let vectors = vectors.filter(|vectors| read.is_ok() && !vectors.is_empty());
         let Some(vectors) = vectors else {

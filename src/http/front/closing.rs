@@ -3,10 +3,12 @@
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use crate::http::asked::Asked;
 use crate::http::connection::{Fill, discard_arrived};
 use crate::http::deadlines::Awaited;
 use crate::http::outgoing::Disposition;
 use crate::http::refusal::Refusal;
+use crate::http::request_id;
 use crate::http::response::Encoder;
 
 use super::state::{Front, Parked, Phase};
@@ -24,8 +26,11 @@ const SHARE_OF_LINGERING: usize = 4;
 impl Front {
     pub(super) fn refuse(&mut self, parked: Parked, refusal: Refusal, now: Instant) {
         self.edge.refused(parked.connection.peer.ip(), refusal);
-        let response = self.handler.refusal(refusal, None);
-        let bytes = Encoder::for_unreadable().encode(&response, None);
+        let Parked { connection, .. } = &parked;
+        let id = request_id::fresh();
+        let asked = Asked::in_part(&connection.buffer, connection.entrance, &id);
+        let response = self.handler.refusal(refusal, &asked);
+        let bytes = Encoder::for_unreadable(&id).encode(&response, None);
         self.say(parked, bytes, Disposition::Discard, now);
     }
 

@@ -20,8 +20,8 @@ use rustix::net::{self, AddressFamily, SocketType};
 
 use super::connection::poll_until;
 use super::{
-    Delivery, Drained, Exchange, Handler, Head, Refusal, Response, ResponseHead, Server, Stats,
-    Stopper,
+    Asked, Delivery, Drained, Exchange, Handler, Head, Refusal, Response, ResponseHead, Server,
+    Stats, Stopper,
 };
 use crate::config;
 
@@ -159,7 +159,7 @@ impl Handler for Site {
         head.path() != "/deny"
     }
 
-    fn refusal(&self, refusal: &Refusal, _: Option<&Head>) -> Response {
+    fn refusal(&self, refusal: &Refusal, _: &Asked<'_>) -> Response {
         let broken = self.gate.lock().unwrap().broken;
         assert!(!broken, "as asked");
         let (reason, message) = (refusal.reason, refusal.message);

@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::heapsort::sorted;
+
 /// Minutes that count as recent. The minute that is not over yet comes on top.
 pub const MINUTES: u32 = 15;
 
@@ -149,9 +151,7 @@ impl Samples {
             .map(|cell| unpack(cell.load(Ordering::Relaxed)));
         let recent =
             cells.filter(|(of, _)| of.checked_sub(1).is_some_and(|of| is_recent(of, minute)));
-        let mut durations: Vec<u32> = recent.map(|(_, milliseconds)| milliseconds).collect();
-        durations.sort_unstable();
-        durations
+        sorted(recent.map(|(_, milliseconds)| milliseconds))
     }
 }
 

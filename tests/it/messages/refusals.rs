@@ -101,6 +101,59 @@ fn the_edges_refusals_on_these_paths() {
     }
 }
 
+/// The request line tells the dialect, whatever is wrong with the rest of the head.
+#[test]
+fn heads_that_are_not_understood() {
+    let a = saying("hello");
+    let gateway = Config::new()
+        .server("head_timeout: 200ms")
+        .provider_with("a", &a, &[KIND])
+        .route("r", [("a", "m")])
+        .start();
+    let fields =
+        |fields: &str| format!("POST /v1/messages?beta=true HTTP/1.1\r\nHost: g\r\n{fields}");
+    let cookie = format!("Cookie: {}\r\n\r\n", "c".repeat(40_000));
+    for (sent, status, kind) in [
+        (fields(&cookie), 431, "invalid_request_error"),
+        (
+            fields(&"X: y\r\n".repeat(200)) + "\r\n",
+            431,
+            "invalid_request_error",
+        ),
+        (
+            fields("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            400,
+            "invalid_request_error",
+        ),
+        (
+            fields("A: b\r\n folded\r\n\r\n"),
+            400,
+            "invalid_request_error",
+        ),
+        (fields("A: b\n\n"), 400, "invalid_request_error"),
+        (
+            "POST /v1/messages HTTP/1.1\r\n\r\n".to_owned(),
+            400,
+            "invalid_request_error",
+        ),
+        (
+            "POST /v1/messages HTTP/3.0\r\nHost: g\r\n\r\n".to_owned(),
+            505,
+            "api_error",
+        ),
+        (
+            format!("POST /v1/messages?{}", "q".repeat(40_000)),
+            414,
+            "invalid_request_error",
+        ),
+        (fields("Transfer-Encoding: gzip\r\n\r\n"), 501, "api_error"),
+        (fields("A"), 408, "timeout_error"),
+    ] {
+        let error = error_of(&gateway.exchange(sent.as_str()), status);
+        assert_eq!(error["type"], kind, "{error}");
+    }
+}
+
 #[test]
 fn a_full_gateway() {
     let signal = Signal::new();

@@ -18,6 +18,21 @@ fn status(gateway: &Gateway, host: &str, fields: &[(&str, &str)]) -> u16 {
     gateway.exchange(by_name(host, fields)).status
 }
 
+/// A client of Ollama reads `{"error": "..."}`, also of a head that was not understood.
+#[test]
+fn a_malformed_head_is_refused_in_its_words() {
+    let upstream = Upstream::saying("fine");
+    let gateway = super::config(&upstream, "").start();
+    for sent in [
+        "POST /api/chat HTTP/1.1\r\nHost: g\r\nA: b\r\n folded\r\n\r\n",
+        "GET /ollama/api/tags?q HTTP/1.1\r\nHost: g\r\nHost: h\r\n\r\n",
+    ] {
+        let response = gateway.exchange(sent);
+        assert_eq!(response.status, 400, "{response}");
+        assert!(response.json()["error"].is_string(), "{response}");
+    }
+}
+
 #[test]
 fn without_the_setting_there_is_no_such_api() {
     let upstream = Upstream::saying("fine");

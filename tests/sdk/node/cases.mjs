@@ -1,19 +1,23 @@
 // What users of the openai and @anthropic-ai/sdk packages for Node get from the gateway. Run by run.py with the gateway's
-// address, the client's key, and the folder of the packages.
+// address, the client's key, the folder of the packages, and the address of a gateway for what is no conversation.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
-const [address, key, folder] = process.argv.slice(2);
+import { mediaCases } from "./media.mjs";
+
+const [address, key, folder, media] = process.argv.slice(2);
 const require = createRequire(`${folder}/package.json`);
-const { OpenAI, APIError, NotFoundError } = require("openai");
+const { OpenAI, APIError, NotFoundError, toFile } = require("openai");
 const Anthropic = require("@anthropic-ai/sdk");
 const openai = new OpenAI({ baseURL: `${address}/v1`, apiKey: key, maxRetries: 0 });
+const openaiOfMedia = new OpenAI({ baseURL: `${media}/v1`, apiKey: key, maxRetries: 0 });
 const anthropic = new Anthropic.Anthropic({ baseURL: address, apiKey: key, maxRetries: 0 });
 const messages = [{ role: "user", content: "Hello?" }];
 const tools = [{ name: "weather", input_schema: { type: "object", properties: {} } }];
 
 const cases = {
+  ...mediaCases(openaiOfMedia, toFile),
   async "a response"() {
     const answer = await openai.responses.create({ model: "native", input: "Hello?" });
     assert.equal(answer.output_text, "Hello");

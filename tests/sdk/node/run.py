@@ -7,16 +7,18 @@ import sys
 here = pathlib.Path(__file__).parent
 sys.path.insert(0, str(here.parent))
 
-from gateway import KEY, NATIVE, Gateway  # noqa: E402
-from native import Provider  # noqa: E402
+import native  # noqa: E402
+import provider as media  # noqa: E402
+from gateway import KEY, NATIVE, WITH_DEFAULTS, Gateway  # noqa: E402
 
 binary, packages = sys.argv[1:]
-provider = Provider()
-gateway = Gateway(binary, provider.url, NATIVE)
+providers = [native.Provider(), media.Provider()]
+gateways = [Gateway(binary, provider.url, config) for provider, config in zip(providers, [NATIVE, WITH_DEFAULTS])]
 try:
-    address = gateway.url.removesuffix("/v1")
-    ended = subprocess.run(["node", str(here / "cases.mjs"), address, KEY, packages], check=False)
+    conversations, others = (gateway.url.removesuffix("/v1") for gateway in gateways)
+    ended = subprocess.run(["node", str(here / "cases.mjs"), conversations, KEY, packages, others], check=False)
 finally:
-    gateway.stop()
-    provider.shutdown()
+    for gateway, provider in zip(gateways, providers):
+        gateway.stop()
+        provider.shutdown()
 sys.exit(ended.returncode)

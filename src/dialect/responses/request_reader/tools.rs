@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::canonical::{Escaped, Names, Request as Canonical, Tool, ToolName};
 use crate::dialect::request::Unfit;
 use crate::dialect::translate::Target;
+use crate::heapsort::sorted_by_key;
 use crate::json::raw;
 use crate::text;
 
@@ -176,12 +177,8 @@ impl<'a> ToolReader<'_, 'a> {
 
 /// Refuses two tools that the provider could not tell apart.
 fn check_names(tools: &[Tool<'_>], offered: &[ToolName]) -> Result<(), Unfit> {
-    let mut sorted: Vec<_> = tools
-        .iter()
-        .map(|tool| tool.name.inside())
-        .zip(offered)
-        .collect();
-    sorted.sort_by_key(|(name, _)| *name);
+    let named = tools.iter().map(|tool| tool.name.inside()).zip(offered);
+    let sorted = sorted_by_key(named, |(name, _)| *name);
     let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
     let Some(((_, one), (_, other))) = pairs.find(|((one, _), (other, _))| one == other) else {
         return Ok(());

@@ -1,16 +1,6 @@
-//! The addresses of a host: those that need no lookup, and the system's own lookup.
+//! The addresses of a host that need no lookup.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
-
-/// The system's own lookup, `getaddrinfo`. It may take many seconds.
-///
-/// # Errors
-/// The name has no address, or none can be found out.
-pub fn ask_system(name: &str) -> io::Result<Vec<IpAddr>> {
-    let found = (name, 0).to_socket_addrs()?;
-    Ok(found.map(|address| address.ip()).collect())
-}
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The addresses of a literal, and of `localhost` with all names below it, which are loopback by RFC 6761 section 6.3
 /// even where there is no `/etc/hosts`. `None`: the host needs a lookup.
