@@ -39,6 +39,8 @@ struct SideState {
     returns: Vec<LineDraw>,
     /// What others know of limits.
     lessons: BTreeMap<String, String>,
+    /// That was read once. Before it, windows would be other ones than those of the others.
+    is_informed: bool,
 }
 
 impl Replicas {
@@ -59,6 +61,7 @@ impl Replicas {
             places: Places::new(config, &shared.prefix),
             returns: Vec::new(),
             lessons: BTreeMap::new(),
+            is_informed: false,
         };
         let replicas = shared.replicas.unwrap_or(1);
         let mut locked = lock(ledger);
@@ -135,8 +138,12 @@ impl Replica for OurSide {
             places,
             returns,
             lessons,
+            is_informed,
             ..
         } = &mut *state;
+        if !*is_informed {
+            return Outgoing::default();
+        }
         let mut ledger = lock(ledger);
         let mut marks = shared_marks::told(&ledger, places, clock, now);
         marks.extend(ledger.told_ends(places, clock, now));
@@ -169,6 +176,7 @@ impl Replica for OurSide {
             places,
             returns,
             lessons,
+            is_informed,
         } = &mut *state;
         let clock = incoming.clock;
         let mut ledger = lock(ledger);
@@ -179,6 +187,7 @@ impl Replica for OurSide {
         if let Some(learned) = incoming.learned {
             ledger.take_lessons(&learned, places, now);
             *lessons = learned;
+            *is_informed = true;
         }
         let answers = draws.iter().zip(&incoming.drawn);
         let answers: Vec<_> = answers
