@@ -8,11 +8,11 @@
 //! |---|---|---|---|
 //! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`], [`init`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
-//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
+//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`valkey`] (the server that replicas share), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`quota`] | what is counted per window: limits of providers, what is learned of them | same |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
-//! | 1 | [`config`], [`threads`] | raw YAML to a validated `Config`, all errors at once; the start of a thread | be reached from layer 0 |
+//! | 1 | [`config`], [`threads`], [`tls`], [`dns`] | raw YAML to a validated `Config`, all errors at once; the start of a thread; trust in certificates; the look-up of names | be reached from layer 0 |
 //! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`], [`heapsort`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, sorting, redacting key type, the budget of memory; the words of limits: rates, calendar, prices | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
@@ -44,7 +44,7 @@
 //!   A client that has gone ends its call to the provider.
 //! * Layers 0 to 2 are told the time; they do not ask for it.
 //! * A key is a [`secret::Secret`], which does not print itself, and is masked in what others wrote.
-//! * Names are looked up by a stub resolver of our own (`upstream::dns`): nothing calls `getaddrinfo`, not even by a name
+//! * Names are looked up by a stub resolver of our own ([`dns`]): nothing calls `getaddrinfo`, not even by a name
 //!   handed to std's `TcpStream` or `UdpSocket`; a test looks at the built program.
 //! * There is no async runtime, no retry that is not configured but the one for a stale pooled connection, no global
 //!   state but the logger, and no `unsafe`.
@@ -59,6 +59,7 @@ pub mod config;
 pub mod control_socket;
 pub mod demo;
 pub mod dialect;
+pub mod dns;
 pub mod explain;
 pub mod gateway;
 pub mod header_fields;
@@ -77,4 +78,6 @@ pub mod sync;
 pub mod telemetry;
 pub mod text;
 pub mod threads;
+pub mod tls;
 pub mod upstream;
+pub mod valkey;

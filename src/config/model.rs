@@ -17,6 +17,7 @@ use super::ollama::Ollama;
 use super::order::Order;
 use super::quotas::Quotas;
 use super::route_names::{self, Alias};
+use super::shared::Shared;
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub cors: Cors,
     /// Whether pages of the internet may call a gateway in a private network (`Access-Control-Allow-Private-Network`).
     pub cors_private_network: bool,
+    /// The server through which several gateways count together; `None` for a gateway alone.
+    pub shared: Option<Shared>,
     /// The file in which cooldowns survive a restart.
     pub state_file: Option<PathBuf>,
     /// The file in which the usage of clients survives a restart.
@@ -379,7 +382,9 @@ impl Config {
         let steps = self.routes.iter().flat_map(|route| &route.steps);
         let edits = steps.flat_map(|step| step.fit.edits.headers.iter().filter_map(value_of));
         let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
-        let others = edits.chain(proxy.cloned());
+        let shared = self.shared.iter();
+        let shared = shared.filter_map(|shared| shared.server.password.as_ref());
+        let others = edits.chain(proxy.chain(shared).cloned());
         Redactor::new(clients.chain(providers).chain(others))
     }
 }

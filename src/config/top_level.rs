@@ -6,6 +6,7 @@ use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::{
     clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes, server,
+    shared,
 };
 
 /// The configuration in a document; meaningless when problems were reported.
@@ -32,6 +33,7 @@ pub(super) fn config(table: Section) -> Config {
         proxy_private: flag(&table, "proxy_private"),
         cors: cors::cors(&table),
         cors_private_network: flag(&table, "cors_private_network"),
+        shared: shared::shared(&table),
         accounts_file: path(&table, "accounts_file").or_else(|| {
             let beside = state_file.as_ref()?;
             Some(beside.with_file_name("accounts.jsonl"))

@@ -5,6 +5,7 @@ use super::model::{Config, Provider};
 use super::ollama;
 use super::order;
 use super::route_warnings::about_routes;
+use super::shared;
 use super::url::BaseUrl;
 use super::vectors;
 use crate::secret::Secret;
@@ -54,6 +55,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
         .chain(of_ollama)
         .chain(of_providers)
         .chain(of_proxy)
+        .chain(config.shared.as_ref().and_then(shared::warnings))
         .chain(of_routes)
         .chain(about_routes(config))
         .collect()

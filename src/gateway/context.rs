@@ -13,6 +13,7 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::finish_reasons::FinishReasons;
+use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
@@ -27,6 +28,8 @@ pub struct Context {
     pub(super) accounts: Arc<SharedAccounts>,
     /// The places of its clients in them.
     pub(super) places: Places,
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub(super) replicas: Option<Arc<Replicas>>,
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
@@ -65,7 +68,12 @@ impl Context {
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
         let accounts = Arc::new(SharedAccounts::open(&config));
-        Self::with(config, client, accounts, metrics, edge, started, ready)
+        let new = Self::with(config, client, accounts, metrics, edge, started, ready)?;
+        let replicas = Replicas::start(&new.config, new.ledger.of_replicas())?;
+        Ok(Self {
+            replicas: replicas.map(Arc::new),
+            ..new
+        })
     }
 
     /// A gateway with another configuration and what this one knows of the providers. This one writes no state file from
@@ -77,6 +85,7 @@ impl Context {
         let ready = Arc::clone(&self.ready);
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let client = self.client.successor(Self::upstream_settings(&config))?;
+        Replicas::check(&config)?;
         let accounts = Arc::clone(&self.accounts);
         let new = Self::with(config, client, accounts, metrics, edge, self.started, ready)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
@@ -86,7 +95,14 @@ impl Context {
         };
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
-        Ok(new)
+        let (config, ledger) = (&new.config, new.ledger.of_replicas());
+        let same = self.replicas.as_ref();
+        let same = same.filter(|replicas| replicas.attend(config, ledger));
+        let replicas = match same {
+            Some(replicas) => Some(Arc::clone(replicas)),
+            None => Replicas::start(config, ledger)?.map(Arc::new),
+        };
+        Ok(Self { replicas, ..new })
     }
 
     fn with(
@@ -106,6 +122,7 @@ impl Context {
                 .configure(&config)
                 .map_err(|error| error.to_string())?,
             accounts,
+            replicas: None,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
             standing_faults: StandingFaults::default(),
@@ -155,6 +172,9 @@ impl Context {
     /// Closes the connections to the providers and writes down the state that has to survive.
     pub(super) fn close(&self) {
         self.client.shutdown();
+        if let Some(replicas) = &self.replicas {
+            replicas.close();
+        }
         self.ledger.close();
         self.accounts.close();
     }

@@ -30,8 +30,14 @@ impl Reloadable {
     pub fn reload(&self, config: Config) -> Result<(), String> {
         let old = self.current();
         let new = Arc::new(old.successor(config)?);
+        let replicas = new.replicas.clone();
         *lock(&self.context) = new;
         old.client.retire();
+        if let Some(before) = &old.replicas
+            && replicas.is_none_or(|now| !Arc::ptr_eq(&now, before))
+        {
+            before.close();
+        }
         Ok(())
     }
 

@@ -140,6 +140,7 @@ pub fn now() -> Moment {
     Moment {
         now: Instant::now(),
         wall: SystemTime::now(),
+        shared: None,
     }
 }
 

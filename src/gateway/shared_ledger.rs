@@ -78,6 +78,11 @@ impl SharedLedger {
         lock(&self.ledger)
     }
 
+    /// The ledger, for the thread that exchanges it with other replicas.
+    pub fn of_replicas(&self) -> &Arc<Mutex<Ledger>> {
+        &self.ledger
+    }
+
     /// The memory of refusals, locked. Blocks for as long as another request reads or writes it.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         lock(&self.learned)

@@ -70,6 +70,7 @@ impl Line {
     /// Ends a call that the provider has not counted.
     pub fn withdraw(&mut self, call: &Call) {
         self.release(call);
+        self.correct_portion(call.started, call.amount, 0);
         match &mut self.used {
             Used::Log(log) => log.take_out(call.started, call.amount),
             Used::Counter(count) => count.value = count.value.saturating_sub(call.amount),
@@ -78,6 +79,7 @@ impl Line {
 
     /// Replaces a call's charge by what it took.
     pub fn settle(&mut self, call: &Call, took: u64) {
+        self.correct_portion(call.started, call.amount, took);
         match &mut self.used {
             Used::Log(log) => log.settle(call.started, call.amount, took),
             Used::Counter(count) => {
@@ -99,7 +101,8 @@ impl Line {
             self.refuse_probe(probe.kind, at.now);
         }
         let limit = self.limit().map(|(limit, _)| limit);
-        let is_early = limit.is_some_and(|n| self.used_at(at) * 5 < n * 4);
+        let is_early =
+            limit.is_some_and(|n| self.used_by_all(at).saturating_mul(5) < n.saturating_mul(4));
         if self.grid.is_known() && is_early && self.fullness.is_none() {
             self.grid.refute();
         }
@@ -246,7 +249,10 @@ impl Line {
     fn close(&mut self, turn: Turn, now: Instant) {
         if let Some(full) = self.fullness.take() {
             let begin = self.begin_of(turn, full.exactness);
-            let count = self.count_between(begin, turn.hi);
+            // Of what other replicas have sent as much is believed.
+            let count = self
+                .count_between(begin, turn.hi)
+                .saturating_mul(self.replicas);
             self.learn_period(turn, begin, full.exactness);
             if count > 0 {
                 self.learn_amount(count, now);

@@ -7,6 +7,8 @@ use super::call_log::CallLog;
 use super::grid::Grid;
 use super::moment::Moment;
 use super::period::{Period, Turn};
+use super::portions::Portion;
+use super::shared_line::Shortage;
 use super::standing::Standing;
 use super::suspicion::Suspicion;
 use super::told::{Shape, Told};
@@ -77,6 +79,14 @@ pub struct Line {
     /// What nameless refusals count, while that is in doubt.
     pub(super) suspicion: Suspicion,
     pub(super) counts: Counts,
+    /// What this replica may use of it; `None` for a gateway alone, and before the first call.
+    pub(super) portion: Option<Box<Portion>>,
+    /// The windows that all replicas mean: their length, and a turn less whole windows (milliseconds of the server's time).
+    pub(super) shared_windows: Option<(u64, u64)>,
+    /// A turn of them is known.
+    pub(super) is_phased: bool,
+    /// The replicas that use it, this one among them.
+    pub(super) replicas: u64,
 }
 
 /// The state of a line whose provider refuses.
@@ -204,6 +214,10 @@ impl Line {
             early_ends: 0,
             suspicion: Suspicion::default(),
             counts: Counts::default(),
+            portion: None,
+            shared_windows: None,
+            is_phased: false,
+            replicas: 1,
         }
     }
 
@@ -291,6 +305,17 @@ impl Line {
             used == 0 || used.saturating_add(ask.amount) <= limit
         };
         let keeps_declared = self.declared.is_none_or(fits);
+        match self.shortage(ask.amount, ask.at) {
+            Some(Shortage::Dry) => return Standing::Dry,
+            Some(Shortage::UsedUp { until }) if self.is_declared() => {
+                return Standing::Firm { until };
+            }
+            Some(Shortage::UsedUp { .. }) if view.is_probed => {
+                return Standing::Held { is_full: false };
+            }
+            Some(Shortage::UsedUp { until }) => return self.standing_of_learned(until, now),
+            None => {}
+        }
         match self.standing_by_told(ask) {
             Some(Standing::Open) if !keeps_declared => {}
             Some(standing) => return standing,
@@ -553,6 +578,7 @@ impl Line {
 
     fn charge(&mut self, call: &Call, at: Moment) {
         self.charged = self.charged.saturating_add(call.amount);
+        self.charge_portion(call.amount, at);
         let period = self.horizon();
         match &mut self.used {
             Used::Log(log) => log.add(call.started, call.amount, period),

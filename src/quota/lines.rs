@@ -250,7 +250,7 @@ impl LinesOfTargetMut<'_> {
         let fill = |line: &Line| {
             let (limit, _) = line.limit()?;
             // The call itself is not in the log of what fits.
-            Some(line.used_at(at) as f32 / limit as f32)
+            Some(line.used_by_all(at) as f32 / limit as f32)
         };
         let fits = |line: &Line| {
             let is_of_unit = line.unit == unit && line.told_left(at).is_none_or(|left| left == 0);

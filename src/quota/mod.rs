@@ -13,7 +13,10 @@ mod line;
 mod lines;
 mod moment;
 mod period;
+pub mod portions;
 mod report;
+pub mod server_clock;
+mod shared_line;
 mod standing;
 mod suspicion;
 #[cfg(test)]
@@ -28,4 +31,5 @@ pub use line::{Ask, Call, Counts, Line, Source};
 pub use lines::{Coming, Crowd, LinesOfTarget, LinesOfTargetMut, RefusedCall};
 pub use moment::{Clock, Moment};
 pub use report::LineReport;
+pub use shared_line::SharedMoment;
 pub use standing::Standing;

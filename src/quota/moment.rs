@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::shared_line::SharedMoment;
 use crate::limits::UnixMs;
 
 /// A moment on both clocks; only days and months go by the wall clock.
@@ -9,6 +10,8 @@ use crate::limits::UnixMs;
 pub struct Moment {
     pub now: Instant,
     pub wall: SystemTime,
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub shared: Option<SharedMoment>,
 }
 
 impl Moment {
@@ -25,6 +28,7 @@ impl Moment {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     read: Option<Moment>,
+    shared: Option<SharedMoment>,
 }
 
 /// The age at which a reading is taken anew: the wall clock may be set.
@@ -35,8 +39,22 @@ impl Clock {
     pub fn keep(&mut self, now: Instant, wall: impl FnOnce() -> SystemTime) {
         let is_fresh = |read: Moment| now.saturating_duration_since(read.now) < AGE;
         if !self.read.is_some_and(is_fresh) {
-            self.read = Some(Moment { now, wall: wall() });
+            self.read = Some(Moment {
+                now,
+                wall: wall(),
+                shared: None,
+            });
         }
+    }
+
+    /// Takes note of the sharing with other replicas.
+    pub fn share(&mut self, shared: Option<SharedMoment>) {
+        self.shared = shared;
+    }
+
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub fn shared(&self) -> Option<SharedMoment> {
+        self.shared
     }
 
     /// The moment on both clocks; the wall clock stands at 1970 before the first reading.
@@ -45,6 +63,10 @@ impl Clock {
             Some(read) => read.wall + now.saturating_duration_since(read.now),
             None => UNIX_EPOCH,
         };
-        Moment { now, wall }
+        Moment {
+            now,
+            wall,
+            shared: self.shared,
+        }
     }
 }

@@ -23,8 +23,10 @@ pub enum Standing {
     Firm {
         until: Instant,
     },
-    /// There is no place, or no portion.
+    /// There is no place.
     Closed,
+    /// The portion of this replica is spent; there may be more in a moment.
+    Dry,
 }
 
 impl Standing {
@@ -66,7 +68,8 @@ impl Standing {
             Self::Soft { .. } => 3,
             Self::Held { .. } => 4,
             Self::Firm { .. } => 5,
-            Self::Closed => 6,
+            Self::Dry => 6,
+            Self::Closed => 7,
         }
     }
 
@@ -80,6 +83,7 @@ impl Standing {
             Self::Held { .. } => "held",
             Self::Firm { .. } => "full",
             Self::Closed => "closed",
+            Self::Dry => "dry",
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Choice {
     queue_until: Option<Instant>,
     /// The pauses made because a place or a limit might be free in a moment.
     pauses: u32,
+    /// The pauses made because a portion was spent.
+    portion_pauses: u32,
 }
 
 /// The choice of a moment.
@@ -39,6 +41,10 @@ pub(super) enum Chosen {
 /// A pause for a call that finds out, and all of them; refusals come fast.
 const PAUSE: Duration = Duration::from_millis(50);
 const MOST_PAUSES: u32 = 8;
+
+/// The pause until a portion may have been drawn, and all of them: 50 ms, in which the server answers or is away.
+const PORTION_PAUSE: Duration = Duration::from_millis(10);
+const MOST_PORTION_PAUSES: u32 = 5;
 
 /// The time between two looks for a free place.
 const QUEUE_PAUSE: Duration = Duration::from_millis(25);
@@ -68,6 +74,7 @@ impl Choice {
             demand: Demand::default(),
             queue_until: None,
             pauses: 0,
+            portion_pauses: 0,
         }
     }
 
@@ -116,6 +123,7 @@ impl Choice {
         now: Instant,
         reports: &mut Vec<StepReport>,
     ) -> Chosen {
+        let mut is_dry = false;
         while let Some(index) = self.sequence.at(self.cursor)
             && let Some((step, progress)) = route.steps.get(index).zip(self.steps.get_mut(index))
         {
@@ -139,6 +147,13 @@ impl Choice {
                 }
             }
             self.queue_until = None;
+            for key in progress.untried_keys() {
+                if ledger.readiness(step, key, &self.demand, now) == Readiness::Dry {
+                    // More of it is drawn for all that come this way first; of the steps behind it one may do.
+                    ledger.note_dry(step, key, &self.demand, !is_dry, now);
+                    is_dry = true;
+                }
+            }
             if !progress.is_reported && !progress.tried.contains(&true) {
                 let report = StepReport::skipped_by(index, step, ledger, now);
                 progress.is_reported = report.is_some();
@@ -153,6 +168,11 @@ impl Choice {
     /// limits are only guessed, the surest first; then those that are cooling on a guess, the soonest first.
     fn leftover(&mut self, route: &Route, ledger: &Ledger, now: Instant) -> Chosen {
         let mut all = route.steps.iter().zip(&self.steps);
+        let is_dry = all.any(|(step, progress)| {
+            let mut keys = progress.untried_keys();
+            keys.any(|key| ledger.readiness(step, key, &self.demand, now) == Readiness::Dry)
+        });
+        let mut all = route.steps.iter().zip(&self.steps);
         let may_open = all.any(|(step, progress)| {
             let mut keys = progress.untried_keys();
             keys.any(|key| {
@@ -161,6 +181,11 @@ impl Choice {
                     || matches!(readiness, Readiness::Never { may_open, .. } if may_open)
             })
         });
+        if is_dry && self.portion_pauses < MOST_PORTION_PAUSES {
+            self.portion_pauses += 1;
+            self.cursor = 0;
+            return Chosen::Pause(now + PORTION_PAUSE);
+        }
         if may_open && self.pauses < MOST_PAUSES {
             self.pauses += 1;
             self.cursor = 0;
@@ -194,7 +219,7 @@ impl Choice {
                     Readiness::Soft { until } => (2, until),
                     Readiness::Held => (3, now),
                     Readiness::Cooling { until } => (4, until),
-                    Readiness::Never { .. } => continue,
+                    Readiness::Never { .. } | Readiness::Dry => continue,
                 };
                 if best.is_none_or(|(least, _, _)| rank < least) {
                     best = Some((rank, index, key));

@@ -24,6 +24,8 @@ pub struct Ledger {
     pub(super) clock: Clock,
     /// A line counts tokens.
     pub(super) counts_tokens: bool,
+    /// A portion ran dry, or a provider has refused: other replicas are to be told at once.
+    pub(super) is_thirsty: bool,
 }
 
 /// A provider, key or model that is cooling, for diagnostics.
@@ -76,6 +78,7 @@ impl Ledger {
             serial: 0,
             clock: Clock::default(),
             counts_tokens: false,
+            is_thirsty: false,
         }
         .with_its_units()
     }
@@ -274,6 +277,21 @@ impl Ledger {
 
     pub(super) fn marks(&self) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {
         self.store.marks()
+    }
+
+    /// The mark of a provider, key or model; `None` without one.
+    pub(super) fn mark(&self, coverage: Coverage<'_>) -> Option<&Mark> {
+        let mut marks = self.store.marks();
+        marks
+            .find(|(known, _)| *known == coverage)
+            .map(|(_, mark)| mark)
+    }
+
+    /// Drops a mark.
+    pub(super) fn forget(&mut self, coverage: Coverage<'_>) {
+        if let Some(slot) = self.store.slot(coverage) {
+            *slot = None;
+        }
     }
 
     /// Puts back a mark from before a restart.

@@ -29,6 +29,8 @@ pub(super) enum Readiness {
     Held,
     /// A guess of an outage says no, or the provider is silent.
     Cooling { until: Instant },
+    /// The portion of this replica is spent.
+    Dry,
     /// Never called. A place may become free in a moment.
     Never { may_open: bool, is_closed: bool },
 }
@@ -192,6 +194,7 @@ impl Ledger {
             Standing::Soft { from, .. } if now < from => never(false, false),
             Standing::Held { is_full: true } => never(true, false),
             Standing::Closed => never(true, true),
+            Standing::Dry => Readiness::Dry,
             _ if marked.is_some() || is_silent => Readiness::Cooling {
                 until: marked.map_or(now, |cooling| cooling.until.max(now)),
             },
@@ -396,6 +399,7 @@ impl Ledger {
             zone: quota.settings.quotas.day_resets,
         };
         quota.lines.refused(&refused, *quota.charged, at);
+        self.is_thirsty = self.clock.shared().is_some();
         let named = refused.named.unit.into_iter();
         let mut units = named.chain(refused.told.iter().map(|window| window.unit));
         // It may be tokens that a refusal without a name is about.
@@ -460,7 +464,7 @@ fn cooling_by(standing: Standing, now: Instant) -> Option<Cooling> {
     let (until, stated) = match standing {
         Standing::Open | Standing::Probe | Standing::Slow => return None,
         Standing::Soft { until, .. } => (until, false),
-        Standing::Held { .. } | Standing::Closed => (now, false),
+        Standing::Held { .. } | Standing::Closed | Standing::Dry => (now, false),
         Standing::Firm { until } => (until, true),
     };
     Some(Cooling {

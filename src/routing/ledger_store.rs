@@ -376,6 +376,29 @@ impl LedgerStore {
         })
     }
 
+    /// All lines that there are, each with its coverage, to be changed.
+    pub fn all_lines_mut(&mut self) -> impl Iterator<Item = (Coverage<'_>, &mut Line)> {
+        let providers = self.providers.iter_mut().enumerate();
+        let keys = providers.flat_map(|(provider, record)| {
+            let keys = record.keys.iter_mut().enumerate();
+            keys.map(move |(key, record)| (provider, key, record))
+        });
+        keys.flat_map(|(provider, key, record)| {
+            let coverage = move |model| Coverage {
+                provider,
+                key: Some(key),
+                model,
+            };
+            let shared = record.lines.iter_mut();
+            let shared = shared.map(move |line| (coverage(None), line));
+            let own = record.models.iter_mut().flat_map(move |model| {
+                let (name, lines) = (model.model.as_str(), model.lines.iter_mut());
+                lines.map(move |line| (coverage(Some(name)), line))
+            });
+            shared.chain(own)
+        })
+    }
+
     /// The record of the target's model; `None` before the first call.
     pub fn model(&self, target: KeyedModel<'_>) -> Option<&ModelRecord> {
         let key = self.providers.get(target.provider)?.keys.get(target.key)?;

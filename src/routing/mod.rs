@@ -21,6 +21,8 @@ mod mark;
 mod order;
 mod outcome;
 mod prospect;
+pub mod shared_lines;
+pub mod shared_marks;
 mod snapshot;
 mod snapshot_lines;
 mod step_report;

@@ -105,7 +105,16 @@ impl Snapshot {
                 .collect(),
             learned: Vec::new(),
             invariants: Vec::new(),
-            lines: snapshot_lines::to_values(ledger, config, Moment { now, wall }, salt),
+            lines: snapshot_lines::to_values(
+                ledger,
+                config,
+                Moment {
+                    now,
+                    wall,
+                    shared: None,
+                },
+                salt,
+            ),
             step_times: Vec::new(),
             targets: snapshot_lines::targets(ledger, config, salt),
         }
@@ -158,7 +167,11 @@ impl Snapshot {
                 ledger.restore(coverage, mark);
             }
         }
-        let at = Moment { now, wall };
+        let at = Moment {
+            now,
+            wall,
+            shared: None,
+        };
         if self.targets.is_empty() {
             let written = (self.salt, self.written_ms);
             snapshot_lines::restore(&mut ledger, &self.lines, config, at, written);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, Proxy, ProxyProtocol};
 
+use crate::dns::StubResolver;
 use crate::secret::Secret;
+use crate::tls::{Trusted, client_config};
 
 use super::answer_head::Head;
 use super::body::Body;
@@ -15,7 +17,6 @@ use super::call::{Call, Response};
 use super::call_state::CallState;
 use super::connection::{Connection, origin};
 use super::dialer::Dialer;
-use super::dns::StubResolver;
 use super::error::{CallError, Phase};
 use super::exchange::{self, AfterHead};
 use super::host_names::Lookup;
@@ -24,7 +25,7 @@ use super::request_head;
 use super::resolver::Resolver;
 use super::socket::Sockets;
 use super::stats::{CallCounts, Stats};
-use super::tls::{self, Tls};
+use super::tls::Tls;
 use super::unasked::Distrusted;
 
 /// The settings of a client.
@@ -106,13 +107,14 @@ impl Client {
             .proxy(settings.proxy.as_ref().map(proxy).transpose()?)
             .user_agent(settings.user_agent.as_str())
             .build();
+        let trusted = Trusted::BuiltInAnd(settings.ca_file.as_deref());
         let dialer = Dialer {
             config,
             proxy_private: settings.proxy_private,
             direct: settings.direct,
             resolver: Resolver::new(lookup, Arc::clone(&counts)),
             tls: Tls {
-                config: tls::client_config(settings.ca_file.as_deref())?,
+                config: client_config(trusted, Some(b"http/1.1"))?,
             },
             sockets: Sockets::default(),
         };

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::dns::message::{self, Answer, Family};
-use super::dns::name::Name;
+use crate::dns::message::{self, Answer, Family};
+use crate::dns::name::Name;
 
 /// The addresses that a message gives as the reply to a question for those of a name. `None`: it is no such reply, or has
 /// none.

@@ -4,60 +4,18 @@
 //! bare trust anchors), and its buffers stay allocated; this uses the same rustls with the same `ring`.
 
 use std::io::{self, BufRead, Read, Write};
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, KeyProvider};
-use rustls::pki_types::{PrivateKeyDer, ServerName};
-use rustls::sign::SigningKey;
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+
+use crate::tls::{words, words_of_io};
 
 use super::buffers::ByteBuffers;
 use super::call_state::CallState;
 use super::error::{CallError, Phase};
 use super::slices_left::SlicesLeft;
-use super::tls_failure;
-use super::trust::Trust;
 use super::wire::{Look, Wire};
-
-/// The bound of remembered TLS sessions, which make the next handshake shorter. Providers are few (64).
-const SESSIONS: usize = 64;
-
-/// A configuration that trusts the built-in roots, and the certificates of `ca_file` besides.
-///
-/// # Errors
-/// A `ca_file` that is unreadable or holds no certificate, in words.
-pub(super) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(CryptoProvider {
-        key_provider: &NoKeys,
-        ..rustls::crypto::ring::default_provider()
-    });
-    let trust = Trust::new(ca_file, provider.signature_verification_algorithms)?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.resumption = Resumption::in_memory_sessions(SESSIONS);
-    Ok(Arc::new(config))
-}
-
-/// The reader of private keys, of which there are none: no provider asks for a client's certificate. The code that signs
-/// stays out of the program with it.
-#[derive(Debug)]
-struct NoKeys;
-
-impl KeyProvider for NoKeys {
-    fn load_private_key(
-        &self,
-        _: PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("no keys are read".to_owned()))
-    }
-}
 
 /// The negotiation of TLS.
 pub(super) struct Tls {
@@ -81,7 +39,7 @@ impl Tls {
         let name = ServerName::try_from(host)
             .map_err(|_| CallError::Unreachable("TLS: not a host name".to_owned()))?;
         let session = ClientConnection::new(Arc::clone(&self.config), name)
-            .map_err(|error| CallError::Unreachable(tls_failure::words(&error)))?;
+            .map_err(|error| CallError::Unreachable(words(&error)))?;
         let mut wire = TlsWire {
             session: Box::new(session),
             below,
@@ -119,7 +77,7 @@ impl TlsWire {
         let mut stream = rustls::Stream::new(&mut *self.session, &mut records);
         step(&mut stream, &self.buffers).map_err(|error| match error.downcast::<CallError>() {
             Ok(failed_below) => failed_below,
-            Err(error) => state.lost(tls_failure::words_of_io(&error)),
+            Err(error) => state.lost(words_of_io(&error)),
         })
     }
 }
@@ -178,7 +136,7 @@ impl Wire for TlsWire {
             let read = reader.read(self.buffers.input_room()?);
             read.inspect(|read| self.buffers.input_appended(*read))
         };
-        let read = read.map_err(|error| state.lost(tls_failure::words_of_io(&error)))?;
+        let read = read.map_err(|error| state.lost(words_of_io(&error)))?;
         if awaits_little {
             reader.consume(read);
         }
@@ -255,6 +213,8 @@ mod tests {
 
     use rustls::{ServerConnection, StreamOwned};
 
+    use crate::tls::{Trusted, client_config};
+
     use super::super::socket::Socket;
     use super::super::tests::tls::{fixture, server_config};
     use super::*;
@@ -277,7 +237,7 @@ mod tests {
             let _ = stream.read(&mut [0]);
         });
         let tls = Tls {
-            config: client_config(Some(&fixture("ca.pem"))).unwrap(),
+            config: client_config(Trusted::BuiltInAnd(Some(&fixture("ca.pem"))), None).unwrap(),
         };
         let socket = Box::new(Socket::new(near, true));
         tls.negotiate("localhost", socket, &mut state()).unwrap()

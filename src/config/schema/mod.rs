@@ -161,7 +161,7 @@ fn push_kind(out: &mut String, kind: &str, depth: usize) {
             return;
         }
         // Above zero, which has no spelling without a unit.
-        "time+" => {
+        "time+" | "brief" => {
             let pattern = pattern(TIME);
             let _ = write!(
                 out,

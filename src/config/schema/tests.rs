@@ -15,6 +15,7 @@ fn full() -> Value {
         "server": {},
         "metrics": {},
         "ollama": {"limits": {}},
+        "shared": {"url": "rediss://valkey.lan"},
         "providers": [{
             "name": "p",
             "base_url": "https://p.example/v1",
@@ -26,13 +27,14 @@ fn full() -> Value {
 }
 
 /// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
-const SECTIONS: [(&str, &str); 15] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("top", ""),
     ("client", "/api_keys/0"),
     ("account_limits", "/api_keys/0/limits"),
     ("server", "/server"),
     ("metrics", "/metrics"),
     ("ollama", "/ollama"),
+    ("shared", "/shared"),
     ("account_limits", "/ollama/limits"),
     ("provider", "/providers/0"),
     ("edits", "/providers/0/edits"),
@@ -117,6 +119,10 @@ fn samples(kind: &str) -> (Vec<Value>, Vec<Value>) {
         "time+" => (
             vec![json!("250ms"), json!("1.5h")],
             vec![json!(0), json!(30), json!("s"), json!([])],
+        ),
+        "brief" => (
+            vec![json!("250ms"), json!("5s")],
+            vec![json!(0), json!("1ms"), json!("5001ms"), json!([])],
         ),
         "text" => (vec![], vec![json!({"a": 1})]),
         "number" => (

@@ -212,6 +212,7 @@ fn the_example_loads_with_every_setting_switched_on() {
     let mut environment = example_variables(true);
     environment.extend(variables([
         ("HOME_ASSISTANT_KEY", "h"),
+        ("VALKEY_PASSWORD", "v"),
         ("GROQ_KEY_1", "1"),
         ("ANTHROPIC_API_KEY", "a"),
         ("GROQ_KEY_2", "2"),

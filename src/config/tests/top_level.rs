@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{AllowedRoutes, Cors, ResponseModel, parse as parse_in};
-use super::{MINIMAL, accept, variables, with};
+use super::{MINIMAL, accept, refuse, variables, with};
 
 #[test]
 fn the_smallest_file_gets_the_documented_defaults() {
@@ -187,4 +187,30 @@ fn the_pages_that_may_call() {
         cors(listed),
         Cors::Origins(expected.map(str::to_owned).into())
     );
+}
+
+#[test]
+fn gateways_share_through_a_server() {
+    let read = |shared: &str| {
+        with(&format!("shared: {{url: redis://h, {shared}}}"))
+            .shared
+            .unwrap()
+    };
+    let shared = read("");
+    assert_eq!((shared.prefix.as_str(), shared.replicas), ("aigw", None));
+    let (sync, timeout) = (Duration::from_millis(200), Duration::from_millis(250));
+    assert_eq!((shared.sync, shared.timeout), (sync, timeout));
+    let shared = read("prefix: a:b, sync: 1s, timeout: 50ms, replicas: 3");
+    assert_eq!((shared.prefix.as_str(), shared.replicas), ("a:b", Some(3)));
+    for (wrong, reason) in [
+        ("prefix: 'a*'", "prefix"),
+        ("sync: 10ms", "between 50ms and 5s"),
+        ("timeout: 6s", "between 10ms and 5s"),
+        ("ca_file: /ca.pem", "without TLS"),
+        ("replicas: 0", "replicas"),
+        ("url: redis://user@h", "given twice"),
+    ] {
+        let error = refuse(&format!("{MINIMAL}shared: {{url: redis://h, {wrong}}}"));
+        assert!(error.contains(reason), "{error}");
+    }
 }

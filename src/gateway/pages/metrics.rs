@@ -7,9 +7,11 @@ use crate::gateway::shared_answer::Rendered;
 use crate::http::{self, Response, ResponseHead};
 use crate::routing::Ledger;
 use crate::telemetry;
-use crate::telemetry::metrics::{Family, FamilyKind, Process, SeriesValue, Unit, prometheus};
+use crate::telemetry::metrics::{
+    Distribution, Family, FamilyKind, Process, ROUND_TRIPS, SeriesValue, Unit, prometheus,
+};
 use crate::telemetry::otlp::Loss;
-use crate::upstream;
+use crate::{upstream, valkey};
 
 use super::limits;
 use super::visit::{Unserved, Visit};
@@ -30,6 +32,9 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(limits::of_lines(context));
     families.extend(of_client(&context.client.stats()));
     families.push(of_unasked(context));
+    if let Some(replicas) = &context.replicas {
+        families.extend(of_replicas(&replicas.stats()));
+    }
     families.extend(of_process());
     families.push(of_log());
     families.extend(of_exports(context));
@@ -109,6 +114,64 @@ fn of_unasked(context: &Context) -> Family {
         unasked.push(&[("provider", &provider.name)], signs);
     }
     unasked
+}
+
+fn of_replicas(stats: &valkey::Stats) -> [Family; 7] {
+    let single =
+        |name, unit, help, value| Family::single(name, FamilyKind::Gauge, unit, help, value);
+    let mut errors = counter(
+        "ai_gateway.shared.errors",
+        "Exchanges with the shared server that failed, by kind.",
+    );
+    for (kind, count) in stats.errors {
+        errors.push(&[("kind", kind)], SeriesValue::Count(count));
+    }
+    let mut portions = counter(
+        "ai_gateway.shared.portions",
+        "Portions of limits that were drawn: granted whole, or short as the limit had less left.",
+    );
+    for (outcome, count) in [("granted", stats.granted), ("short", stats.short)] {
+        portions.push(&[("outcome", outcome)], SeriesValue::Count(count));
+    }
+    let mut round_trips = Family::new(
+        "ai_gateway.shared.round_trip",
+        FamilyKind::Histogram,
+        Unit::Seconds,
+        "From a question to the shared server to its answer.",
+    );
+    let (counts, sum) = (stats.round_trips, stats.round_trips_us);
+    let round_trip = Distribution::counted(&ROUND_TRIPS, counts, sum);
+    round_trips.push(&[], SeriesValue::Distribution(Box::new(round_trip)));
+    [
+        single(
+            "ai_gateway.shared.up",
+            Unit::Things,
+            "1 while the shared server answers.",
+            SeriesValue::Count(u64::from(stats.up)),
+        ),
+        single(
+            "ai_gateway.shared.replicas",
+            Unit::Things,
+            "Gateways that count together, as far as they were seen lately.",
+            SeriesValue::Count(stats.replicas.into()),
+        ),
+        round_trips,
+        errors,
+        portions,
+        Family::single(
+            "ai_gateway.shared.local",
+            FamilyKind::Counter,
+            Unit::Seconds,
+            "How long limits were split because the shared server was away, or other gateways were waited for.",
+            SeriesValue::Level(stats.local.as_secs_f64()),
+        ),
+        single(
+            "ai_gateway.shared.clock_offset",
+            Unit::Seconds,
+            "The shared server's clock less this machine's.",
+            SeriesValue::Level(stats.clock_offset_ms.unwrap_or_default() as f64 / 1000.0),
+        ),
+    ]
 }
 
 /// Absent when nothing is exported.

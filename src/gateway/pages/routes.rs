@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::adapt::Learned;
 use crate::config::{Alias, Route, Step};
 use crate::gateway::context::Context;
+use crate::gateway::replicas::Replicas;
 use crate::http::Response;
 use crate::routing::{Ledger, Prospect, StepProspect};
 use crate::text::milliseconds;
@@ -16,7 +17,41 @@ use super::visit::{Unserved, Visit, json, to_json};
 
 #[derive(Serialize)]
 struct RoutesReport<'a> {
+    /// The sharing with other replicas; absent for a gateway alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<SharedReport>,
     routes: Vec<RouteReport<'a>>,
+}
+
+/// The sharing with other replicas.
+#[derive(Serialize)]
+struct SharedReport {
+    /// `shared` while portions are drawn, `local` while limits are split.
+    state: &'static str,
+    server: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    version: String,
+    members: u32,
+    /// The server's clock less this machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_offset_ms: Option<i64>,
+    /// The reason why the server is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl SharedReport {
+    fn of(replicas: &Replicas) -> Self {
+        let stats = replicas.stats();
+        Self {
+            state: if stats.sharing { "shared" } else { "local" },
+            server: replicas.server(),
+            version: stats.version,
+            members: stats.replicas,
+            clock_offset_ms: stats.clock_offset_ms,
+            error: stats.fault,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -192,6 +227,7 @@ fn report<'a>(context: &Context, routes: impl Iterator<Item = &'a Arc<Route>>) -
         }
     });
     RoutesReport {
+        shared: context.replicas.as_deref().map(SharedReport::of),
         routes: routes.collect(),
     }
 }

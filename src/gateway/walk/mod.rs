@@ -21,14 +21,14 @@ mod refusal;
 mod relay;
 mod translated;
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Instant, SystemTime};
 
 use crate::config::Route;
 use crate::dialect::class::Class;
 use crate::dialect::size_of_request::RequestSize;
 use crate::quota::Demand;
-use crate::routing::{AnsweredWalk, Attempt, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Ledger, Move, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
@@ -130,7 +130,9 @@ impl<'a> Errand<'a, '_> {
                 let mut ledger = self.context.ledger.lock();
                 let now = Instant::now();
                 ledger.keep_time(now, SystemTime::now);
-                walk.next(&mut ledger, now)
+                let next = walk.next(&mut ledger, now);
+                self.tell_replicas(ledger);
+                next
             };
             let attempt = match next {
                 Move::Try(attempt) => attempt,
@@ -144,6 +146,15 @@ impl<'a> Errand<'a, '_> {
                     walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
                 }
             }
+        }
+    }
+
+    /// Has other replicas told at once what cannot wait.
+    fn tell_replicas(&self, mut ledger: MutexGuard<'_, Ledger>) {
+        let is_urgent = ledger.take_thirst();
+        drop(ledger);
+        if is_urgent && let Some(replicas) = &self.context.replicas {
+            replicas.wake();
         }
     }
 
@@ -183,7 +194,7 @@ impl<'a> Errand<'a, '_> {
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
         walk.failed(&mut ledger, *attempt, missed.failure, now, random());
-        drop(ledger);
+        self.tell_replicas(ledger);
         self.order_missed(walk.reports().last());
         self.context.ledger.changed();
         journal.attempt_failed(walk.reports().last());

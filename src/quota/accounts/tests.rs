@@ -40,6 +40,7 @@ impl Clock {
         Moment {
             now: self.start + Duration::from_millis(self.passed),
             wall: UNIX_EPOCH + Duration::from_millis(self.wall),
+            shared: None,
         }
     }
 }
@@ -221,6 +222,7 @@ fn a_restart_with_a_clock_set_back_opens_no_window_again() {
     let now = Moment {
         now: Instant::now(),
         wall: UNIX_EPOCH + Duration::from_millis(NOON),
+        shared: None,
     };
     assert!(accounts.admit(index, &Wanted::default(), now).is_err());
     // A clock that was a year ahead is not waited for.
@@ -483,6 +485,7 @@ fn damaged_lines_are_passed_over() {
     let now = Moment {
         now: Instant::now(),
         wall: UNIX_EPOCH + Duration::from_millis(NOON),
+        shared: None,
     };
     let report = accounts.report(index, now).unwrap();
     assert_eq!(report.days[0].used.requests, 7, "the last line wins");

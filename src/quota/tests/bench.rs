@@ -50,6 +50,7 @@ impl Bench {
         Moment {
             now: self.now,
             wall: self.wall,
+            shared: None,
         }
     }
 

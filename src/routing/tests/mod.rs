@@ -8,6 +8,7 @@ mod order;
 mod order_simulation;
 mod properties;
 mod quota;
+mod replicas;
 mod retries;
 mod setup;
 mod simulation;

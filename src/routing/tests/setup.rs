@@ -84,6 +84,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         proxy_private: false,
         cors: Default::default(),
         cors_private_network: false,
+        shared: None,
         state_file: None,
         accounts_file: None,
         currency: None,

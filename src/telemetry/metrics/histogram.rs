@@ -32,6 +32,15 @@ pub static DURATIONS: Scale = Scale {
     steps_in_unit: 1_000_000,
 };
 
+/// Microseconds, shown as seconds: 100 us to 5 s, for a server nearby.
+pub static ROUND_TRIPS: Scale = Scale {
+    bounds: [
+        100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+        1_000_000, 5_000_000,
+    ],
+    steps_in_unit: 1_000_000,
+};
+
 /// The boundaries that the GenAI conventions recommend for `gen_ai.client.token.usage`.
 pub static TOKENS: Scale = Scale {
     bounds: [
@@ -96,6 +105,11 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// A distribution that was counted elsewhere: the values in each bucket, and the sum of them in steps of the scale.
+    pub fn counted(scale: &'static Scale, counts: [u64; 15], sum: u64) -> Self {
+        Self { scale, counts, sum }
+    }
+
     pub fn empty(scale: &'static Scale) -> Self {
         Self {
             scale,

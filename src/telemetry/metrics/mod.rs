@@ -19,7 +19,7 @@ mod request;
 mod sliding_window;
 
 pub use family::{Family, FamilyKind, Series, SeriesValue, Unit};
-pub use histogram::Distribution;
+pub use histogram::{Distribution, ROUND_TRIPS};
 pub use instruments::Metrics;
 pub use process::Process;
 pub use request::{End, Request};

@@ -9,13 +9,13 @@ use time::OffsetDateTime;
 use super::trust::is_of_an_authority;
 
 /// The words of a failure that came through `std::io`.
-pub(super) fn words_of_io(error: &io::Error) -> String {
+pub fn words_of_io(error: &io::Error) -> String {
     let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref());
     of_tls.map_or_else(|| format!("TLS: {error}"), words)
 }
 
 /// The words of a failure.
-pub(super) fn words(error: &Error) -> String {
+pub fn words(error: &Error) -> String {
     let words = match error {
         Error::InvalidCertificate(error) => return format!("TLS: the certificate {}", of(error)),
         Error::InvalidMessage(_) => {

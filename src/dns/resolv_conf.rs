@@ -18,7 +18,7 @@ const MAX_DOMAINS: usize = 32;
 
 /// The choices of a `/etc/resolv.conf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::upstream) struct ResolvConf {
+pub(crate) struct ResolvConf {
     /// The name servers, in the order in which they are asked (1 to 3).
     pub servers: Vec<SocketAddr>,
     /// The file names no server: the one of this machine stands in.

@@ -1,4 +1,4 @@
-//! Trust in a provider's certificate: the built-in roots, and what `ca_file` names.
+//! Trust in a server's certificate: the built-in roots, and what `ca_file` names.
 //!
 //! An authority in `ca_file` vouches for what it has signed. Any other certificate there vouches for itself alone: local
 //! servers have one that they have signed themselves, and mostly it is marked as an authority's as well, since that is how
@@ -18,7 +18,16 @@ use rustls::{
 };
 use webpki::{EndEntityCert, KeyUsage};
 
-/// The verifier of providers' certificates. It is rustls's own but for `ca_file`, put together from the same parts: the one
+/// The certificates to trust.
+#[derive(Clone, Copy, Debug)]
+pub enum Trusted<'a> {
+    /// The built-in roots, and the certificates of a file besides.
+    BuiltInAnd(Option<&'a Path>),
+    /// The certificates of a file alone.
+    Only(&'a Path),
+}
+
+/// The verifier of servers' certificates. It is rustls's own but for `ca_file`, put together from the same parts: the one
 /// that rustls builds brings the reading of revocation lists along, which are not used here (33 KB).
 #[derive(Debug)]
 pub(super) struct Trust {
@@ -29,19 +38,21 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// Trust in the built-in roots, and in the certificates of `ca_file` besides.
-    ///
     /// # Errors
-    /// A `ca_file` that is unreadable or holds no certificate, in words.
+    /// A file that is unreadable or holds no certificate, in words.
     pub fn new(
-        ca_file: Option<&Path>,
+        trusted: Trusted<'_>,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Result<Self, String> {
+        let (built_in, file) = match trusted {
+            Trusted::BuiltInAnd(file) => (webpki_roots::TLS_SERVER_ROOTS, file),
+            Trusted::Only(file) => (&[][..], Some(file)),
+        };
         let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            roots: built_in.to_vec(),
         };
         let mut named = Vec::new();
-        if let Some(path) = ca_file {
+        if let Some(path) = file {
             let in_file = |why| format!("{}: {why}", path.display());
             named = certificates(path).map_err(in_file)?;
             for certificate in named

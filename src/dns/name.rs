@@ -7,7 +7,7 @@ const MAX_LABEL: usize = 63;
 
 /// A name in its wire form and in lower case (at most 255 bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::upstream) struct Name(Vec<u8>);
+pub(crate) struct Name(Vec<u8>);
 
 impl Name {
     /// The name that a text spells, with or without a dot at its end. `None`: an empty or too long label, a name that is

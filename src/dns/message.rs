@@ -16,7 +16,7 @@ const ALIAS: u16 = 5;
 
 /// The kind of address that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::upstream) enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
@@ -44,7 +44,7 @@ impl Family {
 
 /// The knowledge of a name server about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::upstream) enum Answer {
+pub(crate) enum Answer {
     /// At least one.
     Addresses(Vec<IpAddr>),
     /// The name exists, without an address of this family.
@@ -54,7 +54,7 @@ pub(in crate::upstream) enum Answer {
 
 /// The reason why a reply is no answer, so that another server is to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::upstream) enum Unusable {
+pub(crate) enum Unusable {
     /// The response code: 2 is SERVFAIL, 5 REFUSED.
     Code(u8),
     /// The server knows nothing of the name, and asks no others (a lame delegation).
@@ -64,7 +64,7 @@ pub(in crate::upstream) enum Unusable {
 
 /// The reply to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::upstream) struct Reply {
+pub(crate) struct Reply {
     pub answer: Result<Answer, Unusable>,
     /// There was more than a datagram holds: the answer has to be asked for over TCP.
     pub is_truncated: bool,
@@ -74,7 +74,7 @@ pub(in crate::upstream) struct Reply {
 ///
 /// It has no OPT record (EDNS): with 512 bytes some thirty addresses arrive, the rest over TCP, and there are routers that
 /// do not answer what they do not know.
-pub(in crate::upstream) fn question(id: u16, name: &Name, family: Family) -> Vec<u8> {
+pub(crate) fn question(id: u16, name: &Name, family: Family) -> Vec<u8> {
     let mut message = Vec::with_capacity(HEADER + 4 + name.wire().len());
     message.extend(id.to_be_bytes());
     // Recursion desired; one question, and nothing else.
@@ -87,12 +87,7 @@ pub(in crate::upstream) fn question(id: u16, name: &Name, family: Family) -> Vec
 
 /// Reads the reply to a question. `None`: a message that is not one, which has to be ignored, as anybody may have sent it
 /// (RFC 5452 section 9.1).
-pub(in crate::upstream) fn reply(
-    message: &[u8],
-    id: u16,
-    name: &Name,
-    family: Family,
-) -> Option<Reply> {
+pub(crate) fn reply(message: &[u8], id: u16, name: &Name, family: Family) -> Option<Reply> {
     let header = Header::read(message)?;
     let (asked, end) = Name::read(message, HEADER)?;
     let records = end.checked_add(4)?;

@@ -9,8 +9,9 @@
 
 mod exchange;
 mod hosts_file;
-pub(super) mod message;
-pub(super) mod name;
+mod local_names;
+pub(crate) mod message;
+pub(crate) mod name;
 mod preference;
 mod query;
 mod resolv_conf;
@@ -30,6 +31,7 @@ use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 use self::exchange::{Fault, Faults};
 use self::message::Answer;
 use self::resolv_conf::ResolvConf;
+pub use local_names::without_lookup;
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -43,7 +45,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// The resolver, as a value: a lookup begins with the next server if `/etc/resolv.conf` says `rotate`.
 #[derive(Debug)]
-pub(super) struct StubResolver {
+pub struct StubResolver {
     /// The time of a lookup.
     budget: Duration,
     turn: AtomicUsize,

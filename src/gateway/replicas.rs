@@ -1,0 +1,240 @@
+//! The replicas that count together: this gateway's ledger on the one side, the link to the shared server on the other.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::config::{Config, Shared};
+use crate::quota::SharedMoment;
+use crate::quota::portions::Sharing;
+use crate::quota::server_clock::ServerClock;
+use crate::routing::Ledger;
+use crate::routing::shared_marks::{self, Places};
+use crate::sync::lock;
+use crate::valkey::{Incoming, LineDraw, Link, Outgoing, Replica, Stats};
+
+/// The exchanges in a window, at least: what one replica finds out the others have to know within it.
+const PACES_IN_WINDOW: u32 = 120;
+
+/// The sharing with other replicas, which outlives reloads that do not change it.
+pub struct Replicas {
+    shared: Shared,
+    link: Link,
+    side: Arc<OurSide>,
+}
+
+/// The side of this gateway.
+struct OurSide {
+    /// The time before a turn of windows at which the next portion is drawn (milliseconds).
+    lead: u64,
+    state: Mutex<SideState>,
+}
+
+/// What the link reads and writes.
+struct SideState {
+    config: Arc<Config>,
+    ledger: Arc<Mutex<Ledger>>,
+    places: Places,
+    /// What is put back with the next exchange.
+    returns: Vec<LineDraw>,
+    /// What others know of limits.
+    lessons: BTreeMap<String, String>,
+    /// That was read once. Before it, windows would be other ones than those of the others.
+    is_informed: bool,
+}
+
+impl Replicas {
+    /// Starts sharing. Nothing is held before the server has answered, or the first attempt has failed.
+    ///
+    /// # Errors
+    /// The certificates cannot be read, or there is no thread, in words.
+    pub fn start(
+        config: &Arc<Config>,
+        ledger: &Arc<Mutex<Ledger>>,
+    ) -> Result<Option<Self>, String> {
+        let Some(shared) = &config.shared else {
+            return Ok(None);
+        };
+        let state = SideState {
+            config: Arc::clone(config),
+            ledger: Arc::clone(ledger),
+            places: Places::new(config, &shared.prefix),
+            returns: Vec::new(),
+            lessons: BTreeMap::new(),
+            is_informed: false,
+        };
+        let replicas = shared.replicas.unwrap_or(1);
+        let mut locked = lock(ledger);
+        // What was drawn before was drawn from another server.
+        locked.lines_interrupted(true);
+        locked.share(SharedMoment {
+            clock: own_clock(),
+            sharing: Sharing::Granted { replicas },
+        });
+        drop(locked);
+        let sync = u64::try_from(shared.sync.as_millis()).unwrap_or(u64::MAX);
+        let side = Arc::new(OurSide {
+            lead: sync.saturating_mul(2).max(100),
+            state: Mutex::new(state),
+        });
+        let of_link: Arc<dyn Replica> = Arc::<OurSide>::clone(&side);
+        Ok(Some(Self {
+            shared: shared.clone(),
+            link: Link::start(shared, of_link)?,
+            side,
+        }))
+    }
+
+    /// Whether sharing as a configuration says can be started.
+    ///
+    /// # Errors
+    /// The certificates cannot be read, in words.
+    pub fn check(config: &Config) -> Result<(), String> {
+        config.shared.as_ref().map_or(Ok(()), Link::check)
+    }
+
+    /// Goes on with another configuration that shares in the same way, and its ledger. False where it shares otherwise.
+    pub fn attend(&self, config: &Arc<Config>, ledger: &Arc<Mutex<Ledger>>) -> bool {
+        if config.shared.as_ref() != Some(&self.shared) {
+            return false;
+        }
+        let mut state = lock(&self.side.state);
+        let shared = lock(&state.ledger).shared();
+        if let Some(shared) = shared {
+            lock(ledger).share(shared);
+        }
+        state.places = Places::new(config, &self.shared.prefix);
+        state.config = Arc::clone(config);
+        state.ledger = Arc::clone(ledger);
+        true
+    }
+
+    /// A portion ran dry: more of it is drawn at once.
+    pub fn wake(&self) {
+        self.link.wake();
+    }
+
+    /// The state of the sharing, and its counters.
+    pub fn stats(&self) -> Stats {
+        self.link.stats()
+    }
+
+    /// The server as it is shown, without user and password.
+    pub fn server(&self) -> String {
+        self.shared.server.shown()
+    }
+
+    /// Puts back what is held and ends the exchange (twice the configured timeout at most).
+    pub fn close(&self) {
+        self.link.close();
+    }
+}
+
+impl Replica for OurSide {
+    fn outgoing(&self, clock: &ServerClock, _: bool, now: Instant) -> Outgoing {
+        let mut state = lock(&self.state);
+        let SideState {
+            ledger,
+            places,
+            returns,
+            lessons,
+            is_informed,
+            ..
+        } = &mut *state;
+        if !*is_informed {
+            return Outgoing::default();
+        }
+        let mut ledger = lock(ledger);
+        let mut marks = shared_marks::told(&ledger, places, clock, now);
+        marks.extend(ledger.told_ends(places, clock, now));
+        let news = ledger.line_news(places, lessons, self.lead, now);
+        drop(ledger);
+        let learned = news.lessons;
+        lessons.extend(learned.clone());
+        let draws = news.draws.into_iter();
+        Outgoing {
+            marks,
+            learned,
+            draws: draws.map(|(line, draw)| LineDraw { line, draw }).collect(),
+            returns: std::mem::take(returns),
+            usage: Vec::new(),
+            soon: news.shortest.map(|window| window / PACES_IN_WINDOW),
+        }
+    }
+
+    fn incoming(
+        &self,
+        incoming: Incoming,
+        draws: &[LineDraw],
+        sharing: Sharing,
+        now: Instant,
+    ) -> bool {
+        let mut state = lock(&self.state);
+        let SideState {
+            config,
+            ledger,
+            places,
+            returns,
+            lessons,
+            is_informed,
+        } = &mut *state;
+        let clock = incoming.clock;
+        let mut ledger = lock(ledger);
+        ledger.share(SharedMoment { clock, sharing });
+        shared_marks::merge(&mut ledger, &incoming.set, config, places, &clock, now);
+        shared_marks::refute(&mut ledger, &incoming.refuted, config, places, &clock);
+        ledger.take_ends(&incoming.set, places, &clock, now);
+        if let Some(learned) = incoming.learned {
+            ledger.take_lessons(&learned, places, now);
+            *lessons = learned;
+            *is_informed = true;
+        }
+        let answers = draws.iter().zip(&incoming.drawn);
+        let answers: Vec<_> = answers
+            .map(|(LineDraw { line, draw }, counter)| (line.as_str(), draw, *counter))
+            .collect();
+        match ledger.lines_drawn(places, &answers) {
+            Ok(in_vain) => {
+                let in_vain = in_vain.into_iter();
+                returns.extend(in_vain.map(|(line, draw)| LineDraw { line, draw }));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn interrupted(&self, sharing: Sharing, forgotten: bool) {
+        let mut state = lock(&self.state);
+        // Whether they arrived is unknown; what is not put back is lost for a window.
+        state.returns.clear();
+        if forgotten {
+            state.lessons.clear();
+        }
+        let mut ledger = lock(&state.ledger);
+        ledger.lines_interrupted(forgotten);
+        let clock = ledger
+            .shared()
+            .map_or_else(own_clock, |shared| shared.clock);
+        ledger.share(SharedMoment { clock, sharing });
+    }
+
+    fn returns(&self) -> Vec<LineDraw> {
+        let mut state = lock(&self.state);
+        let mut returns = std::mem::take(&mut state.returns);
+        let given_back = lock(&state.ledger).lines_give_back(&state.places);
+        returns.extend(
+            given_back
+                .into_iter()
+                .map(|(line, draw)| LineDraw { line, draw }),
+        );
+        returns
+    }
+}
+
+/// This machine's clock, for as long as the server's is unknown.
+fn own_clock() -> ServerClock {
+    let now = Instant::now();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    let us = wall.unwrap_or(Duration::ZERO).as_micros();
+    ServerClock::new(now, now, u64::try_from(us).unwrap_or(0))
+}

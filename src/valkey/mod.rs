@@ -1,0 +1,22 @@
+//! The Valkey or Redis server through which several gateways count together.
+//!
+//! `resp` is the protocol without a socket, `exchange` what is said and what the answers mean, both pure; `wire` is the
+//! connection, and `link` the one thread that has it. Any error, any timeout and any reply that does not fit closes the
+//! connection, and limits are split until the next one stands.
+//!
+//! What is never sent: a key, a client's secret, a text of a request.
+
+mod exchange;
+mod fault;
+mod link;
+mod resp;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use exchange::{Incoming, LineDraw, Outgoing, Usage};
+pub use fault::Fault;
+pub use link::{Link, Replica};
+pub use resp::{Decoder, Malformed, Reply};
+pub use stats::{ROUND_TRIPS, Stats};
