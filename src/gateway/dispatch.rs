@@ -54,37 +54,38 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
 
 fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
     let endpoint = found.endpoint;
+    if endpoint.visibility == Visibility::Quiet {
+        return answer_quietly(context, exchange, found, client);
+    }
+    let pending = pending(context, exchange, Some(endpoint), client);
     match (&endpoint.answer, client) {
-        (&AnsweredBy::Walk(dialect), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
-            complete(context, pending, dialect, client);
-        }
+        (&AnsweredBy::Walk(dialect), Some(client)) => complete(context, pending, dialect, client),
         (&AnsweredBy::Aside(question), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
         }
-        (&AnsweredBy::Told(tell, _), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
-            told(context, pending, found, client, tell);
+        (&AnsweredBy::Told(tell, _), Some(client)) => told(context, pending, found, client, tell),
+        _ => match page(context, &pending.exchange, found, client) {
+            Ok(response) => pending.finish(response),
+            Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+            Err(Unserved::ClientGone) => pending.client_left(),
+        },
+    }
+}
+
+/// Answers with a page that only its failures are told of.
+fn answer_quietly(
+    context: &Context,
+    exchange: Exchange<'_>,
+    found: &Found,
+    client: Option<&Account>,
+) {
+    match page(context, &exchange, found, client) {
+        Ok(response) => {
+            exchange.send(response);
         }
-        _ if endpoint.visibility == Visibility::Quiet => {
-            match page(context, &exchange, found, client) {
-                Ok(response) => {
-                    exchange.send(response);
-                }
-                Err(Unserved::ClientGone) => {}
-                Err(Unserved::Refused(refusal)) => {
-                    pending(context, exchange, Some(endpoint), client).refuse(refusal);
-                }
-            }
-        }
-        _ => {
-            let pending = pending(context, exchange, Some(endpoint), client);
-            match page(context, &pending.exchange, found, client) {
-                Ok(response) => pending.finish(response),
-                Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
-                Err(Unserved::ClientGone) => pending.client_left(),
-            }
+        Err(Unserved::ClientGone) => {}
+        Err(Unserved::Refused(refusal)) => {
+            pending(context, exchange, Some(found.endpoint), client).refuse(refusal);
         }
     }
 }
@@ -319,7 +320,7 @@ fn route<'g>(
     }
     let model = Some(request.model.as_str()).filter(|model| !model.is_empty());
     let body = restatement.body(request, model.unwrap_or(&route.name));
-    let pending = pending.restated(restatement, &request.model);
+    pending.restate(restatement, &request.model);
     let dialect = restatement.dialect();
     match dialect.read(body.as_bytes().into()) {
         Ok(request) => walk(context, pending, dialect, client, route, &request),
@@ -353,6 +354,34 @@ fn asking_for_usage<'b>(dialect: &dyn Dialect, request: &Request<'b>) -> Option<
     dialect.ask_for_usage(&mut asking.payload).then_some(asking)
 }
 
+/// Books a request with its client's account. Whether the provider has to tell its usage comes back.
+///
+/// # Errors
+/// The refusal of a request that exceeds a limit of its client.
+fn booked<'g>(
+    context: &'g Context,
+    pending: &mut Pending<'g, '_>,
+    client: &Account,
+    route: &'g Route,
+    dialect: &dyn Dialect,
+    request: &Request<'_>,
+) -> Result<bool, Box<Refusal>> {
+    match ClientBooking::admit(context, client, route, dialect, request) {
+        Ok(admitted) => {
+            pending.journal.admitted(admitted.booking);
+            pending.limit(limit_fields(&admitted.left));
+            Ok(admitted.needs_usage)
+        }
+        Err(refused) => {
+            let (excess, left) = *refused;
+            let (zone, currency) = (context.config.time_zone, context.config.currency.as_deref());
+            pending.limit(limit_fields(&left));
+            let refusal = Refusal::used_up(&client.name, &excess, zone, currency);
+            Err(Box::new(refusal))
+        }
+    }
+}
+
 /// Answers a request of a known route.
 fn walk<'g>(
     context: &'g Context,
@@ -364,18 +393,9 @@ fn walk<'g>(
 ) {
     let conversation = conversation(context, dialect, route, request, client);
     pending.journal.walk_began(route, dialect, request);
-    let needs_usage = match ClientBooking::admit(context, client, route, dialect, request) {
-        Ok(admitted) => {
-            pending.journal.admitted(admitted.booking);
-            pending = pending.limited(limit_fields(&admitted.left));
-            admitted.needs_usage
-        }
-        Err(refused) => {
-            let (excess, left) = *refused;
-            let (zone, currency) = (context.config.time_zone, context.config.currency.as_deref());
-            let refusal = Refusal::used_up(&client.name, &excess, zone, currency);
-            return pending.limited(limit_fields(&left)).refuse(refusal);
-        }
+    let needs_usage = match booked(context, &mut pending, client, route, dialect, request) {
+        Ok(needs_usage) => needs_usage,
+        Err(refusal) => return pending.refuse(*refusal),
     };
     let request_id = dialect
         .id_field()

@@ -84,15 +84,7 @@ impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let now = Instant::now();
-        let sequence = self.sequence(now);
-        let probed = sequence.probed();
-        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
-        let mut walk = Box::new(walk.in_sequence(sequence));
-        if self.context.ledger.lock().counts_tokens() {
-            let size = RequestSize::of(&self.request.payload);
-            walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
-        }
+        let (mut walk, probed) = self.begun();
         loop {
             let (mut attempt, prepared) = match self.next(&mut walk) {
                 HeapMove::Try(attempt, prepared) => (attempt, prepared),
@@ -121,6 +113,21 @@ impl<'a> Errand<'a, '_> {
                 }
             }
         }
+    }
+
+    /// A walk before its first step, and the step that it probes, if it does. In a frame of its own: the walk would
+    /// stand on the stack of every worker that waits, beside its box.
+    fn begun(&self) -> (Box<Walk>, Option<usize>) {
+        let now = Instant::now();
+        let sequence = self.sequence(now);
+        let probed = sequence.probed();
+        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
+        let mut walk = Box::new(walk.in_sequence(sequence));
+        if self.context.ledger.lock().counts_tokens() {
+            let size = RequestSize::of(&self.request.payload);
+            walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
+        }
+        (walk, probed)
     }
 
     /// The next move. Steps that the request does not fit are passed over.
