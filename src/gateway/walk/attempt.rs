@@ -73,7 +73,6 @@ impl From<Failure> for Box<Missed<'_>> {
     }
 }
 
-#[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
 impl From<Box<Failure>> for Box<Missed<'_>> {
     fn from(failure: Box<Failure>) -> Self {
         (*failure).into()
