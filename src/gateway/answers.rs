@@ -262,7 +262,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
-    fn exhausted(self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
+    fn exhausted(mut self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
         let (status, message) = match self.dialect {

@@ -13,6 +13,7 @@ mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+mod history;
 mod hosts;
 mod journal;
 mod keepalive;

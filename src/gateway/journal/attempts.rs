@@ -121,6 +121,9 @@ impl<'g> Journal<'g> {
         let message = self.context.redactor.redact(message);
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
+            let route = self.facts.route.as_deref().unwrap_or_default();
+            let errors = &self.context.history.errors;
+            errors.note(route, report, class, &message);
         }
         let fault = match class {
             Class::Unauthorized => Some(StandingFault::Key(report.key_index)),

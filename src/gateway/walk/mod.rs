@@ -243,7 +243,7 @@ impl<'a> Errand<'a, '_> {
             self.order_missed(reports.last());
             journal.attempt_failed(reports.last());
         }
-        journal.walk_stopped(&reports);
+        journal.walk_stopped(self.route, &reports);
         Ended::ClientGone
     }
 }
