@@ -21,6 +21,7 @@ pub mod model_lists;
 mod pages;
 mod refusal;
 mod reloadable;
+mod reloads;
 mod replicas;
 mod route_invariants;
 mod shared_accounts;

@@ -60,6 +60,7 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "booking",
     "context",
+    "reloads",
     "accounts",
     "standing_faults",
     "replicas",

@@ -135,6 +135,63 @@ fn what_serves_next_and_what_cools() {
     assert_eq!(alone.get("serves_next"), None, "{alone}");
 }
 
+/// The sentence on top is about the worst route, and names it.
+#[test]
+fn the_verdict_is_the_worst_routes() {
+    let (first, second) = (refusing(), Upstream::saying("fine"));
+    let gateway = Config::new()
+        .provider("first", &first)
+        .provider("second", &second)
+        .route("r", [("first", "model-a"), ("second", "model-b")])
+        .route("alone", [("first", "model-c")])
+        .start();
+    let verdict = |expected: &str| {
+        let verdict = &status(&gateway)["verdict"];
+        assert_eq!(verdict["state"], expected, "{verdict}");
+        verdict["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict("serving"), "All 2 routes can answer.");
+    gateway.ask("r", false);
+    let text = verdict("degraded");
+    assert!(
+        text.starts_with("1 of 2 routes is served by a later step: r (second"),
+        "{text}"
+    );
+    gateway.ask("alone", false);
+    let text = verdict("down");
+    assert!(
+        text.starts_with("1 of 2 routes cannot answer: alone (first rate limited"),
+        "{text}"
+    );
+}
+
+/// `/v1/diagnostics/routes` and the page show the same lines.
+#[test]
+fn the_limits_of_a_step_stand_beside_it() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider_with("a", &upstream, &["limits: {requests: [1000/day]}"])
+        .route("r", [("a", "m")])
+        .start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let limit = &route(&status(&gateway), "r")["steps"][0]["limits"][0];
+    for (member, value) in [
+        ("unit", json!("requests")),
+        ("window", json!("day")),
+        ("limit", json!(1000)),
+        ("used", json!(1)),
+        ("source", json!("declared")),
+    ] {
+        assert_eq!(limit[member], value, "{member}: {limit}");
+    }
+    assert!(limit["ends_at"].as_str().unwrap().ends_with('Z'), "{limit}");
+    let routes = gateway.get("/v1/diagnostics/routes").json();
+    let same = &routes["routes"][0]["steps"][0]["limits"][0];
+    for member in ["limit", "used", "unit", "window"] {
+        assert_eq!(limit[member], same[member], "{routes}");
+    }
+}
+
 /// The page and the dashboards are about the same requests.
 #[test]
 fn its_figures_are_those_of_the_metrics() {

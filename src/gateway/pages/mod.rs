@@ -9,6 +9,7 @@ pub mod routes;
 pub mod status;
 pub mod upstream_models;
 pub mod usage;
+mod verdict;
 mod visit;
 
 pub use visit::{Unserved, Visit};

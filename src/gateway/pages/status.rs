@@ -12,9 +12,10 @@ use crate::gateway::shared_ledger::random;
 use crate::http::{Entrance, Head, Response, ResponseHead};
 use crate::routing::{Ledger, StepOrders};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
-use crate::text::milliseconds;
+use crate::text::{for_people, milliseconds, timestamp};
 
 use super::routes::{OrderReport, Reach, StepStanding, standings};
+use super::verdict::Verdict;
 use super::visit::{Unserved, Visit, to_json};
 
 /// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
@@ -34,7 +35,19 @@ struct Status<'a> {
     connections: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_bytes: Option<u64>,
+    verdict: Verdict,
+    /// `null` before the first.
+    reload: Option<ReloadReport>,
     routes: Vec<RouteStatus<'a>>,
+}
+
+/// The end of the latest reload.
+#[derive(Serialize)]
+struct ReloadReport {
+    at: String,
+    ok: bool,
+    /// The problems of the files, a line each.
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -136,13 +149,13 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     let metrics = &context.metrics;
     let edge = context.edge.read();
     let now = Instant::now();
-    let routes = {
+    let (verdict, routes) = {
         let ledger = context.ledger.lock();
         let orders = context.ledger.orders();
-        visit
-            .routes()
-            .map(|route| route_status(route, &ledger, &orders, metrics, now))
-            .collect()
+        let routes = visit.routes();
+        let routes = routes.map(|route| route_status(route, &ledger, &orders, metrics, now));
+        let routes: Vec<RouteStatus> = routes.collect();
+        (Verdict::on(visit.routes(), &ledger, now), routes)
     };
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -152,10 +165,25 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
         workers_busy: edge.workers_busy,
         connections: edge.connections.iter().map(|(_, count)| count).sum(),
         memory_bytes: Process::read().map(|process| process.resident),
+        verdict,
+        reload: reload_report(visit),
         routes,
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))
+}
+
+/// The latest reload; what is wrong with the files is for the operator.
+fn reload_report(visit: &Visit<'_, '_>) -> Option<ReloadReport> {
+    let end = visit.context.reloads.latest()?;
+    let sees_all = visit.client.is_some_and(|client| client.admin);
+    let problem = end.problem.as_deref().filter(|_| sees_all);
+    let redactor = &visit.context.redactor;
+    Some(ReloadReport {
+        at: timestamp(end.at),
+        ok: end.problem.is_none(),
+        error: problem.map(|problem| for_people(&redactor.redact(problem)).to_owned()),
+    })
 }
 
 fn route_status<'a>(
