@@ -14,6 +14,7 @@ use crate::json::elided::Elided;
 use crate::routing::Conversation;
 
 use super::accounts;
+use super::actions;
 use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
@@ -62,6 +63,10 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
         (&AnsweredBy::Aside(question), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
+        }
+        (&AnsweredBy::Action, Some(client)) => {
+            let pending = pending(context, exchange, Some(endpoint), Some(client));
+            actions::answer(context, pending, client);
         }
         (&AnsweredBy::Told(tell, _), Some(client)) => {
             let pending = pending(context, exchange, Some(endpoint), Some(client));
@@ -173,7 +178,10 @@ fn admit<'f>(
     match head.method() {
         "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+            AnsweredBy::Walk(_)
+            | AnsweredBy::Aside(_)
+            | AnsweredBy::Told(..)
+            | AnsweredBy::Action
                 if is_encoded(head) =>
             {
                 Err(Refusal::encoded())
@@ -236,7 +244,7 @@ fn page(
         AnsweredBy::Page(answer) => answer(&visit),
         AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) | AnsweredBy::Action => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }

@@ -69,6 +69,7 @@ const TABLE: &[Endpoint] = &[
     ),
     page("/v1/usage", Keyed, Traced, pages::usage::page),
     page("/v1/diagnostics/routes", Keyed, Traced, pages::routes::page),
+    keyed("/v1/diagnostics/actions", Method::Post, AnsweredBy::Action),
     page("/v1/diagnostics/status", Keyed, Quiet, pages::status::data),
     page(
         "/",

@@ -6,6 +6,7 @@
 //! client's dialect. `journal` is told each fact once, and alone writes telemetry.
 
 mod accounts;
+mod actions;
 mod answers;
 mod booking;
 mod context;

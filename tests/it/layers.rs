@@ -49,6 +49,7 @@ const GATEWAY: &[&str] = &[
     "wrong_paths",
     "endpoints",
     "side_call",
+    "actions",
     "answers",
     "keepalive",
     "pages",

@@ -28,7 +28,7 @@ use crate::config::Route;
 use crate::dialect::class::Class;
 use crate::dialect::size_of_request::RequestSize;
 use crate::quota::Demand;
-use crate::routing::{AnsweredWalk, Attempt, Ledger, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Ledger, Move, Sequence, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
@@ -83,9 +83,17 @@ impl SecondBest<'_> {
 impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
-        let mut second_best: Option<Box<SecondBest<'_>>> = None;
         let now = Instant::now();
-        let sequence = self.sequence(now);
+        self.walk_in(self.sequence(now), now, journal)
+    }
+
+    /// The same with one step alone. Blocks.
+    pub fn walk_to(&self, step: usize, journal: &mut Journal<'_>) -> Ended<'a> {
+        self.walk_in(Sequence::only(step), Instant::now(), journal)
+    }
+
+    fn walk_in(&self, sequence: Sequence, now: Instant, journal: &mut Journal<'_>) -> Ended<'a> {
+        let mut second_best: Option<Box<SecondBest<'_>>> = None;
         let probed = sequence.probed();
         let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
         let mut walk = Box::new(walk.in_sequence(sequence));
