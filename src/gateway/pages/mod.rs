@@ -7,6 +7,7 @@ pub mod models;
 pub mod ollama;
 pub mod routes;
 pub mod status;
+mod status_frame;
 pub mod upstream_models;
 pub mod usage;
 mod verdict;

@@ -8,25 +8,22 @@ use serde::Serialize;
 use crate::config::{Config, Route};
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
-use crate::gateway::shared_ledger::random;
 use crate::http::{Entrance, Head, Response, ResponseHead};
 use crate::routing::{Ledger, StepOrders};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::{for_people, milliseconds, timestamp};
 
 use super::routes::{OrderReport, Reach, StepStanding, standings};
+use super::status_frame;
 use super::verdict::Verdict;
 use super::visit::{Unserved, Visit, to_json};
-
-/// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
-const PAGE: &str = include_str!("status.html");
-
-/// The mark in the page where the nonce belongs.
-const NONCE: &str = "{nonce}";
 
 #[derive(Serialize)]
 struct Status<'a> {
     version: &'static str,
+    /// The client that asks, and whether it may act.
+    client: Option<&'a str>,
+    admin: bool,
     uptime_ms: u64,
     /// The length of `recent`.
     recent_minutes: u32,
@@ -103,7 +100,7 @@ fn is_wanted(config: &Config, head: &Head) -> bool {
 /// The page without its data, for browsers.
 pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
-        visit.shared(&visit.context.status_frame, page)
+        visit.shared(&visit.context.status_frame, status_frame::page)
     } else if visit.context.config.ollama.is_some() {
         let head = ResponseHead::new(200, "text/plain; charset=utf-8");
         Ok(Response::new(head, OLLAMA))
@@ -113,20 +110,6 @@ pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     } else {
         Err(Refusal::not_found(BASE_URL).into())
     }
-}
-
-/// The page. Its policy lets nothing in but its own style and script, and its script ask nobody but the gateway.
-fn page() -> Rendered {
-    let nonce = format!("{:016x}{:016x}", random(), random());
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    let head = ResponseHead::new(200, "text/html; charset=utf-8")
-        .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", policy)
-        .with("Referrer-Policy", "no-referrer");
-    Rendered::new(head, PAGE.replace(NONCE, &nonce))
 }
 
 /// The data of the page, for the routes that the client may see.
@@ -159,6 +142,8 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     };
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
+        client: visit.client.map(|client| client.name.as_str()),
+        admin: visit.client.is_some_and(|client| client.admin),
         uptime_ms: milliseconds(metrics.started().elapsed()),
         recent_minutes: RECENT_MINUTES,
         in_flight: metrics.in_flight(),
@@ -221,25 +206,5 @@ impl From<Option<Lately>> for Recent {
             input_tokens: lately.input_tokens,
             output_tokens: lately.output_tokens,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Phones on slow lines, and a binary that is to stay small.
-    #[test]
-    fn the_page_is_small_and_needs_nobody_else() {
-        assert!(PAGE.len() < 20_000, "{} bytes", PAGE.len());
-        for foreign in ["http:", "https:", "src=", "url(", "@import", "innerHTML"] {
-            assert!(!PAGE.contains(foreign), "{foreign}");
-        }
-        assert_eq!(PAGE.matches(NONCE).count(), 2, "style and script");
-    }
-
-    #[test]
-    fn no_two_pages_have_the_same_nonce() {
-        assert_ne!(page().body, page().body);
     }
 }
