@@ -201,6 +201,53 @@ fn the_limits_of_a_step_stand_beside_it() {
     }
 }
 
+/// The chart of clients: an operator sees all, everybody else itself.
+#[test]
+fn clients_see_what_they_have_used() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .with("api_keys:")
+        .with("  - {name: home, key: home-client-key, limits: {requests: 500/day}}")
+        .with("  - {name: office, key: office-client-key, admin: true}")
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let as_client = |method: &str, path: &str, key: &str, body: &str| {
+        gateway.exchange(anonymous(method, path, &[("X-Api-Key", key)], body))
+    };
+    for (key, times) in [("home-client-key", 2), ("office-client-key", 1)] {
+        for _ in 0..times {
+            let body = openai::request("r", false);
+            let answer = as_client("POST", "/v1/chat/completions", key, &body);
+            assert_eq!(answer.status, 200, "{answer}");
+        }
+    }
+    let seen = |key: &str| as_client("GET", "/v1/diagnostics/status", key, "").json();
+    let own = seen("home-client-key");
+    assert_eq!(
+        (&own["client"], &own["admin"]),
+        (&json!("home"), &json!(false))
+    );
+    let clients = own["clients"].as_array().unwrap();
+    assert_eq!(clients.len(), 1, "{own}");
+    assert_eq!(clients[0]["name"], "home");
+    assert_eq!(clients[0]["days"].as_array().unwrap().len(), 30);
+    assert_eq!(clients[0]["days"][29], 2, "{own}");
+    assert_eq!(clients[0]["tokens"], 16, "{own}");
+    let limit = &clients[0]["limits"][0];
+    assert_eq!(
+        (&limit["limit"], &limit["remaining"]),
+        (&json!(500), &json!(498))
+    );
+    let all = seen("office-client-key");
+    assert_eq!(all["admin"], true);
+    let names = all["clients"].as_array().unwrap().iter();
+    let names: Vec<&str> = names
+        .map(|client| client["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["home", "office"], "{all}");
+}
+
 /// The page and the dashboards are about the same requests.
 #[test]
 fn its_figures_are_those_of_the_metrics() {

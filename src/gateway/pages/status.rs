@@ -13,6 +13,7 @@ use crate::routing::{Ledger, StepOrders};
 use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
 use crate::text::{for_people, milliseconds, timestamp};
 
+use super::client_days::{self, ClientDays};
 use super::routes::{OrderReport, Reach, StepStanding, standings};
 use super::status_frame;
 use super::verdict::Verdict;
@@ -36,6 +37,9 @@ struct Status<'a> {
     /// `null` before the first.
     reload: Option<ReloadReport>,
     routes: Vec<RouteStatus<'a>>,
+    clients: Vec<ClientDays>,
+    /// The name of money in the costs.
+    currency: Option<&'a str>,
 }
 
 /// The end of the latest reload.
@@ -153,6 +157,8 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
         verdict,
         reload: reload_report(visit),
         routes,
+        clients: client_days::clients(visit),
+        currency: context.config.currency.as_deref(),
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))
