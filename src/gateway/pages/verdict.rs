@@ -73,14 +73,17 @@ impl Verdict {
     }
 
     fn about(state: &'static str, fallen: &[Fallen<'_>], all: usize, verb: &str) -> Self {
+        if let ([only], 1) = (fallen, all) {
+            let text = format!("The route {} {verb} ({}).", only.route.name, only.why);
+            return Self { state, text };
+        }
         let named = fallen.iter().take(MOST_NAMED);
         let named = named.map(|fallen| format!("{} ({})", fallen.route.name, fallen.why));
         let mut named = named.collect::<Vec<_>>().join("; ");
         if fallen.len() > MOST_NAMED {
             named.push_str(&format!("; and {} more", fallen.len() - MOST_NAMED));
         }
-        let routes = if all == 1 { "route" } else { "routes" };
-        let text = format!("{} of {all} {routes} {verb}: {named}.", fallen.len());
+        let text = format!("{} of {all} routes {verb}: {named}.", fallen.len());
         Self { state, text }
     }
 }
