@@ -56,9 +56,9 @@ Serves until SIGTERM or SIGINT; SIGHUP has it read its configuration again.
 Exit codes: 0 stopped, 1 it could not serve (the port is taken, say), 78 the configuration is wrong.
 ",
         run: |mut arguments| {
-            let inherited = std::mem::take(&mut arguments.inherited);
+            let process = std::mem::take(&mut arguments.process);
             with_config(&arguments, |source, loaded| {
-                app::serve(source, loaded, inherited)
+                app::serve(source, loaded, process)
             })
         },
     },

@@ -1,10 +1,10 @@
 //! The options, and the arguments of a command as they were given.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::ending::Problem;
+use crate::app::Process;
 
 /// An option. Commands that take the same option share the constant: its name means the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +72,14 @@ const fn valued(long: &'static str, value: &'static str, about: &'static str) ->
     }
 }
 
-/// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
-/// [`crate::service_manager`].
+/// The arguments behind a command's name, and the process that got them.
 #[derive(Debug, Default)]
 pub struct Arguments {
     /// The operands, as many as the command takes at most.
     pub operands: Vec<OsString>,
     /// The options in the order they were given, with their values; a flag has none.
     pub given: Vec<(Opt, OsString)>,
-    pub inherited: Vec<OwnedFd>,
+    pub process: Process,
 }
 
 impl Arguments {

@@ -54,22 +54,14 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    /// The same request, whose answer tells what is left of its client's limits.
-    #[must_use]
-    pub fn limited(self, limit_fields: Vec<(&'static str, String)>) -> Self {
-        Self {
-            limit_fields,
-            ..self
-        }
+    /// The answer tells what is left of its client's limits.
+    pub fn limit(&mut self, limit_fields: Vec<(&'static str, String)>) {
+        self.limit_fields = limit_fields;
     }
 
-    /// The same request, whose whole answer is stated anew for the client.
-    #[must_use]
-    pub fn restated(self, restatement: &'static dyn Restatement, model: &str) -> Self {
-        Self {
-            restated: Some((restatement, model.to_owned())),
-            ..self
-        }
+    /// A whole answer is stated anew for the client.
+    pub fn restate(&mut self, restatement: &'static dyn Restatement, model: &str) {
+        self.restated = Some((restatement, model.to_owned()));
     }
 
     /// Sends an answer.

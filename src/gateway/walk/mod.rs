@@ -83,24 +83,17 @@ impl SecondBest<'_> {
 impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
-        let now = Instant::now();
-        self.walk_in(self.sequence(now), now, journal)
+        self.walk_on(self.begun(None), journal)
     }
 
     /// The same with one step alone. Blocks.
     pub fn walk_to(&self, step: usize, journal: &mut Journal<'_>) -> Ended<'a> {
-        self.walk_in(Sequence::only(step), Instant::now(), journal)
+        self.walk_on(self.begun(Some(step)), journal)
     }
 
-    fn walk_in(&self, sequence: Sequence, now: Instant, journal: &mut Journal<'_>) -> Ended<'a> {
+    fn walk_on(&self, begun: (Box<Walk>, Option<usize>), journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let probed = sequence.probed();
-        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
-        let mut walk = Box::new(walk.in_sequence(sequence));
-        if self.context.ledger.lock().counts_tokens() {
-            let size = RequestSize::of(&self.request.payload);
-            walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
-        }
+        let (mut walk, probed) = begun;
         loop {
             let (mut attempt, prepared) = match self.next(&mut walk) {
                 HeapMove::Try(attempt, prepared) => (attempt, prepared),
@@ -129,6 +122,24 @@ impl<'a> Errand<'a, '_> {
                 }
             }
         }
+    }
+
+    /// A walk before its first step, over one alone if it is named, and the step that it probes, if it does. In a frame of its own: the walk would
+    /// stand on the stack of every worker that waits, beside its box.
+    fn begun(&self, only: Option<usize>) -> (Box<Walk>, Option<usize>) {
+        let now = Instant::now();
+        let sequence = match only {
+            Some(step) => Sequence::only(step),
+            None => self.sequence(now),
+        };
+        let probed = sequence.probed();
+        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
+        let mut walk = Box::new(walk.in_sequence(sequence));
+        if self.context.ledger.lock().counts_tokens() {
+            let size = RequestSize::of(&self.request.payload);
+            walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
+        }
+        (walk, probed)
     }
 
     /// The next move. Steps that the request does not fit are passed over.
