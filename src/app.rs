@@ -97,6 +97,8 @@ fn serve_until_stopped(
         masking,
         notifier.clone(),
     );
+    let on_demand = reloader.clone();
+    current.reload_by(Box::new(move || on_demand.reload_apart()));
     heed_signals(&current, &reloader, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
     if let Some(address) = addresses.first() {

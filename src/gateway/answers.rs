@@ -350,7 +350,7 @@ fn is_final(reports: &[StepReport]) -> bool {
 }
 
 /// Corrects what was charged for an answer's tokens, where it reports them.
-fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
+pub fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
     if let Some(usage) = usage.and_then(Usage::plausible) {
         let mut ledger = context.ledger.lock();
         if ledger.counts_tokens() {

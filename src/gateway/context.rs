@@ -14,6 +14,7 @@ use crate::upstream::{self, Settings};
 
 use super::finish_reasons::FinishReasons;
 use super::history::History;
+use super::reloads::Reloads;
 use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
@@ -46,6 +47,8 @@ pub struct Context {
     pub(super) status_frame: SharedAnswer,
     /// The latest data of the status page, one for each client in the configuration's order.
     pub(super) status_data: Vec<SharedAnswer>,
+    /// The reloads of the process, which go on with each configuration.
+    pub(super) reloads: Arc<Reloads>,
     pub(super) tracer: Tracer,
     /// The health of the exports to a collector.
     pub(super) exports: Vec<Arc<Health>>,
@@ -104,6 +107,7 @@ impl Context {
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
+            reloads: Arc::clone(&self.reloads),
             ..new
         };
         new.ledger
@@ -155,6 +159,7 @@ impl Context {
                 .iter()
                 .map(|_| SharedAnswer::default())
                 .collect(),
+            reloads: Arc::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),
             metrics: Arc::new(metrics),

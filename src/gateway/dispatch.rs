@@ -15,6 +15,7 @@ use crate::json::elided::Elided;
 use crate::routing::Conversation;
 
 use super::accounts;
+use super::actions;
 use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
@@ -59,6 +60,7 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
         (&AnsweredBy::Aside(question), Some(client)) => {
             side_call::answer(context, pending, question, client);
         }
+        (&AnsweredBy::Action, Some(client)) => actions::answer(context, pending, client),
         (&AnsweredBy::Told(tell, _), Some(client)) => told(context, pending, found, client, tell),
         _ => answer_with_page(context, pending, found, client),
     }
@@ -181,7 +183,10 @@ fn admit<'f>(
             Ok(Admitted::Early(Box::new(Response::new(head, Vec::new()))))
         }
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+            AnsweredBy::Walk(_)
+            | AnsweredBy::Aside(_)
+            | AnsweredBy::Told(..)
+            | AnsweredBy::Action
                 if is_encoded(head) =>
             {
                 Err(Refusal::encoded().into())
@@ -244,7 +249,7 @@ fn page(
         AnsweredBy::Page(answer) => answer(&visit),
         AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) | AnsweredBy::Action => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }

@@ -75,6 +75,7 @@ const TABLE: &[Endpoint] = &[
         Quiet,
         pages::requests::page,
     ),
+    keyed("/v1/diagnostics/actions", Method::Post, AnsweredBy::Action),
     page("/v1/diagnostics/status", Keyed, Quiet, pages::status::data),
     page(
         "/",

@@ -8,6 +8,7 @@ use crate::sync::lock;
 
 use super::context::Context;
 use super::pages;
+use super::reloads::Reload;
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
@@ -44,6 +45,16 @@ impl Reloadable {
     /// The configuration of the moment.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.current().config)
+    }
+
+    /// Sets the way in which an operator has the configuration read again from the status page.
+    pub fn reload_by(&self, reload: Reload) {
+        self.current().reloads.serve(reload);
+    }
+
+    /// Tells the status page how a reload ended: with these problems, or with none.
+    pub fn reload_ended(&self, problem: Option<&str>) {
+        self.current().reloads.ended(problem);
     }
 
     /// `/readyz` says no from now on.

@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod actions;
 mod audio;
 mod bad_input;
 mod browsers;

@@ -11,20 +11,20 @@ mod sums;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::state_file::{self, StateWriter};
 use crate::sync::lock;
-use crate::telemetry::metrics::{Counted, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 pub use last_errors::{LastError, LastErrors};
-pub use record::{Ended, Filter, Record, spelled, unix_ms};
-pub use sums::{HOURS, Tally};
+pub use record::{Filter, Record, unix_ms};
+pub use sums::Sums;
 
 use ring::Ring;
-use sums::{MAX_FILE, Sums};
+use sums::MAX_FILE;
 
 /// The name of the file with the sums, beside the state file.
 const FILE: &str = "history.json";
@@ -138,16 +138,10 @@ impl History {
         Duration::from_millis(sums.until_turn(now))
     }
 
-    /// The last 24 hours of a route or a step until now, the current one last.
-    pub fn hours(&self, counted: Counted<'_>, metrics: &Metrics) -> [Tally; HOURS as usize] {
+    /// The sums until now.
+    pub fn sums(&self, metrics: &Metrics) -> MutexGuard<'_, Sums> {
         self.fold(metrics);
-        lock(&self.sums).hours(counted)
-    }
-
-    /// The sum of the last 24 hours of a route or a step until now.
-    pub fn of_a_day(&self, counted: Counted<'_>, metrics: &Metrics) -> Tally {
-        self.fold(metrics);
-        lock(&self.sums).of_a_day(counted)
+        lock(&self.sums)
     }
 
     /// Writes the sums that are not on disk yet. Blocks for as long as the disk takes.

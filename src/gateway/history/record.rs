@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::json::raw;
 use crate::limits::UnixMs;
-use crate::text::milliseconds;
+use crate::text::{milliseconds, timestamp};
 
 /// The largest record (bytes). The steps of one that is larger are left out from the first on.
 const MAX_RECORD: usize = 4 * 1024;
@@ -133,7 +133,7 @@ impl Record {
         let (served_by, steps) = self.steps();
         let members = [
             ("id", quoted(Some(&self.id))),
-            ("time", quoted(Some(&spelled(self.time)))),
+            ("time", quoted(Some(&timestamp(self.time)))),
             ("client", quoted(self.client.as_deref())),
             ("route", quoted(self.route.as_deref())),
             ("api", quoted(Some(self.api))),
@@ -260,15 +260,6 @@ fn last_steps(summary: &str, room: usize) -> String {
 pub fn unix_ms(time: SystemTime) -> UnixMs {
     let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     milliseconds(since_1970)
-}
-
-/// A point in time as in RFC 3339, in UTC with milliseconds.
-pub fn spelled(time: SystemTime) -> String {
-    let ms = unix_ms(time);
-    let mut text = crate::limits::TimeZone::Utc.spell(ms);
-    text.pop();
-    text.push_str(&format!(".{:03}Z", ms % 1000));
-    text
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::telemetry::metrics::{Counted, Totals};
 
 /// The hours and the days that are kept, the current ones among them.
-pub const HOURS: u64 = 24;
+const HOURS: u64 = 24;
 const DAYS: u64 = 30;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;

@@ -1,5 +1,6 @@
 //! Pages: answers without a walk.
 
+mod client_days;
 pub mod health;
 mod limits;
 pub mod metrics;
@@ -10,8 +11,10 @@ pub mod requests;
 pub mod route_health;
 pub mod routes;
 pub mod status;
+mod status_frame;
 pub mod upstream_models;
 pub mod usage;
+mod verdict;
 mod visit;
 
 pub use visit::{Unserved, Visit};

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use crate::config::{Order, Route};
-use crate::gateway::history::spelled;
 use crate::gateway::refusal::Refusal;
 use crate::http::{Response, ResponseHead};
 use crate::routing::Ledger;
 use crate::telemetry::metrics::Counted;
-use crate::text::milliseconds;
+use crate::text::{milliseconds, timestamp};
 
 use super::query;
 use super::visit::{Unserved, Visit, to_json};
@@ -133,7 +132,7 @@ fn health<'a>(
         route: &route.name,
         target: None,
     };
-    let [answered, failed, ..] = context.history.of_a_day(counted, &context.metrics);
+    let [answered, failed, ..] = context.history.sums(&context.metrics).of_a_day(counted);
     let step = standing.step.and_then(|index| route.steps.get(index));
     let error = context.history.errors.of_route(&route.name);
     let lately = context.metrics.route_lately(&route.name);
@@ -151,8 +150,8 @@ fn health<'a>(
         requests_24h: requests,
         failed_24h: failed,
         p50_ms: lately.and_then(|lately| lately.median).map(milliseconds),
-        returns_at: returns_at.map(spelled),
-        last_error_at: error.as_ref().map(|error| spelled(error.at)),
+        returns_at: returns_at.map(timestamp),
+        last_error_at: error.as_ref().map(|error| timestamp(error.at)),
         last_error: error.map(|error| error.text),
     }
 }
