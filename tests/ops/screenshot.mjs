@@ -1,5 +1,6 @@
 // Photographs the status page in both colour schemes and on a phone: node screenshot.mjs BINARY FOLDER. The providers are
-// scripted: one that is over its limit, one that answers, one that is out of money.
+// scripted: one that is over its limit, one that answers, one that is out of money. So is the day before.
+import { writeFileSync } from "node:fs";
 import * as stage from "./stage.mjs";
 
 const [binary, folder] = process.argv.slice(2);
@@ -19,6 +20,19 @@ const provider = await stage.provider((model) => {
       return { status: 429, type: "insufficient_quota", message: "You exceeded your current quota, please check your plan and billing details.", headers: { "Retry-After": "33120" } };
   }
 });
+/* Sums as the gateway writes them: by the hour of the day a wave, and now and then a limit. */
+const hour = Math.floor(Date.now() / 3600000);
+const series = (route, name, model, most, ms, failing) => [route, name, model, Array.from({ length: 23 }, (_, index) => {
+  const answered = Math.round(most * (0.55 + 0.45 * Math.sin(index / 3.4)) + (index * 7) % 5);
+  const failed = failing(index) ? Math.ceil(answered * 0.3) : 0;
+  return [hour - 23 + index, [answered, failed, 0, answered * 80, answered * 20, 0, answered * Math.round(ms * (0.8 + ((index * 13) % 7) / 14))]];
+}), []];
+writeFileSync(`${folder}/history.json`, JSON.stringify({ version: 1, hour, series: [
+  series("dynamic/n8n", "cerebras", "gpt-oss-120b", 40, 130, (index) => [6, 7, 15].includes(index)),
+  series("dynamic/n8n", "groq", "llama-3.3-70b-versatile", 12, 240, (index) => index === 16),
+  series("home-assistant", "groq", "llama-3.3-70b-versatile", 30, 240, () => false),
+  series("vision", "openai", "gpt-4o-mini", 4, 900, (index) => index > 19),
+] }));
 const gateway = await stage.gateway(binary, folder, `
 listen: 127.0.0.1:0
 state_file: ${folder}/state.json
@@ -42,7 +56,7 @@ routes:
     steps: [{provider: openai, model: gpt-4o-mini}]
 `);
 for (let round = 0; round < 12; round++) {
-  await Promise.all([["dynamic/n8n", "screenshot-n8n-key"], ["home-assistant", "screenshot-home-key"], ["dynamic/n8n", "screenshot-n8n-key"]].map(([model, key]) => stage.ask(gateway.url, key, model)));
+  await Promise.all([["dynamic/n8n", "screenshot-n8n-key"], ["home-assistant", "screenshot-home-key"], ["dynamic/n8n", "screenshot-n8n-key"]].map(([model, key]) => stage.ask(gateway.url, key, model, round % 3 > 0)));
 }
 is_full = true;
 await stage.ask(gateway.url, "screenshot-n8n-key", "vision");
@@ -59,10 +73,9 @@ for (const [name, colorScheme, width, height] of [["light", "light", 1100, 800],
   const shot = (options) => page.screenshot({ path: `${folder}/${name}.png`, ...options });
   if (name === "requests") {
     await page.locator("tr.row").filter({ hasText: "✕" }).first().click();
-    await page.locator("#history").scrollIntoViewIfNeeded();
+    await page.setViewportSize({ width, height: 3000 });
     const box = await page.locator("#history").boundingBox();
-    await page.evaluate((y) => scrollTo(0, y), box.y - 10);
-    await shot();
+    await shot({ clip: { x: 0, y: box.y, width, height } });
   } else if (name === "try") {
     const card = page.locator(".route").first();
     await card.getByRole("button", { name: /^Try it/ }).click();

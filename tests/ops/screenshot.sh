@@ -20,7 +20,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 node tests/ops/screenshot.mjs "$binary" "$work"
 for picture in light dark phone requests try; do
-    cwebp -quiet -q 88 -m 6 "$work/$picture.png" -o "docs/status-page-$picture.webp"
+    cwebp -quiet -preset text -near_lossless 40 -m 6 "$work/$picture.png" -o "docs/status-page-$picture.webp"
     bytes=$(wc -c <"docs/status-page-$picture.webp")
     echo "docs/status-page-$picture.webp: $bytes bytes"
     [ "$bytes" -le 100000 ]

@@ -62,7 +62,7 @@ export async function gateway(binary, folder, config) {
   return { port, url: `http://127.0.0.1:${port}/`, stop: () => child.kill() };
 }
 
-/* A chat without a stream. */
-export const ask = (url, key, model) => fetch(`${url}v1/chat/completions`, { method: "POST", headers: { Authorization: `Bearer ${key}` }, body: JSON.stringify({ model, messages: [{ role: "user", content: "Hi" }] }) }).then((answer) => answer.text());
+/* A chat, to its end. */
+export const ask = (url, key, model, stream = false) => fetch(`${url}v1/chat/completions`, { method: "POST", headers: { Authorization: `Bearer ${key}` }, body: JSON.stringify({ model, stream, messages: [{ role: "user", content: "Hi" }] }) }).then((answer) => answer.text());
 
 export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
