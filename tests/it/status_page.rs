@@ -168,6 +168,8 @@ fn the_verdict_is_the_worst_routes() {
     );
     gateway.ask("alone", false);
     let text = verdict("down");
+    assert_eq!(route(&status(&gateway), "alone")["state"], "down");
+    assert_eq!(route(&status(&gateway), "r")["state"], "degraded");
     assert!(
         text.starts_with("1 of 2 routes cannot answer: alone (first rate limited"),
         "{text}"

@@ -15,6 +15,7 @@ use crate::telemetry::metrics::{Counted, Lately, Metrics, Process, RECENT_MINUTE
 use crate::text::{for_people, milliseconds, timestamp};
 
 use super::client_days::{self, ClientDays};
+use super::route_health::RouteStanding;
 use super::routes::{OrderReport, Reach, StepStanding, standings};
 use super::status_frame;
 use super::verdict::Verdict;
@@ -55,6 +56,8 @@ struct ReloadReport {
 #[derive(Serialize)]
 struct RouteStatus<'a> {
     name: &'a str,
+    /// As `/health/{route}` has it.
+    state: &'static str,
     #[serde(flatten)]
     reach: Reach<'a>,
     /// The step that the next request would try first; absent when every provider told when to come back.
@@ -241,6 +244,7 @@ fn route_status<'a>(route: &'a Arc<Route>, memory: &Memory<'_>, now: Instant) ->
     });
     RouteStatus {
         name: &route.name,
+        state: RouteStanding::of(route, ledger, now).state.word(),
         reach: Reach::of(route),
         serves_next: prospect.first.as_ref().map(|first| first.step),
         order: OrderReport::of(route, &prospect),

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::config::{Order, Route};
+use crate::config::Route;
 use crate::dialect::waits::in_words;
-use crate::routing::{Cooling, Ledger};
+use crate::routing::Ledger;
+
+use super::route_health::{RouteStanding, RouteState};
 
 /// The routes that are named; there may be hundreds.
 const MOST_NAMED: usize = 3;
@@ -35,31 +37,28 @@ impl Verdict {
         let (mut down, mut degraded, mut all) = (Vec::new(), Vec::new(), 0);
         for route in routes {
             all += 1;
-            let coolings = route.steps.iter().map(|step| ledger.cooling_of(step, now));
-            let coolings: Vec<Option<Cooling>> = coolings.collect();
-            let usable = coolings.iter().position(Option::is_none);
-            let why = match usable {
-                None => why_down(route, &coolings, now),
-                // Where the order is no order of rank, no step is a fallback.
-                Some(0) => continue,
-                Some(_) if route.order != Order::Listed => continue,
-                Some(index) => why_degraded(route, index),
-            };
-            let fallen = Fallen { route, why };
-            match usable {
-                None => down.push(fallen),
-                Some(_) => degraded.push(fallen),
+            let standing = RouteStanding::of(route, ledger, now);
+            match standing.state {
+                RouteState::Serving => {}
+                RouteState::Degraded => degraded.push(Fallen {
+                    route,
+                    why: why_degraded(route, standing.step.unwrap_or_default()),
+                }),
+                RouteState::Down => down.push(Fallen {
+                    route,
+                    why: why_down(route, &standing, ledger, now),
+                }),
             }
         }
         if !down.is_empty() {
-            return Self::about("down", &down, all, "cannot answer");
+            return Self::about(RouteState::Down, &down, all, "cannot answer");
         }
         if !degraded.is_empty() {
             let verb = match degraded.len() {
                 1 => "is served by a later step",
                 _ => "are served by later steps",
             };
-            return Self::about("degraded", &degraded, all, verb);
+            return Self::about(RouteState::Degraded, &degraded, all, verb);
         }
         let text = match all {
             0 => "This key may use no route.".to_owned(),
@@ -67,12 +66,13 @@ impl Verdict {
             _ => format!("All {all} routes can answer."),
         };
         Self {
-            state: "serving",
+            state: RouteState::Serving.word(),
             text,
         }
     }
 
-    fn about(state: &'static str, fallen: &[Fallen<'_>], all: usize, verb: &str) -> Self {
+    fn about(state: RouteState, fallen: &[Fallen<'_>], all: usize, verb: &str) -> Self {
+        let state = state.word();
         if let ([only], 1) = (fallen, all) {
             let text = format!("The route {} {verb} ({}).", only.route.name, only.why);
             return Self { state, text };
@@ -88,10 +88,11 @@ impl Verdict {
     }
 }
 
-/// The coolings of a route without a usable step.
-fn why_down(route: &Route, coolings: &[Option<Cooling>], now: Instant) -> String {
+/// What keeps the steps of a route away that has no usable one.
+fn why_down(route: &Route, standing: &RouteStanding, ledger: &Ledger, now: Instant) -> String {
     let mut said: Vec<String> = Vec::new();
-    for (step, cooling) in route.steps.iter().zip(coolings) {
+    for step in &route.steps {
+        let cooling = ledger.cooling_of(step, now);
         let class = cooling.map_or("", |cooling| cooling.class.label());
         let words = format!("{} {}", step.provider.name, class.replace('_', " "));
         if !said.contains(&words) {
@@ -104,10 +105,8 @@ fn why_down(route: &Route, coolings: &[Option<Cooling>], now: Instant) -> String
     if rest > 0 {
         text.push_str(&format!(", and {rest} more"));
     }
-    let soonest = coolings.iter().flatten().map(|cooling| cooling.until).min();
-    if let Some(soonest) = soonest {
-        let left = in_words(soonest.saturating_duration_since(now));
-        text.push_str(&format!("; back in {left}"));
+    if let Some(left) = standing.returns_in {
+        text.push_str(&format!("; back in {}", in_words(left)));
     }
     text
 }
