@@ -100,6 +100,17 @@ fn a_step_is_tried_at_once() {
     let asked = first.requests().pop().unwrap().json();
     assert_eq!(asked["model"], "model-a");
     assert!(asked["max_tokens"].as_u64().unwrap() <= 16, "{asked}");
+    // It stands among the recent requests, with its one step.
+    let recent = gateway.get("/v1/diagnostics/requests?limit=2").json();
+    for (record, success) in [(&recent["data"][0], true), (&recent["data"][1], false)] {
+        assert_eq!(record["route"], "r", "{recent}");
+        assert_eq!(
+            record["steps"].as_array().map(Vec::len),
+            Some(1),
+            "{recent}"
+        );
+        assert_eq!(record["steps"][0]["success"], success, "{recent}");
+    }
     let nowhere = act(
         &gateway,
         &json!({"action": "probe", "route": "r", "step": 2}),

@@ -78,6 +78,8 @@ pub fn answer<'g>(
         Ended::Answered { reply, answered } => {
             let took = answered.started().elapsed();
             pending.journal.walk_answered(&answered, step, dialect);
+            // History keeps the way of it; nobody is sent it.
+            let _ = pending.journal.routing_summary(route, answered.reports());
             let mut tokens = String::new();
             if let Reply::Whole(held) = &reply {
                 pending.journal.whole_arrived(&held.answer);
@@ -92,7 +94,10 @@ pub fn answer<'g>(
             let (of, took) = (served_by(step), words(took));
             Outcome::new(true, format!("{of} answered in {took}{tokens}."))
         }
-        Ended::Exhausted { reports, .. } => Outcome::new(false, failed(context, step, &reports)),
+        Ended::Exhausted { reports, .. } => {
+            let _ = pending.journal.routing_summary(route, &reports);
+            Outcome::new(false, failed(context, step, &reports))
+        }
         Ended::ClientGone => {
             pending.journal.failed(Class::Cancelled.label());
             return pending.journal.end(CLIENT_GONE);
