@@ -57,6 +57,16 @@ pub const KEYS_LATER: Opt = flag(
     "leave keys that are not in the environment empty in .env",
 );
 
+pub const REQUEST: Opt = valued(
+    "request",
+    "ID",
+    "the way of one of the last requests instead: each step, its standing then, its answer",
+);
+
+pub const OF_ROUTE: Opt = valued("route", "NAME", "only the requests of this route");
+
+pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {
     valued(long, "", about)

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::sync::lock;
 
 use super::context::Context;
+use super::history::Filter;
 use super::pages;
 use super::reloads::Reload;
 
@@ -85,6 +86,14 @@ impl Reloadable {
     /// The steps of all routes that are cooling, as `/v1/diagnostics/routes` tells them.
     pub fn routes_report(&self) -> Vec<u8> {
         pages::routes::report_on_all(&self.current())
+    }
+
+    /// The last requests, as `/v1/diagnostics/requests` tells them.
+    pub fn requests_report(&self) -> Vec<u8> {
+        let history = &self.current().history;
+        history
+            .records(&Filter::default(), pages::requests::MOST)
+            .into_bytes()
     }
 
     /// Closes the connections to the providers and writes down what has to survive.

@@ -290,13 +290,15 @@ impl Walk {
         let deadline = self
             .deadline
             .map_or(of_step, |of_route| of_route.min(of_step));
+        let target = KeyedModel::new(step, key);
         Move::Try(Attempt {
             step_index,
             key_index: (!step.provider.keys.is_empty()).then_some(key),
             started: now,
             deadline,
             key,
-            ticket: self.ticket(ledger, KeyedModel::new(step, key), deadline, now),
+            standing: ledger.standing_in_words(target, now),
+            ticket: self.ticket(ledger, target, deadline, now),
             cut_short: deadline < of_step,
             repeats: None,
             changes: Changes::default(),

@@ -31,6 +31,7 @@ mod explain;
 mod faults;
 mod generated;
 mod healing;
+mod history;
 mod image;
 mod images;
 mod init;

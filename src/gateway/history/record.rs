@@ -73,11 +73,11 @@ impl Record {
     /// The record, with as many of its last steps as there is room for.
     #[must_use]
     pub fn bounded(mut self) -> Self {
-        let others = self.size() - self.summary.as_ref().map_or(0, |summary| summary.len());
+        let size = self.size();
         if let Some(summary) = &self.summary
-            && summary.len() + others > MAX_RECORD
+            && size > MAX_RECORD
         {
-            let room = MAX_RECORD.saturating_sub(others);
+            let room = (MAX_RECORD + summary.capacity()).saturating_sub(size);
             self.summary = Some(Arc::new(last_steps(summary, room)));
         }
         self

@@ -16,6 +16,7 @@ impl<'g> Journal<'g> {
     /// An attempt begins; the reports tell why it is not the first.
     pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, reports: &[StepReport]) {
         self.show_skipped(reports);
+        self.remembered.stands(&attempt.standing);
         if let Some(failed) = reports.iter().rev().find(|report| !report.skipped) {
             let is_retry = failed.step_index == attempt.step_index;
             let name = if is_retry { "retry" } else { "failover" };

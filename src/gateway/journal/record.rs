@@ -58,10 +58,22 @@ pub(super) struct Remembered {
     pub bytes: Option<usize>,
     pub first_content: Option<Duration>,
     pub summary: Option<Arc<String>>,
-    /// The standing of each attempt's step before the call, in words.
+    /// The standing of each attempt's step before the call, in words; those without words at the end are absent.
     pub standings: Vec<String>,
+    attempts: usize,
     /// Input and output tokens, where the provider did not tell them.
     pub estimate: Option<(u64, u64)>,
+}
+
+impl Remembered {
+    /// Another attempt begins, at a step that stands so.
+    pub fn stands(&mut self, standing: &str) {
+        if !standing.is_empty() {
+            self.standings.resize(self.attempts, String::new());
+            self.standings.push(standing.to_owned());
+        }
+        self.attempts += 1;
+    }
 }
 
 /// A request as far as it is known.

@@ -12,7 +12,7 @@ use super::visit::{Unserved, Visit};
 
 /// The records of one answer, unless the query says otherwise, and at most.
 const USUAL: usize = 50;
-const MOST: usize = 500;
+pub const MOST: usize = 500;
 
 /// The records that pass `route=`, `client=`, `api=`, `failed=1`, `since=` (RFC 3339, or milliseconds since 1970) and `id=`;
 /// `limit=` of them. A client sees its own, one with `admin` all.
