@@ -48,7 +48,8 @@ pub fn answer(context: &Context, mut pending: Pending<'_, '_>, client: &Account)
         Err(error) => {
             let message = format!("the body is no action: {error}; {KNOWN}");
             let message = context.redactor.redact(&message);
-            return pending.refuse(Refusal::new(Code::ValidationFailed, message));
+            let refusal = Refusal::new(Code::ValidationFailed, for_people(&message));
+            return pending.refuse(refusal);
         }
     };
     let outcome = match (wish.action.as_str(), &wish.provider, &wish.route, wish.step) {
@@ -105,7 +106,10 @@ fn forget(context: &Context, provider: &str, model: Option<&str>) -> Result<Outc
     };
     context.ledger.changed();
     let of = match model {
-        Some(model) => format!("{}/{}", provider.name, for_people(model)),
+        Some(model) => {
+            let model = context.redactor.redact(model);
+            format!("{}/{}", provider.name, for_people(&model))
+        }
         None => provider.name.clone(),
     };
     let mut text = match forgotten {
