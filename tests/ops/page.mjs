@@ -165,6 +165,14 @@ const cases = {
     assert.deepEqual(nameless, []);
   },
 
+  async "a gateway that is away is told, and what was shown stays until it is back"(page) {
+    await page.route(/diagnostics\/status/, (route) => route.abort());
+    await page.getByText("The gateway does not answer; trying again.").first().waitFor();
+    assert.ok(await page.locator(".route").count() > 0);
+    await page.unroute(/diagnostics\/status/);
+    await page.locator("#line").getByText(/as operator · up/).waitFor();
+  },
+
   async "hostile names and words stay text"(page) {
     await route(page, HOSTILE).waitFor();
     assert.equal(await page.locator("img").count(), 0);
