@@ -19,8 +19,6 @@ pub struct Attempt {
     pub started: Instant,
     /// The deadline of a stream's first content, or of a whole answer.
     pub deadline: Instant,
-    /// The standing of the step's limits before the call, in words; empty where none is known.
-    pub standing: String,
     pub changes: Changes,
     pub(super) key: usize,
     pub(super) ticket: Ticket,

@@ -9,14 +9,15 @@ use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::class::Class;
 use crate::gateway::standing_faults::StandingFault;
-use crate::routing::{Attempt, StepReport};
+use crate::routing::{Attempt, StepReport, Walk};
 use crate::telemetry::trace::{Attribute, Tried, current, names};
 
 impl<'g> Journal<'g> {
     /// An attempt begins; the reports tell why it is not the first.
-    pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, reports: &[StepReport]) {
+    pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, walk: &Walk) {
+        let reports = walk.reports();
         self.show_skipped(reports);
-        self.remembered.stands(&attempt.standing);
+        self.remembered.stands(walk.standing());
         if let Some(failed) = reports.iter().rev().find(|report| !report.skipped) {
             let is_retry = failed.step_index == attempt.step_index;
             let name = if is_retry { "retry" } else { "failover" };

@@ -70,5 +70,5 @@ fn denied() -> Refusal {
 
 fn wrong(name: &'static str, form: &str) -> Refusal {
     let message = format!("{name} in the query is not {form}");
-    Refusal::new(Code::ValidationFailed, message).about(Some(name.into()))
+    Refusal::new(Code::ValidationFailed, message).about(Some(name))
 }

@@ -103,7 +103,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
         let client = visit.client;
         client.is_none_or(|client| client.may_use(&route.name))
     });
-    let route = route.ok_or_else(|| Refusal::route(&context.redactor.redact(name)))?;
+    let route = route.ok_or_else(|| unknown(&context.redactor.redact(name)))?;
     let standing = RouteStanding::of(route, &context.ledger.lock(), Instant::now());
     let is_strict = query::flag(visit.exchange.head().query().unwrap_or_default(), "strict");
     let status = match standing.state {
@@ -120,6 +120,18 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     }
     let health = health(visit, route, &standing);
     Ok(Response::new(head, to_json(&health)))
+}
+
+/// The refusal of a name that no route has. Of other gateways' probes it tells what there is instead.
+fn unknown(name: &str) -> Refusal {
+    let probe = match name {
+        "liveliness" | "liveness" => "/livez",
+        "readiness" => "/readyz",
+        _ => return Refusal::route(name),
+    };
+    Refusal::not_found(format!(
+        "GET {probe} is here, and /health/ROUTE for the health of a route"
+    ))
 }
 
 fn health<'a>(

@@ -105,7 +105,7 @@ impl<'a> Errand<'a, '_> {
                     return self.finished(walk, verdict, second_best, journal);
                 }
             };
-            journal.attempt_began(self.route, &attempt, walk.reports());
+            journal.attempt_began(self.route, &attempt, &walk);
             match self.attempt(&mut attempt, prepared, journal) {
                 Ok(success) => {
                     if let Some(best) = &second_best {
