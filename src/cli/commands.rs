@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, KEYS_LATER, OF_ROUTE, ONCE, ONLINE, Opt, PORT,
-    PROVIDER, REQUEST, ROUTE,
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER,
+    REQUEST, ROUTE,
 };
 use super::{check, completions, manual};
 use crate::config::{FindError, Loaded, Source};
@@ -99,7 +99,7 @@ that the gateway remembers (`history`).
     Command {
         name: "tail",
         operands: &[],
-        options: &[CONFIG, ENV_FILE, OF_ROUTE, FAILED],
+        options: &[CONFIG, ENV_FILE, FAILED],
         about: "follow the requests of the running gateway, a line each",
         details: "\
 Prints the last requests and then each that ends: time (UTC), client, route, status, duration, the steps that failed and
@@ -108,7 +108,7 @@ gateway tells its own user and root. Of the configuration only the address is re
 ",
         run: |arguments| {
             let follow = Follow {
-                route: arguments.texts(&OF_ROUTE).pop(),
+                route: arguments.texts(&ROUTE).pop(),
                 failed: arguments.has(&FAILED),
             };
             Ok(ended(app::tail(&possible_source(&arguments), follow)))

@@ -44,7 +44,11 @@ pub const PROVIDER: Opt = valued(
     "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
 );
 
-pub const ROUTE: Opt = valued("route", "NAME", "the name of the route; without it home");
+pub const ROUTE: Opt = valued(
+    "route",
+    "NAME",
+    "the name of a route; without it init makes home, and others look at all",
+);
 
 pub const DIRECTORY: Opt = valued(
     "directory",
@@ -62,8 +66,6 @@ pub const REQUEST: Opt = valued(
     "ID",
     "the way of one of the last requests instead: each step, its standing then, its answer",
 );
-
-pub const OF_ROUTE: Opt = valued("route", "NAME", "only the requests of this route");
 
 pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
 

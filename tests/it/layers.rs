@@ -64,6 +64,7 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "booking",
     "context",
+    "history",
     "reloads",
     "accounts",
     "standing_faults",
@@ -75,8 +76,8 @@ const GATEWAY: &[&str] = &[
     "shared_answer",
 ];
 
-/// The rooms of `gateway/` that may name telemetry: one writes it, two read it.
-const TELLS: &[&str] = &["journal", "pages", "context"];
+/// The rooms of `gateway/` that may name telemetry: one writes it, three read it.
+const TELLS: &[&str] = &["journal", "pages", "context", "history"];
 
 /// The one room of layer 3 that its neighbours may name: the socket that both the edge and the client watch.
 const SHARED: &str = "client_socket";
