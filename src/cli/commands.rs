@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER, ROUTE,
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, JSON, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER,
+    ROUTE, YES,
 };
-use super::{check, completions, manual};
+use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
 use crate::{app, config, demo, init};
 
@@ -91,6 +92,25 @@ and for how long; without a ROUTE those of every route. No key is needed: the ga
 FILE is the configuration, as --config has it; a single argument that is a file and no route is that as well.
 ",
         run: explain,
+    },
+    Command {
+        name: "selftest",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, ROUTE, JSON, ONLINE, YES],
+        about: "have providers fail in the process, show what clients would see",
+        details: "\
+Runs each route of the configuration against scripted providers in the process that fail in turn: rate limits, 500,
+resets, cut and stalled streams, dead keys and more; once the first step alone, once all of them. Prints what clients
+would see, whether that is right, and advice. Nothing leaves the machine, no key is used, no file written; long timers
+are run shortened. With --online each step gets one real request of 5 tokens instead, after a question.
+Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            selftest::check_arguments(&arguments)?;
+            with_config(&arguments, |_, loaded| {
+                selftest::selftest(&loaded, &arguments)
+            })
+        },
     },
     Command {
         name: "healthcheck",

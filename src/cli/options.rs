@@ -31,7 +31,7 @@ pub const ENV_FILE: Opt = valued(
 
 pub const ONLINE: Opt = flag(
     "online",
-    "ask each provider for its models as well: is the key accepted, is the model there",
+    "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
 );
 
 pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
@@ -44,7 +44,15 @@ pub const PROVIDER: Opt = valued(
     "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
 );
 
-pub const ROUTE: Opt = valued("route", "NAME", "the name of the route; without it home");
+pub const ROUTE: Opt = valued(
+    "route",
+    "NAME",
+    "the name of the route; without it init calls it home, and selftest takes all",
+);
+
+pub const JSON: Opt = flag("json", "print the report as JSON");
+
+pub const YES: Opt = flag("yes", "do not ask before --online");
 
 pub const DIRECTORY: Opt = valued(
     "directory",

@@ -37,7 +37,12 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "explain", "init", "main"]),
+    (
+        5,
+        &[
+            "app", "cli", "demo", "explain", "init", "main", "selftest", "show",
+        ],
+    ),
 ];
 
 /// The rooms of `gateway/`, from the top down.
