@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Order, Route, Step};
 
-use super::run::PATIENCE;
+use super::endpoint::Endpoint;
 use super::seen::time_in_words;
 
 /// The longest `stall_timeout` that nothing is said about, where it is the built-in one.
@@ -15,13 +15,13 @@ const SHORT: Duration = Duration::from_secs(20);
 const BUILT_IN: Duration = Duration::from_secs(60);
 
 /// The advice about a route, a sentence each; none where there is nothing to say.
-pub fn advice(config: &Config, route: &Route, streams: bool) -> Vec<String> {
+pub fn advice(config: &Config, route: &Route, endpoint: Endpoint) -> Vec<String> {
     [
         about_single(route),
-        about_patience(route),
+        about_patience(route, endpoint.patience()),
         about_shared_providers(route),
         about_price(route),
-        about_stalls(route).filter(|_| streams),
+        about_stalls(route).filter(|_| endpoint.has_text()),
         about_clients(config, route),
     ]
     .into_iter()
@@ -36,12 +36,13 @@ fn about_single(route: &Route) -> Option<String> {
 }
 
 /// The last step is of no use to a client that has gone before it is reached.
-fn about_patience(route: &Route) -> Option<String> {
+fn about_patience(route: &Route, patience: Duration) -> Option<String> {
     let (_, before) = route.steps.split_last()?;
     let wait: Duration = before.iter().map(|step| step.timeout).sum();
     let count = route.steps.len();
-    (wait >= PATIENCE).then(|| {
-        let patience = PATIENCE.as_secs();
+    let is_late = wait > patience || wait == patience && before.len() > 1;
+    is_late.then(|| {
+        let patience = patience.as_secs();
         let enough = (patience / (count as u64).max(1)).max(1);
         format!(
             "step {count} is reached after up to {} where those before it do not answer, and many clients wait \
@@ -65,7 +66,7 @@ fn about_shared_providers(route: &Route) -> Option<String> {
         false => "",
     };
     Some(format!(
-        "steps {numbers} are at one provider: where {provider} is down, they are together{remedy}"
+        "steps {numbers} are at one provider: where {provider} is down, none of them answers{remedy}"
     ))
 }
 

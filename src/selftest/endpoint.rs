@@ -1,10 +1,16 @@
 //! The endpoint at which a route is asked, and the requests to it.
 
+use std::time::Duration;
+
 use crate::config::{Provider, Route};
 use crate::dialect::step_traits::ProviderKind;
+use crate::gateway;
 use crate::json::raw;
 
 use super::rows::{Fault, Form, Row};
+
+/// The patience of a client: the timeout of n8n's model nodes and of many HTTP clients.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The boundary of forms.
 const BOUNDARY: &str = "selftest-7d1f";
@@ -73,6 +79,22 @@ impl Endpoint {
         self.streams
     }
 
+    /// The time that many clients wait for a byte. Where steps are slow by nature, as with pictures, it is the built-in
+    /// timeout of a step.
+    pub fn patience(self) -> Duration {
+        match self.streams {
+            true => PATIENCE,
+            false => self.built_in_timeout().max(PATIENCE),
+        }
+    }
+
+    /// The timeout of a step for which the configuration names none.
+    pub fn built_in_timeout(self) -> Duration {
+        let mut dialects = gateway::dialects();
+        let dialect = dialects.find(|dialect| dialect.name() == self.name);
+        dialect.map_or(PATIENCE, |dialect| dialect.rules().timeout)
+    }
+
     /// The status that stands for one here: Anthropic's API has none for a request that is too large for a model.
     pub fn spelled(self, status: u16) -> u16 {
         match (self.name, status) {
@@ -129,7 +151,7 @@ impl Endpoint {
         let members = match self.name {
             "responses" => r#""input":"Say that you are there.""#.to_owned(),
             "messages" => format!(r#""max_tokens":64,{messages}"#),
-            "completions" => r#""prompt":"Are you there?""#.to_owned(),
+            "completions" => r#""max_tokens":5,"prompt":"Are you there?""#.to_owned(),
             "embeddings" | "moderations" => r#""input":"Are you there?""#.to_owned(),
             "rerank" => r#""query":"there?","documents":["here","there"]"#.to_owned(),
             "images" => r#""prompt":"a house""#.to_owned(),

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use crate::config::{Config, Environment, Order, Route};
 use crate::sync::lock;
 use crate::upstream::{self, Client};
-use crate::{app, gateway, threads};
+use crate::{app, threads};
 
 use endpoint::Endpoint;
 use harmless::Proportion;
@@ -70,7 +70,7 @@ pub fn selftest(
                 .map(|step| format!("{}/{}", step.provider.name, step.model))
                 .collect(),
             notes: notes(route, *endpoint),
-            advice: advice::advice(config, route, endpoint.has_text()),
+            advice: advice::advice(config, route, *endpoint),
             cells,
         });
     }
@@ -100,9 +100,8 @@ pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Arc<
 fn as_asked(route: &Arc<Route>) -> (Arc<Route>, Endpoint) {
     let endpoint = Endpoint::of(route);
     let mut route = Route::clone(route);
-    let dialect = gateway::dialects().find(|dialect| dialect.name() == endpoint.name);
     for step in route.steps.iter_mut().filter(|step| !step.has_timeout) {
-        step.timeout = dialect.map_or(step.timeout, |dialect| dialect.rules().timeout);
+        step.timeout = endpoint.built_in_timeout();
     }
     (Arc::new(route), endpoint)
 }

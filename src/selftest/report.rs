@@ -56,7 +56,8 @@ impl Cell {
             "" => String::new(),
             advice => format!(" ({advice})"),
         };
-        format!("{}, instead of {}{advice}", self.seen, self.expected)
+        let seen = self.seen.trim_end_matches('.');
+        format!("{seen}; should be {}{advice}", self.expected)
     }
 }
 

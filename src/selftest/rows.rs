@@ -44,10 +44,8 @@ impl Expected {
     pub fn words(self) -> String {
         match self {
             Self::Whole => "a whole answer".to_owned(),
-            Self::WholeAndSkipped => {
-                "a whole answer, and the next request skips the step".to_owned()
-            }
-            Self::Repaired => "a whole answer, repaired".to_owned(),
+            Self::WholeAndSkipped => "a whole answer, the step skipped the next time".to_owned(),
+            Self::Repaired => "tool calls that were repaired".to_owned(),
             Self::ErrorEvent => "an error event in time".to_owned(),
             Self::Refusal(429) => "429 with Retry-After".to_owned(),
             Self::Refusal(status) => status.to_string(),

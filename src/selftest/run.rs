@@ -1,5 +1,6 @@
 //! A run: one row of one route, against a gateway and a scripted provider of its own, and its outcome.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,6 @@ use super::harmless::{Proportion, harmless};
 use super::rows::{Expected, Fault, Form, Row};
 use super::scripted::{RefusingPort, Script, ScriptedProvider};
 use super::seen::{Seen, time_in_words};
-
-/// The patience of a client: the timeout of n8n's model nodes and of many HTTP clients.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time that is forgiven beyond it, as a share: a machine that is busy is late.
 const FORGIVEN: f64 = 1.25;
@@ -86,14 +84,14 @@ impl Run<'_> {
         let base = |index| {
             let is_refused = fault == Fault::Refused && (all || first == Some(index));
             match is_refused {
-                true => format!("http://{}", refusing.address),
-                false => format!("http://{}", provider.address),
+                true => url_of(refusing.address),
+                false => url_of(provider.address),
             }
         };
         let config = harmless(self.config, self.route, fault, proportion, base);
         let deadline = Instant::now() + LIMIT + waits(&config, fault);
         let gateway = start(config).map_err(|error| error.to_string())?;
-        let url = format!("http://{}", gateway.address);
+        let url = url_of(gateway.address);
         let asked = self.endpoint.ask(&self.route.name, self.row.form);
         let seen = Seen::ask(client, &url, &asked, deadline);
         let before = script.calls().len();
@@ -104,9 +102,11 @@ impl Run<'_> {
         gateway.stopper.stop();
         // What it was asked is answered; how it ends is not what is looked at.
         drop(gateway.join());
-        drop(provider);
-        let problem = self.problem(&seen, asked.stream, proportion);
-        let problem = problem.or_else(|| {
+        let hide = |words: String| {
+            let words = words.replace(&refusing.address.to_string(), "its address");
+            words.replace(&url_of(provider.address), "its address")
+        };
+        let problem = self.problem(&seen, asked.stream, proportion).or_else(|| {
             let again = again?;
             let never_guesses = fault == Fault::LimitUntold && self.never_guesses();
             if !again.is_whole(asked.stream, self.endpoint.has_text()) {
@@ -122,7 +122,7 @@ impl Run<'_> {
                 Some(_) => self.advice(&seen, proportion),
                 None => String::new(),
             },
-            seen: problem.unwrap_or_else(|| seen.words()),
+            seen: hide(problem.unwrap_or_else(|| seen.words())),
         })
     }
 
@@ -149,18 +149,22 @@ impl Run<'_> {
                 (is_status && told) || is_late
             }
         };
+        if !holds && matches!(self.row.form, Form::Tools { .. }) && seen.status == Some(200) {
+            return Some("tool calls that clients cannot use".to_owned());
+        }
         if !holds {
             return Some(seen.words());
         }
         // With all steps late the verdict is right however late it comes: the sum is for the advice.
         let silence = self.silence(seen, proportion);
         let is_judged = self.failing == Failing::First || self.row.fault == Fault::Stall;
-        let is_late = is_judged && silence > PATIENCE.mul_f64(FORGIVEN);
+        let patience = self.endpoint.patience();
+        let is_late = is_judged && silence > patience.mul_f64(FORGIVEN);
         is_late.then(|| {
             format!(
-                "after {} without a byte: many clients wait {} s",
-                time_in_words(silence),
-                PATIENCE.as_secs()
+                "nothing for {}: many clients wait {}",
+                time_in_words(self.without_jitter(silence)),
+                time_in_words(patience)
             )
         })
     }
@@ -174,9 +178,20 @@ impl Run<'_> {
         proportion.map_or(Duration::ZERO, |it| it.lengthened(seen.longest_silence))
     }
 
+    /// The timer that a silence came of, where it is near: what is above it is the machine's.
+    fn without_jitter(&self, silence: Duration) -> Duration {
+        let first = self.route.steps.first();
+        let timer = first.map(|step| match self.row.fault {
+            Fault::Stall => step.stall_timeout,
+            _ => step.timeout,
+        });
+        let near = |timer: &Duration| (*timer..timer.mul_f64(1.5)).contains(&silence);
+        timer.filter(near).unwrap_or(silence)
+    }
+
     /// The change of the configuration that would help.
     fn advice(&self, seen: &Seen, proportion: Option<Proportion>) -> String {
-        let is_late = self.silence(seen, proportion) > PATIENCE;
+        let is_late = self.silence(seen, proportion) > self.endpoint.patience();
         let advice = match self.row.fault {
             Fault::Stall if is_late => "set stall_timeout: 15s on the step",
             Fault::Late if is_late => "set timeout: 20s on the step",
@@ -208,6 +223,10 @@ impl Run<'_> {
         let first = indices.next();
         indices.all(|index| Some(index) == first)
     }
+}
+
+fn url_of(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 /// The time that a row's timers may take, as far as it is about time.

@@ -15,7 +15,7 @@ use super::spoken::PIECES;
 const LONGEST: usize = 1024 * 1024;
 
 /// The longest words of an error in the report (characters).
-const LONGEST_WORDS: usize = 100;
+const LONGEST_WORDS: usize = 160;
 
 /// The places of content in whole answers and in frames, over all dialects.
 const CONTENT: [&str; 8] = [
