@@ -3,6 +3,7 @@
 mod clock;
 mod collector;
 mod file_watch;
+pub mod in_process;
 mod online_check;
 mod probe;
 mod process;

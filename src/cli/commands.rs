@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER,
-    REQUEST, ROUTE,
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, ONCE, ONLINE, Opt, PORT,
+    PROVIDER, REQUEST, ROUTE, YES,
 };
-use super::{check, completions, manual};
+use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
 use crate::recent::Follow;
 use crate::{app, config, demo, init};
@@ -99,7 +99,7 @@ that the gateway remembers (`history`).
     Command {
         name: "tail",
         operands: &[],
-        options: &[CONFIG, ENV_FILE, FAILED],
+        options: &[CONFIG, ENV_FILE, ROUTE, FAILED],
         about: "follow the requests of the running gateway, a line each",
         details: "\
 Prints the last requests and then each that ends: time (UTC), client, route, status, duration, the steps that failed and
@@ -112,6 +112,25 @@ gateway tells its own user and root. Of the configuration only the address is re
                 failed: arguments.has(&FAILED),
             };
             Ok(ended(app::tail(&possible_source(&arguments), follow)))
+        },
+    },
+    Command {
+        name: "selftest",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, ROUTE, JSON, ONLINE, YES],
+        about: "have providers fail in the process, show what clients would see",
+        details: "\
+Runs each route of the configuration against scripted providers in the process that fail in turn: rate limits, 500,
+resets, cut and stalled streams, dead keys and more; once the first step alone, once all of them. Prints what clients
+would see, whether that is right, and advice. Nothing leaves the machine, no key is used, no file written; long timers
+are run shortened. With --online each step gets one real request of 5 tokens instead, after a question.
+Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            selftest::check_arguments(&arguments)?;
+            with_config(&arguments, |_, loaded| {
+                selftest::selftest(&loaded, &arguments)
+            })
         },
     },
     Command {

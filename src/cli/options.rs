@@ -31,7 +31,7 @@ pub const ENV_FILE: Opt = valued(
 
 pub const ONLINE: Opt = flag(
     "online",
-    "ask each provider for its models as well: is the key accepted, is the model there",
+    "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
 );
 
 pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
@@ -49,6 +49,10 @@ pub const ROUTE: Opt = valued(
     "NAME",
     "the name of a route; without it init makes home, and others look at all",
 );
+
+pub const JSON: Opt = flag("json", "print the report as JSON");
+
+pub const YES: Opt = flag("yes", "do not ask before --online");
 
 pub const DIRECTORY: Opt = valued(
     "directory",

@@ -39,7 +39,9 @@ const LAYERS: &[(u8, &[&str])] = &[
     (4, &["gateway"]),
     (
         5,
-        &["app", "cli", "demo", "explain", "init", "main", "recent"],
+        &[
+            "app", "cli", "demo", "explain", "init", "main", "recent", "selftest", "show",
+        ],
     ),
 ];
 

@@ -51,6 +51,7 @@ mod rerank;
 mod responses;
 mod retries;
 mod secrets;
+mod selftest;
 mod service;
 mod state_file;
 mod status_page;
