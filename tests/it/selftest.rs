@@ -246,7 +246,7 @@ fn nothing_that_is_configured_is_touched() {
         "headers: {X-Secret: a-secret-of-a-header}",
     ];
     let text = config
-        .provider_with("a", &place, &more)
+        .provider_with("a", place.as_str(), &more)
         .provider_with("b", "https://api.example.com/v1", &[])
         .route_with(
             "r",
