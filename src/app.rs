@@ -28,7 +28,7 @@ use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Levels, LogFormat};
 
 pub use online_check::online_check;
-pub use running::{explain, healthcheck, reload};
+pub use running::{explain, healthcheck, reload, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
@@ -156,6 +156,7 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
     let asked = Arc::clone(current);
     let answer = move |question| match question {
         ControlRequest::Routes => asked.routes_report(),
+        ControlRequest::Usage => asked.usage_report(),
         ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {

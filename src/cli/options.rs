@@ -57,6 +57,20 @@ pub const KEYS_LATER: Opt = flag(
     "leave keys that are not in the environment empty in .env",
 );
 
+pub const CLIENT: Opt = valued(
+    "client",
+    "NAME",
+    "the months, days and routes of this client; without it, or with *, a month of all clients",
+);
+
+pub const MONTH: Opt = valued(
+    "month",
+    "YYYY-MM",
+    "the usage of this month; without it the latest, and the limits",
+);
+
+pub const CSV: Opt = flag("csv", "print comma-separated values, without the limits");
+
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {
     valued(long, "", about)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::client::Response;
 use crate::support::gateway::anonymous;
-use crate::support::process::Folder;
+use crate::support::process::{Ended, Folder, command, run};
 use crate::support::{Config, Gateway, PATIENCE, Script, Upstream, openai};
 
 const HOME: &str = "home-key-51d0c2a9";
@@ -239,4 +239,88 @@ fn the_usage_that_only_the_gateway_wants_stays_with_it() {
     assert!(asked.text().contains("\"total_tokens\":8"), "{asked}");
     let report = settled(&gateway, HOME, |report| report["limits"][0]["used"] == 16);
     assert_eq!(report["months"][0]["estimated"], 0, "{report}");
+}
+
+/// `ai-gateway usage` beside a running gateway, of whose configuration it reads the port.
+fn usage_command(gateway: &Gateway, arguments: &[&str]) -> Ended {
+    let folder = Folder::new();
+    folder.file("config.yaml", &format!("listen: {}\n", gateway.address));
+    run(command()
+        .arg("usage")
+        .args(arguments)
+        .current_dir(folder.path()))
+}
+
+/// The owner of the house wants to see who used what, without a key at hand.
+#[test]
+fn the_command_prints_the_usage_of_all_clients_and_of_one() {
+    let upstream = Upstream::saying("fine");
+    let terms = "limits: {requests: 500/day}, budget: 5/month";
+    let gateway = gateway(&upstream, terms, &["currency: EUR"]).start();
+    let empty = usage_command(&gateway, &["--csv"]);
+    assert_eq!(empty.stdout.lines().count(), 1, "{}", empty.stdout);
+    for key in [HOME, HOME, OFFICE] {
+        assert_eq!(ask(&gateway, key, &openai::request("r", false)).status, 200);
+    }
+    let has_used = |key, times: u64| {
+        settled(&gateway, key, |report| {
+            report["months"][0]["requests"] == times
+        })
+    };
+    has_used(OFFICE, 1);
+    let report = has_used(HOME, 2);
+    let month = report["months"][0]["month"].as_str().unwrap().to_owned();
+    let table = usage_command(&gateway, &[]);
+    assert_eq!(table.code, Some(0), "{}", table.stderr);
+    let row = |text: &str| -> Vec<Vec<String>> {
+        let lines = text.lines().map(str::split_whitespace);
+        lines
+            .map(|words| words.map(str::to_owned).collect())
+            .collect()
+    };
+    let rows = row(&table.stdout);
+    let has = |words: &[&str]| rows.iter().any(|row| row == words);
+    assert!(
+        has(&["home", &month, "2", "6", "10", "0", "0", "0.016"]),
+        "{}",
+        table.stdout
+    );
+    assert!(
+        has(&["office", &month, "1", "3", "5", "0", "0", "0.008"]),
+        "{}",
+        table.stdout
+    );
+    assert!(
+        table.stdout.contains("500 requests/day"),
+        "{}",
+        table.stdout
+    );
+    assert!(table.stdout.contains("5.00 EUR/month"), "{}", table.stdout);
+    let csv = usage_command(&gateway, &["--csv", "--client", "home", "--month", &month]);
+    let mut lines = csv.stdout.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "client,period,requests,input_tokens,output_tokens,cached_tokens,estimated,cost,currency"
+        )
+    );
+    let line = format!("home,{month},2,6,10,0,0,0.016,EUR");
+    assert_eq!(lines.next(), Some(&*line), "{}", csv.stdout);
+    let of_home = usage_command(&gateway, &["--client", "home"]);
+    assert!(of_home.stdout.contains("ROUTE"), "{}", of_home.stdout);
+    assert!(!of_home.stdout.contains("office"), "{}", of_home.stdout);
+    assert_eq!(
+        usage_command(&gateway, &["--client", "*"]).stdout,
+        table.stdout
+    );
+    let stranger = usage_command(&gateway, &["--client", "nobody"]);
+    assert_eq!(stranger.code, Some(1), "{}", stranger.stderr);
+    assert!(
+        stranger.stderr.contains("home, office"),
+        "{}",
+        stranger.stderr
+    );
+    let wrong = usage_command(&gateway, &["--month", "November"]);
+    assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
+    drop(gateway);
 }

@@ -37,7 +37,18 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "explain", "init", "main"]),
+    (
+        5,
+        &[
+            "app",
+            "cli",
+            "demo",
+            "explain",
+            "init",
+            "main",
+            "usage_table",
+        ],
+    ),
 ];
 
 /// The rooms of `gateway/`, from the top down.
