@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http;
+use crate::quota::accounts::RefusalReason;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::Metrics;
@@ -187,6 +188,12 @@ impl Context {
     /// Whether a stop was announced.
     pub(super) fn is_stopping(&self) -> bool {
         !self.ready.load(Ordering::Acquire)
+    }
+
+    /// Counts a request that a client is refused without a look at its limits.
+    pub(super) fn count_refusal(&self, client: &Account, reason: RefusalReason) {
+        let (place, _) = self.places.of(&self.config, client);
+        self.accounts.refuse(place, reason);
     }
 
     /// The routes that a client may use, in the configuration's order.

@@ -11,6 +11,7 @@ use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::Object;
 use crate::json::elided::Elided;
+use crate::quota::accounts::RefusalReason;
 use crate::routing::Conversation;
 
 use super::accounts;
@@ -166,7 +167,8 @@ fn admit<'f>(
             _ => Refusal::unauthorized(accounts::fault(head)),
         });
     }
-    if client.is_some_and(accounts::has_expired) && !is_open {
+    if let Some(expired) = client.filter(|client| !is_open && accounts::has_expired(client)) {
+        context.count_refusal(expired, RefusalReason::Expired);
         return Err(Refusal::expired());
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
@@ -296,6 +298,7 @@ fn route<'g>(
         return pending.refuse(if name.is_empty() {
             Refusal::no_model(dialect.name())
         } else if accounts::hides(&context.config, client, &request.model) {
+            context.count_refusal(client, RefusalReason::Route);
             Refusal::not_allowed(&name)
         } else {
             Refusal::unknown_model(dialect, &name)

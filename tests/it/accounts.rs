@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::client::Response;
 use crate::support::gateway::anonymous;
 use crate::support::process::{Ended, Folder, command, run};
-use crate::support::{Config, Gateway, PATIENCE, Script, Upstream, openai};
+use crate::support::{Config, Exposition, Gateway, PATIENCE, Script, Upstream, openai};
 
 const HOME: &str = "home-key-51d0c2a9";
 const OFFICE: &str = "office-key-7731ee02";
@@ -323,4 +323,51 @@ fn the_command_prints_the_usage_of_all_clients_and_of_one() {
     let wrong = usage_command(&gateway, &["--month", "November"]);
     assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
     drop(gateway);
+}
+
+#[test]
+fn the_metrics_tell_what_each_client_used_and_was_refused() {
+    let upstream = Upstream::saying("fine");
+    let terms = "limits: {requests: 2/day}, routes: [r], budget: 5/month";
+    let gateway = gateway(&upstream, terms, &[]).start();
+    let body = openai::request("r", false);
+    for status in [200, 200, 429] {
+        assert_eq!(ask(&gateway, HOME, &body).status, status);
+    }
+    let foreign = openai::request("secret", false);
+    assert_eq!(ask(&gateway, HOME, &foreign).status, 403);
+    let requests = |client: &str, outcome: &str| {
+        format!(r#"ai_gateway_client_requests_total{{client="{client}",outcome="{outcome}"}}"#)
+    };
+    let read = Exposition::once(&gateway, |read| {
+        read.get(&requests("home", "answered")) == Some(2.0)
+    });
+    for (series, value) in [
+        (requests("home", "refused").as_str(), 2.0),
+        (requests("home", "failed").as_str(), 0.0),
+        (requests("office", "answered").as_str(), 0.0),
+        (
+            r#"ai_gateway_client_tokens_total{client="home",kind="output"}"#,
+            10.0,
+        ),
+        (r#"ai_gateway_client_cost_total{client="home"}"#, 0.016),
+        (
+            r#"ai_gateway_client_refusals_total{client="home",reason="limit"}"#,
+            1.0,
+        ),
+        (
+            r#"ai_gateway_client_refusals_total{client="home",reason="route"}"#,
+            1.0,
+        ),
+        (
+            r#"ai_gateway_client_limit_remaining{client="home",unit="requests",window="day"}"#,
+            0.0,
+        ),
+        (
+            r#"ai_gateway_client_limit_remaining{client="home",unit="money",window="month"}"#,
+            4.984,
+        ),
+    ] {
+        assert_eq!(read.get(series), Some(value), "{series}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Pages: answers without a walk.
 
+mod clients;
 pub mod health;
 mod limits;
 pub mod metrics;

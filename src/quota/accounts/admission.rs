@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::book::Book;
+use super::book::{Book, RefusalReason};
 use super::ledger::{Accounts, BookIndex};
 use super::totals::Totals;
 use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
@@ -136,10 +136,10 @@ impl Accounts {
             })
         });
         if let Some(excess) = excesses.max_by_key(|excess| excess.resets.rank()) {
-            match excess.limit.unit {
-                Unit::Money => book.tally.refused_by_budget += 1,
-                _ => book.tally.refused_by_limit += 1,
-            }
+            book.tally.refuse(match excess.limit.unit {
+                Unit::Money => RefusalReason::Budget,
+                _ => RefusalReason::Limit,
+            });
             return Err(excess);
         }
         let reserved = match book.soft {
@@ -212,6 +212,13 @@ impl Accounts {
         };
         book.settle(&Totals::default(), &used, day, month);
         self.note(index, spent, &used, month)
+    }
+
+    /// Counts a request that is refused without a look at the limits.
+    pub fn refuse(&mut self, index: BookIndex, reason: RefusalReason) {
+        if let Some(book) = self.books.get_mut(index.0) {
+            book.tally.refuse(reason);
+        }
     }
 
     /// The rest of a client's limits; nothing of one without limits.

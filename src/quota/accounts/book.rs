@@ -55,8 +55,40 @@ pub struct Tally {
     pub used: Totals,
     /// Requests that ended without an answer.
     pub failed: u64,
-    pub refused_by_limit: u64,
-    pub refused_by_budget: u64,
+    /// Requests that were refused before any call, by [`RefusalReason`].
+    pub refused: [u64; 4],
+}
+
+/// The reason for which a client's request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    Limit,
+    Budget,
+    /// The route is not among the client's.
+    Route,
+    /// The key is good no more.
+    Expired,
+}
+
+impl RefusalReason {
+    pub const ALL: [Self; 4] = [Self::Limit, Self::Budget, Self::Route, Self::Expired];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Budget => "budget",
+            Self::Route => "route",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Tally {
+    pub fn refuse(&mut self, reason: RefusalReason) {
+        if let Some(count) = self.refused.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
 }
 
 /// The book of a client.

@@ -14,7 +14,7 @@ mod totals;
 mod turns;
 
 pub use admission::{Booking, Excess, Left, LineLeft, Resets, Spent, Wanted};
-pub use book::Tally;
+pub use book::{RefusalReason, Tally};
 pub use ledger::{Accounts, BookIndex, Terms};
 pub use lines::{Entry, read_line};
 pub use report::{CounterReport, LimitReport, Report};

@@ -16,7 +16,6 @@ pub struct Report {
     pub days: Vec<CounterReport>,
     /// The routes of this month.
     pub routes: Vec<(String, Totals)>,
-    pub tally: Tally,
 }
 
 /// A limit, and what is left of it.
@@ -53,7 +52,14 @@ impl Accounts {
         known.map(|book| self.report_on(book, now)).collect()
     }
 
-    fn report_on(&self, book: &Book, now: Moment) -> Report {
+    /// The limits of a client and what happened since the process began; none of no client.
+    pub fn figures(&mut self, index: BookIndex, now: Moment) -> Option<(Tally, Vec<LimitReport>)> {
+        self.turn(now.unix_ms());
+        let book = self.book(index)?;
+        Some((book.tally, self.limits_of(book, now)))
+    }
+
+    fn limits_of(&self, book: &Book, now: Moment) -> Vec<LimitReport> {
         let (day, month) = (self.turns.day(), self.turns.month());
         let limits = book.lines.iter().map(|line| {
             let (used, reserved) = book.used(line, now.now, day.key, month.key);
@@ -70,17 +76,21 @@ impl Accounts {
                 },
             }
         });
+        limits.collect()
+    }
+
+    fn report_on(&self, book: &Book, now: Moment) -> Report {
+        let month = self.turns.month();
         let routes = book.routes.iter();
         let of_now = routes.filter(|route| route.month == month.key);
         Report {
             client: book.name.clone(),
-            limits: limits.collect(),
+            limits: self.limits_of(book, now),
             months: reported(book.months.iter()),
             days: reported(book.days.iter()),
             routes: of_now
                 .map(|route| (route.route.clone(), route.used))
                 .collect(),
-            tally: book.tally,
         }
     }
 }
