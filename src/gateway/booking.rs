@@ -236,13 +236,14 @@ impl Drop for ClientBooking<'_> {
 }
 
 impl Received {
-    /// The tokens of the text that came: frames differ by it, and are as long as the shortest of them otherwise.
+    /// The tokens of the text that came: frames differ by it, and are as long as the shortest of them otherwise. A frame with
+    /// content has a token at least, and most have one.
     fn estimated_output(&self) -> u64 {
         let around = self.shortest.saturating_sub(1).min(AROUND_TEXT);
         let text = self
             .bytes
             .saturating_sub(self.frames.saturating_mul(around));
-        text.div_ceil(BYTES_A_TOKEN)
+        text.div_ceil(BYTES_A_TOKEN).max(self.frames)
     }
 }
 
@@ -381,6 +382,8 @@ mod tests {
         let mut lengths = vec![155; 10];
         lengths.push(151);
         assert_eq!(answer(&lengths).estimated_output(), 13);
+        // Frames that are all alike, of a token each.
+        assert_eq!(answer(&[155; 40]).estimated_output(), 40);
         // A whole answer in one frame.
         assert_eq!(answer(&[4256]).estimated_output(), 1000);
     }

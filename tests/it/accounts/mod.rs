@@ -1,9 +1,11 @@
 //! What clients may use: limits and budgets hold however many ask at once, and what was used is not forgotten.
 
+mod hang_ups;
+mod journal;
+
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal as Kill;
 use serde_json::Value;
 
 use crate::support::client::Response;
@@ -156,37 +158,6 @@ fn a_client_sees_its_own_usage_and_an_administrator_everybodys() {
     assert_eq!(usage(&gateway, OFFICE, "?client=nobody").status, 404);
     let stranger = gateway.exchange(anonymous("GET", "/v1/usage", &[], ""));
     assert_eq!(stranger.status, 401);
-}
-
-/// Would break for whoever restarts the gateway: the day's limit would begin anew.
-#[test]
-fn what_was_used_outlives_the_process() {
-    let upstream = Upstream::saying("fine");
-    let folder = Folder::new();
-    let file = folder.path().join("accounts.jsonl");
-    let place = format!("accounts_file: {}", file.display());
-    let config = gateway(&upstream, "limits: {requests: 3/day}", &[&place]);
-    let body = openai::request("r", false);
-    let mut running = config.start();
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    // The journal is behind by a quarter of a second at most.
-    let is_written = || std::fs::read_to_string(&file).is_ok_and(|text| text.contains("home"));
-    while !is_written() {
-        thread::yield_now();
-    }
-    running.signal(Kill::TERM);
-    running.wait();
-    let running = config.start();
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    let refused = ask(&running, HOME, &body);
-    assert_eq!(code(&refused), "CLIENT_LIMIT", "{refused}");
-    // A lower limit holds at once, and nothing is forgotten by it.
-    running.rewrite(&gateway(&upstream, "limits: {requests: 1/day}", &[&place]).text());
-    running.signal(Kill::HUP);
-    running.wait_for_log(|line| line["msg"] == "reloaded");
-    let refused = ask(&running, HOME, &body);
-    assert_eq!(refused.json()["error"]["details"]["used"], 3, "{refused}");
 }
 
 #[test]
