@@ -80,6 +80,7 @@ impl<'g> ClientBooking<'g> {
     ) -> Result<Admitted<'g>, Box<(Excess, Left)>> {
         let (place, is_limited) = context.places.of(&context.config, client);
         let now = now();
+        let started = now.now;
         let mut booking = Box::new(Self {
             context,
             route,
@@ -103,16 +104,27 @@ impl<'g> ClientBooking<'g> {
         let size = RequestSize::of(&request.payload);
         booking.input = tokens_of(size);
         let prices: Vec<Price> = route.steps.iter().filter_map(|step| step.price).collect();
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             input: booking.input,
             max_output: size.max_output,
             has_output: has_tokens(dialect),
             prices: &prices,
+            locally: false,
         };
-        let mut accounts = context.accounts.lock();
-        let admitted = accounts.admit(place, &wanted, now);
-        let left = accounts.left(place, now);
-        drop(accounts);
+        let (admitted, left) = loop {
+            let now = self::now();
+            let mut accounts = context.accounts.lock();
+            let admitted = accounts.admit(place, &wanted, now);
+            let left = accounts.left(place, now);
+            drop(accounts);
+            match admitted {
+                Err(excess) if excess.is_dry && !wanted.locally => {
+                    // The only wait for the server that any request has, and a bounded one.
+                    wanted.locally = !context.has_more(started);
+                }
+                admitted => break (admitted, left),
+            }
+        };
         match admitted {
             Ok(reserved) => booking.reserved = Some(reserved),
             Err(excess) => {

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::book::{Book, RefusalReason};
 use super::ledger::{Accounts, BookIndex};
+use super::lines::EntryWindow;
+use super::sharing::{Shortage, Spans};
 use super::totals::Totals;
 use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
 use crate::quota::Moment;
@@ -26,6 +28,8 @@ pub struct Wanted<'p> {
     pub has_output: bool,
     /// The prices of the steps that may answer.
     pub prices: &'p [crate::limits::Price],
+    /// Where replicas count together: the server is not waited for any more, and this one's share has to do.
+    pub locally: bool,
 }
 
 /// A request under way: what is reserved for it, and where it is settled.
@@ -64,6 +68,8 @@ pub struct Excess {
     /// What the request would have taken.
     pub asked: u64,
     pub resets: Resets,
+    /// There may be more in a moment, when the server that replicas share has been asked.
+    pub is_dry: bool,
 }
 
 /// The time at which a request may be tried again.
@@ -103,24 +109,33 @@ impl Accounts {
         wanted: &Wanted<'_>,
         now: Moment,
     ) -> Result<Booking, Excess> {
+        let now = self.clocked(now);
         let (day, month) = self.turn(now.unix_ms());
         let ends = Ends {
             now,
             day: self.turns.day().end,
             month: self.turns.month().end,
         };
+        let spans = Spans::of(self.turns.day(), self.turns.month());
+        let sharing = self.sharing.as_deref();
         let Some(book) = self.books.get_mut(index.0) else {
             return Ok(Booking::free(index, now.now, day, month));
         };
         let asked = book.charge(wanted);
         let excesses = book.lines.iter().filter_map(|line| {
-            let (used, reserved) = book.used(line, now.now, day, month);
+            let (mut used, reserved) = book.used(line, now.now, day, month);
             let unit = line.limit.unit;
             let asked = match unit {
                 Unit::Concurrent => 1,
                 _ => asked.of(unit),
             };
             let amount = line.limit.rate.amount;
+            if let Some(sharing) = sharing.filter(|_| book.soft)
+                && let Some(window) = spans.window(line.limit.rate.window)
+            {
+                let others = sharing.others(index.0, &window);
+                used = used.saturating_add(others.of(unit));
+            }
             let taken = used.saturating_add(reserved);
             let fits = match book.soft && unit.is_settled_later() {
                 true => taken < amount,
@@ -133,6 +148,7 @@ impl Accounts {
                 reserved,
                 asked,
                 resets: ends.of(line, asked, book.soft),
+                is_dry: false,
             })
         });
         if let Some(excess) = excesses.max_by_key(|excess| excess.resets.rank()) {
@@ -142,6 +158,13 @@ impl Accounts {
             });
             return Err(excess);
         }
+        if let Some(sharing) = sharing
+            && let Some(excess) = book.want(&asked, wanted.locally, spans, &ends, &|window| {
+                sharing.told(index.0, window)
+            })
+        {
+            return Err(excess);
+        }
         let reserved = match book.soft {
             true => Totals {
                 requests: 1,
@@ -149,6 +172,7 @@ impl Accounts {
             },
             false => asked,
         };
+        book.charge_portions(&reserved, spans, now);
         book.reserve(&reserved, day, month);
         book.in_flight += 1;
         for line in &mut book.lines {
@@ -195,10 +219,16 @@ impl Accounts {
                 _ => line.log.settle(at, charged, took),
             }
         }
+        for line in &mut book.lines {
+            if let Some(shared) = &mut line.shared {
+                let unit = line.limit.unit;
+                shared.settle(at, reserved.of(unit), used.of(unit));
+            }
+        }
         if !spent.is_estimate && spent.counts && spent.input > 0 {
             book.learn_ratio(estimated, spent.input);
         }
-        self.note(booking.book, spent, &used, month)
+        self.note(booking.book, spent, &used, day, month)
     }
 
     /// Counts a request of a client without limits. True as of [`Self::settle`].
@@ -211,7 +241,7 @@ impl Accounts {
             return false;
         };
         book.settle(&Totals::default(), &used, day, month);
-        self.note(index, spent, &used, month)
+        self.note(index, spent, &used, day, month)
     }
 
     /// Counts a request that is refused without a look at the limits.
@@ -223,6 +253,8 @@ impl Accounts {
 
     /// The rest of a client's limits; nothing of one without limits.
     pub fn left(&self, index: BookIndex, now: Moment) -> Left {
+        let now = self.clocked(now);
+        let spans = Spans::of(self.turns.day(), self.turns.month());
         let mut left = Left::default();
         let Some(book) = self.book(index) else {
             return left;
@@ -233,7 +265,7 @@ impl Accounts {
             month: self.turns.month().end,
         };
         let (day, month) = (self.turns.day().key, self.turns.month().key);
-        for line in &book.lines {
+        for (at, line) in book.lines.iter().enumerate() {
             let place = match line.limit.unit {
                 Unit::Requests => &mut left.requests,
                 Unit::Tokens | Unit::InputTokens | Unit::OutputTokens => &mut left.tokens,
@@ -241,9 +273,14 @@ impl Accounts {
             };
             let (used, reserved) = book.used(line, now.now, day, month);
             let amount = line.limit.rate.amount;
+            let elsewhere = match self.sharing {
+                Some(_) => book.taken_elsewhere(at, spans, now),
+                None => 0,
+            };
+            let taken = used.saturating_add(reserved).saturating_add(elsewhere);
             let this = LineLeft {
                 amount,
-                left: amount.saturating_sub(used.saturating_add(reserved)),
+                left: amount.saturating_sub(taken),
                 reset: ends.full(line),
             };
             let is_less = |other: &LineLeft| {
@@ -262,6 +299,7 @@ impl Accounts {
         index: BookIndex,
         spent: &Spent<'_>,
         used: &Totals,
+        day: PeriodKey,
         month: PeriodKey,
     ) -> bool {
         let Some(book) = self.books.get_mut(index.0) else {
@@ -272,6 +310,16 @@ impl Accounts {
             return false;
         }
         book.use_route(spent.route, month, used);
+        if let Some(sharing) = &mut self.sharing {
+            for window in [
+                EntryWindow::Period(day),
+                EntryWindow::Period(month),
+                EntryWindow::Route(spent.route.to_owned(), month),
+                EntryWindow::AllTime,
+            ] {
+                sharing.touch(index.0, window);
+            }
+        }
         !std::mem::replace(&mut self.changed, true)
     }
 }
@@ -313,6 +361,73 @@ impl Book {
             cost: costs.max().unwrap_or_default(),
             ..Totals::default()
         }
+    }
+}
+
+impl Book {
+    /// The want of a portion for a request, where replicas count together; of several the one that lasts longest. Clients
+    /// that are charged afterwards wait for no server.
+    fn want(
+        &mut self,
+        asked: &Totals,
+        locally: bool,
+        spans: Spans,
+        ends: &Ends,
+        told: &dyn Fn(&EntryWindow) -> Option<(Totals, Totals)>,
+    ) -> Option<Excess> {
+        let locally = locally || self.soft;
+        let mut found: Option<Excess> = None;
+        let mut dry = Vec::new();
+        for (at, line) in self.lines.iter().enumerate() {
+            let (unit, amount) = (line.limit.unit, asked.of(line.limit.unit));
+            if amount == 0 || self.soft && unit.is_settled_later() {
+                continue;
+            }
+            let Some(shortage) = self.shortage(at, amount, spans, ends.now, told, locally) else {
+                continue;
+            };
+            let (left, resets, is_dry) = match shortage {
+                Shortage::Dry => {
+                    dry.push((at, amount));
+                    (0, Resets::In(SOON), true)
+                }
+                Shortage::UsedUp { left, until } => {
+                    let wait = until.saturating_sub(ends.now.unix_ms());
+                    let resets = match line.limit.rate.window {
+                        Window::Sliding(_) => Resets::In(Duration::from_millis(wait)),
+                        _ => ends.of(line, amount, self.soft),
+                    };
+                    if left == 0 {
+                        // Another replica may put back what it holds.
+                        dry.push((at, 1));
+                    }
+                    (left, resets, false)
+                }
+            };
+            let limit = line.limit;
+            let excess = Excess {
+                limit,
+                used: limit.rate.amount.saturating_sub(left),
+                reserved: 0,
+                asked: amount,
+                resets,
+                is_dry,
+            };
+            let rank = |excess: &Excess| (!excess.is_dry, excess.resets.rank());
+            if found.is_none_or(|found| rank(&found) < rank(&excess)) {
+                found = Some(excess);
+            }
+        }
+        for (at, amount) in dry {
+            self.note_dry(at, amount);
+        }
+        if let Some(excess) = found.filter(|excess| !excess.is_dry) {
+            self.tally.refuse(match excess.limit.unit {
+                Unit::Money => RefusalReason::Budget,
+                _ => RefusalReason::Limit,
+            });
+        }
+        found
     }
 }
 

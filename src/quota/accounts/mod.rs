@@ -8,6 +8,9 @@ mod book;
 mod ledger;
 mod lines;
 mod report;
+mod sharing;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -18,4 +21,5 @@ pub use book::{RefusalReason, Tally};
 pub use ledger::{Accounts, BookIndex, Terms};
 pub use lines::{Entry, read_line};
 pub use report::{CounterReport, LimitReport, Report};
+pub use sharing::{AccountNews, ToldSum};
 pub use totals::Totals;

@@ -2,6 +2,7 @@
 
 mod hang_ups;
 mod journal;
+mod replicas;
 
 use std::thread;
 use std::time::Instant;
