@@ -3,19 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::book::{Book, RefusalReason};
+use super::excess::{Ends, Excess};
 use super::ledger::{Accounts, BookIndex};
 use super::lines::EntryWindow;
-use super::sharing::{Shortage, Spans};
+use super::shared_lines::Spans;
 use super::totals::Totals;
-use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
+use crate::limits::{Money, PeriodKey, Unit, UnixMs, Window};
 use crate::quota::Moment;
 
 /// The output that is reserved for a request that does not bound it (tokens): twice the client's mean, within these.
 const LEAST_OUTPUT: u64 = 256;
 const MOST_OUTPUT: u64 = 4096;
-
-/// The wait for a place among the requests at once, for which nobody can say more.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What a request may take.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,29 +55,6 @@ pub struct Spent<'r> {
     /// The tokens are an estimate.
     pub is_estimate: bool,
     pub cost: Money,
-}
-
-/// A limit that a request would exceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Excess {
-    pub limit: Limit,
-    pub used: u64,
-    pub reserved: u64,
-    /// What the request would have taken.
-    pub asked: u64,
-    pub resets: Resets,
-    /// There may be more in a moment, when the server that replicas share has been asked.
-    pub is_dry: bool,
-}
-
-/// The time at which a request may be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resets {
-    /// The end of a window of the calendar.
-    At(UnixMs, Duration),
-    In(Duration),
-    /// No time: the limit is one of all time, or smaller than the request.
-    Never,
 }
 
 /// The rest of a line's limit.
@@ -364,73 +339,6 @@ impl Book {
     }
 }
 
-impl Book {
-    /// The want of a portion for a request, where replicas count together; of several the one that lasts longest. Clients
-    /// that are charged afterwards wait for no server.
-    fn want(
-        &mut self,
-        asked: &Totals,
-        locally: bool,
-        spans: Spans,
-        ends: &Ends,
-        told: &dyn Fn(&EntryWindow) -> Option<(Totals, Totals)>,
-    ) -> Option<Excess> {
-        let locally = locally || self.soft;
-        let mut found: Option<Excess> = None;
-        let mut dry = Vec::new();
-        for (at, line) in self.lines.iter().enumerate() {
-            let (unit, amount) = (line.limit.unit, asked.of(line.limit.unit));
-            if amount == 0 || self.soft && unit.is_settled_later() {
-                continue;
-            }
-            let Some(shortage) = self.shortage(at, amount, spans, ends.now, told, locally) else {
-                continue;
-            };
-            let (left, resets, is_dry) = match shortage {
-                Shortage::Dry => {
-                    dry.push((at, amount));
-                    (0, Resets::In(SOON), true)
-                }
-                Shortage::UsedUp { left, until } => {
-                    let wait = until.saturating_sub(ends.now.unix_ms());
-                    let resets = match line.limit.rate.window {
-                        Window::Sliding(_) => Resets::In(Duration::from_millis(wait)),
-                        _ => ends.of(line, amount, self.soft),
-                    };
-                    if left == 0 {
-                        // Another replica may put back what it holds.
-                        dry.push((at, 1));
-                    }
-                    (left, resets, false)
-                }
-            };
-            let limit = line.limit;
-            let excess = Excess {
-                limit,
-                used: limit.rate.amount.saturating_sub(left),
-                reserved: 0,
-                asked: amount,
-                resets,
-                is_dry,
-            };
-            let rank = |excess: &Excess| (!excess.is_dry, excess.resets.rank());
-            if found.is_none_or(|found| rank(&found) < rank(&excess)) {
-                found = Some(excess);
-            }
-        }
-        for (at, amount) in dry {
-            self.note_dry(at, amount);
-        }
-        if let Some(excess) = found.filter(|excess| !excess.is_dry) {
-            self.tally.refuse(match excess.limit.unit {
-                Unit::Money => RefusalReason::Budget,
-                _ => RefusalReason::Limit,
-            });
-        }
-        found
-    }
-}
-
 impl Spent<'_> {
     fn totals(&self) -> Totals {
         Totals {
@@ -440,75 +348,6 @@ impl Spent<'_> {
             cached: self.cached.min(self.input),
             estimated: u64::from(self.is_estimate && self.counts),
             cost: self.cost,
-        }
-    }
-}
-
-impl Resets {
-    /// The wait; `None` where none is long enough.
-    pub fn wait(self) -> Option<Duration> {
-        match self {
-            Self::At(_, wait) | Self::In(wait) => Some(wait),
-            Self::Never => None,
-        }
-    }
-
-    fn rank(self) -> Duration {
-        self.wait().unwrap_or(Duration::MAX)
-    }
-}
-
-/// The ends of the windows of a moment.
-struct Ends {
-    now: Moment,
-    day: UnixMs,
-    month: UnixMs,
-}
-
-impl Ends {
-    fn of(&self, line: &super::book::Line, asked: u64, soft: bool) -> Resets {
-        let Limit { unit, rate } = line.limit;
-        let room = match soft && unit.is_settled_later() {
-            true => rate.amount.checked_sub(1),
-            false => rate.amount.checked_sub(asked),
-        };
-        // A request that is larger than its limit never fits.
-        let Some(room) = room else {
-            return Resets::Never;
-        };
-        let until = |end: UnixMs| {
-            let wait = Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
-            Resets::At(end, wait)
-        };
-        match rate.window {
-            Window::Day => until(self.day),
-            Window::Month => until(self.month),
-            Window::Total => Resets::Never,
-            Window::AtOnce => Resets::In(SOON),
-            Window::Sliding(length) => {
-                let now = self.now.now;
-                let since = now.checked_sub(length);
-                let first = since.and_then(|since| line.log.gives_way(since, room));
-                let end = first.map_or(now + length, |first| first + length);
-                Resets::In(end.saturating_duration_since(now))
-            }
-        }
-    }
-
-    /// The time until all of a limit is free again.
-    fn full(&self, line: &super::book::Line) -> Duration {
-        let until = |end: UnixMs| Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
-        match line.limit.rate.window {
-            Window::Day => until(self.day),
-            Window::Month => until(self.month),
-            Window::Total | Window::AtOnce => Duration::ZERO,
-            Window::Sliding(length) => {
-                let now = self.now.now;
-                let since = now.checked_sub(length);
-                // All of it is free when the last call is out of the window: at the latest after one.
-                let used = since.map_or(0, |since| line.log.since(since));
-                if used == 0 { Duration::ZERO } else { length }
-            }
         }
     }
 }

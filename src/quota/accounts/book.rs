@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::lines::EntryWindow;
-use super::sharing::SharedLine;
+use super::shared_lines::SharedLine;
 use super::totals::Totals;
 use crate::limits::{Limit, PeriodKey, Window};
 use crate::quota::call_log::CallLog;

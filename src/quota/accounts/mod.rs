@@ -5,9 +5,11 @@
 
 mod admission;
 mod book;
+mod excess;
 mod ledger;
 mod lines;
 mod report;
+mod shared_lines;
 mod sharing;
 #[cfg(test)]
 mod simulation;
@@ -16,8 +18,9 @@ mod tests;
 mod totals;
 mod turns;
 
-pub use admission::{Booking, Excess, Left, LineLeft, Resets, Spent, Wanted};
+pub use admission::{Booking, Left, LineLeft, Spent, Wanted};
 pub use book::{RefusalReason, Tally};
+pub use excess::{Excess, Resets};
 pub use ledger::{Accounts, BookIndex, Terms};
 pub use lines::{Entry, read_line};
 pub use report::{CounterReport, LimitReport, Report};

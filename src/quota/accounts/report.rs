@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::book::{Book, Tally};
 use super::ledger::{Accounts, BookIndex};
 use super::lines::EntryWindow;
-use super::sharing::Spans;
+use super::shared_lines::Spans;
 use super::totals::Totals;
 use crate::limits::{Limit, PeriodKey, UnixMs, Window};
 use crate::quota::Moment;
