@@ -49,8 +49,10 @@ struct Received {
     usage: Option<Usage>,
     /// It came to its end.
     is_whole: bool,
-    /// The answer is one of tokens: without usage they are estimated.
+    /// The request is one of tokens: without usage they are estimated.
     has_tokens: bool,
+    /// And so is its answer, which that of vectors is not.
+    has_output: bool,
     frames: u64,
     bytes: u64,
     /// Of the shortest frame.
@@ -145,6 +147,7 @@ impl<'g> ClientBooking<'g> {
         self.price = step.price;
         self.answer = Some(Received {
             has_tokens: has_tokens(dialect) || dialect.operation() == "embeddings",
+            has_output: has_tokens(dialect),
             ..Received::default()
         });
     }
@@ -251,6 +254,9 @@ impl Received {
     /// The tokens of the text that came: frames differ by it, and are as long as the shortest of them otherwise. A frame with
     /// content has a token at least, and most have one.
     fn estimated_output(&self) -> u64 {
+        if !self.has_output {
+            return 0;
+        }
         let around = self.shortest.saturating_sub(1).min(AROUND_TEXT);
         let text = self
             .bytes
@@ -387,6 +393,7 @@ mod tests {
             frames: lengths.len() as u64,
             bytes: lengths.iter().sum(),
             shortest: lengths.iter().copied().min().unwrap_or(0),
+            has_output: true,
             ..Received::default()
         };
         assert_eq!(answer(&[]).estimated_output(), 0);

@@ -3,6 +3,7 @@
 mod hang_ups;
 mod journal;
 mod replicas;
+mod vectors;
 
 use std::thread;
 use std::time::Instant;
