@@ -31,7 +31,7 @@ use crate::telemetry::{self, Levels, LogFormat};
 
 pub use online_check::online_check;
 pub use process::Process;
-pub use running::{explain, explain_request, healthcheck, reload, tail};
+pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
@@ -164,6 +164,7 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
     let answer = move |question| match question {
         ControlRequest::Routes => asked.routes_report(),
         ControlRequest::Requests => asked.requests_report(),
+        ControlRequest::Usage => asked.usage_report(),
         ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, ONCE, ONLINE, Opt, PORT,
-    PROVIDER, REQUEST, ROUTE, YES,
+    Arguments, CLIENT, CONFIG, CSV, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, MONTH, ONCE,
+    ONLINE, Opt, PORT, PROVIDER, REQUEST, ROUTE, YES,
 };
 use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
+use crate::limits::PeriodKey;
 use crate::recent::Follow;
+use crate::usage_table::Selection;
 use crate::{app, config, demo, init};
 
 /// A row of the table.
@@ -95,6 +97,22 @@ With --request it tells why a request went where it went (its id is in X-Request
 that the gateway remembers (`history`).
 ",
         run: explain,
+    },
+    Command {
+        name: "usage",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, CLIENT, MONTH, CSV],
+        about: "show what clients have used, and what is left of their limits",
+        details: "\
+Asks the gateway that runs, which tells its own user and root what GET /v1/usage tells an administrator; no key is
+needed, and of the configuration only the address is read. Days are kept for 35 days, months for 13.
+
+  ai-gateway usage --client home
+  ai-gateway usage --month 2026-10 --csv >october.csv
+
+Exit codes: 0 printed, 1 no gateway answers, or there is no usage of this client.
+",
+        run: usage,
     },
     Command {
         name: "tail",
@@ -276,6 +294,24 @@ fn explain(mut arguments: Arguments) -> Result<ExitCode, Problem> {
     with_config(&arguments, |_, loaded| {
         ended(app::explain(arguments.operand(0), &loaded.config))
     })
+}
+
+/// Prints the usage that is asked for.
+fn usage(arguments: Arguments) -> Result<ExitCode, Problem> {
+    let month = arguments.texts(&MONTH).pop();
+    let is_month = |text: &String| PeriodKey::parse(text).is_some_and(PeriodKey::is_month);
+    if let Some(wrong) = month.as_ref().filter(|month| !is_month(month)) {
+        return Err(Problem(format!(
+            "--month needs a month as 2026-11, not {wrong:?}"
+        )));
+    }
+    let client = arguments.texts(&CLIENT).pop();
+    let selection = Selection {
+        client: client.filter(|name| name != "*"),
+        month,
+    };
+    let source = possible_source(&arguments);
+    Ok(ended(app::usage(&source, &selection, arguments.has(&CSV))))
 }
 
 /// The files of the configuration that the arguments name, or the usual ones.

@@ -72,6 +72,19 @@ pub const REQUEST: Opt = valued(
 );
 
 pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+pub const CLIENT: Opt = valued(
+    "client",
+    "NAME",
+    "the months, days and routes of this client; without it, or with *, a month of all clients",
+);
+
+pub const MONTH: Opt = valued(
+    "month",
+    "YYYY-MM",
+    "the usage of this month; without it the latest, and the limits",
+);
+
+pub const CSV: Opt = flag("csv", "print comma-separated values, without the limits");
 
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {

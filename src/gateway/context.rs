@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http;
+use crate::quota::accounts::RefusalReason;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::Metrics;
@@ -20,6 +21,9 @@ use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 use super::standing_faults::StandingFaults;
+
+/// The longest wait of a request for the server that replicas share.
+const AT_MOST: Duration = Duration::from_millis(50);
 
 /// A gateway with one configuration. [`Reloadable`](super::Reloadable) exchanges it for one with another.
 pub struct Context {
@@ -80,7 +84,7 @@ impl Context {
             ready,
         };
         let new = Self::with(config, client, kept, metrics, edge)?;
-        let replicas = Replicas::start(&new.config, new.ledger.of_replicas())?;
+        let replicas = Replicas::start(&new.config, new.ledger.of_replicas(), &new.accounts)?;
         Ok(Self {
             replicas: replicas.map(Arc::new),
             ..new
@@ -117,7 +121,7 @@ impl Context {
         let same = same.filter(|replicas| replicas.attend(config, ledger));
         let replicas = match same {
             Some(replicas) => Some(Arc::clone(replicas)),
-            None => Replicas::start(config, ledger)?.map(Arc::new),
+            None => Replicas::start(config, ledger, &new.accounts)?.map(Arc::new),
         };
         Ok(Self { replicas, ..new })
     }
@@ -214,6 +218,20 @@ impl Context {
     /// Whether a stop was announced.
     pub(super) fn is_stopping(&self) -> bool {
         !self.ready.load(Ordering::Acquire)
+    }
+
+    /// Asks the server that replicas share for more of a limit, and waits for its answer. False once a request has waited
+    /// long enough, or where no server is there.
+    pub(super) fn has_more(&self, since: Instant) -> bool {
+        let left = AT_MOST.saturating_sub(since.elapsed());
+        let replicas = self.replicas.as_ref().filter(|_| !left.is_zero());
+        replicas.is_some_and(|replicas| replicas.wait_for_answer(left))
+    }
+
+    /// Counts a request that a client is refused without a look at its limits.
+    pub(super) fn count_refusal(&self, client: &Account, reason: RefusalReason) {
+        let (place, _) = self.places.of(&self.config, client);
+        self.accounts.refuse(place, reason);
     }
 
     /// The routes that a client may use, in the configuration's order.

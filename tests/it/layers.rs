@@ -40,7 +40,16 @@ const LAYERS: &[(u8, &[&str])] = &[
     (
         5,
         &[
-            "app", "cli", "demo", "explain", "init", "main", "recent", "selftest", "show",
+            "app",
+            "cli",
+            "demo",
+            "explain",
+            "init",
+            "main",
+            "recent",
+            "selftest",
+            "show",
+            "usage_table",
         ],
     ),
 ];
