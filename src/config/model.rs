@@ -10,6 +10,7 @@ use crate::dialect::step_traits::StepTraits;
 use crate::limits::{Limit, Price, TimeZone, UnixMs};
 use crate::secret::{Redactor, Secret};
 
+use super::alerts::Alert;
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::limits::ModelTerms;
 use super::network::Network;
@@ -61,6 +62,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Whether `GET /` shows the status page.
     pub status_page: bool,
+    /// The receivers of messages; none by default.
+    pub alerts: Vec<Alert>,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
     /// Ollama's API; `None` where it is off.
@@ -384,7 +387,8 @@ impl Config {
         let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
         let shared = self.shared.iter();
         let shared = shared.filter_map(|shared| shared.server.password.as_ref());
-        let others = edits.chain(proxy.chain(shared).cloned());
+        let alerts = self.alerts.iter().flat_map(Alert::secrets);
+        let others = edits.chain(proxy.chain(shared).cloned()).chain(alerts);
         Redactor::new(clients.chain(providers).chain(others))
     }
 }

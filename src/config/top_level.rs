@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::{
-    clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes, server,
-    shared,
+    alerts, clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes,
+    server, shared,
 };
 
 /// The configuration in a document; meaningless when problems were reported.
@@ -48,6 +48,7 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        alerts: alerts::alerts(&table, &routes),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
         clients,
         listen,

@@ -94,6 +94,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         hosts: Vec::new(),
         ollama: None,
         status_page: true,
+        alerts: Vec::new(),
         providers,
         routes,
     }
