@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
     Arguments, CONFIG, DIRECTORY, ENV_FILE, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER, ROUTE,
+    TEST,
 };
 use super::{check, completions, manual};
 use crate::config::{FindError, Loaded, Source};
@@ -91,6 +92,31 @@ and for how long; without a ROUTE those of every route. No key is needed: the ga
 FILE is the configuration, as --config has it; a single argument that is a file and no route is that as well.
 ",
         run: explain,
+    },
+    Command {
+        name: "alert",
+        operands: &[Operand::optional("NAME")],
+        options: &[CONFIG, ENV_FILE, TEST],
+        about: "try the receivers of alerts: a message to each with --test",
+        details: "\
+With --test each receiver of `alerts` gets a message, or the one of this NAME alone; an Uptime Kuma monitor is told that all
+is up. Prints what came back. The gateway need not run.
+Exit codes: 0 all arrived, 1 one did not or there is none, 64 --test is missing, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            if !arguments.has(&TEST) {
+                return Err(Problem("alert needs --test".to_owned()));
+            }
+            with_config(&arguments, |_, loaded| {
+                match app::alert_test(&loaded.config, arguments.operand(0)) {
+                    Ok((text, all_arrived)) => {
+                        say(&text);
+                        ExitCode::from(u8::from(!all_arrived))
+                    }
+                    Err(error) => ended(Err(error)),
+                }
+            })
+        },
     },
     Command {
         name: "healthcheck",

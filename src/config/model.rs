@@ -176,6 +176,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
+    /// Whether it has a list of its models to look at.
+    pub model_list: bool,
     /// Whether calls to its server do not go through the proxy.
     pub direct: bool,
     /// Extra request headers. Their values may be keys.

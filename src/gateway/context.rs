@@ -12,7 +12,9 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
+use super::alert_facts::AlertFacts;
 use super::finish_reasons::FinishReasons;
+use super::gone_models::GoneModels;
 use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
@@ -35,6 +37,10 @@ pub struct Context {
     pub(super) finish_reasons: Arc<FinishReasons>,
     /// The keys whose refusal the log has told.
     pub(super) standing_faults: StandingFaults,
+    /// The facts for alerts; `None` without any.
+    pub(super) alerts: Option<Arc<AlertFacts>>,
+    /// The models that their providers do not list any more.
+    pub(super) gone_models: Arc<GoneModels>,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     /// The latest `/metrics`.
@@ -91,8 +97,14 @@ impl Context {
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
+            gone_models: Arc::clone(&self.gone_models),
+            alerts: (new.alerts.clone()).map(|new| self.alerts.clone().unwrap_or(new)),
             ..new
         };
+        new.gone_models.follow(&new.config);
+        if let Some(facts) = &new.alerts {
+            facts.follow(&self.config, &new.config);
+        }
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
         let (config, ledger) = (&new.config, new.ledger.of_replicas());
@@ -126,6 +138,8 @@ impl Context {
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
             standing_faults: StandingFaults::default(),
+            alerts: (!config.alerts.is_empty()).then(Arc::default),
+            gone_models: Arc::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),
             status_frame: SharedAnswer::default(),

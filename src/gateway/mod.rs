@@ -6,6 +6,8 @@
 //! client's dialect. `journal` is told each fact once, and alone writes telemetry.
 
 mod accounts;
+mod alert_facts;
+pub mod alerts;
 mod answers;
 mod booking;
 mod context;
@@ -13,11 +15,13 @@ mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+pub mod gone_models;
 mod hosts;
 mod journal;
 mod keepalive;
 mod keyless;
 pub mod model_lists;
+pub mod model_watch;
 mod pages;
 mod refusal;
 mod reloadable;

@@ -43,6 +43,7 @@ const LAYERS: &[(u8, &[&str])] = &[
 /// The rooms of `gateway/`, from the top down.
 const GATEWAY: &[&str] = &[
     "mod",
+    "alerts",
     "reloadable",
     "dispatch",
     "cors",
@@ -52,6 +53,7 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_watch",
     "model_lists",
     "walk",
     "journal",
@@ -62,6 +64,8 @@ const GATEWAY: &[&str] = &[
     "context",
     "accounts",
     "standing_faults",
+    "alert_facts",
+    "gone_models",
     "replicas",
     "shared_accounts",
     "shared_ledger",

@@ -122,6 +122,9 @@ impl<'g> Journal<'g> {
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
         }
+        if let Some(facts) = &self.context.alerts {
+            facts.attempt_failed(report, class);
+        }
         let fault = match class {
             Class::Unauthorized => Some(StandingFault::Key(report.key_index)),
             Class::ModelNotFound => Some(StandingFault::Model(report.model.clone())),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::{Config, Route};
+use crate::gateway::gone_models::GoneModel;
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
 use crate::gateway::shared_ledger::random;
@@ -35,6 +36,17 @@ struct Status<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_bytes: Option<u64>,
     routes: Vec<RouteStatus<'a>>,
+    /// Models of these routes that their providers do not list any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone_models: Vec<GoneModelStatus>,
+}
+
+#[derive(Serialize)]
+struct GoneModelStatus {
+    provider: String,
+    model: String,
+    /// Names of the provider's list that come near it.
+    near: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -153,9 +165,25 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
         connections: edge.connections.iter().map(|(_, count)| count).sum(),
         memory_bytes: Process::read().map(|process| process.resident),
         routes,
+        gone_models: gone_models(visit),
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))
+}
+
+fn gone_models(visit: &Visit<'_, '_>) -> Vec<GoneModelStatus> {
+    let gone = visit.context.gone_models.list().into_iter();
+    let is_of_a_route = |gone: &GoneModel| {
+        let mut steps = visit.routes().flat_map(|route| &route.steps);
+        steps.any(|step| step.provider.name == gone.provider && step.model == gone.model)
+    };
+    gone.filter(is_of_a_route)
+        .map(|gone| GoneModelStatus {
+            provider: gone.provider,
+            model: gone.model,
+            near: gone.near,
+        })
+        .collect()
 }
 
 fn route_status<'a>(

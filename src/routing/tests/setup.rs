@@ -21,6 +21,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         traits: Default::default(),
         auth: Default::default(),
         strict_json_schema: false,
+        model_list: true,
         direct: false,
         repair: true,
         headers: Vec::new(),
