@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod alerts;
 mod audio;
 mod bad_input;
 mod browsers;
