@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
     Arguments, CLIENT, CONFIG, CSV, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, MONTH, ONCE,
-    ONLINE, Opt, PORT, PROVIDER, REQUEST, ROUTE, YES,
+    ONLINE, Opt, PORT, PROVIDER, REQUEST, ROUTE, TEST, YES,
 };
 use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
@@ -148,6 +148,31 @@ Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 7
             selftest::check_arguments(&arguments)?;
             with_config(&arguments, |_, loaded| {
                 selftest::selftest(&loaded, &arguments)
+            })
+        },
+    },
+    Command {
+        name: "alert",
+        operands: &[Operand::optional("NAME")],
+        options: &[CONFIG, ENV_FILE, TEST],
+        about: "try the receivers of alerts: a message to each with --test",
+        details: "\
+With --test each receiver of `alerts` gets a message, or the one of this NAME alone; an Uptime Kuma monitor is told that all
+is up. Prints what came back. The gateway need not run.
+Exit codes: 0 all arrived, 1 one did not or there is none, 64 --test is missing, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            if !arguments.has(&TEST) {
+                return Err(Problem("alert needs --test".to_owned()));
+            }
+            with_config(&arguments, |_, loaded| {
+                match app::alert_test(&loaded.config, arguments.operand(0)) {
+                    Ok((text, all_arrived)) => {
+                        say(&text);
+                        ExitCode::from(u8::from(!all_arrived))
+                    }
+                    Err(error) => ended(Err(error)),
+                }
             })
         },
     },

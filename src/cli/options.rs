@@ -34,6 +34,11 @@ pub const ONLINE: Opt = flag(
     "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
 );
 
+pub const TEST: Opt = flag(
+    "test",
+    "send a message to each receiver, or to the one that is named",
+);
+
 pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
 
 pub const ONCE: Opt = flag("once", "end when both answers are shown");

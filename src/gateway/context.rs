@@ -13,7 +13,9 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
+use super::alert_facts::AlertFacts;
 use super::finish_reasons::FinishReasons;
+use super::gone_models::GoneModels;
 use super::history::History;
 use super::reloads::Reloads;
 use super::replicas::Replicas;
@@ -43,6 +45,10 @@ pub struct Context {
     pub(super) history: Arc<History>,
     /// The keys whose refusal the log has told.
     pub(super) standing_faults: StandingFaults,
+    /// The facts for alerts; `None` without any.
+    pub(super) alerts: Option<Arc<AlertFacts>>,
+    /// The models that their providers do not list any more.
+    pub(super) gone_models: Arc<GoneModels>,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     /// The latest `/metrics`.
@@ -112,8 +118,14 @@ impl Context {
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
             reloads: Arc::clone(&self.reloads),
+            gone_models: Arc::clone(&self.gone_models),
+            alerts: (new.alerts.clone()).map(|new| self.alerts.clone().unwrap_or(new)),
             ..new
         };
+        new.gone_models.follow(&new.config);
+        if let Some(facts) = &new.alerts {
+            facts.follow(&self.config, &new.config);
+        }
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
         let (config, ledger) = (&new.config, new.ledger.of_replicas());
@@ -155,6 +167,8 @@ impl Context {
             finish_reasons: Arc::default(),
             history,
             standing_faults: StandingFaults::default(),
+            alerts: (!config.alerts.is_empty()).then(Arc::default),
+            gone_models: Arc::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),
             status_frame: SharedAnswer::default(),

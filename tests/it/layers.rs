@@ -57,6 +57,7 @@ const LAYERS: &[(u8, &[&str])] = &[
 /// The rooms of `gateway/`, from the top down.
 const GATEWAY: &[&str] = &[
     "mod",
+    "alerts",
     "reloadable",
     "dispatch",
     "cors",
@@ -67,6 +68,7 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_watch",
     "model_lists",
     "walk",
     "journal",
@@ -79,6 +81,8 @@ const GATEWAY: &[&str] = &[
     "reloads",
     "accounts",
     "standing_faults",
+    "alert_facts",
+    "gone_models",
     "replicas",
     "shared_accounts",
     "shared_ledger",

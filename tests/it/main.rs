@@ -13,6 +13,7 @@
 
 mod accounts;
 mod actions;
+mod alerts;
 mod audio;
 mod bad_input;
 mod browsers;

@@ -32,6 +32,9 @@ impl<'g> Journal<'g> {
         if let Some(report) = reports.last() {
             self.facts.translated = report.changes.translated;
             self.facts.log_answer(report);
+            if let (Some(facts), Some(route)) = (&self.context.alerts, &self.facts.route) {
+                facts.answered(route, report);
+            }
         }
     }
 

@@ -127,6 +127,9 @@ impl<'g> Journal<'g> {
             let errors = &self.context.history.errors;
             errors.note(route, report, class, &message);
         }
+        if let Some(facts) = &self.context.alerts {
+            facts.attempt_failed(report, class);
+        }
         let fault = match class {
             Class::Unauthorized => Some(StandingFault::Key(report.key_index)),
             Class::ModelNotFound => Some(StandingFault::Model(report.model.clone())),

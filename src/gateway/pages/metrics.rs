@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::config::Alert;
+use crate::gateway::alert_facts::RESULTS;
 use crate::gateway::context::Context;
 use crate::gateway::shared_answer::Rendered;
 use crate::http::{self, Response, ResponseHead};
@@ -39,6 +41,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_process());
     families.push(of_log());
     families.extend(of_exports(context));
+    families.extend(of_alerts(context));
     families.push(uptime(context));
     families.push(build_info());
     families
@@ -190,6 +193,26 @@ fn of_exports(context: &Context) -> Option<Family> {
         }
     }
     (!context.exports.is_empty()).then_some(lost)
+}
+
+/// Absent without alerts.
+fn of_alerts(context: &Context) -> Option<Family> {
+    let facts = context.alerts.as_ref()?;
+    let mut alerts = counter(
+        "ai_gateway.alerts",
+        "Messages to the receivers of alerts, by what became of them.",
+    );
+    for (kind, counts) in facts.counts() {
+        let of_kind = |alert: &Alert| alert.kind == kind;
+        if !context.config.alerts.iter().any(of_kind) {
+            continue;
+        }
+        for (result, count) in RESULTS.into_iter().zip(counts) {
+            let labels = [("kind", kind.label()), ("result", result)];
+            alerts.push(&labels, SeriesValue::Count(count));
+        }
+    }
+    Some(alerts)
 }
 
 fn uptime(context: &Context) -> Family {
