@@ -46,6 +46,8 @@ const NAME: &str = "ai-gateway/";
 pub enum ControlRequest {
     /// The cooling steps, as `GET /v1/diagnostics/routes` tells them.
     Routes,
+    /// The last requests, as `GET /v1/diagnostics/requests` tells them to an administrator.
+    Requests,
     /// To read the configuration again, and what came of it.
     Reload,
 }
@@ -54,6 +56,7 @@ impl ControlRequest {
     fn word(self) -> &'static str {
         match self {
             Self::Routes => "routes\n",
+            Self::Requests => "requests\n",
             Self::Reload => "reload\n",
         }
     }
@@ -113,7 +116,11 @@ fn question(stream: &UnixStream) -> Option<ControlRequest> {
     let mut word = String::new();
     let mut reader = BufReader::new(stream.take(LONGEST_QUESTION));
     reader.read_line(&mut word).ok()?;
-    let known = [ControlRequest::Routes, ControlRequest::Reload];
+    let known = [
+        ControlRequest::Routes,
+        ControlRequest::Requests,
+        ControlRequest::Reload,
+    ];
     known.into_iter().find(|question| question.word() == word)
 }
 
@@ -197,6 +204,7 @@ mod tests {
         let told = report.clone();
         let answer = move |question| match question {
             ControlRequest::Routes => told.clone(),
+            ControlRequest::Requests => b"asked".to_vec(),
             ControlRequest::Reload => b"taken".to_vec(),
         };
         serve(port(0), answer).unwrap();

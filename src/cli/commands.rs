@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, JSON, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER,
-    ROUTE, YES,
+    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, ONCE, ONLINE, Opt, PORT,
+    PROVIDER, REQUEST, ROUTE, YES,
 };
 use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
+use crate::recent::Follow;
 use crate::{app, config, demo, init};
 
 /// A row of the table.
@@ -57,9 +58,9 @@ Serves until SIGTERM or SIGINT; SIGHUP has it read its configuration again.
 Exit codes: 0 stopped, 1 it could not serve (the port is taken, say), 78 the configuration is wrong.
 ",
         run: |mut arguments| {
-            let inherited = std::mem::take(&mut arguments.inherited);
+            let process = std::mem::take(&mut arguments.process);
             with_config(&arguments, |source, loaded| {
-                app::serve(source, loaded, inherited)
+                app::serve(source, loaded, process)
             })
         },
     },
@@ -84,12 +85,14 @@ Exit codes: 0 valid, 78 not, 1 a provider is not reached, refuses a key or does 
     Command {
         name: "explain",
         operands: &[Operand::optional("ROUTE"), Operand::optional("FILE")],
-        options: &[CONFIG, ENV_FILE],
+        options: &[CONFIG, ENV_FILE, REQUEST],
         about: "show a route's steps, and what is cooling if the gateway runs",
         details: "\
 Prints the route's steps with their timers, edits and keys (masked) and, while the gateway runs, what is cooling
 and for how long; without a ROUTE those of every route. No key is needed: the gateway tells its own user and root.
 FILE is the configuration, as --config has it; a single argument that is a file and no route is that as well.
+With --request it tells why a request went where it went (its id is in X-Request-Id and in the log), of the last ones
+that the gateway remembers (`history`).
 ",
         run: explain,
     },
@@ -110,6 +113,24 @@ Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 7
             with_config(&arguments, |_, loaded| {
                 selftest::selftest(&loaded, &arguments)
             })
+        },
+    },
+    Command {
+        name: "tail",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, FAILED],
+        about: "follow the requests of the running gateway, a line each",
+        details: "\
+Prints the last requests and then each that ends: time (UTC), client, route, status, duration, the steps that failed and
+the one that answered, and the id for `explain --request`. Looks every second, until it is ended. No key is needed: the
+gateway tells its own user and root. Of the configuration only the address is read.
+",
+        run: |arguments| {
+            let follow = Follow {
+                route: arguments.texts(&ROUTE).pop(),
+                failed: arguments.has(&FAILED),
+            };
+            Ok(ended(app::tail(&possible_source(&arguments), follow)))
         },
     },
     Command {
@@ -233,6 +254,13 @@ pub fn named(name: &str) -> Option<&'static Command> {
 
 /// Explains the route that is named, or all of them.
 fn explain(mut arguments: Arguments) -> Result<ExitCode, Problem> {
+    if let Some(id) = arguments.texts(&REQUEST).pop() {
+        arguments.take_config(0)?;
+        return Ok(ended(app::explain_request(
+            &possible_source(&arguments),
+            &id,
+        )));
+    }
     arguments.take_config(1)?;
     let route = arguments.operand(0).to_owned();
     // People type the file where the route belongs. A route of the usual configuration goes first.

@@ -1,10 +1,10 @@
 //! The options, and the arguments of a command as they were given.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::ending::Problem;
+use crate::app::Process;
 
 /// An option. Commands that take the same option share the constant: its name means the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub const PROVIDER: Opt = valued(
 pub const ROUTE: Opt = valued(
     "route",
     "NAME",
-    "the name of the route; without it init calls it home, and selftest takes all",
+    "the name of a route; without it init makes home, and others look at all",
 );
 
 pub const JSON: Opt = flag("json", "print the report as JSON");
@@ -65,6 +65,14 @@ pub const KEYS_LATER: Opt = flag(
     "leave keys that are not in the environment empty in .env",
 );
 
+pub const REQUEST: Opt = valued(
+    "request",
+    "ID",
+    "the way of one of the last requests instead: each step, its standing then, its answer",
+);
+
+pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {
     valued(long, "", about)
@@ -80,15 +88,14 @@ const fn valued(long: &'static str, value: &'static str, about: &'static str) ->
     }
 }
 
-/// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
-/// [`crate::service_manager`].
+/// The arguments behind a command's name, and the process that got them.
 #[derive(Debug, Default)]
 pub struct Arguments {
     /// The operands, as many as the command takes at most.
     pub operands: Vec<OsString>,
     /// The options in the order they were given, with their values; a flag has none.
     pub given: Vec<(Opt, OsString)>,
-    pub inherited: Vec<OwnedFd>,
+    pub process: Process,
 }
 
 impl Arguments {

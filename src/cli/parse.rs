@@ -8,6 +8,7 @@ use lexopt::Arg::{Long, Short, Value};
 use super::commands::{COMMANDS, Command, DEFAULT, named};
 use super::ending::Problem;
 use super::options::{Arguments, Opt};
+use crate::app::Process;
 use crate::config::{closest, did_you_mean};
 
 /// A command line that was understood.
@@ -185,7 +186,7 @@ fn arguments(
     let arguments = Arguments {
         operands: words.to_vec(),
         given,
-        inherited: Vec::new(),
+        process: Process::default(),
     };
     Ok(Invocation::Run(command, arguments))
 }

@@ -54,22 +54,14 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    /// The same request, whose answer tells what is left of its client's limits.
-    #[must_use]
-    pub fn limited(self, limit_fields: Vec<(&'static str, String)>) -> Self {
-        Self {
-            limit_fields,
-            ..self
-        }
+    /// The answer tells what is left of its client's limits.
+    pub fn limit(&mut self, limit_fields: Vec<(&'static str, String)>) {
+        self.limit_fields = limit_fields;
     }
 
-    /// The same request, whose whole answer is stated anew for the client.
-    #[must_use]
-    pub fn restated(self, restatement: &'static dyn Restatement, model: &str) -> Self {
-        Self {
-            restated: Some((restatement, model.to_owned())),
-            ..self
-        }
+    /// A whole answer is stated anew for the client.
+    pub fn restate(&mut self, restatement: &'static dyn Restatement, model: &str) {
+        self.restated = Some((restatement, model.to_owned()));
     }
 
     /// Sends an answer.
@@ -270,7 +262,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
-    fn exhausted(self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
+    fn exhausted(mut self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
         let (status, message) = match self.dialect {
@@ -358,7 +350,7 @@ fn is_final(reports: &[StepReport]) -> bool {
 }
 
 /// Corrects what was charged for an answer's tokens, where it reports them.
-fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
+pub fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
     if let Some(usage) = usage.and_then(Usage::plausible) {
         let mut ledger = context.ledger.lock();
         if ledger.counts_tokens() {

@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod actions;
 mod audio;
 mod bad_input;
 mod browsers;
@@ -30,6 +31,7 @@ mod explain;
 mod faults;
 mod generated;
 mod healing;
+mod history;
 mod image;
 mod images;
 mod init;
