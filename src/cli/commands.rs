@@ -118,7 +118,7 @@ Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 7
     Command {
         name: "tail",
         operands: &[],
-        options: &[CONFIG, ENV_FILE, FAILED],
+        options: &[CONFIG, ENV_FILE, ROUTE, FAILED],
         about: "follow the requests of the running gateway, a line each",
         details: "\
 Prints the last requests and then each that ends: time (UTC), client, route, status, duration, the steps that failed and
