@@ -3,8 +3,10 @@
 mod clock;
 mod collector;
 mod file_watch;
+pub mod in_process;
 mod online_check;
 mod probe;
+mod process;
 mod reload;
 mod running;
 mod signals;
@@ -28,7 +30,8 @@ use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Levels, LogFormat};
 
 pub use online_check::online_check;
-pub use running::{explain, healthcheck, reload, usage};
+pub use process::Process;
+pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
@@ -46,9 +49,8 @@ impl<E: std::error::Error> From<E> for CannotServe {
     }
 }
 
-/// Serves until a signal ends it. `inherited` are the sockets that a service manager has opened for us, if any; they
-/// stand in for `listen`.
-pub fn serve(source: Source, loaded: Loaded, inherited: Vec<OwnedFd>) -> ExitCode {
+/// Serves until a signal ends it. Sockets that the process has inherited stand in for `listen`.
+pub fn serve(source: Source, loaded: Loaded, process: Process) -> ExitCode {
     let mut export = Export::start(&loaded.config, &loaded.environment);
     if let Err(problem) = start_log(&loaded.environment, export.otlp.as_ref()) {
         eprintln_quietly(&problem);
@@ -56,7 +58,7 @@ pub fn serve(source: Source, loaded: Loaded, inherited: Vec<OwnedFd>) -> ExitCod
     }
     export.tell();
     clock::doubt();
-    let served = serve_until_stopped(source, loaded, inherited, &mut export);
+    let served = serve_until_stopped(source, loaded, process, &mut export);
     let (code, error) = match served {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(CannotServe::Configuration(error)) => {
@@ -75,11 +77,11 @@ pub fn serve(source: Source, loaded: Loaded, inherited: Vec<OwnedFd>) -> ExitCod
 fn serve_until_stopped(
     source: Source,
     loaded: Loaded,
-    inherited: Vec<OwnedFd>,
+    process: Process,
     export: &mut Export,
 ) -> Result<(), CannotServe> {
     let Loaded { config, files, .. } = loaded;
-    let mut server = listen(&config, inherited)?;
+    let mut server = listen(&config, process.inherited)?;
     if let Some(address) = config.ollama.as_ref().and_then(|ollama| ollama.listen) {
         server = server.with_side_entrance(address)?;
     }
@@ -96,6 +98,8 @@ fn serve_until_stopped(
         masking,
         notifier.clone(),
     );
+    let on_demand = reloader.clone();
+    current.reload_by(Box::new(move || on_demand.reload_apart()));
     heed_signals(&current, &reloader, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
     if let Some(address) = addresses.first() {
@@ -106,6 +110,9 @@ fn serve_until_stopped(
     }
     if let (Some(notifier), Some(address)) = (notifier, addresses.first()) {
         watch::start(notifier, Arc::clone(&current), probe::reachable(*address))?;
+    }
+    if let Some(forget_start) = process.forget_start {
+        forget_start();
     }
     let drained = server.run(current.clone())?;
     current.close();
@@ -157,6 +164,7 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
     let answer = move |question| match question {
         ControlRequest::Routes => asked.routes_report(),
         ControlRequest::Usage => asked.usage_report(),
+        ControlRequest::Requests => asked.requests_report(),
         ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {

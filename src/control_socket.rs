@@ -48,6 +48,8 @@ pub enum ControlRequest {
     Routes,
     /// The usage of all clients, as `GET /v1/usage?client=*` tells it to an administrator.
     Usage,
+    /// The last requests, as `GET /v1/diagnostics/requests` tells them to an administrator.
+    Requests,
     /// To read the configuration again, and what came of it.
     Reload,
 }
@@ -57,6 +59,7 @@ impl ControlRequest {
         match self {
             Self::Routes => "routes\n",
             Self::Usage => "usage\n",
+            Self::Requests => "requests\n",
             Self::Reload => "reload\n",
         }
     }
@@ -119,6 +122,7 @@ fn question(stream: &UnixStream) -> Option<ControlRequest> {
     let known = [
         ControlRequest::Routes,
         ControlRequest::Usage,
+        ControlRequest::Requests,
         ControlRequest::Reload,
     ];
     known.into_iter().find(|question| question.word() == word)
@@ -205,6 +209,7 @@ mod tests {
         let answer = move |question| match question {
             ControlRequest::Routes => told.clone(),
             ControlRequest::Usage => b"used".to_vec(),
+            ControlRequest::Requests => b"asked".to_vec(),
             ControlRequest::Reload => b"taken".to_vec(),
         };
         serve(port(0), answer).unwrap();

@@ -3,12 +3,16 @@
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
+use ai_gateway::app::Process;
 use ai_gateway::{cli, service_manager};
 
 fn main() -> ExitCode {
     return_large_buffers();
-    let inherited = inherited_sockets();
-    cli::run(std::env::args_os().skip(1), inherited)
+    let process = Process {
+        inherited: inherited_sockets(),
+        forget_start: Some(forget_start),
+    };
+    cli::run(std::env::args_os().skip(1), process)
 }
 
 /// The size from which a buffer has a mapping of its own (bytes).
@@ -26,6 +30,27 @@ fn return_large_buffers() {
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED);
+    }
+}
+
+/// Unmaps the pages of the program's code and constants. They are read again from its file where they are needed, and
+/// most of what the start took (the reader of the configuration, the set-up of TLS) never is: 4.4 MB resident become
+/// 2.6. Otherwise a system that is short of memory has to age them first.
+fn forget_start() {
+    #[cfg(target_os = "linux")]
+    {
+        unsafe extern "C" {
+            static __executable_start: u8;
+            static etext: u8;
+        }
+        let (start, end) = (&raw const __executable_start, &raw const etext);
+        let length = end.addr().saturating_sub(start.addr());
+        // SAFETY: the linker's symbols bound the segments that are read-only from the start of the process on (elf(5)):
+        // nobody has written into them, so what MADV_DONTNEED drops is in the file. The file does not change either, as
+        // the system lets nobody write into a program that runs (ETXTBSY).
+        unsafe {
+            libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED);
+        }
     }
 }
 

@@ -8,18 +8,20 @@ mod help;
 mod manual;
 pub mod options;
 mod parse;
+mod selftest;
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use ending::{say, wrong_usage};
 use options::Arguments;
 use parse::{Invocation, Misunderstood};
 
-/// Runs the command that the arguments, without the program's name, ask for. `inherited` are the sockets that a service
-/// manager has opened for the gateway.
-pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -> ExitCode {
+use crate::app::Process;
+
+/// Runs the command that the arguments, without the program's name, ask for. `process` is what
+/// the gateway has of its own.
+pub fn run(arguments: impl Iterator<Item = OsString>, process: Process) -> ExitCode {
     let misunderstood = match parse::parse(lexopt::Parser::from_args(arguments)) {
         Ok(Invocation::Version) => {
             return say(concat!("ai-gateway ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -28,7 +30,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, inherited: Vec<OwnedFd>) -
         Ok(Invocation::Help(Some(command))) => return say(&help::help(command)),
         Ok(Invocation::Run(command, arguments)) => {
             match (command.run)(Arguments {
-                inherited,
+                process,
                 ..arguments
             }) {
                 Ok(code) => return code,

@@ -1,10 +1,10 @@
 //! The options, and the arguments of a command as they were given.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::ending::Problem;
+use crate::app::Process;
 
 /// An option. Commands that take the same option share the constant: its name means the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub const ENV_FILE: Opt = valued(
 
 pub const ONLINE: Opt = flag(
     "online",
-    "ask each provider for its models as well: is the key accepted, is the model there",
+    "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
 );
 
 pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
@@ -44,7 +44,15 @@ pub const PROVIDER: Opt = valued(
     "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
 );
 
-pub const ROUTE: Opt = valued("route", "NAME", "the name of the route; without it home");
+pub const ROUTE: Opt = valued(
+    "route",
+    "NAME",
+    "the name of a route; without it init makes home, and others look at all",
+);
+
+pub const JSON: Opt = flag("json", "print the report as JSON");
+
+pub const YES: Opt = flag("yes", "do not ask before --online");
 
 pub const DIRECTORY: Opt = valued(
     "directory",
@@ -71,6 +79,14 @@ pub const MONTH: Opt = valued(
 
 pub const CSV: Opt = flag("csv", "print comma-separated values, without the limits");
 
+pub const REQUEST: Opt = valued(
+    "request",
+    "ID",
+    "the way of one of the last requests instead: each step, its standing then, its answer",
+);
+
+pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {
     valued(long, "", about)
@@ -86,15 +102,14 @@ const fn valued(long: &'static str, value: &'static str, about: &'static str) ->
     }
 }
 
-/// The arguments behind a command's name. The sockets are those that a service manager has opened for the gateway, see
-/// [`crate::service_manager`].
+/// The arguments behind a command's name, and the process that got them.
 #[derive(Debug, Default)]
 pub struct Arguments {
     /// The operands, as many as the command takes at most.
     pub operands: Vec<OsString>,
     /// The options in the order they were given, with their values; a flag has none.
     pub given: Vec<(Opt, OsString)>,
-    pub inherited: Vec<OwnedFd>,
+    pub process: Process,
 }
 
 impl Arguments {

@@ -9,6 +9,10 @@ use super::{
     shared,
 };
 
+/// The requests that are remembered unless the file says otherwise, and at most.
+const REMEMBERED: usize = 500;
+const MOST_REMEMBERED: usize = 10_000;
+
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
     let (providers, models) = providers::providers(&table);
@@ -48,6 +52,11 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        history: table
+            .get("history")
+            .and_then(|value| value.count(&(0..=MOST_REMEMBERED)))
+            .unwrap_or(REMEMBERED),
+        health_needs_key: flag(&table, "health_needs_key"),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
         clients,
         listen,

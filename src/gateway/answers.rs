@@ -54,22 +54,14 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
-    /// The same request, whose answer tells what is left of its client's limits.
-    #[must_use]
-    pub fn limited(self, limit_fields: Vec<(&'static str, String)>) -> Self {
-        Self {
-            limit_fields,
-            ..self
-        }
+    /// The answer tells what is left of its client's limits.
+    pub fn limit(&mut self, limit_fields: Vec<(&'static str, String)>) {
+        self.limit_fields = limit_fields;
     }
 
-    /// The same request, whose whole answer is stated anew for the client.
-    #[must_use]
-    pub fn restated(self, restatement: &'static dyn Restatement, model: &str) -> Self {
-        Self {
-            restated: Some((restatement, model.to_owned())),
-            ..self
-        }
+    /// A whole answer is stated anew for the client.
+    pub fn restate(&mut self, restatement: &'static dyn Restatement, model: &str) {
+        self.restated = Some((restatement, model.to_owned()));
     }
 
     /// Sends an answer.
@@ -160,7 +152,7 @@ impl<'g, 't> Pending<'g, 't> {
             return self.refuse(Refusal::new(Code::Internal, message));
         };
         let restated = match &reply {
-            Reply::Whole(held) => self.restate(held.answer.text()).transpose(),
+            Reply::Whole(held) => self.answer_restated(held.answer.text()).transpose(),
             Reply::Opaque(_) | Reply::Stream(_) => Ok(None),
         };
         let restated = match (restated, &reply) {
@@ -208,7 +200,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// A whole answer as the client's dialect has it; `None` where it has it as it came.
-    fn restate(&self, answer: &str) -> Option<Result<String, Flaw>> {
+    fn answer_restated(&self, answer: &str) -> Option<Result<String, Flaw>> {
         let (restatement, model) = self.restated.as_ref()?;
         let elapsed = self.exchange.received().elapsed().as_nanos();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
@@ -290,7 +282,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// Answers a walk on which every step failed: the status tells whether to retry, the details why.
-    fn exhausted(self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
+    fn exhausted(mut self, errand: &Errand<'_, '_>, verdict: &Verdict, reports: &[StepReport]) {
         let summary = self.journal.routing_summary(errand.route, reports);
         let message = errand.context.redactor.redact(&verdict.message);
         let (status, message) = match self.dialect {
@@ -378,7 +370,7 @@ fn is_final(reports: &[StepReport]) -> bool {
 }
 
 /// Corrects what was charged for an answer's tokens, where it reports them.
-fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
+pub fn settle(context: &Context, answered: &AnsweredWalk, usage: Option<Usage>) {
     if let Some(usage) = usage.and_then(Usage::plausible) {
         let mut ledger = context.ledger.lock();
         if ledger.counts_tokens() {

@@ -41,6 +41,8 @@ pub struct ClientBooking<'g> {
     /// What attempts that failed have reported.
     failed: Spent<'static>,
     is_settled: bool,
+    /// The tokens of input and output that it was settled with, where nobody told them.
+    estimate: Option<(u64, u64)>,
 }
 
 /// The part of an answer that came.
@@ -94,6 +96,7 @@ impl<'g> ClientBooking<'g> {
             answer: None,
             failed: Spent::default(),
             is_settled: false,
+            estimate: None,
         });
         if !is_limited {
             booking.input = rough_tokens(request);
@@ -194,6 +197,7 @@ impl<'g> ClientBooking<'g> {
         let mut spent = self.spent();
         spent.route = &self.route.name;
         let cost = spent.cost;
+        self.estimate = spent.is_estimate.then_some((spent.input, spent.output));
         let mut accounts = self.context.accounts.lock();
         let is_first = match self.reserved.take() {
             Some(reserved) => accounts.settle(reserved, &spent, std::time::Instant::now()),
@@ -204,6 +208,11 @@ impl<'g> ClientBooking<'g> {
             self.context.accounts.changed();
         }
         (self.price.is_some() || cost > Money::default()).then_some(cost)
+    }
+
+    /// The tokens of input and output that it was settled with, where nobody told them.
+    pub fn estimate(&self) -> Option<(u64, u64)> {
+        self.estimate
     }
 
     fn spent(&self) -> Spent<'static> {

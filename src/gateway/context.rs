@@ -14,6 +14,8 @@ use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
 use super::finish_reasons::FinishReasons;
+use super::history::History;
+use super::reloads::Reloads;
 use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
@@ -37,6 +39,8 @@ pub struct Context {
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
+    /// The last requests, failures and hours. They outlive this configuration.
+    pub(super) history: Arc<History>,
     /// The keys whose refusal the log has told.
     pub(super) standing_faults: StandingFaults,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
@@ -47,6 +51,8 @@ pub struct Context {
     pub(super) status_frame: SharedAnswer,
     /// The latest data of the status page, one for each client in the configuration's order.
     pub(super) status_data: Vec<SharedAnswer>,
+    /// The reloads of the process, which go on with each configuration.
+    pub(super) reloads: Arc<Reloads>,
     pub(super) tracer: Tracer,
     /// The health of the exports to a collector.
     pub(super) exports: Vec<Arc<Health>>,
@@ -71,8 +77,13 @@ impl Context {
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
-        let accounts = Arc::new(SharedAccounts::open(&config));
-        let new = Self::with(config, client, accounts, metrics, edge, started, ready)?;
+        let kept = Kept {
+            accounts: Arc::new(SharedAccounts::open(&config)),
+            history: Arc::new(History::open(&config)),
+            started,
+            ready,
+        };
+        let new = Self::with(config, client, kept, metrics, edge)?;
         let replicas = Replicas::start(&new.config, new.ledger.of_replicas(), &new.accounts)?;
         Ok(Self {
             replicas: replicas.map(Arc::new),
@@ -90,11 +101,17 @@ impl Context {
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let client = self.client.successor(Self::upstream_settings(&config))?;
         Replicas::check(&config)?;
-        let accounts = Arc::clone(&self.accounts);
-        let new = Self::with(config, client, accounts, metrics, edge, self.started, ready)?;
+        let kept = Kept {
+            accounts: Arc::clone(&self.accounts),
+            history: Arc::clone(&self.history),
+            started: self.started,
+            ready,
+        };
+        let new = Self::with(config, client, kept, metrics, edge)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
+            reloads: Arc::clone(&self.reloads),
             ..new
         };
         new.ledger
@@ -112,13 +129,20 @@ impl Context {
     fn with(
         config: Config,
         client: upstream::Client,
-        accounts: Arc<SharedAccounts>,
+        kept: Kept,
         metrics: Metrics,
         edge: http::Stats,
-        started: u64,
-        ready: Arc<AtomicBool>,
     ) -> Result<Self, String> {
         let config = Arc::new(config);
+        let Kept {
+            accounts,
+            history,
+            started,
+            ready,
+        } = kept;
+        history
+            .configure(&config)
+            .map_err(|error| error.to_string())?;
         Ok(Self {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
@@ -129,6 +153,7 @@ impl Context {
             replicas: None,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
+            history,
             standing_faults: StandingFaults::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),
@@ -138,6 +163,7 @@ impl Context {
                 .iter()
                 .map(|_| SharedAnswer::default())
                 .collect(),
+            reloads: Arc::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),
             metrics: Arc::new(metrics),
@@ -181,6 +207,7 @@ impl Context {
         }
         self.ledger.close();
         self.accounts.close();
+        self.history.close(&self.metrics);
     }
 
     /// Makes `/readyz` say no from now on.
@@ -215,6 +242,14 @@ impl Context {
         let routes = self.config.routes.iter();
         routes.filter(|route| client.may_use(&route.name))
     }
+}
+
+/// The parts of a gateway that outlive its configuration.
+struct Kept {
+    accounts: Arc<SharedAccounts>,
+    history: Arc<History>,
+    started: u64,
+    ready: Arc<AtomicBool>,
 }
 
 fn seconds_since_1970() -> u64 {

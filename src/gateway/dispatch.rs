@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::budget::Charge;
 use crate::config::{Account, Route};
 use crate::dialect::request::{Incoming, Request, RequestError};
+use crate::dialect::restatement::Restatement;
 use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
@@ -15,6 +16,7 @@ use crate::quota::accounts::RefusalReason;
 use crate::routing::Conversation;
 
 use super::accounts;
+use super::actions;
 use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
@@ -37,55 +39,61 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     let client = caller(context, head, found.as_ref());
     match admit(context, head, found.as_ref(), client) {
         Ok(Admitted::Endpoint(found)) => answer(context, exchange, found, client),
-        Ok(Admitted::Options(endpoint)) => {
-            let head = ResponseHead::new(204, "text/plain").with("Allow", endpoint.allow());
-            let response = Response::new(head, Vec::new());
-            pending(context, exchange, Some(endpoint), client).finish(response);
-        }
-        Ok(Admitted::Preflight(response)) => {
+        Ok(Admitted::Early(response)) => {
             let endpoint = found.as_ref().map(|found| found.endpoint);
-            pending(context, exchange, endpoint, client).finish(response);
+            pending(context, exchange, endpoint, client).finish(*response);
         }
         Err(refusal) => {
             let endpoint = found.map(|found| found.endpoint);
-            pending(context, exchange, endpoint, client).refuse(refusal);
+            pending(context, exchange, endpoint, client).refuse(*refusal);
         }
     }
 }
 
 fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Option<&Account>) {
     let endpoint = found.endpoint;
+    if endpoint.visibility == Visibility::Quiet {
+        return answer_quietly(context, exchange, found, client);
+    }
+    let pending = pending(context, exchange, Some(endpoint), client);
     match (&endpoint.answer, client) {
-        (&AnsweredBy::Walk(dialect), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
-            complete(context, pending, dialect, client);
-        }
+        (&AnsweredBy::Walk(dialect), Some(client)) => complete(context, pending, dialect, client),
         (&AnsweredBy::Aside(question), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
             side_call::answer(context, pending, question, client);
         }
-        (&AnsweredBy::Told(tell, _), Some(client)) => {
-            let pending = pending(context, exchange, Some(endpoint), Some(client));
-            told(context, pending, found, client, tell);
+        (&AnsweredBy::Action, Some(client)) => actions::answer(context, pending, client),
+        (&AnsweredBy::Told(tell, _), Some(client)) => told(context, pending, found, client, tell),
+        _ => answer_with_page(context, pending, found, client),
+    }
+}
+
+fn answer_with_page(
+    context: &Context,
+    pending: Pending<'_, '_>,
+    found: &Found,
+    client: Option<&Account>,
+) {
+    match page(context, &pending.exchange, found, client) {
+        Ok(response) => pending.finish(response),
+        Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
+        Err(Unserved::ClientGone) => pending.client_left(),
+    }
+}
+
+/// Answers with a page that only its failures are told of.
+fn answer_quietly(
+    context: &Context,
+    exchange: Exchange<'_>,
+    found: &Found,
+    client: Option<&Account>,
+) {
+    match page(context, &exchange, found, client) {
+        Ok(response) => {
+            exchange.send(response);
         }
-        _ if endpoint.visibility == Visibility::Quiet => {
-            match page(context, &exchange, found, client) {
-                Ok(response) => {
-                    exchange.send(response);
-                }
-                Err(Unserved::ClientGone) => {}
-                Err(Unserved::Refused(refusal)) => {
-                    pending(context, exchange, Some(endpoint), client).refuse(refusal);
-                }
-            }
-        }
-        _ => {
-            let pending = pending(context, exchange, Some(endpoint), client);
-            match page(context, &pending.exchange, found, client) {
-                Ok(response) => pending.finish(response),
-                Err(Unserved::Refused(refusal)) => pending.refuse(refusal),
-                Err(Unserved::ClientGone) => pending.client_left(),
-            }
+        Err(Unserved::ClientGone) => {}
+        Err(Unserved::Refused(refusal)) => {
+            pending(context, exchange, Some(found.endpoint), client).refuse(refusal);
         }
     }
 }
@@ -139,11 +147,10 @@ fn pending<'g, 't>(
     Pending::new(exchange, journal, endpoint.and_then(Endpoint::dialect))
 }
 
-/// A request that its endpoint answers.
+/// A request that gets an answer: from its endpoint, or one that its head has already.
 enum Admitted<'f> {
     Endpoint(&'f Found),
-    Options(&'static Endpoint),
-    Preflight(Response),
+    Early(Box<Response>),
 }
 
 /// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
@@ -153,36 +160,42 @@ fn admit<'f>(
     head: &Head,
     found: Option<&'f Found>,
     client: Option<&Account>,
-) -> Result<Admitted<'f>, Refusal> {
+) -> Result<Admitted<'f>, Box<Refusal>> {
     if !hosts::is_accepted(&context.config, head) {
-        return Err(Refusal::misdirected());
+        return Err(Refusal::misdirected().into());
     }
     if let Some(response) = cors::preflight(context, head, found) {
-        return Ok(Admitted::Preflight(response));
+        return Ok(Admitted::Early(Box::new(response)));
     }
     let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
     if client.is_none() && !is_open {
-        return Err(match found.map(|found| found.endpoint.access) {
+        return Err(Box::new(match found.map(|found| found.endpoint.access) {
             Some(Access::Ollama) => keyless_refusal(context, head),
             _ => Refusal::unauthorized(accounts::fault(head)),
-        });
+        }));
     }
     if let Some(expired) = client.filter(|client| !is_open && accounts::has_expired(client)) {
         context.count_refusal(expired, RefusalReason::Expired);
-        return Err(Refusal::expired());
+        return Err(Refusal::expired().into());
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
     match head.method() {
-        "OPTIONS" => Ok(Admitted::Options(found.endpoint)),
+        "OPTIONS" => {
+            let head = ResponseHead::new(204, "text/plain").with("Allow", found.endpoint.allow());
+            Ok(Admitted::Early(Box::new(Response::new(head, Vec::new()))))
+        }
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+            AnsweredBy::Walk(_)
+            | AnsweredBy::Aside(_)
+            | AnsweredBy::Told(..)
+            | AnsweredBy::Action
                 if is_encoded(head) =>
             {
-                Err(Refusal::encoded())
+                Err(Refusal::encoded().into())
             }
             _ => Ok(Admitted::Endpoint(found)),
         },
-        _ => Err(Refusal::method(found.endpoint.allow())),
+        _ => Err(Refusal::method(found.endpoint.allow()).into()),
     }
 }
 
@@ -238,7 +251,7 @@ fn page(
         AnsweredBy::Page(answer) => answer(&visit),
         AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) | AnsweredBy::Action => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }
@@ -260,11 +273,13 @@ fn complete<'g>(
     let form_type = pending.exchange.head().form_type().map(str::to_owned);
     match read(dialect, Incoming::new(&body, form_type.as_deref())) {
         Ok(request) => route(context, pending, dialect, client, &request),
-        Err(error) => {
-            let refusal = Refusal::new(error.code(), error.to_string());
-            pending.refuse(refusal.about(error.param()));
-        }
+        Err(error) => refuse_unread(pending, &error),
     }
+}
+
+fn refuse_unread(pending: Pending<'_, '_>, error: &RequestError) {
+    let refusal = Refusal::new(error.code(), error.to_string());
+    pending.refuse(refusal.about(error.param()));
 }
 
 /// The request without its long strings; `None` where it is as well edited whole, and where the budget has no room for
@@ -293,24 +308,50 @@ fn route<'g>(
     pending.journal.read(dialect, request);
     let Some(route) = accounts::route_of(&context.config, client, &request.model, dialect.name())
     else {
-        pending.journal.route_unknown(&request.model);
-        let name = context.redactor.redact(&request.model);
-        return pending.refuse(if name.is_empty() {
-            Refusal::no_model(dialect.name())
-        } else if accounts::hides(&context.config, client, &request.model) {
-            context.count_refusal(client, RefusalReason::Route);
-            Refusal::not_allowed(&name)
-        } else {
-            Refusal::unknown_model(dialect, &name)
-        });
+        return refuse_unknown(context, pending, dialect, client, &request.model);
     };
     if let Some(answer) = dialect.at_once(request, SystemTime::now()) {
         pending.journal.route_known(route);
-        return pending.finish(Response::json(200, answer));
+        return answer_at_once(pending, answer);
     }
-    let Some(restatement) = dialect.restatement() else {
-        return walk(context, pending, dialect, client, route, request);
-    };
+    match dialect.restatement() {
+        None => walk(context, pending, dialect, client, route, request),
+        Some(restatement) => restated(context, pending, restatement, client, route, request),
+    }
+}
+
+fn answer_at_once(pending: Pending<'_, '_>, answer: String) {
+    pending.finish(Response::json(200, answer));
+}
+
+fn refuse_unknown(
+    context: &Context,
+    mut pending: Pending<'_, '_>,
+    dialect: &dyn Dialect,
+    client: &Account,
+    model: &str,
+) {
+    pending.journal.route_unknown(model);
+    let name = context.redactor.redact(model);
+    pending.refuse(if name.is_empty() {
+        Refusal::no_model(dialect.name())
+    } else if accounts::hides(&context.config, client, model) {
+        context.count_refusal(client, RefusalReason::Route);
+        Refusal::not_allowed(&name)
+    } else {
+        Refusal::unknown_model(dialect, &name)
+    });
+}
+
+/// Answers a request that is stated anew in another dialect, for every step.
+fn restated<'g>(
+    context: &'g Context,
+    mut pending: Pending<'g, '_>,
+    restatement: &'static dyn Restatement,
+    client: &Account,
+    route: &'g Arc<Route>,
+    request: &Request<'_>,
+) {
     // Its text lies beside the client's as long as the request goes on.
     let length = request
         .payload
@@ -322,14 +363,11 @@ fn route<'g>(
     }
     let model = Some(request.model.as_str()).filter(|model| !model.is_empty());
     let body = restatement.body(request, model.unwrap_or(&route.name));
-    let pending = pending.restated(restatement, &request.model);
+    pending.restate(restatement, &request.model);
     let dialect = restatement.dialect();
     match dialect.read(body.as_bytes().into()) {
         Ok(request) => walk(context, pending, dialect, client, route, &request),
-        Err(error) => {
-            let refusal = Refusal::new(error.code(), error.to_string());
-            pending.refuse(refusal.about(error.param()));
-        }
+        Err(error) => refuse_unread(pending, &error),
     }
 }
 
@@ -356,6 +394,34 @@ fn asking_for_usage<'b>(dialect: &dyn Dialect, request: &Request<'b>) -> Option<
     dialect.ask_for_usage(&mut asking.payload).then_some(asking)
 }
 
+/// Books a request with its client's account. Whether the provider has to tell its usage comes back.
+///
+/// # Errors
+/// The refusal of a request that exceeds a limit of its client.
+fn booked<'g>(
+    context: &'g Context,
+    pending: &mut Pending<'g, '_>,
+    client: &Account,
+    route: &'g Route,
+    dialect: &dyn Dialect,
+    request: &Request<'_>,
+) -> Result<bool, Box<Refusal>> {
+    match ClientBooking::admit(context, client, route, dialect, request) {
+        Ok(admitted) => {
+            pending.journal.admitted(admitted.booking);
+            pending.limit(limit_fields(&admitted.left));
+            Ok(admitted.needs_usage)
+        }
+        Err(refused) => {
+            let (excess, left) = *refused;
+            let (zone, currency) = (context.config.time_zone, context.config.currency.as_deref());
+            pending.limit(limit_fields(&left));
+            let refusal = Refusal::used_up(&client.name, &excess, zone, currency);
+            Err(Box::new(refusal))
+        }
+    }
+}
+
 /// Answers a request of a known route.
 fn walk<'g>(
     context: &'g Context,
@@ -367,18 +433,9 @@ fn walk<'g>(
 ) {
     let conversation = conversation(context, dialect, route, request, client);
     pending.journal.walk_began(route, dialect, request);
-    let needs_usage = match ClientBooking::admit(context, client, route, dialect, request) {
-        Ok(admitted) => {
-            pending.journal.admitted(admitted.booking);
-            pending = pending.limited(limit_fields(&admitted.left));
-            admitted.needs_usage
-        }
-        Err(refused) => {
-            let (excess, left) = *refused;
-            let (zone, currency) = (context.config.time_zone, context.config.currency.as_deref());
-            let refusal = Refusal::used_up(&client.name, &excess, zone, currency);
-            return pending.limited(limit_fields(&left)).refuse(refusal);
-        }
+    let needs_usage = match booked(context, &mut pending, client, route, dialect, request) {
+        Ok(needs_usage) => needs_usage,
+        Err(refusal) => return pending.refuse(*refusal),
     };
     let request_id = dialect
         .id_field()

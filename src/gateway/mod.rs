@@ -6,6 +6,7 @@
 //! client's dialect. `journal` is told each fact once, and alone writes telemetry.
 
 mod accounts;
+mod actions;
 mod answers;
 mod booking;
 mod context;
@@ -13,6 +14,7 @@ mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+mod history;
 mod hosts;
 mod journal;
 mod keepalive;
@@ -21,6 +23,7 @@ pub mod model_lists;
 mod pages;
 mod refusal;
 mod reloadable;
+mod reloads;
 mod replicas;
 mod route_invariants;
 mod shared_accounts;

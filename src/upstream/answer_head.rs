@@ -4,8 +4,6 @@
 //! body by its status, or is no final answer, is left to the one strict reader of such things. For what both read, a test
 //! has them agree.
 
-use std::mem::MaybeUninit;
-
 use httparse::{Header, Response, Status};
 
 use crate::header_fields::HeaderFields;
@@ -63,7 +61,8 @@ impl From<ureq::http::Response<()>> for Head {
 
 /// Reads a head that is all there, if it is a usual one.
 pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
-    let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
+    // On the heap: a worker that waits keeps a small stack.
+    let mut room = Box::<[Header<'_>]>::new_uninit_slice(MAX_FIELDS);
     let mut answer = Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut answer,

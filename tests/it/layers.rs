@@ -46,6 +46,9 @@ const LAYERS: &[(u8, &[&str])] = &[
             "explain",
             "init",
             "main",
+            "recent",
+            "selftest",
+            "show",
             "usage_table",
         ],
     ),
@@ -60,6 +63,7 @@ const GATEWAY: &[&str] = &[
     "wrong_paths",
     "endpoints",
     "side_call",
+    "actions",
     "answers",
     "keepalive",
     "pages",
@@ -71,6 +75,8 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "booking",
     "context",
+    "history",
+    "reloads",
     "accounts",
     "standing_faults",
     "replicas",
@@ -81,8 +87,8 @@ const GATEWAY: &[&str] = &[
     "shared_answer",
 ];
 
-/// The rooms of `gateway/` that may name telemetry: one writes it, two read it.
-const TELLS: &[&str] = &["journal", "pages", "context"];
+/// The rooms of `gateway/` that may name telemetry: one writes it, three read it.
+const TELLS: &[&str] = &["journal", "pages", "context", "history"];
 
 /// The one room of layer 3 that its neighbours may name: the socket that both the edge and the client watch.
 const SHARED: &str = "client_socket";

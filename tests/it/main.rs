@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod actions;
 mod audio;
 mod bad_input;
 mod browsers;
@@ -30,6 +31,7 @@ mod explain;
 mod faults;
 mod generated;
 mod healing;
+mod history;
 mod image;
 mod images;
 mod init;
@@ -49,6 +51,7 @@ mod rerank;
 mod responses;
 mod retries;
 mod secrets;
+mod selftest;
 mod service;
 mod state_file;
 mod status_page;

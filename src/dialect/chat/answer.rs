@@ -2,6 +2,7 @@
 
 use super::envelope::Envelope;
 use super::repair::Mender;
+use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says};
 use crate::dialect::chat::delta::{Delta, Member};
 use crate::dialect::finish::Finish;
@@ -15,16 +16,8 @@ use crate::json::{ObjectError, raw};
 /// The reason why no client can be given it.
 pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
     let mut mender = Mender::new(reading);
-    let envelope = if mender.is_idle() {
-        Envelope::read(body, "message", &mut |_| ())
-    } else {
-        Envelope::read(body, "message", &mut |choice| mender.take_message(choice))
-    };
-    let envelope = envelope.map_err(|error| match error {
-        ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
-        other => Flaw::NotJson(other.to_string()),
-    })?;
-    let choices = envelope.choices.unwrap_or_default();
+    let mut envelope = read(body, &mut mender)?;
+    let choices = envelope.choices.take().unwrap_or_default();
     if let Some(error) = envelope.error.or(choices.error) {
         return Err(Flaw::ErrorObject(error));
     }
@@ -34,10 +27,7 @@ pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
     let mended = mender.mended(body, "message");
     let annotation = match &mended {
         None => envelope.annotation,
-        Some(mended) => {
-            let again = Envelope::read(mended, "message", &mut |_| ());
-            again.map_or(envelope.annotation, |envelope| envelope.annotation)
-        }
+        Some(mended) => annotation_of(mended).unwrap_or(envelope.annotation),
     };
     Ok(JudgedWhole {
         annotation,
@@ -50,6 +40,24 @@ pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
             (false, false) => Says::Nothing(Finish::silence(choices.finish)),
         },
     })
+}
+
+/// On the heap: a waiting worker keeps a small stack.
+fn read(body: &str, mender: &mut Mender) -> Result<Box<Envelope>, Flaw> {
+    let envelope = if mender.is_idle() {
+        Envelope::read(body, "message", &mut |_| ())
+    } else {
+        Envelope::read(body, "message", &mut |choice| mender.take_message(choice))
+    };
+    envelope.map(Box::new).map_err(|error| match error {
+        ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
+        other => Flaw::NotJson(other.to_string()),
+    })
+}
+
+fn annotation_of(mended: &str) -> Option<Annotation> {
+    let envelope = Envelope::read(mended, "message", &mut |_| ()).ok()?;
+    Some(envelope.annotation)
 }
 
 /// Reads a body that was judged, as deltas: first the answer's own members, then choice by choice. A choice without an

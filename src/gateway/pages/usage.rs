@@ -35,8 +35,9 @@ struct UsageList<'a> {
     data: Vec<UsageReport<'a>>,
 }
 
+/// A limit of a client, and what is left of it.
 #[derive(Serialize)]
-struct LimitUsage {
+pub struct LimitUsage {
     unit: &'static str,
     window: Option<String>,
     limit: Amount,
@@ -178,7 +179,8 @@ fn usage<'a>(report: &'a Report, config: &'a Config) -> UsageReport<'a> {
     }
 }
 
-fn limit_usage(report: &LimitReport, zone: TimeZone) -> LimitUsage {
+/// A limit as `/v1/usage` and the status page tell it.
+pub fn limit_usage(report: &LimitReport, zone: TimeZone) -> LimitUsage {
     let unit = report.limit.unit;
     let amount = |amount: u64| match unit {
         Unit::Money => Amount::Money(Money(amount).to_string()),

@@ -83,15 +83,12 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         body: Box<Body>,
         journal: &Journal<'_>,
     ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let charge = self.errand.budget.empty();
         if let Framing::Text(_) = self.errand.framing() {
-            let mut repairs = Repairs::default();
-            let charge = self.errand.budget.empty();
-            let (text, charge) = self.text(Vec::new(), body, charge, &mut repairs)?;
-            let answer = self.judged(text, charge, repairs)?;
-            return self.whole(answer, journal);
+            let held = self.rest(Vec::new(), body, charge, Repairs::default())?;
+            return self.whole(held, journal);
         }
         let is_named_stream = is_event_stream(self.head);
-        let charge = self.errand.budget.empty();
         let opened = Opened::read(body, is_named_stream, self.deadline, charge);
         let opened = opened.map_err(|error| failure_of(&error))?;
         let is_stream = matches!(opened, Opened::Stream(_));
@@ -99,31 +96,36 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         if is_stream != is_named_stream && self.step.provider.repair {
             repairs.add(RepairKind::ContentType);
         }
-        match opened {
+        let held = match opened {
             Opened::Stream(frames) if self.errand.request.stream => {
-                self.stream(frames, self.asked, repairs, journal)
+                return self.stream(frames, self.asked, repairs, journal);
             }
-            Opened::Stream(frames) => {
-                let answer = self.gathered(frames, repairs)?;
-                self.whole(answer, journal)
-            }
+            Opened::Stream(frames) => self.gathered(frames, repairs)?,
             Opened::Whole {
                 begun,
                 body,
                 charge,
-            } => {
-                let (text, charge) = self.text(begun, body, charge, &mut repairs)?;
-                let held = self.judged(text, charge, repairs)?;
-                if self.errand.request.stream {
-                    let (frames, repairs) = self.split(*held)?;
-                    // What there was to mend or to filter is done.
-                    let asked = self.asked.with(Reading::default());
-                    self.stream(frames, asked, repairs, journal)
-                } else {
-                    self.whole(held, journal)
-                }
-            }
+            } => self.rest(begun, body, charge, repairs)?,
+        };
+        if is_stream || !self.errand.request.stream {
+            return self.whole(held, journal);
         }
+        let (frames, repairs) = self.split(held)?;
+        // What there was to mend or to filter is done.
+        let asked = self.asked.with(Reading::default());
+        self.stream(frames, asked, repairs, journal)
+    }
+
+    /// A whole answer that has begun.
+    fn rest(
+        &self,
+        begun: Vec<u8>,
+        body: Box<Body>,
+        charge: Charge,
+        mut repairs: Repairs,
+    ) -> Result<Box<HeldAnswer>, Box<Failure>> {
+        let (text, charge) = self.text(begun, body, charge, &mut repairs)?;
+        self.judged(text, charge, repairs)
     }
 
     /// A stream up to its first content.
@@ -199,7 +201,11 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
     }
 
     /// The answer that a stream makes.
-    fn gathered(&self, frames: Box<Frames>, repairs: Repairs) -> Result<Box<HeldAnswer>, Failure> {
+    fn gathered(
+        &self,
+        frames: Box<Frames>,
+        repairs: Repairs,
+    ) -> Result<Box<HeldAnswer>, Box<Failure>> {
         let gathering = Gathering {
             dialect: self.dialect(),
             frames,
@@ -223,7 +229,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         if gathered.is_whole {
             Ok(answer)
         } else {
-            Err(cut())
+            Err(cut().into())
         }
     }
 
@@ -232,7 +238,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         text: String,
         mut charge: Charge,
         repairs: Repairs,
-    ) -> Result<Box<HeldAnswer>, Failure> {
+    ) -> Result<Box<HeldAnswer>, Box<Failure>> {
         let beside = self.dialect().memory_beside(&text, &self.asked);
         cover(&mut charge, text.len().saturating_add(beside))?;
         let answer = self.dialect().whole(text, &self.asked);
@@ -243,10 +249,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         cover(&mut charge, length)?;
         let limit = self.errand.context.config.server.max_answer;
         if beside > 0 && length > limit {
-            // Numbers in the place of base64, for one, are more than twice as long.
-            let message =
-                format!("the answer in the form that was asked for has more than {limit} bytes");
-            return Err(Failure::new(Class::BadResponse, &message));
+            return Err(restated_too_long(limit));
         }
         if beside > 0 {
             charge.uncover(length);
@@ -256,8 +259,9 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
 
     /// The frames of an answer that came whole, and what was mended in it. They are in memory beside the answer, and
     /// then beside one another, until they are framed.
-    fn split(&self, held: HeldAnswer) -> Result<(Box<Frames>, Repairs), Failure> {
-        let HeldAnswer { answer, mut charge } = held;
+    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
+    fn split(&self, held: Box<HeldAnswer>) -> Result<(Box<Frames>, Repairs), Box<Failure>> {
+        let HeldAnswer { answer, mut charge } = *held;
         let length = answer.text().len();
         cover(&mut charge, length.saturating_mul(4))?;
         let frames = self.dialect().split(&answer);
@@ -271,7 +275,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
         body: Box<Body>,
         mut charge: Charge,
         repairs: &mut Repairs,
-    ) -> Result<(String, Charge), Failure> {
+    ) -> Result<(String, Charge), Box<Failure>> {
         let limit = self.errand.context.config.server.max_answer;
         let body = body.read_rest(begun, limit, self.deadline, &mut charge);
         let body = body.map_err(|error| failure_of(&error))?;
@@ -285,7 +289,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
                 charge.uncover(text.len());
                 Ok((text, charge))
             }
-            Err(_) => Err(Failure::new(Class::BadResponse, "the answer is not UTF-8")),
+            Err(_) => Err(Failure::new(Class::BadResponse, "the answer is not UTF-8").into()),
         }
     }
 
@@ -327,15 +331,21 @@ pub fn without_a_word<'a>(
     }))
 }
 
+/// Numbers in the place of base64, for one, are more than twice as long.
+fn restated_too_long(limit: usize) -> Box<Failure> {
+    let message = format!("the answer in the form that was asked for has more than {limit} bytes");
+    Failure::new(Class::BadResponse, &message).into()
+}
+
 /// Charges for so much memory more than there was.
 ///
 /// # Errors
 /// The budget has no room for it.
-pub fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Failure> {
+pub fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Box<Failure>> {
     if charge.cover(bytes) {
         Ok(())
     } else {
-        Err(failure_of(&CallError::no_memory()))
+        Err(failure_of(&CallError::no_memory()).into())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::dialect::rate_limits::{RemainingLimits, remaining_limits, tells_of_a_
 use crate::dialect::request::Payload;
 use crate::gateway::journal::Journal;
 use crate::routing::{Attempt, Failure};
-use crate::upstream::{CallError, Head, Response};
+use crate::upstream::{Body, CallError, Head, Response};
 
 use super::arriving_answer::ArrivingAnswer;
 use super::commit::Committed;
@@ -29,6 +29,15 @@ pub struct Success<'a> {
     pub reply: Reply<'a>,
     /// The provider's word about its limits.
     pub limits: RemainingLimits,
+}
+
+impl<'a> Success<'a> {
+    fn with(reply: Reply<'a>, head: &Head) -> Box<Self> {
+        Box::new(Self {
+            reply,
+            limits: limits_of(head),
+        })
+    }
 }
 
 /// An answer that a client can have.
@@ -61,6 +70,12 @@ impl From<Failure> for Box<Missed<'_>> {
             failure,
             second_best: None,
         })
+    }
+}
+
+impl From<Box<Failure>> for Box<Missed<'_>> {
+    fn from(failure: Box<Failure>) -> Self {
+        (*failure).into()
     }
 }
 
@@ -98,7 +113,7 @@ impl<'a> Errand<'a, '_> {
         journal: &Journal<'_>,
     ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
         let mut room = self.room_for_edits(self.edited, step)?;
-        let mut healing = Box::new(Healing::new(self, step));
+        let mut healing = Healing::new(self, step);
         settle(&mut room, healing.request());
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
@@ -213,19 +228,23 @@ impl<'a> Errand<'a, '_> {
         let Response { head, body } = answer;
         refuse_coding(&head)?;
         let reply = match self.framing() {
-            Framing::Opaque => {
-                let answer = OpaqueAnswer::open(self, &head, body, deadline)?;
-                Reply::Opaque(Box::new(answer))
-            }
+            Framing::Opaque => self.opaque(&head, body, deadline)?,
             Framing::Events | Framing::Text(_) => {
                 let answer = ArrivingAnswer::new(self, step, sent, &head, deadline);
                 answer.read(body, journal)?
             }
         };
-        Ok(Box::new(Success {
-            reply,
-            limits: limits_of(&head),
-        }))
+        Ok(Success::with(reply, &head))
+    }
+
+    fn opaque(
+        &self,
+        head: &Head,
+        body: Box<Body>,
+        deadline: Instant,
+    ) -> Result<Reply<'a>, Box<Missed<'a>>> {
+        let answer = OpaqueAnswer::open(self, head, body, deadline)?;
+        Ok(Reply::Opaque(Box::new(answer)))
     }
 
     /// How the frames of the answer are told apart.
@@ -239,7 +258,7 @@ impl<'a> Errand<'a, '_> {
     }
 }
 
-fn refuse_coding(head: &Head) -> Result<(), Failure> {
+fn refuse_coding(head: &Head) -> Result<(), Box<Failure>> {
     match head.header("content-encoding") {
         // Some servers name that there is none.
         Some(coding)
@@ -250,10 +269,10 @@ fn refuse_coding(head: &Head) -> Result<(), Failure> {
             let message = format!(
                 "the answer came with Content-Encoding {coding:?}, which was not asked for"
             );
-            Err(Failure {
+            Err(Box::new(Failure {
                 status: Some(head.status),
                 ..Failure::new(Class::BadResponse, &message)
-            })
+            }))
         }
         _ => Ok(()),
     }

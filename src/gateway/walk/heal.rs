@@ -48,7 +48,7 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step) -> Self {
+    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step) -> Box<Self> {
         let Errand {
             context,
             dialect,
@@ -56,7 +56,7 @@ impl<'a> Healing<'a> {
             ..
         } = *errand;
         let lessons = context.ledger.learned().of(step, Instant::now());
-        Self {
+        Box::new(Self {
             context,
             dialect,
             request,
@@ -68,7 +68,7 @@ impl<'a> Healing<'a> {
             unproven: Vec::new(),
             taught_by: String::new(),
             trial: None,
-        }
+        })
     }
 
     /// The request to call the step with.

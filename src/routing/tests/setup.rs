@@ -94,6 +94,8 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         hosts: Vec::new(),
         ollama: None,
         status_page: true,
+        history: 0,
+        health_needs_key: false,
         providers,
         routes,
     }
