@@ -75,6 +75,19 @@ impl Setting {
         })
     }
 
+    /// Whether a request has waited for the server as long as it may: the machine was busy elsewhere, and the share of a
+    /// gateway had to do, which may be more than was left.
+    fn has_stalled(&self) -> bool {
+        self.gateways.iter().any(|gateway| {
+            let text = gateway.output.text();
+            let mut lines = text.lines().filter_map(|line| {
+                let line: Value = serde_json::from_str(line).ok()?;
+                (line["client"] == "home").then(|| line["duration_ms"].as_u64())?
+            });
+            lines.any(|duration| duration >= 50)
+        })
+    }
+
     /// Waits until both know of so many requests.
     fn wait_for_use(&self, requests: u64) -> Value {
         let reports = self.gateways.iter().map(|gateway| {
@@ -86,13 +99,28 @@ impl Setting {
     }
 }
 
+/// So many times a test of what passes to the last request is tried on a machine that stalls. What always holds is that no
+/// more than a share is passed twice.
+const TRIES: usize = 5;
+const LIMIT_AND_A_SHARE: usize = 15;
+
 /// The defect of many gateways: each replica had the whole budget.
 #[test]
 fn two_gateways_admit_ten_requests_of_sixty() {
-    let Some(setting) = setting() else {
-        return;
-    };
-    let passed = setting.ask_all(30);
+    let mut exact = None;
+    for _ in 0..TRIES {
+        let Some(setting) = setting() else {
+            return;
+        };
+        let passed = setting.ask_all(30);
+        let all = passed.iter().sum::<usize>();
+        assert!(all <= LIMIT_AND_A_SHARE, "{passed:?}");
+        if all == 10 || !setting.has_stalled() {
+            exact = Some((setting, passed));
+            break;
+        }
+    }
+    let (setting, passed) = exact.expect("a try without a stall");
     assert_eq!(passed.iter().sum::<usize>(), 10, "{passed:?}");
     assert_eq!(setting.upstream.requests().len(), 10);
     let report = setting.wait_for_use(10);
@@ -137,25 +165,33 @@ fn one_of_two_gateways_may_use_all_of_it() {
 /// A server that has lost all it had is told again what was used; meanwhile nobody gets more than there is.
 #[test]
 fn a_server_that_forgets_costs_no_request_and_gives_none_away() {
-    let Some(setting) = setting() else {
-        return;
-    };
     let body = openai::request("r", false);
-    for gateway in [0, 1, 0, 1] {
-        assert_eq!(ask(&setting.gateways[gateway], HOME, &body).status, 200);
+    for _ in 0..TRIES {
+        let Some(setting) = setting() else {
+            return;
+        };
+        for gateway in [0, 1, 0, 1] {
+            assert_eq!(ask(&setting.gateways[gateway], HOME, &body).status, 200);
+        }
+        setting.wait_for_use(4);
+        let () = redis::cmd("FLUSHALL")
+            .query(&mut setting.server.other_client())
+            .unwrap();
+        for gateway in &setting.gateways {
+            let lost = "the shared server has lost its data: counting again";
+            gateway.wait_for_log(|line| line["msg"] == lost);
+        }
+        setting.wait_until("shared");
+        let passed = setting.ask_all(20);
+        let all = passed.iter().sum::<usize>();
+        assert!(4 + all <= LIMIT_AND_A_SHARE, "{passed:?}");
+        if all == 6 || !setting.has_stalled() {
+            assert_eq!(all, 6, "{passed:?}");
+            setting.wait_for_use(10);
+            return;
+        }
     }
-    setting.wait_for_use(4);
-    let () = redis::cmd("FLUSHALL")
-        .query(&mut setting.server.other_client())
-        .unwrap();
-    for gateway in &setting.gateways {
-        let lost = "the shared server has lost its data: counting again";
-        gateway.wait_for_log(|line| line["msg"] == lost);
-    }
-    setting.wait_until("shared");
-    let passed = setting.ask_all(20);
-    assert_eq!(passed.iter().sum::<usize>(), 6, "{passed:?}");
-    setting.wait_for_use(10);
+    panic!("no try without a stall");
 }
 
 /// While the server is away each has its share, at once.
