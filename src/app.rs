@@ -4,6 +4,7 @@ mod alert_test;
 mod clock;
 mod collector;
 mod file_watch;
+pub mod in_process;
 mod model_watch;
 mod online_check;
 mod probe;
@@ -33,7 +34,7 @@ use crate::telemetry::{self, Levels, LogFormat};
 pub use alert_test::alert_test;
 pub use online_check::online_check;
 pub use process::Process;
-pub use running::{explain, healthcheck, reload};
+pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
@@ -100,6 +101,8 @@ fn serve_until_stopped(
         masking,
         notifier.clone(),
     );
+    let on_demand = reloader.clone();
+    current.reload_by(Box::new(move || on_demand.reload_apart()));
     heed_signals(&current, &reloader, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
     if let Some(address) = addresses.first() {
@@ -165,6 +168,8 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
     let asked = Arc::clone(current);
     let answer = move |question| match question {
         ControlRequest::Routes => asked.routes_report(),
+        ControlRequest::Requests => asked.requests_report(),
+        ControlRequest::Usage => asked.usage_report(),
         ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {

@@ -1,4 +1,4 @@
-//! The control socket: by it `ai-gateway explain` and `ai-gateway reload` ask the gateway that runs, without a key.
+//! The control socket: by it `ai-gateway explain`, `usage` and `reload` ask the gateway that runs, without a key.
 //!
 //! A key that is sent to a port goes to whatever process listens there, and while the gateway is down that may be anybody's.
 //! So only a word is sent, the question, and the gateway answers each connection of its own user or of root, and closes
@@ -46,6 +46,10 @@ const NAME: &str = "ai-gateway/";
 pub enum ControlRequest {
     /// The cooling steps, as `GET /v1/diagnostics/routes` tells them.
     Routes,
+    /// The last requests, as `GET /v1/diagnostics/requests` tells them to an administrator.
+    Requests,
+    /// The usage of all clients, as `GET /v1/usage?client=*` tells it to an administrator.
+    Usage,
     /// To read the configuration again, and what came of it.
     Reload,
 }
@@ -54,6 +58,8 @@ impl ControlRequest {
     fn word(self) -> &'static str {
         match self {
             Self::Routes => "routes\n",
+            Self::Requests => "requests\n",
+            Self::Usage => "usage\n",
             Self::Reload => "reload\n",
         }
     }
@@ -113,7 +119,12 @@ fn question(stream: &UnixStream) -> Option<ControlRequest> {
     let mut word = String::new();
     let mut reader = BufReader::new(stream.take(LONGEST_QUESTION));
     reader.read_line(&mut word).ok()?;
-    let known = [ControlRequest::Routes, ControlRequest::Reload];
+    let known = [
+        ControlRequest::Routes,
+        ControlRequest::Requests,
+        ControlRequest::Usage,
+        ControlRequest::Reload,
+    ];
     known.into_iter().find(|question| question.word() == word)
 }
 
@@ -197,6 +208,8 @@ mod tests {
         let told = report.clone();
         let answer = move |question| match question {
             ControlRequest::Routes => told.clone(),
+            ControlRequest::Requests => b"asked".to_vec(),
+            ControlRequest::Usage => b"used".to_vec(),
             ControlRequest::Reload => b"taken".to_vec(),
         };
         serve(port(0), answer).unwrap();
@@ -207,6 +220,7 @@ mod tests {
         };
         for _ in 0..3 {
             assert!(ask(ControlRequest::Routes) == report);
+            assert_eq!(ask(ControlRequest::Usage), b"used");
             assert_eq!(ask(ControlRequest::Reload), b"taken");
         }
         assert!(serve(port(0), |_| Vec::new()).is_err(), "the name is taken");

@@ -1,6 +1,8 @@
 //! Texts cut at a character's boundary, the patterns that they fit, and durations as logs and reports write them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
 
 /// The beginning of a text, whole characters only (at most `max_bytes`).
 pub fn cut(text: &str, max_bytes: usize) -> &str {
@@ -71,9 +73,30 @@ pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A time as reports write it: RFC 3339 in UTC, with milliseconds.
+pub fn timestamp(at: SystemTime) -> String {
+    let at = OffsetDateTime::from(at);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_its_milliseconds() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_007);
+        assert_eq!(timestamp(at), "2026-01-02T03:04:05.007Z");
+    }
 
     #[test]
     fn no_character_is_cut_in_two() {

@@ -1,7 +1,7 @@
 //! A reload: another configuration for the gateway that runs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use super::file_watch::FileWatch;
@@ -12,6 +12,7 @@ use crate::gateway::{Reloadable, alerts};
 use crate::service_manager::{Notifier, RunFile};
 use crate::sync::lock;
 use crate::telemetry::Masking;
+use crate::threads::{self, USUAL_STACK};
 
 /// The most lines of a refusal; a file with more problems is another kind of file.
 const MOST_LINES: usize = 100;
@@ -68,6 +69,23 @@ impl Reloader {
         self.reload_and_tell(&mut watch)
     }
 
+    /// The same on a thread of its own, for callers with a small stack.
+    ///
+    /// # Errors
+    /// As [`Self::reload`], or no thread can be started.
+    pub fn reload_apart(&self) -> Result<Vec<&'static str>, String> {
+        let (tell, outcome) = mpsc::sync_channel(1);
+        let reloader = self.clone();
+        let work = move || {
+            // The worker that asked may have left.
+            let _ = tell.send(reloader.reload());
+        };
+        threads::start("reload", USUAL_STACK, work).map_err(|error| error.to_string())?;
+        outcome
+            .recv()
+            .unwrap_or_else(|_| Err("the reload ended abnormally; the log may tell why".to_owned()))
+    }
+
     /// Reloads if a file has changed. A file that is refused, half written perhaps, is tried again once it changes again.
     fn look(&self) {
         let mut watch = lock(&self.0.watch);
@@ -100,6 +118,7 @@ impl Reloader {
         let problem = taken.as_ref().err();
         alerts::attend(current, false);
         alerts::reloaded(current, problem.map(String::as_str));
+        current.reload_ended(problem.map(String::as_str));
         let written = run_file
             .as_ref()
             .map(|file| file.reloaded(problem.map(String::as_str)));

@@ -1,5 +1,6 @@
 //! Questions of the other commands to the gateway that runs.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,15 @@ use super::probe;
 use crate::config::{Config, Route, Source};
 use crate::control_socket::{self, ControlRequest};
 use crate::explain;
+use crate::recent::{Follow, RecentRequests, Tail};
 use crate::service_manager::Running;
+use crate::usage_table::{self, Selection};
 
 /// The timeout of a report.
 const LIMIT: Duration = Duration::from_secs(3);
+
+/// The time between two looks at the last requests.
+const PACE: Duration = Duration::from_secs(1);
 
 /// The timeout of a reload: a `${file:...}` may be on a slow disk.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
@@ -161,6 +167,82 @@ pub fn explain(name: &str, config: &Config) -> Result<String, String> {
         .map(|route| explain::explain(route, config, running.as_ref().map_err(String::as_str)));
     let texts: Vec<String> = texts.collect();
     Ok(texts.join("\n"))
+}
+
+/// The story of a request, of the gateway that runs with this configuration, of which only the address is read.
+///
+/// # Errors
+/// No gateway answers, or it does not remember the request.
+pub fn explain_request(source: &Source, id: &str) -> Result<String, String> {
+    let recent = recent_requests(source)?;
+    recent.story(id).ok_or_else(|| {
+        let ids: Vec<&str> = recent.ids(3).collect();
+        match ids.is_empty() {
+            true => "the gateway remembers no request: it has had none, or history: 0".to_owned(),
+            false => format!(
+                "the gateway does not remember {id:?}; the last ones are {}",
+                ids.join(", ")
+            ),
+        }
+    })
+}
+
+/// Follows the requests of the gateway that runs with this configuration: prints a line for each that ends, until the
+/// process is ended or nobody reads any more.
+///
+/// # Errors
+/// No gateway answers.
+pub fn tail(source: &Source, follow: Follow) -> Result<String, String> {
+    let mut tail = Tail::new(follow);
+    let mut is_away = false;
+    let mut recent = recent_requests(source)?;
+    loop {
+        let mut out = std::io::stdout().lock();
+        let lines = tail.lines(&recent);
+        if out
+            .write_all(lines.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            return Ok(String::new());
+        }
+        drop(out);
+        recent = loop {
+            std::thread::sleep(PACE);
+            match recent_requests(source) {
+                Ok(recent) => break recent,
+                // A restart takes a moment, and is no reason to stop looking.
+                Err(error) if !is_away => eprintln!("{error}; waiting for it"),
+                Err(_) => {}
+            }
+            is_away = true;
+        };
+        is_away = false;
+    }
+}
+
+fn recent_requests(source: &Source) -> Result<RecentRequests, String> {
+    let running = Running::find().ok().map(|running| running.pid);
+    let port = source.address().port();
+    let report = control_socket::ask(port, ControlRequest::Requests, running, LIMIT)?;
+    serde_json::from_slice(&report.bytes)
+        .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
+}
+
+/// The usage of clients, of the gateway that runs with this configuration, of which only the address is read.
+///
+/// # Errors
+/// No gateway answers, or it knows of no such client.
+pub fn usage(source: &Source, selection: &Selection, as_csv: bool) -> Result<String, String> {
+    let running = Running::find().ok().map(|running| running.pid);
+    let port = source.address().port();
+    let report = control_socket::ask(port, ControlRequest::Usage, running, LIMIT)?;
+    let list = serde_json::from_slice(&report.bytes)
+        .map_err(|error| format!("the running gateway's answer is not understood: {error}"))?;
+    match as_csv {
+        true => usage_table::csv(&list, selection),
+        false => usage_table::table(&list, selection),
+    }
 }
 
 /// The routes of the running gateway. No key is sent: another process may have the port.

@@ -31,7 +31,7 @@ pub const ENV_FILE: Opt = valued(
 
 pub const ONLINE: Opt = flag(
     "online",
-    "ask each provider for its models as well: is the key accepted, is the model there",
+    "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
 );
 
 pub const TEST: Opt = flag(
@@ -49,7 +49,15 @@ pub const PROVIDER: Opt = valued(
     "a provider, by name or URL; may be repeated, in the order in which they are to be tried",
 );
 
-pub const ROUTE: Opt = valued("route", "NAME", "the name of the route; without it home");
+pub const ROUTE: Opt = valued(
+    "route",
+    "NAME",
+    "the name of a route; without it init makes home, and others look at all",
+);
+
+pub const JSON: Opt = flag("json", "print the report as JSON");
+
+pub const YES: Opt = flag("yes", "do not ask before --online");
 
 pub const DIRECTORY: Opt = valued(
     "directory",
@@ -61,6 +69,27 @@ pub const KEYS_LATER: Opt = flag(
     "keys-later",
     "leave keys that are not in the environment empty in .env",
 );
+
+pub const REQUEST: Opt = valued(
+    "request",
+    "ID",
+    "the way of one of the last requests instead: each step, its standing then, its answer",
+);
+
+pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+pub const CLIENT: Opt = valued(
+    "client",
+    "NAME",
+    "the months, days and routes of this client; without it, or with *, a month of all clients",
+);
+
+pub const MONTH: Opt = valued(
+    "month",
+    "YYYY-MM",
+    "the usage of this month; without it the latest, and the limits",
+);
+
+pub const CSV: Opt = flag("csv", "print comma-separated values, without the limits");
 
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {

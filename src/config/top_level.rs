@@ -9,6 +9,10 @@ use super::{
     server, shared,
 };
 
+/// The requests that are remembered unless the file says otherwise, and at most.
+const REMEMBERED: usize = 500;
+const MOST_REMEMBERED: usize = 10_000;
+
 /// The configuration in a document; meaningless when problems were reported.
 pub(super) fn config(table: Section) -> Config {
     let (providers, models) = providers::providers(&table);
@@ -49,6 +53,11 @@ pub(super) fn config(table: Section) -> Config {
             .and_then(|value| value.flag())
             .unwrap_or(true),
         alerts: alerts::alerts(&table, &routes),
+        history: table
+            .get("history")
+            .and_then(|value| value.count(&(0..=MOST_REMEMBERED)))
+            .unwrap_or(REMEMBERED),
+        health_needs_key: flag(&table, "health_needs_key"),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
         clients,
         listen,

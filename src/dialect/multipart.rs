@@ -32,6 +32,11 @@ pub struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
+    /// The length of the body as it came (bytes).
+    pub fn length(&self) -> usize {
+        self.body.len()
+    }
+
     /// Reads a body whose `Content-Type` this is.
     ///
     /// # Errors

@@ -63,6 +63,14 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The length of the body (bytes).
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Json(object) => object.source().len(),
+            Self::Multipart(form) => form.length(),
+        }
+    }
+
     /// The form of a body with files; none of JSON.
     pub fn form(&self) -> Option<&Form<'a>> {
         match self {

@@ -17,7 +17,7 @@ pub struct RunningLimit {
     unit: String,
     window: Option<String>,
     source: Option<String>,
-    amount: Option<u64>,
+    limit: Option<u64>,
     used: u64,
     remaining: Option<u64>,
     ends_ms: Option<u64>,
@@ -65,7 +65,7 @@ impl fmt::Display for RunningLimit {
             write!(f, ", {}", self.scope)?;
         }
         let unit = self.unit.replace('_', " ");
-        match self.amount {
+        match self.limit {
             Some(amount) => write!(f, ": {amount} {unit}")?,
             None => write!(f, ": {unit}")?,
         }
@@ -94,7 +94,7 @@ mod tests {
     fn a_limit_is_told_in_a_line() {
         for (json, line) in [
             (
-                r#"{"scope":"model","key_index":1,"unit":"requests","window":"min","source":"declared","amount":10,"used":3,
+                r#"{"scope":"model","key_index":1,"unit":"requests","window":"min","source":"declared","limit":10,"used":3,
                     "remaining":7,"ends_ms":12000,"state":"open"}"#,
                 "limit of key 2: 10 requests/min (declared), 3 used, 7 left, ends in 12.0 s, open",
             ),
@@ -103,7 +103,7 @@ mod tests {
                 "limit, all models: input tokens, 9 used, soft",
             ),
             (
-                r#"{"scope":"model","unit":"concurrent","window":"at_once","source":"declared","amount":4,"used":4,"remaining":0,
+                r#"{"scope":"model","unit":"concurrent","window":"at_once","source":"declared","limit":4,"used":4,"remaining":0,
                     "state":"closed"}"#,
                 "limit: 4 concurrent (declared), 4 used, 0 left, closed",
             ),

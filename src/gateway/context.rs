@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http;
+use crate::quota::accounts::RefusalReason;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::Metrics;
@@ -15,11 +16,16 @@ use crate::upstream::{self, Settings};
 use super::alert_facts::AlertFacts;
 use super::finish_reasons::FinishReasons;
 use super::gone_models::GoneModels;
+use super::history::History;
+use super::reloads::Reloads;
 use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 use super::standing_faults::StandingFaults;
+
+/// The longest wait of a request for the server that replicas share.
+const AT_MOST: Duration = Duration::from_millis(50);
 
 /// A gateway with one configuration. [`Reloadable`](super::Reloadable) exchanges it for one with another.
 pub struct Context {
@@ -35,6 +41,8 @@ pub struct Context {
     pub(super) redactor: Redactor,
     /// The providers and models whose streams name the reason of their end.
     pub(super) finish_reasons: Arc<FinishReasons>,
+    /// The last requests, failures and hours. They outlive this configuration.
+    pub(super) history: Arc<History>,
     /// The keys whose refusal the log has told.
     pub(super) standing_faults: StandingFaults,
     /// The facts for alerts; `None` without any.
@@ -49,6 +57,8 @@ pub struct Context {
     pub(super) status_frame: SharedAnswer,
     /// The latest data of the status page, one for each client in the configuration's order.
     pub(super) status_data: Vec<SharedAnswer>,
+    /// The reloads of the process, which go on with each configuration.
+    pub(super) reloads: Arc<Reloads>,
     pub(super) tracer: Tracer,
     /// The health of the exports to a collector.
     pub(super) exports: Vec<Arc<Health>>,
@@ -73,9 +83,14 @@ impl Context {
         let metrics = Metrics::new(&config);
         let ready = Arc::new(AtomicBool::new(true));
         let client = upstream::Client::new(Self::upstream_settings(&config))?;
-        let accounts = Arc::new(SharedAccounts::open(&config));
-        let new = Self::with(config, client, accounts, metrics, edge, started, ready)?;
-        let replicas = Replicas::start(&new.config, new.ledger.of_replicas())?;
+        let kept = Kept {
+            accounts: Arc::new(SharedAccounts::open(&config)),
+            history: Arc::new(History::open(&config)),
+            started,
+            ready,
+        };
+        let new = Self::with(config, client, kept, metrics, edge)?;
+        let replicas = Replicas::start(&new.config, new.ledger.of_replicas(), &new.accounts)?;
         Ok(Self {
             replicas: replicas.map(Arc::new),
             ..new
@@ -92,13 +107,19 @@ impl Context {
         let (metrics, edge) = (self.metrics.successor(&config), self.edge.clone());
         let client = self.client.successor(Self::upstream_settings(&config))?;
         Replicas::check(&config)?;
-        let accounts = Arc::clone(&self.accounts);
-        let new = Self::with(config, client, accounts, metrics, edge, self.started, ready)?;
+        let kept = Kept {
+            accounts: Arc::clone(&self.accounts),
+            history: Arc::clone(&self.history),
+            started: self.started,
+            ready,
+        };
+        let new = Self::with(config, client, kept, metrics, edge)?;
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
             gone_models: Arc::clone(&self.gone_models),
             alerts: (new.alerts.clone()).map(|new| self.alerts.clone().unwrap_or(new)),
+            reloads: Arc::clone(&self.reloads),
             ..new
         };
         new.gone_models.follow(&new.config);
@@ -112,7 +133,7 @@ impl Context {
         let same = same.filter(|replicas| replicas.attend(config, ledger));
         let replicas = match same {
             Some(replicas) => Some(Arc::clone(replicas)),
-            None => Replicas::start(config, ledger)?.map(Arc::new),
+            None => Replicas::start(config, ledger, &new.accounts)?.map(Arc::new),
         };
         Ok(Self { replicas, ..new })
     }
@@ -120,13 +141,20 @@ impl Context {
     fn with(
         config: Config,
         client: upstream::Client,
-        accounts: Arc<SharedAccounts>,
+        kept: Kept,
         metrics: Metrics,
         edge: http::Stats,
-        started: u64,
-        ready: Arc<AtomicBool>,
     ) -> Result<Self, String> {
         let config = Arc::new(config);
+        let Kept {
+            accounts,
+            history,
+            started,
+            ready,
+        } = kept;
+        history
+            .configure(&config)
+            .map_err(|error| error.to_string())?;
         Ok(Self {
             client,
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
@@ -137,6 +165,7 @@ impl Context {
             replicas: None,
             redactor: config.redactor(),
             finish_reasons: Arc::default(),
+            history,
             standing_faults: StandingFaults::default(),
             alerts: (!config.alerts.is_empty()).then(Arc::default),
             gone_models: Arc::default(),
@@ -148,6 +177,7 @@ impl Context {
                 .iter()
                 .map(|_| SharedAnswer::default())
                 .collect(),
+            reloads: Arc::default(),
             tracer: Tracer::default(),
             exports: Vec::new(),
             metrics: Arc::new(metrics),
@@ -191,6 +221,7 @@ impl Context {
         }
         self.ledger.close();
         self.accounts.close();
+        self.history.close(&self.metrics);
     }
 
     /// Makes `/readyz` say no from now on.
@@ -203,6 +234,20 @@ impl Context {
         !self.ready.load(Ordering::Acquire)
     }
 
+    /// Asks the server that replicas share for more of a limit, and waits for its answer. False once a request has waited
+    /// long enough, or where no server is there.
+    pub(super) fn has_more(&self, since: Instant) -> bool {
+        let left = AT_MOST.saturating_sub(since.elapsed());
+        let replicas = self.replicas.as_ref().filter(|_| !left.is_zero());
+        replicas.is_some_and(|replicas| replicas.wait_for_answer(left))
+    }
+
+    /// Counts a request that a client is refused without a look at its limits.
+    pub(super) fn count_refusal(&self, client: &Account, reason: RefusalReason) {
+        let (place, _) = self.places.of(&self.config, client);
+        self.accounts.refuse(place, reason);
+    }
+
     /// The routes that a client may use, in the configuration's order.
     pub(super) fn routes_of<'a>(
         &'a self,
@@ -211,6 +256,14 @@ impl Context {
         let routes = self.config.routes.iter();
         routes.filter(|route| client.may_use(&route.name))
     }
+}
+
+/// The parts of a gateway that outlive its configuration.
+struct Kept {
+    accounts: Arc<SharedAccounts>,
+    history: Arc<History>,
+    started: u64,
+    ready: Arc<AtomicBool>,
 }
 
 fn seconds_since_1970() -> u64 {

@@ -12,9 +12,11 @@ use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::Object;
 use crate::json::elided::Elided;
+use crate::quota::accounts::RefusalReason;
 use crate::routing::Conversation;
 
 use super::accounts;
+use super::actions;
 use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
@@ -59,6 +61,7 @@ fn answer(context: &Context, exchange: Exchange<'_>, found: &Found, client: Opti
         (&AnsweredBy::Aside(question), Some(client)) => {
             side_call::answer(context, pending, question, client);
         }
+        (&AnsweredBy::Action, Some(client)) => actions::answer(context, pending, client),
         (&AnsweredBy::Told(tell, _), Some(client)) => told(context, pending, found, client, tell),
         _ => answer_with_page(context, pending, found, client),
     }
@@ -171,7 +174,8 @@ fn admit<'f>(
             _ => Refusal::unauthorized(accounts::fault(head)),
         }));
     }
-    if client.is_some_and(accounts::has_expired) && !is_open {
+    if let Some(expired) = client.filter(|client| !is_open && accounts::has_expired(client)) {
+        context.count_refusal(expired, RefusalReason::Expired);
         return Err(Refusal::expired().into());
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
@@ -181,7 +185,10 @@ fn admit<'f>(
             Ok(Admitted::Early(Box::new(Response::new(head, Vec::new()))))
         }
         method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..)
+            AnsweredBy::Walk(_)
+            | AnsweredBy::Aside(_)
+            | AnsweredBy::Told(..)
+            | AnsweredBy::Action
                 if is_encoded(head) =>
             {
                 Err(Refusal::encoded().into())
@@ -244,7 +251,7 @@ fn page(
         AnsweredBy::Page(answer) => answer(&visit),
         AnsweredBy::Absent(words, _) => Err(Refusal::not_found(words).into()),
         // A walk needs to know whose request it is.
-        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) => {
+        AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Told(..) | AnsweredBy::Action => {
             Err(Refusal::unauthorized(accounts::fault(exchange.head())).into())
         }
     }
@@ -329,6 +336,7 @@ fn refuse_unknown(
     pending.refuse(if name.is_empty() {
         Refusal::no_model(dialect.name())
     } else if accounts::hides(&context.config, client, model) {
+        context.count_refusal(client, RefusalReason::Route);
         Refusal::not_allowed(&name)
     } else {
         Refusal::unknown_model(dialect, &name)

@@ -69,6 +69,13 @@ const TABLE: &[Endpoint] = &[
     ),
     page("/v1/usage", Keyed, Traced, pages::usage::page),
     page("/v1/diagnostics/routes", Keyed, Traced, pages::routes::page),
+    page(
+        "/v1/diagnostics/requests",
+        Keyed,
+        Quiet,
+        pages::requests::page,
+    ),
+    keyed("/v1/diagnostics/actions", Method::Post, AnsweredBy::Action),
     page("/v1/diagnostics/status", Keyed, Quiet, pages::status::data),
     page(
         "/",
@@ -83,6 +90,12 @@ const TABLE: &[Endpoint] = &[
         pages::metrics::page,
     ),
     front("/health", pages::health::health),
+    page(
+        "/health/{route}",
+        OpenWhere(|config, _| !config.health_needs_key),
+        Quiet,
+        pages::route_health::page,
+    ),
     front("/livez", pages::health::live),
     page("/readyz", Open, Quiet, pages::health::ready),
 ];

@@ -6,6 +6,7 @@
 //! client's dialect. `journal` is told each fact once, and alone writes telemetry.
 
 mod accounts;
+mod actions;
 mod alert_facts;
 pub mod alerts;
 mod answers;
@@ -16,6 +17,7 @@ mod dispatch;
 mod endpoints;
 mod finish_reasons;
 pub mod gone_models;
+mod history;
 mod hosts;
 mod journal;
 mod keepalive;
@@ -25,6 +27,7 @@ pub mod model_watch;
 mod pages;
 mod refusal;
 mod reloadable;
+mod reloads;
 mod replicas;
 mod route_invariants;
 mod shared_accounts;

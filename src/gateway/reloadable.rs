@@ -7,7 +7,9 @@ use crate::config::Config;
 use crate::sync::lock;
 
 use super::context::Context;
+use super::history::Filter;
 use super::pages;
+use super::reloads::Reload;
 
 /// Hands each request to the gateway of the moment. A request that is in flight during a reload ends with the one that
 /// it began with; what that one still learns of the providers is not passed on.
@@ -46,6 +48,16 @@ impl Reloadable {
         Arc::clone(&self.current().config)
     }
 
+    /// Sets the way in which an operator has the configuration read again from the status page.
+    pub fn reload_by(&self, reload: Reload) {
+        self.current().reloads.serve(reload);
+    }
+
+    /// Tells the status page how a reload ended: with these problems, or with none.
+    pub fn reload_ended(&self, problem: Option<&str>) {
+        self.current().reloads.ended(problem);
+    }
+
     /// `/readyz` says no from now on.
     pub fn announce_stop(&self) {
         self.current().announce_stop();
@@ -74,6 +86,19 @@ impl Reloadable {
     /// The steps of all routes that are cooling, as `/v1/diagnostics/routes` tells them.
     pub fn routes_report(&self) -> Vec<u8> {
         pages::routes::report_on_all(&self.current())
+    }
+
+    /// The last requests, as `/v1/diagnostics/requests` tells them.
+    pub fn requests_report(&self) -> Vec<u8> {
+        let history = &self.current().history;
+        history
+            .records(&Filter::default(), pages::requests::MOST)
+            .into_bytes()
+    }
+
+    /// The usage of all clients, as `/v1/usage` tells it to an administrator.
+    pub fn usage_report(&self) -> Vec<u8> {
+        pages::usage::report_on_all(&self.current())
     }
 
     /// Closes the connections to the providers and writes down what has to survive.

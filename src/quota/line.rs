@@ -610,6 +610,17 @@ impl Line {
         self.told = Told::after(self.told, window, charged, now);
     }
 
+    /// Forgets the refusals, what was learned of them, and what answers told to be left. What is counted stays.
+    pub fn forgive(&mut self) {
+        self.fullness = None;
+        self.last_refusal = None;
+        self.learned = None;
+        self.told = None;
+        self.probe = None;
+        self.early_ends = 0;
+        self.suspicion = Suspicion::default();
+    }
+
     /// The line of a provider that has shown itself to be strict.
     #[cfg(test)]
     pub fn refute_leniency(&mut self) {

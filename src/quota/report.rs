@@ -70,6 +70,21 @@ impl LineReport {
         Some(self.window.or(learned)?.to_string())
     }
 
+    /// The standing of a line with a limit, for people: `open, 29 of 30 requests/min used`.
+    pub fn in_words(&self) -> Option<String> {
+        let (amount, _) = self.limit?;
+        let unit = self.unit.words();
+        let window = self.window_words();
+        let per = window
+            .map(|window| format!("/{window}"))
+            .unwrap_or_default();
+        let standing = self.standing.label();
+        Some(format!(
+            "{standing}, {} of {amount} {unit}{per} used",
+            self.used
+        ))
+    }
+
     /// Whether it says anything: a line of which nothing is known, and which keeps nobody away, does not.
     pub fn says_anything(&self) -> bool {
         self.limit.is_some() || self.standing != Standing::Open

@@ -287,6 +287,44 @@ impl Ledger {
             .map(|(_, mark)| mark)
     }
 
+    /// Forgets what keeps a model of a provider away: its marks, and what refusals taught of its limits; for all of the
+    /// provider's without a model. The number of the coolings that ended so comes back. What is counted of limits that are
+    /// declared or told stays.
+    pub fn forgive(&mut self, provider: usize, model: Option<&str>, now: Instant) -> usize {
+        let before = self.coolings_of(provider, model, now);
+        let meant = self
+            .marks()
+            .filter(|(coverage, _)| coverage.concerns(provider, model));
+        let meant: Vec<(Option<usize>, Option<String>)> = meant
+            .map(|(coverage, _)| (coverage.key, coverage.model.map(str::to_owned)))
+            .collect();
+        for (key, model) in &meant {
+            self.forget(Coverage {
+                provider,
+                key: *key,
+                model: model.as_deref(),
+            });
+        }
+        for (coverage, line) in self.store.all_lines_mut() {
+            if coverage.concerns(provider, model) {
+                line.forgive();
+            }
+        }
+        before.saturating_sub(self.coolings_of(provider, model, now))
+    }
+
+    /// The number of the coolings of a provider's model; of all the provider's without one.
+    pub fn coolings_of(&self, provider: usize, model: Option<&str>, now: Instant) -> usize {
+        let entries = self.cooling(now).map(|entry| Coverage {
+            provider: entry.provider,
+            key: entry.key,
+            model: entry.model,
+        });
+        entries
+            .filter(|coverage| coverage.concerns(provider, model))
+            .count()
+    }
+
     /// Drops a mark.
     pub(super) fn forget(&mut self, coverage: Coverage<'_>) {
         if let Some(slot) = self.store.slot(coverage) {

@@ -170,6 +170,24 @@ impl Ledger {
         (!known.is_empty()).then(|| (known.iter().sum::<f32>() + unknown) / keys as f32)
     }
 
+    /// The standing of the line that has the smallest share left, of a step with a key, in words; empty where no limit is
+    /// known.
+    pub(super) fn standing_in_words(&self, target: KeyedModel<'_>, now: Instant) -> String {
+        let Some((lines, calls)) = self.store.lines(self.store.account(target)) else {
+            return String::new();
+        };
+        let at = self.clock.at(now);
+        let shares = lines.all().filter_map(|(line, is_own)| {
+            let left = line.share_left(at)?;
+            Some((line, is_own, left))
+        });
+        let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
+        let words = least.and_then(|(line, is_own, _)| {
+            LineReport::of(line, is_own, calls.crowd(), at).in_words()
+        });
+        words.unwrap_or_default()
+    }
+
     /// The readiness of a step with a key for a request.
     pub(super) fn readiness(
         &self,

@@ -39,6 +39,14 @@ pub(super) struct Coverage<'a> {
     pub model: Option<&'a str>,
 }
 
+impl Coverage<'_> {
+    /// Whether it keeps a model of a provider away; any of the provider's where none is named.
+    pub fn concerns(&self, provider: usize, model: Option<&str>) -> bool {
+        let is_of = |asked| self.model.is_none_or(|model| model == asked);
+        self.provider == provider && model.is_none_or(is_of)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct LedgerStore {
     providers: Vec<ProviderRecord>,

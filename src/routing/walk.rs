@@ -38,6 +38,8 @@ pub struct Walk {
     /// The end of the wait for the soonest step, once it has begun.
     waits_until: Option<Instant>,
     reports: Vec<StepReport>,
+    /// See [`Self::standing`].
+    standing: String,
     verdict: Option<Verdict>,
 }
 
@@ -71,6 +73,7 @@ impl Walk {
             retry: None,
             waits_until: None,
             reports: Vec::new(),
+            standing: String::new(),
             verdict: None,
             rules,
             route,
@@ -104,6 +107,11 @@ impl Walk {
 
     pub fn route(&self) -> &Arc<Route> {
         &self.route
+    }
+
+    /// The standing of the limits of the step that is tried, before the call, in words; empty where none is known.
+    pub fn standing(&self) -> &str {
+        &self.standing
     }
 
     /// The attempts and skipped steps so far.
@@ -290,13 +298,15 @@ impl Walk {
         let deadline = self
             .deadline
             .map_or(of_step, |of_route| of_route.min(of_step));
+        let target = KeyedModel::new(step, key);
+        self.standing = ledger.standing_in_words(target, now);
         Move::Try(Attempt {
             step_index,
             key_index: (!step.provider.keys.is_empty()).then_some(key),
             started: now,
             deadline,
             key,
-            ticket: self.ticket(ledger, KeyedModel::new(step, key), deadline, now),
+            ticket: self.ticket(ledger, target, deadline, now),
             cut_short: deadline < of_step,
             repeats: None,
             changes: Changes::default(),

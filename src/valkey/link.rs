@@ -304,8 +304,9 @@ impl<'a> Thread<'a> {
         self.exchange.disconnected();
         self.settled = false;
         self.exchange.forget();
-        log::warn!(server = self.inner.shared.server.shown().as_str(); "the shared server has lost its data: counting again");
+        self.inner.counts.forgotten(Instant::now());
         self.inner.replica.interrupted(self.sharing(), true);
+        log::warn!(server = self.inner.shared.server.shown().as_str(); "the shared server has lost its data: counting again");
         Ok(())
     }
 

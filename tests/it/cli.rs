@@ -412,11 +412,12 @@ fn the_demo_keeps_serving() {
         connection.send("GET /health HTTP/1.1\r\nHost: g\r\n\r\n");
         connection.response().status
     });
+    let page = "/   in a browser; the key it asks for is demo-gateway-key";
+    let is_told = output.wait_for(|line| line.contains(page).then_some(()));
     drop(child.kill());
     drop(child.wait());
     assert_eq!(healthy, Some(200), "{}", output.text());
-    let page = "/   in a browser; the key it asks for is demo-gateway-key";
-    assert!(output.text().contains(page), "{}", output.text());
+    assert!(is_told.is_some(), "{}", output.text());
 }
 
 /// The file is typed as an operand, as everybody does with other programs.

@@ -37,7 +37,21 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (4, &["gateway"]),
-    (5, &["app", "cli", "demo", "explain", "init", "main"]),
+    (
+        5,
+        &[
+            "app",
+            "cli",
+            "demo",
+            "explain",
+            "init",
+            "main",
+            "recent",
+            "selftest",
+            "show",
+            "usage_table",
+        ],
+    ),
 ];
 
 /// The rooms of `gateway/`, from the top down.
@@ -50,6 +64,7 @@ const GATEWAY: &[&str] = &[
     "wrong_paths",
     "endpoints",
     "side_call",
+    "actions",
     "answers",
     "keepalive",
     "pages",
@@ -62,6 +77,8 @@ const GATEWAY: &[&str] = &[
     "hosts",
     "booking",
     "context",
+    "history",
+    "reloads",
     "accounts",
     "standing_faults",
     "alert_facts",
@@ -74,8 +91,8 @@ const GATEWAY: &[&str] = &[
     "shared_answer",
 ];
 
-/// The rooms of `gateway/` that may name telemetry: one writes it, two read it.
-const TELLS: &[&str] = &["journal", "pages", "context"];
+/// The rooms of `gateway/` that may name telemetry: one writes it, three read it.
+const TELLS: &[&str] = &["journal", "pages", "context", "history"];
 
 /// The one room of layer 3 that its neighbours may name: the socket that both the edge and the client watch.
 const SHARED: &str = "client_socket";

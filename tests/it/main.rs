@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod actions;
 mod alerts;
 mod audio;
 mod bad_input;
@@ -31,6 +32,7 @@ mod explain;
 mod faults;
 mod generated;
 mod healing;
+mod history;
 mod image;
 mod images;
 mod init;
@@ -50,6 +52,7 @@ mod rerank;
 mod responses;
 mod retries;
 mod secrets;
+mod selftest;
 mod service;
 mod state_file;
 mod status_page;

@@ -49,7 +49,7 @@ fn a_declared_limit_is_kept_and_shown() {
         ("unit", "requests".into()),
         ("window", "month".into()),
         ("source", "declared".into()),
-        ("amount", 2.into()),
+        ("limit", 2.into()),
         ("used", 2.into()),
         ("remaining", 0.into()),
         ("state", serde_json::Value::from("full")),

@@ -139,11 +139,7 @@ fn a_file_that_cannot_be_written_stops_nothing() {
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.wait(), Some(0));
     let text = gateway.output.text();
-    assert_eq!(
-        text.matches("the state file cannot be written").count(),
-        1,
-        "{text}"
-    );
+    assert_eq!(text.matches("/state.json").count(), 1, "{text}");
 }
 
 /// Under systemd there is a folder for it, and nothing to configure.

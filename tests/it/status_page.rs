@@ -1,5 +1,6 @@
 //! The page for people, and the numbers behind it.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::support::gateway::anonymous;
@@ -47,17 +48,25 @@ fn a_browser_gets_the_page_and_nobody_else() {
         Some("text/html; charset=utf-8")
     );
     let text = response.text();
-    assert!(response.body.len() < 20_000);
+    assert!(response.body.len() <= 60_000);
     // It is open: all it could tell to a stranger comes later, with the key.
     assert!(!text.contains("secret-route"));
     let policy = response.header("content-security-policy").unwrap();
-    assert!(
-        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
-        "{policy}"
+    let hash = |begin: &str, end: &str| {
+        let inside = text.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+        let digest = ring::digest::digest(&ring::digest::SHA256, inside.as_bytes());
+        let digest = base64::engine::general_purpose::STANDARD.encode(digest);
+        format!("'sha256-{digest}'")
+    };
+    assert_eq!(
+        policy,
+        format!(
+            "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+            hash("<script>", "</script>"),
+            hash("<style>", "</style>")
+        )
     );
-    let nonce = policy.split("script-src 'nonce-").nth(1).unwrap();
-    let nonce = nonce.split('\'').next().unwrap();
-    assert_eq!(text.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
     // Programs get the error object they can read.
     for fields in [
         &[][..],
@@ -133,6 +142,112 @@ fn what_serves_next_and_what_cools() {
     // The provider said when to come back, and there is nobody else.
     let alone = route(&after, "alone");
     assert_eq!(alone.get("serves_next"), None, "{alone}");
+}
+
+/// The sentence on top is about the worst route, and names it.
+#[test]
+fn the_verdict_is_the_worst_routes() {
+    let (first, second) = (refusing(), Upstream::saying("fine"));
+    let gateway = Config::new()
+        .provider("first", &first)
+        .provider("second", &second)
+        .route("r", [("first", "model-a"), ("second", "model-b")])
+        .route("alone", [("first", "model-c")])
+        .start();
+    let verdict = |expected: &str| {
+        let verdict = &status(&gateway)["verdict"];
+        assert_eq!(verdict["state"], expected, "{verdict}");
+        verdict["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict("serving"), "All 2 routes can answer.");
+    gateway.ask("r", false);
+    let text = verdict("degraded");
+    assert!(
+        text.starts_with("1 of 2 routes is served by a later step: r (second"),
+        "{text}"
+    );
+    gateway.ask("alone", false);
+    let text = verdict("down");
+    assert_eq!(route(&status(&gateway), "alone")["state"], "down");
+    assert_eq!(route(&status(&gateway), "r")["state"], "degraded");
+    assert!(
+        text.starts_with("1 of 2 routes cannot answer: alone (first rate limited"),
+        "{text}"
+    );
+}
+
+/// `/v1/diagnostics/routes` and the page show the same lines.
+#[test]
+fn the_limits_of_a_step_stand_beside_it() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider_with("a", &upstream, &["limits: {requests: [1000/day]}"])
+        .route("r", [("a", "m")])
+        .start();
+    assert_eq!(gateway.ask("r", false).status, 200);
+    let limit = &route(&status(&gateway), "r")["steps"][0]["limits"][0];
+    for (member, value) in [
+        ("unit", json!("requests")),
+        ("window", json!("day")),
+        ("limit", json!(1000)),
+        ("used", json!(1)),
+        ("source", json!("declared")),
+    ] {
+        assert_eq!(limit[member], value, "{member}: {limit}");
+    }
+    assert!(limit["ends_at"].as_str().unwrap().ends_with('Z'), "{limit}");
+    let routes = gateway.get("/v1/diagnostics/routes").json();
+    let same = &routes["routes"][0]["steps"][0]["limits"][0];
+    for member in ["limit", "used", "unit", "window"] {
+        assert_eq!(limit[member], same[member], "{routes}");
+    }
+}
+
+/// The chart of clients: an operator sees all, everybody else itself.
+#[test]
+fn clients_see_what_they_have_used() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .with("api_keys:")
+        .with("  - {name: home, key: home-client-key, limits: {requests: 500/day}}")
+        .with("  - {name: office, key: office-client-key, admin: true}")
+        .provider("a", &upstream)
+        .route("r", [("a", "m")])
+        .start();
+    let as_client = |method: &str, path: &str, key: &str, body: &str| {
+        gateway.exchange(anonymous(method, path, &[("X-Api-Key", key)], body))
+    };
+    for (key, times) in [("home-client-key", 2), ("office-client-key", 1)] {
+        for _ in 0..times {
+            let body = openai::request("r", false);
+            let answer = as_client("POST", "/v1/chat/completions", key, &body);
+            assert_eq!(answer.status, 200, "{answer}");
+        }
+    }
+    let seen = |key: &str| as_client("GET", "/v1/diagnostics/status", key, "").json();
+    let own = seen("home-client-key");
+    assert_eq!(
+        (&own["client"], &own["admin"]),
+        (&json!("home"), &json!(false))
+    );
+    let clients = own["clients"].as_array().unwrap();
+    assert_eq!(clients.len(), 1, "{own}");
+    assert_eq!(clients[0]["name"], "home");
+    assert_eq!(clients[0]["days"].as_array().unwrap().len(), 30);
+    assert_eq!(clients[0]["days"][29], 2, "{own}");
+    assert_eq!(clients[0]["tokens"], 16, "{own}");
+    let limit = &clients[0]["limits"][0];
+    assert_eq!(
+        (&limit["limit"], &limit["remaining"]),
+        (&json!(500), &json!(498))
+    );
+    let all = seen("office-client-key");
+    assert_eq!(all["admin"], true);
+    let names = all["clients"].as_array().unwrap().iter();
+    let names: Vec<&str> = names
+        .map(|client| client["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["home", "office"], "{all}");
 }
 
 /// The page and the dashboards are about the same requests.

@@ -60,6 +60,8 @@ pub enum AnsweredBy {
     Page(PageAnswer),
     /// A worker, without a walk, from the body of the request where the method has one; refusals are in this dialect.
     Told(ToldAnswer, &'static dyn Dialect),
+    /// A worker, with an action of the operator's, which the body names.
+    Action,
     /// A single step of the route that the body names, or the gateway itself.
     Aside(&'static dyn SideQuestion),
     /// Nothing: 404 with these words, for every method, in this dialect.
@@ -113,7 +115,7 @@ impl Endpoint {
     /// Whether it reads the body of a request.
     pub fn reads_body(&self) -> bool {
         match self.answer {
-            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) => true,
+            AnsweredBy::Walk(_) | AnsweredBy::Aside(_) | AnsweredBy::Action => true,
             AnsweredBy::Told(..) => self.method == Method::Post,
             AnsweredBy::Front(_) | AnsweredBy::Page(_) | AnsweredBy::Absent(..) => false,
         }
@@ -126,7 +128,7 @@ impl Endpoint {
             | AnsweredBy::Absent(_, dialect)
             | AnsweredBy::Told(_, dialect) => Some(dialect),
             AnsweredBy::Aside(question) => Some(question.dialect()),
-            AnsweredBy::Front(_) | AnsweredBy::Page(_) => None,
+            AnsweredBy::Front(_) | AnsweredBy::Page(_) | AnsweredBy::Action => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The facts of an answer, whole or streamed.
 
+use std::sync::Arc;
+
 use super::body_excerpt::excerpt;
 use super::captured_content::{self, Transcript};
 use super::record::{Journal, served_by, tried};
@@ -8,8 +10,10 @@ use super::span_events::number;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
+use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
 use crate::dialect::usage::Usage;
+use crate::limits::Money;
 use crate::routing::{AnsweredWalk, StepReport};
 use crate::telemetry::trace::{Attribute, current, names};
 
@@ -34,10 +38,22 @@ impl<'g> Journal<'g> {
         }
     }
 
+    /// The answer of a walk cannot be said in the client's dialect: the attempt has failed, and took what it told.
+    pub fn unsayable(&mut self, answered: &AnsweredWalk, step: &Step, usage: Option<Usage>) {
+        self.wasted(step, usage);
+        self.facts.steps = tried(answered.reports());
+        self.facts.fallbacks = answered.fallbacks();
+        let (index, took) = (answered.step_index(), answered.started().elapsed());
+        self.counted.attempt(index, Some(Class::BadResponse), took);
+    }
+
     /// The routing summary of a walk, as JSON; keys in providers' messages are masked.
-    pub fn routing_summary(&self, route: &Route, reports: &[StepReport]) -> String {
+    pub fn routing_summary(&mut self, route: &Route, reports: &[StepReport]) -> Arc<String> {
         let cost = self.facts.cost.as_deref();
-        routing_summary::summary(&route.name, reports, cost, &self.context.redactor)
+        let summary = routing_summary::summary(&route.name, reports, cost, &self.context.redactor);
+        let summary = Arc::new(summary);
+        self.remembered.summary = Some(Arc::clone(&summary));
+        summary
     }
 
     /// A whole answer is there: what it took is known.
@@ -54,7 +70,10 @@ impl<'g> Journal<'g> {
         let cost = self.booking.as_mut().and_then(|booking| booking.settle());
         if let Some(cost) = cost {
             self.facts.cost = Some(cost.to_string());
+            self.cost = cost;
         }
+        let estimate = self.booking.as_ref().and_then(|booking| booking.estimate());
+        self.remembered.estimate = estimate;
     }
 
     /// A whole answer is about to be sent.
@@ -134,7 +153,8 @@ impl<'g> Journal<'g> {
         self.facts.broken = true;
     }
 
-    fn count_first_content(&self, answered: &AnsweredWalk) {
+    fn count_first_content(&mut self, answered: &AnsweredWalk) {
+        self.remembered.first_content = Some(self.facts.started.elapsed());
         self.counted.first_content(
             answered.step_index(),
             self.facts.started.elapsed(),
@@ -154,6 +174,9 @@ impl<'g> Journal<'g> {
         self.facts.usage = usage.and_then(Usage::plausible);
         if let Some(usage) = self.facts.usage {
             self.counted.usage(step_index, usage);
+        }
+        if self.cost > Money::default() {
+            self.counted.cost(step_index, self.cost.0);
         }
     }
 

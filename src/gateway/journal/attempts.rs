@@ -9,13 +9,15 @@ use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::class::Class;
 use crate::gateway::standing_faults::StandingFault;
-use crate::routing::{Attempt, StepReport};
+use crate::routing::{Attempt, StepReport, Walk};
 use crate::telemetry::trace::{Attribute, Tried, current, names};
 
 impl<'g> Journal<'g> {
     /// An attempt begins; the reports tell why it is not the first.
-    pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, reports: &[StepReport]) {
+    pub fn attempt_began(&mut self, route: &Route, attempt: &Attempt, walk: &Walk) {
+        let reports = walk.reports();
         self.show_skipped(reports);
+        self.remembered.stands(walk.standing());
         if let Some(failed) = reports.iter().rev().find(|report| !report.skipped) {
             let is_retry = failed.step_index == attempt.step_index;
             let name = if is_retry { "retry" } else { "failover" };
@@ -121,6 +123,9 @@ impl<'g> Journal<'g> {
         let message = self.context.redactor.redact(message);
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
+            let route = self.facts.route.as_deref().unwrap_or_default();
+            let errors = &self.context.history.errors;
+            errors.note(route, report, class, &message);
         }
         if let Some(facts) = &self.context.alerts {
             facts.attempt_failed(report, class);

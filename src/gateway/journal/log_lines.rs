@@ -18,7 +18,7 @@ const TARGET: &str = "ai_gateway::gateway::journal";
 
 /// A request as far as it is known, for its line.
 pub struct RequestFacts<'g> {
-    request_id: String,
+    pub request_id: String,
     method: &'static str,
     path: String,
     pub client: Option<&'g str>,

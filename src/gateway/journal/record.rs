@@ -1,6 +1,8 @@
 //! The record of a request under way: what all its facts add to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::captured_content::Transcript;
 use super::log_lines::RequestFacts;
@@ -9,6 +11,7 @@ use crate::config::Step;
 use crate::gateway::booking::ClientBooking;
 use crate::gateway::context::Context;
 use crate::http::Exchange;
+use crate::limits::Money;
 use crate::routing::StepReport;
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{AttemptSpan, Attribute, RequestSpan, current, names};
@@ -48,6 +51,31 @@ impl CapturedRequest {
     }
 }
 
+/// What the history wants to know of a request besides its line in the log.
+#[derive(Default)]
+pub(super) struct Remembered {
+    /// Its body is a request, and of this many bytes.
+    pub bytes: Option<usize>,
+    pub first_content: Option<Duration>,
+    pub summary: Option<Arc<String>>,
+    /// The standing of each attempt's step before the call, in words; those without words at the end are absent.
+    pub standings: Vec<String>,
+    attempts: usize,
+    /// Input and output tokens, where the provider did not tell them.
+    pub estimate: Option<(u64, u64)>,
+}
+
+impl Remembered {
+    /// Another attempt begins, at a step that stands so.
+    pub fn stands(&mut self, standing: &str) {
+        if !standing.is_empty() {
+            self.standings.resize(self.attempts, String::new());
+            self.standings.push(standing.to_owned());
+        }
+        self.attempts += 1;
+    }
+}
+
 /// A request as far as it is known.
 pub struct Journal<'g> {
     pub(super) context: &'g Context,
@@ -57,6 +85,8 @@ pub struct Journal<'g> {
     pub(super) counted: metrics::Request,
     /// The request in its client's account; `None` of one without a walk.
     pub(super) booking: Option<Box<ClientBooking<'g>>>,
+    /// The cost of the request, once it is settled.
+    pub(super) cost: Money,
     // The attempt's span stands inside the request's, and so ends before it.
     pub(super) attempt: Option<AttemptSpan>,
     pub(super) span: RequestSpan,
@@ -69,6 +99,8 @@ pub struct Journal<'g> {
     pub(super) budget: Option<Budget>,
     /// The operation of the walk, in the words of the GenAI conventions.
     pub(super) operation: &'static str,
+    /// What only the history wants to know.
+    pub(super) remembered: Remembered,
     /// The attributes of the request for the spans of its attempts; none where no span is kept.
     pub(super) attributes: Vec<Attribute>,
 }
@@ -88,6 +120,7 @@ impl<'g> Journal<'g> {
             ),
             stranger: None,
             booking: None,
+            cost: Money::default(),
             counted: context.metrics.begin(),
             attempt: None,
             span: RequestSpan::none(),
@@ -96,6 +129,7 @@ impl<'g> Journal<'g> {
             captured_stream: None,
             budget: (context.config.capture_content).then(|| exchange.budget().clone()),
             operation: names::CHAT,
+            remembered: Remembered::default(),
             attributes: Vec::new(),
         })
     }

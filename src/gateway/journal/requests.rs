@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 
-use super::record::{CapturedRequest, Journal, LONGEST_NAME, tried};
+use super::log_lines::RequestFacts;
+use super::record::{CapturedRequest, Journal, LONGEST_NAME, Remembered, tried};
 use super::{body_excerpt, captured_content, request_attributes};
 use crate::config::{Route, Step};
 use crate::dialect::class::Class;
@@ -13,6 +15,7 @@ use crate::dialect::request::{Payload, Request};
 use crate::dialect::usage::Usage;
 use crate::dialect::{self, Dialect};
 use crate::gateway::booking::ClientBooking;
+use crate::gateway::history::Record;
 use crate::http::Exchange;
 use crate::routing::{StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
@@ -52,6 +55,7 @@ impl<'g> Journal<'g> {
     pub fn read(&mut self, dialect: &dyn Dialect, request: &Request<'_>) {
         self.facts.api = Some(dialect.name()).filter(|name| *name != dialect::USUAL);
         self.facts.stream = request.stream;
+        self.remembered.bytes = Some(request.payload.length());
         let redactor = &self.context.redactor;
         match &request.payload {
             Payload::Json(object) => self.facts.log_body("request body", || {
@@ -129,8 +133,11 @@ impl<'g> Journal<'g> {
     }
 
     /// The client left during the walk, or the gateway has no time left for it.
-    pub fn walk_stopped(&mut self, reports: &[StepReport]) {
+    pub fn walk_stopped(&mut self, route: &Route, reports: &[StepReport]) {
         self.facts.steps = tried(reports);
+        if self.context.history.is_kept() {
+            self.routing_summary(route, reports);
+        }
     }
 
     /// The code or class of the problem that ends the request.
@@ -142,28 +149,80 @@ impl<'g> Journal<'g> {
     pub fn end(mut self: Box<Self>, status: u16) {
         self.attempt = None;
         self.settle();
-        let duration = self.facts.started.elapsed();
+        let now = Instant::now();
+        let duration = now.saturating_duration_since(self.facts.started);
+        self.context.history.turn(now, &self.context.metrics);
         // Without a bound, strangers would fill the disk with lines.
         let edge = &self.context.edge;
         if (self.stranger).is_none_or(|address| edge.admits_line(address, status)) {
             self.facts.log_request(status, duration);
         }
-        self.counted.end(metrics::End {
+        let Self {
+            context,
+            facts,
+            counted,
+            span,
+            remembered,
+            ..
+        } = *self;
+        counted.end(metrics::End {
             status,
-            stream: self.facts.stream,
+            stream: facts.stream,
             duration,
-            fallbacks: self.facts.fallbacks,
-            broken: self.facts.broken,
+            fallbacks: facts.fallbacks,
+            broken: facts.broken,
         });
-        self.span.end(&trace::Answered {
+        span.end(&trace::Answered {
             status,
-            error: self.facts.error,
-            client: self.facts.client,
-            route: self.facts.route.as_deref(),
-            stream: self.facts.stream,
-            fallbacks: self.facts.fallbacks,
-            served_by: self.facts.served_by.as_deref(),
-            cost: self.facts.cost.as_deref(),
+            error: facts.error,
+            client: facts.client,
+            route: facts.route.as_deref(),
+            stream: facts.stream,
+            fallbacks: facts.fallbacks,
+            served_by: facts.served_by.as_deref(),
+            cost: facts.cost.as_deref(),
         });
+        if context.history.is_kept()
+            && let Some(bytes) = remembered.bytes
+        {
+            context
+                .history
+                .add(record(facts, remembered, bytes, status, duration));
+        }
+    }
+}
+
+/// The record of a request that is over, made of what is known of it.
+fn record(
+    facts: RequestFacts<'_>,
+    remembered: Remembered,
+    request_bytes: usize,
+    status: u16,
+    duration: Duration,
+) -> Record {
+    let told = facts.usage.unwrap_or_default();
+    let is_told = told.prompt_tokens.is_some() || told.completion_tokens.is_some();
+    let estimate = remembered.estimate.filter(|_| !is_told);
+    Record {
+        time: SystemTime::now() - duration,
+        client: facts.client.map(str::to_owned),
+        route: facts.route.map(Cow::into_owned),
+        api: facts.api.unwrap_or(dialect::USUAL),
+        stream: facts.stream,
+        status,
+        code: facts.error,
+        first_content: remembered.first_content,
+        total: duration,
+        input_tokens: told.prompt_tokens.or(estimate.map(|(input, _)| input)),
+        output_tokens: told
+            .completion_tokens
+            .or(estimate.map(|(_, output)| output)),
+        estimated: estimate.is_some(),
+        cost: facts.cost,
+        request_bytes,
+        broken: facts.broken,
+        summary: remembered.summary,
+        standings: remembered.standings,
+        id: facts.request_id,
     }
 }

@@ -15,8 +15,8 @@ use crate::telemetry::metrics::{
 use crate::telemetry::otlp::Loss;
 use crate::{upstream, valkey};
 
-use super::limits;
 use super::visit::{Unserved, Visit};
+use super::{clients, limits};
 
 /// The exposition for Prometheus. It is open by default and long, so that a crowd shares it.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
@@ -32,6 +32,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_edge(&context.edge.read()));
     families.extend(of_ledger(context, &context.ledger.lock(), Instant::now()));
     families.extend(limits::of_lines(context));
+    families.extend(clients::of_clients(context));
     families.extend(of_client(&context.client.stats()));
     families.push(of_unasked(context));
     if let Some(replicas) = &context.replicas {

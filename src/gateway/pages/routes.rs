@@ -1,7 +1,7 @@
 //! `GET /v1/diagnostics/routes`: the steps that are cooling, why, and for how long, and what they have refused.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::gateway::context::Context;
 use crate::gateway::replicas::Replicas;
 use crate::http::Response;
 use crate::routing::{Ledger, Prospect, StepProspect};
-use crate::text::milliseconds;
+use crate::text::{milliseconds, timestamp};
 
 use super::visit::{Unserved, Visit, json, to_json};
 
@@ -176,13 +176,15 @@ struct LimitReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<u64>,
+    limit: Option<u64>,
     used: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<u64>,
     /// The time until the window ends, or the limit lets calls through again.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
     state: &'static str,
 }
 
@@ -303,16 +305,21 @@ fn limits_of(step: &Step, ledger: &Ledger, now: Instant) -> Vec<LimitReport> {
             && entry.model.is_none_or(|model| model == step.model)
             && entry.line.says_anything()
     });
+    let wall = SystemTime::now();
     let reports = lines.map(|entry| LimitReport {
         scope: entry.model.map_or("all models", |_| "model"),
         key_index: (!has_one_key).then_some(entry.key),
         unit: entry.line.unit.label(),
         window: entry.line.window_words(),
         source: entry.line.limit.map(|(_, source)| source.label()),
-        amount: entry.line.limit.map(|(amount, _)| amount),
+        limit: entry.line.limit.map(|(amount, _)| amount),
         used: entry.line.used,
         remaining: entry.line.remaining,
         ends_ms: entry.line.ends_in.map(milliseconds),
+        ends_at: entry
+            .line
+            .ends_in
+            .and_then(|left| Some(timestamp(wall.checked_add(left)?))),
         state: entry.line.standing.label(),
     });
     reports.collect()

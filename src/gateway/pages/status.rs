@@ -7,26 +7,27 @@ use serde::Serialize;
 
 use crate::config::{Config, Route};
 use crate::gateway::gone_models::GoneModel;
+use crate::gateway::history::{LastError, LastErrors, Sums};
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
-use crate::gateway::shared_ledger::random;
 use crate::http::{Entrance, Head, Response, ResponseHead};
 use crate::routing::{Ledger, StepOrders};
-use crate::telemetry::metrics::{Lately, Metrics, Process, RECENT_MINUTES};
-use crate::text::milliseconds;
+use crate::telemetry::metrics::{Counted, Lately, Metrics, Process, RECENT_MINUTES};
+use crate::text::{for_people, milliseconds, timestamp};
 
+use super::client_days::{self, ClientDays};
+use super::route_health::RouteStanding;
 use super::routes::{OrderReport, Reach, StepStanding, standings};
+use super::status_frame;
+use super::verdict::Verdict;
 use super::visit::{Unserved, Visit, to_json};
-
-/// The page: a file with its style and its script (less than 20 KB). It holds no data and so needs no key.
-const PAGE: &str = include_str!("status.html");
-
-/// The mark in the page where the nonce belongs.
-const NONCE: &str = "{nonce}";
 
 #[derive(Serialize)]
 struct Status<'a> {
     version: &'static str,
+    /// The client that asks, and whether it may act.
+    client: Option<&'a str>,
+    admin: bool,
     uptime_ms: u64,
     /// The length of `recent`.
     recent_minutes: u32,
@@ -35,10 +36,16 @@ struct Status<'a> {
     connections: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_bytes: Option<u64>,
+    verdict: Verdict,
+    /// `null` before the first.
+    reload: Option<ReloadReport>,
     routes: Vec<RouteStatus<'a>>,
     /// Models of these routes that their providers do not list any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gone_models: Vec<GoneModelStatus>,
+    clients: Vec<ClientDays>,
+    /// The name of money in the costs.
+    currency: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -49,9 +56,20 @@ struct GoneModelStatus {
     near: Vec<String>,
 }
 
+/// The end of the latest reload.
+#[derive(Serialize)]
+struct ReloadReport {
+    at: String,
+    ok: bool,
+    /// The problems of the files, a line each.
+    error: Option<String>,
+}
+
 #[derive(Serialize)]
 struct RouteStatus<'a> {
     name: &'a str,
+    /// As `/health/{route}` has it.
+    state: &'static str,
     #[serde(flatten)]
     reach: Reach<'a>,
     /// The step that the next request would try first; absent when every provider told when to come back.
@@ -68,6 +86,20 @@ struct StepStatus<'a> {
     #[serde(flatten)]
     standing: StepStanding<'a>,
     recent: Recent,
+    last_error: Option<LastErrorReport>,
+    /// The last 24 hours, the current one last: attempts that answered, and that failed.
+    hours: Vec<[u64; 2]>,
+    /// The mean time of the answers in each of these hours; `None` where there were none.
+    latency_ms: Vec<Option<u64>>,
+}
+
+/// The last failure of a step.
+#[derive(Serialize)]
+struct LastErrorReport {
+    text: String,
+    class: &'static str,
+    status: Option<u16>,
+    at: String,
 }
 
 /// A route's requests, or a step's attempts; the durations are those of the successful ones.
@@ -102,7 +134,7 @@ fn is_wanted(config: &Config, head: &Head) -> bool {
 /// The page without its data, for browsers.
 pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     if is_wanted(&visit.context.config, visit.exchange.head()) {
-        visit.shared(&visit.context.status_frame, page)
+        visit.shared(&visit.context.status_frame, status_frame::page)
     } else if visit.context.config.ollama.is_some() {
         let head = ResponseHead::new(200, "text/plain; charset=utf-8");
         Ok(Response::new(head, OLLAMA))
@@ -112,20 +144,6 @@ pub fn frame(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     } else {
         Err(Refusal::not_found(BASE_URL).into())
     }
-}
-
-/// The page. Its policy lets nothing in but its own style and script, and its script ask nobody but the gateway.
-fn page() -> Rendered {
-    let nonce = format!("{:016x}{:016x}", random(), random());
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    let head = ResponseHead::new(200, "text/html; charset=utf-8")
-        .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", policy)
-        .with("Referrer-Policy", "no-referrer");
-    Rendered::new(head, PAGE.replace(NONCE, &nonce))
 }
 
 /// The data of the page, for the routes that the client may see.
@@ -148,24 +166,38 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     let metrics = &context.metrics;
     let edge = context.edge.read();
     let now = Instant::now();
-    let routes = {
+    let (verdict, routes) = {
         let ledger = context.ledger.lock();
         let orders = context.ledger.orders();
-        visit
-            .routes()
-            .map(|route| route_status(route, &ledger, &orders, metrics, now))
-            .collect()
+        let routes = visit.routes();
+        let sums = context.history.sums(metrics);
+        let memory = Memory {
+            ledger: &ledger,
+            orders: &orders,
+            metrics,
+            sums: &sums,
+            errors: &context.history.errors,
+        };
+        let routes = routes.map(|route| route_status(route, &memory, now));
+        let routes: Vec<RouteStatus> = routes.collect();
+        (Verdict::on(visit.routes(), &ledger, now), routes)
     };
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
+        client: visit.client.map(|client| client.name.as_str()),
+        admin: visit.client.is_some_and(|client| client.admin),
         uptime_ms: milliseconds(metrics.started().elapsed()),
         recent_minutes: RECENT_MINUTES,
         in_flight: metrics.in_flight(),
         workers_busy: edge.workers_busy,
         connections: edge.connections.iter().map(|(_, count)| count).sum(),
         memory_bytes: Process::read().map(|process| process.resident),
+        verdict,
+        reload: reload_report(visit),
         routes,
         gone_models: gone_models(visit),
+        clients: client_days::clients(visit),
+        currency: context.config.currency.as_deref(),
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))
@@ -186,26 +218,77 @@ fn gone_models(visit: &Visit<'_, '_>) -> Vec<GoneModelStatus> {
         .collect()
 }
 
-fn route_status<'a>(
-    route: &'a Arc<Route>,
-    ledger: &Ledger,
-    orders: &StepOrders,
-    metrics: &Metrics,
-    now: Instant,
-) -> RouteStatus<'a> {
+/// The latest reload; what is wrong with the files is for the operator.
+fn reload_report(visit: &Visit<'_, '_>) -> Option<ReloadReport> {
+    let end = visit.context.reloads.latest()?;
+    let sees_all = visit.client.is_some_and(|client| client.admin);
+    let problem = end.problem.as_deref().filter(|_| sees_all);
+    let redactor = &visit.context.redactor;
+    Some(ReloadReport {
+        at: timestamp(end.at),
+        ok: end.problem.is_none(),
+        error: problem.map(|problem| for_people(&redactor.redact(problem)).to_owned()),
+    })
+}
+
+/// What the gateway knows of its routes.
+struct Memory<'m> {
+    ledger: &'m Ledger,
+    orders: &'m StepOrders,
+    metrics: &'m Metrics,
+    sums: &'m Sums,
+    errors: &'m LastErrors,
+}
+
+fn route_status<'a>(route: &'a Arc<Route>, memory: &Memory<'_>, now: Instant) -> RouteStatus<'a> {
+    let Memory {
+        ledger,
+        orders,
+        metrics,
+        sums,
+        errors,
+    } = *memory;
     let prospect = orders.prospect(route, ledger, now);
-    let steps = standings(route, &prospect, ledger, now).enumerate();
-    let steps = steps.map(|(index, standing)| StepStatus {
-        standing,
-        recent: metrics.step_lately(&route.name, index).into(),
+    let steps = standings(route, &prospect, ledger, now).zip(&route.steps);
+    let steps = steps.enumerate().map(|(index, (standing, step))| {
+        let (provider, model) = (step.provider.name.as_str(), step.model.as_str());
+        let hours = sums.hours(Counted {
+            route: &route.name,
+            target: Some((provider, model)),
+        });
+        StepStatus {
+            standing,
+            recent: metrics.step_lately(&route.name, index).into(),
+            last_error: errors.of(&route.name, provider, model).map(Into::into),
+            hours: hours
+                .iter()
+                .map(|[answered, failed, ..]| [*answered, *failed])
+                .collect(),
+            latency_ms: hours
+                .iter()
+                .map(|[answered, .., spent]| spent.checked_div(*answered))
+                .collect(),
+        }
     });
     RouteStatus {
         name: &route.name,
+        state: RouteStanding::of(route, ledger, now).state.word(),
         reach: Reach::of(route),
         serves_next: prospect.first.as_ref().map(|first| first.step),
         order: OrderReport::of(route, &prospect),
         recent: metrics.route_lately(&route.name).into(),
         steps: steps.collect(),
+    }
+}
+
+impl From<LastError> for LastErrorReport {
+    fn from(error: LastError) -> Self {
+        Self {
+            text: error.text,
+            class: error.class.label(),
+            status: error.status,
+            at: timestamp(error.at),
+        }
     }
 }
 
@@ -221,25 +304,5 @@ impl From<Option<Lately>> for Recent {
             input_tokens: lately.input_tokens,
             output_tokens: lately.output_tokens,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Phones on slow lines, and a binary that is to stay small.
-    #[test]
-    fn the_page_is_small_and_needs_nobody_else() {
-        assert!(PAGE.len() < 20_000, "{} bytes", PAGE.len());
-        for foreign in ["http:", "https:", "src=", "url(", "@import", "innerHTML"] {
-            assert!(!PAGE.contains(foreign), "{foreign}");
-        }
-        assert_eq!(PAGE.matches(NONCE).count(), 2, "style and script");
-    }
-
-    #[test]
-    fn no_two_pages_have_the_same_nonce() {
-        assert_ne!(page().body, page().body);
     }
 }

@@ -28,7 +28,7 @@ use crate::config::Route;
 use crate::dialect::class::Class;
 use crate::dialect::size_of_request::RequestSize;
 use crate::quota::Demand;
-use crate::routing::{AnsweredWalk, Attempt, Ledger, Move, StepReport, Verdict, Walk};
+use crate::routing::{AnsweredWalk, Attempt, Ledger, Move, Sequence, StepReport, Verdict, Walk};
 
 use super::journal::Journal;
 use super::shared_ledger::random;
@@ -83,8 +83,17 @@ impl SecondBest<'_> {
 impl<'a> Errand<'a, '_> {
     /// Walks until a step answers, none is left, or no client waits any more. Blocks.
     pub fn walk(&self, journal: &mut Journal<'_>) -> Ended<'a> {
+        self.walk_on(self.begun(None), journal)
+    }
+
+    /// The same with one step alone. Blocks.
+    pub fn walk_to(&self, step: usize, journal: &mut Journal<'_>) -> Ended<'a> {
+        self.walk_on(self.begun(Some(step)), journal)
+    }
+
+    fn walk_on(&self, begun: (Box<Walk>, Option<usize>), journal: &mut Journal<'_>) -> Ended<'a> {
         let mut second_best: Option<Box<SecondBest<'_>>> = None;
-        let (mut walk, probed) = self.begun();
+        let (mut walk, probed) = begun;
         loop {
             let (mut attempt, prepared) = match self.next(&mut walk) {
                 HeapMove::Try(attempt, prepared) => (attempt, prepared),
@@ -96,7 +105,7 @@ impl<'a> Errand<'a, '_> {
                     return self.finished(walk, verdict, second_best, journal);
                 }
             };
-            journal.attempt_began(self.route, &attempt, walk.reports());
+            journal.attempt_began(self.route, &attempt, &walk);
             match self.attempt(&mut attempt, prepared, journal) {
                 Ok(success) => {
                     if let Some(best) = &second_best {
@@ -115,11 +124,14 @@ impl<'a> Errand<'a, '_> {
         }
     }
 
-    /// A walk before its first step, and the step that it probes, if it does. In a frame of its own: the walk would
+    /// A walk before its first step, over one alone if it is named, and the step that it probes, if it does. In a frame of its own: the walk would
     /// stand on the stack of every worker that waits, beside its box.
-    fn begun(&self) -> (Box<Walk>, Option<usize>) {
+    fn begun(&self, only: Option<usize>) -> (Box<Walk>, Option<usize>) {
         let now = Instant::now();
-        let sequence = self.sequence(now);
+        let sequence = match only {
+            Some(step) => Sequence::only(step),
+            None => self.sequence(now),
+        };
         let probed = sequence.probed();
         let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
         let mut walk = Box::new(walk.in_sequence(sequence));
@@ -243,7 +255,7 @@ impl<'a> Errand<'a, '_> {
             self.order_missed(reports.last());
             journal.attempt_failed(reports.last());
         }
-        journal.walk_stopped(&reports);
+        journal.walk_stopped(self.route, &reports);
         Ended::ClientGone
     }
 }

@@ -65,6 +65,16 @@ impl Counter {
         self.used
     }
 
+    /// What the server's counter holds of this replica.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
+    /// So much of what was used stands in the server's counter already.
+    pub fn counted(&mut self, amount: u64) {
+        self.drawn = self.drawn.max(amount);
+    }
+
     /// What was granted and is not used.
     pub fn held(&self) -> u64 {
         self.drawn.saturating_sub(self.used)
@@ -138,7 +148,11 @@ impl Counter {
     }
 
     /// The answer to a draw.
-    pub fn drawn(&mut self, draw: &Draw, counter: u64) -> Result<Option<Draw>, super::Forgotten> {
+    pub fn answered(
+        &mut self,
+        draw: &Draw,
+        counter: u64,
+    ) -> Result<Option<Draw>, super::Forgotten> {
         self.asked = false;
         let before = counter.saturating_sub(draw.wanted);
         let granted = draw.limit.saturating_sub(before).min(draw.wanted);

@@ -20,6 +20,11 @@ impl Sequence {
         }
     }
 
+    /// A sequence of one step alone: the others are not looked at.
+    pub fn only(step: usize) -> Self {
+        Self::of(vec![step])
+    }
+
     /// The index of the step at a place; `None` behind the last one. In the order of the configuration there is no last
     /// one: the route knows.
     pub fn at(&self, place: usize) -> Option<usize> {

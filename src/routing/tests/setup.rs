@@ -96,6 +96,8 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         ollama: None,
         status_page: true,
         alerts: Vec::new(),
+        history: 0,
+        health_needs_key: false,
         providers,
         routes,
     }

@@ -66,6 +66,8 @@ pub(super) struct TargetInstruments {
     pub(super) operations: Operations,
     /// The audio that was listened to (milliseconds).
     pub(super) audio_ms: AtomicU64,
+    /// The cost of its answers (millionths of the currency).
+    pub(super) cost: AtomicU64,
     /// The answers that were repaired, by the kind of repair.
     pub(super) repairs: [AtomicU64; RepairKind::ALL.len()],
     pub(super) recent: SlidingWindow,
@@ -184,6 +186,7 @@ impl TargetInstruments {
             model: step.model.clone(),
             operations: Operations::default(),
             audio_ms: AtomicU64::new(0),
+            cost: AtomicU64::new(0),
             repairs: Default::default(),
             recent: SlidingWindow::new(),
         }

@@ -17,6 +17,7 @@ mod process;
 pub mod prometheus;
 mod request;
 mod sliding_window;
+mod totals;
 
 pub use family::{Family, FamilyKind, Series, SeriesValue, Unit};
 pub use histogram::{Distribution, ROUND_TRIPS};
@@ -24,3 +25,4 @@ pub use instruments::Metrics;
 pub use process::Process;
 pub use request::{End, Request};
 pub use sliding_window::{Lately, MINUTES as RECENT_MINUTES};
+pub use totals::{Counted, Totals};

@@ -116,6 +116,13 @@ impl Request {
         );
     }
 
+    /// The answer cost this much (millionths of the currency).
+    pub fn cost(&self, step_index: usize, millionths: u64) {
+        if let Some(target) = self.target(step_index) {
+            target.cost.fetch_add(millionths, Ordering::Relaxed);
+        }
+    }
+
     /// The answer was repaired.
     pub fn repairs(&self, step_index: usize, repairs: Repairs) {
         let Some(target) = self.target(step_index) else {

@@ -87,12 +87,9 @@ impl Mask {
                 is_of_this_run.then_some("<created>")
             });
         }
-        text = replaced(
-            &text,
-            r#""created_at":""#,
-            |byte| byte != '"',
-            |_| Some("<time>"),
-        );
+        for name in [r#""created_at":""#, r#""ends_at":""#] {
+            text = replaced(&text, name, |byte| byte != '"', |_| Some("<time>"));
+        }
         for name in [r#""total_duration":"#, r#"eval_duration":"#] {
             text = replaced(&text, name, is_digit, |_| Some("<ns>"));
         }

@@ -1,0 +1,388 @@
+//! The record of a request that has ended, and its form for those who ask.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::json::raw;
+use crate::limits::UnixMs;
+use crate::text::{milliseconds, timestamp};
+
+/// The largest record (bytes). The steps of one that is larger are left out from the first on.
+const MAX_RECORD: usize = 4 * 1024;
+
+/// A request. No key is in it, and nothing of what was asked or answered.
+#[derive(Debug)]
+pub struct Record {
+    pub id: String,
+    /// The arrival of its head.
+    pub time: SystemTime,
+    pub client: Option<String>,
+    pub route: Option<String>,
+    /// The dialect of the request.
+    pub api: &'static str,
+    pub stream: bool,
+    /// 499 for a client that went away.
+    pub status: u16,
+    /// The code or class of the problem that ended it.
+    pub code: Option<&'static str>,
+    /// The time to a stream's first content.
+    pub first_content: Option<Duration>,
+    pub total: Duration,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    /// The tokens are an estimate.
+    pub estimated: bool,
+    pub cost: Option<String>,
+    pub request_bytes: usize,
+    /// The stream broke after its first content.
+    pub broken: bool,
+    /// The routing summary; `None` where no step was looked at.
+    pub summary: Option<Arc<String>>,
+    /// The standing of each attempt's step before the call, in words, in the order of the attempts; no words for a step
+    /// without limits.
+    pub standings: Vec<String>,
+}
+
+/// The end of a request, from its client's point of view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Whole,
+    /// After the first content.
+    Broken,
+    /// Nothing of an answer was sent.
+    Refused,
+    /// By the client.
+    Left,
+}
+
+/// The choice of records that somebody asks for.
+#[derive(Debug, Default)]
+pub struct Filter {
+    pub id: Option<String>,
+    pub route: Option<String>,
+    pub client: Option<String>,
+    pub api: Option<String>,
+    /// Only those that did not end whole.
+    pub failed: bool,
+    /// Only those that ended at this time or later.
+    pub since: Option<UnixMs>,
+}
+
+impl Record {
+    /// The record, with as many of its last steps as there is room for.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let size = self.size();
+        if let Some(summary) = &self.summary
+            && size > MAX_RECORD
+        {
+            let room = (MAX_RECORD + summary.capacity()).saturating_sub(size);
+            self.summary = Some(Arc::new(last_steps(summary, room)));
+        }
+        self
+    }
+
+    /// The memory that it takes (bytes).
+    pub fn size(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        let standings = self.standings.iter();
+        size_of::<Self>()
+            + self.id.capacity()
+            + text(&self.client)
+            + text(&self.route)
+            + text(&self.cost)
+            + self
+                .summary
+                .as_ref()
+                .map_or(0, |summary| summary.capacity())
+            + standings
+                .map(|standing| size_of::<String>() + standing.capacity())
+                .sum::<usize>()
+    }
+
+    pub fn ended(&self) -> Ended {
+        match self.status {
+            499 => Ended::Left,
+            _ if self.broken => Ended::Broken,
+            200..300 => Ended::Whole,
+            _ => Ended::Refused,
+        }
+    }
+
+    /// Whether it is one of those that are asked for.
+    pub fn passes(&self, filter: &Filter) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
+        let ended_at = unix_ms(self.time + self.total);
+        is(&filter.id, Some(&self.id))
+            && is(&filter.route, self.route.as_deref())
+            && is(&filter.client, self.client.as_deref())
+            && is(&filter.api, Some(self.api))
+            && (!filter.failed || self.ended() != Ended::Whole)
+            && filter.since.is_none_or(|since| ended_at >= since)
+    }
+
+    /// Appends the record as JSON.
+    pub fn push_json(&self, out: &mut String) {
+        let ms = |duration: Duration| milliseconds(duration).to_string();
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let quoted = |text: Option<&str>| text.map(raw::quoted);
+        let flag = |flag: bool| Some(flag.to_string());
+        let (served_by, steps) = self.steps();
+        let members = [
+            ("id", quoted(Some(&self.id))),
+            ("time", quoted(Some(&timestamp(self.time)))),
+            ("client", quoted(self.client.as_deref())),
+            ("route", quoted(self.route.as_deref())),
+            ("api", quoted(Some(self.api))),
+            ("stream", flag(self.stream)),
+            ("status", number(Some(self.status.into()))),
+            ("code", quoted(self.code)),
+            ("served_by", served_by),
+            ("first_content_ms", self.first_content.map(ms)),
+            ("total_ms", Some(ms(self.total))),
+            ("input_tokens", number(self.input_tokens)),
+            ("output_tokens", number(self.output_tokens)),
+            ("estimated", flag(self.estimated)),
+            ("cost", quoted(self.cost.as_deref())),
+            ("request_bytes", number(Some(self.request_bytes as u64))),
+            ("ended", quoted(Some(self.ended().word()))),
+            ("steps", Some(steps)),
+        ];
+        push_object(out, members.into_iter());
+    }
+
+    /// The step that served, and all steps with their standing, as JSON.
+    fn steps(&self) -> (Option<String>, String) {
+        let summary = self.summary.as_ref().map_or("", |summary| summary.as_str());
+        let listed = raw::member(summary, "steps").unwrap_or("[]");
+        let mut standings = self.standings.iter();
+        let (mut served_by, mut steps) = (None, String::from("["));
+        // The summary is the gateway's own: it is JSON.
+        let _ = raw::each_item(listed, &mut |step| {
+            let is_skipped = raw::member(step, "skipped").is_some();
+            let standing = match is_skipped {
+                true => raw::member(step, "error")
+                    .and_then(raw::text)
+                    .unwrap_or_default(),
+                false => match standings.next() {
+                    Some(standing) if !standing.is_empty() => Cow::Borrowed(standing.as_str()),
+                    _ => Cow::Borrowed("open"),
+                },
+            };
+            if raw::member(step, "success") == Some("true") {
+                served_by = Some(server(step));
+            }
+            if steps.len() > 1 {
+                steps.push(',');
+            }
+            push_step(&mut steps, step, &standing);
+        });
+        steps.push(']');
+        (served_by, steps)
+    }
+}
+
+impl Ended {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Broken => "broken",
+            Self::Refused => "refused",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// The members of a summary's step as history names them, and its standing.
+fn push_step(out: &mut String, step: &str, standing: &str) {
+    let mut members: Vec<(&str, Option<String>)> = Vec::new();
+    let _ = raw::each_member(step, &mut |key, value| {
+        members.push((renamed(key), Some(value.to_owned())));
+    });
+    members.push(("standing", Some(raw::quoted(standing))));
+    push_object(out, members.into_iter());
+}
+
+/// The step that answered, in short.
+fn server(step: &str) -> String {
+    let mut server = String::new();
+    let member = |name| raw::member(step, name).map(str::to_owned);
+    let members = [
+        ("step", member("step_index")),
+        ("provider", member("provider")),
+        ("model", member("model")),
+        ("key", member("key_index")),
+    ];
+    push_object(&mut server, members.into_iter());
+    server
+}
+
+fn renamed(raw_key: &str) -> &str {
+    match raw::inside(raw_key).unwrap_or(raw_key) {
+        "key_index" => "key",
+        other => other,
+    }
+}
+
+/// Appends an object; a member without a value is null.
+fn push_object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, Option<String>)>) {
+    let mut before = '{';
+    for (name, value) in members {
+        out.push(before);
+        before = ',';
+        raw::push_quoted(out, name);
+        out.push(':');
+        out.push_str(value.as_deref().unwrap_or("null"));
+    }
+    out.push('}');
+}
+
+/// The summary with the last of its steps, as many as there is room for (bytes), and one at least if that is so.
+fn last_steps(summary: &str, room: usize) -> String {
+    let mut steps: Vec<&str> = Vec::new();
+    let listed = raw::member(summary, "steps").unwrap_or("[]");
+    let _ = raw::each_item(listed, &mut |step| steps.push(step));
+    let mut left = room.saturating_sub(64);
+    let fitting = steps.iter().rev().take_while(|step| {
+        let fits = step.len() < left;
+        left = left.saturating_sub(step.len() + 1);
+        fits
+    });
+    let first = steps.len() - fitting.count();
+    let kept = steps.get(first..).unwrap_or_default();
+    ["{\"steps\":[", &kept.join(","), "]}"].concat()
+}
+
+/// The milliseconds since 1970; 0 before.
+pub fn unix_ms(time: SystemTime) -> UnixMs {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    milliseconds(since_1970)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A record whose summary has so many bytes in all.
+    pub fn record(id: &str, bytes: usize) -> Record {
+        Record {
+            id: id.to_owned(),
+            time: UNIX_EPOCH + Duration::from_millis(1_764_064_800_123),
+            client: Some("home".to_owned()),
+            route: Some("r".to_owned()),
+            api: "chat",
+            stream: true,
+            status: 200,
+            code: None,
+            first_content: Some(Duration::from_millis(640)),
+            total: Duration::from_millis(2310),
+            input_tokens: Some(812),
+            output_tokens: None,
+            estimated: false,
+            cost: None,
+            request_bytes: 4120,
+            broken: false,
+            summary: Some(Arc::new("x".repeat(bytes))),
+            standings: Vec::new(),
+        }
+    }
+
+    fn json(record: &Record) -> serde_json::Value {
+        let mut text = String::new();
+        record.push_json(&mut text);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    #[test]
+    fn a_record_tells_the_way_of_its_request() {
+        let summary = r#"{"route_name":"r","steps":[{"step_index":0,"provider":"a","model":"m","key_index":1,"success":false,"duration_ms":88,"error":"slow \"down\"","class":"rate_limited","status":429,"retry_after_ms":20000},{"step_index":1,"provider":"b","model":"n","success":false,"duration_ms":0,"error":"limit: 10 requests/min used","class":"rate_limited","skipped":true},{"step_index":2,"provider":"c","model":"o","success":true,"duration_ms":12}]}"#;
+        let record = Record {
+            summary: Some(Arc::new(summary.to_owned())),
+            standings: vec!["open, 29 of 30 requests/min used".to_owned()],
+            ..record("req-1", 0)
+        };
+        let json = json(&record);
+        assert_eq!(json["time"], "2025-11-25T10:00:00.123Z");
+        assert_eq!(json["ended"], "whole");
+        assert_eq!(
+            json["served_by"],
+            serde_json::json!({"step": 2, "provider": "c", "model": "o", "key": null})
+        );
+        assert_eq!(json["cost"], serde_json::Value::Null);
+        let steps = json["steps"].as_array().unwrap();
+        assert_eq!(steps[0]["key"], 1);
+        assert_eq!(steps[0]["error"], "slow \"down\"");
+        let standings: Vec<&str> = steps
+            .iter()
+            .map(|step| step["standing"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            standings,
+            [
+                "open, 29 of 30 requests/min used",
+                "limit: 10 requests/min used",
+                "open"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_request_has_one_word() {
+        for (status, broken, word) in [
+            (200, false, "whole"),
+            (200, true, "broken"),
+            (502, false, "refused"),
+            (499, false, "left"),
+        ] {
+            let record = Record {
+                status,
+                broken,
+                ..record("req-1", 0)
+            };
+            assert_eq!(record.ended().word(), word);
+            let filter = Filter {
+                failed: true,
+                ..Filter::default()
+            };
+            assert_eq!(record.passes(&filter), word != "whole");
+        }
+    }
+
+    /// `tail` asks for what ended since it asked last: a long request arrived long before.
+    #[test]
+    fn the_time_that_counts_is_that_of_the_end() {
+        let record = record("req-1", 0);
+        for (after, passes) in [(0, true), (2310, true), (2311, false)] {
+            let filter = Filter {
+                since: Some(1_764_064_800_123 + after),
+                ..Filter::default()
+            };
+            assert_eq!(record.passes(&filter), passes, "{after}");
+        }
+    }
+
+    #[test]
+    fn a_large_record_loses_its_first_steps() {
+        let step = |index: usize| {
+            let error = "e".repeat(400);
+            format!(
+                r#"{{"step_index":{index},"provider":"a","model":"m","success":false,"error":"{error}"}}"#
+            )
+        };
+        let steps: Vec<String> = (0..40).map(step).collect();
+        let summary = format!(r#"{{"route_name":"r","steps":[{}]}}"#, steps.join(","));
+        let record = Record {
+            summary: Some(Arc::new(summary)),
+            ..record("req-1", 0)
+        };
+        let record = record.bounded();
+        assert!(record.size() <= MAX_RECORD, "{}", record.size());
+        let json = json(&record);
+        let steps = json["steps"].as_array().unwrap();
+        assert!(steps.len() > 3, "{}", steps.len());
+        assert_eq!(steps.last().unwrap()["step_index"], 39);
+    }
+}
