@@ -116,9 +116,9 @@ impl Reloader {
             lines.join("\n")
         });
         let problem = taken.as_ref().err();
+        current.reload_ended(problem.map(String::as_str));
         alerts::attend(current, false);
         alerts::reloaded(current, problem.map(String::as_str));
-        current.reload_ended(problem.map(String::as_str));
         let written = run_file
             .as_ref()
             .map(|file| file.reloaded(problem.map(String::as_str)));

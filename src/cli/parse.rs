@@ -216,6 +216,7 @@ mod tests {
             ("healthcheck", "healthcheck", "", None, None, false),
             ("demo --once --port 0", "demo", "", None, Some(0), true),
             ("reload", "reload", "", None, None, false),
+            ("tail --route x --failed", "tail", "", None, None, false),
         ] {
             let Ok(Invocation::Run(command, arguments)) = parsed(line) else {
                 panic!("{line}");

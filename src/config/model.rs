@@ -62,12 +62,12 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Whether `GET /` shows the status page.
     pub status_page: bool,
-    /// The receivers of messages; none by default.
-    pub alerts: Vec<Alert>,
     /// The requests that are remembered, at most; 0 for none.
     pub history: usize,
     /// Whether `GET /health/{route}` wants a client's key; otherwise it is open as `/health` is.
     pub health_needs_key: bool,
+    /// The receivers of messages; none by default.
+    pub alerts: Vec<Alert>,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
     /// Ollama's API; `None` where it is off.

@@ -52,12 +52,12 @@ pub(super) fn config(table: Section) -> Config {
             .get("status_page")
             .and_then(|value| value.flag())
             .unwrap_or(true),
-        alerts: alerts::alerts(&table, &routes),
         history: table
             .get("history")
             .and_then(|value| value.count(&(0..=MOST_REMEMBERED)))
             .unwrap_or(REMEMBERED),
         health_needs_key: flag(&table, "health_needs_key"),
+        alerts: alerts::alerts(&table, &routes),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
         clients,
         listen,

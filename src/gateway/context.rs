@@ -117,9 +117,9 @@ impl Context {
         let new = new.exported_by(self.tracer.clone(), &self.exports);
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
+            reloads: Arc::clone(&self.reloads),
             gone_models: Arc::clone(&self.gone_models),
             alerts: (new.alerts.clone()).map(|new| self.alerts.clone().unwrap_or(new)),
-            reloads: Arc::clone(&self.reloads),
             ..new
         };
         new.gone_models.follow(&new.config);

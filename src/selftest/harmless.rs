@@ -110,6 +110,7 @@ pub fn harmless(
         capture_content: false,
         propagate_trace: false,
         watch_config: false,
+        history: 0,
         providers,
         default_routes: Vec::new(),
         ollama: Some(Ollama {

@@ -40,12 +40,12 @@ struct Status<'a> {
     /// `null` before the first.
     reload: Option<ReloadReport>,
     routes: Vec<RouteStatus<'a>>,
-    /// Models of these routes that their providers do not list any more.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    gone_models: Vec<GoneModelStatus>,
     clients: Vec<ClientDays>,
     /// The name of money in the costs.
     currency: Option<&'a str>,
+    /// Models of these routes that their providers do not list any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone_models: Vec<GoneModelStatus>,
 }
 
 #[derive(Serialize)]
@@ -195,9 +195,9 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
         verdict,
         reload: reload_report(visit),
         routes,
-        gone_models: gone_models(visit),
         clients: client_days::clients(visit),
         currency: context.config.currency.as_deref(),
+        gone_models: gone_models(visit),
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))

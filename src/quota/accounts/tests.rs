@@ -354,6 +354,19 @@ fn counters_outlive_a_change_of_limits() {
     assert!(accounts.admit(index, &wanted, clock.now()).is_err());
 }
 
+/// A reload emptied the windows that slide: whoever reloaded often had no limit by the minute.
+#[test]
+fn a_minute_outlives_a_reload() {
+    let (mut accounts, index, clock) = accounts(&[requests(2, A_MINUTE)], false);
+    let wanted = Wanted::default();
+    for _ in 0..2 {
+        let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
+        accounts.settle(booking, &spent(1, 1, 0), clock.now().now);
+    }
+    let index = configure(&mut accounts, &[requests(2, A_MINUTE)], false);
+    assert!(accounts.admit(index, &wanted, clock.now()).is_err());
+}
+
 #[test]
 fn the_line_with_the_smallest_share_left_is_told() {
     let limits = [

@@ -95,9 +95,9 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         hosts: Vec::new(),
         ollama: None,
         status_page: true,
-        alerts: Vec::new(),
         history: 0,
         health_needs_key: false,
+        alerts: Vec::new(),
         providers,
         routes,
     }

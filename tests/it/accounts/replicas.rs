@@ -77,12 +77,12 @@ impl Setting {
 
     /// Waits until both know of so many requests.
     fn wait_for_use(&self, requests: u64) -> Value {
-        let report = self.gateways.iter().map(|gateway| {
+        let reports = self.gateways.iter().map(|gateway| {
             settled(gateway, HOME, |report| {
                 report["limits"][0]["used"] == requests && report["limits"][0]["reserved"] == 0
             })
         });
-        report.last().unwrap()
+        reports.collect::<Vec<Value>>().pop().unwrap()
     }
 }
 
