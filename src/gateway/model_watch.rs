@@ -41,8 +41,11 @@ pub fn compare(context: &Context, provider: &Provider, names: &[String]) {
         .compare(&context.config, provider, names);
     for gone in &changes.gone {
         let (provider, model) = (gone.provider.as_str(), gone.model.as_str());
-        let near = gone.near.join(", ");
-        log::warn!(provider = provider, model = model, near = near.as_str(); "the provider does not list the model");
+        let words = "the provider does not list the model";
+        match gone.near.join(", ").as_str() {
+            "" => log::warn!(provider = provider, model = model; "{words}"),
+            near => log::warn!(provider = provider, model = model, near = near; "{words}"),
+        }
     }
     for model in &changes.back {
         let provider = provider.name.as_str();
