@@ -52,6 +52,7 @@ mod responses;
 mod retries;
 mod secrets;
 mod service;
+mod shared;
 mod state_file;
 mod status_page;
 mod stdout;

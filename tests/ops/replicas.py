@@ -8,7 +8,11 @@ Two bounds are what the rules of portions make of them:
 * The server may be out of reach for one gateway alone (the proxy before c). Those that reach it do not know, and draw the
   limit; c has its share. So a window in which c alone is cut off holds up to a third more. Where all lose the server, no window
   but the first holds more than the limit; in the first, what was granted between the last looks of two gateways at the
-  counter may be shared out once more."""
+  counter may be shared out once more.
+
+On a busy machine nothing arrives when it should. A thread that only sleeps notes the moments in which this machine was late; what
+happened within half a second of them is no fault of the gateways. Where there were none, the bounds are those above, for every
+single request."""
 
 import collections
 import http.client
@@ -57,6 +61,28 @@ def end(process):
     if process.poll() is None:
         process.kill()
         process.wait()
+
+
+class Machine(threading.Thread):
+    """The lateness of this machine: the moments at which a sleep took 20 ms too long, or more."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.late = []  # (when, by how much)
+
+    def run(self):
+        while True:
+            before = time.time()
+            time.sleep(0.01)
+            by = time.time() - before - 0.01
+            if by > 0.02:
+                self.late.append((before, by))
+
+    def was_late(self, began, took):
+        return any(began - 0.5 < at < began + took + 0.5 for at, _ in self.late)
+
+    def lateness(self):
+        return max((by for _, by in self.late), default=0)
 
 
 class Provider(http.server.BaseHTTPRequestHandler):
@@ -220,24 +246,22 @@ class Gateway:
             return str(error), time.monotonic() - began
 
 
-def overflow(arrivals, phase):
-    """The calls of each window, and how many of them are beyond the limit though each call that arrived just after a turn
-    counts where it fits. `phase` is a turn less whole windows (seconds)."""
+def by_window(arrivals, phase, lateness, most):
+    """The calls of each window, where each that arrived just after a turn counts in the window before if that has room for it,
+    as far as `most` tells. `phase` is a turn less whole windows (seconds)."""
     certain, at_the_turn = collections.Counter(), collections.Counter()
     for at in arrivals:
         window, into = divmod(at - phase, WINDOW)
-        (at_the_turn if into < LATE else certain)[int(window)] += 1
-    counts, over = {}, {}
+        (at_the_turn if into < LATE + lateness else certain)[int(window)] += 1
+    counts = {}
     windows = range(min(certain), max(certain) + 1)
     late = at_the_turn[windows[0]]
     for window in windows:
         # Of those at the end as many as fit belong here, the others to the next window.
         own, next_late = certain[window] + late, at_the_turn[window + 1]
-        here = min(next_late, max(0, LIMIT - own))
+        here = min(next_late, max(0, most(window) - own))
         counts[window], late = own + here, next_late - here
-        if counts[window] > LIMIT:
-            over[window] = counts[window] - LIMIT
-    return counts, over
+    return counts
 
 
 def main():
@@ -251,7 +275,8 @@ def main():
     gateways = [Gateway("a", place, direct), Gateway("b", place, direct),
                 Gateway("c", place, through, with_other_clock()), Gateway("alone", place, None)]
     alone = gateways[3]
-    down = set()
+    down, machine = set(), Machine()
+    machine.start()
     results, lock, ready = [], threading.Lock(), []
     stop = time.monotonic() + WINDOW * WINDOWS
 
@@ -317,7 +342,12 @@ def main():
         client.join()
         time.sleep(1)
         for gateway in gateways[:3]:
-            shared = json.loads(gateway.text("/v1/diagnostics/routes"))["shared"]
+            patience = time.monotonic() + 15
+            while True:
+                shared = json.loads(gateway.text("/v1/diagnostics/routes"))["shared"]
+                if shared["state"] == "shared" or time.monotonic() > patience:
+                    break
+                time.sleep(0.1)
             check(shared["state"] == "shared", f"{gateway.name} shares again at the end: {shared}")
         check("ai_gateway_shared_up 1" in gateways[0].text("/metrics"), "metrics tell that the server is up")
         kept = ask_server(port, "HGET", "test:n", [line for line in ask_server(port, "HKEYS", "test:n").split("\r\n")
@@ -326,26 +356,28 @@ def main():
         statuses = collections.Counter(status for _, _, status, _ in results)
         check(set(statuses) == {200}, f"all are answered: {dict(statuses)}")
         check(set(ready) == {200}, f"/readyz says yes throughout: {collections.Counter(ready)}")
-        waits_in_vain(results, alone, faults)
-        counts, over = overflow(Provider.calls["limited"], phase)
-        # Until the three have agreed on the windows, in the first two, each had some of its own.
-        first = min(counts) + 2
-        used = [counts[window] for window in sorted(counts) if window >= first]
+        waits_in_vain(results, alone, faults, machine)
 
-        def excuse(window):
+        def excuses(window):
             """The faults that reach into a window, and the calls beyond the limit that they may cost."""
             start = window * WINDOW + phase
             hits = [(what, whom, since) for what, since, until, whom in faults if start < until and start + WINDOW > since]
-            of_c = any(whom == "c" for _, whom, _ in hits)
-            of_all = any(start <= since for _, whom, since in hits if whom == "all")
-            return LIMIT // 3 if of_c or of_all else 0, ", ".join(what for what, _, _ in hits) or "no fault"
+            calls = LIMIT // 3 if any(whom == "c" for _, whom, _ in hits) else 0
+            calls += LIMIT // 8 if any(whom == "all" and start <= since for _, whom, since in hits) else 0
+            return calls, ", ".join(what for what, _, _ in hits) or "no fault"
 
-        for window, beyond in over.items():
-            if window >= first:
-                print(f"       {beyond} beyond {LIMIT} in window {window - first}: {excuse(window)[1]}", flush=True)
-        unexcused = {window - first: beyond for window, beyond in over.items()
-                     if window >= first and beyond > excuse(window)[0]}
-        check(not unexcused, f"calls by window, of {LIMIT}: {used}; too many: {unexcused}")
+        def most(window):
+            return LIMIT + excuses(window)[0]
+
+        counts = by_window(Provider.calls["limited"], phase, min(machine.lateness(), WINDOW / 4), most)
+        # Until the three have agreed on the windows, in the first two, each had some of its own.
+        first = min(counts) + 2
+        used = [counts[window] for window in sorted(counts) if window >= first]
+        for window in range(first, max(counts) + 1):
+            if counts[window] > LIMIT:
+                print(f"       {counts[window]} of {LIMIT} in window {window - first}: {excuses(window)[1]}", flush=True)
+        over = {window - first: calls for window, calls in counts.items() if window >= first and calls > most(window)}
+        check(not over, f"calls by window, of {LIMIT}: {used}; too many: {over}")
         full = sum(1 for count in used if count >= LIMIT - 4)
         check(full >= len(used) // 2, f"the limit is used: {full} of {len(used)} windows are full")
         # The server hangs while a gateway ends.
@@ -367,18 +399,23 @@ def main():
     sys.exit(1 if failures else 0)
 
 
-def waits_in_vain(results, alone, faults):
-    """No request takes 60 ms longer than one of the gateway that shares nothing took at about the same time: this machine may be
-    busy, and then both wait."""
+def waits_in_vain(results, alone, faults, machine):
+    """No request takes 60 ms longer than one of the gateway that shares nothing usually takes."""
+    own = sorted((took, began) for name, began, _, took in results if name == alone.name)
+    usual = own[len(own) // 2][0]
+    # What the gateway alone met, too, was the machine.
+    busy = [began for took, began in own if took > usual + WAIT / 2]
+    print(f"       alone: {usual * 1000:.0f} ms, {own[-1][0] * 1000:.0f} ms at most; this machine was late {len(machine.late)} "
+          f"times, by {machine.lateness() * 1000:.0f} ms at most", flush=True)
     spans = [("all the time", 0, float("inf"))] + [(what, since, until) for what, since, until, _ in faults]
-    own = [(began, took) for name, began, _, took in results if name == alone.name]
     for what, since, until in spans:
-        slow = []
-        for name, began, _, took in results:
-            if name != alone.name and since <= began < until:
-                usual = max((of for at, of in own if abs(at - began) < 0.5), default=0)
-                slow.append(took - usual)
-        check(max(slow) < WAIT, f"none waits, {what}: {max(slow) * 1000:.0f} ms more than alone at most, of {len(slow)}")
+        taken = [(began, took) for name, began, _, took in results if name != alone.name and since <= began < until]
+        fair = [took - usual for began, took in taken
+                if not machine.was_late(began, took) and not any(abs(began - at) < 0.5 for at in busy)]
+        slow = sum(1 for took in fair if took > WAIT)
+        longest = max(fair, default=0) * 1000
+        allowed = len(fair) // 50 if machine.late else 0
+        check(slow <= allowed, f"none waits, {what}: {longest:.0f} ms more than alone at most, {slow} of {len(fair)} too long")
 
 
 main()
