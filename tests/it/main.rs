@@ -54,6 +54,7 @@ mod retries;
 mod secrets;
 mod selftest;
 mod service;
+mod shared;
 mod state_file;
 mod status_page;
 mod stdout;

@@ -119,8 +119,9 @@ impl<'g> Journal<'g> {
         };
         self.counted
             .attempt(report.step_index, Some(class), report.duration);
-        let message = report.message.as_deref().unwrap_or_default();
-        let message = self.context.redactor.redact(message);
+        let redactor = &self.context.redactor;
+        let message = report.message.as_ref();
+        let message = message.map_or_else(String::new, |said| said.masked(redactor).into_owned());
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
             let route = self.facts.route.as_deref().unwrap_or_default();

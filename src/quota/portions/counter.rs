@@ -39,6 +39,8 @@ pub(super) struct Counter {
     used: u64,
     /// The server's counter as it was answered last.
     all: Option<u64>,
+    /// The most that it was ever answered to be: what is known of the others where the server is away.
+    most: u64,
     /// A draw is on its way.
     asked: bool,
     /// The time of the last draw.
@@ -52,6 +54,7 @@ impl Counter {
             drawn: 0,
             used,
             all: None,
+            most: 0,
             asked: false,
             drawn_at: 0,
         }
@@ -78,6 +81,18 @@ impl Counter {
     /// What was granted and is not used.
     pub fn held(&self) -> u64 {
         self.drawn.saturating_sub(self.used)
+    }
+
+    /// What may be used without the server: what was granted, or the share of the limit, of which no more is new than this
+    /// replica's share of what others have left, as far as that was answered.
+    pub fn without_the_server(&self, limit: u64, replicas: u64) -> u64 {
+        let share = (limit / replicas).max(1).saturating_sub(self.used);
+        let undrawn = limit.saturating_sub(self.most);
+        let new = match self.most {
+            0 => share,
+            _ => undrawn / replicas,
+        };
+        self.held().max(share.min(self.held().saturating_add(new)))
     }
 
     pub fn drawn_by_all(&self) -> Option<u64> {
@@ -159,6 +174,7 @@ impl Counter {
         self.drawn = self.drawn.saturating_add(draw.owed).saturating_add(granted);
         let in_vain = draw.wanted - granted;
         self.all = Some(counter.saturating_sub(in_vain));
+        self.most = self.most.max(counter.saturating_sub(in_vain));
         if counter.saturating_sub(in_vain) < self.drawn {
             return Err(super::Forgotten);
         }

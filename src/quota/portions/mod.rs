@@ -261,14 +261,12 @@ impl Portion {
     }
 
     fn held(&self, line: &Limits, span: Span, used: u64, sharing: Sharing) -> u64 {
-        let (held, spent) = self
-            .find(span)
-            .map_or((0, used), |counter| (counter.held(), counter.used()));
+        let known = self.find(span);
         match sharing {
-            Sharing::Granted { .. } => held,
+            Sharing::Granted { .. } => known.map_or(0, Counter::held),
             Sharing::Split { .. } => {
-                let share = (line.limit / sharing.replicas()).max(1);
-                held.max(share.saturating_sub(spent))
+                let counter = known.cloned().unwrap_or_else(|| Counter::new(span, used));
+                counter.without_the_server(line.limit, sharing.replicas())
             }
         }
     }
