@@ -62,5 +62,6 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod translated_faults;
 mod unsayable;
 mod way_out;

@@ -73,6 +73,9 @@ fn read_settings<'a>(form: &mut Canonical<'a>, object: &'a Object<'_>) {
     sampling.temperature = value("temperature");
     sampling.top_p = value("top_p");
     sampling.top_k = value("top_k");
+    sampling.min_p = value("min_p");
+    sampling.typical_p = value("typical_p");
+    sampling.repetition_penalty = value("repetition_penalty");
     sampling.presence_penalty = value("presence_penalty");
     sampling.frequency_penalty = value("frequency_penalty");
     sampling.seed = value("seed");
