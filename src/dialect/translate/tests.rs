@@ -29,7 +29,8 @@ fn dropped(client: &dyn Dialect, provider: &dyn Dialect, more: &str) -> Vec<Stri
 fn a_member_that_is_lost_is_named_as_the_client_wrote_it() {
     let options = r#""options":{"repeat_penalty":1.1,"min_p":0.1,"top_k":5},"think":"high""#;
     let stops = r#"["a","b","c","d","e"]"#;
-    let cases: [(&dyn Dialect, &dyn Dialect, &str, &[&str]); 9] = [
+    type Case<'a> = (&'a dyn Dialect, &'a dyn Dialect, &'a str, &'a [&'a str]);
+    let cases: [Case<'_>; 9] = [
         (
             &ollama::Chat,
             &Messages,
