@@ -77,5 +77,5 @@ pub use schema::schema;
 pub use shared::{Shared, SharedAddress, SharedServer};
 pub use source::{Loaded, Source, parse};
 pub use suggest::{closest, did_you_mean, near};
-pub use url::{BaseUrl, is_private};
+pub use url::{BaseUrl, PRIVATE_ENDINGS, is_private};
 pub use warnings::{open_to_strangers, warnings};

@@ -219,6 +219,11 @@ pub fn inside(raw: &str) -> Option<&str> {
     }
 }
 
+/// The `type` of an object, by which the wire formats tell kinds of parts, items and events apart; `None` if it has none.
+pub fn kind_of(json: &str) -> Option<Cow<'_, str>> {
+    member(json, "type").and_then(text)
+}
+
 /// A whole number that is not negative; `None` for other values.
 pub fn whole_number(raw: &str) -> Option<u64> {
     raw.parse().ok()

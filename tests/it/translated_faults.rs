@@ -163,7 +163,7 @@ fn providers_of_chat() {
         (
             Script::json(200, r#"{"object":"list","data":[]}"#),
             begun("{".to_owned()),
-            "bad_response|empty_answer",
+            "empty_answer|bad_response",
         ),
         (
             Script::json(200, &openai::answer("half")).cut_after(150),

@@ -8,6 +8,9 @@ use crate::dialect::request::Incoming;
 use crate::dialect::responses::Responses;
 use crate::dialect::step_traits::PLAIN;
 
+/// A client, a provider, members of a request, and those of them that are lost.
+type Case<'c> = (&'c dyn Dialect, &'c dyn Dialect, &'c str, &'c [&'c str]);
+
 /// The members of a request that are lost on its way to a provider.
 fn dropped(client: &dyn Dialect, provider: &dyn Dialect, more: &str) -> Vec<String> {
     let body = [
@@ -29,7 +32,6 @@ fn dropped(client: &dyn Dialect, provider: &dyn Dialect, more: &str) -> Vec<Stri
 fn a_member_that_is_lost_is_named_as_the_client_wrote_it() {
     let options = r#""options":{"repeat_penalty":1.1,"min_p":0.1,"top_k":5},"think":"high""#;
     let stops = r#"["a","b","c","d","e"]"#;
-    type Case<'a> = (&'a dyn Dialect, &'a dyn Dialect, &'a str, &'a [&'a str]);
     let cases: [Case<'_>; 9] = [
         (
             &ollama::Chat,
