@@ -162,13 +162,57 @@ fn the_history_is_bounded_and_can_be_turned_off() {
             .route("r", [("a", "m")])
             .with(&format!("history: {most}"))
             .start();
+        let ids = || -> Vec<String> {
+            let response = gateway.get("/v1/diagnostics/requests").json();
+            let data = response["data"].as_array().unwrap().iter();
+            data.map(|record| record["id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let mut newest = Vec::new();
         for _ in 0..5 {
-            gateway.ask("r", false);
+            let answer = gateway.ask("r", false);
+            newest.insert(0, answer.header("x-request-id").unwrap().to_owned());
+            newest.truncate(count);
+            let until = Instant::now() + PATIENCE;
+            while ids() != newest {
+                assert!(Instant::now() < until, "{:?} {newest:?}", ids());
+                std::thread::yield_now();
+            }
         }
-        let response = gateway.get("/v1/diagnostics/requests");
-        let data = response.json()["data"].as_array().unwrap().len();
-        assert!(data <= count, "{response}");
     }
+}
+
+/// Whoever reads it wants to know why the request went there, and that is how full the step was by then.
+#[test]
+fn a_step_tells_how_full_it_was_also_in_a_long_record() {
+    let (full, second) = (limited(), Upstream::saying("fine"));
+    let providers: Vec<String> = (0..30).map(|number| format!("full{number}")).collect();
+    let mut config = Config::new();
+    for name in &providers {
+        config = config.provider(name, &full);
+    }
+    let steps = providers.iter().map(|name| (name.as_str(), "m"));
+    let gateway = config
+        .provider_with("b", &second, &["api_key: b", "limits: {requests: 30/min}"])
+        .route("r", steps.chain([("b", "n")]))
+        .route("short", [("b", "n")])
+        .start();
+    gateway.ask("short", false);
+    gateway.ask("r", false);
+    let until = Instant::now() + PATIENCE;
+    let record = loop {
+        let response = gateway.get("/v1/diagnostics/requests?route=r");
+        if let Some(record) = response.json()["data"].get(0) {
+            break record.clone();
+        }
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    };
+    let steps = record["steps"].as_array().unwrap();
+    assert!(steps.len() < 31, "the first steps are left out: {record}");
+    let last = steps.last().unwrap();
+    assert_eq!(last["step_index"], 30, "{record}");
+    assert_eq!(last["standing"], "open, 1 of 30 requests/min used");
 }
 
 fn health(gateway: &Gateway, path: &str, status: u16) -> Value {
