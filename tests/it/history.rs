@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Kill;
 use serde_json::{Value, json};
 
+use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::anonymous;
 use crate::support::process::{Folder, command, run};
 use crate::support::{Config, Gateway, PATIENCE, Response, Script, Upstream, openai};
@@ -44,21 +45,8 @@ fn two_clients(first: &Upstream, second: &Upstream) -> Config {
         ))
 }
 
-/// The records once there are so many: a request is over when its last byte is sent, which its client may have read by
-/// then.
 fn records(gateway: &Gateway, key: &str, query: &str, count: usize) -> Vec<Value> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let response = get(gateway, key, &format!("/v1/diagnostics/requests{query}"));
-        assert_eq!(response.status, 200, "{response}");
-        let data = response.json()["data"].as_array().unwrap().clone();
-        if data.len() >= count {
-            assert_eq!(data.len(), count, "{data:?}");
-            return data;
-        }
-        assert!(Instant::now() < until, "{data:?}");
-        std::thread::yield_now();
-    }
+    gateway.records(&[("X-Api-Key", key)], query, count)
 }
 
 #[test]
@@ -199,15 +187,7 @@ fn a_step_tells_how_full_it_was_also_in_a_long_record() {
         .start();
     gateway.ask("short", false);
     gateway.ask("r", false);
-    let until = Instant::now() + PATIENCE;
-    let record = loop {
-        let response = gateway.get("/v1/diagnostics/requests?route=r");
-        if let Some(record) = response.json()["data"].get(0) {
-            break record.clone();
-        }
-        assert!(Instant::now() < until);
-        std::thread::yield_now();
-    };
+    let record = records(&gateway, CLIENT_KEY, "?route=r", 1).remove(0);
     let steps = record["steps"].as_array().unwrap();
     assert!(steps.len() < 31, "the first steps are left out: {record}");
     let last = steps.last().unwrap();
@@ -259,6 +239,7 @@ fn the_health_of_a_route_follows_its_steps() {
     health(&gateway, "/health/dynamic%2Fn8n?strict=1", 503);
 
     gateway.ask("lonely", false);
+    records(&gateway, CLIENT_KEY, "", 2);
     let down = health(&gateway, "/health/lonely", 503);
     assert_eq!(down["state"], "down");
     assert_eq!(down["step"], Value::Null);
@@ -325,6 +306,7 @@ fn sums_survive_a_restart() {
     assert_eq!(health["requests_24h"], 3);
     assert_eq!(health["success_24h"], 100.0);
     gateway.ask("r", false);
+    records(&gateway, CLIENT_KEY, "", 1);
     let status = gateway.get("/v1/diagnostics/status").json();
     let step = &status["routes"][0]["steps"][0];
     let hours = step["hours"].as_array().unwrap();
