@@ -10,7 +10,7 @@ use crate::upstream::Client;
 /// whether all arrived. Blocks (10 s at most for each).
 ///
 /// # Errors
-/// There is no such receiver, or the client cannot be made, as where a `ca_file` is none.
+/// The receiver is unknown, or the client cannot be made, as where a `ca_file` is none.
 pub fn alert_test(config: &Config, name: &str) -> Result<(String, bool), String> {
     if config.alerts.is_empty() {
         return Err("the configuration has no alerts".to_owned());

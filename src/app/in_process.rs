@@ -54,7 +54,7 @@ impl InProcess {
     /// Waits until it was stopped and its requests are through.
     ///
     /// # Errors
-    /// It ended by itself.
+    /// The server ended by itself.
     pub fn join(self) -> io::Result<()> {
         let ended = self.thread.join();
         ended.map_err(|_| io::Error::other("a server in the process ended abnormally"))?

@@ -151,22 +151,18 @@ impl<'g, 't> Pending<'g, 't> {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
         };
-        let restated = match &reply {
-            Reply::Whole(held) => self.restated(held.answer.text()).transpose(),
-            Reply::Opaque(_) | Reply::Stream(_) => Ok(None),
-        };
-        let restated = match (restated, &reply) {
-            (Ok(restated), _) => restated,
-            (Err(flaw), reply) => {
-                let usage = match reply {
-                    Reply::Whole(held) => held.answer.usage,
-                    Reply::Opaque(_) | Reply::Stream(_) => None,
-                };
-                settle(errand.context, &answered, usage);
-                self.journal.unsayable(&answered, step, usage);
-                return self.refuse(Refusal::new(Code::Internal, flaw.to_string()));
-            }
-        };
+        let mut restated = None;
+        if let Reply::Whole(held) = &reply {
+            restated = match self.restatement_of(held.answer.text()).transpose() {
+                Ok(restated) => restated,
+                Err(flaw) => {
+                    let usage = held.answer.usage;
+                    settle(errand.context, &answered, usage);
+                    self.journal.unsayable(&answered, step, usage);
+                    return self.refuse(Refusal::new(Code::Internal, flaw.to_string()));
+                }
+            };
+        }
         self.journal.walk_answered(&answered, step, errand.dialect);
         if let Reply::Whole(held) = &reply {
             self.journal.whole_arrived(&held.answer);
@@ -200,7 +196,7 @@ impl<'g, 't> Pending<'g, 't> {
     }
 
     /// A whole answer as the client's dialect has it; `None` where it has it as it came.
-    fn restated(&self, answer: &str) -> Option<Result<String, Flaw>> {
+    fn restatement_of(&self, answer: &str) -> Option<Result<String, Flaw>> {
         let (restatement, model) = self.restated.as_ref()?;
         let elapsed = self.exchange.received().elapsed().as_nanos();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);

@@ -19,7 +19,7 @@ pub struct GoneModel {
     pub near: Vec<String>,
 }
 
-/// What a list has changed.
+/// The changes that a list has made.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ListChanges {
     pub gone: Vec<GoneModel>,

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod actions;
+mod admission;
 mod alert_facts;
 pub mod alerts;
 mod answers;
@@ -55,7 +56,7 @@ impl Handler for Reloadable {
     }
 
     fn wants_body(&self, head: &Head) -> bool {
-        dispatch::wants_body(&self.current(), head)
+        admission::wants_body(&self.current(), head)
     }
 
     fn fields(&self, head: &Head) -> Fields {

@@ -60,6 +60,7 @@ const GATEWAY: &[&str] = &[
     "alerts",
     "reloadable",
     "dispatch",
+    "admission",
     "cors",
     "wrong_paths",
     "endpoints",

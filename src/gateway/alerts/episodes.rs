@@ -13,7 +13,7 @@ pub struct Subject {
     pub provider: Option<String>,
     pub model: Option<String>,
     pub client: Option<String>,
-    /// What tells apart two of the same names: a key, a window, a level.
+    /// The detail that tells two of the same names apart: a key, a window, a level.
     pub detail: String,
 }
 
@@ -34,7 +34,7 @@ impl Subject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub subject: Subject,
-    /// It is seen to hold. One that does not and is listed all the same is not over yet, but begins nothing.
+    /// The state is seen to hold. One that does not and is listed all the same is not over yet, but begins nothing.
     pub holds: bool,
     /// The sentence for its beginning.
     pub text: String,
@@ -151,8 +151,8 @@ impl Episodes {
 mod tests {
     use super::*;
 
-    /// What is seen of a state, second by second: `x` it holds, `~` nothing says so, `.` it is over. What is told, second
-    /// by second: `B` began, `E` ended.
+    /// Sights of a state, second by second (`x` it holds, `~` nothing says so, `.` it is over), and the messages of it,
+    /// second by second (`B` began, `E` ended).
     fn told(event: AlertEvent, seen: &str, after: u64, repeat: Option<u64>) -> String {
         let start = Instant::now();
         let mut episodes = Episodes::default();

@@ -12,7 +12,7 @@ use crate::text::for_people;
 #[derive(Clone, Debug)]
 pub struct Message {
     pub subject: Subject,
-    /// It tells of a beginning; otherwise of an end.
+    /// The state began; otherwise it ended.
     pub began: bool,
     /// A sentence (at most 500 characters).
     pub text: String,

@@ -38,7 +38,7 @@ pub struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
     Queued,
-    /// It is queued, and the oldest one, for this receiver, is not any more.
+    /// The message is queued; the oldest one, for this receiver, is not any more.
     Displaced(String),
     /// The receiver has had its share; how many more there were is told later.
     HeldBack,

@@ -32,10 +32,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// A call to a receiver.
-#[derive(Debug, PartialEq, Eq)]
+/// A call to a receiver. It cannot be printed, as its address and its headers may hold a token.
 struct Outgoing {
-    /// It may hold a token.
     url: String,
     headers: Vec<(&'static str, String)>,
     /// `None` makes the call a GET.
@@ -235,7 +233,7 @@ fn send(
     judge(kind, response, redactor, deadline)
 }
 
-/// What an answer says. Redirects are not followed, and so deliver nothing.
+/// The outcome by the answer. Redirects are not followed, and so deliver nothing.
 fn judge(
     kind: ReceiverKind,
     response: Response,

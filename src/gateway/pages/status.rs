@@ -167,10 +167,11 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     let edge = context.edge.read();
     let now = Instant::now();
     let (verdict, routes) = {
+        // The sums first: folding them takes a look at every instrument, for which no request is to wait.
+        let sums = context.history.sums(metrics);
         let ledger = context.ledger.lock();
         let orders = context.ledger.orders();
         let routes = visit.routes();
-        let sums = context.history.sums(metrics);
         let memory = Memory {
             ledger: &ledger,
             orders: &orders,
