@@ -127,7 +127,7 @@ fn a_server_that_stops_is_away_until_it_goes_on() {
         return;
     };
     let shared = Shared {
-        timeout: Duration::from_millis(200),
+        timeout: Duration::from_secs(1),
         replicas: Some(2),
         ..server.shared()
     };
