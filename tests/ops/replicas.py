@@ -6,9 +6,10 @@ Two bounds are what the rules of portions make of them:
 * A call that was sent just before a turn of windows may arrive just after it. It is charged to both windows where it is sent in
   the last 20 ms; the check lets a call that arrives in the first 50 ms of a window count in the one before.
 * The server may be out of reach for one gateway alone (the proxy before c). Those that reach it do not know, and draw the
-  limit; c has its share. So a window in which c alone is cut off holds up to a third more. Where all lose the server, no window
-  but the first holds more than the limit; in the first, what was granted between the last looks of two gateways at the
-  counter may be shared out once more.
+  limit; c has its share. So a window in which c alone is cut off holds up to a third more. Where all lose the server, a window may hold
+  a few more: in the first, what was granted between the last looks of two gateways at the counter may be shared out once
+  more; in the last, one may draw while another, until its next exchange, still spends its share. To close that gap all would
+  have to stop for two exchanges.
 
 On a busy machine nothing arrives when it should. A thread that only sleeps notes the moments in which this machine was late; what
 happened within half a second of them is no fault of the gateways. Where there were none, the bounds are those above, for every
@@ -361,10 +362,10 @@ def main():
         def excuses(window):
             """The faults that reach into a window, and the calls beyond the limit that they may cost."""
             start = window * WINDOW + phase
-            hits = [(what, whom, since) for what, since, until, whom in faults if start < until and start + WINDOW > since]
-            calls = LIMIT // 3 if any(whom == "c" for _, whom, _ in hits) else 0
-            calls += LIMIT // 8 if any(whom == "all" and start <= since for _, whom, since in hits) else 0
-            return calls, ", ".join(what for what, _, _ in hits) or "no fault"
+            hits = [(what, whom) for what, since, until, whom in faults if start < until and start + WINDOW > since]
+            calls = LIMIT // 3 if any(whom == "c" for _, whom in hits) else 0
+            calls += LIMIT // 8 if any(whom == "all" for _, whom in hits) else 0
+            return calls, ", ".join(what for what, _ in hits) or "no fault"
 
         def most(window):
             return LIMIT + excuses(window)[0]
