@@ -433,4 +433,6 @@ pub fn whole(
 }
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod tests;
