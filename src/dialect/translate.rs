@@ -433,6 +433,4 @@ pub fn whole(
 }
 
 #[cfg(test)]
-mod mutations;
-#[cfg(test)]
 mod tests;
