@@ -12,6 +12,7 @@ use crate::control_socket::{self, ControlRequest};
 use crate::explain;
 use crate::recent::{Follow, RecentRequests, Tail};
 use crate::service_manager::Running;
+use crate::usage_table::{self, Selection};
 
 /// The timeout of a report.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -226,6 +227,22 @@ fn recent_requests(source: &Source) -> Result<RecentRequests, String> {
     let report = control_socket::ask(port, ControlRequest::Requests, running, LIMIT)?;
     serde_json::from_slice(&report.bytes)
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
+}
+
+/// The usage of clients, of the gateway that runs with this configuration, of which only the address is read.
+///
+/// # Errors
+/// No gateway answers, or it knows of no such client.
+pub fn usage(source: &Source, selection: &Selection, as_csv: bool) -> Result<String, String> {
+    let running = Running::find().ok().map(|running| running.pid);
+    let port = source.address().port();
+    let report = control_socket::ask(port, ControlRequest::Usage, running, LIMIT)?;
+    let list = serde_json::from_slice(&report.bytes)
+        .map_err(|error| format!("the running gateway's answer is not understood: {error}"))?;
+    match as_csv {
+        true => usage_table::csv(&list, selection),
+        false => usage_table::table(&list, selection),
+    }
 }
 
 /// The routes of the running gateway. No key is sent: another process may have the port.

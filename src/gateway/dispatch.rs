@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, Framing};
 use crate::http::{Exchange, Head, Response, ResponseHead};
 use crate::json::Object;
 use crate::json::elided::Elided;
+use crate::quota::accounts::RefusalReason;
 use crate::routing::Conversation;
 
 use super::accounts;
@@ -173,7 +174,8 @@ fn admit<'f>(
             _ => Refusal::unauthorized(accounts::fault(head)),
         }));
     }
-    if client.is_some_and(accounts::has_expired) && !is_open {
+    if let Some(expired) = client.filter(|client| !is_open && accounts::has_expired(client)) {
+        context.count_refusal(expired, RefusalReason::Expired);
         return Err(Refusal::expired().into());
     }
     let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
@@ -334,6 +336,7 @@ fn refuse_unknown(
     pending.refuse(if name.is_empty() {
         Refusal::no_model(dialect.name())
     } else if accounts::hides(&context.config, client, model) {
+        context.count_refusal(client, RefusalReason::Route);
         Refusal::not_allowed(&name)
     } else {
         Refusal::unknown_model(dialect, &name)

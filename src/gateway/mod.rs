@@ -7,6 +7,8 @@
 
 mod accounts;
 mod actions;
+mod alert_facts;
+pub mod alerts;
 mod answers;
 mod booking;
 mod context;
@@ -14,12 +16,14 @@ mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+pub mod gone_models;
 mod history;
 mod hosts;
 mod journal;
 mod keepalive;
 mod keyless;
 pub mod model_lists;
+pub mod model_watch;
 mod pages;
 mod refusal;
 mod reloadable;

@@ -286,9 +286,8 @@ impl Line {
     pub fn standing(&self, ask: &Ask) -> Standing {
         let now = ask.at.now;
         if self.unit == Unit::Concurrent {
-            let is_closed = self
-                .declared
-                .is_some_and(|places| u64::from(ask.in_flight) >= places);
+            let places = self.places(ask.at);
+            let is_closed = places.is_some_and(|places| u64::from(ask.in_flight) >= places);
             return if is_closed {
                 Standing::Closed
             } else {

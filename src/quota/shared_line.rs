@@ -87,6 +87,13 @@ impl Line {
         Some(Shortage::UsedUp { until })
     }
 
+    /// The places for calls in flight that this gateway may take: its share of those configured (at least 1), as the calls
+    /// of other replicas are not known. `None` where none are configured.
+    pub(super) fn places(&self, at: Moment) -> Option<u64> {
+        let replicas = at.shared.map_or(1, |shared| shared.sharing.replicas());
+        Some((self.declared? / replicas).max(1))
+    }
+
     /// Notes that a call was not made for want of a portion, so that enough is drawn; of a call that may be made elsewhere too
     /// (`is_first` is false) no more than for one. True where it was this line.
     pub fn note_dry(&mut self, amount: u64, is_first: bool, at: Moment) -> bool {

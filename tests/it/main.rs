@@ -13,6 +13,7 @@
 
 mod accounts;
 mod actions;
+mod alerts;
 mod audio;
 mod bad_input;
 mod browsers;
@@ -51,7 +52,9 @@ mod rerank;
 mod responses;
 mod retries;
 mod secrets;
+mod selftest;
 mod service;
+mod shared;
 mod state_file;
 mod status_page;
 mod stdout;
