@@ -1,5 +1,7 @@
 //! Requests between dialects: what is lost has a name that the client knows.
 
+mod mutations;
+
 use super::*;
 use crate::dialect::chat::Chat;
 use crate::dialect::messages::Messages;
