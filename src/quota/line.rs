@@ -9,6 +9,7 @@ use super::moment::Moment;
 use super::period::{Period, Turn};
 use super::portions::Portion;
 use super::shared_line::Shortage;
+use super::shared_window::SharedWindows;
 use super::standing::Standing;
 use super::suspicion::Suspicion;
 use super::told::{Shape, Told};
@@ -25,6 +26,9 @@ const SLOW_START: u32 = 8;
 
 /// The time without a refusal after which a call that finds out counts as accepted.
 const SHORTEST_CONSENT: Duration = Duration::from_millis(300);
+
+/// The longest time that a request may wait for a line to open (0.4 s), as the walk has it.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// The pause between two calls that find out whether a day's limit holds.
 const DAILY_PROBE: Duration = Duration::from_secs(3600);
@@ -81,10 +85,8 @@ pub struct Line {
     pub(super) counts: Counts,
     /// What this replica may use of it; `None` for a gateway alone, and before the first call.
     pub(super) portion: Option<Box<Portion>>,
-    /// The windows that all replicas mean: their length, and a turn less whole windows (milliseconds of the server's time).
-    pub(super) shared_windows: Option<(u64, u64)>,
-    /// A turn of them is known.
-    pub(super) is_phased: bool,
+    /// The windows that all replicas mean.
+    pub(super) shared_windows: Option<SharedWindows>,
     /// The replicas that use it, this one among them.
     pub(super) replicas: u64,
 }
@@ -216,7 +218,6 @@ impl Line {
             counts: Counts::default(),
             portion: None,
             shared_windows: None,
-            is_phased: false,
             replicas: 1,
         }
     }
@@ -299,7 +300,7 @@ impl Line {
             return self.standing_of_full(fullness, &view, now);
         }
         let fits = |limit: u64| {
-            let used = self.used_since(view.reset, ask.at);
+            let used = self.used_together(view.reset, ask.at);
             // A call that is larger than the limit is the provider's to refuse.
             used == 0 || used.saturating_add(ask.amount) <= limit
         };
@@ -339,7 +340,7 @@ impl Line {
         }
         let until = self.frees(&view, limit.saturating_sub(ask.amount), ask.at);
         if !keeps_declared {
-            self.standing_of_declared(until, &view, ask.at)
+            self.standing_of_declared(until, &view, ask)
         } else {
             self.standing_of_learned(until, now)
         }
@@ -392,21 +393,35 @@ impl Line {
         })
     }
 
-    fn standing_of_declared(&self, until: Instant, view: &View, at: Moment) -> Standing {
-        let Some(limit) = self.declared.filter(|_| !self.is_soft_refuted) else {
+    fn standing_of_declared(&self, until: Instant, view: &View, ask: &Ask) -> Standing {
+        let Some(limit) = self.declared else {
             return Standing::Firm { until };
         };
-        // Bursts on the minute: the last one has almost slid out of the window.
         let soon = self.w().map(|w| (w / 60).max(Duration::from_millis(100)));
-        let is_almost_free = soon.is_some_and(|soon| {
+        let Some(soon) = soon else {
+            return Standing::Firm { until };
+        };
+        let used_in = |time: Duration| {
             let later = Moment {
-                now: at.now + soon,
-                ..at
+                now: ask.at.now + time,
+                ..ask.at
             };
-            limit >= 2 && self.used_since(view.reset, later) <= limit / 2
-        });
+            self.used_together(view.reset, later)
+        };
+        // How others have spent it is only reckoned: a request that finds nothing else is sent all the same, until one was
+        // refused; where the line opens in a moment it waits.
+        let fits = |used: u64| used.saturating_add(ask.amount) <= limit;
+        if fits(self.used_since(view.reset, ask.at)) {
+            return match fits(used_in(soon.min(LONGEST_PAUSE))) {
+                true => Standing::Held { is_full: true },
+                false if self.is_soft_refuted => Standing::Firm { until },
+                false => self.soft(until, ask.at.now),
+            };
+        }
+        // Bursts on the minute: the last one has almost slid out of the window.
+        let is_almost_free = !self.is_soft_refuted && limit >= 2 && used_in(soon) <= limit / 2;
         if is_almost_free {
-            self.soft(until, at.now)
+            self.soft(until, ask.at.now)
         } else {
             Standing::Firm { until }
         }
@@ -446,12 +461,20 @@ impl Line {
             Used::Counter(count) => count.end(at).unwrap_or(at.now),
             Used::Log(log) => {
                 let since = self.since(view.reset, at.now);
-                let oldest = log.gives_way(since, limit);
+                // Where others have used the rest, a call of this gateway stands for some of theirs.
+                let own = log.since(since);
+                let oldest = log.gives_way(since, limit.min(own.saturating_sub(1)));
                 let w = self.w().unwrap_or_default();
                 let until = oldest.map_or(at.now, |oldest| oldest + w + guard(w));
                 until.max(at.now)
             }
         }
+    }
+
+    /// The use by this gateway, and as far as they are not told apart otherwise, by those that share the limit.
+    fn used_together(&self, reset: Option<Instant>, at: Moment) -> u64 {
+        let own = self.used_since(reset, at);
+        own.saturating_add(self.used_by_others(self.since(reset, at.now), at))
     }
 
     /// The beginning of what counts.

@@ -9,6 +9,7 @@ mod charge;
 mod grid;
 mod kept;
 mod learning;
+mod lesson;
 mod line;
 mod lines;
 mod moment;
@@ -17,6 +18,7 @@ pub mod portions;
 mod report;
 pub mod server_clock;
 mod shared_line;
+mod shared_window;
 mod standing;
 mod suspicion;
 #[cfg(test)]

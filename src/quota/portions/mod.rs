@@ -185,6 +185,28 @@ impl Portion {
         self.find(line.span)?.drawn_by_all()
     }
 
+    /// The use of all replicas and that of this one in the window before; `None` where it is not known, or nothing was used here.
+    pub fn used_before(&self, span: Span) -> Option<(u64, u64)> {
+        let mut counters = self.counters.iter().flatten();
+        let before = counters.find(|counter| counter.span().end == span.start)?;
+        let own = Some(before.used()).filter(|own| *own > 0)?;
+        Some((before.drawn_by_all()?, own))
+    }
+
+    /// What others have used of the window of now: what they have drawn, without what they probably hold; `None` while
+    /// nothing of it is known.
+    pub fn used_elsewhere(&self, line: &Limits, sharing: Sharing) -> Option<u64> {
+        let Sharing::Granted { .. } = sharing else {
+            return None;
+        };
+        let counter = self.find(line.span)?;
+        let all = counter.drawn_by_all()?;
+        let replicas = sharing.replicas();
+        let held = (line.limit.saturating_sub(all) / (2 * replicas)).max(1);
+        let drawn = all.saturating_sub(counter.drawn());
+        Some(drawn.saturating_sub(held * (replicas - 1)))
+    }
+
     /// Whether a call was refused for want of a portion since the last draw.
     pub fn is_dry(&self) -> bool {
         self.largest > 0

@@ -20,6 +20,8 @@ struct Pair {
     places: Places,
     config: Config,
     route: Arc<Route>,
+    /// The same with another provider behind, which has no limits.
+    longer_route: Arc<Route>,
     counters: HashMap<(String, u64), u64>,
 }
 
@@ -38,8 +40,10 @@ fn pair() -> Pair {
         .unwrap()
         .quotas
         .limits = vec![limit];
+    let other = provider(1, "other", &[]);
+    let longer_route = route(vec![step(&limited, "m|x"), step(&other, "m")]);
     let route = route(vec![step(&limited, "m|x")]);
-    let providers = vec![limited];
+    let providers = vec![limited, other];
     let mut worlds = [World::new(&providers), World::new(&providers)];
     worlds[1].now = worlds[0].now;
     let now = worlds[0].now;
@@ -50,6 +54,7 @@ fn pair() -> Pair {
         places: Places::new(&config, "test"),
         config,
         route,
+        longer_route,
         counters: HashMap::new(),
     }
 }
@@ -78,14 +83,20 @@ impl Pair {
 
     /// A request to one of them, whose pauses end with an exchange; true if it was sent.
     fn request(&mut self, who: usize) -> bool {
+        let route = Arc::clone(&self.route);
+        self.sent(who, &route).is_some()
+    }
+
+    /// The step that a request is sent to; `None` if it is not.
+    fn sent(&mut self, who: usize, route: &Arc<Route>) -> Option<usize> {
         let world = &self.worlds[who];
-        let mut walk: Walk = world.walk(&self.route);
+        let mut walk: Walk = world.walk(route);
         loop {
             let World { ledger, now } = &mut self.worlds[who];
             match walk.next(ledger, *now) {
-                Move::Try(_) => return true,
+                Move::Try(attempt) => return Some(attempt.step_index),
                 Move::Pause { .. } => self.exchange(who),
-                Move::Finished(_) => return false,
+                Move::Finished(_) => return None,
             }
         }
     }
@@ -109,6 +120,55 @@ fn together_they_send_no_more_than_the_limit() {
         world.pass(61_000);
     }
     let sent = (0..40).filter(|number| pair.request(number % 2)).count();
+    assert_eq!(sent, 10);
+}
+
+/// Would break at the turn of windows that no provider has told: those of the provider turn at another time, and what was sent
+/// just before would be sent again.
+#[test]
+fn at_a_turn_that_nobody_told_the_calls_of_all_still_count() {
+    for sharing in [
+        Sharing::Granted { replicas: 2 },
+        Sharing::Split { replicas: 2 },
+    ] {
+        let mut pair = pair();
+        pair.share(sharing);
+        let route = Arc::clone(&pair.longer_route);
+        let pass = |pair: &mut Pair, ms| pair.worlds.iter_mut().for_each(|world| world.pass(ms));
+        pass(&mut pair, 50_000);
+        let sent = (0..20).filter(|number| pair.request(number % 2)).count();
+        assert_eq!(sent, 10);
+        pass(&mut pair, 15_000);
+        for who in [0, 1, 0, 1] {
+            pair.exchange(who);
+            assert_eq!(pair.sent(who, &route), Some(1), "{who} {sharing:?}");
+        }
+        // A minute after they were sent they count no more.
+        pass(&mut pair, 46_000);
+        for who in [0, 1] {
+            pair.exchange(who);
+            assert_eq!(pair.sent(who, &route), Some(0), "{who} {sharing:?}");
+        }
+    }
+}
+
+/// Where the provider has told the turn, all that is new is used at once.
+#[test]
+fn a_turn_that_was_told_frees_the_whole_limit() {
+    let mut pair = pair();
+    pair.share(Sharing::Granted { replicas: 2 });
+    let pass = |pair: &mut Pair, ms| pair.worlds.iter_mut().for_each(|world| world.pass(ms));
+    pass(&mut pair, 50_000);
+    let sent = (0..20).filter(|number| pair.request(number % 2)).count();
+    assert_eq!(sent, 10);
+    let (name, _) = pair.counters.keys().next().unwrap().clone();
+    let lessons = [(name, "0 0 60000 1 1".to_owned())].into();
+    for world in &mut pair.worlds {
+        let World { ledger, now } = world;
+        ledger.take_lessons(&lessons, &pair.places, *now);
+    }
+    pass(&mut pair, 15_000);
+    let sent = (0..20).filter(|number| pair.request(number % 2)).count();
     assert_eq!(sent, 10);
 }
 

@@ -115,6 +115,13 @@ impl Replicas {
             due.next_exchange += SYNC;
         }
     }
+
+    /// Counts the time from now on.
+    pub fn begin_again(&mut self) {
+        for replica in &mut self.replicas {
+            replica.next_exchange %= SYNC;
+        }
+    }
 }
 
 impl Replica {
@@ -203,6 +210,7 @@ fn mean(name: &str, declared: bool, shares: bool) -> f64 {
     let scores = (1..=SEEDS).map(|seed| {
         let mut run = Run::new(scenario(name, 6, None), declared, seed);
         run.replicas = Replicas::three(&run.route, run.begin, shares);
+        run.try_out();
         run.run().whole
     });
     scores.sum::<f64>() / SEEDS as f64
@@ -222,7 +230,7 @@ fn mean_of_all(declared: bool, shares: bool) -> (f64, Vec<(&'static str, f64)>) 
 #[test]
 fn three_replicas_share_what_is_declared() {
     let (mean, scores) = mean_of_all(true, true);
-    assert!(mean >= 98.5, "{mean} {scores:?}");
+    assert!(mean >= 98.8, "{mean} {scores:?}");
 }
 
 /// The design's own simulation has 96.8. Here each takes the calls of the others for as many as its own, and so learns a limit that
@@ -237,5 +245,5 @@ fn three_replicas_share_what_they_learn() {
 #[test]
 fn three_replicas_with_a_third_each_lose_little() {
     let (mean, scores) = mean_of_all(true, false);
-    assert!(mean >= 97.0, "{mean} {scores:?}");
+    assert!(mean >= 98.8, "{mean} {scores:?}");
 }
