@@ -133,7 +133,10 @@ impl Context {
         let same = same.filter(|replicas| replicas.attend(config, ledger));
         let replicas = match same {
             Some(replicas) => Some(Arc::clone(replicas)),
-            None => Replicas::start(config, ledger, &new.accounts)?.map(Arc::new),
+            None => {
+                let before = self.replicas.as_deref();
+                Replicas::start_anew(before, config, ledger, &new.accounts)?.map(Arc::new)
+            }
         };
         Ok(Self { replicas, ..new })
     }

@@ -75,15 +75,11 @@ impl Replicas {
             is_informed: false,
         };
         let replicas = shared.replicas.unwrap_or(1);
-        let mut locked = lock(ledger);
-        // What was drawn before was drawn from another server.
-        locked.lines_interrupted(true);
         let moment = SharedMoment {
             clock: own_clock(),
             sharing: Sharing::Granted { replicas },
         };
-        locked.share(moment);
-        drop(locked);
+        lock(ledger).share(moment);
         let random = RandomState::new().hash_one(0_u8);
         let sharing = accounts.lock().share_anew(random, moment);
         accounts.changed();
@@ -100,6 +96,31 @@ impl Replicas {
             link: Link::start(shared, of_link)?,
             side,
         }))
+    }
+
+    /// Starts sharing in another way than before, with a ledger that has taken over what was counted.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_anew(
+        before: Option<&Self>,
+        config: &Arc<Config>,
+        ledger: &Arc<Mutex<Ledger>>,
+        accounts: &Arc<SharedAccounts>,
+    ) -> Result<Option<Self>, String> {
+        let counters = |shared: &Shared| (shared.server.shown(), shared.prefix.clone());
+        let before = before.map(|before| counters(&before.shared));
+        let now = config.shared.as_ref().map(counters);
+        let mut locked = lock(ledger);
+        if before == now {
+            // The same counters go on to hold what was used; what was held, the old link puts back.
+            locked.lines_interrupted(false);
+            locked.lines_leave_held();
+        } else {
+            locked.lines_interrupted(true);
+        }
+        drop(locked);
+        Self::start(config, ledger, accounts)
     }
 
     /// Whether sharing as a configuration says can be started.

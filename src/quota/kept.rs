@@ -8,6 +8,7 @@ use super::amount::Learned;
 use super::line::{Fullness, Line};
 use super::moment::Moment;
 use super::period::Period;
+use super::portions::Portion;
 use super::used::{CalendarCount, Used, bounds};
 use crate::dialect::waits::LONGEST;
 use crate::limits::{Unit, UnixMs, Window};
@@ -41,6 +42,9 @@ pub struct KeptLine {
     /// The end of the window that `used` belongs to (milliseconds since 1970).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ends_ms: Option<UnixMs>,
+    /// What of `used` the counter holds that replicas share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counted: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -83,6 +87,10 @@ impl Line {
             full_told: full.is_some() && self.fullness.is_some_and(|full| full.end.is_some()),
             used: count.map(|count| count.value),
             ends_ms: count.and_then(|count| unix_ms(count.window?.1)),
+            counted: count
+                .and(self.portion.as_deref())
+                .map(|portion| portion.counted_at(at.now))
+                .filter(|counted| *counted > 0),
         })
     }
 
@@ -127,6 +135,8 @@ impl Line {
                     value: used,
                     window: current,
                 };
+                let counted = kept.counted.map(Portion::restored);
+                self.portion = counted.map(Box::new);
             }
         }
     }

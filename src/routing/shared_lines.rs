@@ -124,6 +124,13 @@ impl Ledger {
         }
     }
 
+    /// Leaves what is held to another ledger, which puts it back.
+    pub fn lines_leave_held(&mut self) {
+        for (_, line) in self.store.all_lines_mut() {
+            line.give_back().for_each(drop);
+        }
+    }
+
     /// What is held and not needed any more.
     pub fn lines_give_back(&mut self, places: &Places) -> Vec<(String, Draw)> {
         let mut returns = Vec::new();

@@ -256,6 +256,92 @@ fn a_server_that_is_away_is_told_once_and_changes_no_answer() {
     assert!(!text.contains(PASSWORD), "{text}");
 }
 
+/// Two steps, of which the first has a limit that lasts: a window that turns while a test runs would be another one.
+fn limited_for_long(upstream: &Upstream, spare: &Upstream, shared: &str, state: &Path) -> Config {
+    Config::new()
+        .with(&format!("shared: {shared}"))
+        .with(&format!("state_file: {}", state.display()))
+        .provider_with("p", upstream, &["limits: {requests: 40/month}"])
+        .provider("spare", spare)
+        .route("r", [("p", "m"), ("spare", "m")])
+}
+
+/// Asks until nothing of the limit is left; the number of calls that it had.
+fn use_up(gateway: &Gateway, upstream: &Upstream) -> usize {
+    let before = upstream.requests().len();
+    let mut in_vain = 0;
+    // A portion that ran dry is drawn in a moment.
+    while in_vain < 20 {
+        let asked = upstream.requests().len();
+        assert_eq!(gateway.ask("r", false).status, 200);
+        match upstream.requests().len() {
+            now if now > asked => in_vain = 0,
+            _ => in_vain += 1,
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    upstream.requests().len() - before
+}
+
+/// Would break for users of daily quotas: with each restart, what was used before would be taken from it once more.
+#[test]
+fn a_restart_counts_nothing_twice() {
+    let Some(server) = Server::with_password() else {
+        return;
+    };
+    let shared = format!("{{url: \"{}\", sync: 50ms}}", server.url());
+    for (name, signal, may_be_lost) in [("stop", Kill::TERM, 0), ("crash", Kill::KILL, 20)] {
+        let (upstream, spare) = (Upstream::saying("hello"), Upstream::saying("spare"));
+        let folder = Folder::new();
+        let state = folder.path().join("state.json");
+        let shared = shared.replace('}', &format!(", prefix: {name}}}"));
+        let config = limited_for_long(&upstream, &spare, &shared, &state);
+        let mut gateway = config.start();
+        wait_for(&gateway, "shared", is_shared);
+        while upstream.requests().len() < 12 {
+            assert_eq!(gateway.ask("r", false).status, 200);
+        }
+        // What a crash leaves is what was written by then.
+        let deadline = Instant::now() + PATIENCE;
+        let is_written = |text: String| text.contains("\"counted\":12");
+        while !std::fs::read_to_string(&state).is_ok_and(is_written) {
+            assert!(Instant::now() < deadline, "never written");
+            assert_eq!(gateway.get("/readyz").status, 200);
+            thread::sleep(Duration::from_millis(5));
+        }
+        gateway.signal(signal);
+        gateway.wait();
+        let gateway = config.start();
+        wait_for(&gateway, "shared", is_shared);
+        let more = use_up(&gateway, &upstream);
+        assert!(more <= 28, "{more} of 28 that are left");
+        assert!(more + may_be_lost >= 28, "{more} of 28 that are left");
+    }
+}
+
+/// Would break at a reload that changes how often the server is asked: it is the same server.
+#[test]
+fn a_reload_that_changes_the_sharing_counts_nothing_twice() {
+    let Some(server) = Server::with_password() else {
+        return;
+    };
+    let (upstream, spare) = (Upstream::saying("hello"), Upstream::saying("spare"));
+    let folder = Folder::new();
+    let state = folder.path().join("state.json");
+    let shared = |sync: &str| format!("{{url: \"{}\", sync: {sync}}}", server.url());
+    let config = |sync| limited_for_long(&upstream, &spare, &shared(sync), &state);
+    let gateway = config("50ms").start();
+    wait_for(&gateway, "shared", is_shared);
+    while upstream.requests().len() < 12 {
+        assert_eq!(gateway.ask("r", false).status, 200);
+    }
+    gateway.rewrite(&config("60ms").text());
+    gateway.signal(Kill::HUP);
+    gateway.wait_for_log(|line| line["msg"] == "reloaded");
+    wait_for(&gateway, "shared", is_shared);
+    assert_eq!(use_up(&gateway, &upstream), 28);
+}
+
 #[test]
 fn a_wrong_password_is_told_and_not_shown() {
     let Some(server) = Server::with_password() else {

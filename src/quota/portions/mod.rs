@@ -67,6 +67,8 @@ pub struct Portion {
     charged_at: Option<ServerMs>,
     /// The clock by which the windows are told.
     clock: Option<ServerClock>,
+    /// What the server's counter held of this replica before it was started again.
+    restored: u64,
 }
 
 impl Portion {
@@ -112,6 +114,25 @@ impl Portion {
     /// Whether anything was ever charged.
     pub fn was_charged(&self) -> bool {
         self.charged_at.is_some()
+    }
+
+    /// The portion of a replica that was started again, of whose use so much stands in the server's counter.
+    pub fn restored(counted: u64) -> Self {
+        Self {
+            restored: counted,
+            ..Self::default()
+        }
+    }
+
+    /// What the server's counter holds of the use of this replica in the window of this moment; zero where none is known.
+    pub fn counted_at(&self, now: Instant) -> u64 {
+        let Some(clock) = self.clock else {
+            return self.restored;
+        };
+        let now = clock.ms_at(now);
+        let mut counters = self.counters.iter().flatten();
+        let current = counters.find(|counter| counter.span().contains(now));
+        current.map_or(0, |counter| counter.drawn().min(counter.used()))
     }
 
     /// Begins the portion of a window of which `used` was used here, and of that `counted` stands in the server's counter.
@@ -270,6 +291,7 @@ impl Portion {
 
     /// The server has lost its data: what was used here is drawn again, and what was held back is gone.
     pub fn forgotten(&mut self) {
+        self.restored = 0;
         self.counters
             .iter_mut()
             .flatten()
@@ -316,7 +338,13 @@ impl Portion {
             second
         };
         place.take_if(|counter| counter.span() != span);
-        place.get_or_insert_with(|| Counter::new(span, used))
+        let restored = match span == line.span {
+            true => std::mem::take(&mut self.restored),
+            false => 0,
+        };
+        let counter = place.get_or_insert_with(|| Counter::new(span, used));
+        counter.counted(restored.min(used));
+        counter
     }
 }
 
