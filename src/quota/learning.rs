@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::amount::Learned;
-use super::line::{Call, Fullness, Line, ProbeKind, Refusal, guard};
+use super::line::{Call, Fullness, Line, ProbeKind, Refusal};
 use super::moment::Moment;
 use super::period::{MINUTE, Period, Turn};
 use super::used::{Used, bounds};
+use super::window_use::guard;
 use crate::limits::Window;
 
 /// Ends within this time of each other are one, told twice.

@@ -8,30 +8,14 @@ use super::grid::Grid;
 use super::moment::Moment;
 use super::period::{Period, Turn};
 use super::portions::Portion;
-use super::shared_line::Shortage;
 use super::shared_window::SharedWindows;
 use super::standing::Standing;
+use super::standing_rules::Ask;
 use super::suspicion::Suspicion;
 use super::told::{Shape, Told};
-use super::used::{CalendarCount, Used, bounds};
-
+use super::used::{CalendarCount, Used};
 use crate::dialect::rate_limits::ToldWindow;
 use crate::limits::{TimeZone, Unit, Window};
-
-/// Calls arrive later than they are sent: a window is taken for this much longer.
-const SHORTEST_GUARD: Duration = Duration::from_millis(50);
-
-/// Calls out at which a line of which nothing is known goes slow.
-const SLOW_START: u32 = 8;
-
-/// The time without a refusal after which a call that finds out counts as accepted.
-const SHORTEST_CONSENT: Duration = Duration::from_millis(300);
-
-/// The longest time that a request may wait for a line to open (0.4 s), as the walk has it.
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-
-/// The pause between two calls that find out whether a day's limit holds.
-const DAILY_PROBE: Duration = Duration::from_secs(3600);
 
 /// The source of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,27 +137,6 @@ pub struct Call {
     pub amount: u64,
 }
 
-/// A question for a line's standing.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    pub at: Moment,
-    /// What the call is going to be charged.
-    pub amount: u64,
-    /// What it may take at most, where the provider wants that to fit.
-    pub reserve: u64,
-    /// The calls out, and the most of them that all succeeded.
-    pub in_flight: u32,
-    pub peak: u32,
-}
-
-/// A line as it stands at one moment, with what its ends and probes mean by then.
-struct View {
-    reset: Option<Instant>,
-    fullness: Option<Fullness>,
-    is_probed: bool,
-    limit: Option<u64>,
-}
-
 impl Line {
     /// A line that is configured.
     pub fn declared(unit: Unit, amount: u64, window: Option<Window>, zone: TimeZone) -> Self {
@@ -269,11 +232,6 @@ impl Line {
         self.shape.bucket().or_else(|| self.period.w())
     }
 
-    /// What was used of the window.
-    pub fn used_at(&self, at: Moment) -> u64 {
-        self.used_since(self.view(at).reset, at)
-    }
-
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -281,295 +239,6 @@ impl Line {
     /// What the provider tells to be left; `None` where its word is not valid any more, or there was none.
     pub fn told_left(&self, at: Moment) -> Option<u64> {
         self.told?.left(self.charged, self.every(), at.now)
-    }
-
-    /// The standing for a call; the first row that fits counts.
-    pub fn standing(&self, ask: &Ask) -> Standing {
-        let now = ask.at.now;
-        if self.unit == Unit::Concurrent {
-            let places = self.places(ask.at);
-            let is_closed = places.is_some_and(|places| u64::from(ask.in_flight) >= places);
-            return if is_closed {
-                Standing::Closed
-            } else {
-                Standing::Open
-            };
-        }
-        let view = self.view(ask.at);
-        if let Some(fullness) = view.fullness {
-            return self.standing_of_full(fullness, &view, now);
-        }
-        let fits = |limit: u64| {
-            let used = self.used_together(view.reset, ask.at);
-            // A call that is larger than the limit is the provider's to refuse.
-            used == 0 || used.saturating_add(ask.amount) <= limit
-        };
-        let keeps_declared = self.declared.is_none_or(fits);
-        match self.shortage(ask.amount, ask.at) {
-            Some(Shortage::Dry) => return Standing::Dry,
-            Some(Shortage::UsedUp { until }) if self.is_declared() => {
-                return Standing::Firm { until };
-            }
-            Some(Shortage::UsedUp { .. }) if view.is_probed => {
-                return Standing::Held { is_full: false };
-            }
-            Some(Shortage::UsedUp { until }) => return self.standing_of_learned(until, now),
-            None => {}
-        }
-        match self.standing_by_told(ask) {
-            Some(Standing::Open) if !keeps_declared => {}
-            Some(standing) => return standing,
-            None => {}
-        }
-        let Some(limit) = view.limit else {
-            let crowd = SLOW_START.max(ask.peak.saturating_mul(2));
-            return if ask.in_flight >= crowd && self.unit == Unit::Requests {
-                Standing::Slow
-            } else {
-                Standing::Open
-            };
-        };
-        if fits(limit) {
-            return Standing::Open;
-        }
-        if view.is_probed {
-            // One that is configured is not called in spite of it.
-            return Standing::Held {
-                is_full: !keeps_declared,
-            };
-        }
-        let until = self.frees(&view, limit.saturating_sub(ask.amount), ask.at);
-        if !keeps_declared {
-            self.standing_of_declared(until, &view, ask)
-        } else {
-            self.standing_of_learned(until, now)
-        }
-    }
-
-    /// The standing while the provider refuses.
-    fn standing_of_full(&self, fullness: Fullness, view: &View, now: Instant) -> Standing {
-        match fullness.end {
-            Some(until) if self.may_ask_daily(now) => {
-                if view.is_probed {
-                    Standing::Firm { until }
-                } else {
-                    Standing::Probe
-                }
-            }
-            Some(until) => Standing::Firm { until },
-            None if view.is_probed => Standing::Held { is_full: true },
-            None if now < fullness.guess => self.soft(fullness.guess, now),
-            None => Standing::Probe,
-        }
-    }
-
-    /// Whether a day that is used up is due for a call that finds out.
-    fn may_ask_daily(&self, now: Instant) -> bool {
-        let is_day = matches!(self.window, Some(Window::Day | Window::Month));
-        let asked = self.last_refusal.map(|refusal| refusal.at);
-        is_day && asked.is_some_and(|at| at + DAILY_PROBE <= now)
-    }
-
-    /// The standing by what answers told; `None` where that is not valid any more.
-    fn standing_by_told(&self, ask: &Ask) -> Option<Standing> {
-        let told = self.told?;
-        let every = self.every();
-        let left = told.left(self.charged, every, ask.at.now)?;
-        let needed = ask.amount.max(ask.reserve);
-        // A call that is larger than the limit is the provider's to refuse, once the window is fresh.
-        let is_fresh = self.told_limit.is_some_and(|limit| left >= limit);
-        if left >= needed.max(1) || is_fresh {
-            return Some(Standing::Open);
-        }
-        let missing = u32::try_from(needed.max(1) - left).unwrap_or(u32::MAX);
-        let until = match every {
-            Some(every) => (ask.at.now + every.saturating_mul(missing)).min(told.until),
-            None => told.until,
-        };
-        Some(if told.is_stated {
-            Standing::Firm { until }
-        } else {
-            self.soft(until, ask.at.now)
-        })
-    }
-
-    fn standing_of_declared(&self, until: Instant, view: &View, ask: &Ask) -> Standing {
-        let Some(limit) = self.declared else {
-            return Standing::Firm { until };
-        };
-        let soon = self.w().map(|w| (w / 60).max(Duration::from_millis(100)));
-        let Some(soon) = soon else {
-            return Standing::Firm { until };
-        };
-        let used_in = |time: Duration| {
-            let later = Moment {
-                now: ask.at.now + time,
-                ..ask.at
-            };
-            self.used_together(view.reset, later)
-        };
-        // How others have spent it is only reckoned: a request that finds nothing else is sent all the same, until one was
-        // refused; where the line opens in a moment it waits.
-        let fits = |used: u64| used.saturating_add(ask.amount) <= limit;
-        if fits(self.used_since(view.reset, ask.at)) {
-            return match fits(used_in(soon.min(LONGEST_PAUSE))) {
-                true => Standing::Held { is_full: true },
-                false if self.is_soft_refuted => Standing::Firm { until },
-                false => self.soft(until, ask.at.now),
-            };
-        }
-        // Bursts on the minute: the last one has almost slid out of the window.
-        let is_almost_free = !self.is_soft_refuted && limit >= 2 && used_in(soon) <= limit / 2;
-        if is_almost_free {
-            self.soft(until, ask.at.now)
-        } else {
-            Standing::Firm { until }
-        }
-    }
-
-    fn standing_of_learned(&self, until: Instant, now: Instant) -> Standing {
-        let is_unsure = self.learned.is_some_and(|learned| learned.is_unsure(now));
-        let w = self.w();
-        let is_calendar = matches!(self.used, Used::Counter(_));
-        if is_unsure || (w.is_none() && !is_calendar) {
-            return Standing::Probe;
-        }
-        let left = until.saturating_duration_since(now);
-        let is_certain = is_calendar || self.period.is_told() || self.shape.bucket().is_some();
-        if is_certain && w.is_none_or(|w| left > w.mul_f32(0.15)) {
-            Standing::Firm { until }
-        } else {
-            self.soft(until, now)
-        }
-    }
-
-    /// Soft until then, and not so soon after a refusal.
-    fn soft(&self, until: Instant, now: Instant) -> Standing {
-        let part = match self.learned {
-            Some(learned) if learned.is_confirmed() => 3,
-            _ => 8,
-        };
-        let from = self.last_refusal.map_or(now, |refusal| {
-            refusal.at + until.saturating_duration_since(refusal.at) / part
-        });
-        Standing::Soft { from, until }
-    }
-
-    /// The moment at which the window holds no more than `limit`.
-    fn frees(&self, view: &View, limit: u64, at: Moment) -> Instant {
-        match &self.used {
-            Used::Counter(count) => count.end(at).unwrap_or(at.now),
-            Used::Log(log) => {
-                let since = self.since(view.reset, at.now);
-                // Where others have used the rest, a call of this gateway stands for some of theirs.
-                let own = log.since(since);
-                let oldest = log.gives_way(since, limit.min(own.saturating_sub(1)));
-                let w = self.w().unwrap_or_default();
-                let until = oldest.map_or(at.now, |oldest| oldest + w + guard(w));
-                until.max(at.now)
-            }
-        }
-    }
-
-    /// The use by this gateway, and as far as they are not told apart otherwise, by those that share the limit.
-    fn used_together(&self, reset: Option<Instant>, at: Moment) -> u64 {
-        let own = self.used_since(reset, at);
-        own.saturating_add(self.used_by_others(self.since(reset, at.now), at))
-    }
-
-    /// The beginning of what counts.
-    fn since(&self, reset: Option<Instant>, now: Instant) -> Instant {
-        let by_window = self.w().and_then(|w| now.checked_sub(w + guard(w)));
-        match (reset, by_window) {
-            (Some(reset), Some(by_window)) => reset.max(by_window),
-            (Some(one), None) | (None, Some(one)) => one,
-            // Everything: no log reaches back so far.
-            (None, None) => now.checked_sub(super::call_log::LONGEST_LOG).unwrap_or(now),
-        }
-    }
-
-    fn used_since(&self, reset: Option<Instant>, at: Moment) -> u64 {
-        match &self.used {
-            Used::Log(log) => log.since(self.since(reset, at.now)),
-            Used::Counter(count) => count.value(at),
-        }
-    }
-
-    /// The time in which a bucket gets one back.
-    fn every(&self) -> Option<Duration> {
-        let limit = u32::try_from(self.told_limit?.max(1)).unwrap_or(u32::MAX);
-        Some(self.shape.bucket()? / limit)
-    }
-
-    fn view(&self, at: Moment) -> View {
-        let limit = self.limit().map(|(limit, _)| limit);
-        let turn = self.turn(at);
-        let is_turned = turn.is_some();
-        let is_out =
-            |probe: &Probe| at.now < probe.until && turn.is_none_or(|turn| probe.started > turn.hi);
-        let probe = self.probe.filter(is_out);
-        let has_consent = probe.is_some_and(|probe| self.has_consent(&probe, at.now));
-        let grown = match probe {
-            Some(probe) if has_consent && probe.kind == ProbeKind::Growth => {
-                self.learned.map_or(0, |learned| learned.next_growth())
-            }
-            _ => 0,
-        };
-        View {
-            reset: turn.map(|turn| turn.hi).or(self.reset),
-            fullness: self.fullness.filter(|_| !is_turned),
-            is_probed: probe.is_some() && !has_consent,
-            limit: limit.map(|limit| limit.saturating_add(grown)),
-        }
-    }
-
-    /// The turn that has come by now and is not written down yet.
-    pub(super) fn turn(&self, at: Moment) -> Option<Turn> {
-        let now = at.now;
-        let told = |hi: Instant| Turn {
-            lo: hi,
-            hi,
-            is_told: true,
-        };
-        if let Some(fullness) = self.fullness {
-            if let Some(end) = fullness.end.filter(|end| *end <= now) {
-                return Some(told(end));
-            }
-            return self.turn_by_consent(now);
-        }
-        let is_new = |hi: &Instant| self.reset.is_none_or(|reset| reset < *hi);
-        let by_told = self
-            .told
-            .filter(|told| told.is_stated && told.until <= now && self.shape.bucket().is_none());
-        let by_told = by_told.map(|told| told.until).filter(is_new);
-        let by_grid = || self.grid.last_turn(self.period, now).filter(is_new);
-        by_told
-            .or_else(by_grid)
-            .map(told)
-            .or_else(|| self.turn_by_consent(now))
-    }
-
-    fn turn_by_consent(&self, now: Instant) -> Option<Turn> {
-        let probe = self.probe.filter(|probe| probe.kind == ProbeKind::Turn)?;
-        self.has_consent(&probe, now)
-            .then(|| self.turn_at(probe.started))
-    }
-
-    /// The turn that an accepted call shows.
-    pub(super) fn turn_at(&self, started: Instant) -> Turn {
-        let refused = self.last_refusal.map(|refusal| refusal.started);
-        Turn {
-            lo: refused.map_or(started, |refused| refused.min(started)),
-            hi: started,
-            is_told: false,
-        }
-    }
-
-    /// Whether a probe is out for so long that it was accepted: answers may take half a minute, refusals do not.
-    pub(super) fn has_consent(&self, probe: &Probe, now: Instant) -> bool {
-        let slowest = self.last_refusal.map(|refusal| refusal.slowest);
-        let consent = SHORTEST_CONSENT.max(slowest.unwrap_or_default().saturating_mul(4));
-        now.saturating_duration_since(probe.started) > consent
     }
 
     /// Begins a call. Where the line wants one that finds out, or is called against a guess, it is this one.
@@ -596,31 +265,6 @@ impl Line {
             });
         }
         self.charge(call, ask.at);
-    }
-
-    fn charge(&mut self, call: &Call, at: Moment) {
-        self.charged = self.charged.saturating_add(call.amount);
-        self.charge_portion(call.amount, at);
-        let period = self.horizon();
-        match &mut self.used {
-            Used::Log(log) => log.add(call.started, call.amount, period),
-            Used::Counter(count) => {
-                let is_over = count.window.is_none_or(|(_, end)| at.wall >= end);
-                if is_over {
-                    let window = self.window.unwrap_or(Window::Day);
-                    count.window = bounds(window, self.zone, at.wall);
-                    count.value = 0;
-                }
-                count.value = count.value.saturating_add(call.amount);
-            }
-        }
-    }
-
-    /// How far the log reaches back: behind the window, or for an hour where there is none.
-    fn horizon(&self) -> Duration {
-        const UNKNOWN: Duration = Duration::from_secs(3600);
-        self.w()
-            .map_or(UNKNOWN, |w| w + guard(w) + w / 8 + Duration::from_secs(1))
     }
 
     /// Takes note of what an answer's or a refusal's headers say. `charged` is the sum of charges that its call had seen.
@@ -680,9 +324,4 @@ impl Line {
                     .filter(|until| *until > at.now),
             })
     }
-}
-
-/// The time that a window is taken to be longer than it is.
-pub fn guard(w: Duration) -> Duration {
-    SHORTEST_GUARD.max(w / 600)
 }

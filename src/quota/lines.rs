@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::charge::Charge;
 use super::learning::{Guesses, Hint};
-use super::line::{Ask, Call, Line};
+use super::line::{Call, Line};
 use super::moment::Moment;
 use super::standing::Standing;
+use super::standing_rules::Ask;
 use crate::dialect::limit_words::NamedLimit;
 use crate::dialect::rate_limits::ToldWindow;
 use crate::limits::{TimeZone, Unit, Window};

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::line::{Ask, Line, Source};
+use super::line::{Line, Source};
 use super::lines::Crowd;
 use super::moment::Moment;
 use super::standing::Standing;
+use super::standing_rules::Ask;
 use crate::limits::{Unit, Window};
 
 /// A line as it stands at one moment.
