@@ -4,18 +4,19 @@
 //! subscriptions. What is told apart by an *epoch* is whether the server still has the data of before: a text that the
 //! first replica writes, and that is gone with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::quota::portions::Draw;
 use crate::quota::server_clock::{ClockReadings, ServerClock, ServerMs};
 use crate::routing::shared_marks::{SharedMark, SharedMarks};
 
 use super::fault::Fault;
-use super::resp::{Reply, command};
+use super::pipeline::{Expected, Kind, Pipeline, matched};
+use super::reply_values::{MISFIT, number, optional_number, table_of_texts, text, version_of};
+use super::resp::Reply;
+use super::words::{Greeting, Heard, Incoming};
 
-/// The time between two signs of life (2 s).
-const HEARTBEAT: Duration = Duration::from_secs(2);
+mod speech;
 
 /// The age at which a replica's last sign of life is too old (milliseconds). With slow exchanges it is longer.
 const DEAD: u64 = 6_000;
@@ -23,84 +24,6 @@ const DEAD: u64 = 6_000;
 /// The longest time that a replica waits for others after data were lost, or after the server was away: by then they have
 /// counted again what they used (milliseconds). It is the longest pause between two attempts to connect, and some more.
 const SETTLING: u64 = 6_000;
-
-/// The lifetime of a counter beyond two of its windows (milliseconds).
-const GRACE: u64 = 60_000;
-
-/// The age at which a mark that is over is dropped from the server (milliseconds).
-const OVER: u64 = 60_000;
-
-/// A difference of deadlines that is none: two readings of a clock differ (milliseconds).
-const SLACK: u64 = 100;
-
-/// The largest number that is added to a counter: far from what its 64 bits hold, whatever is added after it.
-const MOST: u64 = i64::MAX as u64 / 1024;
-
-/// The words of this replica to the server, for one exchange.
-#[derive(Debug, Default)]
-pub struct Outgoing {
-    /// The marks that hold here.
-    pub marks: SharedMarks,
-    /// What was learned of limits, where it is better than what others have told.
-    pub learned: BTreeMap<String, String>,
-    pub draws: Vec<LineDraw>,
-    /// What is put back.
-    pub returns: Vec<LineDraw>,
-    pub usage: Vec<Usage>,
-    /// The time until the next exchange, where windows are so short that it has to come sooner than configured.
-    pub soon: Option<Duration>,
-}
-
-/// A draw on a line's counter.
-#[derive(Clone, Debug)]
-pub struct LineDraw {
-    /// The name of the line between replicas.
-    pub line: String,
-    pub draw: Draw,
-}
-
-/// An account's use of a window: what this replica has used is told, and what all have used is asked for.
-///
-/// A replica tells its whole sum under its own name, and not what came since: telling it again after an answer that was lost
-/// changes nothing, and a server that has lost its data is told all of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// The name of the client and the window between replicas.
-    pub window: String,
-    /// The name of this replica's account, and its sum; `None` where the server has it.
-    pub told: Option<(String, String)>,
-    /// The time for which it is kept from now on (milliseconds).
-    pub lifetime: u64,
-}
-
-/// The server's words, from one exchange.
-#[derive(Debug)]
-pub struct Incoming {
-    pub clock: ServerClock,
-    /// The replicas that showed life lately, this one among them.
-    pub members: u32,
-    /// Whether portions may be drawn: all replicas have counted what they used.
-    pub settled: bool,
-    /// Marks that others have set.
-    pub set: SharedMarks,
-    /// Marks that others have refuted.
-    pub refuted: SharedMarks,
-    /// All that was learned, where something of it is new.
-    pub learned: Option<BTreeMap<String, String>>,
-    /// The counters after the draws, in their order.
-    pub drawn: Vec<u64>,
-    /// The sums of all replicas in the windows that were asked for, in their order.
-    pub usage: Vec<BTreeMap<String, String>>,
-}
-
-/// The first words of a connection have been answered.
-#[derive(Debug)]
-pub struct Greeting {
-    /// The server's version in its own words.
-    pub version: String,
-    /// The data of before are gone: all use of current windows is to be counted again.
-    pub forgotten: bool,
-}
 
 /// The state of the exchange, which outlives connections.
 #[derive(Debug)]
@@ -133,43 +56,6 @@ struct Settling {
     awaited: u32,
     /// The replicas that have shown life since.
     back: u32,
-}
-
-/// The replies that a pipeline waits for, in their order.
-#[derive(Debug, Default)]
-pub struct Expected {
-    kinds: Vec<Kind>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Time,
-    Info,
-    Epoch,
-    Version,
-    /// The version after this replica has told something.
-    Told,
-    Drawn,
-    Usage,
-    Marks,
-    Learned,
-    Members,
-    /// The replicas that have shown life since this one came back.
-    Back,
-    /// Nothing of it matters but that it is no error.
-    Done,
-}
-
-/// A pipeline in the making.
-struct Pipeline {
-    bytes: Vec<u8>,
-    expected: Expected,
-}
-
-impl Expected {
-    pub fn replies(&self) -> usize {
-        self.kinds.len()
-    }
 }
 
 impl Exchange {
@@ -257,50 +143,6 @@ impl Exchange {
         }
         self.epoch = epoch;
         Ok(Greeting { version, forgotten })
-    }
-
-    /// The words of an exchange.
-    pub fn speak(&mut self, outgoing: &Outgoing, now: Instant) -> (Vec<u8>, Expected) {
-        let mut pipeline = Pipeline::new();
-        let server_now = self.clock.map_or(0, |clock| clock.ms_at(now));
-        pipeline.say(Kind::Time, &[b"TIME"]);
-        pipeline.say(Kind::Epoch, &[b"GET", &self.key("e")]);
-        pipeline.say(Kind::Version, &[b"GET", &self.key("v")]);
-        for LineDraw { line, draw } in &outgoing.draws {
-            self.add(
-                &mut pipeline,
-                Kind::Drawn,
-                b"INCRBY",
-                line,
-                draw,
-                server_now,
-            );
-        }
-        for LineDraw { line, draw } in &outgoing.returns {
-            self.add(&mut pipeline, Kind::Done, b"DECRBY", line, draw, server_now);
-        }
-        for usage in &outgoing.usage {
-            let key = self.key(&format!("a:{}", usage.window));
-            if let Some((replica, sum)) = &usage.told {
-                pipeline.say(
-                    Kind::Done,
-                    &[b"HSET", &key, replica.as_bytes(), sum.as_bytes()],
-                );
-                expire(&mut pipeline, &key, usage.lifetime);
-            }
-            pipeline.say(Kind::Usage, &[b"HGETALL", &key]);
-        }
-        // The marks are told once those of the others are known: what is missing there may have been refuted.
-        if self.version.is_some() {
-            self.tell(&mut pipeline, outgoing, server_now);
-        }
-        let is_due = |at: Instant| now.saturating_duration_since(at) >= HEARTBEAT;
-        // Who waits for others is waited for by them.
-        if self.settling.is_some() || self.heartbeat_at.is_none_or(is_due) {
-            self.heartbeat_at = Some(now);
-            self.show_life(&mut pipeline, server_now);
-        }
-        pipeline.end()
     }
 
     /// # Errors
@@ -402,20 +244,6 @@ impl Exchange {
         Ok(())
     }
 
-    /// The last words of this replica: what it does not need any more, and that it is gone.
-    pub fn farewell(&self, returns: &[LineDraw], now: Instant) -> (Vec<u8>, Expected) {
-        let mut pipeline = Pipeline::new();
-        let server_now = self.clock.map_or(0, |clock| clock.ms_at(now));
-        for LineDraw { line, draw } in returns {
-            self.add(&mut pipeline, Kind::Done, b"DECRBY", line, draw, server_now);
-        }
-        pipeline.say(
-            Kind::Done,
-            &[b"ZREM", &self.key("r"), self.member.as_bytes()],
-        );
-        pipeline.end()
-    }
-
     /// The connection is gone, and with it what was known of the server's marks.
     pub fn disconnected(&mut self) {
         (self.version, self.heartbeat_at) = (None, None);
@@ -435,91 +263,6 @@ impl Exchange {
             let missing = settling.back < settling.awaited;
             missing && now.saturating_sub(settling.since) < SETTLING
         });
-    }
-
-    fn tell(&mut self, pipeline: &mut Pipeline, outgoing: &Outgoing, now: ServerMs) {
-        let key = self.key("m");
-        let mut is_new = false;
-        for (place, mark) in &outgoing.marks {
-            let known = self.marks.get(place);
-            if known.is_some_and(|known| known.until.saturating_add(SLACK) >= mark.until) {
-                continue;
-            }
-            let spelled = mark.spelled();
-            pipeline.say(
-                Kind::Done,
-                &[b"HSET", &key, place.as_bytes(), spelled.as_bytes()],
-            );
-            self.marks.insert(place.clone(), *mark);
-            is_new = true;
-        }
-        let held = &self.held;
-        self.marks.retain(|place, mark| {
-            let is_over = mark.until <= now;
-            // Others may mark what is not configured here.
-            let is_refuted =
-                !is_over && held.contains(place) && !outgoing.marks.contains_key(place);
-            if is_refuted || now.saturating_sub(mark.until) > OVER {
-                pipeline.say(Kind::Done, &[b"HDEL", &key, place.as_bytes()]);
-                is_new |= is_refuted;
-                return false;
-            }
-            true
-        });
-        self.held = outgoing.marks.keys().cloned().collect();
-        let key = self.key("n");
-        for (line, lesson) in &outgoing.learned {
-            pipeline.say(
-                Kind::Done,
-                &[b"HSET", &key, line.as_bytes(), lesson.as_bytes()],
-            );
-            is_new = true;
-        }
-        if is_new {
-            pipeline.say(Kind::Told, &[b"INCR", &self.key("v")]);
-        }
-    }
-
-    fn show_life(&self, pipeline: &mut Pipeline, now: ServerMs) {
-        let key = self.key("r");
-        let (dead, now) = (now.saturating_sub(self.dead).to_string(), now.to_string());
-        pipeline.say(
-            Kind::Done,
-            &[b"ZADD", &key, now.as_bytes(), self.member.as_bytes()],
-        );
-        pipeline.say(
-            Kind::Done,
-            &[b"ZREMRANGEBYSCORE", &key, b"-inf", dead.as_bytes()],
-        );
-        pipeline.say(Kind::Members, &[b"ZCARD", &key]);
-        if let Some(settling) = self.settling {
-            let since = settling.since.to_string();
-            pipeline.say(Kind::Back, &[b"ZCOUNT", &key, since.as_bytes(), b"+inf"]);
-        }
-    }
-
-    fn add(
-        &self,
-        pipeline: &mut Pipeline,
-        kind: Kind,
-        verb: &[u8],
-        line: &str,
-        draw: &Draw,
-        now: ServerMs,
-    ) {
-        let key = self.key(&format!("l:{line}:{}", draw.span.start));
-        let amount = draw.amount().min(MOST).to_string();
-        pipeline.say(kind, &[verb, &key, amount.as_bytes()]);
-        let length = draw.span.length();
-        let left = draw.span.end.saturating_sub(now);
-        // All time has no end.
-        if draw.span.end < ServerMs::MAX {
-            expire(
-                pipeline,
-                &key,
-                left.saturating_add(length).saturating_add(GRACE),
-            );
-        }
     }
 
     fn read_clock(
@@ -549,118 +292,4 @@ impl Exchange {
     fn key(&self, rest: &str) -> Vec<u8> {
         format!("{}:{rest}", self.prefix).into_bytes()
     }
-}
-
-/// The outcome of an exchange.
-#[derive(Debug)]
-pub enum Heard {
-    News {
-        incoming: Incoming,
-        /// The version of marks and lessons that is to be read, where others have told something.
-        version: Option<i64>,
-    },
-    /// The server has lost its data since the greeting: the connection has to begin anew.
-    Forgotten,
-}
-
-const MISFIT: Fault = Fault::Protocol("a reply does not fit what was asked");
-
-impl Pipeline {
-    fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            expected: Expected::default(),
-        }
-    }
-
-    fn say(&mut self, kind: Kind, words: &[&[u8]]) {
-        command(&mut self.bytes, words);
-        self.expected.kinds.push(kind);
-    }
-
-    fn end(self) -> (Vec<u8>, Expected) {
-        (self.bytes, self.expected)
-    }
-}
-
-fn expire(pipeline: &mut Pipeline, key: &[u8], lifetime: u64) {
-    let lifetime = lifetime.min(MOST).to_string();
-    pipeline.say(Kind::Done, &[b"PEXPIRE", key, lifetime.as_bytes()]);
-}
-
-/// The replies with what they answer.
-fn matched<'a>(
-    expected: &'a Expected,
-    replies: &'a [Reply],
-) -> Result<impl Iterator<Item = (Kind, &'a Reply)>, Fault> {
-    if expected.kinds.len() != replies.len() {
-        return Err(MISFIT);
-    }
-    let refusal = replies
-        .iter()
-        .zip(&expected.kinds)
-        .find_map(|(reply, kind)| match reply {
-            // A user of an access control list may not be allowed to ask for the version.
-            Reply::Error(_) if *kind == Kind::Info => None,
-            Reply::Error(words) => Some(words.clone()),
-            _ => None,
-        });
-    match refusal {
-        Some(words) => Err(Fault::Refused(words)),
-        None => Ok(expected.kinds.iter().copied().zip(replies)),
-    }
-}
-
-fn number(reply: &Reply) -> Result<i64, Fault> {
-    match reply {
-        Reply::Integer(number) => Ok(*number),
-        _ => Err(MISFIT),
-    }
-}
-
-/// The number in a text; zero for one that is absent.
-fn optional_number(reply: &Reply) -> Result<i64, Fault> {
-    match text(reply)? {
-        None => Ok(0),
-        Some(digits) => digits.parse().map_err(|_| MISFIT),
-    }
-}
-
-fn text(reply: &Reply) -> Result<Option<String>, Fault> {
-    match reply {
-        Reply::Nil => Ok(None),
-        Reply::Bulk(bytes) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-        _ => Err(MISFIT),
-    }
-}
-
-fn table_of_texts(reply: &Reply) -> Result<BTreeMap<String, String>, Fault> {
-    let Reply::Array(members) = reply else {
-        return Err(MISFIT);
-    };
-    let pairs = members.chunks(2).map(|pair| match pair {
-        [Reply::Bulk(name), Reply::Bulk(value)] => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Ok((text(name), text(value)))
-        }
-        _ => Err(MISFIT),
-    });
-    pairs.collect()
-}
-
-/// The version that the server tells of itself, Valkey's own where it has one; empty where it tells none.
-fn version_of(reply: &Reply) -> String {
-    let Reply::Bulk(bytes) = reply else {
-        return String::new();
-    };
-    let info = String::from_utf8_lossy(bytes);
-    let find = |name: &str, field: &str| {
-        let line = info.lines().find_map(|line| line.strip_prefix(field))?;
-        let version: String = line.trim().chars().take(40).collect();
-        Some(format!("{name} {version}"))
-    };
-    let valkey = find("Valkey", "valkey_version:");
-    valkey
-        .or_else(|| find("Redis", "redis_version:"))
-        .unwrap_or_default()
 }

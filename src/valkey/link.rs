@@ -16,11 +16,12 @@ use crate::sync::{lock, wait_for};
 use crate::threads;
 use crate::tls::{Trusted, client_config};
 
-use super::exchange::{Exchange, Heard, Incoming, LineDraw, Outgoing};
+use super::exchange::Exchange;
 use super::fault::Fault;
 use super::resp::Reply;
 use super::stats::{Counts, Stats};
 use super::wire::Wire;
+use super::words::{Heard, Incoming, LineDraw, Outgoing};
 
 /// The stack of the thread (bytes).
 const STACK: usize = 128 * 1024;
