@@ -8,8 +8,8 @@ use crate::config::Route;
 use super::attempt::Attempt;
 use super::failure::Failure;
 use super::ledger::Ledger;
-use super::ledger_store::KeyedModel;
 use super::step_report::{StepReport, fallbacks};
+use super::target::KeyedModel;
 
 /// A walk that ended with an answer.
 #[derive(Debug)]

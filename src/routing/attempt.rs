@@ -6,8 +6,8 @@ use crate::config::Step;
 
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
-use super::ledger_store::KeyedModel;
 use super::step_report::Changes;
+use super::target::KeyedModel;
 use crate::dialect::class::Class;
 
 /// A call to make to a provider.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use crate::config::{Route, Step};
 
 use super::ledger::Ledger;
-use super::ledger_lines::Readiness;
-use super::ledger_store::{KeyedModel, key_count};
 use super::order::Sequence;
+use super::readiness::Readiness;
 use super::step_report::StepReport;
+use super::target::{KeyedModel, key_count};
 use crate::quota::Demand;
 
 /// The steps of a route and what was tried of each.

@@ -7,9 +7,10 @@ use crate::config::{Provider, Step};
 
 use super::calls_out::Place;
 use super::failure::Failure;
-use super::ledger_store::{Coverage, KeyedModel, LedgerStore, key_count};
+use super::ledger_store::LedgerStore;
 use super::mark::{Cooling, Mark, Strike, strike};
 use super::outcome::MarkScope;
+use super::target::{Coverage, KeyedModel, key_count};
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::quota::{Charge, Clock, Demand};
 

@@ -6,72 +6,13 @@ use crate::config::Step;
 
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
-use super::ledger_store::{Coverage, KeyedModel, Skips, key_count};
-use super::mark::{Cooling, guesses};
+use super::mark::guesses;
+use super::target::KeyedModel;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::ToldWindow;
 use crate::dialect::waits::LONGEST;
 use crate::limits::Unit;
-use crate::quota::{
-    Charge, Coming, Crowd, Demand, Guesses, Line, LineReport, RefusedCall, Source, Standing,
-};
-
-/// The readiness of a target for a request: the pass of the walk that takes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readiness {
-    /// The first pass.
-    Ready,
-    /// Too many calls of an unknown limit are out.
-    Slow,
-    /// A guess of a limit says no.
-    Soft { until: Instant },
-    /// Another request finds out whether a limit holds.
-    Held,
-    /// A guess of an outage says no, or the provider is silent.
-    Cooling { until: Instant },
-    /// The portion of this replica is spent.
-    Dry,
-    /// Never called. A place may become free in a moment.
-    Never { may_open: bool, is_closed: bool },
-}
-
-/// A line and what it covers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LineEntry<'a> {
-    /// The index in [`crate::config::Config::providers`].
-    pub provider: usize,
-    /// The key's index in the provider's list; zero for a provider without keys, and where all are one account.
-    pub key: usize,
-    /// `None`: all models.
-    pub model: Option<&'a str>,
-    pub line: LineReport,
-    pub accepted_probes: u64,
-    pub refused_probes: u64,
-    pub refused: u64,
-}
-
-/// The requests and tokens that a provider has left for a key and a model, as far as its word is still true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RemainingQuota<'a> {
-    /// The index in [`crate::config::Config::providers`].
-    pub provider: usize,
-    /// The key's index in the provider's list; zero for a provider without keys.
-    pub key: usize,
-    pub model: &'a str,
-    /// Calls that began since are subtracted.
-    pub requests: Option<u64>,
-    /// The same of tokens.
-    pub tokens: Option<u64>,
-}
-
-/// How often steps were skipped because of the lines of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SkippedModel<'a> {
-    pub provider: usize,
-    pub model: &'a str,
-    /// Each reason with its count.
-    pub reasons: [(&'static str, u64); 4],
-}
+use crate::quota::{Charge, Coming, Guesses, Line, LineReport, RefusedCall, Source};
 
 impl Ledger {
     /// Reads the wall clock, where the last reading is old. Days and months go by it.
@@ -93,162 +34,6 @@ impl Ledger {
         self
     }
 
-    /// All lines that there are.
-    pub fn lines(&self, now: Instant) -> impl Iterator<Item = LineEntry<'_>> {
-        let at = self.clock.at(now);
-        self.store.all_lines().map(move |(coverage, line, crowd)| {
-            let counts = line.counts();
-            LineEntry {
-                provider: coverage.provider,
-                key: coverage.key.unwrap_or_default(),
-                model: coverage.model,
-                line: LineReport::of(line, coverage.model.is_some(), crowd, at),
-                accepted_probes: counts.accepted_probes,
-                refused_probes: counts.refused_probes,
-                refused: counts.refused,
-            }
-        })
-    }
-
-    /// The remaining requests and tokens, of the keys and models whose provider tells.
-    pub fn quotas(&self, now: Instant) -> impl Iterator<Item = RemainingQuota<'_>> {
-        let at = self.clock.at(now);
-        let quotas = self.store.models().map(move |(coverage, record)| {
-            let least = |is_counted: fn(Unit) -> bool| {
-                let lines = record
-                    .lines
-                    .iter()
-                    .filter(move |line| is_counted(line.unit));
-                lines.filter_map(|line| line.told_left(at)).min()
-            };
-            RemainingQuota {
-                provider: coverage.provider,
-                key: coverage.key.unwrap_or_default(),
-                model: &record.model,
-                requests: least(|unit| unit == Unit::Requests),
-                tokens: least(|unit| unit != Unit::Requests),
-            }
-        });
-        quotas.filter(|quota| quota.requests.is_some() || quota.tokens.is_some())
-    }
-
-    /// How often steps were skipped because of lines, by model.
-    pub fn skips(&self) -> impl Iterator<Item = SkippedModel<'_>> {
-        let skipped = self.store.models().map(|(coverage, record)| {
-            let Skips {
-                declared,
-                told,
-                learned,
-                concurrent,
-            } = record.skips;
-            SkippedModel {
-                provider: coverage.provider,
-                model: &record.model,
-                reasons: [
-                    ("declared", declared),
-                    ("told", told),
-                    ("learned", learned),
-                    ("concurrent", concurrent),
-                ],
-            }
-        });
-        skipped.filter(|model| model.reasons.iter().any(|(_, count)| *count > 0))
-    }
-
-    /// The part of a step's limits that is left (0 to 1), the mean of its keys; `None` where none is known. A key without a
-    /// known limit counts as whole.
-    pub fn share_left(&self, step: &Step, now: Instant) -> Option<f32> {
-        let at = self.clock.at(now);
-        let keys = key_count(&step.provider);
-        let of_key = |key| {
-            let account = self.store.account(KeyedModel::new(step, key));
-            let (lines, _) = self.store.lines(account)?;
-            lines.share_left(at)
-        };
-        let known: Vec<f32> = (0..keys).filter_map(of_key).collect();
-        let unknown = (keys - known.len()) as f32;
-        (!known.is_empty()).then(|| (known.iter().sum::<f32>() + unknown) / keys as f32)
-    }
-
-    /// The standing of the line that has the smallest share left, of a step with a key, in words; empty where no limit is
-    /// known.
-    pub(super) fn standing_in_words(&self, target: KeyedModel<'_>, now: Instant) -> String {
-        let Some((lines, calls)) = self.store.lines(self.store.account(target)) else {
-            return String::new();
-        };
-        let at = self.clock.at(now);
-        let shares = lines.all().filter_map(|(line, is_own)| {
-            let left = line.share_left(at)?;
-            Some((line, is_own, left))
-        });
-        let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
-        let words = least.and_then(|(line, is_own, _)| {
-            LineReport::of(line, is_own, calls.crowd(), at).in_words()
-        });
-        words.unwrap_or_default()
-    }
-
-    /// The readiness of a step with a key for a request.
-    pub(super) fn readiness(
-        &self,
-        step: &Step,
-        key: usize,
-        demand: &Demand,
-        now: Instant,
-    ) -> Readiness {
-        let target = KeyedModel::new(step, key);
-        let marked = self.marked(target, now);
-        let waiting = self.store.waiting(target);
-        let is_silent = waiting.is_some_and(|calls| calls.are_silent(step.timeout, now));
-        let never = |may_open, is_closed| Readiness::Never {
-            may_open,
-            is_closed,
-        };
-        if marked.is_some_and(|cooling| cooling.stated) {
-            return never(false, false);
-        }
-        match self.quota_standing(target, Some(demand), now).0 {
-            Standing::Firm { .. } => never(false, false),
-            Standing::Soft { from, .. } if now < from => never(false, false),
-            Standing::Held { is_full: true } => never(true, false),
-            Standing::Closed => never(true, true),
-            Standing::Dry => Readiness::Dry,
-            _ if marked.is_some() || is_silent => Readiness::Cooling {
-                until: marked.map_or(now, |cooling| cooling.until.max(now)),
-            },
-            Standing::Held { is_full: false } => Readiness::Held,
-            Standing::Soft { until, .. } => Readiness::Soft { until },
-            Standing::Slow => Readiness::Slow,
-            Standing::Open | Standing::Probe => Readiness::Ready,
-        }
-    }
-
-    /// The cooling of a target by its lines; `None` if they let a call through.
-    pub(super) fn limited(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
-        let (standing, _) = self.quota_standing(target, None, now);
-        cooling_by(standing, now)
-    }
-
-    /// The line that keeps a step away, by its key that is usable soonest, and the cooling that it means; `None` where none
-    /// does, or a mark does as well.
-    pub(super) fn limit_of(&self, step: &Step, now: Instant) -> Option<(Cooling, LineReport)> {
-        let at = self.clock.at(now);
-        let mut soonest: Option<(Cooling, LineReport)> = None;
-        for key in 0..key_count(&step.provider) {
-            let target = KeyedModel::new(step, key);
-            if self.marked(target, now).is_some() {
-                return None;
-            }
-            let (standing, line) = self.quota_standing(target, None, now);
-            let cooling = cooling_by(standing, now)?;
-            let (line, is_own, crowd) = line?;
-            if soonest.is_none_or(|(soonest, _)| cooling.until < soonest.until) {
-                soonest = Some((cooling, LineReport::of(line, is_own, crowd, at)));
-            }
-        }
-        soonest
-    }
-
     /// Counts that a step was skipped because of a line.
     pub(super) fn count_skip(&mut self, step: &Step, line: &LineReport) {
         let account = self.store.account(KeyedModel::new(step, 0));
@@ -263,17 +48,6 @@ impl Ledger {
             Some((_, Source::Learned)) | None => &mut skips.learned,
         };
         *reason += 1;
-    }
-
-    /// The lines that keep calls away, each with its coverage.
-    pub(super) fn used_up(&self, now: Instant) -> impl Iterator<Item = (Coverage<'_>, Cooling)> {
-        let at = self.clock.at(now);
-        self.store
-            .all_lines()
-            .filter_map(move |(coverage, line, crowd)| {
-                let report = LineReport::of(line, coverage.model.is_some(), crowd, at);
-                Some((coverage, cooling_by(report.standing, now)?))
-            })
     }
 
     /// Counts a call that begins.
@@ -443,51 +217,4 @@ impl Ledger {
             lines.withdraw(ticket.id, ticket.started, ticket.charge);
         }
     }
-
-    /// The standing of a target's lines for a demand, or for a request without tokens; and the line that decides.
-    fn quota_standing(
-        &self,
-        target: KeyedModel<'_>,
-        demand: Option<&Demand>,
-        now: Instant,
-    ) -> (Standing, Option<(&Line, bool, Crowd)>) {
-        let account = self.store.account(target);
-        let Some((lines, calls)) = self.store.lines(account) else {
-            return (Standing::Open, None);
-        };
-        let settings = self.store.settings(target);
-        let reserves = settings.is_some_and(|provider| provider.quotas.reserves_tokens);
-        let least = Charge {
-            requests: 1,
-            input: 1,
-            output: 0,
-        };
-        let coming = Coming {
-            charge: demand.map_or(least, |demand| calls.estimate().charge(demand)),
-            reserve: match demand {
-                Some(demand) if reserves => calls.estimate().reserve(demand),
-                _ => Charge::default(),
-            },
-            crowd: calls.crowd(),
-            at: self.clock.at(now),
-        };
-        let (standing, line) = lines.standing(&coming);
-        let line = line.map(|(line, is_own)| (line, is_own, coming.crowd));
-        (standing, line)
-    }
-}
-
-/// The cooling that a standing means; `None` where a call is let through.
-fn cooling_by(standing: Standing, now: Instant) -> Option<Cooling> {
-    let (until, stated) = match standing {
-        Standing::Open | Standing::Probe | Standing::Slow => return None,
-        Standing::Soft { until, .. } => (until, false),
-        Standing::Held { .. } | Standing::Closed | Standing::Dry => (now, false),
-        Standing::Firm { until } => (until, true),
-    };
-    Some(Cooling {
-        until,
-        stated,
-        class: Class::RateLimited,
-    })
 }

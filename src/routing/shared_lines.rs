@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
-use super::ledger_store::KeyedModel;
 use super::shared_marks::{Places, SharedMark, SharedMarks};
+use super::target::KeyedModel;
 use crate::config::Step;
 use crate::dialect::class::Class;
 use crate::quota::portions::{Draw, Forgotten};

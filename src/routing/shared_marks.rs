@@ -12,8 +12,8 @@ use crate::quota::server_clock::{ServerClock, ServerMs};
 use crate::text::push_hex;
 
 use super::ledger::Ledger;
-use super::ledger_store::Coverage;
 use super::mark::Mark;
+use super::target::Coverage;
 
 /// A difference of times that is none: two readings of a clock differ.
 const SLACK_MS: u64 = 100;

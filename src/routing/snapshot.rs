@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::config::{Config, Provider};
 
 use super::ledger::Ledger;
-use super::ledger_store::Coverage;
 use super::mark::Mark;
 use super::snapshot_lines::{self, TargetEntry};
+use super::target::Coverage;
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
 use crate::quota::Moment;

@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::config::Config;
 
 use super::ledger::Ledger;
-use super::ledger_store::{Coverage, KeptTarget, KeyedModel};
+use super::ledger_store::KeptTarget;
 use super::snapshot::{KeyIdentity, coverage, key_hash};
+use super::target::{Coverage, KeyedModel};
 use crate::limits::UnixMs;
 use crate::quota::{KeptLine, Moment};
 

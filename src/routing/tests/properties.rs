@@ -6,7 +6,7 @@ use super::setup::{chain_of, failure};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
 use crate::quota::Demand;
-use crate::routing::ledger_lines::Readiness;
+use crate::routing::readiness::Readiness;
 use crate::routing::{Attempt, Failure, Move, Walk};
 
 fn any_failure() -> impl Strategy<Value = Failure> {
