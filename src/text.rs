@@ -77,6 +77,21 @@ fn is_like_bytes(text: &[u8], pattern: &[u8]) -> bool {
     rest.iter().all(|byte| *byte == b'*')
 }
 
+/// Appends a number in decimal digits: an answer has dozens, and a formatter takes hundreds of instructions for each.
+pub fn push_decimal(out: &mut String, number: u64) {
+    const MOST: usize = 20;
+    let (mut digits, mut count, mut left) = ([b'0'; MOST], 0, number);
+    for digit in digits.iter_mut().rev() {
+        *digit += (left % 10) as u8;
+        (count, left) = (count + 1, left / 10);
+        if left == 0 {
+            break;
+        }
+    }
+    let digits = digits.get(MOST - count..).unwrap_or_default();
+    out.push_str(str::from_utf8(digits).unwrap_or_default());
+}
+
 /// The whole milliseconds of a duration.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -105,6 +120,15 @@ mod tests {
     fn a_time_has_its_milliseconds() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_007);
         assert_eq!(timestamp(at), "2026-01-02T03:04:05.007Z");
+    }
+
+    #[test]
+    fn a_number_has_all_its_digits() {
+        for number in [0, 7, 10, 429, 1_000_000, u64::MAX] {
+            let mut text = "n=".to_owned();
+            push_decimal(&mut text, number);
+            assert_eq!(text, format!("n={number}"));
+        }
     }
 
     #[test]

@@ -60,6 +60,22 @@ impl Window {
         self.is_calendar() || self == Self::Total
     }
 
+    /// The name of a window that has one; `None` for other lengths, and for none.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::AtOnce => None,
+            Self::Day => Some("day"),
+            Self::Month => Some("month"),
+            Self::Total => Some("total"),
+            Self::Sliding(length) => match (length.as_secs(), length.subsec_nanos()) {
+                (1, 0) => Some("s"),
+                (60, 0) => Some("min"),
+                (3600, 0) => Some("h"),
+                _ => None,
+            },
+        }
+    }
+
     /// The length of a sliding window; `None` for the others.
     pub fn sliding(self) -> Option<Duration> {
         match self {
@@ -114,15 +130,12 @@ impl Limit {
 /// `min`, `day`, `total`; of other lengths `100ms`, `6s`, `5m`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            return f.write_str(name);
+        }
         match self {
-            Self::AtOnce => f.write_str("at_once"),
-            Self::Day => f.write_str("day"),
-            Self::Month => f.write_str("month"),
-            Self::Total => f.write_str("total"),
+            Self::AtOnce | Self::Day | Self::Month | Self::Total => f.write_str("at_once"),
             Self::Sliding(length) => match (length.as_secs(), length.subsec_millis()) {
-                (1, 0) => f.write_str("s"),
-                (60, 0) => f.write_str("min"),
-                (3600, 0) => f.write_str("h"),
                 (_, 1..) => write!(f, "{}ms", length.as_millis()),
                 (seconds, 0) if seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
                 (seconds, 0) if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),

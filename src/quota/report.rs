@@ -9,6 +9,7 @@ use super::moment::Moment;
 use super::standing::Standing;
 use super::standing_rules::Ask;
 use crate::limits::{Unit, Window};
+use crate::text::push_decimal;
 
 /// A line as it stands at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +30,24 @@ pub struct LineReport {
 
 impl LineReport {
     pub fn of(line: &Line, is_own: bool, crowd: Crowd, at: Moment) -> Self {
+        let standing = line.standing(&Ask {
+            at,
+            amount: 1,
+            reserve: 0,
+            in_flight: if is_own { crowd.own } else { crowd.of_account },
+            peak: crowd.peak,
+        });
+        Self::standing_so(standing, line, is_own, crowd, at)
+    }
+
+    /// The report of a line whose standing is known.
+    pub fn standing_so(
+        standing: Standing,
+        line: &Line,
+        is_own: bool,
+        crowd: Crowd,
+        at: Moment,
+    ) -> Self {
         let limit = line.limit();
         let in_flight = if is_own { crowd.own } else { crowd.of_account };
         let used = match line.unit {
@@ -40,13 +59,6 @@ impl LineReport {
             _ => limit.map(|(limit, _)| limit),
         };
         let by_use = in_force.map(|limit| limit.saturating_sub(used));
-        let standing = line.standing(&Ask {
-            at,
-            amount: 1,
-            reserve: 0,
-            in_flight,
-            peak: crowd.peak,
-        });
         let ends = match standing {
             Standing::Firm { until } | Standing::Soft { until, .. } => Some(until),
             _ => line.ends(at),
@@ -106,43 +118,96 @@ fn rounded(length: Duration) -> Duration {
 /// `limit: 10 requests/min used, free in 12s`.
 impl fmt::Display for LineReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = String::new();
+        self.push_words(&mut words);
+        f.write_str(&words)
+    }
+}
+
+impl LineReport {
+    /// Appends the words of a line that keeps a step away: `limit: 10 requests/min used, free in 12s`. They are spelled for every
+    /// step that a long route skips.
+    pub fn push_words(&self, out: &mut String) {
         let unit = self.unit.words();
+        out.push_str("limit: ");
         match self.limit {
             Some((amount, _)) if self.unit == Unit::Concurrent => {
                 // A replica has no more than its share of them.
-                let taken = amount.min(self.used);
-                return write!(f, "limit: all {taken} {unit} are out");
+                out.push_str("all ");
+                push_decimal(out, amount.min(self.used));
+                out.push(' ');
+                out.push_str(unit);
+                out.push_str(" are out");
+                return;
             }
             Some((amount, source)) => {
-                write!(f, "limit: {amount} {unit}")?;
-                if let Some(window) = self.window_words() {
-                    write!(f, "/{window}")?;
-                }
-                f.write_str(" used")?;
+                push_decimal(out, amount);
+                out.push(' ');
+                out.push_str(unit);
+                self.push_window(out);
+                out.push_str(" used");
                 if source != Source::Declared {
-                    write!(f, " ({})", source.label())?;
+                    out.push_str(" (");
+                    out.push_str(source.label());
+                    out.push(')');
                 }
             }
-            None => write!(f, "limit: {unit} used up")?,
+            None => {
+                out.push_str(unit);
+                out.push_str(" used up");
+            }
         }
         match (self.standing, self.ends_in) {
             (Standing::Held { .. } | Standing::Probe, _) => {
-                f.write_str(", another request finds out whether it is free")
+                out.push_str(", another request finds out whether it is free");
             }
-            (_, Some(left)) if !left.is_zero() => write!(f, ", free in {}", brief(left)),
-            _ => Ok(()),
+            (_, Some(left)) if !left.is_zero() => {
+                out.push_str(", free in ");
+                push_brief(out, left);
+            }
+            _ => {}
+        }
+    }
+
+    fn push_window(&self, out: &mut String) {
+        match self.window.and_then(Window::name) {
+            Some(name) => {
+                out.push('/');
+                out.push_str(name);
+            }
+            None => {
+                if let Some(window) = self.window_words() {
+                    out.push('/');
+                    out.push_str(&window);
+                }
+            }
         }
     }
 }
 
-/// A wait in as few signs as can be, rounded up: `0.4s`, `12s`, `3m5s`, `7h2m`.
-fn brief(span: Duration) -> String {
-    let tenths = span.as_millis().div_ceil(100).max(1);
+/// Appends a wait in as few signs as can be, rounded up: `0.4s`, `12s`, `3m5s`, `7h2m`.
+fn push_brief(out: &mut String, span: Duration) {
+    let tenths = u64::try_from(span.as_millis().div_ceil(100)).unwrap_or(u64::MAX);
+    let tenths = tenths.max(1);
     let seconds = tenths.div_ceil(10);
+    let mut push = |number, unit| {
+        push_decimal(out, number);
+        out.push(unit);
+    };
     match seconds {
-        ..10 => format!("{}.{}s", tenths / 10, tenths % 10).replace(".0s", "s"),
-        10..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
+        ..10 if tenths % 10 == 0 => push(seconds, 's'),
+        ..10 => {
+            push(tenths / 10, '.');
+            push(tenths % 10, 's');
+        }
+        10..60 => push(seconds, 's'),
+        60..3600 => {
+            push(seconds / 60, 'm');
+            push(seconds % 60, 's');
+        }
+        _ => {
+            push(seconds / 3600, 'h');
+            push(seconds % 3600 / 60, 'm');
+        }
     }
 }

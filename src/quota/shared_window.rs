@@ -27,6 +27,9 @@ impl Line {
     ///
     /// How many others have sent is known of a whole window, when is not: it is taken to be as here.
     pub(super) fn used_by_others(&self, since: Instant, at: Moment) -> u64 {
+        if at.shared.is_none() {
+            return 0;
+        }
         let is_found = self.shared_windows.is_some_and(|windows| windows.is_found);
         let (Used::Log(log), true, false) = (&self.used, self.is_declared(), is_found) else {
             return 0;

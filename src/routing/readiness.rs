@@ -85,7 +85,8 @@ impl Ledger {
             let cooling = cooling_by(standing, now)?;
             let (line, is_own, crowd) = line?;
             if soonest.is_none_or(|(soonest, _)| cooling.until < soonest.until) {
-                soonest = Some((cooling, LineReport::of(line, is_own, crowd, at)));
+                let report = LineReport::standing_so(standing, line, is_own, crowd, at);
+                soonest = Some((cooling, report));
             }
         }
         soonest

@@ -24,15 +24,29 @@ impl StepMessage {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Said(words) => Cow::Borrowed(words),
-            Self::Cooling { left, class } if left.is_zero() => Cow::Owned(format!(
-                "another request is trying it after {}",
-                class.label()
-            )),
-            Self::Cooling { left, class } => {
-                let left = in_words(*left);
-                Cow::Owned(format!("cooling down for {left} after {}", class.label()))
+            Self::Cooling { .. } | Self::Limit(_) => {
+                let mut words = String::new();
+                self.push_words(&mut words);
+                Cow::Owned(words)
             }
-            Self::Limit(line) => Cow::Owned(line.to_string()),
+        }
+    }
+
+    /// Appends the words, in which keys are not masked.
+    pub fn push_words(&self, out: &mut String) {
+        match self {
+            Self::Said(words) => out.push_str(words),
+            Self::Cooling { left, class } => {
+                if left.is_zero() {
+                    out.push_str("another request is trying it");
+                } else {
+                    out.push_str("cooling down for ");
+                    out.push_str(&in_words(*left));
+                }
+                out.push_str(" after ");
+                out.push_str(class.label());
+            }
+            Self::Limit(line) => line.push_words(out),
         }
     }
 

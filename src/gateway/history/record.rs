@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use memchr::memmem;
+
 use crate::json::raw;
 use crate::limits::UnixMs;
 use crate::text::{milliseconds, timestamp};
@@ -248,21 +250,28 @@ fn push_object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, Opt
     out.push('}');
 }
 
+/// The beginning of each step in a summary. No text has it: there its quotes would be escaped.
+const STEP: &str = "{\"step_index\":";
+
+/// The mark of a step that was looked at without a call.
+const SKIPPED: &str = ",\"skipped\":true";
+
 /// The summary with the last of its steps, as many as there is room for (bytes); and the number of attempts among the others.
+///
+/// It is looked for where steps begin, and not read: every request on a long route has such a record.
 fn last_steps(summary: &str, room: usize) -> (String, usize) {
-    let mut steps: Vec<&str> = Vec::new();
-    let listed = raw::member(summary, "steps").unwrap_or("[]");
-    let _ = raw::each_item(listed, &mut |step| steps.push(step));
-    let mut left = room.saturating_sub(64);
-    let fitting = steps.iter().rev().take_while(|step| {
-        let fits = step.len() < left;
-        left = left.saturating_sub(step.len() + 1);
-        fits
-    });
-    let (lost, kept) = steps.split_at(steps.len() - fitting.count());
-    let attempts_lost = lost.iter().filter(|step| !is_skipped(step)).count();
-    let last = ["{\"steps\":[", &kept.join(","), "]}"].concat();
-    (last, attempts_lost)
+    let listed = summary.find(STEP).unwrap_or(summary.len());
+    let end = memchr::memrchr(b']', summary.as_bytes()).unwrap_or(summary.len());
+    let steps = summary.get(listed..end).unwrap_or_default();
+    let room = room.saturating_sub(64);
+    let mut begins = memmem::find_iter(steps.as_bytes(), STEP);
+    // A step that ends within the room begins at this byte or later.
+    let from = steps.len().saturating_sub(room);
+    let first = begins.find(|begin| *begin >= from).unwrap_or(steps.len());
+    let (lost, kept) = steps.split_at_checked(first).unwrap_or((steps, ""));
+    let count = |words: &str| memmem::find_iter(lost.as_bytes(), words).count();
+    let last = ["{\"steps\":[", kept, "]}"].concat();
+    (last, count(STEP).saturating_sub(count(SKIPPED)))
 }
 
 /// The milliseconds since 1970; 0 before.

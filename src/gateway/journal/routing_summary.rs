@@ -1,11 +1,9 @@
 //! `routing_summary`: the steps that were tried for a request, and how each one ended.
 
-use std::fmt::Write as _;
-
 use crate::json::raw;
-use crate::routing::StepReport;
+use crate::routing::{StepMessage, StepReport};
 use crate::secret::Redactor;
-use crate::text::milliseconds;
+use crate::text::{milliseconds, push_decimal};
 
 /// About as much as the members of a step take, without its message (bytes).
 const STEP: usize = 160;
@@ -53,7 +51,15 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     push_number(out, ",\"duration_ms\":", milliseconds(report.duration));
     if let Some(message) = &report.message {
         out.push_str(",\"error\":");
-        raw::push_quoted(out, &message.masked(redactor));
+        match message {
+            StepMessage::Said(words) => raw::push_quoted(out, &redactor.redact(words)),
+            // Our own words have no key in them, and no sign that JSON escapes.
+            own => {
+                out.push('"');
+                own.push_words(out);
+                out.push('"');
+            }
+        }
     }
     if let Some(class) = report.class {
         out.push_str(",\"class\":");
@@ -87,6 +93,6 @@ fn push_names(out: &mut String, begin: &str, names: &[String]) {
 }
 
 fn push_number(out: &mut String, name: &str, number: u64) {
-    // A String takes whatever is written.
-    let _ = write!(out, "{name}{number}");
+    out.push_str(name);
+    push_decimal(out, number);
 }
