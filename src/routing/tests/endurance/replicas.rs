@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{ALL, Ms, Run, scenario};
+use super::run::Run;
+use super::scenarios::scenario;
+use super::{ALL, Ms};
 use crate::config::{Config, Provider, Route};
 use crate::quota::SharedMoment;
 use crate::quota::portions::Sharing;
@@ -56,7 +58,8 @@ impl Replicas {
     fn three(route: &Arc<Route>, begin: Instant, shares: bool) -> Self {
         let steps = route.steps.iter();
         let providers: Vec<Arc<Provider>> = steps.map(|step| Arc::clone(&step.provider)).collect();
-        let config = super::super::setup::config(providers.clone(), vec![Arc::clone(route)]);
+        let config =
+            crate::routing::tests::setup::config(providers.clone(), vec![Arc::clone(route)]);
         let server = Server {
             places: Places::new(&config, "test"),
             config,
