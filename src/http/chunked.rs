@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), decoded incrementally: any split of the input gives the same.
 
-use super::strict::is_token;
+use crate::text::is_token;
 
 /// The most of extensions and trailers in one body, which are dropped: without a bound, one-byte chunks with long
 /// extensions make a server read without end, as CVE-2023-39326 in Go (bytes).

@@ -106,36 +106,39 @@ fn cut(text: &str) -> &str {
 
 /// A time in UTC as in RFC 3339, with as many digits of a second as are not zero.
 fn put_time(line: &mut Vec<u8>, time: OffsetDateTime) {
+    let mut text = *b"0000-00-00T00:00:00.000000000";
     let year = u32::try_from(time.year()).unwrap_or_default();
-    put_digits(line, year, 4);
-    for (before, number) in [
-        (b'-', time.month().into()),
-        (b'-', time.day()),
-        (b'T', time.hour()),
-        (b':', time.minute()),
-        (b':', time.second()),
+    for (number, place) in [
+        (year, 0..4),
+        (u8::from(time.month()).into(), 5..7),
+        (time.day().into(), 8..10),
+        (time.hour().into(), 11..13),
+        (time.minute().into(), 14..16),
+        (time.second().into(), 17..19),
+        (time.nanosecond(), 20..29),
     ] {
-        line.push(before);
-        put_digits(line, number.into(), 2);
+        set_digits(text.get_mut(place).unwrap_or_default(), number);
     }
-    if time.nanosecond() > 0 {
-        line.push(b'.');
-        put_digits(line, time.nanosecond(), 9);
-        while line.last() == Some(&b'0') {
-            line.pop();
-        }
+    let mut shown = text.as_slice();
+    if time.nanosecond() == 0 {
+        shown = shown.get(..19).unwrap_or(shown);
     }
+    while time.nanosecond() > 0
+        && let Some((b'0', before)) = shown.split_last()
+    {
+        shown = before;
+    }
+    line.extend_from_slice(shown);
     line.push(b'Z');
 }
 
-fn put_digits(line: &mut Vec<u8>, number: u32, digits: usize) {
-    let start = line.len();
+/// A number in as many digits as there is room for.
+fn set_digits(place: &mut [u8], number: u32) {
     let mut left = number;
-    for _ in 0..digits {
-        line.push(b'0' + (left % 10) as u8);
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
         left /= 10;
     }
-    line.get_mut(start..).unwrap_or_default().reverse();
 }
 
 fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {

@@ -34,14 +34,17 @@ pub(super) struct UsualHead {
 impl Head {
     /// The first value of a field, whose name is compared without case. `None`: it is absent, or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        visible(self.fields.get(name)?)
+        self.fields
+            .text(name)
+            .filter(|value| is_visible(value.as_bytes()))
     }
 
     /// The fields whose values are visible ASCII, names in lower case, repeated ones repeatedly.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .iter()
-            .filter_map(|(name, value)| Some((name, visible(value)?)))
+            .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
+            .filter(|(_, value)| is_visible(value.as_bytes()))
     }
 }
 
@@ -50,10 +53,11 @@ impl From<ureq::http::Response<()>> for Head {
         let fields = answer.headers();
         Self {
             status: answer.status().as_u16(),
-            fields: HeaderFields::copy(|| {
-                let fields = fields.iter();
-                fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
-            }),
+            fields: HeaderFields::copy(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_bytes())),
+            ),
             reused: false,
         }
     }
@@ -96,8 +100,11 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     Some(UsualHead {
         head: Head {
             status,
-            fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value)))
-                .with_lower_names(),
+            fields: HeaderFields::within(
+                input.get(..size)?,
+                fields.iter().map(|field| (field.name, field.value)),
+            )
+            .with_lower_names(),
             reused: false,
         },
         size,
@@ -121,9 +128,8 @@ fn closes_connection(value: &[u8]) -> bool {
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-fn visible(value: &[u8]) -> Option<&str> {
-    let is_visible = |byte: &u8| *byte == b'\t' || (b' '..0x7f).contains(byte);
-    std::str::from_utf8(value)
-        .ok()
-        .filter(|_| value.iter().all(is_visible))
+fn is_visible(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| *byte == b'\t' || (b' '..0x7f).contains(byte))
 }

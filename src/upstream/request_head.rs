@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::text::same_name;
+use crate::text::{has_control, is_field_name, put_decimal, same_name};
 
 use super::call::{Call, Method};
 use super::error::CallError;
@@ -57,7 +57,7 @@ pub(super) fn write(call: &Call<'_>, user_agent: &str) -> Result<Vec<u8>, CallEr
         }
     }
     if let Method::Post = call.method {
-        head.field("content-length", &[&call.content_length().to_string()]);
+        head.length(call.content_length());
     }
     if !own.accept_encoding {
         head.field("accept-encoding", &["identity"]);
@@ -145,7 +145,7 @@ impl Given {
                 15 => (&mut given.accept_encoding, "accept-encoding"),
                 _ => continue,
             };
-            *place.0 |= name.eq_ignore_ascii_case(place.1);
+            *place.0 |= same_name(name, place.1);
         }
         given
     }
@@ -172,30 +172,32 @@ impl Writer {
         self.line(value);
     }
 
+    /// The length of the body, by hand: a number's text would be an allocation of its own.
+    fn length(&mut self, length: usize) {
+        self.0.extend_from_slice(b"content-length: ");
+        put_decimal(&mut self.0, length);
+        self.line(&[]);
+    }
+
     /// A field from elsewhere. The error holds no value: any field may be a key.
     fn given(&mut self, name: &str, value: &str) -> Result<(), CallError> {
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !is_field_name(name) {
             return Err(CallError::Unreachable(
                 "a header name cannot be sent".to_owned(),
             ));
         }
-        if !value.bytes().all(is_value) {
+        if has_control(value) && !value.bytes().all(is_value) {
             let name = name.to_ascii_lowercase();
             return Err(CallError::Unreachable(format!(
                 "the value of {name} cannot be sent"
             )));
         }
-        let lowered = name.bytes().map(|byte| byte.to_ascii_lowercase());
-        self.0.extend(lowered);
-        self.0.extend_from_slice(b": ");
-        self.line(&[value]);
+        let start = self.0.len();
+        self.field(name, &[value]);
+        let name = self.0.get_mut(start..start + name.len());
+        name.unwrap_or_default().make_ascii_lowercase();
         Ok(())
     }
-}
-
-/// A character of a field name (RFC 9110 section 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A byte of a field value (RFC 9110 section 5.5).
