@@ -125,16 +125,17 @@ pub fn has_control(text: &str) -> bool {
 
 /// A decimal number, as `write!` puts it, without its machinery.
 pub fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
-    let start = bytes.len();
-    let mut left = number;
-    loop {
-        bytes.push(b'0' + (left % 10) as u8);
-        left /= 10;
+    const LONGEST: usize = 20;
+    let mut digits = [0; LONGEST];
+    let (mut left, mut used) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        (left, used) = (left / 10, used + 1);
         if left == 0 {
             break;
         }
     }
-    bytes.get_mut(start..).unwrap_or_default().reverse();
+    bytes.extend_from_slice(digits.get(LONGEST - used..).unwrap_or_default());
 }
 
 /// Whether a text fits a pattern in which `*` is any text and `#` a digit.

@@ -155,10 +155,25 @@ fn put_hex(line: &mut Vec<u8>, key: &str, id: &current::Hex) {
 }
 
 /// Names are those of the source: nothing in them is to be escaped.
+/// A key with what stands around it, in one piece where it is short: each piece costs more than its bytes, and a line has
+/// twenty keys.
 fn put_key(line: &mut Vec<u8>, key: &str) {
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(key.as_bytes());
-    line.extend_from_slice(b"\":");
+    let mut text = *b",\"                        ";
+    match text.get_mut(2..) {
+        Some(room) if key.len() + 2 <= room.len() => {
+            let (name, behind) = room.split_at_mut(key.len());
+            name.copy_from_slice(key.as_bytes());
+            if let [quote, colon, ..] = behind {
+                (*quote, *colon) = (b'"', b':');
+            }
+            line.extend_from_slice(text.get(..key.len() + 4).unwrap_or_default());
+        }
+        _ => {
+            for piece in [",\"", key, "\":"] {
+                line.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
 }
 
 /// A JSON string (RFC 8259 section 7), in which controls of terminals and of text direction are escaped as well. By hand,
