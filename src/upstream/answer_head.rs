@@ -1,6 +1,6 @@
 //! The head of an answer: the usual one read in place, every other one by ureq-proto.
 //!
-//! Usual is an answer of HTTP/1.1 with a body of one announced length. Whatever has two readings, or another framing, or no
+//! Usual is an answer of HTTP/1.1 with a body of one announced length, or in the chunked coding alone. Whatever has two readings, or another framing, or no
 //! body by its status, or is no final answer, is left to the one strict reader of such things. For what both read, a test
 //! has them agree.
 
@@ -25,10 +25,17 @@ pub(super) struct UsualHead {
     pub head: Head,
     /// The length of the head (bytes).
     pub size: usize,
-    /// The length of the body (bytes).
-    pub body: u64,
+    pub body: Framing,
     /// The connection ends with the body.
     pub closes: bool,
+}
+
+/// The framing of a body that is usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// The announced length (bytes).
+    Length(u64),
+    Chunked,
 }
 
 impl Head {
@@ -80,22 +87,32 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     if answer.version != Some(1) || !(200..600).contains(&status) || matches!(status, 204 | 304) {
         return None;
     }
-    let (mut body, mut closes) = (None, false);
+    let (mut length, mut is_chunked, mut closes) = (None, false, false);
     for field in &*answer.headers {
         match field.name.len() {
             10 if field.name.eq_ignore_ascii_case("connection") => {
                 closes |= closes_connection(field.value);
             }
             14 if field.name.eq_ignore_ascii_case("content-length") => {
-                if body.is_some() {
+                if length.is_some() {
                     return None;
                 }
-                body = Some(length(field.value)?);
+                length = Some(decimal(field.value)?);
             }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => return None,
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
+                if is_chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                    return None;
+                }
+                is_chunked = true;
+            }
             _ => {}
         }
     }
+    let body = match length {
+        // A body with both is ureq-proto's.
+        Some(length) => (!is_chunked).then_some(Framing::Length(length))?,
+        None => is_chunked.then_some(Framing::Chunked)?,
+    };
     let fields = &*answer.headers;
     Some(UsualHead {
         head: Head {
@@ -108,13 +125,13 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
             reused: false,
         },
         size,
-        body: body?,
+        body,
         closes,
     })
 }
 
 /// The number that a `Content-Length` is, digits only (RFC 9110 section 8.6).
-fn length(value: &[u8]) -> Option<u64> {
+fn decimal(value: &[u8]) -> Option<u64> {
     let are_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value)
         .ok()
