@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!            accept        whole request        answer
-//!   client ---------> front ------------> worker --------------> next request within 2 ms?
+//!   client ---------> front ------------> worker --------------> next request soon?
 //!                      ^ ^                                         | yes: same worker
 //!                      | +------ kept, unsent, or closing <--------+ no
 //!                      +-- idle, reading, writing, closing
@@ -28,7 +28,7 @@
 //! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
 //! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
 //! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`,
-//! `content`, `outgoing`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
+//! `content`, `outgoing`, `rhythm`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
 //! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
@@ -64,6 +64,7 @@ mod pool;
 mod refusal;
 mod request_id;
 mod response;
+mod rhythm;
 mod server;
 mod stalls;
 mod stats;

@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, entries: &mut EntryCursor, open: u8, close: u8) -> Result<bool, Invalid> {
         let is_first = !entries.is_begun;
         if is_first {
@@ -197,6 +197,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn name(&mut self) -> Result<MemberKey<'a>, Invalid> {
         self.peek();
         let from = self.at;
@@ -272,6 +273,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn take(&mut self, expected: u8) -> Result<(), Invalid> {
         if self.peek() != Some(expected) {
             return Err(Invalid);
