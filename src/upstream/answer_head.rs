@@ -11,6 +11,10 @@ use crate::header_fields::HeaderFields;
 /// The bound of fields in a head, which is ureq-proto's as well.
 const MAX_FIELDS: usize = 128;
 
+/// The fields that there is room for at first: few answers have more, and the room for all that are allowed is not one of
+/// the sizes that an allocator has at hand.
+const USUAL_FIELDS: usize = 32;
+
 /// The status and the fields of an answer.
 #[derive(Debug)]
 pub struct Head {
@@ -73,13 +77,16 @@ impl From<ureq::http::Response<()>> for Head {
 /// Reads a head that is all there, if it is a usual one.
 pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     // On the heap: a worker that waits keeps a small stack.
-    let mut room = Box::<[Header<'_>]>::new_uninit_slice(MAX_FIELDS);
+    let mut usual = Box::<[Header<'_>]>::new_uninit_slice(USUAL_FIELDS);
+    let mut all;
+    let reader = httparse::ParserConfig::default();
     let mut answer = Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut answer,
-        input,
-        &mut room,
-    );
+    let mut parsed = reader.parse_response_with_uninit_headers(&mut answer, input, &mut usual);
+    if parsed == Err(httparse::Error::TooManyHeaders) {
+        all = Box::new_uninit_slice(MAX_FIELDS);
+        answer = Response::new(&mut []);
+        parsed = reader.parse_response_with_uninit_headers(&mut answer, input, &mut all);
+    }
     let Ok(Status::Complete(size)) = parsed else {
         return None;
     };
