@@ -370,31 +370,6 @@ fn what_was_left_is_split_while_the_server_is_away() {
     assert_eq!(world.flood(30, 0), rest);
 }
 
-/// Would break for owners of a budget whose server is slow: with each answer that came too late, each gateway took a share of
-/// what was left once more.
-#[test]
-fn a_server_that_is_always_late_lets_each_use_its_share_once() {
-    for replicas in 1..=4 {
-        let mut world = World::new(replicas, &[requests(60)]);
-        let mut passed = vec![0; replicas];
-        for _ in 0..12 {
-            for (at, passed) in passed.iter_mut().enumerate() {
-                // All that a request waits for is over before the answer is there.
-                let admitted = (0..80).filter_map(|_| world.admit(at, true).ok());
-                *passed += admitted.count();
-            }
-            for at in 0..replicas {
-                world.exchange(at);
-            }
-            world.passed += 100;
-        }
-        let sum: usize = passed.iter().sum();
-        // What one of them was granted the others did not know of yet.
-        // Above it is what one of them was granted while another used its share: without a bound it was half as much again.
-        assert!((60..=75).contains(&sum), "{replicas}: {passed:?}");
-    }
-}
-
 /// A limit that is set in the midst of a day holds for what was used of it before.
 #[test]
 fn a_new_limit_counts_what_was_used_before() {

@@ -11,9 +11,6 @@ const IDLE_PORTION: u64 = 4;
 /// The time between two looks at a counter that is used up (milliseconds): a replica may have put something back.
 const LOOK_AGAIN: u64 = 1000;
 
-/// The time after which others have counted what they used while an answer was late, too (milliseconds).
-const COUNTED_BY_ALL: u64 = 2000;
-
 /// A draw: an increment of a window's counter on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
@@ -48,9 +45,6 @@ pub(super) struct Counter {
     asked: bool,
     /// The time of the last draw.
     drawn_at: ServerMs,
-    /// What was used without being granted, lately, and when that was.
-    ahead: u64,
-    ahead_at: ServerMs,
 }
 
 impl Counter {
@@ -63,8 +57,6 @@ impl Counter {
             most: 0,
             asked: false,
             drawn_at: 0,
-            ahead: 0,
-            ahead_at: 0,
         }
     }
 
@@ -107,25 +99,12 @@ impl Counter {
         self.all
     }
 
-    pub fn spent(&mut self, amount: u64, now: ServerMs) {
-        let granted = self.used.max(self.drawn);
+    pub fn spent(&mut self, amount: u64) {
         self.used = self.used.saturating_add(amount);
-        let ahead = self.used.saturating_sub(granted);
-        if ahead > 0 {
-            self.ahead = self.ahead.saturating_add(ahead);
-            self.ahead_at = now;
-        }
     }
 
     pub fn corrected(&mut self, charged: u64, now_known: u64) {
         self.used = self.used.saturating_sub(charged).saturating_add(now_known);
-        let less = charged.saturating_sub(now_known);
-        self.ahead = self.ahead.saturating_sub(less);
-    }
-
-    /// What was used without being granted, as far as others may not know of it, nor this replica of theirs.
-    pub fn ahead(&self) -> u64 {
-        self.ahead
     }
 
     /// The draw to make now; `None` where enough is held, or nothing is left, or one is on its way.
@@ -190,9 +169,6 @@ impl Counter {
         counter: u64,
     ) -> Result<Option<Draw>, super::Forgotten> {
         self.asked = false;
-        if self.drawn_at.saturating_sub(self.ahead_at) >= COUNTED_BY_ALL {
-            self.ahead = 0;
-        }
         let before = counter.saturating_sub(draw.wanted);
         let granted = draw.limit.saturating_sub(before).min(draw.wanted);
         self.drawn = self.drawn.saturating_add(draw.owed).saturating_add(granted);

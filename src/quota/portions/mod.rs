@@ -142,8 +142,7 @@ impl Portion {
     }
 
     /// What may be spent while the server is away, of what it had left when it was heard last: what is held, and a share of
-    /// the rest. Of a window of which nothing was told it is a share of the limit. A share is used once: where answers come late
-    /// again and again, others take theirs without being heard of. `told` is what is known besides: the use of
+    /// the rest. Of a window of which nothing was told it is a share of the limit. `told` is what is known besides: the use of
     /// all replicas, and of this one.
     pub fn of_remainder(&self, line: &Limits, replicas: u64, told: Option<(u64, u64)>) -> u64 {
         let counter = self.find(line.span);
@@ -159,9 +158,7 @@ impl Portion {
             None => (line.limit / replicas).max(1),
             Some((all, own)) => {
                 let rest = line.limit.saturating_sub(all);
-                let ahead = counter.map_or(0, Counter::ahead);
-                let share = rest.saturating_add(ahead) / replicas;
-                own.saturating_add(share.max(rest.min(1)).saturating_sub(ahead))
+                own.saturating_add((rest / replicas).max(rest.min(1)))
             }
         };
         entitled.saturating_sub(spent)
@@ -182,7 +179,7 @@ impl Portion {
     /// Charges a call that is made whatever is held back: the one that finds something out, and the like.
     pub fn charge(&mut self, line: &Limits, amount: u64, now: ServerMs) {
         for (span, used) in charged(line, now) {
-            self.counter(line, span, used).spent(amount, now);
+            self.counter(line, span, used).spent(amount);
         }
         self.charged_at = self.charged_at.max(Some(now));
     }
