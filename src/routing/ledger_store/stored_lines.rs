@@ -6,9 +6,9 @@ use crate::config::Provider;
 use crate::limits::{Unit, Window};
 use crate::quota::{Charge, Crowd, Estimate, Line, LinesOfTarget, LinesOfTargetMut};
 use crate::routing::calls_out::CallsOut;
+use crate::routing::ledger_store::LedgerStore;
 use crate::routing::target::{Coverage, KeyedModel};
 
-use super::LedgerStore;
 use super::records::{ModelRecord, Skips, record_of};
 
 /// All that is counted of a target.
