@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::quota::portions::Draw;
 use crate::quota::server_clock::ServerMs;
 
-use super::Exchange;
+use crate::valkey::exchange::Exchange;
 use crate::valkey::pipeline::{Expected, Kind, MOST, Pipeline};
 use crate::valkey::words::{LineDraw, Outgoing};
 
