@@ -247,7 +247,7 @@ fn refuse_unknown(
         Refusal::no_model(dialect.name())
     } else if accounts::hides(&context.config, client, model) {
         context.count_refusal(client, RefusalReason::Route);
-        Refusal::not_allowed(&name)
+        Refusal::not_allowed(dialect, &name)
     } else {
         Refusal::unknown_model(dialect, &name)
     });

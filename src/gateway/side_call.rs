@@ -51,7 +51,7 @@ pub fn answer<'g>(
             match accounts::hides(&context.config, client, &request.model) {
                 true => {
                     context.count_refusal(client, RefusalReason::Route);
-                    Refusal::not_allowed(&name)
+                    Refusal::not_allowed(question.dialect(), &name)
                 }
                 false => Refusal::route(&name),
             },
