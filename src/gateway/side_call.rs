@@ -13,8 +13,8 @@ use crate::quota::accounts::RefusalReason;
 use crate::routing::Ledger;
 
 use super::accounts;
-use super::answers::Pending;
 use super::context::Context;
+use super::pending::Pending;
 use super::refusal::Refusal;
 use super::walk::{ProviderCall, passed_fields};
 

@@ -67,6 +67,8 @@ const GATEWAY: &[&str] = &[
     "side_call",
     "actions",
     "answers",
+    "pending",
+    "edge_refusal",
     "keepalive",
     "pages",
     "model_watch",
