@@ -27,7 +27,7 @@
 //!
 //! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
 //! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
-//! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`, `chunked`,
+//! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`,
 //! `content`, `outgoing`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
 //! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
@@ -41,7 +41,6 @@ mod arrival;
 mod asked;
 mod body;
 mod cgroup;
-mod chunked;
 mod collecting;
 mod connection;
 mod content;
