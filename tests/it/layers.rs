@@ -10,6 +10,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         0,
         &[
             "budget",
+            "chunked",
             "dialect",
             "header_fields",
             "heapsort",
@@ -67,6 +68,8 @@ const GATEWAY: &[&str] = &[
     "side_call",
     "actions",
     "answers",
+    "pending",
+    "edge_refusal",
     "keepalive",
     "pages",
     "model_watch",
