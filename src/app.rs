@@ -1,8 +1,11 @@
 //! The composition root: puts the rooms together, and takes them down in order.
 
+mod alert_test;
 mod clock;
 mod collector;
 mod file_watch;
+pub mod in_process;
+mod model_watch;
 mod online_check;
 mod probe;
 mod process;
@@ -22,15 +25,16 @@ use reload::Reloader;
 
 use crate::config::{Config, Environment, Loaded, Source};
 use crate::control_socket::{self, ControlRequest};
-use crate::gateway::{Context, Reloadable};
+use crate::gateway::{Context, Reloadable, alerts};
 use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier};
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Levels, LogFormat};
 
+pub use alert_test::alert_test;
 pub use online_check::online_check;
 pub use process::Process;
-pub use running::{explain, explain_request, healthcheck, reload, tail};
+pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
@@ -113,7 +117,9 @@ fn serve_until_stopped(
     if let Some(forget_start) = process.forget_start {
         forget_start();
     }
+    alerts::attend(&current, true);
     let drained = server.run(current.clone())?;
+    alerts::close(&current);
     current.close();
     log::info!(unfinished = drained.unfinished; "stopped");
     Ok(())
@@ -163,6 +169,7 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
     let answer = move |question| match question {
         ControlRequest::Routes => asked.routes_report(),
         ControlRequest::Requests => asked.requests_report(),
+        ControlRequest::Usage => asked.usage_report(),
         ControlRequest::Reload => running::verdict(reloader.reload()),
     };
     if let Err(error) = control_socket::serve(port, answer) {

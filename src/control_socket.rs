@@ -1,4 +1,4 @@
-//! The control socket: by it `ai-gateway explain` and `ai-gateway reload` ask the gateway that runs, without a key.
+//! The control socket: by it `ai-gateway explain`, `usage` and `reload` ask the gateway that runs, without a key.
 //!
 //! A key that is sent to a port goes to whatever process listens there, and while the gateway is down that may be anybody's.
 //! So only a word is sent, the question, and the gateway answers each connection of its own user or of root, and closes
@@ -48,6 +48,8 @@ pub enum ControlRequest {
     Routes,
     /// The last requests, as `GET /v1/diagnostics/requests` tells them to an administrator.
     Requests,
+    /// The usage of all clients, as `GET /v1/usage?client=*` tells it to an administrator.
+    Usage,
     /// To read the configuration again, and what came of it.
     Reload,
 }
@@ -57,6 +59,7 @@ impl ControlRequest {
         match self {
             Self::Routes => "routes\n",
             Self::Requests => "requests\n",
+            Self::Usage => "usage\n",
             Self::Reload => "reload\n",
         }
     }
@@ -119,6 +122,7 @@ fn question(stream: &UnixStream) -> Option<ControlRequest> {
     let known = [
         ControlRequest::Routes,
         ControlRequest::Requests,
+        ControlRequest::Usage,
         ControlRequest::Reload,
     ];
     known.into_iter().find(|question| question.word() == word)
@@ -205,6 +209,7 @@ mod tests {
         let answer = move |question| match question {
             ControlRequest::Routes => told.clone(),
             ControlRequest::Requests => b"asked".to_vec(),
+            ControlRequest::Usage => b"used".to_vec(),
             ControlRequest::Reload => b"taken".to_vec(),
         };
         serve(port(0), answer).unwrap();
@@ -215,6 +220,7 @@ mod tests {
         };
         for _ in 0..3 {
             assert!(ask(ControlRequest::Routes) == report);
+            assert_eq!(ask(ControlRequest::Usage), b"used");
             assert_eq!(ask(ControlRequest::Reload), b"taken");
         }
         assert!(serve(port(0), |_| Vec::new()).is_err(), "the name is taken");

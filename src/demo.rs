@@ -1,21 +1,20 @@
 //! `ai-gateway demo`: the whole gateway on loopback with two embedded providers, one of which is rate-limited.
 
 mod providers;
-mod show;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::app::in_process::{InProcess, loopback};
 use crate::config::{self, Config, ProcessEnvironment};
 use crate::gateway::{Context, Reloadable};
-use crate::http::{Server, Stopper};
+use crate::http::Server;
 use crate::json::Object;
+use crate::show::{Show, Style};
 use crate::upstream::{Call, Client, Method, Response};
 use crate::{app, sse};
-
-use show::{Show, Style};
 
 /// The port when none is asked for, unless it is taken.
 const USUAL_PORT: u16 = 8080;
@@ -51,13 +50,13 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     if std::env::var_os("LOG_LEVEL").is_some() {
         app::start_log(&ProcessEnvironment, None)?;
     }
-    let first = start(&[loopback(0)], Arc::new(providers::RateLimited))?;
-    let second = start(&[loopback(0)], Arc::new(providers::Steady))?;
+    let first = InProcess::start(Arc::new(providers::RateLimited))?;
+    let second = InProcess::start(Arc::new(providers::Steady))?;
     let server = listen(port)?;
     let address = *server.local_addrs().first().ok_or("no address")?;
     let config = configuration(address, first.address, second.address)?;
     let handler = Context::new(config.clone(), server.stats())?;
-    let gateway = start_server(server, Arc::new(Reloadable::new(handler)))?;
+    let gateway = InProcess::run(server, Arc::new(Reloadable::new(handler)))?;
     if !once {
         let stopper = gateway.stopper.clone();
         app::on_stop(move || stopper.stop())?;
@@ -76,30 +75,13 @@ pub fn run(port: Option<u16>, once: bool) -> Result<String, Box<dyn std::error::
     } else {
         show.print(&suggestions(show, address));
     }
-    let drained = gateway
-        .thread
-        .join()
-        .map_err(|_| "the gateway ended abnormally")?;
-    drained?;
+    gateway.join()?;
     for provider in [first, second] {
         provider.stopper.stop();
-        provider
-            .thread
-            .join()
-            .map_err(|_| "a demo provider ended abnormally")??;
+        provider.join()?;
     }
     log::logger().flush();
     Ok(String::new())
-}
-
-struct DemoServer {
-    address: SocketAddr,
-    stopper: Stopper,
-    thread: std::thread::JoinHandle<std::io::Result<()>>,
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 fn listen(port: Option<u16>) -> std::io::Result<Server> {
@@ -109,34 +91,6 @@ fn listen(port: Option<u16>) -> std::io::Result<Server> {
         None => Server::bind(&[loopback(USUAL_PORT)], limits.clone())
             .or_else(|_| Server::bind(&[loopback(0)], limits)),
     }
-}
-
-fn start(
-    addresses: &[SocketAddr],
-    handler: Arc<dyn crate::http::Handler>,
-) -> std::io::Result<DemoServer> {
-    start_server(
-        Server::bind(addresses, config::EdgeLimits::default())?,
-        handler,
-    )
-}
-
-fn start_server(
-    server: Server,
-    handler: Arc<dyn crate::http::Handler>,
-) -> std::io::Result<DemoServer> {
-    let address = server
-        .local_addrs()
-        .first()
-        .copied()
-        .unwrap_or_else(|| loopback(0));
-    let stopper = server.stopper();
-    let thread = std::thread::Builder::new().spawn(move || server.run(handler).map(|_| ()))?;
-    Ok(DemoServer {
-        address,
-        stopper,
-        thread,
-    })
 }
 
 fn configuration(

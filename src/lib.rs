@@ -6,7 +6,7 @@
 //!
 //! | layer | place | holds | must not |
 //! |---|---|---|---|
-//! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`], [`recent`], [`init`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
+//! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`], [`recent`], [`init`], [`selftest`], [`show`], [`usage_table`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
 //! | 3 | [`http`] (the edge), [`upstream`] (the client), [`valkey`] (the server that replicas share), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
@@ -72,7 +72,9 @@ pub mod quota;
 pub mod recent;
 pub mod routing;
 pub mod secret;
+pub mod selftest;
 pub mod service_manager;
+pub mod show;
 pub mod sse;
 pub mod state_file;
 pub mod sync;
@@ -81,4 +83,5 @@ pub mod text;
 pub mod threads;
 pub mod tls;
 pub mod upstream;
+pub mod usage_table;
 pub mod valkey;

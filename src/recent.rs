@@ -169,7 +169,11 @@ impl RecentRequest {
         let way: Vec<String> = failed.map(LookedAt::in_short).collect();
         let server = self.served_by.as_ref();
         let server = server.map(|server| format!("{}/{}", server.provider, server.model));
-        let arrow = if way.is_empty() { "" } else { " > " };
+        let arrow = if way.is_empty() || server.is_none() {
+            ""
+        } else {
+            " > "
+        };
         let (paint, end) = match (in_colours, self.ended.as_str()) {
             (false, _) => ("", ""),
             (true, "whole") if way.is_empty() => ("\x1b[32m", "\x1b[0m"),
@@ -347,6 +351,17 @@ req-1  2026-11-25T10:00:00.123Z  home asked r (chat, streamed)
 "
         );
         assert_eq!(tail.lines(&recent()), "");
+    }
+
+    #[test]
+    fn an_arrow_leads_to_the_step_that_answered() {
+        let mut recent = recent();
+        recent.data[1].served_by = None;
+        let line = recent.data[1].line(false);
+        assert!(
+            line.ends_with("  a rate_limited, b skipped  req-1\n"),
+            "{line}"
+        );
     }
 
     /// A client may put anything into the name of a model.

@@ -1,5 +1,6 @@
 //! Texts cut at a character's boundary, the patterns that they fit, and durations as logs and reports write them.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
@@ -17,6 +18,14 @@ const FOR_PEOPLE: usize = 500;
 pub fn for_people(message: &str) -> &str {
     let end = message.char_indices().nth(FOR_PEOPLE);
     end.map_or(message, |(end, _)| cut(message, end))
+}
+
+/// Appends bytes as hexadecimal digits, two for each.
+pub fn push_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // A String takes whatever is written.
+        let _ = write!(out, "{byte:02x}");
+    }
 }
 
 /// Cuts a text that is owned, in place (at most `max_bytes`).

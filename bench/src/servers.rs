@@ -249,6 +249,17 @@ pub fn request(path: &str, route: &str, prompt_bytes: usize, stream: bool) -> Ve
     http_request(&path, "application/json", body.as_bytes())
 }
 
+/// A request for a stream of Responses, which gateways translate for the provider.
+pub fn request_of_responses(route: &str, prompt_bytes: usize) -> Vec<u8> {
+    let prompt = "Measure twice. ".repeat(prompt_bytes / 15 + 1);
+    let prompt = &prompt[..prompt_bytes];
+    let body = format!(
+        "{{\"model\":\"{route}\",\"instructions\":\"Be brief.\",\"input\":\"{prompt}\",\
+         \"temperature\":0.7,\"stream\":true}}"
+    );
+    http_request("/v1/responses", "application/json", body.as_bytes())
+}
+
 /// A request with a body and a key.
 pub fn http_request(path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(

@@ -177,7 +177,7 @@ impl Events {
         for piece in data.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(piece);
             if self.line.ends_with(b"\n") {
-                self.is_done |= self.line.starts_with(b"data: [DONE]");
+                self.is_done |= ENDS.iter().any(|end| self.line.starts_with(end));
                 if let Some(time) = time_in(&self.line) {
                     self.count += 1;
                     sent_at(time);
@@ -192,8 +192,15 @@ impl Events {
     }
 }
 
+/// Ends of streams of chat and of Responses.
+const ENDS: [&[u8]; 2] = [b"data: [DONE]", b"event: response.completed"];
+
+/// The time in a delta; the last events of Responses hold the words of all of them again.
 fn time_in(line: &[u8]) -> Option<u64> {
-    const NAME: &[u8] = b"\"sent_at\":";
+    const DELTA: &[u8] = b"\"delta\":";
+    const NAME: &[u8] = b"sent_at=";
+    let delta = line.windows(DELTA.len()).position(|name| name == DELTA)?;
+    let line = &line[delta..];
     let at = line.windows(NAME.len()).rposition(|name| name == NAME)? + NAME.len();
     let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))

@@ -318,12 +318,12 @@ const STREAM_HEAD: &[u8] =
 const COLLECTED: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
-/// Event of a stream; `sent_at` is what lags are measured by.
+/// Event of a stream; `sent_at` is what lags are measured by. It is in the words: translation keeps nothing else.
 fn event(sent_at: u64) -> String {
     format!(
         "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\
-         \"model\":\"mock-1\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token\"}},\
-         \"finish_reason\":null}}],\"sent_at\":{sent_at}}}\n\n"
+         \"model\":\"mock-1\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" token sent_at={sent_at}\"}},\
+         \"finish_reason\":null}}]}}\n\n"
     )
 }
 

@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(!lower.contains(tag), "{}", said.message);
     }
     if let Some(error) = error_of(body) {
-        assert_eq!(error, said);
+        assert_eq!(*error, said);
     }
     let now = SystemTime::UNIX_EPOCH + NOW;
     let refusal = ProviderRefusal {

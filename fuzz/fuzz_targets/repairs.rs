@@ -42,7 +42,7 @@ fn check_stream(body: &[u8], reading: Reading) {
         let Judged { kind, mended, .. } = judge.judge(&event);
         let length = event.data.len();
         match kind {
-            FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude => {
+            FrameKind::Content | FrameKind::Reasoning | FrameKind::Prelude | FrameKind::Opening => {
                 let data = mended.as_deref().unwrap_or(&event.data);
                 assert!(Object::parse_lenient(data).is_ok(), "{data}");
                 // A repair adds members and quotes; what a filter held back is at most what came.
@@ -50,7 +50,7 @@ fn check_stream(body: &[u8], reading: Reading) {
                 encode(&mut written, data);
             }
             FrameKind::Heartbeat | FrameKind::End => {}
-            FrameKind::Error(_) | FrameKind::Broken(_) => break,
+            FrameKind::Error(_) | FrameKind::Broken(_) | FrameKind::Unusable(_) => break,
         }
     }
     if let Some(rest) = judge.rest() {

@@ -58,9 +58,7 @@ fn matters(member: &str, value: &str) -> bool {
         "n" => value.parse::<f64>().is_ok_and(|number| number > 1.0),
         "logprobs" => !matches!(value, "false" | "0"),
         "tool_choice" | "function_call" => !matches!(text, Some("auto" | "none")),
-        "response_format" => {
-            raw::member(value, "type").and_then(raw::text).as_deref() != Some("text")
-        }
+        "response_format" => raw::kind_of(value).as_deref() != Some("text"),
         "modalities" => items(value).any(|item| item != r#""text""#),
         "tools" | "functions" | "stop" => !raw::is_array(value) || items(value).next().is_some(),
         _ => true,
@@ -79,7 +77,7 @@ pub fn items(array: &str) -> std::vec::IntoIter<&str> {
 fn has_parts(body: &Object<'_>, kinds: &[&str]) -> bool {
     let mut found = false;
     each_part(body, &mut |part| {
-        let kind = raw::member(part, "type").and_then(raw::text);
+        let kind = raw::kind_of(part);
         found |= kind.is_some_and(|kind| kinds.contains(&&*kind));
     });
     found

@@ -41,6 +41,7 @@ fn provider(strict_json_schema: bool) -> Arc<Provider> {
         traits: Default::default(),
         auth: Default::default(),
         strict_json_schema,
+        model_list: true,
         direct: false,
         repair: true,
         headers: Vec::new(),

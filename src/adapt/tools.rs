@@ -44,7 +44,7 @@ fn has_tools(body: &Object<'_>) -> bool {
 fn has_format(body: &Object<'_>, place: FormatMember) -> bool {
     match format::format_of(body, place) {
         None | Some("null") => false,
-        Some(format) => raw::member(format, "type").and_then(raw::text).as_deref() != Some("text"),
+        Some(format) => raw::kind_of(format).as_deref() != Some("text"),
     }
 }
 
@@ -73,7 +73,7 @@ fn is_forced(choice: &str) -> bool {
     match raw::text(choice) {
         Some(word) => word == "required",
         None => {
-            let kind = raw::member(choice, "type").and_then(raw::text);
+            let kind = raw::kind_of(choice);
             kind.as_deref() == Some("function") || raw::member(choice, "function").is_some()
         }
     }

@@ -1,6 +1,5 @@
 //! `ai-gateway check --online`: each provider is asked for its model list, with each of its keys.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,12 +7,10 @@ use std::time::Instant;
 use crate::budget::Budget;
 use crate::config::{self, Config, Provider};
 use crate::gateway::Context;
+use crate::gateway::gone_models::{MOST_NAMES, is_listed, models_of};
 use crate::gateway::model_lists::{self, LIMIT, ListAnswer};
 use crate::secret::Secret;
 use crate::upstream::Client;
-
-/// The most names that are suggested for a model.
-const MOST_NAMES: usize = 3;
 
 /// The statuses of a provider that has no model list.
 const NO_LIST: [u16; 3] = [404, 405, 501];
@@ -27,19 +24,12 @@ pub fn online_check(config: &Config) -> Result<(String, bool), String> {
     let redactor = config.redactor();
     let findings = model_lists::in_parallel(&config.providers, |provider| {
         let mut finding = ProviderFinding::new(provider);
-        finding.ask(&client, &models(config, provider));
+        finding.ask(&client, &models_of(config, provider));
         finding
     });
     let is_well = findings.iter().all(|finding| finding.is_well);
     let texts: String = findings.into_iter().map(|finding| finding.text).collect();
     Ok((format!("\n{}", redactor.mask(&texts)), is_well))
-}
-
-/// The models that routes ask of a provider.
-fn models<'c>(config: &'c Config, provider: &Provider) -> BTreeSet<&'c str> {
-    let steps = config.routes.iter().flat_map(|route| &route.steps);
-    let steps = steps.filter(|step| step.provider.index == provider.index);
-    steps.map(|step| step.model.as_str()).collect()
 }
 
 struct ProviderFinding<'c> {
@@ -57,7 +47,11 @@ impl<'c> ProviderFinding<'c> {
         }
     }
 
-    fn ask(&mut self, client: &Client, models: &BTreeSet<&str>) {
+    fn ask(&mut self, client: &Client, models: &[&str]) {
+        if !self.provider.model_list {
+            self.good(": has no model list to ask for (model_list: false)");
+            return;
+        }
         let keys = self.provider.keys.iter().map(Some);
         let keys: Vec<Option<&Secret>> = match self.provider.keys.is_empty() {
             true => vec![None],
@@ -125,7 +119,7 @@ impl<'c> ProviderFinding<'c> {
         answer.is_ok_and(|answer| answer.count().is_ok())
     }
 
-    fn look_for(&mut self, models: &BTreeSet<&str>, names: &[String]) {
+    fn look_for(&mut self, models: &[&str], names: &[String]) {
         for model in models.iter().filter(|model| !is_listed(model, names)) {
             let near = config::near(model, names.iter().map(String::as_str), MOST_NAMES);
             let near: Vec<String> = near.iter().map(|name| format!("{name:?}")).collect();
@@ -146,43 +140,5 @@ impl<'c> ProviderFinding<'c> {
     fn bad(&mut self, words: &str) {
         self.is_well = false;
         self.good(words);
-    }
-}
-
-/// Whether a provider has a model. Google lists `models/x` for `x`, Ollama `x:latest`, and OpenRouter not each variant
-/// (`x:nitro`) of `x`; but `x:free` is a model of its own there.
-fn is_listed(model: &str, names: &[String]) -> bool {
-    let is_named = |wanted: &str| names.iter().any(|name| name == wanted);
-    let base = match model.rsplit_once(':') {
-        Some((_, "free")) | None => None,
-        Some((base, _)) if model.contains('/') => Some(base),
-        Some(_) => None,
-    };
-    is_named(model)
-        || is_named(&format!("models/{model}"))
-        || is_named(&format!("{model}:latest"))
-        || base.is_some_and(is_named)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_spellings_of_providers_are_known() {
-        let names = ["models/gemini-2.5-flash", "qwen3:latest", "a/b", "plain"];
-        let names = names.map(str::to_owned);
-        for (model, listed) in [
-            ("plain", true),
-            ("gemini-2.5-flash", true),
-            ("models/gemini-2.5-flash", true),
-            ("qwen3", true),
-            ("qwen3:8b", false),
-            ("a/b:nitro", true),
-            ("a/b:free", false),
-            ("plai", false),
-        ] {
-            assert_eq!(is_listed(model, &names), listed, "{model}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the process brings with it, and what only `main.rs` can do: its calls are unsafe.
+//! The process: its inherited sockets, and the calls that only `main.rs` can make, as they are unsafe.
 
 use std::os::fd::OwnedFd;
 

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use super::file_watch::FileWatch;
+use super::model_watch::ModelWatch;
 use super::signals::Chores;
 use crate::config::{Config, EdgeLimits, Loaded, Source};
-use crate::gateway::Reloadable;
+use crate::gateway::{Reloadable, alerts};
 use crate::service_manager::{Notifier, RunFile};
 use crate::sync::lock;
 use crate::telemetry::Masking;
@@ -30,6 +31,7 @@ struct Inner {
     notifier: Option<Arc<Notifier>>,
     run_file: Option<RunFile>,
     watch: Mutex<FileWatch>,
+    models: ModelWatch,
 }
 
 impl Reloader {
@@ -52,6 +54,7 @@ impl Reloader {
             notifier,
             run_file,
             watch: Mutex::new(FileWatch::new(files)),
+            models: ModelWatch::new(),
         }))
     }
 
@@ -114,6 +117,8 @@ impl Reloader {
         });
         let problem = taken.as_ref().err();
         current.reload_ended(problem.map(String::as_str));
+        alerts::attend(current, false);
+        alerts::reloaded(current, problem.map(String::as_str));
         let written = run_file
             .as_ref()
             .map(|file| file.reloaded(problem.map(String::as_str)));
@@ -162,11 +167,15 @@ impl Chores for Reloader {
     }
 
     fn look(&self) {
-        Self::look(self);
+        self.0.models.look(&self.0.current);
+        if self.0.current.config().watch_config {
+            Self::look(self);
+        }
     }
 
     fn pace(&self) -> Option<Duration> {
-        self.0.current.config().watch_config.then_some(PACE)
+        let files = self.0.current.config().watch_config.then_some(PACE);
+        files.into_iter().chain([self.0.models.pause()]).min()
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
 
-use super::probe;
+use super::{eprintln_quietly, probe};
 use crate::config::{Config, Route, Source};
 use crate::control_socket::{self, ControlRequest};
 use crate::explain;
 use crate::recent::{Follow, RecentRequests, Tail};
 use crate::service_manager::Running;
+use crate::usage_table::{self, Selection};
 
 /// The timeout of a report.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -211,7 +213,7 @@ pub fn tail(source: &Source, follow: Follow) -> Result<String, String> {
             match recent_requests(source) {
                 Ok(recent) => break recent,
                 // A restart takes a moment, and is no reason to stop looking.
-                Err(error) if !is_away => eprintln!("{error}; waiting for it"),
+                Err(error) if !is_away => eprintln_quietly(&format!("{error}; waiting for it")),
                 Err(_) => {}
             }
             is_away = true;
@@ -221,18 +223,31 @@ pub fn tail(source: &Source, follow: Follow) -> Result<String, String> {
 }
 
 fn recent_requests(source: &Source) -> Result<RecentRequests, String> {
-    let running = Running::find().ok().map(|running| running.pid);
-    let port = source.address().port();
-    let report = control_socket::ask(port, ControlRequest::Requests, running, LIMIT)?;
-    serde_json::from_slice(&report.bytes)
-        .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
+    told(source.address().port(), ControlRequest::Requests)
+}
+
+/// The usage of clients, of the gateway that runs with this configuration, of which only the address is read.
+///
+/// # Errors
+/// No gateway answers, or it knows of no such client.
+pub fn usage(source: &Source, selection: &Selection, as_csv: bool) -> Result<String, String> {
+    let list = told(source.address().port(), ControlRequest::Usage)?;
+    match as_csv {
+        true => usage_table::csv(&list, selection),
+        false => usage_table::table(&list, selection),
+    }
 }
 
 /// The routes of the running gateway. No key is sent: another process may have the port.
 fn state_of_running(config: &Config) -> Result<explain::RunningRoutes, String> {
     let address = config.listen.first().ok_or("no listen address")?;
+    told(address.port(), ControlRequest::Routes)
+}
+
+/// The report of the gateway with this port.
+fn told<T: DeserializeOwned>(port: u16, question: ControlRequest) -> Result<T, String> {
     let running = Running::find().ok().map(|running| running.pid);
-    let report = control_socket::ask(address.port(), ControlRequest::Routes, running, LIMIT)?;
+    let report = control_socket::ask(port, question, running, LIMIT)?;
     serde_json::from_slice(&report.bytes)
         .map_err(|error| format!("the running gateway's answer is not understood: {error}"))
 }

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use super::ending::{Problem, ended, say, wrong_configuration};
 use super::options::{
-    Arguments, CONFIG, DIRECTORY, ENV_FILE, FAILED, KEYS_LATER, ONCE, ONLINE, Opt, PORT, PROVIDER,
-    REQUEST, ROUTE,
+    Arguments, CLIENT, CONFIG, CSV, DIRECTORY, ENV_FILE, FAILED, JSON, KEYS_LATER, MONTH, ONCE,
+    ONLINE, Opt, PORT, PROVIDER, REQUEST, ROUTE, TEST, YES,
 };
-use super::{check, completions, manual};
+use super::{check, completions, manual, selftest};
 use crate::config::{FindError, Loaded, Source};
+use crate::limits::PeriodKey;
 use crate::recent::Follow;
+use crate::usage_table::Selection;
 use crate::{app, config, demo, init};
 
 /// A row of the table.
@@ -97,9 +99,25 @@ that the gateway remembers (`history`).
         run: explain,
     },
     Command {
+        name: "usage",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, CLIENT, MONTH, CSV],
+        about: "show what clients have used, and what is left of their limits",
+        details: "\
+Asks the gateway that runs, which tells its own user and root what GET /v1/usage tells an administrator; no key is
+needed, and of the configuration only the address is read. Days are kept for 35 days, months for 13.
+
+  ai-gateway usage --client home
+  ai-gateway usage --month 2026-10 --csv >october.csv
+
+Exit codes: 0 printed, 1 no gateway answers, or there is no usage of this client.
+",
+        run: usage,
+    },
+    Command {
         name: "tail",
         operands: &[],
-        options: &[CONFIG, ENV_FILE, FAILED],
+        options: &[CONFIG, ENV_FILE, ROUTE, FAILED],
         about: "follow the requests of the running gateway, a line each",
         details: "\
 Prints the last requests and then each that ends: time (UTC), client, route, status, duration, the steps that failed and
@@ -112,6 +130,50 @@ gateway tells its own user and root. Of the configuration only the address is re
                 failed: arguments.has(&FAILED),
             };
             Ok(ended(app::tail(&possible_source(&arguments), follow)))
+        },
+    },
+    Command {
+        name: "selftest",
+        operands: &[],
+        options: &[CONFIG, ENV_FILE, ROUTE, JSON, ONLINE, YES],
+        about: "have providers fail in the process, show what clients would see",
+        details: "\
+Runs each route of the configuration against scripted providers in the process that fail in turn: rate limits, 500,
+resets, cut and stalled streams, dead keys and more; once the first step alone, once all of them. Prints what clients
+would see, whether that is right, and advice. Nothing leaves the machine, no key is used, no file written; long timers
+are run shortened. With --online each step gets one real request of 5 tokens instead, after a question.
+Exit codes: 0 all is as it should be, 1 a row failed or a step did not answer, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            selftest::check_arguments(&arguments)?;
+            with_config(&arguments, |_, loaded| {
+                selftest::selftest(&loaded, &arguments)
+            })
+        },
+    },
+    Command {
+        name: "alert",
+        operands: &[Operand::optional("NAME")],
+        options: &[CONFIG, ENV_FILE, TEST],
+        about: "try the receivers of alerts: a message to each with --test",
+        details: "\
+With --test each receiver of `alerts` gets a message, or the one of this NAME alone; an Uptime Kuma monitor is told that all
+is up. Prints what came back. The gateway need not run.
+Exit codes: 0 all arrived, 1 one did not or there is none, 64 --test is missing, 78 the configuration is wrong.
+",
+        run: |arguments| {
+            if !arguments.has(&TEST) {
+                return Err(Problem("alert needs --test".to_owned()));
+            }
+            with_config(&arguments, |_, loaded| {
+                match app::alert_test(&loaded.config, arguments.operand(0)) {
+                    Ok((text, all_arrived)) => {
+                        say(&text);
+                        ExitCode::from(u8::from(!all_arrived))
+                    }
+                    Err(error) => ended(Err(error)),
+                }
+            })
         },
     },
     Command {
@@ -257,6 +319,24 @@ fn explain(mut arguments: Arguments) -> Result<ExitCode, Problem> {
     with_config(&arguments, |_, loaded| {
         ended(app::explain(arguments.operand(0), &loaded.config))
     })
+}
+
+/// Prints the usage that is asked for.
+fn usage(arguments: Arguments) -> Result<ExitCode, Problem> {
+    let month = arguments.texts(&MONTH).pop();
+    let is_month = |text: &String| PeriodKey::parse(text).is_some_and(PeriodKey::is_month);
+    if let Some(wrong) = month.as_ref().filter(|month| !is_month(month)) {
+        return Err(Problem(format!(
+            "--month needs a month as 2026-11, not {wrong:?}"
+        )));
+    }
+    let client = arguments.texts(&CLIENT).pop();
+    let selection = Selection {
+        client: client.filter(|name| name != "*"),
+        month,
+    };
+    let source = possible_source(&arguments);
+    Ok(ended(app::usage(&source, &selection, arguments.has(&CSV))))
 }
 
 /// The files of the configuration that the arguments name, or the usual ones.

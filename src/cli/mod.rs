@@ -8,6 +8,7 @@ mod help;
 mod manual;
 pub mod options;
 mod parse;
+mod selftest;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -31,7 +31,12 @@ pub const ENV_FILE: Opt = valued(
 
 pub const ONLINE: Opt = flag(
     "online",
-    "ask each provider for its models as well: is the key accepted, is the model there",
+    "call the providers: check asks for their models, selftest sends each step 5 tokens' worth",
+);
+
+pub const TEST: Opt = flag(
+    "test",
+    "send a message to each receiver, or to the one that is named",
 );
 
 pub const PORT: Opt = valued("port", "N", "the port to listen on; 0 for any that is free");
@@ -49,6 +54,10 @@ pub const ROUTE: Opt = valued(
     "NAME",
     "the name of a route; without it init makes home, and others look at all",
 );
+
+pub const JSON: Opt = flag("json", "print the report as JSON");
+
+pub const YES: Opt = flag("yes", "do not ask before --online");
 
 pub const DIRECTORY: Opt = valued(
     "directory",
@@ -68,6 +77,19 @@ pub const REQUEST: Opt = valued(
 );
 
 pub const FAILED: Opt = flag("failed", "only the requests that did not end whole");
+pub const CLIENT: Opt = valued(
+    "client",
+    "NAME",
+    "the months, days and routes of this client; without it, or with *, a month of all clients",
+);
+
+pub const MONTH: Opt = valued(
+    "month",
+    "YYYY-MM",
+    "the usage of this month; without it the latest, and the limits",
+);
+
+pub const CSV: Opt = flag("csv", "print comma-separated values, without the limits");
 
 /// An option without a value.
 const fn flag(long: &'static str, about: &'static str) -> Opt {

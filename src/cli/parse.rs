@@ -9,7 +9,7 @@ use super::commands::{COMMANDS, Command, DEFAULT, named};
 use super::ending::Problem;
 use super::options::{Arguments, Opt};
 use crate::app::Process;
-use crate::config::did_you_mean;
+use crate::config::{closest, did_you_mean};
 
 /// A command line that was understood.
 pub enum Invocation {
@@ -103,10 +103,14 @@ fn unknown_option(argument: &lexopt::Arg, words: &[OsString]) -> Problem {
     };
     let command = words.first().and_then(|word| named(word.to_str()?));
     let near = match command {
-        Some(command) => did_you_mean(name, command.options.iter().map(|option| option.long)),
-        None => did_you_mean(name, options().map(|option| option.long)),
+        Some(command) => closest(name, command.options.iter().map(|option| option.long)),
+        None => closest(name, options().map(|option| option.long)),
     };
-    Problem(format!("unknown option --{name}{near}"))
+    let near = near.map(|near| format!(", did you mean --{near}?"));
+    Problem(format!(
+        "unknown option --{name}{}",
+        near.unwrap_or_default()
+    ))
 }
 
 fn invocation(
@@ -212,6 +216,7 @@ mod tests {
             ("healthcheck", "healthcheck", "", None, None, false),
             ("demo --once --port 0", "demo", "", None, Some(0), true),
             ("reload", "reload", "", None, None, false),
+            ("tail --route x --failed", "tail", "", None, None, false),
         ] {
             let Ok(Invocation::Run(command, arguments)) = parsed(line) else {
                 panic!("{line}");
@@ -267,10 +272,10 @@ mod tests {
             ("xyz", "unknown command \"xyz\"", None),
             ("Cargo.toml", "--config Cargo.toml", None),
             ("help chekc", "did you mean \"check\"?", None),
-            ("--confg a.yaml", "did you mean \"config\"?", None),
+            ("--confg a.yaml", "did you mean --config?", None),
             (
                 "check --confg a.yaml",
-                "did you mean \"config\"?",
+                "did you mean --config?",
                 Some("check"),
             ),
             ("check -x", "unknown option -x", Some("check")),

@@ -13,6 +13,7 @@
 //!
 //! No value of a key, a header or a substituted variable gets into a message.
 
+mod alerts;
 mod clients;
 mod cors;
 mod duration;
@@ -59,6 +60,7 @@ mod warnings;
 mod yaml_tree;
 mod yaml_words;
 
+pub use alerts::{Alert, AlertEvent, ReceiverKind};
 pub use environment::{Environment, LayeredEnvironment, ProcessEnvironment};
 pub use errors::{Errors, FindError, LoadError, Problem};
 pub use fit::{
@@ -75,5 +77,5 @@ pub use schema::schema;
 pub use shared::{Shared, SharedAddress, SharedServer};
 pub use source::{Loaded, Source, parse};
 pub use suggest::{closest, did_you_mean, near};
-pub use url::{BaseUrl, is_private};
-pub use warnings::warnings;
+pub use url::{BaseUrl, PRIVATE_ENDINGS, is_private};
+pub use warnings::{open_to_strangers, warnings};

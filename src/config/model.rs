@@ -10,6 +10,7 @@ use crate::dialect::step_traits::StepTraits;
 use crate::limits::{Limit, Price, TimeZone, UnixMs};
 use crate::secret::{Redactor, Secret};
 
+use super::alerts::Alert;
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::limits::ModelTerms;
 use super::network::Network;
@@ -65,6 +66,8 @@ pub struct Config {
     pub history: usize,
     /// Whether `GET /health/{route}` wants a client's key; otherwise it is open as `/health` is.
     pub health_needs_key: bool,
+    /// The receivers of messages; none by default.
+    pub alerts: Vec<Alert>,
     pub providers: Vec<Arc<Provider>>,
     pub routes: Vec<Arc<Route>>,
     /// Ollama's API; `None` where it is off.
@@ -177,6 +180,8 @@ pub struct Provider {
     pub strict_json_schema: bool,
     /// Whether its answers are mended where no client could use them.
     pub repair: bool,
+    /// Whether it has a list of its models to look at.
+    pub model_list: bool,
     /// Whether calls to its server do not go through the proxy.
     pub direct: bool,
     /// Extra request headers. Their values may be keys.
@@ -388,7 +393,8 @@ impl Config {
         let proxy = self.proxy.iter().flat_map(|proxy| proxy.secrets.iter());
         let shared = self.shared.iter();
         let shared = shared.filter_map(|shared| shared.server.password.as_ref());
-        let others = edits.chain(proxy.chain(shared).cloned());
+        let alerts = self.alerts.iter().flat_map(Alert::secrets);
+        let others = edits.chain(proxy.chain(shared).cloned()).chain(alerts);
         Redactor::new(clients.chain(providers).chain(others))
     }
 }

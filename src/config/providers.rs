@@ -85,6 +85,10 @@ fn provider<'r>(
             .get("repair")
             .and_then(|value| value.flag())
             .unwrap_or(true),
+        model_list: table
+            .get("model_list")
+            .and_then(|value| value.flag())
+            .unwrap_or(true),
         direct: is_direct(&table),
         headers: headers(&table),
         fit: fit::of_provider(&table),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::{
-    clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes, server,
-    shared,
+    alerts, clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes,
+    server, shared,
 };
 
 /// The requests that are remembered unless the file says otherwise, and at most.
@@ -57,6 +57,7 @@ pub(super) fn config(table: Section) -> Config {
             .and_then(|value| value.count(&(0..=MOST_REMEMBERED)))
             .unwrap_or(REMEMBERED),
         health_needs_key: flag(&table, "health_needs_key"),
+        alerts: alerts::alerts(&table, &routes),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
         clients,
         listen,

@@ -73,11 +73,23 @@ impl<'t> BaseUrl<'t> {
     }
 }
 
+/// The ends of names that are used in private networks alone, and that no site of the internet has: `.localhost` (RFC 6761),
+/// `.local` (RFC 6762), `.home.arpa` (RFC 8375), `.internal` (reserved by ICANN), `.ts.net` (Tailscale), the others by custom.
+pub const PRIVATE_ENDINGS: [&str; 8] = [
+    ".localhost",
+    ".local",
+    ".lan",
+    ".home",
+    ".home.arpa",
+    ".internal",
+    ".localdomain",
+    ".ts.net",
+];
+
 /// Whether a host, as it stands in a URL, is one of the operator's own network.
 ///
-/// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: `localhost` (RFC
-/// 6761), names without a dot (containers), and the endings kept for private use (`.local` RFC 6762, `.home.arpa` RFC
-/// 8375, `.internal` reserved by ICANN, `.lan` by custom). No name is looked up.
+/// Addresses: loopback, private, link-local, shared (RFC 6598, used by Tailscale), unspecified. Names: those without a dot
+/// (`localhost`, containers), and [`PRIVATE_ENDINGS`]. No name is looked up.
 pub fn is_private(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
@@ -85,8 +97,7 @@ pub fn is_private(host: &str) -> bool {
         Ok(IpAddr::V6(address)) => is_private_v6(address),
         Err(_) => {
             let name = host.trim_end_matches('.').to_ascii_lowercase();
-            let endings = [".localhost", ".local", ".lan", ".home.arpa", ".internal"];
-            !name.contains('.') || endings.iter().any(|ending| name.ends_with(ending))
+            !name.contains('.') || PRIVATE_ENDINGS.iter().any(|ending| name.ends_with(ending))
         }
     }
 }

@@ -61,6 +61,12 @@ pub fn warnings(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// The warning about callers from the internet who need no key; `None` where there are none.
+pub fn open_to_strangers(config: &Config) -> Option<String> {
+    let ollama = config.ollama.as_ref()?;
+    ollama::warnings(ollama, &config.listen).into_iter().next()
+}
+
 fn about_use(provider: &Provider, config: &Config) -> Option<String> {
     let mut steps = config.routes.iter().flat_map(|route| &route.steps);
     let is_used = steps.any(|step| step.provider.index == provider.index);

@@ -300,7 +300,7 @@ impl dyn Dialect {
         if !self.names_events() {
             return;
         }
-        let said = raw::member(data, "type").and_then(raw::text);
+        let said = raw::kind_of(data);
         if let Some(name) = came_under.or(said.as_deref())
             && !name.contains(['\r', '\n'])
         {

@@ -30,6 +30,12 @@ const READ: [&str; 8] = [
 /// Members that bound the output.
 const BOUNDS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
+/// The length from which a string of base64's letters alone is no word of any language (bytes).
+const DATA: usize = 1024;
+
+/// The distance from the beginning of a string, or of a member, at which it tells what it is (bytes).
+const NEAR: usize = 128;
+
 impl RequestSize {
     pub fn of(payload: &Payload<'_>) -> Self {
         let Some(object) = payload.object() else {
@@ -46,16 +52,40 @@ impl RequestSize {
 
     fn add(&mut self, text: &str) {
         self.bytes += text.len();
-        for at in memmem::find_iter(text.as_bytes(), b";base64,") {
-            let data = text.get(at..).unwrap_or_default();
-            let length = data.find('"').unwrap_or(data.len());
-            self.bytes = self.bytes.saturating_sub(length);
+        for data in embedded(text.as_bytes()) {
+            self.bytes = self.bytes.saturating_sub(data);
             self.images += 1;
         }
-        for _ in memmem::find_iter(text.as_bytes(), b"\"image_url\":{\"url\":\"http") {
-            self.images += 1;
+        for at in memmem::find_iter(text.as_bytes(), b"\"image_url\"") {
+            let behind = text.as_bytes().get(at..).unwrap_or_default();
+            let near = behind.get(..NEAR).unwrap_or(behind);
+            if memmem::find(near, b"\"http").is_some() {
+                self.images += 1;
+            }
         }
     }
+}
+
+/// The lengths of the images, sounds and files that lie in a text: data behind `;base64,`, and strings that are nothing but
+/// long base64, as Anthropic's and Ollama's images and OpenAI's sounds are.
+fn embedded(text: &[u8]) -> impl Iterator<Item = usize> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'"', text).chain([text.len()]);
+    ends.filter_map(move |end| {
+        let string = text.get(start..end).unwrap_or_default();
+        start = end + 1;
+        let beginning = string.get(..NEAR).unwrap_or(string);
+        if let Some(at) = memmem::find(beginning, b";base64,") {
+            return Some(string.len() - at);
+        }
+        let is_data = string.len() >= DATA && string.iter().all(is_of_base64);
+        is_data.then_some(string.len())
+    })
+}
+
+/// Whether a byte is one of base64's, in either alphabet, or of a slash that JSON escapes.
+fn is_of_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(byte)
 }
 
 #[cfg(test)]
@@ -90,6 +120,12 @@ mod tests {
                 1,
                 None,
             ),
+            (
+                r#"{"messages":[{"image_url": {"url": "https://a", "detail": "low"}}]}"#,
+                54,
+                1,
+                None,
+            ),
             ("{}", 0, 0, None),
         ] {
             let size = RequestSize::of(&Payload::Json(Object::parse(body).unwrap()));
@@ -99,6 +135,42 @@ mod tests {
                 max_output,
             };
             assert_eq!(size, expected, "{body}");
+        }
+    }
+
+    /// A photograph of a megabyte is a thousand tokens, not a quarter of a million.
+    #[test]
+    fn data_is_no_text_in_whichever_dialect_it_lies() {
+        let data = "iVBORw0KGgo/AAA+".repeat(100);
+        let long_text = "word ".repeat(400);
+        for (body, images) in [
+            (
+                r#"{"messages":[{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"DATA"}}]}]}"#,
+                1,
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"input_audio","input_audio":{"data":"DATA","format":"wav"}}]}]}"#,
+                1,
+            ),
+            (
+                r#"{"messages":[{"content":"hi","images":["DATA","DATA"]}]}"#,
+                2,
+            ),
+            (
+                r#"{"input":[{"type":"input_image","image_url":"data:image/jpeg;base64,DATA"}]}"#,
+                1,
+            ),
+            (
+                r#"{"messages":[{"content":[{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,DATA"}}]}]}"#,
+                1,
+            ),
+            (r#"{"messages":[{"content":"TEXT"}]}"#, 0),
+        ] {
+            let body = body.replace("DATA", &data).replace("TEXT", &long_text);
+            let size = RequestSize::of(&Payload::Json(Object::parse(&body).unwrap()));
+            assert_eq!(size.images, images, "{body}");
+            let text = if images > 0 { 150 } else { 2020 };
+            assert!(size.bytes <= text, "{}: {body}", size.bytes);
         }
     }
 }

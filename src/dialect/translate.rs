@@ -5,6 +5,7 @@
 //! own body; what an attempt sends and gets is then an exchange in the provider's dialect like any other: adapted, healed,
 //! judged and committed by its rules.
 
+use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
 
 use crate::sse;
@@ -46,6 +47,11 @@ pub trait ClientSide: Sync {
         names: &mut Names,
     ) -> Result<Canonical<'a>, Unfit>;
 
+    /// The client's word for a setting that chat calls `member`.
+    fn word<'m>(&self, member: &'m str) -> Cow<'m, str> {
+        Cow::Borrowed(member)
+    }
+
     /// Whether an image can be said, by its URL (the inside of a JSON string).
     fn says_image(&self, _url: &str) -> bool {
         true
@@ -58,7 +64,7 @@ pub trait ClientSide: Sync {
 /// A dialect that providers speak, as translation sees it.
 pub trait ProviderSide: Sync {
     /// Writes a request from the canonical form: a JSON object whose `model` is replaced when it is adapted to the step.
-    /// Members that the dialect cannot say are noted among those that are dropped.
+    /// Members that the dialect cannot say are noted among those that are dropped, in the words of chat.
     ///
     /// # Errors
     /// The step cannot carry it, and why.
@@ -238,7 +244,13 @@ pub fn request(
     };
     let mut names = Names::default();
     let mut canonical = reader.read_request(request, target, &mut names)?;
+    let lost_by_reader = std::mem::take(&mut canonical.dropped);
     let body = writer.write_request(&mut canonical, target)?;
+    // The writer has the words of chat, whatever the client speaks.
+    let lost_by_writer = std::mem::replace(&mut canonical.dropped, lost_by_reader);
+    for member in lost_by_writer {
+        canonical.drop_member(&reader.word(&member));
+    }
     Ok(Translated {
         body,
         names,
@@ -419,3 +431,6 @@ pub fn whole(
     }
     Ok(assembler.finish())
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,9 @@ use crate::sse::{Decoder, Item};
 /// The check of a client's frames; whether they are a whole answer.
 type Check = fn(&[Value], bool);
 
+/// A request that every dialect takes.
+const REQUEST: &[u8] = br#"{"model":"r","max_tokens":9,"stream":true,"input":"hi","thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
+
 /// The longest event of a provider that is read (bytes).
 const LONGEST_EVENT: usize = 1 << 20;
 
@@ -35,7 +38,6 @@ const LONGEST_EVENT: usize = 1 << 20;
 /// # Panics
 /// A stream is not of its dialect's grammar.
 pub fn check(body: &[u8], now: Instant) {
-    let request = br#"{"model":"r","max_tokens":9,"stream":true,"input":"hi","thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
     let clients: [(&'static dyn Dialect, Check); 4] = [
         (&Chat, check_chat),
         (&Responses, check_responses),
@@ -44,46 +46,55 @@ pub fn check(body: &[u8], now: Instant) {
     ];
     for (client, check) in clients {
         for provider in [&Chat as &'static dyn Dialect, &Messages] {
-            if client.name() == provider.name() {
-                continue;
+            if client.name() != provider.name() {
+                let (frames, is_whole) = translated(client, provider, body, now);
+                check(&frames, is_whole);
             }
-            let read = client.read(Incoming::from(&request[..]));
-            let request = read.expect("a request of every dialect");
-            let answering = Answering {
-                request: &request,
-                target: Target {
-                    traits: &PLAIN,
-                    replays_reasoning: false,
-                    kept: &[],
-                },
-                names: canonical::Names::default(),
-                model: Some("r"),
-                seed: 7,
-                now: SystemTime::UNIX_EPOCH,
-            };
-            let translation = Translation::new(client, provider, answering, now);
-            let mut translation = translation.expect("both dialects have sides");
-            let mut out = Frames::new(FrameForm::Data);
-            let is_whole = push_all(body, provider, &mut translation, &mut out)
-                && translation.finish(&mut out).is_ok();
-            if !is_whole {
-                let error = ErrorBody::new(Code::RouteExecutionFailed, "it broke");
-                translation.break_off(&error, &mut out);
-            }
-            if client.name() == Chat.name() {
-                let marks = out.data.iter().filter(|data| *data == DONE).count();
-                assert_eq!(marks, usize::from(is_whole));
-                out.data.retain(|data| data != DONE);
-            }
-            let parse = |data: &String| -> Value {
-                // Half of a pair of surrogates passes as it came, as in a relayed stream; this reader takes none.
-                let read = data.replace(r"\ud", r"\u0").replace(r"\uD", r"\u0");
-                let parsed = serde_json::from_str(&read);
-                parsed.unwrap_or_else(|error| panic!("{error}: {data}"))
-            };
-            check(&out.data.iter().map(parse).collect::<Vec<_>>(), is_whole);
         }
     }
+}
+
+/// The frames that a client gets of a provider's stream, and whether they are a whole answer.
+fn translated(
+    client: &'static dyn Dialect,
+    provider: &'static dyn Dialect,
+    body: &[u8],
+    now: Instant,
+) -> (Vec<Value>, bool) {
+    let read = client.read(Incoming::from(REQUEST));
+    let request = read.expect("a request of every dialect");
+    let answering = Answering {
+        request: &request,
+        target: Target {
+            traits: &PLAIN,
+            replays_reasoning: false,
+            kept: &[],
+        },
+        names: canonical::Names::default(),
+        model: Some("r"),
+        seed: 7,
+        now: SystemTime::UNIX_EPOCH,
+    };
+    let translation = Translation::new(client, provider, answering, now);
+    let mut translation = translation.expect("both dialects have sides");
+    let mut out = Frames::new(FrameForm::Data);
+    let is_whole = push_all(body, provider, &mut translation, &mut out)
+        && translation.finish(&mut out).is_ok();
+    if !is_whole {
+        let error = ErrorBody::new(Code::RouteExecutionFailed, "it broke");
+        translation.break_off(&error, &mut out);
+    }
+    if client.name() == Chat.name() {
+        let marks = out.data.iter().filter(|data| *data == DONE).count();
+        assert_eq!(marks, usize::from(is_whole));
+        out.data.retain(|data| data != DONE);
+    }
+    let parse = |data: &String| -> Value {
+        // This reader takes no half of a pair of surrogates.
+        let parsed = serde_json::from_str(data);
+        parsed.unwrap_or_else(|error| panic!("{error}: {data}"))
+    };
+    (out.data.iter().map(parse).collect(), is_whole)
 }
 
 /// Pushes the events that a provider's judge lets pass. Tells whether they are a whole answer.
@@ -322,6 +333,85 @@ mod tests {
             let stream: String = places.iter().map(|place| format!("data: {}\n\n", PIECES[*place])).collect();
             check(stream.as_bytes(), Instant::now());
         }
+    }
+
+    /// Reads the texts that clients put together of a stream's frames.
+    fn sum(frames: &[Value], pointers: &[&str]) -> String {
+        let said = |frame: &Value| {
+            // The last events of Responses say a whole text again.
+            let is_piece = frame["type"]
+                .as_str()
+                .is_none_or(|kind| kind.ends_with("delta"));
+            let mut texts = pointers.iter().filter(|_| is_piece);
+            texts.find_map(|pointer| Some(frame.pointer(pointer)?.as_str()?.to_owned()))
+        };
+        frames.iter().filter_map(said).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Providers cut between tokens, and Python escapes all beyond ASCII in two halves.
+        #[test]
+        fn a_letter_in_two_halves_is_one_to_every_client(
+            text in "[a-z\u{1f600}\u{1f1e9}\"\\\\]{1,12}",
+            cuts in prop::collection::vec(0_usize..24, 0..6),
+        ) {
+            let units: Vec<String> = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            let mut bounds: Vec<usize> = cuts.into_iter().map(|cut| cut.min(units.len())).collect();
+            bounds.extend([0, units.len()]);
+            bounds.sort_unstable();
+            bounds.dedup();
+            let pieces: Vec<String> = bounds.windows(2).map(|range| units[range[0]..range[1]].concat()).collect();
+            let stream = |before: &str, behind: &str, last: &str| -> Vec<u8> {
+                let events = pieces.iter().map(|piece| format!("data: {before}{piece}{behind}\n\n"));
+                (events.collect::<String>() + last).into_bytes()
+            };
+            let stop = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\".\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+            let chat = |member: &str| {
+                stream(&format!(r#"{{"choices":[{{"index":0,"delta":{{"{member}":""#), r#""}}]}"#, stop)
+            };
+            let [content, thoughts] = [chat("content"), chat("reasoning_content")];
+            let said = format!("{text}.");
+            for (client, words, thinking) in [
+                (&Responses as &'static dyn Dialect, "/delta", "/delta"),
+                (&Messages, "/delta/text", "/delta/thinking"),
+                (&ollama::Chat, "/message/content", "/message/thinking"),
+            ] {
+                let (frames, is_whole) = translated(client, &Chat, &content, Instant::now());
+                prop_assert!(is_whole);
+                prop_assert_eq!(sum(&frames, &[words]), &*said);
+                let (frames, _) = translated(client, &Chat, &thoughts, Instant::now());
+                prop_assert!(sum(&frames, &[thinking]).starts_with(&text), "{:?}", frames);
+            }
+            let events = stream(
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":""#,
+                r#""}}"#,
+                "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
+                 data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n",
+            );
+            let begin = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\"}}\n\n\
+                 data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+            let (frames, is_whole) = translated(&Chat, &Messages, &[begin.as_bytes(), &events].concat(), Instant::now());
+            prop_assert!(is_whole);
+            prop_assert_eq!(sum(&frames, &["/choices/0/delta/content"]), text);
+        }
+    }
+
+    /// The other half never comes: the answer is whole all the same, and each frame a text.
+    #[test]
+    fn half_a_letter_alone_is_a_mark() {
+        let body = br#"data: {"id":"\ud83d","model":"\ude00","choices":[{"index":0,"delta":{"content":"a\ud83d","tool_calls":[{"index":0,"id":"\udc00","function":{"name":"f\ud83d","arguments":"{}"}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+
+data: [DONE]
+
+"#;
+        check(body, Instant::now());
+        let (frames, is_whole) = translated(&ollama::Chat, &Chat, body, Instant::now());
+        assert!(is_whole);
+        assert_eq!(sum(&frames, &["/message/content"]), "a\u{fffd}");
     }
 
     #[test]

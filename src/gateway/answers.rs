@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::Charge;
 use crate::config::{ResponseModel, Step};
-use crate::dialect::answer::Annotated;
+use crate::dialect::answer::{Annotated, Flaw};
 use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::restatement::Restatement;
@@ -151,6 +151,18 @@ impl<'g, 't> Pending<'g, 't> {
             let message = "the walk ended on a step that is not there";
             return self.refuse(Refusal::new(Code::Internal, message));
         };
+        let mut restated = None;
+        if let Reply::Whole(held) = &reply {
+            restated = match self.restatement_of(held.answer.text()).transpose() {
+                Ok(restated) => restated,
+                Err(flaw) => {
+                    let usage = held.answer.usage;
+                    settle(errand.context, &answered, usage);
+                    self.journal.unsayable(&answered, step, usage);
+                    return self.refuse(Refusal::new(Code::Internal, flaw.to_string()));
+                }
+            };
+        }
         self.journal.walk_answered(&answered, step, errand.dialect);
         if let Reply::Whole(held) = &reply {
             self.journal.whole_arrived(&held.answer);
@@ -174,7 +186,7 @@ impl<'g, 't> Pending<'g, 't> {
                     Framing::Events | Framing::Opaque => "application/json",
                 };
                 let head = routed(step, &answered, media_type);
-                self.send_whole(head, &answered, *held, &annotations);
+                self.send_whole(head, &answered, *held, restated, &annotations);
             }
             Reply::Opaque(answer) => self.send_opaque(errand, step, answered, *answer),
             Reply::Stream(stream) => {
@@ -183,22 +195,26 @@ impl<'g, 't> Pending<'g, 't> {
         }
     }
 
+    /// A whole answer as the client's dialect has it; `None` where it has it as it came.
+    fn restatement_of(&self, answer: &str) -> Option<Result<String, Flaw>> {
+        let (restatement, model) = self.restated.as_ref()?;
+        let elapsed = self.exchange.received().elapsed().as_nanos();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        Some(restatement.answer(answer, model, elapsed))
+    }
+
     fn send_whole(
         mut self,
         head: ResponseHead,
         answered: &AnsweredWalk,
         held: HeldAnswer,
+        restated: Option<String>,
         annotations: &Annotations<'_>,
     ) {
         let HeldAnswer { answer, charge } = held;
         self.journal.answered_whole(answered, &answer);
-        if let Some((restatement, model)) = &self.restated {
-            let elapsed = self.exchange.received().elapsed().as_nanos();
-            let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-            return match restatement.answer(answer.text(), model, elapsed) {
-                Ok(body) => self.finish_charged(Response::new(head, body), Some(charge)),
-                Err(flaw) => self.refuse(Refusal::new(Code::Internal, flaw.to_string())),
-            };
+        if let Some(body) = restated {
+            return self.finish_charged(Response::new(head, body), Some(charge));
         }
         let body = answer.annotated(annotations.model, annotations.routing_summary);
         let body: Content = match body {

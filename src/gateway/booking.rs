@@ -51,8 +51,10 @@ struct Received {
     usage: Option<Usage>,
     /// It came to its end.
     is_whole: bool,
-    /// The answer is one of tokens: without usage they are estimated.
+    /// The request is one of tokens: without usage they are estimated.
     has_tokens: bool,
+    /// And so is its answer, which that of vectors is not.
+    has_output: bool,
     frames: u64,
     bytes: u64,
     /// Of the shortest frame.
@@ -82,6 +84,7 @@ impl<'g> ClientBooking<'g> {
     ) -> Result<Admitted<'g>, Box<(Excess, Left)>> {
         let (place, is_limited) = context.places.of(&context.config, client);
         let now = now();
+        let started = now.now;
         let mut booking = Box::new(Self {
             context,
             route,
@@ -106,16 +109,27 @@ impl<'g> ClientBooking<'g> {
         let size = RequestSize::of(&request.payload);
         booking.input = tokens_of(size);
         let prices: Vec<Price> = route.steps.iter().filter_map(|step| step.price).collect();
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             input: booking.input,
             max_output: size.max_output,
             has_output: has_tokens(dialect),
             prices: &prices,
+            locally: false,
         };
-        let mut accounts = context.accounts.lock();
-        let admitted = accounts.admit(place, &wanted, now);
-        let left = accounts.left(place, now);
-        drop(accounts);
+        let (admitted, left) = loop {
+            let now = self::now();
+            let mut accounts = context.accounts.lock();
+            let admitted = accounts.admit(place, &wanted, now);
+            let left = accounts.left(place, now);
+            drop(accounts);
+            match admitted {
+                Err(excess) if excess.is_dry && !wanted.locally => {
+                    // The only wait for the server that any request has, and a bounded one.
+                    wanted.locally = !context.has_more(started);
+                }
+                admitted => break (admitted, left),
+            }
+        };
         match admitted {
             Ok(reserved) => booking.reserved = Some(reserved),
             Err(excess) => {
@@ -136,6 +150,7 @@ impl<'g> ClientBooking<'g> {
         self.price = step.price;
         self.answer = Some(Received {
             has_tokens: has_tokens(dialect) || dialect.operation() == "embeddings",
+            has_output: has_tokens(dialect),
             ..Received::default()
         });
     }
@@ -245,13 +260,17 @@ impl Drop for ClientBooking<'_> {
 }
 
 impl Received {
-    /// The tokens of the text that came: frames differ by it, and are as long as the shortest of them otherwise.
+    /// The tokens of the text that came: frames differ by it, and are as long as the shortest of them otherwise. A frame with
+    /// content has a token at least, and most have one.
     fn estimated_output(&self) -> u64 {
+        if !self.has_output {
+            return 0;
+        }
         let around = self.shortest.saturating_sub(1).min(AROUND_TEXT);
         let text = self
             .bytes
             .saturating_sub(self.frames.saturating_mul(around));
-        text.div_ceil(BYTES_A_TOKEN)
+        text.div_ceil(BYTES_A_TOKEN).max(self.frames)
     }
 }
 
@@ -383,6 +402,7 @@ mod tests {
             frames: lengths.len() as u64,
             bytes: lengths.iter().sum(),
             shortest: lengths.iter().copied().min().unwrap_or(0),
+            has_output: true,
             ..Received::default()
         };
         assert_eq!(answer(&[]).estimated_output(), 0);
@@ -390,6 +410,8 @@ mod tests {
         let mut lengths = vec![155; 10];
         lengths.push(151);
         assert_eq!(answer(&lengths).estimated_output(), 13);
+        // Frames that are all alike, of a token each.
+        assert_eq!(answer(&[155; 40]).estimated_output(), 40);
         // A whole answer in one frame.
         assert_eq!(answer(&[4256]).estimated_output(), 1000);
     }

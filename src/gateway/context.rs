@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http;
+use crate::quota::accounts::RefusalReason;
 use crate::secret::Redactor;
 use crate::telemetry::Tracer;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Health;
 use crate::upstream::{self, Settings};
 
+use super::alert_facts::AlertFacts;
 use super::finish_reasons::FinishReasons;
+use super::gone_models::GoneModels;
 use super::history::History;
 use super::reloads::Reloads;
 use super::replicas::Replicas;
@@ -20,6 +23,9 @@ use super::shared_accounts::{Places, SharedAccounts};
 use super::shared_answer::SharedAnswer;
 use super::shared_ledger::SharedLedger;
 use super::standing_faults::StandingFaults;
+
+/// The longest wait of a request for the server that replicas share.
+const AT_MOST: Duration = Duration::from_millis(50);
 
 /// A gateway with one configuration. [`Reloadable`](super::Reloadable) exchanges it for one with another.
 pub struct Context {
@@ -39,6 +45,10 @@ pub struct Context {
     pub(super) history: Arc<History>,
     /// The keys whose refusal the log has told.
     pub(super) standing_faults: StandingFaults,
+    /// The facts for alerts; `None` without any.
+    pub(super) alerts: Option<Arc<AlertFacts>>,
+    /// The models that their providers do not list any more.
+    pub(super) gone_models: Arc<GoneModels>,
     /// The latest answer of `/v1/diagnostics/upstream-models`.
     pub(super) upstream_models: SharedAnswer,
     /// The latest `/metrics`.
@@ -80,7 +90,7 @@ impl Context {
             ready,
         };
         let new = Self::with(config, client, kept, metrics, edge)?;
-        let replicas = Replicas::start(&new.config, new.ledger.of_replicas())?;
+        let replicas = Replicas::start(&new.config, new.ledger.of_replicas(), &new.accounts)?;
         Ok(Self {
             replicas: replicas.map(Arc::new),
             ..new
@@ -108,8 +118,14 @@ impl Context {
         let new = Self {
             finish_reasons: Arc::clone(&self.finish_reasons),
             reloads: Arc::clone(&self.reloads),
+            gone_models: Arc::clone(&self.gone_models),
+            alerts: (new.alerts.clone()).map(|new| self.alerts.clone().unwrap_or(new)),
             ..new
         };
+        new.gone_models.follow(&new.config);
+        if let Some(facts) = &new.alerts {
+            facts.follow(&self.config, &new.config);
+        }
         new.ledger
             .take_over(&new.config, &self.ledger, &self.config);
         let (config, ledger) = (&new.config, new.ledger.of_replicas());
@@ -117,7 +133,7 @@ impl Context {
         let same = same.filter(|replicas| replicas.attend(config, ledger));
         let replicas = match same {
             Some(replicas) => Some(Arc::clone(replicas)),
-            None => Replicas::start(config, ledger)?.map(Arc::new),
+            None => Replicas::start(config, ledger, &new.accounts)?.map(Arc::new),
         };
         Ok(Self { replicas, ..new })
     }
@@ -151,6 +167,8 @@ impl Context {
             finish_reasons: Arc::default(),
             history,
             standing_faults: StandingFaults::default(),
+            alerts: (!config.alerts.is_empty()).then(Arc::default),
+            gone_models: Arc::default(),
             upstream_models: SharedAnswer::default(),
             metrics_page: SharedAnswer::default(),
             status_frame: SharedAnswer::default(),
@@ -214,6 +232,20 @@ impl Context {
     /// Whether a stop was announced.
     pub(super) fn is_stopping(&self) -> bool {
         !self.ready.load(Ordering::Acquire)
+    }
+
+    /// Asks the server that replicas share for more of a limit, and waits for its answer. False once a request has waited
+    /// long enough, or where no server is there.
+    pub(super) fn has_more(&self, since: Instant) -> bool {
+        let left = AT_MOST.saturating_sub(since.elapsed());
+        let replicas = self.replicas.as_ref().filter(|_| !left.is_zero());
+        replicas.is_some_and(|replicas| replicas.wait_for_answer(left))
+    }
+
+    /// Counts a request that a client is refused without a look at its limits.
+    pub(super) fn count_refusal(&self, client: &Account, reason: RefusalReason) {
+        let (place, _) = self.places.of(&self.config, client);
+        self.accounts.refuse(place, reason);
     }
 
     /// The routes that a client may use, in the configuration's order.

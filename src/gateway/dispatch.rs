@@ -9,27 +9,25 @@ use crate::dialect::request::{Incoming, Request, RequestError};
 use crate::dialect::restatement::Restatement;
 use crate::dialect::translate::FrameForm;
 use crate::dialect::{Dialect, Framing};
-use crate::http::{Exchange, Head, Response, ResponseHead};
+use crate::http::{Exchange, Response};
 use crate::json::Object;
 use crate::json::elided::Elided;
+use crate::quota::accounts::RefusalReason;
 use crate::routing::Conversation;
 
 use super::accounts;
 use super::actions;
+use super::admission::{Admission, admit, caller};
 use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
-use super::cors;
-use super::endpoints::{self, Access, AnsweredBy, Endpoint, Found, Visibility};
-use super::hosts;
+use super::endpoints::{self, AnsweredBy, Endpoint, Found, Visibility};
 use super::journal::Journal;
 use super::keepalive::kept_alive;
-use super::keyless;
 use super::pages::{Unserved, Visit};
 use super::refusal::Refusal;
 use super::side_call;
 use super::walk::{Errand, passed_fields};
-use super::wrong_paths;
 
 /// Answers one request on a worker thread. Blocks.
 pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
@@ -37,8 +35,8 @@ pub fn dispatch(context: &Context, exchange: Exchange<'_>) {
     let found = endpoints::find(&context.config, head);
     let client = caller(context, head, found.as_ref());
     match admit(context, head, found.as_ref(), client) {
-        Ok(Admitted::Endpoint(found)) => answer(context, exchange, found, client),
-        Ok(Admitted::Early(response)) => {
+        Ok(Admission::Endpoint(found)) => answer(context, exchange, found, client),
+        Ok(Admission::Early(response)) => {
             let endpoint = found.as_ref().map(|found| found.endpoint);
             pending(context, exchange, endpoint, client).finish(*response);
         }
@@ -97,36 +95,6 @@ fn answer_quietly(
     }
 }
 
-/// Whether the body of a request will be read: by an endpoint that needs it, for a client that has a key. All else is
-/// answered by the head alone. It runs on the front thread.
-pub fn wants_body(context: &Context, head: &Head) -> bool {
-    let reads_body = |found: Found| {
-        let endpoint = found.endpoint;
-        endpoint.reads_body() && endpoint.allows(head.method())
-    };
-    hosts::is_accepted(&context.config, head)
-        && !is_encoded(head)
-        && endpoints::find(&context.config, head).is_some_and(|found| {
-            let client = caller(context, head, Some(&found));
-            client.is_some_and(|client| !accounts::has_expired(client)) && reads_body(found)
-        })
-}
-
-/// The client that asks: the one whose key it shows, else the one that all callers share who need no key here.
-fn caller<'c>(context: &'c Context, head: &Head, found: Option<&Found>) -> Option<&'c Account> {
-    let known = accounts::client_of(&context.config, head);
-    let may_lack_key =
-        || found.is_some_and(|found| matches!(found.endpoint.access, Access::Ollama));
-    known.or_else(|| may_lack_key().then(|| keyless::account(&context.config, head).ok())?)
-}
-
-/// Whether the body of a request has been compressed.
-fn is_encoded(head: &Head) -> bool {
-    let encodings = head.header("content-encoding").unwrap_or_default();
-    let mut encodings = encodings.split(',').map(str::trim);
-    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
-}
-
 /// Opens the journal of a request. A path that names no endpoint is worth a trace, too.
 fn pending<'g, 't>(
     context: &'g Context,
@@ -144,62 +112,6 @@ fn pending<'g, 't>(
         None => journal.anonymous(exchange.client_address()),
     }
     Pending::new(exchange, journal, endpoint.and_then(Endpoint::dialect))
-}
-
-/// A request that gets an answer: from its endpoint, or one that its head has already.
-enum Admitted<'f> {
-    Endpoint(&'f Found),
-    Early(Box<Response>),
-}
-
-/// The name comes first, so that a page that was led here reads nothing; then the key: without one, a stranger does not
-/// learn which paths there are. Between them are preflights, which cannot have one.
-fn admit<'f>(
-    context: &Context,
-    head: &Head,
-    found: Option<&'f Found>,
-    client: Option<&Account>,
-) -> Result<Admitted<'f>, Box<Refusal>> {
-    if !hosts::is_accepted(&context.config, head) {
-        return Err(Refusal::misdirected().into());
-    }
-    if let Some(response) = cors::preflight(context, head, found) {
-        return Ok(Admitted::Early(Box::new(response)));
-    }
-    let is_open = found.is_some_and(|found| found.endpoint.is_open(context, head));
-    if client.is_none() && !is_open {
-        return Err(Box::new(match found.map(|found| found.endpoint.access) {
-            Some(Access::Ollama) => keyless_refusal(context, head),
-            _ => Refusal::unauthorized(accounts::fault(head)),
-        }));
-    }
-    if client.is_some_and(accounts::has_expired) && !is_open {
-        return Err(Refusal::expired().into());
-    }
-    let found = found.ok_or_else(|| Refusal::not_found(wrong_paths::told(head.path())))?;
-    match head.method() {
-        "OPTIONS" => {
-            let head = ResponseHead::new(204, "text/plain").with("Allow", found.endpoint.allow());
-            Ok(Admitted::Early(Box::new(Response::new(head, Vec::new()))))
-        }
-        method if found.endpoint.allows(method) => match found.endpoint.answer {
-            AnsweredBy::Walk(_)
-            | AnsweredBy::Aside(_)
-            | AnsweredBy::Told(..)
-            | AnsweredBy::Action
-                if is_encoded(head) =>
-            {
-                Err(Refusal::encoded().into())
-            }
-            _ => Ok(Admitted::Endpoint(found)),
-        },
-        _ => Err(Refusal::method(found.endpoint.allow()).into()),
-    }
-}
-
-fn keyless_refusal(context: &Context, head: &Head) -> Refusal {
-    let refused = keyless::account(&context.config, head).err();
-    refused.unwrap_or_else(|| Refusal::unauthorized(accounts::fault(head)))
 }
 
 /// Answers with a page that is told from the body of the request.
@@ -334,6 +246,7 @@ fn refuse_unknown(
     pending.refuse(if name.is_empty() {
         Refusal::no_model(dialect.name())
     } else if accounts::hides(&context.config, client, model) {
+        context.count_refusal(client, RefusalReason::Route);
         Refusal::not_allowed(&name)
     } else {
         Refusal::unknown_model(dialect, &name)

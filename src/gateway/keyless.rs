@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::config::{Account, Config, Keyless};
+use crate::config::{Account, Config, Keyless, PRIVATE_ENDINGS};
 use crate::dialect::error::Code;
 use crate::http::Head;
 
@@ -16,17 +16,6 @@ use super::refusal::Refusal;
 
 /// The fields that proxies write the client's address into.
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
-
-/// The ends of names that are used in private networks alone: no page of the internet has such a name.
-const PRIVATE_NAMES: [&str; 7] = [
-    ".local",
-    ".lan",
-    ".home",
-    ".home.arpa",
-    ".internal",
-    ".localdomain",
-    ".ts.net",
-];
 
 /// The account of a caller who shows no known key.
 ///
@@ -99,7 +88,7 @@ fn is_private(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_label = !lower.is_empty() && !lower.contains(['.', ':']);
     let ends = |end: &&str| lower.len() > end.len() && lower.ends_with(*end);
-    lower.parse::<Ipv4Addr>().is_ok() || is_label || PRIVATE_NAMES.iter().any(ends)
+    lower.parse::<Ipv4Addr>().is_ok() || is_label || PRIVATE_ENDINGS.iter().any(ends)
 }
 
 #[cfg(test)]

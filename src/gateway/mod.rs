@@ -7,6 +7,9 @@
 
 mod accounts;
 mod actions;
+mod admission;
+mod alert_facts;
+pub mod alerts;
 mod answers;
 mod booking;
 mod context;
@@ -14,12 +17,14 @@ mod cors;
 mod dispatch;
 mod endpoints;
 mod finish_reasons;
+pub mod gone_models;
 mod history;
 mod hosts;
 mod journal;
 mod keepalive;
 mod keyless;
 pub mod model_lists;
+pub mod model_watch;
 mod pages;
 mod refusal;
 mod reloadable;
@@ -51,7 +56,7 @@ impl Handler for Reloadable {
     }
 
     fn wants_body(&self, head: &Head) -> bool {
-        dispatch::wants_body(&self.current(), head)
+        admission::wants_body(&self.current(), head)
     }
 
     fn fields(&self, head: &Head) -> Fields {

@@ -88,6 +88,7 @@ impl Refusal {
             used,
             reserved,
             asked,
+            is_dry: _,
             resets,
         } = *excess;
         let amount = |amount: u64| match unit {

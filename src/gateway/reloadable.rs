@@ -96,6 +96,11 @@ impl Reloadable {
             .into_bytes()
     }
 
+    /// The usage of all clients, as `/v1/usage` tells it to an administrator.
+    pub fn usage_report(&self) -> Vec<u8> {
+        pages::usage::report_on_all(&self.current())
+    }
+
     /// Closes the connections to the providers and writes down what has to survive.
     pub fn close(&self) {
         self.current().close();

@@ -1,17 +1,22 @@
 //! The replicas that count together: this gateway's ledger on the one side, the link to the shared server on the other.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Config, Shared};
-use crate::quota::SharedMoment;
+use crate::quota::accounts::Accounts;
 use crate::quota::portions::Sharing;
 use crate::quota::server_clock::ServerClock;
+use crate::quota::{Moment, SharedMoment};
 use crate::routing::Ledger;
 use crate::routing::shared_marks::{self, Places};
 use crate::sync::lock;
-use crate::valkey::{Incoming, LineDraw, Link, Outgoing, Replica, Stats};
+use crate::valkey::{Incoming, LineDraw, Link, Outgoing, Replica, Stats, Usage};
+
+use super::shared_accounts::SharedAccounts;
 
 /// The exchanges in a window, at least: what one replica finds out the others have to know within it.
 const PACES_IN_WINDOW: u32 = 120;
@@ -27,6 +32,10 @@ pub struct Replicas {
 struct OurSide {
     /// The time before a turn of windows at which the next portion is drawn (milliseconds).
     lead: u64,
+    /// The number of the accounts' sharing: after a reload it may be another one, with another server.
+    sharing: u64,
+    /// The accounts of clients, which outlive configurations.
+    accounts: Arc<SharedAccounts>,
     state: Mutex<SideState>,
 }
 
@@ -51,8 +60,10 @@ impl Replicas {
     pub fn start(
         config: &Arc<Config>,
         ledger: &Arc<Mutex<Ledger>>,
+        accounts: &Arc<SharedAccounts>,
     ) -> Result<Option<Self>, String> {
         let Some(shared) = &config.shared else {
+            accounts.lock().share_no_more();
             return Ok(None);
         };
         let state = SideState {
@@ -67,14 +78,20 @@ impl Replicas {
         let mut locked = lock(ledger);
         // What was drawn before was drawn from another server.
         locked.lines_interrupted(true);
-        locked.share(SharedMoment {
+        let moment = SharedMoment {
             clock: own_clock(),
             sharing: Sharing::Granted { replicas },
-        });
+        };
+        locked.share(moment);
         drop(locked);
+        let random = RandomState::new().hash_one(0_u8);
+        let sharing = accounts.lock().share_anew(random, moment);
+        accounts.changed();
         let sync = u64::try_from(shared.sync.as_millis()).unwrap_or(u64::MAX);
         let side = Arc::new(OurSide {
             lead: sync.saturating_mul(2).max(100),
+            sharing,
+            accounts: Arc::clone(accounts),
             state: Mutex::new(state),
         });
         let of_link: Arc<dyn Replica> = Arc::<OurSide>::clone(&side);
@@ -114,6 +131,11 @@ impl Replicas {
         self.link.wake();
     }
 
+    /// Asks for an exchange and waits for its end. False when there was none in time; at once where the server is away.
+    pub fn wait_for_answer(&self, timeout: Duration) -> bool {
+        self.link.wait_for_answer(timeout)
+    }
+
     /// The state of the sharing, and its counters.
     pub fn stats(&self) -> Stats {
         self.link.stats()
@@ -130,6 +152,14 @@ impl Replicas {
     }
 }
 
+impl OurSide {
+    /// The accounts, as long as they are shared through this server.
+    fn accounts(&self) -> Option<MutexGuard<'_, Accounts>> {
+        let accounts = self.accounts.lock();
+        (accounts.sharing() == self.sharing).then_some(accounts)
+    }
+}
+
 impl Replica for OurSide {
     fn outgoing(&self, clock: &ServerClock, _: bool, now: Instant) -> Outgoing {
         let mut state = lock(&self.state);
@@ -141,8 +171,22 @@ impl Replica for OurSide {
             is_informed,
             ..
         } = &mut *state;
+        let of_accounts = self.accounts();
+        let of_accounts = of_accounts.map(|mut accounts| accounts.account_news(at(now), self.lead));
+        let of_accounts = of_accounts.unwrap_or_default();
+        let of_clients = of_accounts.draws.into_iter();
+        let of_clients = of_clients.map(|(line, draw)| LineDraw { line, draw });
+        let usage = of_accounts.sums.into_iter().map(|sum| Usage {
+            window: sum.window,
+            told: sum.told,
+            lifetime: sum.lifetime,
+        });
         if !*is_informed {
-            return Outgoing::default();
+            return Outgoing {
+                draws: of_clients.collect(),
+                usage: usage.collect(),
+                ..Outgoing::default()
+            };
         }
         let mut ledger = lock(ledger);
         let mut marks = shared_marks::told(&ledger, places, clock, now);
@@ -155,9 +199,12 @@ impl Replica for OurSide {
         Outgoing {
             marks,
             learned,
-            draws: draws.map(|(line, draw)| LineDraw { line, draw }).collect(),
+            draws: draws
+                .map(|(line, draw)| LineDraw { line, draw })
+                .chain(of_clients)
+                .collect(),
             returns: std::mem::take(returns),
-            usage: Vec::new(),
+            usage: usage.collect(),
             soon: news.shortest.map(|window| window / PACES_IN_WINDOW),
         }
     }
@@ -174,9 +221,9 @@ impl Replica for OurSide {
             config,
             ledger,
             places,
-            returns,
             lessons,
             is_informed,
+            ..
         } = &mut *state;
         let clock = incoming.clock;
         let mut ledger = lock(ledger);
@@ -193,13 +240,26 @@ impl Replica for OurSide {
         let answers: Vec<_> = answers
             .map(|(LineDraw { line, draw }, counter)| (line.as_str(), draw, *counter))
             .collect();
-        match ledger.lines_drawn(places, &answers) {
-            Ok(in_vain) => {
-                let in_vain = in_vain.into_iter();
-                returns.extend(in_vain.map(|(line, draw)| LineDraw { line, draw }));
+        let of_ledger = ledger.lines_drawn(places, &answers);
+        drop(ledger);
+        let of_clients = self.accounts().map(|mut accounts| {
+            accounts.share(SharedMoment { clock, sharing });
+            accounts.take_sums(&incoming.usage, now);
+            let drawn = accounts.account_drawn(&answers);
+            (drawn, accounts.has_changed())
+        });
+        let (of_clients, has_changed) = of_clients.unwrap_or((Ok(Vec::new()), false));
+        if has_changed {
+            self.accounts.changed();
+        }
+        match (of_ledger, of_clients) {
+            (Ok(of_ledger), Ok(of_clients)) => {
+                let in_vain = of_ledger.into_iter().chain(of_clients);
+                let in_vain = in_vain.map(|(line, draw)| LineDraw { line, draw });
+                state.returns.extend(in_vain);
                 true
             }
-            Err(_) => false,
+            _ => false,
         }
     }
 
@@ -216,12 +276,20 @@ impl Replica for OurSide {
             .shared()
             .map_or_else(own_clock, |shared| shared.clock);
         ledger.share(SharedMoment { clock, sharing });
+        drop(ledger);
+        if let Some(mut accounts) = self.accounts() {
+            accounts.share(SharedMoment { clock, sharing });
+            accounts.accounts_interrupted(forgotten);
+        }
     }
 
     fn returns(&self) -> Vec<LineDraw> {
         let mut state = lock(&self.state);
         let mut returns = std::mem::take(&mut state.returns);
-        let given_back = lock(&state.ledger).lines_give_back(&state.places);
+        let mut given_back = lock(&state.ledger).lines_give_back(&state.places);
+        if let Some(mut accounts) = self.accounts() {
+            given_back.extend(accounts.accounts_give_back());
+        }
         returns.extend(
             given_back
                 .into_iter()
@@ -237,4 +305,13 @@ fn own_clock() -> ServerClock {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH);
     let us = wall.unwrap_or(Duration::ZERO).as_micros();
     ServerClock::new(now, now, u64::try_from(us).unwrap_or(0))
+}
+
+/// A moment of ours on both clocks.
+fn at(now: Instant) -> Moment {
+    Moment {
+        now,
+        wall: SystemTime::now(),
+        shared: None,
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::config::{Account, Config};
 use crate::quota::Moment;
-use crate::quota::accounts::{Accounts, BookIndex, Entry, Terms, read_line};
+use crate::quota::accounts::{Accounts, BookIndex, Entry, RefusalReason, Terms, read_line};
 use crate::state_file::{self, AppendingWriter, Lines};
 use crate::sync::lock;
 
@@ -88,6 +88,11 @@ impl SharedAccounts {
     /// The accounts, locked. Blocks for as long as another request reads or writes them.
     pub fn lock(&self) -> MutexGuard<'_, Accounts> {
         lock(&self.accounts)
+    }
+
+    /// Counts a request that is refused without a look at the limits.
+    pub fn refuse(&self, place: BookIndex, reason: RefusalReason) {
+        self.lock().refuse(place, reason);
     }
 
     /// Notes the first change since the journal was written; the file follows (within 250 ms).

@@ -9,6 +9,7 @@ use crate::dialect::PassedFields;
 use crate::dialect::request::{Incoming, Request};
 use crate::dialect::side_question::SideQuestion;
 use crate::http::Response;
+use crate::quota::accounts::RefusalReason;
 use crate::routing::Ledger;
 
 use super::accounts;
@@ -48,7 +49,10 @@ pub fn answer<'g>(
         let name = context.redactor.redact(&request.model);
         return pending.refuse(
             match accounts::hides(&context.config, client, &request.model) {
-                true => Refusal::not_allowed(&name),
+                true => {
+                    context.count_refusal(client, RefusalReason::Route);
+                    Refusal::not_allowed(&name)
+                }
                 false => Refusal::route(&name),
             },
         );

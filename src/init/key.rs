@@ -1,8 +1,8 @@
 //! Keys: a random one for the gateway, and those of providers as people paste them.
 
-use std::fmt::Write;
-
 use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::text::push_hex;
 
 /// The randomness of the gateway's key (bytes).
 const RANDOM: usize = 24;
@@ -16,10 +16,7 @@ pub fn random() -> Result<String, String> {
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| "the system gives no random bytes".to_owned())?;
     let mut key = "sk-gateway-".to_owned();
-    for byte in bytes {
-        // Writing into a String cannot fail.
-        let _ = write!(key, "{byte:02x}");
-    }
+    push_hex(&mut key, &bytes);
     Ok(key)
 }
 

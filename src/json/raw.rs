@@ -121,8 +121,16 @@ pub fn lossy_text(raw: &str) -> Option<Cow<'_, str>> {
     if let Some(text) = text(raw) {
         return Some(text);
     }
-    let mut mended = String::with_capacity(raw.len());
-    let mut rest = raw;
+    text(&whole_letters(raw)).map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// The JSON, or the inside of a string of it, with the escape of U+FFFD for each lone surrogate.
+pub fn whole_letters(json: &str) -> Cow<'_, str> {
+    if !json.contains("\\ud") && !json.contains("\\uD") {
+        return Cow::Borrowed(json);
+    }
+    let mut mended = String::with_capacity(json.len());
+    let mut rest = json;
     while let Some((before, escape)) = rest.split_once('\\') {
         mended.push_str(before);
         let code = surrogate(escape);
@@ -143,7 +151,26 @@ pub fn lossy_text(raw: &str) -> Option<Cow<'_, str>> {
         rest = escape.get(length..).unwrap_or_default();
     }
     mended.push_str(rest);
-    text(&mended).map(|text| Cow::Owned(text.into_owned()))
+    Cow::Owned(mended)
+}
+
+/// The inside of a JSON string without the first half of a pair of surrogates at its end, and that half.
+pub fn split_half(inside: &str) -> (&str, &str) {
+    let split = inside
+        .len()
+        .checked_sub(6)
+        .and_then(|at| inside.split_at_checked(at));
+    let Some((before, end)) = split else {
+        return (inside, "");
+    };
+    let code = end.strip_prefix('\\').and_then(surrogate);
+    // Behind an odd number of backslashes this one is no escape.
+    let backslashes = before.bytes().rev().take_while(|byte| *byte == b'\\');
+    if matches!(code, Some(0xd800..=0xdbff)) && backslashes.count() % 2 == 0 {
+        (before, end)
+    } else {
+        (inside, "")
+    }
 }
 
 /// As [`lossy_text`], of a string whose spelling is longer than `most` bytes only the beginning: of a string of many
@@ -190,6 +217,11 @@ pub fn inside(raw: &str) -> Option<&str> {
         [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
         _ => None,
     }
+}
+
+/// The `type` of an object, by which the wire formats tell kinds of parts, items and events apart; `None` if it has none.
+pub fn kind_of(json: &str) -> Option<Cow<'_, str>> {
+    member(json, "type").and_then(text)
 }
 
 /// A whole number that is not negative; `None` for other values.

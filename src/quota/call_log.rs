@@ -128,6 +128,26 @@ impl CallLog {
         self.sum - older.map(|entry| u64::from(entry.amount)).sum::<u64>()
     }
 
+    /// The beginning of the last burst that had begun by this moment: of at least five calls, behind a pause four times as
+    /// long as it. `None` where calls came evenly.
+    pub fn last_burst(&self, by: Instant) -> Option<Instant> {
+        const CALLS: usize = 5;
+        const PAUSE: u32 = 4;
+        let end = self.offset(by);
+        let known = self.entries.iter().filter(|entry| entry.amount > 0);
+        let mut known = known.filter(|entry| u64::from(entry.at) <= end).rev();
+        let mut next = known.next()?.at;
+        let last = next;
+        for (later, entry) in known.enumerate() {
+            let pause = next - entry.at;
+            if later + 1 >= CALLS && pause > PAUSE.saturating_mul((last - next).max(1)) {
+                return Some(self.origin? + Duration::from_millis(next.into()));
+            }
+            next = entry.at;
+        }
+        None
+    }
+
     /// The sum of the calls that began at `from` or later, and before `to`.
     pub fn between(&self, from: Instant, to: Instant) -> u64 {
         self.since(from).saturating_sub(self.since(to))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::amount::Learned;
 use super::line::{Call, Fullness, Line, ProbeKind, Refusal, guard};
 use super::moment::Moment;
-use super::period::{MINUTE, Turn};
+use super::period::{MINUTE, Period, Turn};
 use super::used::{Used, bounds};
 use crate::limits::Window;
 
@@ -249,6 +249,7 @@ impl Line {
     fn close(&mut self, turn: Turn, now: Instant) {
         if let Some(full) = self.fullness.take() {
             let begin = self.begin_of(turn, full.exactness);
+            let begin = self.begin_of_burst(turn).max(begin);
             // Of what other replicas have sent as much is believed.
             let count = self
                 .count_between(begin, turn.hi)
@@ -282,6 +283,16 @@ impl Line {
         match (self.reset, by_window) {
             (Some(reset), Some(by_window)) => Some(reset.max(by_window)),
             (one, other) => one.or(other),
+        }
+    }
+
+    /// The beginning of the burst that filled a window of unknown length; `None` where calls came evenly, or the length is known.
+    fn begin_of_burst(&self, turn: Turn) -> Option<Instant> {
+        match &self.used {
+            Used::Log(log) if self.period == Period::Unknown && !turn.is_told => {
+                log.last_burst(turn.lo)
+            }
+            _ => None,
         }
     }
 

@@ -240,18 +240,18 @@ impl Line {
 
     /// The limit in force, the smallest that is known, and its source; never below 1. `None` while none is known.
     pub fn limit(&self) -> Option<(u64, Source)> {
-        let known = [
-            (self.declared, Source::Declared),
-            (self.told_limit, Source::Told),
-            (self.learned.map(|learned| learned.n), Source::Learned),
-        ];
-        let known = known
-            .into_iter()
-            .filter_map(|(n, source)| Some((n?, source)));
-        // Of equal ones the first is the surest.
-        known
-            .min_by_key(|(n, _)| *n)
-            .map(|(n, source)| (n.max(1), source))
+        // Every standing asks for it, four times a step of a long route: no iterator.
+        let less = |one: Option<(u64, Source)>, other: Option<(u64, Source)>| match (one, other) {
+            // Of equal ones the first is the surest.
+            (Some((least, _)), Some((n, _))) if least <= n => one,
+            (one, None) => one,
+            _ => other,
+        };
+        let declared = self.declared.map(|n| (n, Source::Declared));
+        let told = self.told_limit.map(|n| (n, Source::Told));
+        let learned = self.learned.map(|learned| (learned.n, Source::Learned));
+        let (n, source) = less(less(declared, told), learned)?;
+        Some((n.max(1), source))
     }
 
     /// The amount that is configured.
@@ -286,9 +286,8 @@ impl Line {
     pub fn standing(&self, ask: &Ask) -> Standing {
         let now = ask.at.now;
         if self.unit == Unit::Concurrent {
-            let is_closed = self
-                .declared
-                .is_some_and(|places| u64::from(ask.in_flight) >= places);
+            let places = self.places(ask.at);
+            let is_closed = places.is_some_and(|places| u64::from(ask.in_flight) >= places);
             return if is_closed {
                 Standing::Closed
             } else {

@@ -34,7 +34,11 @@ impl LineReport {
             Unit::Concurrent => u64::from(in_flight),
             _ => line.used_at(at),
         };
-        let by_use = limit.map(|(limit, _)| limit.saturating_sub(used));
+        let in_force = match line.unit {
+            Unit::Concurrent => line.places(at),
+            _ => limit.map(|(limit, _)| limit),
+        };
+        let by_use = in_force.map(|limit| limit.saturating_sub(used));
         let standing = line.standing(&Ask {
             at,
             amount: 1,
@@ -104,7 +108,9 @@ impl fmt::Display for LineReport {
         let unit = self.unit.words();
         match self.limit {
             Some((amount, _)) if self.unit == Unit::Concurrent => {
-                return write!(f, "limit: all {amount} {unit} are out");
+                // A replica has no more than its share of them.
+                let taken = amount.min(self.used);
+                return write!(f, "limit: all {taken} {unit} are out");
             }
             Some((amount, source)) => {
                 write!(f, "limit: {amount} {unit}")?;

@@ -65,7 +65,7 @@ impl Lesson {
 }
 
 impl Line {
-    /// The want of a portion for a call; `None` where one is held, or none is needed. What the provider itself tells to be left
+    /// The want of a portion for a call; `None` where one is held, or none is needed. What a bucket is told to have left
     /// counts the calls of all replicas.
     pub(super) fn shortage(&self, amount: u64, at: Moment) -> Option<Shortage> {
         let (limits, shared, now) = self.limits_at(at)?;
@@ -85,6 +85,13 @@ impl Line {
         let end = shared.clock.instant_of(limits.span.end);
         let until = end.map_or(at.now + LONGEST, |end| end.max(at.now));
         Some(Shortage::UsedUp { until })
+    }
+
+    /// The places for calls in flight that this gateway may take: its share of those configured (at least 1), as the calls
+    /// of other replicas are not known. `None` where none are configured.
+    pub(super) fn places(&self, at: Moment) -> Option<u64> {
+        let replicas = at.shared.map_or(1, |shared| shared.sharing.replicas());
+        Some((self.declared? / replicas).max(1))
     }
 
     /// Notes that a call was not made for want of a portion, so that enough is drawn; of a call that may be made elsewhere too
@@ -269,7 +276,9 @@ impl Line {
     fn limits_at(&self, at: Moment) -> Option<(Limits, SharedMoment, ServerMs)> {
         let shared = at.shared?;
         let (limit, source) = self.limit()?;
-        if self.unit == Unit::Concurrent || source == Source::Told {
+        // What a bucket has left is told with each answer, and counts the calls of all replicas; it has no windows.
+        let is_bucket = source == Source::Told && self.shape.bucket().is_some();
+        if self.unit == Unit::Concurrent || is_bucket {
             return None;
         }
         let now = shared.clock.ms_at(at.now);

@@ -127,27 +127,37 @@ impl Choice {
         while let Some(index) = self.sequence.at(self.cursor)
             && let Some((step, progress)) = route.steps.get(index).zip(self.steps.get_mut(index))
         {
-            let readiness = |key| ledger.readiness(step, key, &self.demand, now);
-            let usable = progress
-                .untried_keys()
-                .filter(|key| readiness(*key) == Readiness::Ready);
-            // The key that rested longest: in turn, so that quotas drain evenly.
-            let key = usable.min_by_key(|key| ledger.last_call(KeyedModel::new(step, *key)));
-            if let Some(key) = key {
+            // Each look at the lines of a long route costs: there is one for each key.
+            let (mut usable, mut is_closed, mut lacks_portion) = (None, false, false);
+            for key in progress.untried_keys() {
+                match ledger.readiness(step, key, &self.demand, now) {
+                    Readiness::Ready => {
+                        let last_call = ledger.last_call(KeyedModel::new(step, key));
+                        // The key that rested longest: in turn, so that quotas drain evenly.
+                        if usable.is_none_or(|(least, _)| last_call < least) {
+                            usable = Some((last_call, key));
+                        }
+                    }
+                    Readiness::Never {
+                        is_closed: true, ..
+                    } => is_closed = true,
+                    Readiness::Dry => lacks_portion = true,
+                    _ => {}
+                }
+            }
+            if let Some((_, key)) = usable {
                 self.queue_until = None;
                 return Chosen::Step(index, key);
             }
             let queue = step.provider.quotas.queue;
-            let is_closed =
-                |readiness| matches!(readiness, Readiness::Never { is_closed, .. } if is_closed);
-            if !queue.is_zero() && progress.untried_keys().map(readiness).any(is_closed) {
+            if !queue.is_zero() && is_closed {
                 let end = *self.queue_until.get_or_insert(now + queue);
                 if now < end {
                     return Chosen::Pause(end.min(now + QUEUE_PAUSE));
                 }
             }
             self.queue_until = None;
-            for key in progress.untried_keys() {
+            for key in progress.untried_keys().filter(|_| lacks_portion) {
                 if ledger.readiness(step, key, &self.demand, now) == Readiness::Dry {
                     // More of it is drawn for all that come this way first; of the steps behind it one may do.
                     ledger.note_dry(step, key, &self.demand, !is_dry, now);

@@ -25,6 +25,7 @@ pub mod shared_lines;
 pub mod shared_marks;
 mod snapshot;
 mod snapshot_lines;
+mod step_message;
 mod step_report;
 mod verdict;
 mod walk;
@@ -42,6 +43,7 @@ pub use order::{Asked, Conversation, Manner, Sequence, StepOrders, StepOutlook, 
 pub use outcome::{Cooldown, Guess, MarkScope, NextMove};
 pub use prospect::{Prospect, StepProspect};
 pub use snapshot::{MAX_SNAPSHOT, Snapshot};
+pub use step_message::StepMessage;
 pub use step_report::{StepReport, fallbacks};
 pub use verdict::Verdict;
 pub use walk::{Move, Walk};

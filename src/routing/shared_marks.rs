@@ -1,7 +1,6 @@
 //! Marks as replicas tell them each other: places that mean the same everywhere, and times of the server's clock.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
@@ -10,6 +9,7 @@ use crate::config::{Config, Provider};
 use crate::dialect::class::Class;
 use crate::dialect::waits::LONGEST;
 use crate::quota::server_clock::{ServerClock, ServerMs};
+use crate::text::push_hex;
 
 use super::ledger::Ledger;
 use super::ledger_store::Coverage;
@@ -200,10 +200,7 @@ fn hash(prefix: &str, key: &str) -> String {
     let text = [prefix.as_bytes(), &[0], key.as_bytes()].concat();
     let digest = digest(&SHA256, &text);
     let mut hex = String::with_capacity(16);
-    for byte in digest.as_ref().iter().take(8) {
-        // A String takes whatever is written.
-        let _ = write!(hex, "{byte:02x}");
-    }
+    push_hex(&mut hex, digest.as_ref().get(..8).unwrap_or_default());
     hex
 }
 

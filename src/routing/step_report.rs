@@ -8,12 +8,12 @@ use crate::heapsort::sorted;
 use super::failure::Failure;
 use super::ledger::Ledger;
 use super::mark::Cooling;
+use super::step_message::StepMessage;
 use crate::dialect::class::Class;
 use crate::dialect::request::Unfit;
-use crate::dialect::waits::in_words;
 
 /// The outcome of an attempt, or the reason why a step was skipped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
     pub step_index: usize,
     pub provider: String,
@@ -27,8 +27,8 @@ pub struct StepReport {
     pub class: Option<Class>,
     /// The provider's HTTP status, if it got as far as that.
     pub status: Option<u16>,
-    /// The provider's message, in which keys are not masked yet; of a skipped step, why it was skipped.
-    pub message: Option<String>,
+    /// The provider's message; of a skipped step, why it was skipped.
+    pub message: Option<StepMessage>,
     /// The member of the request that the step lacks, by its path.
     pub param: Option<String>,
     /// The step is cooling, or lacks what the request needs, and no attempt was made.
@@ -76,21 +76,19 @@ impl StepReport {
             duration,
             class: Some(failure.class),
             status: failure.status,
-            message: Some(failure.message),
+            message: Some(StepMessage::Said(failure.message)),
             ..Self::blank(index, step)
         }
     }
 
     pub(super) fn skipped(index: usize, step: &Step, cooling: Cooling, now: Instant) -> Self {
-        let left = cooling.until.saturating_duration_since(now);
-        let why = if left.is_zero() {
-            "another request is trying it"
-        } else {
-            &format!("cooling down for {}", in_words(left))
+        let message = StepMessage::Cooling {
+            left: cooling.until.saturating_duration_since(now),
+            class: cooling.class,
         };
         Self {
             class: Some(cooling.class),
-            message: Some(format!("{why} after {}", cooling.class.label())),
+            message: Some(message),
             skipped: true,
             ..Self::blank(index, step).cooling(Some(cooling), now)
         }
@@ -111,7 +109,7 @@ impl StepReport {
         ledger.count_skip(step, &line);
         let report = Self {
             class: Some(cooling.class),
-            message: Some(line.to_string()),
+            message: Some(StepMessage::Limit(line)),
             skipped: true,
             ..Self::blank(index, step)
         };
@@ -126,7 +124,7 @@ impl StepReport {
             } else {
                 Class::Unsupported
             }),
-            message: Some(unfit.reason),
+            message: Some(StepMessage::Said(unfit.reason)),
             param: unfit.param,
             skipped: true,
             ..Self::blank(index, step)

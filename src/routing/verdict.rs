@@ -6,6 +6,7 @@ use crate::config::Route;
 use crate::dialect::error::Code;
 
 use super::ledger::Ledger;
+use super::step_message::StepMessage;
 use super::step_report::StepReport;
 use crate::dialect::class::Class;
 use crate::text::for_people;
@@ -317,15 +318,13 @@ fn last_words(reports: &[StepReport], qualifies: impl Fn(&StepReport) -> bool) -
 
 fn words_of(report: &StepReport) -> String {
     let label = report.class.map_or("failed", Class::label);
-    let said = report
-        .message
-        .as_deref()
-        .filter(|message| !message.is_empty());
+    let said = report.message.as_ref().map(StepMessage::text);
+    let said = said.filter(|message| !message.is_empty());
     format!(
         "{}/{}: {}",
         report.provider,
         report.model,
-        said.unwrap_or(label)
+        said.as_deref().unwrap_or(label)
     )
 }
 

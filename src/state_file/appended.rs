@@ -135,8 +135,13 @@ impl State {
     fn write_when_dirty(&self, mut file: AppendedFile) {
         file.write();
         loop {
-            let (is_last, is_dirty) = self.wait(file.next_sync());
-            if is_dirty {
+            // What could not be written is tried again, though nothing changes any more.
+            let due = match file.is_failing {
+                true => Some(Instant::now()),
+                false => file.next_sync(),
+            };
+            let (is_last, is_dirty) = self.wait(due);
+            if is_dirty || file.is_failing {
                 file.write();
             }
             if is_last {
@@ -252,6 +257,10 @@ impl AppendedFile {
             (Some(file), Some(_)) => file.sync_data(),
             _ => return,
         };
+        if synced.is_err() {
+            // Nobody knows what of it is there.
+            self.file = None;
+        }
         self.report(synced);
     }
 

@@ -59,13 +59,16 @@ pub struct LineDraw {
     pub draw: Draw,
 }
 
-/// An account's use of a window since the last exchange.
+/// An account's use of a window: what this replica has used is told, and what all have used is asked for.
+///
+/// A replica tells its whole sum under its own name, and not what came since: telling it again after an answer that was lost
+/// changes nothing, and a server that has lost its data is told all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// The name of the client and the window between replicas.
     pub window: String,
-    /// What is added, by unit; it may be less than nothing after a correction.
-    pub added: Vec<(String, i64)>,
+    /// The name of this replica's account, and its sum; `None` where the server has it.
+    pub told: Option<(String, String)>,
     /// The time for which it is kept from now on (milliseconds).
     pub lifetime: u64,
 }
@@ -86,8 +89,8 @@ pub struct Incoming {
     pub learned: Option<BTreeMap<String, String>>,
     /// The counters after the draws, in their order.
     pub drawn: Vec<u64>,
-    /// All replicas' use of the windows that were told.
-    pub usage: Vec<BTreeMap<String, i64>>,
+    /// The sums of all replicas in the windows that were asked for, in their order.
+    pub usage: Vec<BTreeMap<String, String>>,
 }
 
 /// The first words of a connection have been answered.
@@ -278,14 +281,13 @@ impl Exchange {
         }
         for usage in &outgoing.usage {
             let key = self.key(&format!("a:{}", usage.window));
-            for (unit, added) in &usage.added {
-                let added = added.to_string();
+            if let Some((replica, sum)) = &usage.told {
                 pipeline.say(
                     Kind::Done,
-                    &[b"HINCRBY", &key, unit.as_bytes(), added.as_bytes()],
+                    &[b"HSET", &key, replica.as_bytes(), sum.as_bytes()],
                 );
+                expire(&mut pipeline, &key, usage.lifetime);
             }
-            expire(&mut pipeline, &key, usage.lifetime);
             pipeline.say(Kind::Usage, &[b"HGETALL", &key]);
         }
         // The marks are told once those of the others are known: what is missing there may have been refuted.
@@ -323,7 +325,7 @@ impl Exchange {
                     version = version.max(number(reply)? - told);
                 }
                 Kind::Drawn => drawn.push(u64::try_from(number(reply)?).unwrap_or(0)),
-                Kind::Usage => usage.push(table(reply)?),
+                Kind::Usage => usage.push(table_of_texts(reply)?),
                 Kind::Members => self.members = u32::try_from(number(reply)?).unwrap_or(u32::MAX),
                 Kind::Back => {
                     let back = u32::try_from(number(reply)?).unwrap_or(u32::MAX);
@@ -644,12 +646,6 @@ fn table_of_texts(reply: &Reply) -> Result<BTreeMap<String, String>, Fault> {
         _ => Err(MISFIT),
     });
     pairs.collect()
-}
-
-fn table(reply: &Reply) -> Result<BTreeMap<String, i64>, Fault> {
-    let texts = table_of_texts(reply)?.into_iter();
-    let numbers = texts.map(|(name, digits)| Ok((name, digits.parse().map_err(|_| MISFIT)?)));
-    numbers.collect()
 }
 
 /// The version that the server tells of itself, Valkey's own where it has one; empty where it tells none.

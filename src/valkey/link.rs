@@ -304,8 +304,9 @@ impl<'a> Thread<'a> {
         self.exchange.disconnected();
         self.settled = false;
         self.exchange.forget();
-        log::warn!(server = self.inner.shared.server.shown().as_str(); "the shared server has lost its data: counting again");
+        self.inner.counts.forgotten(Instant::now());
         self.inner.replica.interrupted(self.sharing(), true);
+        log::warn!(server = self.inner.shared.server.shown().as_str(); "the shared server has lost its data: counting again");
         Ok(())
     }
 
@@ -315,7 +316,10 @@ impl<'a> Thread<'a> {
         } = &self.inner.shared;
         let deadline = Instant::now() + *timeout;
         self.wire = Some(Wire::open(server, self.inner.tls.as_ref(), deadline)?);
-        let (pipeline, expected) = self.exchange.greet(random(), wall());
+        // The machine's clock may be wrong; the server's is known from the second time on.
+        let known = self.exchange.clock();
+        let time = known.map_or_else(wall, |clock| clock.ms_at(Instant::now()));
+        let (pipeline, expected) = self.exchange.greet(random(), time);
         let (replies, asked, answered) = self.ask(&pipeline, expected.replies())?;
         let greeting = self
             .exchange

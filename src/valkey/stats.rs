@@ -109,6 +109,11 @@ impl Counts {
         state.set_local(!is_sharing, now);
     }
 
+    /// The server has lost its data: nothing is drawn until all replicas have counted again.
+    pub fn forgotten(&self, now: Instant) {
+        lock(&self.state).set_local(true, now);
+    }
+
     pub fn failed(&self, fault: &Fault, now: Instant) {
         let kinds = Fault::KINDS.iter().zip(&self.errors);
         for (_, count) in kinds.filter(|(kind, _)| **kind == fault.kind()) {

@@ -72,7 +72,9 @@ fn a_mark_is_forgotten_on_demand() {
 fn a_step_is_tried_at_once() {
     let (first, second, config) = two_steps();
     let gateway = config.start();
+    let records = |count| gateway.records(&[("X-Api-Key", CLIENT_KEY)], "", count);
     assert_eq!(gateway.ask("r", false).status, 200);
+    records(1);
     first.then(refusing());
     let failed = act(
         &gateway,
@@ -86,6 +88,7 @@ fn a_step_is_tried_at_once() {
     let text = failed.text();
     assert!(text.contains("429") && text.contains("slow down"), "{text}");
     assert!(!is_usable(&gateway, 0), "the mark is set anew");
+    records(2);
     let answered = act(
         &gateway,
         &json!({"action": "probe", "route": "r", "step": 0}),
@@ -101,15 +104,14 @@ fn a_step_is_tried_at_once() {
     assert_eq!(asked["model"], "model-a");
     assert!(asked["max_tokens"].as_u64().unwrap() <= 16, "{asked}");
     // It stands among the recent requests, with its one step.
-    let recent = gateway.get("/v1/diagnostics/requests?limit=2").json();
-    for (record, success) in [(&recent["data"][0], true), (&recent["data"][1], false)] {
-        assert_eq!(record["route"], "r", "{recent}");
+    for (record, success) in records(3).iter().zip([true, false]) {
+        assert_eq!(record["route"], "r", "{record}");
         assert_eq!(
             record["steps"].as_array().map(Vec::len),
             Some(1),
-            "{recent}"
+            "{record}"
         );
-        assert_eq!(record["steps"][0]["success"], success, "{recent}");
+        assert_eq!(record["steps"][0]["success"], success, "{record}");
     }
     let nowhere = act(
         &gateway,

@@ -381,3 +381,176 @@ fn a_plain_answer_is_streamed_and_a_stream_put_together() {
     assert_eq!(text(&response), " world");
     assert_eq!(a.request().json()["stream_options"]["include_usage"], true);
 }
+
+const CHAT: &str = r#"{"id":"1","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant","content":" world"},"finish_reason":"stop"}]}"#;
+
+/// Some servers answer every path with what they know.
+#[test]
+fn an_answer_of_chat_becomes_one_of_completions() {
+    let events = [
+        r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"up","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
+        r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"up","choices":[{"index":0,"delta":{"content":" world"}}]}"#,
+        r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"up","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+    ];
+    let a = Upstream::answering(move |request| match request.asks_for_a_stream() {
+        true => Script::events(events),
+        false => Script::json(200, CHAT),
+    });
+    let gateway = one_step(&a, "");
+    let response = ask(&gateway, &plain());
+    assert_eq!(text(&response), " world");
+    assert_eq!(response.json()["object"], "text_completion");
+    assert_eq!(response.json()["choices"][0].get("message"), None);
+    assert_eq!(streamed_text(&ask(&gateway, &streamed())), " world");
+}
+
+/// Editors cancel most of what they ask: the call ends, and the step is as good as before.
+#[test]
+fn a_client_that_leaves_ends_the_call_and_cools_nothing() {
+    for begun in [
+        Script::default().silence(),
+        Script::stream()
+            .event(&chunk(" wor", Value::Null))
+            .silence(),
+    ] {
+        let a = Upstream::always(Script::json(200, ANSWER));
+        a.then(begun);
+        let gateway = one_step(&a, "stall_timeout: 30s");
+        let mut connection = gateway.connect();
+        connection.send(request(
+            "POST",
+            "/v1/completions",
+            &[],
+            &streamed().to_string(),
+        ));
+        a.wait_for_requests(1);
+        drop(connection);
+        a.wait_for_abandonment(0);
+        let line = gateway.wait_for_log(|line| line["msg"] == "request");
+        assert_eq!(line["status"], 499, "{line}");
+        let response = ask(&gateway, &plain());
+        assert_eq!(
+            (response.status, response.steps().len()),
+            (200, 1),
+            "{response}"
+        );
+    }
+}
+
+#[test]
+fn only_a_suffix_goes_to_the_place_for_it() {
+    for line in ["fim: mistral", "fim: llamacpp"] {
+        let a = Upstream::always(Script::json(200, ANSWER));
+        let response = ask(&one_step(&a, line), &plain());
+        assert_eq!(text(&response), " world");
+        assert_eq!(a.request().head.first_line, "POST /v1/completions HTTP/1.1");
+        assert_eq!(a.request().json()["prompt"], "hello");
+    }
+    let a = Upstream::always(Script::json(200, CHAT));
+    let body = json!({"model": "r", "prompt": "a", "suffix": "b", "stop": ["x"], "max_tokens": 5, "min_tokens": 1,
+        "temperature": 0, "top_p": 1, "random_seed": 3, "n": 1, "logprobs": 2, "echo": false});
+    assert_eq!(ask(&one_step(&a, "fim: mistral"), &body).status, 200);
+    assert_eq!(
+        a.request().json(),
+        json!({"model": "model-a", "prompt": "a", "suffix": "b", "stop": ["x"], "max_tokens": 5, "min_tokens": 1,
+            "temperature": 0, "top_p": 1, "random_seed": 3})
+    );
+}
+
+#[test]
+fn faults_of_places_for_a_suffix_move_on() {
+    let body = json!({"model": "r", "prompt": "a", "suffix": "b"});
+    for (line, fault, class) in [
+        (
+            "fim: mistral",
+            Script::json(200, r#"{"choices":[]}"#),
+            "empty_answer",
+        ),
+        (
+            "fim: mistral",
+            Script::json(404, r#"{"message":"no such model"}"#),
+            "model_not_found",
+        ),
+        (
+            "fim: llamacpp",
+            Script::json(
+                501,
+                r#"{"error":{"code":501,"message":"Infill is not supported by this model","type":"not_supported_error"}}"#,
+            ),
+            "unsupported",
+        ),
+        (
+            "fim: llamacpp",
+            Script::json(200, r#"{"error":{"message":"m"}}"#),
+            "server_error",
+        ),
+        (
+            "fim: llamacpp",
+            Script::json(200, r#"{"index":0}"#),
+            "empty_answer",
+        ),
+    ] {
+        let a = Upstream::always(fault);
+        let b = Upstream::always(Script::json(200, ANSWER));
+        let response = ask(&two_steps(&a, &b, line), &body);
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("b/model-b"),
+            "{response}"
+        );
+        assert_eq!(response.steps()[0]["class"], class, "{line}: {response}");
+    }
+}
+
+#[test]
+fn what_a_message_cannot_ask_is_not_asked_of_chat() {
+    for more in [
+        json!({"echo": true}),
+        json!({"best_of": 3}),
+        json!({"logprobs": 2}),
+        json!({"suffix": "b"}),
+        json!({"prompt": ["a", "b"]}),
+    ] {
+        let mut body = plain();
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        let a = Upstream::saying("not asked");
+        let b = Upstream::always(Script::json(200, ANSWER));
+        let response = ask(&two_steps(&a, &b, "completions: chat"), &body);
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("b/model-b"),
+            "{more}: {response}"
+        );
+        let step = &response.steps()[0];
+        assert_eq!(
+            (&step["class"], &step["skipped"]),
+            (&json!("unsupported"), &json!(true))
+        );
+        assert!(a.requests().is_empty());
+        // A fault of the one real provider is no fault of the client's.
+        let b = Upstream::always(Script::json(500, r#"{"error":{"message":"down"}}"#));
+        let response = ask(&two_steps(&a, &b, "completions: chat"), &body);
+        assert_eq!(response.status, 502, "{more}: {response}");
+    }
+}
+
+#[test]
+fn a_text_of_one_of_several_prompts_is_an_answer() {
+    let two = |one: &str, other: &str| {
+        let choices = json!([{"index": 0, "text": one, "finish_reason": "stop"}, {"index": 1, "text": other, "finish_reason": "stop"}]);
+        Script::json(
+            200,
+            &json!({"object": "text_completion", "choices": choices}).to_string(),
+        )
+    };
+    let body = json!({"model": "r", "prompt": ["a", "b"]});
+    for (answer, via) in [(two("", "x"), "a/model-a"), (two("", ""), "b/model-b")] {
+        let a = Upstream::always(answer);
+        let b = Upstream::always(two("y", "z"));
+        let response = ask(&two_steps(&a, &b, ""), &body);
+        assert_eq!(response.header("x-routed-via"), Some(via), "{response}");
+        assert_eq!(response.json()["choices"].as_array().unwrap().len(), 2);
+    }
+}

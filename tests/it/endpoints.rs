@@ -406,3 +406,67 @@ fn every_answer_forbids_guessing_its_type() {
         assert_eq!(values, ["nosniff"], "{answer}");
     }
 }
+
+/// A route for vectors is none for words, and Anthropic's API has no vectors.
+#[test]
+fn an_endpoint_is_asked_of_the_routes_and_kinds_that_have_it() {
+    let upstream = Upstream::saying("not asked");
+    let gateway = Config::new()
+        .provider_with("claude", &upstream, &["kind: anthropic"])
+        .provider("chat", &upstream)
+        .route("claude", [("claude", "m")])
+        .route_with("vectors", &["endpoints: [embeddings]"], [("chat", "m")])
+        .start();
+    let form = |model: &str| {
+        crate::support::Form::new()
+            .text("model", model)
+            .file("file", "a.wav", b"RIFF")
+            .file("image", "a.png", b"PNG")
+    };
+    let body = |model: &str| {
+        json!({"model": model, "input": "x", "prompt": "x", "voice": "v", "query": "q", "documents": ["d"],
+            "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]})
+    };
+    for (path, is_form) in [
+        ("/v1/embeddings", false),
+        ("/v1/completions", false),
+        ("/v1/audio/transcriptions", true),
+        ("/v1/audio/translations", true),
+        ("/v1/audio/speech", false),
+        ("/v1/images/generations", false),
+        ("/v1/images/edits", true),
+        ("/v1/images/variations", true),
+        ("/v1/moderations", false),
+        ("/v1/rerank", false),
+        ("/v2/rerank", false),
+    ] {
+        let ask = |model: &str| match is_form {
+            true => gateway.exchange(form(model).to(path)),
+            false => gateway.exchange(request("POST", path, &[], &body(model).to_string())),
+        };
+        let response = ask("claude");
+        assert_eq!(response.status, 400, "{path}: {response}");
+        let error = &response.json()["error"];
+        assert_eq!(
+            error["details"]["steps"][0]["class"], "unsupported",
+            "{path}: {response}"
+        );
+        let said = error["message"].as_str().unwrap();
+        let reason = error["details"]["steps"][0]["error"].as_str().unwrap();
+        assert!(said.ends_with(reason), "{path}: {said}");
+        if path != "/v1/embeddings" {
+            let response = ask("vectors");
+            assert_eq!(response.status, 404, "{path}: {response}");
+            assert_eq!(
+                response.json()["error"]["code"],
+                "ROUTE_NOT_FOUND",
+                "{path}"
+            );
+        }
+    }
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages"] {
+        let response = gateway.exchange(request("POST", path, &[], &body("vectors").to_string()));
+        assert_eq!(response.status, 404, "{path}: {response}");
+    }
+    assert!(upstream.requests().is_empty());
+}

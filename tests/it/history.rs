@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Kill;
 use serde_json::{Value, json};
 
+use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::anonymous;
 use crate::support::process::{Folder, command, run};
 use crate::support::{Config, Gateway, PATIENCE, Response, Script, Upstream, openai};
@@ -44,21 +45,8 @@ fn two_clients(first: &Upstream, second: &Upstream) -> Config {
         ))
 }
 
-/// The records once there are so many: a request is over when its last byte is sent, which its client may have read by
-/// then.
 fn records(gateway: &Gateway, key: &str, query: &str, count: usize) -> Vec<Value> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let response = get(gateway, key, &format!("/v1/diagnostics/requests{query}"));
-        assert_eq!(response.status, 200, "{response}");
-        let data = response.json()["data"].as_array().unwrap().clone();
-        if data.len() >= count {
-            assert_eq!(data.len(), count, "{data:?}");
-            return data;
-        }
-        assert!(Instant::now() < until, "{data:?}");
-        std::thread::yield_now();
-    }
+    gateway.records(&[("X-Api-Key", key)], query, count)
 }
 
 #[test]
@@ -162,13 +150,49 @@ fn the_history_is_bounded_and_can_be_turned_off() {
             .route("r", [("a", "m")])
             .with(&format!("history: {most}"))
             .start();
+        let ids = || -> Vec<String> {
+            let response = gateway.get("/v1/diagnostics/requests").json();
+            let data = response["data"].as_array().unwrap().iter();
+            data.map(|record| record["id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let mut newest = Vec::new();
         for _ in 0..5 {
-            gateway.ask("r", false);
+            let answer = gateway.ask("r", false);
+            newest.insert(0, answer.header("x-request-id").unwrap().to_owned());
+            newest.truncate(count);
+            let until = Instant::now() + PATIENCE;
+            while ids() != newest {
+                assert!(Instant::now() < until, "{:?} {newest:?}", ids());
+                std::thread::yield_now();
+            }
         }
-        let response = gateway.get("/v1/diagnostics/requests");
-        let data = response.json()["data"].as_array().unwrap().len();
-        assert!(data <= count, "{response}");
     }
+}
+
+/// Whoever reads it wants to know why the request went there, and that is how full the step was by then.
+#[test]
+fn a_step_tells_how_full_it_was_also_in_a_long_record() {
+    let (full, second) = (limited(), Upstream::saying("fine"));
+    let providers: Vec<String> = (0..30).map(|number| format!("full{number}")).collect();
+    let mut config = Config::new();
+    for name in &providers {
+        config = config.provider(name, &full);
+    }
+    let steps = providers.iter().map(|name| (name.as_str(), "m"));
+    let gateway = config
+        .provider_with("b", &second, &["api_key: b", "limits: {requests: 30/min}"])
+        .route("r", steps.chain([("b", "n")]))
+        .route("short", [("b", "n")])
+        .start();
+    gateway.ask("short", false);
+    gateway.ask("r", false);
+    let record = records(&gateway, CLIENT_KEY, "?route=r", 1).remove(0);
+    let steps = record["steps"].as_array().unwrap();
+    assert!(steps.len() < 31, "the first steps are left out: {record}");
+    let last = steps.last().unwrap();
+    assert_eq!(last["step_index"], 30, "{record}");
+    assert_eq!(last["standing"], "open, 1 of 30 requests/min used");
 }
 
 fn health(gateway: &Gateway, path: &str, status: u16) -> Value {
@@ -215,6 +239,7 @@ fn the_health_of_a_route_follows_its_steps() {
     health(&gateway, "/health/dynamic%2Fn8n?strict=1", 503);
 
     gateway.ask("lonely", false);
+    records(&gateway, CLIENT_KEY, "", 2);
     let down = health(&gateway, "/health/lonely", 503);
     assert_eq!(down["state"], "down");
     assert_eq!(down["step"], Value::Null);
@@ -281,6 +306,7 @@ fn sums_survive_a_restart() {
     assert_eq!(health["requests_24h"], 3);
     assert_eq!(health["success_24h"], 100.0);
     gateway.ask("r", false);
+    records(&gateway, CLIENT_KEY, "", 1);
     let status = gateway.get("/v1/diagnostics/status").json();
     let step = &status["routes"][0]["steps"][0];
     let hours = step["hours"].as_array().unwrap();

@@ -244,3 +244,131 @@ fn a_wish_that_is_none_is_told_so() {
         );
     }
 }
+
+/// The SDKs leave the model out, in JSON and in forms.
+#[test]
+fn a_wish_without_a_model_goes_to_the_default_route() {
+    let a = Upstream::always(Script::json(200, ANSWER));
+    let gateway = Config::new()
+        .with("default_routes: {images: pics}")
+        .provider("a", &a)
+        .route("pics", [("a", "model-a")])
+        .start();
+    let response = gateway.exchange(request("POST", GENERATIONS, &[], r#"{"prompt":"a cat"}"#));
+    assert_eq!(response.status, 200, "{response}");
+    assert_eq!(
+        a.requests()[0].json(),
+        json!({"prompt": "a cat", "model": "model-a"})
+    );
+    let form = Form::new().file("image", "cat.png", b"cat");
+    for path in ["/v1/images/edits", "/images/variations"] {
+        let response = gateway.exchange(form.to(path));
+        assert_eq!(response.status, 200, "{path}: {response}");
+        let sent = a.requests().pop().unwrap();
+        assert_eq!(sent.part("model"), b"model-a", "{path}");
+        assert_eq!(sent.part("image"), b"cat", "{path}");
+    }
+    // Newer clients name pictures by their addresses, in JSON.
+    let edit = r#"{"prompt":"a hat","images":[{"image_url":"https://x.test/cat.png"}]}"#;
+    let response = gateway.exchange(request("POST", "/v1/images/edits", &[], edit));
+    assert_eq!(response.status, 200, "{response}");
+    assert_eq!(a.requests().pop().unwrap().json()["model"], "model-a");
+}
+
+#[test]
+fn some_of_the_pictures_are_an_answer() {
+    for (data, class) in [
+        (json!([{"url": "https://x.test/a.png"}]), None),
+        (
+            json!([{"b64_json": "aGFsZg=="}, {"url": "https://x.test/a.png"}]),
+            None,
+        ),
+        (
+            json!([{"b64_json": "aGFsZg=="}, {"b64_json": ""}]),
+            Some("empty_answer"),
+        ),
+        (json!([{"b64_json": "aGFsZg=="}, {}]), Some("empty_answer")),
+        (json!("aGFsZg=="), Some("bad_response")),
+    ] {
+        let body = json!({"created": 1, "data": data}).to_string();
+        let a = Upstream::always(Script::json(200, &body));
+        let b = Upstream::always(Script::json(200, ANSWER));
+        let wish = json!({"model": "r", "prompt": "a cat", "n": 4}).to_string();
+        let response = two_steps(&a, &b).exchange(request("POST", GENERATIONS, &[], &wish));
+        assert_eq!(response.status, 200, "{response}");
+        let failed = &response.steps()[0]["class"];
+        match class {
+            None => assert_eq!(
+                response.header("x-routed-via"),
+                Some("a/model-a"),
+                "{response}"
+            ),
+            Some(class) => assert_eq!(failed, class, "{data}: {response}"),
+        }
+    }
+}
+
+/// A filter of one provider is none of the next one's.
+#[test]
+fn a_filter_is_passed_by_the_next_step() {
+    for error in [
+        json!({"message": "no", "code": "safety"}),
+        json!({"message": "Your request was rejected by the safety system.", "type": "image_generation_user_error", "code": "moderation_blocked"}),
+        json!({"message": "no", "type": "content_policy_violation"}),
+    ] {
+        let a = Upstream::always(Script::json(400, &json!({"error": error}).to_string()));
+        let b = Upstream::always(Script::json(200, ANSWER));
+        let response = two_steps(&a, &b).exchange(wish(false));
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("b/model-b"),
+            "{response}"
+        );
+        assert_eq!(response.steps()[0]["class"], "rejected", "{response}");
+        let alone = two_steps(&a, &a).exchange(wish(false));
+        assert_eq!(alone.status, 400, "{alone}");
+    }
+}
+
+#[test]
+fn each_picture_of_a_whole_answer_is_an_event() {
+    let body = json!({"created": 1, "data": [{"b64_json": "b25l"}, {"b64_json": "dHdv"}]});
+    let a = Upstream::always(Script::json(200, &body.to_string()));
+    let response = two_steps(&a, &a).exchange(wish(true));
+    let pictures: Vec<Value> = events(&response)
+        .into_iter()
+        .map(|mut event| event["b64_json"].take())
+        .collect();
+    assert_eq!(pictures, [json!("b25l"), json!("dHdv")], "{response}");
+}
+
+/// A picture that is almost there is content: what breaks behind it is told, and no other step paints over it.
+#[test]
+fn the_first_half_of_a_picture_is_the_commit_point() {
+    for end in [
+        Script::stream().event(partial()).close(),
+        Script::stream().event(partial()).silence(),
+        Script::stream()
+            .event(partial())
+            .event(r#"{"type":"error","error":{"message":"m"}}"#)
+            .last_chunk(),
+    ] {
+        let a = Upstream::always(end);
+        let b = Upstream::always(Script::json(200, ANSWER));
+        let gateway = Config::new()
+            .provider("a", &a)
+            .provider("b", &b)
+            .route(
+                "r",
+                [
+                    Step::new("a", "m").with("stall_timeout: 300ms"),
+                    Step::new("b", "m"),
+                ],
+            )
+            .start();
+        let response = gateway.exchange(wish(true));
+        let events = events(&response);
+        assert!(events.last().unwrap()["error"].is_object(), "{response}");
+        assert!(b.requests().is_empty(), "{response}");
+    }
+}

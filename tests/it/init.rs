@@ -165,7 +165,7 @@ fn what_is_missing_is_named_all_of_it() {
             &["--provider", "http://127.0.0.1:8080/v1=m"],
             &["the gateway itself", "--port"],
         ),
-        (&["--providr", "groq"], &["did you mean \"provider\"?"]),
+        (&["--providr", "groq"], &["did you mean --provider?"]),
         (&["--provider", "ollama", "--port", "0"], &["--port"]),
         (&["now"], &["init does not take"]),
     ] {

@@ -39,15 +39,28 @@ const LAYERS: &[(u8, &[&str])] = &[
     (4, &["gateway"]),
     (
         5,
-        &["app", "cli", "demo", "explain", "init", "main", "recent"],
+        &[
+            "app",
+            "cli",
+            "demo",
+            "explain",
+            "init",
+            "main",
+            "recent",
+            "selftest",
+            "show",
+            "usage_table",
+        ],
     ),
 ];
 
 /// The rooms of `gateway/`, from the top down.
 const GATEWAY: &[&str] = &[
     "mod",
+    "alerts",
     "reloadable",
     "dispatch",
+    "admission",
     "cors",
     "wrong_paths",
     "endpoints",
@@ -56,6 +69,7 @@ const GATEWAY: &[&str] = &[
     "answers",
     "keepalive",
     "pages",
+    "model_watch",
     "model_lists",
     "walk",
     "journal",
@@ -68,6 +82,8 @@ const GATEWAY: &[&str] = &[
     "reloads",
     "accounts",
     "standing_faults",
+    "alert_facts",
+    "gone_models",
     "replicas",
     "shared_accounts",
     "shared_ledger",

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod actions;
+mod alerts;
 mod audio;
 mod bad_input;
 mod browsers;
@@ -51,7 +52,9 @@ mod rerank;
 mod responses;
 mod retries;
 mod secrets;
+mod selftest;
 mod service;
+mod shared;
 mod state_file;
 mod status_page;
 mod stdout;
@@ -59,5 +62,6 @@ mod stream;
 mod support;
 mod telemetry;
 mod transcripts;
+mod translated_faults;
 mod unsayable;
 mod way_out;

@@ -157,3 +157,34 @@ fn flagged_is_there_for_who_tests_it() {
         (&json!(true), &json!(false))
     );
 }
+
+#[test]
+fn a_verdict_that_does_not_come_or_not_whole_moves_on() {
+    let whole = json!({"results": [verdict(false)]}).to_string();
+    for (a, class) in [
+        (Script::json(200, &whole).cut_after(100), "bad_response"),
+        (Script::default().silence(), "timeout"),
+        (Script::default().reset(), "unreachable"),
+        (Script::json(200, r#"{"results":[7]}"#), "bad_response"),
+        (
+            Script::json(200, r#"{"results":{"flagged":false}}"#),
+            "bad_response",
+        ),
+    ] {
+        let (a, b) = (Upstream::always(a), saying(&json!([verdict(true)])));
+        let gateway = Config::new()
+            .provider("a", &a)
+            .provider("b", &b)
+            .route(
+                "mod",
+                [
+                    Step::new("a", "m").with("timeout: 300ms"),
+                    Step::new("b", "n"),
+                ],
+            )
+            .start();
+        let response = ask(&gateway, &json!({"model": "mod", "input": "x"}));
+        assert_eq!(response.json()["results"][0]["flagged"], true, "{response}");
+        assert_eq!(response.steps()[0]["class"], class, "{response}");
+    }
+}

@@ -218,3 +218,115 @@ fn documents_become_texts_where_objects_are_refused() {
     assert_eq!(a.requests().len(), 3, "it is remembered");
     assert_eq!(a.requests()[2].json()["documents"], json!(["zero", "one"]));
 }
+
+#[test]
+fn nothing_to_rank_has_no_results() {
+    let a = of(json!([]));
+    let gateway = one(Step::new("a", "m"), &a);
+    let response = ask(&gateway, &json!({"documents": []}));
+    assert_eq!(order(&response), [0; 0]);
+}
+
+/// Forms of their own do not free a provider from what a ranking is.
+#[test]
+fn faults_in_other_forms_move_on() {
+    let error = json!({"error": "Model is overloaded", "error_type": "overloaded"});
+    for (form, name, a) in [
+        ("tei", "nothing", saying(&json!([]))),
+        ("tei", "an error in a 200", saying(&error)),
+        (
+            "tei",
+            "an index out of range",
+            saying(&json!([{"index": 7, "score": 1}])),
+        ),
+        ("tei", "no score", saying(&json!([{"index": 0}]))),
+        (
+            "tei",
+            "an index twice",
+            saying(&json!([{"index": 0, "score": 1}, {"index": 0, "score": 1}])),
+        ),
+        (
+            "tei",
+            "424",
+            Upstream::always(Script::json(424, &error.to_string())),
+        ),
+        ("voyage", "nothing", saying(&json!({"data": []}))),
+        (
+            "voyage",
+            "an index out of range",
+            saying(&json!({"data": [{"index": 7, "relevance_score": 1}]})),
+        ),
+        ("voyage", "a text for data", saying(&json!({"data": "x"}))),
+        (
+            "voyage",
+            "429",
+            Upstream::always(Script::json(
+                429,
+                &json!({"detail": "slow down"}).to_string(),
+            )),
+        ),
+    ] {
+        let b = provider();
+        let gateway = Config::new()
+            .provider("a", &a)
+            .provider("b", &b)
+            .route(
+                "r",
+                [
+                    Step::new("a", "m").with(&format!("rerank: {form}")),
+                    Step::new("b", "n"),
+                ],
+            )
+            .start();
+        for path in ["/v1/rerank", "/v2/rerank"] {
+            let response = ask_at(&gateway, path, &json!({}));
+            assert_eq!(order(&response), [1, 0], "{form}, {name}");
+            assert_eq!(
+                response.header("x-routed-via"),
+                Some("b/n"),
+                "{form}, {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_ranking_that_does_not_come_or_not_whole_moves_on() {
+    let whole = ranking(2);
+    for (a, class) in [
+        (Script::json(200, &whole).cut_after(120), "bad_response"),
+        (Script::default().silence(), "timeout"),
+        (Script::default().reset(), "unreachable"),
+        (
+            Script::body(302, &[("Location", "https://x.test/")], ""),
+            "bad_response",
+        ),
+        (
+            Script::body(
+                200,
+                &[
+                    ("Content-Type", "application/json"),
+                    ("Content-Encoding", "gzip"),
+                ],
+                "\u{1f}\u{8b}",
+            ),
+            "bad_response",
+        ),
+    ] {
+        let (a, b) = (Upstream::always(a), provider());
+        let gateway = Config::new()
+            .provider("a", &a)
+            .provider("b", &b)
+            .route(
+                "r",
+                [
+                    Step::new("a", "m").with("timeout: 300ms"),
+                    Step::new("b", "n"),
+                ],
+            )
+            .start();
+        let response = ask(&gateway, &json!({}));
+        assert_eq!(order(&response), [1, 0], "{response}");
+        assert_eq!(response.steps()[0]["class"], class, "{response}");
+    }
+}

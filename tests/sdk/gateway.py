@@ -57,6 +57,24 @@ routes:
   - {{name: chat-first-claude, steps: [{{provider: chat, model: good}}, {{provider: messages, model: good}}]}}
 """
 
+OLLAMA = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+ollama: {{enabled: true, require_key: false}}
+providers:
+  - {{name: local, base_url: "{url}", api_key: sdk-provider-key-1234}}
+routes:
+  - {{name: home, steps: [{{provider: local, model: good}}]}}
+  - {{name: dynamic/n8n, steps: [{{provider: local, model: good}}]}}
+  - {{name: calls, steps: [{{provider: local, model: two-calls}}]}}
+  - {{name: thinking, steps: [{{provider: local, model: thinking, upstream_stream: always}}]}}
+  - {{name: limited, steps: [{{provider: local, model: limited}}]}}
+  - {{name: breaking, steps: [{{provider: local, model: breaking}}]}}
+  - {{name: endless, steps: [{{provider: local, model: endless}}]}}
+  - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
+"""
+
 # Routes of the names of models, each behind a provider that is dead.
 TRANSLATED = """\
 listen: 127.0.0.1:0

@@ -10,26 +10,9 @@ import ollama
 from langchain_core.tools import tool
 from langchain_ollama import ChatOllama, OllamaEmbeddings
 
-from gateway import KEY, Gateway
+from gateway import KEY, OLLAMA, Gateway
 from ollama_provider import Provider
 from results import main
-
-CONFIG = """\
-listen: 127.0.0.1:0
-api_key: {key}
-default_step_cooldown: 0s
-ollama: {{enabled: true, require_key: false}}
-providers:
-  - {{name: local, base_url: "{url}", api_key: sdk-provider-key-1234}}
-routes:
-  - {{name: home, steps: [{{provider: local, model: good}}]}}
-  - {{name: dynamic/n8n, steps: [{{provider: local, model: good}}]}}
-  - {{name: calls, steps: [{{provider: local, model: two-calls}}]}}
-  - {{name: thinking, steps: [{{provider: local, model: thinking, upstream_stream: always}}]}}
-  - {{name: limited, steps: [{{provider: local, model: limited}}]}}
-  - {{name: breaking, steps: [{{provider: local, model: breaking}}]}}
-  - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
-"""
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 HI = [{"role": "user", "content": "hi"}]
@@ -42,7 +25,7 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.provider = Provider()
-        cls.gateway = Gateway(sys.argv[1], cls.provider.url, CONFIG)
+        cls.gateway = Gateway(sys.argv[1], cls.provider.url, OLLAMA)
         cls.host = cls.gateway.url.removesuffix("/v1")
 
     @classmethod

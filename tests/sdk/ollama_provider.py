@@ -1,6 +1,7 @@
 """A provider on loopback that speaks chat and embeddings, for what clients of Ollama ask."""
 
 import json
+import threading
 
 from provider import CALL, WORDS, Handler as ChatHandler, Provider as ChatProvider, call, chunk
 
@@ -9,6 +10,7 @@ class Provider(ChatProvider):
     def __init__(self):
         super().__init__()
         self.RequestHandlerClass = Handler
+        self.abandoned = threading.Event()
 
 
 class Handler(ChatHandler):
@@ -33,3 +35,11 @@ class Handler(ChatHandler):
     def thinking(self, request):
         self.stream([chunk({"role": "assistant", "reasoning_content": "hm"}), *WORDS[1:]])
         self.finish_stream()
+
+    def endless(self, _):
+        """Says a word, and waits until the gateway has gone."""
+        self.stream(WORDS[:2])
+        self.close_connection = True
+        self.connection.settimeout(10)
+        if not self.rfile.read(1):
+            self.server.abandoned.set()

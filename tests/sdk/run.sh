@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
 # by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
-# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI and Anthropic for Node and
+# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI, Anthropic and Ollama for Node and
 # agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex and Home Assistant's own code, too.
 #
 #     tests/sdk/run.sh [BINARY]
@@ -55,21 +55,22 @@ run ollama ollama_cases.py
 if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
     wheel=homeassistant-2026.11.0
     folder=$root/target/sdk-home_assistant/$wheel
-    if [ ! -d "$folder" ]; then
+    if [ ! -d "$folder/ollama" ]; then
         rm -rf "${folder%/*}"
         "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
             --dest "$folder.whole" "homeassistant==${wheel#*-}"
         python3 -m zipfile -e "$folder.whole/$wheel-py3-none-any.whl" "$folder.whole"
         mkdir "$folder.part"
-        for integration in litellm llama_cpp openai_conversation; do
+        for integration in litellm llama_cpp ollama openai_conversation; do
             mv "$folder.whole/homeassistant/components/$integration" "$folder.part"
         done
         rm -rf "$folder.whole"
         mv "$folder.part" "$folder"
     fi
-    for cases in home_assistant_code.py home_assistant_responses.py; do
+    for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py; do
         runs=$((runs + 1))
-        PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-3/bin/python" "$root/tests/sdk/$cases" "$binary" "$folder" | tee -a "$counts"
+        PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-${cases%/*}/bin/python" "$root/tests/sdk/${cases#*/}" "$binary" "$folder" \
+            | tee -a "$counts"
     done
 fi
 # Leaves the packages of this folder of the tests in this folder.

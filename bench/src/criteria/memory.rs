@@ -10,7 +10,7 @@ use crate::load::{End, Load};
 use crate::process::Size;
 use crate::report::{Report, Target};
 use crate::rounds::{Wrong, median, microseconds, quantile};
-use crate::servers::{self, Server, Setup, request};
+use crate::servers::{self, Server, Setup, request, request_of_responses};
 use crate::streams;
 use crate::upstream::{OPEN_EVENTS, SLOW};
 
@@ -47,6 +47,7 @@ pub fn measure(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
         },
     );
     live_streams(setups, report)?;
+    translated_streams(setups, report)?;
     large_request(setups, report)?;
     idle(setups, report)
 }
@@ -124,6 +125,25 @@ fn live_streams(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
             let peak = megabytes(size.peak_kb);
             format!("each has had {OPEN_EVENTS} events and stays open; peak {peak:.1} MB")
         },
+    );
+    Ok(())
+}
+
+/// What is kept for the last frames of translated streams is memory, too.
+fn translated_streams(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
+    let request = request_of_responses("open", 300);
+    let sizes = servers::of_each(setups, |setup| {
+        let gateway = servers::gateway(setup, &[])?;
+        let streams = streams::open(gateway.address, &request, 200, OPEN_EVENTS)?;
+        Ok(size_with(&gateway, streams))
+    })?;
+    report.line(
+        "memory, 200 translated streams",
+        " MB",
+        Target::Open,
+        &sizes,
+        |size| megabytes(size.resident_kb),
+        |_| format!("each has had {OPEN_EVENTS} events and stays open"),
     );
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::report::{Report, Target};
 use crate::rounds::{Contestant, Plain, Streamed, Summary};
-use crate::servers::{self, Server, Setup, request};
+use crate::servers::{self, Server, Setup, request, request_of_responses};
 
 use super::Effort;
 
@@ -43,7 +43,8 @@ pub fn measure(setups: &[Setup<'_>], effort: Effort, report: &mut Report) -> io:
     arena.at_one_connection(report)?;
     arena.with_long_prompts(report)?;
     arena.with_failover(report)?;
-    arena.with_streams(report)
+    arena.with_streams(report)?;
+    arena.with_translated_streams(report)
 }
 
 impl Arena {
@@ -182,6 +183,50 @@ impl Arena {
             &gateways,
             |gateway| gateway.cpu / nginx.cpu,
             |gateway| format!("{:.1} us, nginx {:.1} us", gateway.cpu, nginx.cpu),
+        );
+        Ok(())
+    }
+
+    /// The same events, relayed to clients of chat and translated for clients of Responses.
+    fn with_translated_streams(&self, report: &mut Report) -> io::Result<()> {
+        let events = self.effort.events;
+        let streamed = Streamed {
+            streams: STREAMS,
+            events,
+            rounds: self.effort.rounds.min(3),
+        };
+        let route = format!("stream-{events}");
+        let forms = |gateway| {
+            [
+                request("", &route, SHORT_PROMPT, true),
+                request_of_responses(&route, SHORT_PROMPT),
+            ]
+            .map(|request| Contestant::new(gateway, request))
+        };
+        let contestants: Vec<Contestant<'_>> = self.gateways.iter().flat_map(forms).collect();
+        let summaries = streamed.run(&contestants)?;
+        let (pairs, _) = summaries.as_chunks::<2>();
+        report.went_wrong(
+            &[],
+            pairs
+                .iter()
+                .map(|[relayed, translated]| relayed.wrong + translated.wrong),
+        );
+        report.line(
+            "200 translated streams: CPU per event, of a relayed one's",
+            "",
+            Target::AtMost(3.0),
+            pairs,
+            |[relayed, translated]| translated.cpu / relayed.cpu,
+            |[relayed, translated]| {
+                format!(
+                    "{:.1} us, relayed {:.1} us; lag at p99 {:.2} ms, relayed {:.2} ms",
+                    translated.cpu,
+                    relayed.cpu,
+                    translated.p99 / 1e3,
+                    relayed.p99 / 1e3
+                )
+            },
         );
         Ok(())
     }

@@ -124,7 +124,7 @@ pub(super) fn texts(messages: &str, of_assistants: bool) -> Option<String> {
 pub(super) fn joined_text(parts: &str) -> Option<String> {
     let mut texts = Vec::new();
     for part in items(parts) {
-        let kind = raw::member(part, "type").and_then(raw::text)?;
+        let kind = raw::kind_of(part)?;
         if kind != "text" {
             return None;
         }

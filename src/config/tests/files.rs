@@ -213,6 +213,9 @@ fn the_example_loads_with_every_setting_switched_on() {
     environment.extend(variables([
         ("HOME_ASSISTANT_KEY", "h"),
         ("VALKEY_PASSWORD", "v"),
+        ("NTFY_TOKEN", "tk_n"),
+        ("TELEGRAM_BOT_TOKEN", "1:t"),
+        ("KUMA_PUSH_TOKEN", "p"),
         ("GROQ_KEY_1", "1"),
         ("ANTHROPIC_API_KEY", "a"),
         ("GROQ_KEY_2", "2"),

@@ -1,5 +1,6 @@
 //! Whole files in, configurations or messages out.
 
+mod alerts;
 mod entries;
 mod files;
 mod fit;

@@ -8,6 +8,7 @@
 mod delta;
 mod escaped;
 mod json_scan;
+mod order;
 mod request;
 mod sequence;
 mod token_counts;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::delta::ReasoningMember;
 use super::escaped::Escaped;
-use crate::text::cut;
+use crate::text::{cut, push_hex};
 
 /// A conversation and how it is to go on. Numbers, schemas and other values that the gateway does not look into are raw
 /// JSON.
@@ -250,11 +250,7 @@ fn shortened(name: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
     let mut sent: String = name.chars().take(LONGEST_NAME - 9).collect();
     sent.push('_');
-    for byte in digest.as_ref().iter().take(4) {
-        use std::fmt::Write as _;
-        // A String takes whatever is written.
-        let _ = write!(sent, "{byte:02x}");
-    }
+    push_hex(&mut sent, digest.as_ref().get(..4).unwrap_or_default());
     sent
 }
 

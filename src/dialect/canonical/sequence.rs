@@ -1,59 +1,40 @@
-//! The order of an answer's pieces: calls that a provider interleaves come one after the other.
+//! The deltas of an answer as every writer may take them: in an order, and with whole letters.
 //!
-//! Clients keep one current block. Home Assistant runs a call at its end, the Anthropic SDKs throw at a delta for a block
-//! that is not open. A call is therefore open until its arguments are a whole JSON value and something else has begun, or
-//! the stream ends; what comes for anything else meanwhile waits.
+//! Providers cut texts between tokens, and a token may be half a letter: `\ud83d` at the end of a delta, its other half at
+//! the beginning of the next. To readers that decode each frame by itself such halves are invalid (Go and `JavaScript` make
+//! U+FFFD of them, Python raises once they are printed). A half is therefore held back until its other half is there.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
 
-use super::delta::{CallFragment, Delta, OrderedDelta};
-use super::json_scan::JsonScan;
+use super::delta::{Begin, Delta, OrderedDelta, ReasoningMember};
+use super::order::{Order, Take};
 use crate::dialect::answer::Flaw;
+use crate::json::raw;
 
-/// The deltas of one answer on their way into an order.
+/// The deltas of one answer on their way to a writer.
 #[derive(Debug, Default)]
 pub struct Sequence {
-    calls: Vec<Call>,
-    /// The call that has begun and not ended.
-    open: Option<usize>,
-    waiting: VecDeque<Waiting>,
-    /// The bytes that wait.
-    kept: usize,
+    order: Order,
+    letters: WholeLetters,
 }
 
-/// A call of the answer.
+/// The first half of a letter, whose second one may begin the next delta of its kind.
 #[derive(Debug, Default)]
-struct Call {
-    index: Option<u64>,
-    id: Option<String>,
-    name: Option<String>,
-    /// The arguments that have not been passed on.
-    arguments: String,
-    scan: JsonScan,
-    has_ended: bool,
+struct WholeLetters {
+    half: Option<(Kind, String)>,
 }
 
-/// A piece that waits for the end of the call that is open.
-#[derive(Debug)]
-enum Waiting {
-    Call(usize),
-    Text(String),
-    Refusal(String),
-    Reasoning(String, super::delta::ReasoningMember),
-    Signature(String),
-    Citation(String),
-    Logprobs(String),
-    Image(String),
+/// The kinds of texts that come in several deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Refusal,
+    Reasoning(ReasoningMember),
+    Arguments,
 }
 
-/// Whatever takes deltas in their order.
-type Take<'t> = dyn FnMut(OrderedDelta<'_>) -> Result<(), Flaw> + 't;
-
-/// Calls of one answer. No sane one has more, and each is looked through.
-const MOST_CALLS: usize = 1024;
-
-/// The longest id or name of a call; what is kept of each is not counted otherwise (bytes).
-const LONGEST_NAME: usize = 4096;
+/// The inside of a JSON string that stands for half a letter.
+const LOST: &str = "\\ufffd";
 
 impl Sequence {
     /// Takes a piece, and passes on what has its turn.
@@ -61,30 +42,9 @@ impl Sequence {
     /// # Errors
     /// More calls than any sane answer has; whatever `take` says.
     pub fn push(&mut self, delta: Delta<'_>, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let ordered = match delta {
-            Delta::Begin(begin) => return take(OrderedDelta::Begin(begin)),
-            Delta::Usage(counts) => return take(OrderedDelta::Usage(counts)),
-            Delta::Call(fragment) => return self.push_call(fragment, take),
-            Delta::End(end) => {
-                self.finish(take)?;
-                return take(OrderedDelta::End(end));
-            }
-            Delta::Text(text) => OrderedDelta::Text(text),
-            Delta::Refusal(text) => OrderedDelta::Refusal(text),
-            Delta::Reasoning { text, member } => OrderedDelta::Reasoning { text, member },
-            Delta::Signature(text) => OrderedDelta::Signature(text),
-            Delta::Citation(raw) => OrderedDelta::Citation(raw),
-            Delta::Logprobs(raw) => OrderedDelta::Logprobs(raw),
-            Delta::Image(url) => OrderedDelta::Image(url),
-        };
-        if self.waiting.is_empty() && self.close(false, take)? {
-            return take(ordered);
-        }
-        if let Some(waiting) = Waiting::of(ordered) {
-            self.kept = self.kept.saturating_add(waiting.bytes());
-            self.waiting.push_back(waiting);
-        }
-        Ok(())
+        let letters = &mut self.letters;
+        self.order
+            .push(delta, &mut |ordered| letters.push(ordered, take))
     }
 
     /// Passes on what waits: nothing else will come.
@@ -92,304 +52,164 @@ impl Sequence {
     /// # Errors
     /// A call without a name; whatever `take` says.
     pub fn finish(&mut self, take: &mut Take<'_>) -> Result<(), Flaw> {
-        self.advance(true, take)
+        let letters = &mut self.letters;
+        self.order
+            .finish(&mut |ordered| letters.push(ordered, take))?;
+        self.letters.give_up(take)
     }
 
     /// The memory for what waits (bytes).
     pub fn kept(&self) -> usize {
-        self.kept
-    }
-
-    fn push_call(&mut self, fragment: CallFragment<'_>, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let place = self.place_of(&fragment)?;
-        let is_open = self.open == Some(place);
-        let Some(call) = self.calls.get_mut(place) else {
-            return Ok(());
-        };
-        if call.has_ended {
-            // Behind a whole value is white space, or nothing that a client could use.
-            return Ok(());
-        }
-        for (known, said) in [(&mut call.id, fragment.id), (&mut call.name, fragment.name)] {
-            if let Some(said) = said.filter(|said| !said.is_empty() && known.is_none()) {
-                if said.len() > LONGEST_NAME {
-                    return Err(Flaw::NoAnswer(
-                        "a tool call has an endless name or id".to_owned(),
-                    ));
-                }
-                *known = Some(said.to_owned());
-            }
-        }
-        call.scan.push(fragment.arguments);
-        if !is_open {
-            call.arguments.push_str(fragment.arguments);
-            self.kept = self.kept.saturating_add(fragment.arguments.len());
-        } else if !fragment.arguments.is_empty() {
-            take(OrderedDelta::Arguments(fragment.arguments))?;
-        }
-        self.advance(false, take)
-    }
-
-    /// Passes on what waits, as far as a call is open that is not whole, or one that has no name yet.
-    fn advance(&mut self, is_end: bool, take: &mut Take<'_>) -> Result<(), Flaw> {
-        while let Some(front) = self.waiting.front() {
-            if !is_end && matches!(front, Waiting::Call(place) if !self.has_name(*place)) {
-                return Ok(());
-            }
-            if !self.close(is_end, take)? {
-                return Ok(());
-            }
-            let front = self.waiting.pop_front();
-            let Some(front) = front else { break };
-            self.kept = self.kept.saturating_sub(front.bytes());
-            match front.delta() {
-                Ok(delta) => take(delta)?,
-                Err(place) => self.begin(place, take)?,
-            }
-        }
-        if is_end {
-            self.close(true, take)?;
-        }
-        Ok(())
-    }
-
-    fn has_name(&self, place: usize) -> bool {
-        let call = self.calls.get(place);
-        call.is_some_and(|call| call.name.is_some())
-    }
-
-    fn begin(&mut self, place: usize, take: &mut Take<'_>) -> Result<(), Flaw> {
-        let Some(call) = self.calls.get_mut(place) else {
-            return Ok(());
-        };
-        let Some(name) = call.name.as_deref() else {
-            return Err(Flaw::NoAnswer("a tool call has no name".to_owned()));
-        };
-        let id = call.id.as_deref();
-        take(OrderedDelta::CallBegins { id, name })?;
-        self.open = Some(place);
-        let arguments = std::mem::take(&mut call.arguments);
-        self.kept = self.kept.saturating_sub(arguments.len());
-        if arguments.is_empty() {
-            return Ok(());
-        }
-        take(OrderedDelta::Arguments(&arguments))
-    }
-
-    /// Ends the call that is open, if its arguments are whole or nothing else will come. Tells whether none is open then.
-    fn close(&mut self, is_end: bool, take: &mut Take<'_>) -> Result<bool, Flaw> {
-        let Some(call) = self.open.and_then(|place| self.calls.get_mut(place)) else {
-            return Ok(true);
-        };
-        let is_empty = call.scan.is_empty();
-        let is_whole = call.scan.is_whole();
-        if !is_whole && !is_end {
-            return Ok(false);
-        }
-        call.has_ended = true;
-        self.open = None;
-        if is_empty {
-            // No arguments are an empty object to those who parse them unguarded.
-            take(OrderedDelta::Arguments("{}"))?;
-        }
-        take(OrderedDelta::CallEnds {
-            is_whole: is_whole || is_empty,
-        })?;
-        Ok(true)
-    }
-
-    /// The call that a fragment belongs to. A known index with another id and a name is a new call; a fragment without an
-    /// index belongs to the last call, unless it begins one.
-    fn place_of(&mut self, fragment: &CallFragment<'_>) -> Result<usize, Flaw> {
-        let id = fragment.id.filter(|id| !id.is_empty());
-        let has_name = fragment.name.is_some_and(|name| !name.is_empty());
-        let mut known = self.calls.iter().enumerate().rev();
-        let known = match fragment.index {
-            Some(index) => known.find(|(_, call)| call.index == Some(index)),
-            None => known.next(),
-        };
-        if let Some((place, call)) = known {
-            let is_another = id.is_some() && call.id.is_some() && call.id.as_deref() != id;
-            let begins = match fragment.index {
-                Some(_) => has_name && is_another,
-                None => has_name && (is_another || call.name.is_some()),
-            };
-            if !begins {
-                return Ok(place);
-            }
-        }
-        if self.calls.len() >= MOST_CALLS {
-            return Err(Flaw::TooMany("tool calls"));
-        }
-        let place = self.calls.len();
-        self.calls.push(Call {
-            index: fragment.index,
-            ..Call::default()
-        });
-        self.waiting.push_back(Waiting::Call(place));
-        Ok(place)
+        self.order.kept()
     }
 }
 
-impl Waiting {
-    /// A copy of a piece; `None` of what never waits.
-    fn of(delta: OrderedDelta<'_>) -> Option<Self> {
-        Some(match delta {
-            OrderedDelta::Text(text) => Self::Text(text.to_owned()),
-            OrderedDelta::Refusal(text) => Self::Refusal(text.to_owned()),
-            OrderedDelta::Reasoning { text, member } => Self::Reasoning(text.to_owned(), member),
-            OrderedDelta::Signature(text) => Self::Signature(text.to_owned()),
-            OrderedDelta::Citation(raw) => Self::Citation(raw.to_owned()),
-            OrderedDelta::Logprobs(raw) => Self::Logprobs(raw.to_owned()),
-            OrderedDelta::Image(url) => Self::Image(url.to_owned()),
-            _ => return None,
-        })
+impl WholeLetters {
+    fn push(&mut self, delta: OrderedDelta<'_>, take: &mut Take<'_>) -> Result<(), Flaw> {
+        let Some((kind, text)) = Kind::of(delta) else {
+            if !is_aside(delta) {
+                self.give_up(take)?;
+            }
+            return pass(delta, take);
+        };
+        if self.half.is_none() && !text.contains('\\') {
+            return take(delta);
+        }
+        if self.half.as_ref().is_some_and(|(of, _)| *of != kind) {
+            self.give_up(take)?;
+        }
+        let joined = self.half.take().map(|(_, half)| half + text);
+        let text = joined.as_deref().unwrap_or(text);
+        let (whole, half) = raw::split_half(text);
+        if !half.is_empty() {
+            self.half = Some((kind, half.to_owned()));
+            if whole.is_empty() {
+                return Ok(());
+            }
+        }
+        take(kind.delta(&raw::whole_letters(whole)))
     }
 
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Call(_) => 0,
-            Self::Text(text)
-            | Self::Refusal(text)
-            | Self::Reasoning(text, _)
-            | Self::Signature(text)
-            | Self::Citation(text)
-            | Self::Logprobs(text)
-            | Self::Image(text) => text.len(),
+    /// Passes on a mark for a half whose other half does not come.
+    fn give_up(&mut self, take: &mut Take<'_>) -> Result<(), Flaw> {
+        match self.half.take() {
+            Some((kind, _)) => take(kind.delta(LOST)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Kind {
+    fn of(delta: OrderedDelta<'_>) -> Option<(Self, &str)> {
+        match delta {
+            OrderedDelta::Text(text) => Some((Self::Text, text)),
+            OrderedDelta::Refusal(text) => Some((Self::Refusal, text)),
+            OrderedDelta::Reasoning { text, member } => Some((Self::Reasoning(member), text)),
+            OrderedDelta::Arguments(text) => Some((Self::Arguments, text)),
+            _ => None,
         }
     }
 
-    /// The piece, or the place of the call that it is.
-    fn delta(&self) -> Result<OrderedDelta<'_>, usize> {
-        Ok(match self {
-            Self::Call(place) => return Err(*place),
-            Self::Text(text) => OrderedDelta::Text(text),
-            Self::Refusal(text) => OrderedDelta::Refusal(text),
-            Self::Reasoning(text, member) => OrderedDelta::Reasoning {
-                text,
-                member: *member,
-            },
-            Self::Signature(text) => OrderedDelta::Signature(text),
-            Self::Citation(raw) => OrderedDelta::Citation(raw),
-            Self::Logprobs(raw) => OrderedDelta::Logprobs(raw),
-            Self::Image(url) => OrderedDelta::Image(url),
-        })
+    fn delta(self, text: &str) -> OrderedDelta<'_> {
+        match self {
+            Self::Text => OrderedDelta::Text(text),
+            Self::Refusal => OrderedDelta::Refusal(text),
+            Self::Reasoning(member) => OrderedDelta::Reasoning { text, member },
+            Self::Arguments => OrderedDelta::Arguments(text),
+        }
+    }
+}
+
+/// Whether a piece may stand between the halves of a letter: it says something about a text, and does not end it.
+fn is_aside(delta: OrderedDelta<'_>) -> bool {
+    matches!(
+        delta,
+        OrderedDelta::Begin(_)
+            | OrderedDelta::Usage(_)
+            | OrderedDelta::Logprobs(_)
+            | OrderedDelta::Citation(_)
+    )
+}
+
+/// Passes on a piece that comes in one delta, where halves of letters never meet.
+fn pass(delta: OrderedDelta<'_>, take: &mut Take<'_>) -> Result<(), Flaw> {
+    let whole = |text: Option<&str>| text.map(raw::whole_letters).map(Cow::into_owned);
+    match delta {
+        OrderedDelta::Begin(begin) => {
+            let (id, model) = (whole(begin.id), whole(begin.model));
+            take(OrderedDelta::Begin(Begin {
+                id: id.as_deref(),
+                model: model.as_deref(),
+            }))
+        }
+        OrderedDelta::CallBegins { id, name } => take(OrderedDelta::CallBegins {
+            id: whole(id).as_deref(),
+            name: &raw::whole_letters(name),
+        }),
+        OrderedDelta::Signature(text) => take(OrderedDelta::Signature(&raw::whole_letters(text))),
+        OrderedDelta::Citation(json) => take(OrderedDelta::Citation(&raw::whole_letters(json))),
+        OrderedDelta::Logprobs(json) => take(OrderedDelta::Logprobs(&raw::whole_letters(json))),
+        OrderedDelta::Image(url) => take(OrderedDelta::Image(&raw::whole_letters(url))),
+        other => take(other),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::canonical::End;
 
-    fn call<'a>(index: Option<u64>, id: &'a str, name: &'a str, arguments: &'a str) -> Delta<'a> {
-        Delta::Call(CallFragment {
-            index,
-            id: Some(id),
-            name: Some(name),
-            arguments,
-        })
-    }
-
-    fn ordered(deltas: &[Delta<'_>]) -> Result<String, Flaw> {
-        let mut out = String::new();
-        let mut sequence = Sequence::default();
+    fn said(deltas: &[OrderedDelta<'_>]) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut letters = WholeLetters::default();
         let mut take = |delta: OrderedDelta<'_>| {
-            out.push_str(&match delta {
-                OrderedDelta::Text(text) => format!("t:{text} "),
-                OrderedDelta::Reasoning { text, .. } => format!("r:{text} "),
-                OrderedDelta::CallBegins { id, name } => {
-                    format!("<{}:{name} ", id.unwrap_or("-"))
-                }
-                OrderedDelta::Arguments(part) => format!("{part} "),
-                OrderedDelta::CallEnds { is_whole: true } => "> ".to_owned(),
-                OrderedDelta::CallEnds { is_whole: false } => "!> ".to_owned(),
-                OrderedDelta::End(_) => "end".to_owned(),
-                other => format!("{other:?} "),
+            out.push(match Kind::of(delta) {
+                Some((Kind::Text, text)) => format!("t:{text}"),
+                Some((_, text)) => format!("o:{text}"),
+                None => "-".to_owned(),
             });
             Ok(())
         };
         for delta in deltas {
-            sequence.push(*delta, &mut take)?;
+            letters.push(*delta, &mut take).unwrap();
         }
-        sequence.push(Delta::End(End::Stop), &mut take)?;
-        assert_eq!(sequence.kept(), 0);
-        Ok(out)
+        letters.give_up(&mut take).unwrap();
+        out
     }
 
-    use super::super::delta::End;
-
-    /// Home Assistant keeps one current call; two that come in turns made one with broken arguments.
     #[test]
-    fn calls_that_come_in_turns_leave_one_after_the_other() {
-        let (a, b) = (Some(0), Some(1));
+    fn half_a_letter_waits_for_its_other_half() {
+        use OrderedDelta::{Arguments, Logprobs, Text};
         for (deltas, expected) in [
             (
-                &[
-                    call(a, "1", "f", ""),
-                    call(b, "2", "g", r#"{\"x\":"#),
-                    call(a, "", "", "{"),
-                    Delta::Text("hi"),
-                    call(b, "", "", "1}"),
-                    call(a, "", "", "}"),
-                ][..],
-                r#"<1:f { } > <2:g {\"x\":1} > t:hi end"#,
-            ),
-            // Gemini numbers all calls 0, and tells each at once.
-            (
-                &[call(a, "1", "f", "{}"), call(a, "2", "g", "{}")],
-                "<1:f {} > <2:g {} > end",
+                vec![Text(r"a\ud83d"), Text(r"\ude00b")],
+                vec!["t:a", r"t:\ud83d\ude00b"],
             ),
             (
-                &[
-                    call(None, "1", "f", "{"),
-                    call(None, "", "", "}"),
-                    call(None, "2", "f", "{}"),
-                ],
-                "<1:f { } > <2:f {} > end",
+                vec![Text(r"\ud83d"), Logprobs("[]"), Text(r"\ude00")],
+                vec!["-", r"t:\ud83d\ude00"],
             ),
-            // No ids at all.
+            // Another kind of text begins: the letter is lost.
             (
-                &[call(None, "", "f", "{}"), call(None, "", "g", "{}")],
-                "<-:f {} > <-:g {} > end",
-            ),
-            // The name comes late.
-            (
-                &[
-                    call(a, "1", "", "{"),
-                    Delta::Text("x"),
-                    call(a, "", "f", "}"),
-                ],
-                "<1:f {} > t:x end",
-            ),
-            (&[call(a, "1", "f", "")], "<1:f {} > end"),
-            (
-                &[call(a, "1", "f", "{"), Delta::Text("x")],
-                "<1:f { !> t:x end",
+                vec![Text(r"\ud83d"), Arguments(r"\ude00")],
+                vec![r"t:\ufffd", r"o:\ufffd"],
             ),
             (
-                &[Delta::Text("x"), call(a, "1", "f", "{}"), Delta::Text("y")],
-                "t:x <1:f {} > t:y end",
+                vec![Text(r"a\ud83d"), OrderedDelta::End(End::Stop)],
+                vec!["t:a", r"t:\ufffd", "-"],
             ),
+            (
+                vec![Text(r"\ud83d"), Text(r"b\udc00c\ud83d\ude00")],
+                vec![r"t:\ufffdb\ufffdc\ud83d\ude00"],
+            ),
+            // A backslash, and a text that looks like half a letter.
+            (
+                vec![Arguments(r"\\ud83d"), Arguments("x")],
+                vec![r"o:\\ud83d", "o:x"],
+            ),
+            (vec![Text(r"\n")], vec![r"t:\n"]),
         ] {
-            assert_eq!(ordered(deltas).as_deref(), Ok(expected));
-        }
-        assert!(
-            ordered(&[call(a, "1", "", "{}")]).is_err(),
-            "a call needs a name"
-        );
-    }
-
-    #[test]
-    fn calls_have_a_bound() {
-        let mut sequence = Sequence::default();
-        for index in 0.. {
-            if sequence
-                .push(call(Some(index), "", "f", "{}"), &mut |_| Ok(()))
-                .is_err()
-            {
-                assert_eq!(index, MOST_CALLS as u64);
-                break;
-            }
+            assert_eq!(said(&deltas), expected, "{deltas:?}");
         }
     }
 }

@@ -55,7 +55,7 @@ pub fn expectation(request: &Payload<'_>) -> Expectation {
     };
     let tokens = |key| object.get(key).and_then(raw::whole_number);
     let format = object.get("response_format").unwrap_or_default();
-    let kind = raw::member(format, "type").and_then(raw::text);
+    let kind = raw::kind_of(format);
     Expectation {
         max_tokens: tokens("max_completion_tokens").or_else(|| tokens("max_tokens")),
         has_stop: !matches!(object.get("stop"), None | Some("null" | "[]" | r#""""#)),

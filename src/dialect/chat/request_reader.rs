@@ -73,6 +73,9 @@ fn read_settings<'a>(form: &mut Canonical<'a>, object: &'a Object<'_>) {
     sampling.temperature = value("temperature");
     sampling.top_p = value("top_p");
     sampling.top_k = value("top_k");
+    sampling.min_p = value("min_p");
+    sampling.typical_p = value("typical_p");
+    sampling.repetition_penalty = value("repetition_penalty");
     sampling.presence_penalty = value("presence_penalty");
     sampling.frequency_penalty = value("frequency_penalty");
     sampling.seed = value("seed");
@@ -95,7 +98,7 @@ fn read_settings<'a>(form: &mut Canonical<'a>, object: &'a Object<'_>) {
 }
 
 fn format_of(format: &str) -> Format<'_> {
-    let kind = raw::member(format, "type").and_then(raw::text);
+    let kind = raw::kind_of(format);
     match kind.as_deref() {
         Some("json_object") => Format::Json,
         Some("json_schema") => {
@@ -122,7 +125,7 @@ fn read_tools<'a>(
     let _ = raw::each_item(object.get("tools").unwrap_or_default(), &mut |tool| {
         let function = raw::member(tool, "function").filter(|function| raw::is_object(function));
         let Some(function) = function else {
-            let kind = raw::member(tool, "type").and_then(raw::text);
+            let kind = raw::kind_of(tool);
             return form.drop_member(&format!("tools.{}", kind.unwrap_or_default()));
         };
         let name = text_of(function, "name").unwrap_or_default();
@@ -277,7 +280,7 @@ fn parts_of(content: &str, place: usize) -> Result<Vec<Part<'_>>, Unfit> {
         match part_of(part) {
             Some(part) => parts.push(part),
             None => {
-                let kind = raw::member(part, "type").and_then(raw::text);
+                let kind = raw::kind_of(part);
                 wrong.get_or_insert(Unfit::at(
                     &format!("messages[{place}].content[{at}]"),
                     format!(
@@ -293,7 +296,7 @@ fn parts_of(content: &str, place: usize) -> Result<Vec<Part<'_>>, Unfit> {
 }
 
 fn part_of(part: &str) -> Option<Part<'_>> {
-    let kind = raw::member(part, "type").and_then(raw::text)?;
+    let kind = raw::kind_of(part)?;
     match &*kind {
         "text" => Some(Part::Text(text_of(part, "text")?)),
         "image_url" => {

@@ -5,8 +5,8 @@
 //! Groq, Mistral and Cerebras answer 400 or 422 to those.
 
 use crate::dialect::canonical::{
-    Call, Choice, Escaped, Format, Image, Media, Part, ReasoningMember, Request, Role, Schema,
-    Tool, ToolResult, Turn, join,
+    Call, Choice, Escaped, Format, Image, Media, Part, ReasoningMember, Request, Role, Sampling,
+    Schema, Tool, ToolResult, Turn, join,
 };
 use crate::dialect::request::Unfit;
 use crate::dialect::step_traits::OutputLimit;
@@ -38,6 +38,7 @@ pub fn write(request: &mut Request<'_>, target: &Target<'_>) -> Result<String, U
     out.push(']');
     write_tools(&mut out, request);
     write_format(&mut out, &request.format);
+    note_dropped(request, target);
     write_sampling(&mut out, request, target);
     if request.stream {
         out.push_str(r#","stream":true"#);
@@ -366,6 +367,27 @@ fn write_format(out: &mut String, format: &Format<'_>) {
     out.push_str("}}");
 }
 
+/// The settings of sampling that only some local servers know.
+fn rare_settings<'a>(sampling: &Sampling<'a>) -> [(&'static str, Option<&'a str>); 4] {
+    [
+        ("top_k", sampling.top_k),
+        ("min_p", sampling.min_p),
+        ("typical_p", sampling.typical_p),
+        ("repetition_penalty", sampling.repetition_penalty),
+    ]
+}
+
+fn note_dropped(request: &mut Request<'_>, target: &Target<'_>) {
+    for (name, value) in rare_settings(&request.sampling) {
+        if value.is_some() && !target.keeps(name) {
+            request.drop_member(name);
+        }
+    }
+    if request.sampling.stop.len() > MOST_STOPS {
+        request.drop_member("stop");
+    }
+}
+
 fn write_sampling(out: &mut String, request: &Request<'_>, target: &Target<'_>) {
     let sampling = &request.sampling;
     let limit = match target.traits.translation.output_limit {
@@ -382,13 +404,7 @@ fn write_sampling(out: &mut String, request: &Request<'_>, target: &Target<'_>) 
         ("logprobs", sampling.logprobs.then_some("true")),
         ("top_logprobs", sampling.top_logprobs),
     ];
-    // Only some local servers know these.
-    let rare = [
-        ("top_k", sampling.top_k),
-        ("min_p", sampling.min_p),
-        ("typical_p", sampling.typical_p),
-        ("repetition_penalty", sampling.repetition_penalty),
-    ];
+    let rare = rare_settings(sampling);
     let rare = rare.into_iter().filter(|(name, _)| target.keeps(name));
     for (name, value) in known.into_iter().chain(rare) {
         if let Some(value) = value {

@@ -21,7 +21,7 @@ impl StreamJudge for ImageJudge {
             ObjectFrame::Object(annotation) => annotation,
             ObjectFrame::Other(kind) => return kind.into(),
         };
-        let kind = raw::member(&frame.data, "type").and_then(raw::text);
+        let kind = raw::kind_of(&frame.data);
         let kind = kind.as_deref().unwrap_or_default();
         let image = raw::member(&frame.data, "b64_json").filter(|image| image.starts_with('"'));
         let has_image = image.is_some_and(|image| image != r#""""#);
@@ -77,7 +77,7 @@ pub struct Assembler {
 
 impl Assemble for Assembler {
     fn push(&mut self, data: &str) -> Result<(), Flaw> {
-        let kind = raw::member(data, "type").and_then(raw::text);
+        let kind = raw::kind_of(data);
         if !kind.is_some_and(|kind| kind.ends_with(".completed")) {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! A whole answer: one message.
 
-use super::blocks::{Substance, kind_of, substance_of_all};
+use super::blocks::{Substance, substance_of_all};
 use super::stop_reason::StopReason;
 use crate::dialect::annotation::Annotation;
 use crate::dialect::answer::{Flaw, JudgedWhole, Says};
@@ -53,7 +53,7 @@ pub fn check_json(message: &str) -> Result<(), Flaw> {
     let content = raw::member(message, "content").unwrap_or_default();
     let _ = raw::each_item(content, &mut |block| {
         let text = raw::member(block, "text").and_then(raw::text);
-        if let (Some("text"), Some(text)) = (kind_of(block).as_deref(), text)
+        if let (Some("text"), Some(text)) = (raw::kind_of(block).as_deref(), text)
             && checked.is_ok()
             && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text)
         {

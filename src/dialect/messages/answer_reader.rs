@@ -57,7 +57,7 @@ impl EventReader {
         let block = event.block;
         let text = |member| raw::member(block, member).and_then(raw::inside);
         let said = |member| text(member).filter(|text| !text.is_empty());
-        match raw::member(block, "type").and_then(raw::text).as_deref() {
+        match raw::kind_of(block).as_deref() {
             Some("text") => said("text").map_or(Ok(()), |text| take(Delta::Text(text))),
             Some("thinking") => {
                 said("thinking").map_or(Ok(()), |text| take(reasoning(text)))?;

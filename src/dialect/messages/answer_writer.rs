@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use super::blocks::kind_of;
 use super::{errors, estimate};
 use crate::dialect::answer::Flaw;
 use crate::dialect::canonical::{Begin, End, Escaped, Names, OrderedDelta, TokenCounts};
@@ -11,6 +10,7 @@ use crate::dialect::error::ErrorBody;
 use crate::dialect::request::Request;
 use crate::dialect::translate::{AnswerWriter, Answering, Frames, link_to};
 use crate::json::raw;
+use crate::text::push_hex;
 
 /// The beginning of ids of chat, which those of messages do not have.
 const OF_CHAT: &str = "chatcmpl-";
@@ -234,9 +234,10 @@ impl EventWriter {
         seed.extend(place.to_be_bytes());
         let digest = ring::digest::digest(&ring::digest::SHA256, &seed);
         let mut id = prefix.to_owned();
-        for byte in digest.as_ref().iter().take(LENGTH_OF_ID / 2) {
-            let _ = write!(id, "{byte:02x}");
-        }
+        push_hex(
+            &mut id,
+            digest.as_ref().get(..LENGTH_OF_ID / 2).unwrap_or_default(),
+        );
         id
     }
 
@@ -347,8 +348,10 @@ fn shows_thinking(request: &Request<'_>) -> bool {
     let thinking = object.and_then(|object| object.get("thinking"));
     thinking.is_some_and(|thinking| {
         let display = raw::member(thinking, "display").and_then(raw::text);
-        matches!(kind_of(thinking).as_deref(), Some("enabled" | "adaptive"))
-            && display.as_deref() != Some("omitted")
+        matches!(
+            raw::kind_of(thinking).as_deref(),
+            Some("enabled" | "adaptive")
+        ) && display.as_deref() != Some("omitted")
     })
 }
 
@@ -364,7 +367,7 @@ fn ids_of(request: &Request<'_>) -> Vec<String> {
         }
         let content = raw::member(message, "content").unwrap_or_default();
         let _ = raw::each_item(content, &mut |block| {
-            if kind_of(block).as_deref() == Some("tool_use") {
+            if raw::kind_of(block).as_deref() == Some("tool_use") {
                 let id = raw::member(block, "id").and_then(raw::text);
                 ids.extend(id.map(|id| id.into_owned()));
             }

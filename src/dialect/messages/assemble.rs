@@ -130,7 +130,7 @@ fn note(noted: &mut Vec<(String, String)>, object: &str) {
 
 impl Block {
     fn take(&mut self, delta: &str) {
-        let kind = raw::member(delta, "type").and_then(raw::text);
+        let kind = raw::kind_of(delta);
         let (member, text) = match kind.as_deref() {
             Some("text_delta") => ("text", "text"),
             Some("thinking_delta") => ("thinking", "thinking"),

@@ -1,7 +1,5 @@
 //! The blocks of a message: whether they say anything.
 
-use std::borrow::Cow;
-
 use crate::json::raw;
 
 /// The substance of a block.
@@ -12,16 +10,11 @@ pub enum Substance {
     Content,
 }
 
-/// The `type` of a block; none if it names none.
-pub fn kind_of(block: &str) -> Option<Cow<'_, str>> {
-    raw::member(block, "type").and_then(raw::text)
-}
-
 /// The substance of a block, whole or as it begins.
 pub fn substance(block: &str) -> Substance {
     let is_empty =
         |member: &str| matches!(raw::member(block, member), None | Some("null" | "\"\""));
-    match kind_of(block).as_deref() {
+    match raw::kind_of(block).as_deref() {
         Some("text") if is_empty("text") => Substance::Nothing,
         Some("thinking") if is_empty("thinking") && is_empty("signature") => Substance::Nothing,
         Some("thinking" | "redacted_thinking") => Substance::Reasoning,

@@ -1,6 +1,5 @@
 //! An estimate of a request's tokens, rather high than low: a compaction that comes too late breaks a session.
 
-use super::blocks::kind_of;
 use crate::json::{Object, raw};
 
 /// Seven bytes of text are two tokens.
@@ -65,12 +64,12 @@ impl Count {
 
     fn block(&mut self, block: &str, depth: usize) {
         let member = |name: &str| raw::member(block, name);
-        match kind_of(block).as_deref() {
+        match raw::kind_of(block).as_deref() {
             Some("image") => self.tokens += AN_IMAGE,
             Some("document") => {
                 let source = member("source").unwrap_or_default();
                 let data = raw::member(source, "data");
-                match kind_of(source).as_deref() {
+                match raw::kind_of(source).as_deref() {
                     Some("base64") => self.tokens += length(data).div_ceil(DOCUMENT_BYTES),
                     Some("content") => {
                         let content = raw::member(source, "content").unwrap_or_default();

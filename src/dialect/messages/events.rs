@@ -147,7 +147,7 @@ fn of_substance(substance: Substance, otherwise: FrameKind) -> FrameKind {
 /// The meaning of a delta: the one text in it, of whatever type, is content or reasoning.
 fn of_delta(delta: &str) -> FrameKind {
     let has = |member: &str| !matches!(raw::member(delta, member), None | Some("null" | "\"\""));
-    let kind = raw::member(delta, "type").and_then(raw::text);
+    let kind = raw::kind_of(delta);
     match kind.as_deref() {
         Some("text_delta") if !has("text") => FrameKind::Prelude,
         Some("input_json_delta") if !has("partial_json") => FrameKind::Prelude,

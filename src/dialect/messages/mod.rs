@@ -18,6 +18,8 @@ mod rewording;
 mod split;
 mod stop_reason;
 
+use std::borrow::Cow;
+
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
 use crate::dialect::canonical::{Names, Request as Canonical};
 use crate::dialect::chat::Chat;
@@ -210,6 +212,14 @@ impl ClientSide for Messages {
         names: &mut Names,
     ) -> Result<Canonical<'a>, Unfit> {
         request_reader::read(request, target, names)
+    }
+
+    fn word<'m>(&self, member: &'m str) -> Cow<'m, str> {
+        Cow::Borrowed(match member {
+            "reasoning_effort" => "output_config.effort",
+            "stop" => "stop_sequences",
+            same => same,
+        })
     }
 
     fn says_image(&self, url: &str) -> bool {

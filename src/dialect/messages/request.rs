@@ -1,6 +1,5 @@
 //! A request of Messages, read as far as routing needs.
 
-use super::blocks::kind_of;
 use super::request_reader::BILLING;
 use crate::dialect::conversation::check_messages;
 use crate::dialect::opening::{self, TakeText};
@@ -92,7 +91,7 @@ pub fn ends_with_tool_result(request: &Request<'_>) -> bool {
     let _ = raw::each_item(
         raw::member(last, "content").unwrap_or_default(),
         &mut |block| {
-            found |= kind_of(block).as_deref() == Some("tool_result");
+            found |= raw::kind_of(block).as_deref() == Some("tool_result");
         },
     );
     found
@@ -121,7 +120,7 @@ pub fn has_server_tools_only(request: &Request<'_>) -> bool {
     let (mut servers, mut others) = (0_usize, 0_usize);
     // What is no array has no tools.
     let _ = raw::each_item(object.get("tools").unwrap_or_default(), &mut |tool| {
-        let kind = kind_of(tool).unwrap_or_default();
+        let kind = raw::kind_of(tool).unwrap_or_default();
         if is_server_tool(&kind) {
             servers += 1;
         } else {

@@ -2,7 +2,6 @@
 //!
 //! A thinking block is signed by who thought it. What others signed, or nobody, is refused.
 
-use super::blocks::kind_of;
 use crate::dialect::StepRefusal;
 use crate::dialect::request::Payload;
 use crate::json::{Object, raw};
@@ -23,7 +22,7 @@ pub fn cut_foreign_thinking(payload: &mut Payload<'_>) {
         cut_blocks(object, |block| {
             let signature = raw::member(block, "signature").and_then(raw::text);
             let signature = signature.unwrap_or_default();
-            kind_of(block).as_deref() == Some("thinking")
+            raw::kind_of(block).as_deref() == Some("thinking")
                 && (signature.is_empty() || signature.starts_with(OWN_SIGNATURE))
         });
     }
@@ -75,7 +74,7 @@ fn complaint(refusal: &str) -> Option<Complaint> {
 
 fn is_thinking(block: &str) -> bool {
     matches!(
-        kind_of(block).as_deref(),
+        raw::kind_of(block).as_deref(),
         Some("thinking" | "redacted_thinking")
     )
 }
@@ -140,7 +139,7 @@ fn calls_a_tool_last(object: &Object<'_>) -> bool {
     let _ = raw::each_item(
         raw::member(last, "content").unwrap_or_default(),
         &mut |block| {
-            found |= kind_of(block).as_deref() == Some("tool_use");
+            found |= raw::kind_of(block).as_deref() == Some("tool_use");
         },
     );
     found
@@ -155,7 +154,7 @@ fn end_thinking(object: &mut Object<'_>) -> bool {
     let (mut kept, mut changed) = (Vec::new(), false);
     // What is no array has no edits.
     let _ = raw::each_item(edits, &mut |edit| {
-        if kind_of(edit).is_some_and(|kind| kind.starts_with("clear_thinking_")) {
+        if raw::kind_of(edit).is_some_and(|kind| kind.starts_with("clear_thinking_")) {
             changed = true;
         } else {
             kept.push(edit);

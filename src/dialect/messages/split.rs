@@ -1,6 +1,5 @@
 //! The events of a whole answer, for a client that asked for a stream: block after block, a delta for each text.
 
-use super::blocks::kind_of;
 use crate::dialect::answer::Flaw;
 use crate::json::{Object, raw};
 
@@ -63,7 +62,7 @@ fn opening(answer: &str) -> String {
 
 /// A block as it begins, and the deltas that bring the rest.
 fn pieces(block: &str) -> (String, Vec<String>) {
-    let texts: &[(&str, &str, &str)] = match kind_of(block).as_deref() {
+    let texts: &[(&str, &str, &str)] = match raw::kind_of(block).as_deref() {
         Some("text") => &[("text", "text_delta", "text")],
         Some("thinking") => &[
             ("thinking", "thinking_delta", "thinking"),

@@ -32,8 +32,6 @@ pub struct LineWriter {
     /// The time of the first content.
     first: Option<SystemTime>,
     summary: Option<String>,
-    /// The first half of a pair of surrogates, whose other half is in the next delta: a line alone has to be a text.
-    half: Option<(Text, String)>,
     call: Option<Call>,
     calls: u64,
     counts: TokenCounts,
@@ -72,7 +70,6 @@ impl LineWriter {
             now: answer.now,
             first: None,
             summary: None,
-            half: None,
             call: None,
             calls: 0,
             counts: TokenCounts::default(),
@@ -100,29 +97,20 @@ impl LineWriter {
         });
     }
 
-    /// Writes a line with a text of which nothing is left for the next one.
+    /// Writes a line with a text.
     fn text(&mut self, kind: Text, text: &str, out: &mut Frames) {
         self.bytes.1 = self
             .bytes
             .1
             .saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        // Half a letter of thoughts is none of the words behind them.
-        let half = self.half.take().filter(|(of, _)| *of == kind);
-        let joined = half.map(|(_, half)| half + text);
-        let text = joined.as_deref().unwrap_or(text);
-        let whole = without_half(text);
-        self.half = text
-            .get(whole.len()..)
-            .filter(|half| !half.is_empty())
-            .map(|half| (kind, half.to_owned()));
-        if whole.is_empty() {
+        if text.is_empty() {
             return;
         }
         let endpoint = self.endpoint;
         self.line(out, |_, line| {
             push_said(line, endpoint, |line| match kind {
-                Text::Content => push_text(line, endpoint, whole, ""),
-                Text::Thinking => push_text(line, endpoint, "", whole),
+                Text::Content => push_text(line, endpoint, text, ""),
+                Text::Thinking => push_text(line, endpoint, "", text),
             });
             line.push_str(",\"done\":false");
         });
@@ -305,30 +293,6 @@ fn push_text(line: &mut String, endpoint: Endpoint, content: &str, thinking: &st
         line.push_str(",\"thinking\":\"");
         line.push_str(thinking);
         line.push('"');
-    }
-}
-
-/// The inside of a JSON string without the first half of a pair of surrogates at its end.
-fn without_half(inside: &str) -> &str {
-    let Some(at) = inside.len().checked_sub(6) else {
-        return inside;
-    };
-    let Some((before, end)) = inside.split_at_checked(at) else {
-        return inside;
-    };
-    let digits = end.strip_prefix("\\u");
-    let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    let is_high = code.is_some_and(|code| (0xd800..0xdc00).contains(&code));
-    // Behind an odd number of backslashes this one is no escape.
-    let backslashes = before
-        .bytes()
-        .rev()
-        .take_while(|byte| *byte == b'\\')
-        .count();
-    if is_high && backslashes % 2 == 0 {
-        before
-    } else {
-        inside
     }
 }
 

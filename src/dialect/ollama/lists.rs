@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 
 use super::timestamp;
 use crate::json::raw;
+use crate::text::push_hex;
 
 /// The tag that clients put behind a name.
 pub const TAG: &str = ":latest";
@@ -104,9 +105,7 @@ fn list<'a>(
         }
         push_modified(&mut out, &model);
         out.push_str(r#","size":0,"digest":""#);
-        for byte in digest(&SHA256, model.name.as_bytes()).as_ref() {
-            let _ = write!(out, "{byte:02x}");
-        }
+        push_hex(&mut out, digest(&SHA256, model.name.as_bytes()).as_ref());
         out.push_str(r#"","details":"#);
         push_details(&mut out);
         push_capabilities(&mut out, &model);

@@ -20,6 +20,7 @@ pub use embed::Embed;
 pub use lists::TAG;
 pub use request::{NAME, read_name};
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use super::chat;
@@ -77,6 +78,10 @@ impl ClientSide for Chat {
         Ok(request_reader::of_chat(request, target, names))
     }
 
+    fn word<'m>(&self, member: &'m str) -> Cow<'m, str> {
+        request_reader::word(member)
+    }
+
     fn says_image(&self, url: &str) -> bool {
         !url.starts_with("data:")
     }
@@ -113,10 +118,14 @@ impl ClientSide for Generate {
     fn read_request<'a>(
         &self,
         request: &'a Request<'_>,
-        target: &Target<'_>,
+        _: &Target<'_>,
         _: &mut Names,
     ) -> Result<Canonical<'a>, Unfit> {
-        Ok(request_reader::of_generate(request, target))
+        Ok(request_reader::of_generate(request))
+    }
+
+    fn word<'m>(&self, member: &'m str) -> Cow<'m, str> {
+        request_reader::word(member)
     }
 
     fn says_image(&self, url: &str) -> bool {

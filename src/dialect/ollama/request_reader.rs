@@ -1,5 +1,6 @@
 //! Requests of Ollama's API, read into the canonical form.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::pairing::Calls;
@@ -26,7 +27,7 @@ pub fn of_chat<'a>(
     target: &Target<'_>,
     names: &mut Names,
 ) -> Canonical<'a> {
-    let mut canonical = settings(request, target);
+    let mut canonical = settings(request);
     let mut conversation = Conversation {
         target,
         names,
@@ -46,8 +47,8 @@ pub fn of_chat<'a>(
 }
 
 /// Reads a request of `/api/generate` that is a conversation of one question.
-pub fn of_generate<'a>(request: &'a Request<'_>, target: &Target<'_>) -> Canonical<'a> {
-    let mut canonical = settings(request, target);
+pub fn of_generate<'a>(request: &'a Request<'_>) -> Canonical<'a> {
+    let mut canonical = settings(request);
     canonical.system.extend(text(member(request, "system")));
     let mut parts: Vec<Part<'a>> = text(member(request, "prompt"))
         .map(Part::Text)
@@ -63,7 +64,7 @@ pub fn of_generate<'a>(request: &'a Request<'_>, target: &Target<'_>) -> Canonic
 }
 
 /// The request without its conversation.
-fn settings<'a>(request: &'a Request<'_>, target: &Target<'_>) -> Canonical<'a> {
+fn settings<'a>(request: &'a Request<'_>) -> Canonical<'a> {
     let mut canonical = Canonical {
         stream: request.stream,
         format: format_of(member(request, "format")),
@@ -80,17 +81,25 @@ fn settings<'a>(request: &'a Request<'_>, target: &Target<'_>) -> Canonical<'a> 
     sampling.seed = number("seed");
     sampling.presence_penalty = number("presence_penalty");
     sampling.frequency_penalty = number("frequency_penalty");
-    let kept = |member, key| number(key).filter(|_| target.keeps(member));
-    sampling.top_k = kept("top_k", "top_k");
-    sampling.min_p = kept("min_p", "min_p");
-    sampling.typical_p = kept("typical_p", "typical_p");
-    sampling.repetition_penalty = kept("repetition_penalty", "repeat_penalty");
+    sampling.top_k = number("top_k");
+    sampling.min_p = number("min_p");
+    sampling.typical_p = number("typical_p");
+    sampling.repetition_penalty = number("repeat_penalty");
     let stop = raw::member(options, "stop");
     sampling.stop.extend(text(stop));
     each(stop, &mut |stop| sampling.stop.extend(text(Some(stop))));
     let is_bound = |value: &&str| raw::whole_number(value).is_some_and(|tokens| tokens > 0);
     canonical.max_tokens = number("num_predict").filter(is_bound);
     canonical
+}
+
+/// Ollama's word for a setting that chat calls `member`.
+pub fn word(member: &str) -> Cow<'_, str> {
+    match member {
+        "reasoning_effort" => Cow::Borrowed("think"),
+        "repetition_penalty" => Cow::Borrowed("options.repeat_penalty"),
+        option => Cow::Owned(["options.", option].concat()),
+    }
 }
 
 /// The conversation so far.

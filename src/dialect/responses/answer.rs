@@ -84,7 +84,7 @@ pub fn check_json(response: &str) -> Result<(), Flaw> {
         &mut |item| {
             let content = raw::member(item, "content").unwrap_or_default();
             let _ = raw::each_item(content, &mut |part| {
-                let kind = raw::member(part, "type").and_then(raw::text);
+                let kind = raw::kind_of(part);
                 let text = raw::member(part, "text").and_then(raw::text);
                 if let (Some("output_text"), Some(text)) = (kind.as_deref(), text)
                     && checked.is_ok()

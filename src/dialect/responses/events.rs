@@ -210,7 +210,7 @@ impl EventJudge {
             // A message or a thought has begun; of all else, that it has begun is worth something: a tool is at work.
             "response.output_item.added" => {
                 let item = members.item.unwrap_or_default();
-                let kind = raw::member(item, "type").and_then(raw::text);
+                let kind = raw::kind_of(item);
                 match kind.as_deref() {
                     None | Some("message" | "reasoning") => FrameKind::Opening,
                     Some(_) => FrameKind::Content,

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::dialect::canonical::{Escaped, ReasoningMember};
 use crate::json::raw;
+use crate::text::push_hex;
 
 /// The beginning of the ids of responses.
 const RESPONSE: &str = "resp_agw";
@@ -62,11 +63,10 @@ impl Ids {
         .concat();
         let digest = ring::digest::digest(&ring::digest::SHA256, &source);
         let mut random = String::with_capacity(RANDOM);
-        for byte in digest.as_ref().iter().take(RANDOM / 2) {
-            use std::fmt::Write as _;
-            // A String takes whatever is written.
-            let _ = write!(random, "{byte:02x}");
-        }
+        push_hex(
+            &mut random,
+            digest.as_ref().get(..RANDOM / 2).unwrap_or_default(),
+        );
         Self { random }
     }
 

@@ -10,15 +10,9 @@ pub enum Substance {
     Content,
 }
 
-/// The kind of an item; none if it names none.
-pub fn kind_of(item: &str) -> Option<String> {
-    let kind = raw::member(item, "type").and_then(raw::text)?;
-    Some(kind.into_owned())
-}
-
 /// The substance of an item that is done.
 pub fn substance(item: &str) -> Substance {
-    match kind_of(item).as_deref() {
+    match raw::kind_of(item).as_deref() {
         Some("reasoning") => Substance::Reasoning,
         Some("message") | None if !has_words(item) => Substance::Nothing,
         _ => Substance::Content,

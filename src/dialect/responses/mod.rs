@@ -19,6 +19,8 @@ mod request_reader;
 mod split;
 mod text_marks;
 
+use std::borrow::Cow;
+
 use super::chat::Chat;
 use super::messages::Messages;
 use crate::dialect::answer::{Flaw, JudgedWhole, WholeAnswer};
@@ -167,6 +169,13 @@ impl ClientSide for Responses {
         names: &mut Names,
     ) -> Result<Canonical<'a>, Unfit> {
         request_reader::read(request, target, names)
+    }
+
+    fn word<'m>(&self, member: &'m str) -> Cow<'m, str> {
+        Cow::Borrowed(match member {
+            "reasoning_effort" => "reasoning.effort",
+            same => same,
+        })
     }
 
     fn says_image(&self, url: &str) -> bool {

@@ -151,7 +151,7 @@ fn is_own_reasoning(item: &str) -> bool {
 }
 
 fn is_of_kind(item: &str, kind: &str) -> bool {
-    raw::member(item, "type").and_then(raw::text).as_deref() == Some(kind)
+    raw::kind_of(item).as_deref() == Some(kind)
 }
 
 /// The expectations of a request that was read.
@@ -160,7 +160,7 @@ pub fn expectation(request: &Payload<'_>) -> Expectation {
         return Expectation::default();
     };
     let format = raw::member(object.get("text").unwrap_or_default(), "format").unwrap_or_default();
-    let kind = raw::member(format, "type").and_then(raw::text);
+    let kind = raw::kind_of(format);
     Expectation {
         max_tokens: object.get("max_output_tokens").and_then(raw::whole_number),
         has_stop: false,

@@ -1,6 +1,5 @@
 //! The events of a whole answer, for a client that asked for a stream: item after item, a delta for each text.
 
-use super::item::kind_of;
 use crate::dialect::answer::Flaw;
 use crate::json::{Object, raw};
 
@@ -73,7 +72,7 @@ impl Events {
         let of_item = format!("\"output_index\":{index}");
         let id = raw::member(item, "id").unwrap_or("\"\"");
         let place = format!("\"item_id\":{id},{of_item}");
-        let (emptied, texts): (&[(&str, &str)], &str) = match kind_of(item).as_deref() {
+        let (emptied, texts): (&[(&str, &str)], &str) = match raw::kind_of(item).as_deref() {
             Some("message") => (&[("content", "[]")], "content"),
             Some("reasoning") => (&[("summary", "[]")], "summary"),
             Some("function_call") => (&[("arguments", "\"\"")], ""),
@@ -84,7 +83,7 @@ impl Events {
             "response.output_item.added",
             &format!("{of_item},\"item\":{}", begun(item, emptied)),
         );
-        match kind_of(item).as_deref() {
+        match raw::kind_of(item).as_deref() {
             Some("message") => {
                 for (index, part) in items(raw::member(item, texts), "parts")?
                     .into_iter()
@@ -138,7 +137,7 @@ impl Events {
     }
 
     fn part(&mut self, place: &str, part: &str) {
-        let (name, of, logprobs) = match kind_of(part).as_deref() {
+        let (name, of, logprobs) = match raw::kind_of(part).as_deref() {
             Some("refusal") => ("refusal", "response.refusal", ""),
             _ => ("text", "response.output_text", ",\"logprobs\":[]"),
         };

@@ -9,7 +9,7 @@ use crate::http::Response;
 #[derive(Serialize)]
 pub struct Outcome {
     pub ok: bool,
-    /// One or two sentences.
+    /// The outcome in one or two sentences.
     pub text: String,
 }
 

@@ -135,8 +135,9 @@ fn failed(context: &Context, step: &Step, reports: &[StepReport]) -> String {
     let Some(report) = reports.last() else {
         return format!("{of} cannot be called now.");
     };
-    let message = report.message.as_deref().unwrap_or_default();
-    let message = context.redactor.redact(message);
+    let message = report.message.as_ref();
+    let message = message.map(|said| said.masked(&context.redactor));
+    let message = message.unwrap_or_default();
     let message = for_people(&message);
     let class = report.class.map_or("", Class::label).replace('_', " ");
     match (report.skipped, report.status) {

@@ -105,10 +105,14 @@ impl History {
 
     /// The records that pass, the newest first, as JSON.
     pub fn records(&self, filter: &Filter, limit: usize) -> String {
-        let ring = lock(&self.ring);
-        let passing = ring.newest().filter(|record| record.passes(filter));
+        let passing: Vec<Arc<Record>> = {
+            let ring = lock(&self.ring);
+            let passing = ring.newest().filter(|record| record.passes(filter));
+            passing.take(limit).map(Arc::clone).collect()
+        };
+        // Out of the lock: every request that ends takes it.
         let mut out = String::from("{\"object\":\"list\",\"data\":[");
-        for (place, record) in passing.take(limit).enumerate() {
+        for (place, record) in passing.iter().enumerate() {
             if place > 0 {
                 out.push(',');
             }

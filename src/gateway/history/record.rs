@@ -78,7 +78,11 @@ impl Record {
             && size > MAX_RECORD
         {
             let room = (MAX_RECORD + summary.capacity()).saturating_sub(size);
-            self.summary = Some(Arc::new(last_steps(summary, room)));
+            let (last, attempts_lost) = last_steps(summary, room);
+            self.summary = Some(Arc::new(last));
+            // Standings go with their attempts; those at the end may have none.
+            let lost = attempts_lost.min(self.standings.len());
+            self.standings = self.standings.split_off(lost);
         }
         self
     }
@@ -162,8 +166,7 @@ impl Record {
         let (mut served_by, mut steps) = (None, String::from("["));
         // The summary is the gateway's own: it is JSON.
         let _ = raw::each_item(listed, &mut |step| {
-            let is_skipped = raw::member(step, "skipped").is_some();
-            let standing = match is_skipped {
+            let standing = match is_skipped(step) {
                 true => raw::member(step, "error")
                     .and_then(raw::text)
                     .unwrap_or_default(),
@@ -220,6 +223,11 @@ fn server(step: &str) -> String {
     server
 }
 
+/// Whether a summary's step was looked at without a call.
+fn is_skipped(step: &str) -> bool {
+    raw::member(step, "skipped").is_some()
+}
+
 fn renamed(raw_key: &str) -> &str {
     match raw::inside(raw_key).unwrap_or(raw_key) {
         "key_index" => "key",
@@ -240,8 +248,8 @@ fn push_object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, Opt
     out.push('}');
 }
 
-/// The summary with the last of its steps, as many as there is room for (bytes), and one at least if that is so.
-fn last_steps(summary: &str, room: usize) -> String {
+/// The summary with the last of its steps, as many as there is room for (bytes); and the number of attempts among the others.
+fn last_steps(summary: &str, room: usize) -> (String, usize) {
     let mut steps: Vec<&str> = Vec::new();
     let listed = raw::member(summary, "steps").unwrap_or("[]");
     let _ = raw::each_item(listed, &mut |step| steps.push(step));
@@ -251,9 +259,10 @@ fn last_steps(summary: &str, room: usize) -> String {
         left = left.saturating_sub(step.len() + 1);
         fits
     });
-    let first = steps.len() - fitting.count();
-    let kept = steps.get(first..).unwrap_or_default();
-    ["{\"steps\":[", &kept.join(","), "]}"].concat()
+    let (lost, kept) = steps.split_at(steps.len() - fitting.count());
+    let attempts_lost = lost.iter().filter(|step| !is_skipped(step)).count();
+    let last = ["{\"steps\":[", &kept.join(","), "]}"].concat();
+    (last, attempts_lost)
 }
 
 /// The milliseconds since 1970; 0 before.
@@ -366,16 +375,22 @@ pub(super) mod tests {
 
     #[test]
     fn a_large_record_loses_its_first_steps() {
+        // Each third one is skipped.
         let step = |index: usize| {
-            let error = "e".repeat(400);
+            // A provider's words may look like the beginning of a step.
+            let error = r#"{\"step_index\":7,"#.to_owned() + &"e".repeat(400);
+            let skipped = [r#","skipped":true"#, "", ""][index % 3];
             format!(
-                r#"{{"step_index":{index},"provider":"a","model":"m","success":false,"error":"{error}"}}"#
+                r#"{{"step_index":{index},"provider":"a","model":"m","success":false,"error":"{error}"{skipped}}}"#
             )
         };
-        let steps: Vec<String> = (0..40).map(step).collect();
+        // No words are kept for the last attempt.
+        let attempts = (0..39).filter(|index| index % 3 > 0);
+        let steps: Vec<String> = (0..41).map(step).collect();
         let summary = format!(r#"{{"route_name":"r","steps":[{}]}}"#, steps.join(","));
         let record = Record {
             summary: Some(Arc::new(summary)),
+            standings: attempts.map(|index| format!("open {index}")).collect(),
             ..record("req-1", 0)
         };
         let record = record.bounded();
@@ -383,6 +398,15 @@ pub(super) mod tests {
         let json = json(&record);
         let steps = json["steps"].as_array().unwrap();
         assert!(steps.len() > 3, "{}", steps.len());
-        assert_eq!(steps.last().unwrap()["step_index"], 39);
+        assert_eq!(steps.last().unwrap()["step_index"], 40);
+        for step in steps.iter().filter(|step| step["skipped"] != true) {
+            let index = step["step_index"].as_u64().unwrap();
+            let words = if index < 39 {
+                format!("open {index}")
+            } else {
+                "open".to_owned()
+            };
+            assert_eq!(step["standing"], words.as_str(), "{step}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The last requests, bounded in number and in bytes: the oldest go first.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::record::Record;
 
@@ -10,26 +11,26 @@ pub const MAX_BYTES: usize = 512 * 1024;
 /// Records of requests, the oldest first.
 #[derive(Debug, Default)]
 pub struct Ring {
-    records: VecDeque<Record>,
+    records: VecDeque<Arc<Record>>,
     bytes: usize,
 }
 
 impl Ring {
     /// Adds the record of a request that has ended, at most `most` in all. Those that have no place any more come back, to
     /// be dropped out of the lock.
-    pub fn add(&mut self, record: Record, most: usize) -> Option<Record> {
+    pub fn add(&mut self, record: Record, most: usize) -> Option<Arc<Record>> {
         self.bytes += record.size();
-        self.records.push_back(record);
+        self.records.push_back(Arc::new(record));
         let mut gone = None;
         while self.records.len() > most || self.bytes > MAX_BYTES {
             gone = self.records.pop_front();
-            self.bytes -= gone.as_ref().map_or(0, Record::size);
+            self.bytes -= gone.as_deref().map_or(0, Record::size);
         }
         gone
     }
 
     /// The records, the newest first.
-    pub fn newest(&self) -> impl Iterator<Item = &Record> {
+    pub fn newest(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.records.iter().rev()
     }
 }
@@ -57,7 +58,7 @@ mod tests {
             ring.add(record(&format!("req-{number}"), 3000), 10_000);
         }
         assert!(ring.bytes <= MAX_BYTES);
-        let sizes: usize = ring.newest().map(Record::size).sum();
+        let sizes: usize = ring.newest().map(|record| record.size()).sum();
         assert_eq!(ring.bytes, sizes);
         let count = ring.newest().count();
         assert!((100..200).contains(&count), "{count}");

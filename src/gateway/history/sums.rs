@@ -236,23 +236,14 @@ impl Series {
 }
 
 fn tally(totals: Totals) -> Tally {
-    let Totals {
-        answered,
-        failed,
-        fallbacks,
-        input_tokens,
-        output_tokens,
-        cost,
-        answer_ms,
-    } = totals;
     [
-        answered,
-        failed,
-        fallbacks,
-        input_tokens,
-        output_tokens,
-        cost,
-        answer_ms,
+        totals.answered,
+        totals.failed,
+        totals.fallbacks,
+        totals.input_tokens,
+        totals.output_tokens,
+        totals.cost,
+        totals.answer_ms,
     ]
 }
 

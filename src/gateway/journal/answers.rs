@@ -10,6 +10,7 @@ use super::span_events::number;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;
+use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
 use crate::dialect::usage::Usage;
 use crate::limits::Money;
@@ -31,7 +32,19 @@ impl<'g> Journal<'g> {
         if let Some(report) = reports.last() {
             self.facts.translated = report.changes.translated;
             self.facts.log_answer(report);
+            if let (Some(facts), Some(route)) = (&self.context.alerts, &self.facts.route) {
+                facts.answered(route, report);
+            }
         }
+    }
+
+    /// The answer of a walk cannot be said in the client's dialect: the attempt has failed, and took what it told.
+    pub fn unsayable(&mut self, answered: &AnsweredWalk, step: &Step, usage: Option<Usage>) {
+        self.wasted(step, usage);
+        self.facts.steps = tried(answered.reports());
+        self.facts.fallbacks = answered.fallbacks();
+        let (index, took) = (answered.step_index(), answered.started().elapsed());
+        self.counted.attempt(index, Some(Class::BadResponse), took);
     }
 
     /// The routing summary of a walk, as JSON; keys in providers' messages are masked.

@@ -119,13 +119,17 @@ impl<'g> Journal<'g> {
         };
         self.counted
             .attempt(report.step_index, Some(class), report.duration);
-        let message = report.message.as_deref().unwrap_or_default();
-        let message = self.context.redactor.redact(message);
+        let redactor = &self.context.redactor;
+        let message = report.message.as_ref();
+        let message = message.map_or_else(String::new, |said| said.masked(redactor).into_owned());
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
             let route = self.facts.route.as_deref().unwrap_or_default();
             let errors = &self.context.history.errors;
             errors.note(route, report, class, &message);
+        }
+        if let Some(facts) = &self.context.alerts {
+            facts.attempt_failed(report, class);
         }
         let fault = match class {
             Class::Unauthorized => Some(StandingFault::Key(report.key_index)),

@@ -115,6 +115,9 @@ impl<'g> Journal<'g> {
         self.facts.steps = tried(reports);
         self.facts.fallbacks = fallbacks(reports);
         self.facts.error = Some(verdict.code.label());
+        if let (Some(facts), Some(route)) = (&self.context.alerts, &self.facts.route) {
+            facts.exhausted(route, verdict, reports);
+        }
         let to_mend = [
             Class::Unauthorized,
             Class::Forbidden,

@@ -53,7 +53,7 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     push_number(out, ",\"duration_ms\":", milliseconds(report.duration));
     if let Some(message) = &report.message {
         out.push_str(",\"error\":");
-        raw::push_quoted(out, &redactor.redact(message));
+        raw::push_quoted(out, &message.masked(redactor));
     }
     if let Some(class) = report.class {
         out.push_str(",\"class\":");

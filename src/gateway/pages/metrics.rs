@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::config::Alert;
+use crate::gateway::alert_facts::RESULTS;
 use crate::gateway::context::Context;
 use crate::gateway::shared_answer::Rendered;
 use crate::http::{self, Response, ResponseHead};
@@ -13,8 +15,8 @@ use crate::telemetry::metrics::{
 use crate::telemetry::otlp::Loss;
 use crate::{upstream, valkey};
 
-use super::limits;
 use super::visit::{Unserved, Visit};
+use super::{clients, limits};
 
 /// The exposition for Prometheus. It is open by default and long, so that a crowd shares it.
 pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
@@ -30,6 +32,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_edge(&context.edge.read()));
     families.extend(of_ledger(context, &context.ledger.lock(), Instant::now()));
     families.extend(limits::of_lines(context));
+    families.extend(clients::of_clients(context));
     families.extend(of_client(&context.client.stats()));
     families.push(of_unasked(context));
     if let Some(replicas) = &context.replicas {
@@ -38,6 +41,7 @@ pub fn families(context: &Context) -> Vec<Family> {
     families.extend(of_process());
     families.push(of_log());
     families.extend(of_exports(context));
+    families.extend(of_alerts(context));
     families.push(uptime(context));
     families.push(build_info());
     families
@@ -189,6 +193,26 @@ fn of_exports(context: &Context) -> Option<Family> {
         }
     }
     (!context.exports.is_empty()).then_some(lost)
+}
+
+/// Absent without alerts.
+fn of_alerts(context: &Context) -> Option<Family> {
+    let facts = context.alerts.as_ref()?;
+    let mut alerts = counter(
+        "ai_gateway.alerts",
+        "Messages to the receivers of alerts, by what became of them.",
+    );
+    for (kind, counts) in facts.counts() {
+        let of_kind = |alert: &Alert| alert.kind == kind;
+        if !context.config.alerts.iter().any(of_kind) {
+            continue;
+        }
+        for (result, count) in RESULTS.into_iter().zip(counts) {
+            let labels = [("kind", kind.label()), ("result", result)];
+            alerts.push(&labels, SeriesValue::Count(count));
+        }
+    }
+    Some(alerts)
 }
 
 fn uptime(context: &Context) -> Family {

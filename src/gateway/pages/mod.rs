@@ -1,6 +1,7 @@
 //! Pages: answers without a walk.
 
 mod client_days;
+mod clients;
 pub mod health;
 mod limits;
 pub mod metrics;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::{Config, Route};
+use crate::gateway::gone_models::GoneModel;
 use crate::gateway::history::{LastError, LastErrors, Sums};
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
@@ -42,6 +43,17 @@ struct Status<'a> {
     clients: Vec<ClientDays>,
     /// The name of money in the costs.
     currency: Option<&'a str>,
+    /// Models of these routes that their providers do not list any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone_models: Vec<GoneModelStatus>,
+}
+
+#[derive(Serialize)]
+struct GoneModelStatus {
+    provider: String,
+    model: String,
+    /// Names of the provider's list that come near it.
+    near: Vec<String>,
 }
 
 /// The end of the latest reload.
@@ -155,10 +167,11 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
     let edge = context.edge.read();
     let now = Instant::now();
     let (verdict, routes) = {
+        // The sums first: folding them takes a look at every instrument, for which no request is to wait.
+        let sums = context.history.sums(metrics);
         let ledger = context.ledger.lock();
         let orders = context.ledger.orders();
         let routes = visit.routes();
-        let sums = context.history.sums(metrics);
         let memory = Memory {
             ledger: &ledger,
             orders: &orders,
@@ -185,9 +198,25 @@ fn render(visit: &Visit<'_, '_>) -> Rendered {
         routes,
         clients: client_days::clients(visit),
         currency: context.config.currency.as_deref(),
+        gone_models: gone_models(visit),
     };
     let head = ResponseHead::new(200, "application/json");
     Rendered::new(head, to_json(&status))
+}
+
+fn gone_models(visit: &Visit<'_, '_>) -> Vec<GoneModelStatus> {
+    let gone = visit.context.gone_models.list().into_iter();
+    let is_of_a_route = |gone: &GoneModel| {
+        let mut steps = visit.routes().flat_map(|route| &route.steps);
+        steps.any(|step| step.provider.name == gone.provider && step.model == gone.model)
+    };
+    gone.filter(is_of_a_route)
+        .map(|gone| GoneModelStatus {
+            provider: gone.provider,
+            model: gone.model,
+            near: gone.near,
+        })
+        .collect()
 }
 
 /// The latest reload; what is wrong with the files is for the operator.

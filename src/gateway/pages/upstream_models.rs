@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::budget::Budget;
 use crate::config::Provider;
+use crate::gateway::context::Context;
 use crate::gateway::model_lists::{self, LIMIT};
+use crate::gateway::model_watch;
 use crate::gateway::shared_answer::{Fresh, Patience, Rendered};
 use crate::http::{Response, ResponseHead};
-use crate::secret::Redactor;
-use crate::upstream::Client;
 
 use super::visit::{Unserved, Visit, to_json};
 
@@ -53,12 +53,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     };
     let budget = visit.exchange.budget();
     let probe = || {
-        let report = probe(
-            &context.config.providers,
-            &context.client,
-            budget,
-            &context.redactor,
-        );
+        let report = probe(context, budget);
         let status = if report.ok { 200 } else { 503 };
         Rendered::new(
             ResponseHead::new(status, "application/json"),
@@ -71,32 +66,38 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     Ok(answer.into())
 }
 
-fn probe(
-    providers: &[Arc<Provider>],
-    client: &Client,
-    budget: &Budget,
-    redactor: &Redactor,
-) -> ProbeReport {
-    let ask = |provider| ask(provider, client, budget, redactor);
-    let providers = model_lists::in_parallel(providers, ask);
+fn probe(context: &Context, budget: &Budget) -> ProbeReport {
+    let ask = |provider| ask(provider, context, budget);
+    let providers = model_lists::in_parallel(&context.config.providers, ask);
     ProbeReport {
         ok: providers.iter().all(|provider| provider.ok),
         providers,
     }
 }
 
-fn ask(
-    provider: &Arc<Provider>,
-    client: &Client,
-    budget: &Budget,
-    redactor: &Redactor,
-) -> ProviderReport {
+fn ask(provider: &Arc<Provider>, context: &Context, budget: &Budget) -> ProviderReport {
+    if !provider.model_list {
+        return ProviderReport {
+            provider: provider.name.clone(),
+            ok: true,
+            model_count: None,
+            http_status: None,
+            error: None,
+            response_time_ms: 0,
+        };
+    }
     let started = Instant::now();
     let key = provider.keys.first();
-    let found = model_lists::fetch(provider, key, client, budget, started + LIMIT);
+    let found = model_lists::fetch(provider, key, &context.client, budget, started + LIMIT);
     let response_time_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (http_status, result) = match found {
-        Ok(answer) => (Some(answer.status), answer.count()),
+        Ok(answer) => {
+            // Whoever asks, what came is worth a comparison.
+            if let Ok(names) = answer.names() {
+                model_watch::compare(context, provider, &names);
+            }
+            (Some(answer.status), answer.count())
+        }
         Err(error) => (None, Err(error)),
     };
     ProviderReport {
@@ -104,7 +105,7 @@ fn ask(
         ok: result.is_ok(),
         model_count: result.as_ref().ok().copied(),
         http_status,
-        error: result.err().map(|error| redactor.redact(&error)),
+        error: result.err().map(|error| context.redactor.redact(&error)),
         response_time_ms,
     }
 }

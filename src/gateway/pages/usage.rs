@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::config::{Account, Config};
 use crate::dialect::error::Code;
+use crate::gateway::context::Context;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::shared_accounts::{accounts_of, now};
 use crate::http::Response;
@@ -98,18 +99,27 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
     }
     if name == "*" {
         let reports = visit.context.accounts.lock().reports(now());
-        let data = reports.iter().map(|report| usage(report, config));
-        let list = UsageList {
-            object: "list",
-            data: data.collect(),
-        };
-        return Ok(json(200, &list));
+        return Ok(json(200, &list(&reports, config)));
     }
     let place = visit.context.places.named(config, name);
     let report = place.and_then(|place| visit.context.accounts.lock().report(place, now()));
     match report {
         Some(report) => Ok(json(200, &usage(&report, config))),
         None => Err(Refusal::new(Code::NotFound, "there is no such client".to_owned()).into()),
+    }
+}
+
+/// The usage of all clients, for whoever need not show a key.
+pub fn report_on_all(context: &Context) -> Vec<u8> {
+    let reports = context.accounts.lock().reports(now());
+    serde_json::to_vec(&list(&reports, &context.config)).unwrap_or_default()
+}
+
+fn list<'a>(reports: &'a [Report], config: &'a Config) -> UsageList<'a> {
+    let data = reports.iter().map(|report| usage(report, config));
+    UsageList {
+        object: "list",
+        data: data.collect(),
     }
 }
 

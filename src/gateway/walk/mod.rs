@@ -124,8 +124,8 @@ impl<'a> Errand<'a, '_> {
         }
     }
 
-    /// A walk before its first step, over one alone if it is named, and the step that it probes, if it does. In a frame of its own: the walk would
-    /// stand on the stack of every worker that waits, beside its box.
+    /// A walk before its first step, over one alone if it is named, and the step that it probes, if it does. In a frame of
+    /// its own: the walk would stand on the stack of every worker that waits, beside its box.
     fn begun(&self, only: Option<usize>) -> (Box<Walk>, Option<usize>) {
         let now = Instant::now();
         let sequence = match only {

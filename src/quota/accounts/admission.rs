@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::book::Book;
+use super::book::{Book, RefusalReason};
+use super::excess::{Ends, Excess};
 use super::ledger::{Accounts, BookIndex};
+use super::lines::EntryWindow;
+use super::shared_lines::Spans;
 use super::totals::Totals;
-use crate::limits::{Limit, Money, PeriodKey, Unit, UnixMs, Window};
+use crate::limits::{Money, PeriodKey, Unit, UnixMs, Window};
 use crate::quota::Moment;
 
 /// The output that is reserved for a request that does not bound it (tokens): twice the client's mean, within these.
 const LEAST_OUTPUT: u64 = 256;
 const MOST_OUTPUT: u64 = 4096;
-
-/// The wait for a place among the requests at once, for which nobody can say more.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What a request may take.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Wanted<'p> {
     pub has_output: bool,
     /// The prices of the steps that may answer.
     pub prices: &'p [crate::limits::Price],
+    /// Where replicas count together: the server is not waited for any more, and this one's share has to do.
+    pub locally: bool,
 }
 
 /// A request under way: what is reserved for it, and where it is settled.
@@ -55,27 +57,6 @@ pub struct Spent<'r> {
     pub cost: Money,
 }
 
-/// A limit that a request would exceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Excess {
-    pub limit: Limit,
-    pub used: u64,
-    pub reserved: u64,
-    /// What the request would have taken.
-    pub asked: u64,
-    pub resets: Resets,
-}
-
-/// The time at which a request may be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resets {
-    /// The end of a window of the calendar.
-    At(UnixMs, Duration),
-    In(Duration),
-    /// No time: the limit is one of all time, or smaller than the request.
-    Never,
-}
-
 /// The rest of a line's limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineLeft {
@@ -103,24 +84,33 @@ impl Accounts {
         wanted: &Wanted<'_>,
         now: Moment,
     ) -> Result<Booking, Excess> {
+        let now = self.clocked(now);
         let (day, month) = self.turn(now.unix_ms());
         let ends = Ends {
             now,
             day: self.turns.day().end,
             month: self.turns.month().end,
         };
+        let spans = Spans::of(self.turns.day(), self.turns.month());
+        let sharing = self.sharing.as_deref();
         let Some(book) = self.books.get_mut(index.0) else {
             return Ok(Booking::free(index, now.now, day, month));
         };
         let asked = book.charge(wanted);
         let excesses = book.lines.iter().filter_map(|line| {
-            let (used, reserved) = book.used(line, now.now, day, month);
+            let (mut used, reserved) = book.used(line, now.now, day, month);
             let unit = line.limit.unit;
             let asked = match unit {
                 Unit::Concurrent => 1,
                 _ => asked.of(unit),
             };
             let amount = line.limit.rate.amount;
+            if let Some(sharing) = sharing.filter(|_| book.soft)
+                && let Some(window) = spans.window(line.limit.rate.window)
+            {
+                let others = sharing.others(index.0, &window);
+                used = used.saturating_add(others.of(unit));
+            }
             let taken = used.saturating_add(reserved);
             let fits = match book.soft && unit.is_settled_later() {
                 true => taken < amount,
@@ -133,13 +123,21 @@ impl Accounts {
                 reserved,
                 asked,
                 resets: ends.of(line, asked, book.soft),
+                is_dry: false,
             })
         });
         if let Some(excess) = excesses.max_by_key(|excess| excess.resets.rank()) {
-            match excess.limit.unit {
-                Unit::Money => book.tally.refused_by_budget += 1,
-                _ => book.tally.refused_by_limit += 1,
-            }
+            book.tally.refuse(match excess.limit.unit {
+                Unit::Money => RefusalReason::Budget,
+                _ => RefusalReason::Limit,
+            });
+            return Err(excess);
+        }
+        if let Some(sharing) = sharing
+            && let Some(excess) = book.want(&asked, wanted.locally, spans, &ends, &|window| {
+                sharing.told(index.0, window)
+            })
+        {
             return Err(excess);
         }
         let reserved = match book.soft {
@@ -149,6 +147,7 @@ impl Accounts {
             },
             false => asked,
         };
+        book.charge_portions(&reserved, spans, now);
         book.reserve(&reserved, day, month);
         book.in_flight += 1;
         for line in &mut book.lines {
@@ -195,10 +194,16 @@ impl Accounts {
                 _ => line.log.settle(at, charged, took),
             }
         }
+        for line in &mut book.lines {
+            if let Some(shared) = &mut line.shared {
+                let unit = line.limit.unit;
+                shared.settle(at, reserved.of(unit), used.of(unit));
+            }
+        }
         if !spent.is_estimate && spent.counts && spent.input > 0 {
             book.learn_ratio(estimated, spent.input);
         }
-        self.note(booking.book, spent, &used, month)
+        self.note(booking.book, spent, &used, day, month)
     }
 
     /// Counts a request of a client without limits. True as of [`Self::settle`].
@@ -211,11 +216,20 @@ impl Accounts {
             return false;
         };
         book.settle(&Totals::default(), &used, day, month);
-        self.note(index, spent, &used, month)
+        self.note(index, spent, &used, day, month)
+    }
+
+    /// Counts a request that is refused without a look at the limits.
+    pub fn refuse(&mut self, index: BookIndex, reason: RefusalReason) {
+        if let Some(book) = self.books.get_mut(index.0) {
+            book.tally.refuse(reason);
+        }
     }
 
     /// The rest of a client's limits; nothing of one without limits.
     pub fn left(&self, index: BookIndex, now: Moment) -> Left {
+        let now = self.clocked(now);
+        let spans = Spans::of(self.turns.day(), self.turns.month());
         let mut left = Left::default();
         let Some(book) = self.book(index) else {
             return left;
@@ -226,7 +240,7 @@ impl Accounts {
             month: self.turns.month().end,
         };
         let (day, month) = (self.turns.day().key, self.turns.month().key);
-        for line in &book.lines {
+        for (at, line) in book.lines.iter().enumerate() {
             let place = match line.limit.unit {
                 Unit::Requests => &mut left.requests,
                 Unit::Tokens | Unit::InputTokens | Unit::OutputTokens => &mut left.tokens,
@@ -234,9 +248,14 @@ impl Accounts {
             };
             let (used, reserved) = book.used(line, now.now, day, month);
             let amount = line.limit.rate.amount;
+            let elsewhere = match self.sharing {
+                Some(_) => book.taken_elsewhere(at, spans, now),
+                None => 0,
+            };
+            let taken = used.saturating_add(reserved).saturating_add(elsewhere);
             let this = LineLeft {
                 amount,
-                left: amount.saturating_sub(used.saturating_add(reserved)),
+                left: amount.saturating_sub(taken),
                 reset: ends.full(line),
             };
             let is_less = |other: &LineLeft| {
@@ -255,6 +274,7 @@ impl Accounts {
         index: BookIndex,
         spent: &Spent<'_>,
         used: &Totals,
+        day: PeriodKey,
         month: PeriodKey,
     ) -> bool {
         let Some(book) = self.books.get_mut(index.0) else {
@@ -265,6 +285,16 @@ impl Accounts {
             return false;
         }
         book.use_route(spent.route, month, used);
+        if let Some(sharing) = &mut self.sharing {
+            for window in [
+                EntryWindow::Period(day),
+                EntryWindow::Period(month),
+                EntryWindow::Route(spent.route.to_owned(), month),
+                EntryWindow::AllTime,
+            ] {
+                sharing.touch(index.0, window);
+            }
+        }
         !std::mem::replace(&mut self.changed, true)
     }
 }
@@ -318,75 +348,6 @@ impl Spent<'_> {
             cached: self.cached.min(self.input),
             estimated: u64::from(self.is_estimate && self.counts),
             cost: self.cost,
-        }
-    }
-}
-
-impl Resets {
-    /// The wait; `None` where none is long enough.
-    pub fn wait(self) -> Option<Duration> {
-        match self {
-            Self::At(_, wait) | Self::In(wait) => Some(wait),
-            Self::Never => None,
-        }
-    }
-
-    fn rank(self) -> Duration {
-        self.wait().unwrap_or(Duration::MAX)
-    }
-}
-
-/// The ends of the windows of a moment.
-struct Ends {
-    now: Moment,
-    day: UnixMs,
-    month: UnixMs,
-}
-
-impl Ends {
-    fn of(&self, line: &super::book::Line, asked: u64, soft: bool) -> Resets {
-        let Limit { unit, rate } = line.limit;
-        let room = match soft && unit.is_settled_later() {
-            true => rate.amount.checked_sub(1),
-            false => rate.amount.checked_sub(asked),
-        };
-        // A request that is larger than its limit never fits.
-        let Some(room) = room else {
-            return Resets::Never;
-        };
-        let until = |end: UnixMs| {
-            let wait = Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
-            Resets::At(end, wait)
-        };
-        match rate.window {
-            Window::Day => until(self.day),
-            Window::Month => until(self.month),
-            Window::Total => Resets::Never,
-            Window::AtOnce => Resets::In(SOON),
-            Window::Sliding(length) => {
-                let now = self.now.now;
-                let since = now.checked_sub(length);
-                let first = since.and_then(|since| line.log.gives_way(since, room));
-                let end = first.map_or(now + length, |first| first + length);
-                Resets::In(end.saturating_duration_since(now))
-            }
-        }
-    }
-
-    /// The time until all of a limit is free again.
-    fn full(&self, line: &super::book::Line) -> Duration {
-        let until = |end: UnixMs| Duration::from_millis(end.saturating_sub(self.now.unix_ms()));
-        match line.limit.rate.window {
-            Window::Day => until(self.day),
-            Window::Month => until(self.month),
-            Window::Total | Window::AtOnce => Duration::ZERO,
-            Window::Sliding(length) => {
-                let now = self.now.now;
-                let since = now.checked_sub(length);
-                // All of it is free when the last call is out of the window: at the latest after one.
-                let used = since.map_or(0, |since| line.log.since(since));
-                if used == 0 { Duration::ZERO } else { length }
-            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::lines::EntryWindow;
+use super::shared_lines::SharedLine;
 use super::totals::Totals;
 use crate::limits::{Limit, PeriodKey, Window};
 use crate::quota::call_log::CallLog;
@@ -47,6 +49,8 @@ pub struct AllTime {
 pub struct Line {
     pub limit: Limit,
     pub log: CallLog,
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub(super) shared: Option<Box<SharedLine>>,
 }
 
 /// What happened since the process began, for its metrics.
@@ -55,8 +59,40 @@ pub struct Tally {
     pub used: Totals,
     /// Requests that ended without an answer.
     pub failed: u64,
-    pub refused_by_limit: u64,
-    pub refused_by_budget: u64,
+    /// Requests that were refused before any call, by [`RefusalReason`].
+    pub refused: [u64; 4],
+}
+
+/// The reason for which a client's request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    Limit,
+    Budget,
+    /// The route is not among the client's.
+    Route,
+    /// The key is good no more.
+    Expired,
+}
+
+impl RefusalReason {
+    pub const ALL: [Self; 4] = [Self::Limit, Self::Budget, Self::Route, Self::Expired];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Budget => "budget",
+            Self::Route => "route",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Tally {
+    pub fn refuse(&mut self, reason: RefusalReason) {
+        if let Some(count) = self.refused.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
 }
 
 /// The book of a client.
@@ -75,6 +111,8 @@ pub struct Book {
     /// The mean of real and estimated tokens of input, in 1/256.
     pub ratio: u32,
     pub tally: Tally,
+    /// The configuration has this client.
+    pub is_configured: bool,
 }
 
 /// The ratio of input tokens before any is known: the estimate is believed (1/256).
@@ -93,6 +131,7 @@ impl Book {
             in_flight: 0,
             ratio: EVEN,
             tally: Tally::default(),
+            is_configured: false,
         }
     }
 
@@ -107,9 +146,14 @@ impl Book {
                     line.limit.unit == limit.unit && line.limit.rate.window == limit.rate.window
                 };
                 let known = old.iter().position(is_same);
+                let known = known.map(|at| old.swap_remove(at));
+                let (log, shared) = known
+                    .map(|line| (line.log, line.shared))
+                    .unwrap_or_default();
                 Line {
                     limit: *limit,
-                    log: known.map_or_else(CallLog::default, |at| old.swap_remove(at).log),
+                    log,
+                    shared,
                 }
             })
             .collect();
@@ -215,6 +259,68 @@ impl Book {
             counter.used.add(used);
             counter.changed = true;
         }
+    }
+
+    /// The windows that are kept, and what was used in each.
+    pub(super) fn windows(&self) -> impl Iterator<Item = (EntryWindow, Totals)> {
+        let periods = self.days.iter().chain(&self.months);
+        let periods = periods.map(|counter| (EntryWindow::Period(counter.key), counter.used));
+        let routes = self.routes.iter().map(|counter| {
+            let window = EntryWindow::Route(counter.route.clone(), counter.month);
+            (window, counter.used)
+        });
+        let all_time = (EntryWindow::AllTime, self.all_time.used);
+        periods.chain(routes).chain([all_time])
+    }
+
+    /// What was used in a window.
+    pub(super) fn sum_of(&self, window: &EntryWindow) -> Totals {
+        let found = match window {
+            EntryWindow::Period(key) => {
+                let counters = if key.is_month() {
+                    &self.months
+                } else {
+                    &self.days
+                };
+                let mut counters = counters.iter().rev();
+                let found = counters.find(|counter| counter.key == *key);
+                found.map(|counter| counter.used)
+            }
+            EntryWindow::Route(route, month) => {
+                let mut routes = self.routes.iter();
+                let found = routes.find(|known| known.route == *route && known.month == *month);
+                found.map(|known| known.used)
+            }
+            EntryWindow::AllTime => Some(self.all_time.used),
+        };
+        found.unwrap_or_default()
+    }
+
+    /// Raises what was used in a window to what is known elsewhere. True where it was less.
+    pub(super) fn raise(&mut self, window: &EntryWindow, known: &Totals) -> bool {
+        let own = self.sum_of(window);
+        let raised = own.largest(known);
+        if raised == own {
+            return false;
+        }
+        match window {
+            EntryWindow::Period(key) => {
+                let (counters, most) = match key.is_month() {
+                    true => (&mut self.months, MOST_MONTHS),
+                    false => (&mut self.days, MOST_DAYS),
+                };
+                if let Some(counter) = counter(counters, *key, most) {
+                    (counter.used, counter.changed) = (raised, true);
+                }
+            }
+            EntryWindow::Route(route, month) => {
+                let mut more = raised;
+                more.take_out(&own);
+                self.use_route(route, *month, &more);
+            }
+            EntryWindow::AllTime => (self.all_time.used, self.all_time.changed) = (raised, true),
+        }
+        true
     }
 
     /// Whether anything was ever counted, or is reserved.

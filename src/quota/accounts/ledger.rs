@@ -4,6 +4,7 @@ use crate::limits::{Limit, Period, PeriodKey, TimeZone, UnixMs};
 
 use super::book::Book;
 use super::lines::Entry;
+use super::sharing::AccountSharing;
 use super::turns::Turns;
 
 /// The most clients whose usage is remembered, those of former configurations among them.
@@ -30,6 +31,12 @@ pub struct Accounts {
     pub(super) changed: bool,
     /// A day has begun since the journal was last written whole.
     pub(super) turned: bool,
+    /// The name of these accounts among replicas, which outlives the process; `None` before they were first shared.
+    pub(super) replica: Option<String>,
+    /// The times that it began: another server is another sharing.
+    pub(super) sharings: u64,
+    /// The sharing with other replicas; `None` for a gateway alone.
+    pub(super) sharing: Option<Box<AccountSharing>>,
 }
 
 impl Accounts {
@@ -40,6 +47,9 @@ impl Accounts {
             books: Vec::new(),
             changed: false,
             turned: false,
+            replica: None,
+            sharings: 0,
+            sharing: None,
         };
         let mut latest = None;
         for entry in entries {
@@ -62,16 +72,21 @@ impl Accounts {
             self.turns = Turns::new(zone, now, Some(self.turns.day().key));
         }
         for book in &mut self.books {
-            book.limit_by(&[], false);
+            book.is_configured = false;
         }
         let place = |terms: Terms<'t>| {
             let index = self.place_of(terms.name);
             if let Some(book) = self.books.get_mut(index) {
                 book.limit_by(terms.limits, terms.soft);
+                book.is_configured = true;
             }
             BookIndex(index)
         };
-        terms.map(place).collect()
+        let places = terms.map(place).collect();
+        for book in self.books.iter_mut().filter(|book| !book.is_configured) {
+            book.limit_by(&[], false);
+        }
+        places
     }
 
     /// Whether a counter differs from what the journal says.

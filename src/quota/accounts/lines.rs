@@ -15,25 +15,42 @@ const LONGEST: usize = 4096;
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    client: String,
-    window: EntryWindow,
-    used: Totals,
-}
+pub struct Entry(EntryKind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum EntryWindow {
+enum EntryKind {
+    /// The sum of a client's window.
+    Sum {
+        client: String,
+        window: EntryWindow,
+        used: Totals,
+    },
+    /// The name of these accounts among replicas.
+    Replica(String),
+}
+
+/// The window that a sum is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EntryWindow {
     /// A day or a month.
     Period(PeriodKey),
     Route(String, PeriodKey),
     AllTime,
 }
 
+/// The name of these accounts among replicas: the sums under it are its own after a restart.
+fn is_replica(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Entry {
     /// The day that it is about; `None` of other windows.
     pub(super) fn day(&self) -> Option<PeriodKey> {
-        match self.window {
-            EntryWindow::Period(key) if !key.is_month() => Some(key),
+        match &self.0 {
+            EntryKind::Sum {
+                window: EntryWindow::Period(key),
+                ..
+            } if !key.is_month() => Some(*key),
             _ => None,
         }
     }
@@ -46,6 +63,9 @@ pub fn read_line(line: &str) -> Option<Entry> {
     }
     let object = Object::parse(line.trim()).ok()?;
     let text = |key| object.get(key).and_then(raw::text);
+    if let Some(name) = text("replica") {
+        return is_replica(&name).then(|| Entry(EntryKind::Replica(name.into_owned())));
+    }
     let number = |key| match object.get(key) {
         None => Some(0),
         Some(value) => raw::whole_number(value),
@@ -59,7 +79,7 @@ pub fn read_line(line: &str) -> Option<Entry> {
         (None, None, None) if object.get("total") == Some("true") => EntryWindow::AllTime,
         _ => return None,
     };
-    Some(Entry {
+    Some(Entry(EntryKind::Sum {
         client: text("client")?.into_owned(),
         window,
         used: Totals {
@@ -70,7 +90,7 @@ pub fn read_line(line: &str) -> Option<Entry> {
             estimated: number("estimated")?,
             cost: Money(number("cost")?),
         },
-    })
+    }))
 }
 
 impl Accounts {
@@ -88,6 +108,9 @@ impl Accounts {
     pub fn all_lines(&mut self) -> String {
         (self.changed, self.turned) = (false, false);
         let mut out = String::new();
+        if let Some(name) = &self.replica {
+            let _ = writeln!(out, "{{\"replica\":\"{name}\"}}");
+        }
         for book in &mut self.books {
             book.push_lines(&mut out, false);
         }
@@ -101,32 +124,40 @@ impl Accounts {
 
     /// Takes in what a line says.
     pub(super) fn take_in(&mut self, entry: Entry) {
-        let is_known = self.books.iter().any(|book| book.name == entry.client);
+        let (client, window, used) = match entry.0 {
+            EntryKind::Sum {
+                client,
+                window,
+                used,
+            } => (client, window, used),
+            EntryKind::Replica(name) => return self.replica = Some(name),
+        };
+        let is_known = self.books.iter().any(|book| book.name == client);
         if !is_known && self.books.len() >= MOST_BOOKS {
             return;
         }
-        let index = self.place_of(&entry.client);
+        let index = self.place_of(&client);
         let Some(book) = self.books.get_mut(index) else {
             return;
         };
-        match entry.window {
+        match window {
             EntryWindow::Period(key) => {
                 let (counters, most) = match key.is_month() {
                     true => (&mut book.months, MOST_MONTHS),
                     false => (&mut book.days, MOST_DAYS),
                 };
                 if let Some(counter) = counter(counters, key, most) {
-                    counter.used = entry.used;
+                    counter.used = used;
                 }
             }
             EntryWindow::Route(route, month) => {
                 let known = book.routes.iter_mut().find(|known| known.route == route);
                 match known {
-                    Some(known) => (known.month, known.used) = (month, entry.used),
-                    None => book.use_route(&route, month, &entry.used),
+                    Some(known) => (known.month, known.used) = (month, used),
+                    None => book.use_route(&route, month, &used),
                 }
             }
-            EntryWindow::AllTime => book.all_time.used = entry.used,
+            EntryWindow::AllTime => book.all_time.used = used,
         }
     }
 }

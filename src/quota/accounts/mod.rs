@@ -5,17 +5,24 @@
 
 mod admission;
 mod book;
+mod excess;
 mod ledger;
 mod lines;
 mod report;
+mod shared_lines;
+mod sharing;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod turns;
 
-pub use admission::{Booking, Excess, Left, LineLeft, Resets, Spent, Wanted};
-pub use book::Tally;
+pub use admission::{Booking, Left, LineLeft, Spent, Wanted};
+pub use book::{RefusalReason, Tally};
+pub use excess::{Excess, Resets};
 pub use ledger::{Accounts, BookIndex, Terms};
 pub use lines::{Entry, read_line};
 pub use report::{CounterReport, LimitReport, Report};
+pub use sharing::{AccountNews, ToldSum};
 pub use totals::Totals;

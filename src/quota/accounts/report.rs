@@ -1,7 +1,11 @@
 //! The usage of a client, for those who ask.
 
-use super::book::{Book, Counter, Tally};
+use std::collections::BTreeMap;
+
+use super::book::{Book, Tally};
 use super::ledger::{Accounts, BookIndex};
+use super::lines::EntryWindow;
+use super::shared_lines::Spans;
 use super::totals::Totals;
 use crate::limits::{Limit, PeriodKey, UnixMs, Window};
 use crate::quota::Moment;
@@ -16,7 +20,6 @@ pub struct Report {
     pub days: Vec<CounterReport>,
     /// The routes of this month.
     pub routes: Vec<(String, Totals)>,
-    pub tally: Tally,
 }
 
 /// A limit, and what is left of it.
@@ -38,25 +41,50 @@ pub struct CounterReport {
 }
 
 impl Accounts {
-    /// The usage of a client; `None` of none.
+    /// The usage of a client, that of all replicas together; `None` of none.
     pub fn report(&mut self, index: BookIndex, now: Moment) -> Option<Report> {
+        let now = self.clocked(now);
         self.turn(now.unix_ms());
         let book = self.book(index)?;
-        Some(self.report_on(book, now))
+        Some(self.report_on(index.0, book, now))
     }
 
     /// The usage of every client that has any, or may have.
     pub fn reports(&mut self, now: Moment) -> Vec<Report> {
+        let now = self.clocked(now);
         self.turn(now.unix_ms());
-        let books = self.books.iter();
-        let known = books.filter(|book| !book.is_empty() || !book.lines.is_empty());
-        known.map(|book| self.report_on(book, now)).collect()
+        let all_time = EntryWindow::AllTime;
+        let books = self.books.iter().enumerate();
+        let known = books.filter(|(index, book)| {
+            let elsewhere = self.sharing.as_ref();
+            let elsewhere = elsewhere.map(|sharing| sharing.others(*index, &all_time));
+            let is_used = !book.is_empty() || elsewhere.unwrap_or_default() != Totals::default();
+            is_used || !book.lines.is_empty()
+        });
+        known
+            .map(|(index, book)| self.report_on(index, book, now))
+            .collect()
     }
 
-    fn report_on(&self, book: &Book, now: Moment) -> Report {
+    /// The limits of a client and what happened since the process began; none of no client.
+    pub fn figures(&mut self, index: BookIndex, now: Moment) -> Option<(Tally, Vec<LimitReport>)> {
+        let now = self.clocked(now);
+        self.turn(now.unix_ms());
+        let book = self.book(index)?;
+        Some((book.tally, self.limits_of(index.0, book, now)))
+    }
+
+    fn limits_of(&self, index: usize, book: &Book, now: Moment) -> Vec<LimitReport> {
         let (day, month) = (self.turns.day(), self.turns.month());
-        let limits = book.lines.iter().map(|line| {
+        let spans = Spans::of(day, month);
+        let limits = book.lines.iter().enumerate().map(|(at, line)| {
             let (used, reserved) = book.used(line, now.now, day.key, month.key);
+            let elsewhere = match (&self.sharing, spans.window(line.limit.rate.window)) {
+                (None, _) => 0,
+                (Some(sharing), Some(window)) => sharing.others(index, &window).of(line.limit.unit),
+                (Some(_), None) => book.taken_elsewhere(at, spans, now),
+            };
+            let used = used.saturating_add(elsewhere);
             let taken = used.saturating_add(reserved);
             LimitReport {
                 limit: line.limit,
@@ -70,28 +98,38 @@ impl Accounts {
                 },
             }
         });
-        let routes = book.routes.iter();
-        let of_now = routes.filter(|route| route.month == month.key);
-        Report {
-            client: book.name.clone(),
-            limits: limits.collect(),
-            months: reported(book.months.iter()),
-            days: reported(book.days.iter()),
-            routes: of_now
-                .map(|route| (route.route.clone(), route.used))
-                .collect(),
-            tally: book.tally,
-        }
+        limits.collect()
     }
-}
 
-fn reported<'c>(counters: impl DoubleEndedIterator<Item = &'c Counter>) -> Vec<CounterReport> {
-    let used = counters
-        .rev()
-        .filter(|counter| counter.used != Totals::default());
-    let report = |counter: &Counter| CounterReport {
-        key: counter.key,
-        used: counter.used,
-    };
-    used.map(report).collect()
+    fn report_on(&self, index: usize, book: &Book, now: Moment) -> Report {
+        let this_month = self.turns.month().key;
+        let mut report = Report {
+            client: book.name.clone(),
+            limits: self.limits_of(index, book, now),
+            months: Vec::new(),
+            days: Vec::new(),
+            routes: Vec::new(),
+        };
+        let mut windows: BTreeMap<EntryWindow, Totals> = book.windows().collect();
+        if let Some(sharing) = &self.sharing {
+            for (window, others) in sharing.others_of(index) {
+                windows.entry(window.clone()).or_default().add(others);
+            }
+        }
+        windows.retain(|_, used| *used != Totals::default());
+        for (window, used) in windows.into_iter().rev() {
+            match window {
+                EntryWindow::Period(key) if key.is_month() => {
+                    report.months.push(CounterReport { key, used });
+                }
+                EntryWindow::Period(key) => report.days.push(CounterReport { key, used }),
+                EntryWindow::Route(route, month) if month == this_month => {
+                    report.routes.push((route, used));
+                }
+                EntryWindow::Route(..) | EntryWindow::AllTime => {}
+            }
+        }
+        report.routes.reverse();
+        report
+    }
 }

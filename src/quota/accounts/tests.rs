@@ -170,6 +170,7 @@ fn a_request_is_charged_to_the_windows_of_its_admission() {
         max_output: Some(100),
         has_output: true,
         prices: &[],
+        locally: false,
     };
     let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
     assert_eq!(
@@ -252,6 +253,7 @@ fn money_is_reserved_for_the_dearest_step() {
         max_output: Some(40_000),
         has_output: true,
         prices: &prices,
+        locally: false,
     };
     let first = accounts.admit(index, &wanted, clock.now()).unwrap();
     assert_eq!(used(&mut accounts, index, clock.now()), [(0, 402_000)]);
@@ -280,6 +282,7 @@ fn a_request_larger_than_its_limit_is_told_to_wait_for_nothing() {
         max_output: Some(100),
         has_output: true,
         prices: &[],
+        locally: false,
     };
     let excess = accounts.admit(index, &wanted, clock.now()).unwrap_err();
     assert_eq!(
@@ -301,6 +304,7 @@ fn soft_limits_are_charged_afterwards() {
         max_output: Some(1000),
         has_output: true,
         prices: &[],
+        locally: false,
     };
     let first = accounts.admit(index, &wanted, clock.now()).unwrap();
     let second = accounts.admit(index, &wanted, clock.now()).unwrap();
@@ -347,6 +351,19 @@ fn counters_outlive_a_change_of_limits() {
     let none: [Terms<'_>; 0] = [];
     accounts.configure(TimeZone::Utc, none.into_iter(), clock.wall);
     configure(&mut accounts, &[requests(4, Window::Day)], false);
+    assert!(accounts.admit(index, &wanted, clock.now()).is_err());
+}
+
+/// A reload emptied the windows that slide: whoever reloaded often had no limit by the minute.
+#[test]
+fn a_minute_outlives_a_reload() {
+    let (mut accounts, index, clock) = accounts(&[requests(2, A_MINUTE)], false);
+    let wanted = Wanted::default();
+    for _ in 0..2 {
+        let booking = accounts.admit(index, &wanted, clock.now()).unwrap();
+        accounts.settle(booking, &spent(1, 1, 0), clock.now().now);
+    }
+    let index = configure(&mut accounts, &[requests(2, A_MINUTE)], false);
     assert!(accounts.admit(index, &wanted, clock.now()).is_err());
 }
 
@@ -537,7 +554,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Ask { input, max_output } => {
-                    let wanted = Wanted { input, max_output: Some(max_output), has_output: true, prices: &[] };
+                    let wanted = Wanted { input, max_output: Some(max_output), has_output: true, prices: &[], locally: false };
                     if let Ok(booking) = accounts.admit(index, &wanted, clock.now()) {
                         open.push((booking, max_output));
                     }

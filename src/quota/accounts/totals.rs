@@ -29,6 +29,43 @@ impl Totals {
         }
     }
 
+    /// The larger of both, amount by amount.
+    #[must_use]
+    pub fn largest(mut self, other: &Self) -> Self {
+        self.combine(other, u64::max);
+        self
+    }
+
+    /// The amounts as replicas tell each other.
+    pub fn spelled(&self) -> String {
+        let Self {
+            requests,
+            input,
+            output,
+            cached,
+            estimated,
+            cost,
+        } = self;
+        format!(
+            "{requests} {input} {output} {cached} {estimated} {}",
+            cost.0
+        )
+    }
+
+    /// Reads what [`Self::spelled`] wrote; `None` of anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|word| word.parse::<u64>().ok());
+        let mut number = || numbers.next().flatten();
+        Some(Self {
+            requests: number()?,
+            input: number()?,
+            output: number()?,
+            cached: number()?,
+            estimated: number()?,
+            cost: Money(number()?),
+        })
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.combine(other, u64::saturating_add);
     }

@@ -165,3 +165,25 @@ proptest! {
         }
     }
 }
+
+/// Would break for whoever asks once a minute for many things: the burst that filled a window counts, not all of them.
+#[test]
+fn the_last_burst_begins_behind_a_pause() {
+    let begin = Instant::now();
+    let ms = |ms| begin + Duration::from_millis(ms);
+    let log = |calls: &[u64]| {
+        let mut log = CallLog::default();
+        for at in calls {
+            log.add(ms(*at), 1, MINUTE);
+        }
+        log
+    };
+    let bursts = [0, 10, 20, 5_000, 5_010, 5_020, 5_030, 5_040];
+    assert_eq!(log(&bursts).last_burst(ms(6_000)), Some(ms(5_000)));
+    // By then there were four calls, and none before the first one.
+    assert_eq!(log(&bursts).last_burst(ms(5_035)), None);
+    assert_eq!(log(&bursts[3..]).last_burst(ms(9_000)), None);
+    let (even, begin) = one_a_second(10);
+    assert_eq!(even.last_burst(begin + seconds(60)), None);
+    assert_eq!(CallLog::default().last_burst(begin), None);
+}

@@ -39,6 +39,8 @@ pub(super) struct Counter {
     used: u64,
     /// The server's counter as it was answered last.
     all: Option<u64>,
+    /// The most that it was ever answered to be: what is known of the others where the server is away.
+    most: u64,
     /// A draw is on its way.
     asked: bool,
     /// The time of the last draw.
@@ -52,6 +54,7 @@ impl Counter {
             drawn: 0,
             used,
             all: None,
+            most: 0,
             asked: false,
             drawn_at: 0,
         }
@@ -65,9 +68,31 @@ impl Counter {
         self.used
     }
 
+    /// What the server's counter holds of this replica.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
+    /// So much of what was used stands in the server's counter already.
+    pub fn counted(&mut self, amount: u64) {
+        self.drawn = self.drawn.max(amount);
+    }
+
     /// What was granted and is not used.
     pub fn held(&self) -> u64 {
         self.drawn.saturating_sub(self.used)
+    }
+
+    /// What may be used without the server: what was granted, or the share of the limit, of which no more is new than this
+    /// replica's share of what others have left, as far as that was answered.
+    pub fn without_the_server(&self, limit: u64, replicas: u64) -> u64 {
+        let share = (limit / replicas).max(1).saturating_sub(self.used);
+        let undrawn = limit.saturating_sub(self.most);
+        let new = match self.most {
+            0 => share,
+            _ => undrawn / replicas,
+        };
+        self.held().max(share.min(self.held().saturating_add(new)))
     }
 
     pub fn drawn_by_all(&self) -> Option<u64> {
@@ -138,13 +163,18 @@ impl Counter {
     }
 
     /// The answer to a draw.
-    pub fn drawn(&mut self, draw: &Draw, counter: u64) -> Result<Option<Draw>, super::Forgotten> {
+    pub fn answered(
+        &mut self,
+        draw: &Draw,
+        counter: u64,
+    ) -> Result<Option<Draw>, super::Forgotten> {
         self.asked = false;
         let before = counter.saturating_sub(draw.wanted);
         let granted = draw.limit.saturating_sub(before).min(draw.wanted);
         self.drawn = self.drawn.saturating_add(draw.owed).saturating_add(granted);
         let in_vain = draw.wanted - granted;
         self.all = Some(counter.saturating_sub(in_vain));
+        self.most = self.most.max(counter.saturating_sub(in_vain));
         if counter.saturating_sub(in_vain) < self.drawn {
             return Err(super::Forgotten);
         }

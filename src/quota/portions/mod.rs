@@ -114,6 +114,35 @@ impl Portion {
         self.charged_at.is_some()
     }
 
+    /// Begins the portion of a window of which `used` was used here, and of that `counted` stands in the server's counter.
+    pub fn begin(&mut self, line: &Limits, used: u64, counted: u64) {
+        let counter = self.counter(line, line.span, used);
+        counter.counted(counted);
+    }
+
+    /// What may be spent while the server is away, of what it had left when it was heard last: what is held, and a share of
+    /// the rest. Of a window of which nothing was told it is a share of the limit. `told` is what is known besides: the use of
+    /// all replicas, and of this one.
+    pub fn of_remainder(&self, line: &Limits, replicas: u64, told: Option<(u64, u64)>) -> u64 {
+        let counter = self.find(line.span);
+        let spent = counter.map_or(line.used, Counter::used);
+        let drawn = counter.and_then(|counter| Some((counter.drawn_by_all()?, counter.drawn())));
+        let known = match (drawn, told) {
+            (Some((all, own)), Some((all_told, own_told))) => {
+                Some((all.max(all_told), own.max(own_told)))
+            }
+            (drawn, told) => drawn.or(told),
+        };
+        let entitled = match known {
+            None => (line.limit / replicas).max(1),
+            Some((all, own)) => {
+                let rest = line.limit.saturating_sub(all);
+                own.saturating_add((rest / replicas).max(rest.min(1)))
+            }
+        };
+        entitled.saturating_sub(spent)
+    }
+
     /// Whether the portion of this window has been begun.
     pub fn knows(&self, span: Span) -> bool {
         self.find(span).is_some()
@@ -202,7 +231,7 @@ impl Portion {
     pub fn drawn(&mut self, draw: &Draw, counter: u64) -> Result<Option<Draw>, Forgotten> {
         let mut counters = self.counters.iter_mut().flatten();
         match counters.find(|known| known.span() == draw.span) {
-            Some(known) => known.drawn(draw, counter),
+            Some(known) => known.answered(draw, counter),
             // The window is over.
             None => Ok(None),
         }
@@ -232,14 +261,12 @@ impl Portion {
     }
 
     fn held(&self, line: &Limits, span: Span, used: u64, sharing: Sharing) -> u64 {
-        let (held, spent) = self
-            .find(span)
-            .map_or((0, used), |counter| (counter.held(), counter.used()));
+        let known = self.find(span);
         match sharing {
-            Sharing::Granted { .. } => held,
+            Sharing::Granted { .. } => known.map_or(0, Counter::held),
             Sharing::Split { .. } => {
-                let share = (line.limit / sharing.replicas()).max(1);
-                held.max(share.saturating_sub(spent))
+                let counter = known.cloned().unwrap_or_else(|| Counter::new(span, used));
+                counter.without_the_server(line.limit, sharing.replicas())
             }
         }
     }

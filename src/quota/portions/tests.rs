@@ -114,6 +114,29 @@ fn what_was_used_without_the_server_is_counted_afterwards() {
     assert_eq!(draw.owed, 24);
 }
 
+/// Would break at the moment in which the server goes away: what others had drawn of the window would be sent twice.
+#[test]
+fn what_others_have_drawn_of_a_window_is_not_split_again() {
+    let now = 10 * MINUTE;
+    let line = line(40, now);
+    for (others, left) in [(0, 18), (20, 9), (38, 0)] {
+        let mut portion = Portion::default();
+        portion.charge(&line, 2, now);
+        let [draw] = draws(&mut portion, &line, now)[..] else {
+            panic!("one draw");
+        };
+        let draw = Draw { wanted: 0, ..draw };
+        portion.drawn(&draw, 2 + others).unwrap();
+        portion.draws_lost();
+        // The half of what nobody had drawn: the other has as much.
+        assert_eq!(portion.left(&line, SPLIT), left, "{others} drawn by others");
+        portion.forgotten();
+        assert_eq!(portion.left(&line, SPLIT), left, "{others} and forgotten");
+        let next = super::tests::line(40, now + MINUTE);
+        assert_eq!(portion.left(&next, SPLIT), 20, "the next window is split");
+    }
+}
+
 /// Tokens are charged before by an estimate, and settled after.
 #[test]
 fn a_charge_is_corrected_in_its_window_only() {

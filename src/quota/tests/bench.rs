@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::dialect::rate_limits::ToldWindow;
 use crate::limits::{TimeZone, Unit, Window};
-use crate::quota::{Ask, Call, Guesses, Hint, Line, Moment, Standing};
+use crate::quota::{Ask, Call, Guesses, Hint, Line, Moment, SharedMoment, Standing};
 
 /// A line, a clock, and the number of the last call.
 pub struct Bench {
@@ -13,6 +13,7 @@ pub struct Bench {
     pub wall: SystemTime,
     pub in_flight: u32,
     pub peak: u32,
+    pub shared: Option<SharedMoment>,
     serial: u64,
 }
 
@@ -27,6 +28,7 @@ impl Bench {
             wall: UNIX_EPOCH + Duration::from_secs(1_795_716_000),
             in_flight: 0,
             peak: 0,
+            shared: None,
             serial: 0,
         }
     }
@@ -50,7 +52,7 @@ impl Bench {
         Moment {
             now: self.now,
             wall: self.wall,
-            shared: None,
+            shared: self.shared,
         }
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::bench::{Bench, MINUTE};
 use crate::limits::{TimeZone, Unit, Window};
-use crate::quota::{Hint, Line, Standing};
+use crate::quota::portions::Sharing;
+use crate::quota::server_clock::ServerClock;
+use crate::quota::{Crowd, Hint, Line, LineReport, SharedMoment, Standing};
 
 #[test]
 fn row_1_an_end_that_was_told_is_the_beginning_of_a_window() {
@@ -219,6 +221,34 @@ fn places_are_closed_while_all_are_taken() {
     for (in_flight, label) in [(0, "open"), (1, "open"), (2, "closed"), (3, "closed")] {
         bench.in_flight = in_flight;
         assert_eq!(bench.label(), label, "{in_flight}");
+    }
+}
+
+/// Would break for a provider with few places: three gateways would take three times as many as it has.
+#[test]
+fn replicas_share_places() {
+    for (places, replicas, open) in [(6, 3, 2), (4, 3, 1), (2, 3, 1), (4, 1, 4)] {
+        for sharing in [Sharing::Granted { replicas }, Sharing::Split { replicas }] {
+            let window = Some(Window::AtOnce);
+            let line = Line::declared(Unit::Concurrent, places, window, TimeZone::Utc);
+            let mut bench = Bench::new(line);
+            let clock = ServerClock::new(bench.now, bench.now, 0);
+            bench.shared = Some(SharedMoment { clock, sharing });
+            let label = |bench: &mut Bench, in_flight| {
+                bench.in_flight = in_flight;
+                bench.label()
+            };
+            assert_eq!(label(&mut bench, open - 1), "open", "{places} {sharing:?}");
+            assert_eq!(label(&mut bench, open), "closed", "{places} {sharing:?}");
+            let crowd = Crowd {
+                own: open,
+                ..Crowd::default()
+            };
+            let report = LineReport::of(&bench.line, true, crowd, bench.at());
+            assert_eq!(report.remaining, Some(0));
+            let said = format!("limit: all {open} requests at once are out");
+            assert_eq!(report.to_string(), said);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub fn provider(index: usize, name: &str, keys: &[&str]) -> Arc<Provider> {
         traits: Default::default(),
         auth: Default::default(),
         strict_json_schema: false,
+        model_list: true,
         direct: false,
         repair: true,
         headers: Vec::new(),
@@ -96,6 +97,7 @@ pub fn config(providers: Vec<Arc<Provider>>, routes: Vec<Arc<Route>>) -> Config 
         status_page: true,
         history: 0,
         health_needs_key: false,
+        alerts: Vec::new(),
         providers,
         routes,
     }

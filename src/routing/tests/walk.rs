@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::setup::{World, chain, chain_of, failure, provider, route, stated, step};
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::RemainingLimits;
+use crate::routing::StepMessage;
 use crate::routing::{Failure, Move, Sequence, Walk};
 
 #[test]
@@ -33,7 +34,8 @@ fn the_steps_are_tried_in_order_until_one_answers() {
         (reports[0].provider.as_str(), reports[0].model.as_str()),
         ("p0", "m")
     );
-    assert_eq!(reports[0].message.as_deref(), Some("no"));
+    let said = StepMessage::Said("no".to_owned());
+    assert_eq!(reports[0].message, Some(said));
 }
 
 #[test]
@@ -94,10 +96,8 @@ fn a_cooling_step_is_skipped_and_says_so() {
     assert!(reports[0].skipped && !reports[0].success);
     assert_eq!(reports[0].class, Some(Class::RateLimited));
     assert_eq!(reports[0].retry_after, Some(Duration::from_secs(20)));
-    assert_eq!(
-        reports[0].message.as_deref(),
-        Some("limit: requests used up, free in 20s")
-    );
+    let why = reports[0].message.as_ref().unwrap();
+    assert_eq!(why.text(), "limit: requests used up, free in 20s");
     assert_eq!(reports[1].step_index, 1);
 }
 

@@ -53,7 +53,7 @@ struct Told {
     refuted: SharedMarks,
     learned: BTreeMap<String, String>,
     drawn: Vec<u64>,
-    usage: Vec<BTreeMap<String, i64>>,
+    usage: Vec<BTreeMap<String, String>>,
     sharing: Option<Sharing>,
     members: u32,
     interrupted: u64,

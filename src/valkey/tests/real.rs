@@ -36,14 +36,14 @@ fn what_is_told_is_what_another_client_sees() {
         ];
         says.usage = vec![Usage {
             window: "home:2026-11-26".to_owned(),
-            added: vec![("requests".to_owned(), 2), ("money".to_owned(), -1)],
+            told: Some(("one".to_owned(), "2 0 0 0 0 7".to_owned())),
             lifetime: 60_000,
         }];
     });
     fake.wait("draws", |told| told.drawn.len() == 2);
     assert_eq!(lock(&fake.told).drawn, [5, 10]);
     let usage = lock(&fake.told).usage.clone();
-    assert_eq!(usage[0].get("requests"), Some(&2));
+    assert_eq!(usage[0].get("one").unwrap(), "2 0 0 0 0 7");
     fake.say(|says| says.draws.push(draw("x", 1, 1)));
     fake.wait("the next exchange", |told| told.drawn.len() == 3);
 
@@ -54,7 +54,9 @@ fn what_is_told_is_what_another_client_sees() {
     let counter = "aigw:l:p|k|m|requests|60s:1000";
     assert_eq!(other.get(counter), Ok(10));
     assert!(other.pttl::<_, i64>(counter).unwrap() > 60_000);
-    assert_eq!(other.hget("aigw:a:home:2026-11-26", "money"), Ok(-1));
+    let sum: String = other.hget("aigw:a:home:2026-11-26", "one").unwrap();
+    assert_eq!(sum, "2 0 0 0 0 7");
+    assert!(other.pttl::<_, i64>("aigw:a:home:2026-11-26").unwrap() > 30_000);
     assert_eq!(other.zcard("aigw:r"), Ok(1));
     let keys: Vec<String> = other.keys("*").unwrap();
     assert!(keys.iter().all(|key| key.starts_with("aigw:")), "{keys:?}");
@@ -125,7 +127,7 @@ fn a_server_that_stops_is_away_until_it_goes_on() {
         return;
     };
     let shared = Shared {
-        timeout: Duration::from_millis(200),
+        timeout: Duration::from_secs(1),
         replicas: Some(2),
         ..server.shared()
     };

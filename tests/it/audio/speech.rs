@@ -221,7 +221,7 @@ fn long_sound_is_not_held() {
     let before = gateway.peak_memory();
     let response = gateway.exchange(wish());
     assert_eq!((response.body.len(), &response.end), (SIZE, &End::Complete));
-    let grown = gateway.peak_memory() - before;
+    let grown = gateway.peak_memory().saturating_sub(before);
     assert!(grown < 4 * 1024 * 1024, "{grown} bytes more");
 }
 
@@ -279,4 +279,35 @@ fn a_wish_that_is_none_is_told_so() {
         (response.status, response.header("allow")),
         (405, Some("POST, OPTIONS"))
     );
+}
+
+/// Voices have other names at each provider: another one would be another voice.
+#[test]
+fn a_voice_that_is_unknown_is_the_next_steps_to_say() {
+    let refusal =
+        r#"{"error":{"message":"Unknown voice: alloy","param":"voice","code":"invalid_value"}}"#;
+    let (a, b) = (
+        Upstream::always(Script::json(400, refusal)),
+        Upstream::always(sound()),
+    );
+    let gateway = Config::new()
+        .provider("a", &a)
+        .provider("b", &b)
+        .route(
+            "r",
+            [
+                Step::new("a", "model-a"),
+                Step::new("b", "model-b").with("edits: {override: {voice: Fritz}}"),
+            ],
+        )
+        .start();
+    let response = gateway.exchange(wish());
+    assert_eq!(
+        (response.status, &*response.body),
+        (200, SOUND),
+        "{response}"
+    );
+    assert_eq!(class_of_failure(&gateway), "rejected");
+    assert_eq!(a.requests().len(), 1);
+    assert_eq!(b.request().json()["voice"], "Fritz");
 }

@@ -146,6 +146,15 @@ fn a_fault_costs_a_step() {
         ),
         ("srt", page.clone(), "bad_response"),
         ("vtt", text(SRT), "bad_response"),
+        ("vtt", Script::json(200, JSON), "bad_response"),
+        ("vtt", text(""), "bad_response"),
+        (
+            "verbose_json",
+            Script::json(200, r#"{"segments":[]}"#),
+            "bad_response",
+        ),
+        ("diarized_json", text("hi"), "bad_response"),
+        ("json", Script::json(200, r#"{"text":7}"#), "bad_response"),
         ("text", page, "bad_response"),
         (
             "text",
@@ -154,7 +163,7 @@ fn a_fault_costs_a_step() {
         ),
     ] {
         let good = match format {
-            "json" => Script::json(200, JSON),
+            "json" | "verbose_json" | "diarized_json" => Script::json(200, JSON),
             "srt" => text(SRT),
             "vtt" => text(VTT),
             _ => text("hi\n"),
@@ -294,4 +303,98 @@ fn text_parts_are_edited_as_configured() {
         assert_eq!(request.part(name), content.as_bytes(), "{name}");
     }
     assert_eq!(request.part("file"), recording());
+}
+
+/// Silence is what was said, and no fault.
+#[test]
+fn silence_is_an_answer() {
+    for (format, answer) in [
+        ("json", Script::json(200, r#"{"text":""}"#)),
+        (
+            "diarized_json",
+            Script::json(200, r#"{"text":"","segments":[]}"#),
+        ),
+        ("text", text("")),
+    ] {
+        let (a, b) = (Upstream::always(answer), Upstream::saying("not asked"));
+        let form = form().text("response_format", format);
+        let response = two_steps(&a, &b).exchange(form.to(PATH));
+        assert_eq!(response.status, 200, "{format}: {response}");
+        assert_eq!(
+            response.header("x-routed-via"),
+            Some("a/model-a"),
+            "{format}"
+        );
+    }
+}
+
+/// Providers read the format of a recording from its name, and refuse one without: that is theirs to say.
+#[test]
+fn a_recording_without_a_name_goes_on_as_it_is() {
+    let a = Upstream::always(Script::json(200, JSON));
+    let form = Form::new().text("file", "RIFF").text("model", "r");
+    let response = one_step(&a).exchange(form.to(PATH));
+    assert_eq!(response.status, 200, "{response}");
+    let sent =
+        String::from_utf8_lossy(&form.body()).replace("\r\n\r\nr\r\n", "\r\n\r\nmodel-a\r\n");
+    assert_eq!(a.request().text(), sent);
+}
+
+#[test]
+fn a_boundary_may_stand_in_quotes() {
+    let a = Upstream::always(Script::json(200, JSON));
+    let bytes = String::from_utf8(
+        Form::new()
+            .text("model", "r")
+            .file("file", "a.wav", b"RIFF")
+            .to(PATH),
+    )
+    .unwrap();
+    let (before, behind) = bytes.split_once("boundary=").unwrap();
+    let (boundary, rest) = behind.split_once("\r\n").unwrap();
+    let quoted = format!("{before}boundary=\"{boundary}\"\r\n{rest}");
+    let response = one_step(&a).exchange(quoted);
+    assert_eq!(response.status, 200, "{response}");
+    let sent = a.request();
+    assert!(
+        sent.text().contains("RIFF") && sent.text().contains("model-a"),
+        "{}",
+        sent.text()
+    );
+}
+
+#[test]
+fn segments_of_a_stream_pass_and_are_words() {
+    let segment = r#"{"type":"transcript.text.segment","id":"seg_1","start":0,"end":1,"text":"hi","speaker":"A"}"#;
+    let a = Upstream::always(Script::events([segment, &done("hi")]));
+    let response = one_step(&a).exchange(form().text("stream", "true").to(PATH));
+    let events = stream_of(&response);
+    assert_eq!(
+        (&events[0]["speaker"], &events[1]["text"]),
+        (&json!("A"), &json!("hi")),
+        "{response}"
+    );
+}
+
+#[test]
+fn a_translation_fails_over_as_a_transcription_does() {
+    let page = Script::body(200, &[("Content-Type", "text/html")], "<html>hi</html>");
+    for (fault, class) in [
+        (Script::json(500, "{}"), "server_error"),
+        (
+            Script::json(200, r#"{"error":{"message":"down"}}"#),
+            "server_error",
+        ),
+        (Script::json(200, r#"{"data":[]}"#), "bad_response"),
+        (page, "bad_response"),
+        (Script::default().silence(), "timeout"),
+    ] {
+        let a = Upstream::always(fault);
+        let b = Upstream::always(Script::json(200, JSON));
+        let gateway = two_steps(&a, &b);
+        let response = gateway.exchange(form().to("/v1/audio/translations"));
+        assert_eq!(response.json()["text"], "hi", "{response}");
+        assert_eq!(class_of_failure(&gateway), class);
+        assert_eq!(a.request().part("file"), b.request().part("file"));
+    }
 }

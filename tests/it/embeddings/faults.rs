@@ -203,3 +203,55 @@ fn a_step_that_is_out_of_time_moves_on() {
     assert_eq!(response.steps()[0]["class"], "timeout", "{response}");
     assert_eq!(response.status, 200);
 }
+
+/// Providers know best what is wrong with no input.
+#[test]
+fn nothing_to_embed_is_the_providers_to_refuse() {
+    for input in [json!(""), json!([])] {
+        let said = json!({"error": {"message": "input must not be empty", "param": "input"}});
+        let a = Upstream::always(Script::json(400, &said.to_string()));
+        let gateway = two(&a, &a);
+        let response = ask(&gateway, &json!({"model": "r", "input": input}));
+        assert_eq!(response.status, 400, "{response}");
+        let message = response.json()["error"]["message"].to_string();
+        assert!(message.contains("must not be empty"), "{response}");
+        assert_eq!(a.requests()[0].json()["input"], input);
+    }
+}
+
+#[test]
+fn an_answer_from_elsewhere_or_packed_moves_on() {
+    for (name, script) in [
+        (
+            "a redirect",
+            Script::body(302, &[("Location", "https://x.test/")], ""),
+        ),
+        (
+            "gzip",
+            Script::body(
+                200,
+                &[
+                    ("Content-Type", "application/json"),
+                    ("Content-Encoding", "gzip"),
+                ],
+                "\u{1f}\u{8b}",
+            ),
+        ),
+    ] {
+        falls_back(name, &Upstream::always(script), "bad_response");
+    }
+}
+
+/// The one provider that was asked is at fault, and not the client.
+#[test]
+fn steps_that_were_passed_over_do_not_make_a_fault_the_clients() {
+    let a = Upstream::always(Script::json(500, r#"{"error":{"message":"boom"}}"#));
+    let gateway = Config::new()
+        .provider("a", &a)
+        .route("r", [("a", "bge-m3"), ("a", "other-model")])
+        .start();
+    let response = ask(&gateway, &json!({"model": "r", "input": "x"}));
+    assert_eq!(response.status, 502, "{response}");
+    let details = &response.json()["error"]["details"]["steps"];
+    assert_eq!(details[1]["skipped"], true, "{response}");
+}

@@ -4,13 +4,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use super::config::CLIENT_KEY;
 use super::process::{self, Folder, Output, command};
-use super::{Connection, Response, openai};
+use super::{Connection, PATIENCE, Response, openai};
 
 /// A running gateway. It is killed in the end.
 pub struct Gateway {
@@ -103,6 +104,24 @@ impl Gateway {
     /// A small well-formed chat request for a route.
     pub fn ask(&self, route: &str, stream: bool) -> Response {
         self.post(&openai::request(route, stream))
+    }
+
+    /// The last requests that this client sees and that pass, the newest first, once there are so many: a request is over
+    /// when its last byte is sent, which its client may have read by then.
+    pub fn records(&self, fields: &[(&str, &str)], query: &str, count: usize) -> Vec<Value> {
+        let path = format!("/v1/diagnostics/requests{query}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let response = self.exchange(anonymous("GET", &path, fields, ""));
+            assert_eq!(response.status, 200, "{response}");
+            let data = response.json()["data"].as_array().unwrap().clone();
+            if data.len() >= count {
+                assert_eq!(data.len(), count, "{data:?}");
+                return data;
+            }
+            assert!(Instant::now() < until, "{data:?}");
+            thread::yield_now();
+        }
     }
 
     pub fn is_healthy(&self) -> bool {

@@ -13,6 +13,7 @@ pub mod openai;
 pub mod process;
 pub mod responses;
 pub mod script;
+pub mod shared_server;
 pub mod signal;
 pub mod strict_chat;
 pub mod upstream;

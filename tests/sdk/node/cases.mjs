@@ -1,12 +1,14 @@
-// What users of the openai and @anthropic-ai/sdk packages for Node get from the gateway. Run by run.py with the gateway's
-// address, the client's key, the folder of the packages, and the address of a gateway for what is no conversation.
+// What users of the openai, @anthropic-ai/sdk and ollama packages for Node get from the gateway. Run by run.py with the
+// gateway's address, the client's key, the folder of the packages, and the addresses of gateways for what is no conversation
+// and for clients of Ollama.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
 import { mediaCases } from "./media.mjs";
+import { ollamaCases } from "./ollama.mjs";
 
-const [address, key, folder, media] = process.argv.slice(2);
+const [address, key, folder, media, local] = process.argv.slice(2);
 const require = createRequire(`${folder}/package.json`);
 const { OpenAI, APIError, NotFoundError, toFile } = require("openai");
 const Anthropic = require("@anthropic-ai/sdk");
@@ -16,8 +18,12 @@ const anthropic = new Anthropic.Anthropic({ baseURL: address, apiKey: key, maxRe
 const messages = [{ role: "user", content: "Hello?" }];
 const tools = [{ name: "weather", input_schema: { type: "object", properties: {} } }];
 
+const { Ollama } = require("ollama");
+const ollama = new Ollama({ host: local, headers: { Authorization: `Bearer ${key}` } });
+
 const cases = {
   ...mediaCases(openaiOfMedia, toFile),
+  ...ollamaCases(ollama),
   async "a response"() {
     const answer = await openai.responses.create({ model: "native", input: "Hello?" });
     assert.equal(answer.output_text, "Hello");

@@ -129,7 +129,7 @@ fn thinking_that_nobody_asked_for_is_a_sign_of_life() {
         let found = events(members, &chunks).unwrap();
         let kinds: Vec<_> = found
             .iter()
-            .map(|event| raw::member(event, "type").and_then(raw::text).unwrap())
+            .map(|event| raw::kind_of(event).unwrap())
             .collect();
         assert_eq!(
             kinds,

@@ -5,7 +5,6 @@ use super::texts::said;
 use crate::dialect::canonical::{
     Call, Escaped, Names, Part, Reasoning, ReasoningMember, Request as Canonical, Role,
 };
-use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::translate::Target;
 use crate::json::raw;
 
@@ -26,7 +25,7 @@ pub fn read<'a>(
     }
     // A text has no blocks.
     let _ = raw::each_item(content, &mut |block| {
-        let part = match kind_of(block).as_deref() {
+        let part = match raw::kind_of(block).as_deref() {
             Some("thinking") if target.replays_reasoning => {
                 let thought = said(block, "thinking").map(thought);
                 if let Some(thought) = thought {

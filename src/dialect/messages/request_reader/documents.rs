@@ -4,7 +4,6 @@ use super::place::{Place, try_each};
 use super::texts::{said, texts_of};
 use super::user::{base64, parts};
 use crate::dialect::canonical::{Escaped, Part, join};
-use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::request::Unfit;
 use crate::json::raw;
 
@@ -15,7 +14,7 @@ use crate::json::raw;
 pub fn document<'a>(block: &'a str, place: &Place) -> Result<Vec<Part<'a>>, Unfit> {
     let source = raw::member(block, "source").unwrap_or_default();
     let (title, context) = (said(block, "title"), said(block, "context"));
-    let kind = kind_of(source).unwrap_or_default();
+    let kind = raw::kind_of(source).unwrap_or_default();
     let no_equivalent = || place.no_equivalent(&format!("a document whose source is `{kind}`"));
     let mut before = Vec::new();
     match &*kind {
@@ -34,7 +33,7 @@ pub fn document<'a>(block: &'a str, place: &Place) -> Result<Vec<Part<'a>>, Unfi
             found.extend(Escaped::of(content).map(Part::Text));
             // Texts and images: a document holds no other.
             try_each(content, &mut |index, inner| {
-                let is_flat = matches!(kind_of(inner).as_deref(), Some("text" | "image"));
+                let is_flat = matches!(raw::kind_of(inner).as_deref(), Some("text" | "image"));
                 let place = place.block(index);
                 if !is_flat {
                     return Err(place.no_equivalent("a document of such blocks"));

@@ -1,7 +1,6 @@
 //! The members beside the conversation and the tools: bounds, sampling, thinking, format.
 
 use crate::dialect::canonical::{Escaped, Format, Request as Canonical, Schema, Thinking};
-use crate::dialect::messages::blocks::kind_of;
 use crate::json::{Object, raw};
 
 /// The name of a format, which chat insists on.
@@ -38,7 +37,7 @@ pub fn read<'a>(form: &mut Canonical<'a>, object: &'a Object<'_>) {
 }
 
 fn thinking(thinking: &str) -> Thinking<'_> {
-    match kind_of(thinking).as_deref() {
+    match raw::kind_of(thinking).as_deref() {
         Some("enabled" | "adaptive") => Thinking::On(Some(thinking)),
         Some("disabled") => Thinking::Off,
         _ => Thinking::Unsaid,
@@ -57,7 +56,7 @@ fn effort(raw: &str) -> Option<Escaped<'_>> {
 
 fn format(format: &str) -> Format<'_> {
     match raw::member(format, "schema") {
-        Some(schema) if kind_of(format).as_deref() == Some("json_schema") => {
+        Some(schema) if raw::kind_of(format).as_deref() == Some("json_schema") => {
             Format::Schema(Schema {
                 name: Escaped::plain(OUTPUT),
                 description: None,

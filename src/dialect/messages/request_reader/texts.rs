@@ -1,7 +1,6 @@
 //! The texts of blocks and of their members.
 
 use crate::dialect::canonical::Escaped;
-use crate::dialect::messages::blocks::kind_of;
 use crate::json::raw;
 
 /// The texts of the text blocks in an array.
@@ -14,7 +13,7 @@ pub fn texts_of(blocks: &str) -> Vec<Escaped<'_>> {
 
 /// The text of a text block.
 fn text_of(block: &str) -> Option<Escaped<'_>> {
-    let is_text = kind_of(block).as_deref() == Some("text");
+    let is_text = raw::kind_of(block).as_deref() == Some("text");
     let text = raw::member(block, "text").and_then(Escaped::of);
     text.filter(|text| is_text && !text.is_empty())
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::place::{Place, try_each};
 use super::texts::said;
 use crate::dialect::canonical::{Choice, Escaped, Names, Request as Canonical, Tool};
-use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::messages::request::is_server_tool;
 use crate::dialect::request::Unfit;
 use crate::json::{Object, raw};
@@ -22,7 +21,7 @@ pub fn read<'a>(
     let tools = object.get("tools").unwrap_or_default();
     let mut has_server_tools = false;
     try_each(tools, &mut |index, tool| {
-        let kind = kind_of(tool).unwrap_or_default();
+        let kind = raw::kind_of(tool).unwrap_or_default();
         if is_server_tool(&kind) {
             has_server_tools = true;
             let name = said(tool, "name").unwrap_or_else(|| Escaped::text(&kind));
@@ -72,7 +71,7 @@ fn without_dialect(schema: &str) -> Cow<'_, str> {
 
 /// A tool that was dropped cannot be chosen.
 fn read_choice(form: &mut Canonical<'_>, choice: &str, names: &mut Names) {
-    form.choice = match kind_of(choice).as_deref() {
+    form.choice = match raw::kind_of(choice).as_deref() {
         Some("none") => Choice::None,
         Some("any") => Choice::Required,
         Some("tool") => {

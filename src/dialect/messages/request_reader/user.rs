@@ -6,7 +6,6 @@ use super::texts::said;
 use crate::dialect::canonical::{
     Escaped, Image, Media, Part, Request as Canonical, Role, ToolResult, join,
 };
-use crate::dialect::messages::blocks::kind_of;
 use crate::dialect::request::Unfit;
 use crate::json::raw;
 
@@ -23,7 +22,7 @@ pub fn read<'a>(form: &mut Canonical<'a>, content: &'a str, place: &Place) -> Re
     }
     try_each(content, &mut |index, block| {
         let place = place.block(index);
-        if kind_of(block).as_deref() == Some("tool_result") {
+        if raw::kind_of(block).as_deref() == Some("tool_result") {
             let result = result(block, &place)?;
             super::calls::add_result(form, result);
             return Ok(());
@@ -40,7 +39,7 @@ pub fn read<'a>(form: &mut Canonical<'a>, content: &'a str, place: &Place) -> Re
 /// # Errors
 /// The block has no equivalent.
 pub fn parts<'a>(block: &'a str, place: &Place) -> Result<Vec<Part<'a>>, Unfit> {
-    let kind = kind_of(block).unwrap_or_default();
+    let kind = raw::kind_of(block).unwrap_or_default();
     match &*kind {
         "text" => Ok(said(block, "text").map(Part::Text).into_iter().collect()),
         "image" => Ok(vec![image(block, place)?]),
@@ -54,7 +53,7 @@ pub fn parts<'a>(block: &'a str, place: &Place) -> Result<Vec<Part<'a>>, Unfit> 
 
 fn image<'a>(block: &'a str, place: &Place) -> Result<Part<'a>, Unfit> {
     let source = raw::member(block, "source").unwrap_or_default();
-    let kind = kind_of(source).unwrap_or_default();
+    let kind = raw::kind_of(source).unwrap_or_default();
     let media = match &*kind {
         "base64" => base64(source),
         "url" => said(source, "url").map(Media::Url),

@@ -151,7 +151,7 @@ impl<'a> ItemReader<'_, 'a> {
             namespace: namespace.and_then(text),
             is_free_text: false,
         });
-        let is_free_text = raw::member(item, "type").and_then(raw::text);
+        let is_free_text = raw::kind_of(item);
         let is_free_text = is_free_text.as_deref() == Some("custom_tool_call");
         let arguments = match input {
             input if is_free_text => {

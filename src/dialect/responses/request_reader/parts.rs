@@ -60,7 +60,7 @@ pub fn all<'a>(content: &'a str, path: &str) -> Result<Vec<Part<'a>>, Unfit> {
 /// # Errors
 /// The form cannot say it.
 pub fn part_of<'a>(part: &'a str, path: &dyn Fn() -> String) -> Result<Part<'a>, Unfit> {
-    let kind = raw::member(part, "type").and_then(raw::text);
+    let kind = raw::kind_of(part);
     let read = match kind.as_deref() {
         Some("input_text" | "output_text" | "text") => text_of(part, "text"),
         Some("refusal") => text_of(part, "refusal"),

@@ -73,7 +73,7 @@ fn keep_allowed(
 ) -> Result<(), Unfit> {
     let mut is_allowed = vec![false; offered.len()];
     for tool in tools::items(allowed, MEMBER)? {
-        let kind = raw::member(tool, "type").and_then(raw::text);
+        let kind = raw::kind_of(tool);
         match kind.as_deref() {
             Some("function" | "custom") => {
                 let place = place_of(tool, offered)?;

@@ -1,15 +1,19 @@
 //! What clients may use: limits and budgets hold however many ask at once, and what was used is not forgotten.
 
+mod hang_ups;
+mod journal;
+mod replicas;
+mod vectors;
+
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal as Kill;
 use serde_json::Value;
 
 use crate::support::client::Response;
 use crate::support::gateway::anonymous;
-use crate::support::process::Folder;
-use crate::support::{Config, Gateway, PATIENCE, Script, Upstream, openai};
+use crate::support::process::{Ended, Folder, command, run};
+use crate::support::{Config, Exposition, Gateway, PATIENCE, Script, Upstream, openai};
 
 const HOME: &str = "home-key-51d0c2a9";
 const OFFICE: &str = "office-key-7731ee02";
@@ -158,37 +162,6 @@ fn a_client_sees_its_own_usage_and_an_administrator_everybodys() {
     assert_eq!(stranger.status, 401);
 }
 
-/// Would break for whoever restarts the gateway: the day's limit would begin anew.
-#[test]
-fn what_was_used_outlives_the_process() {
-    let upstream = Upstream::saying("fine");
-    let folder = Folder::new();
-    let file = folder.path().join("accounts.jsonl");
-    let place = format!("accounts_file: {}", file.display());
-    let config = gateway(&upstream, "limits: {requests: 3/day}", &[&place]);
-    let body = openai::request("r", false);
-    let mut running = config.start();
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    // The journal is behind by a quarter of a second at most.
-    let is_written = || std::fs::read_to_string(&file).is_ok_and(|text| text.contains("home"));
-    while !is_written() {
-        thread::yield_now();
-    }
-    running.signal(Kill::TERM);
-    running.wait();
-    let running = config.start();
-    assert_eq!(ask(&running, HOME, &body).status, 200);
-    let refused = ask(&running, HOME, &body);
-    assert_eq!(code(&refused), "CLIENT_LIMIT", "{refused}");
-    // A lower limit holds at once, and nothing is forgotten by it.
-    running.rewrite(&gateway(&upstream, "limits: {requests: 1/day}", &[&place]).text());
-    running.signal(Kill::HUP);
-    running.wait_for_log(|line| line["msg"] == "reloaded");
-    let refused = ask(&running, HOME, &body);
-    assert_eq!(refused.json()["error"]["details"]["used"], 3, "{refused}");
-}
-
 #[test]
 fn a_foreign_route_and_an_unknown_one_are_refused_alike() {
     let upstream = Upstream::saying("fine");
@@ -239,4 +212,135 @@ fn the_usage_that_only_the_gateway_wants_stays_with_it() {
     assert!(asked.text().contains("\"total_tokens\":8"), "{asked}");
     let report = settled(&gateway, HOME, |report| report["limits"][0]["used"] == 16);
     assert_eq!(report["months"][0]["estimated"], 0, "{report}");
+}
+
+/// `ai-gateway usage` beside a running gateway, of whose configuration it reads the port.
+fn usage_command(gateway: &Gateway, arguments: &[&str]) -> Ended {
+    let folder = Folder::new();
+    folder.file("config.yaml", &format!("listen: {}\n", gateway.address));
+    run(command()
+        .arg("usage")
+        .args(arguments)
+        .current_dir(folder.path()))
+}
+
+/// The owner of the house wants to see who used what, without a key at hand.
+#[test]
+fn the_command_prints_the_usage_of_all_clients_and_of_one() {
+    let upstream = Upstream::saying("fine");
+    let terms = "limits: {requests: 500/day}, budget: 5/month";
+    let gateway = gateway(&upstream, terms, &["currency: EUR"]).start();
+    let empty = usage_command(&gateway, &["--csv"]);
+    assert_eq!(empty.stdout.lines().count(), 1, "{}", empty.stdout);
+    for key in [HOME, HOME, OFFICE] {
+        assert_eq!(ask(&gateway, key, &openai::request("r", false)).status, 200);
+    }
+    let has_used = |key, times: u64| {
+        settled(&gateway, key, |report| {
+            report["months"][0]["requests"] == times
+        })
+    };
+    has_used(OFFICE, 1);
+    let report = has_used(HOME, 2);
+    let month = report["months"][0]["month"].as_str().unwrap().to_owned();
+    let table = usage_command(&gateway, &[]);
+    assert_eq!(table.code, Some(0), "{}", table.stderr);
+    let row = |text: &str| -> Vec<Vec<String>> {
+        let lines = text.lines().map(str::split_whitespace);
+        lines
+            .map(|words| words.map(str::to_owned).collect())
+            .collect()
+    };
+    let rows = row(&table.stdout);
+    let has = |words: &[&str]| rows.iter().any(|row| row == words);
+    assert!(
+        has(&["home", &month, "2", "6", "10", "0", "0", "0.016"]),
+        "{}",
+        table.stdout
+    );
+    assert!(
+        has(&["office", &month, "1", "3", "5", "0", "0", "0.008"]),
+        "{}",
+        table.stdout
+    );
+    assert!(
+        table.stdout.contains("500 requests/day"),
+        "{}",
+        table.stdout
+    );
+    assert!(table.stdout.contains("5.00 EUR/month"), "{}", table.stdout);
+    let csv = usage_command(&gateway, &["--csv", "--client", "home", "--month", &month]);
+    let mut lines = csv.stdout.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "client,period,requests,input_tokens,output_tokens,cached_tokens,estimated,cost,currency"
+        )
+    );
+    let line = format!("home,{month},2,6,10,0,0,0.016,EUR");
+    assert_eq!(lines.next(), Some(&*line), "{}", csv.stdout);
+    let of_home = usage_command(&gateway, &["--client", "home"]);
+    assert!(of_home.stdout.contains("ROUTE"), "{}", of_home.stdout);
+    assert!(!of_home.stdout.contains("office"), "{}", of_home.stdout);
+    assert_eq!(
+        usage_command(&gateway, &["--client", "*"]).stdout,
+        table.stdout
+    );
+    let stranger = usage_command(&gateway, &["--client", "nobody"]);
+    assert_eq!(stranger.code, Some(1), "{}", stranger.stderr);
+    assert!(
+        stranger.stderr.contains("home, office"),
+        "{}",
+        stranger.stderr
+    );
+    let wrong = usage_command(&gateway, &["--month", "November"]);
+    assert_eq!(wrong.code, Some(64), "{}", wrong.stderr);
+    drop(gateway);
+}
+
+#[test]
+fn the_metrics_tell_what_each_client_used_and_was_refused() {
+    let upstream = Upstream::saying("fine");
+    let terms = "limits: {requests: 2/day}, routes: [r], budget: 5/month";
+    let gateway = gateway(&upstream, terms, &[]).start();
+    let body = openai::request("r", false);
+    for status in [200, 200, 429] {
+        assert_eq!(ask(&gateway, HOME, &body).status, status);
+    }
+    let foreign = openai::request("secret", false);
+    assert_eq!(ask(&gateway, HOME, &foreign).status, 403);
+    let requests = |client: &str, outcome: &str| {
+        format!(r#"ai_gateway_client_requests_total{{client="{client}",outcome="{outcome}"}}"#)
+    };
+    let read = Exposition::once(&gateway, |read| {
+        read.get(&requests("home", "answered")) == Some(2.0)
+    });
+    for (series, value) in [
+        (requests("home", "refused").as_str(), 2.0),
+        (requests("home", "failed").as_str(), 0.0),
+        (requests("office", "answered").as_str(), 0.0),
+        (
+            r#"ai_gateway_client_tokens_total{client="home",kind="output"}"#,
+            10.0,
+        ),
+        (r#"ai_gateway_client_cost_total{client="home"}"#, 0.016),
+        (
+            r#"ai_gateway_client_refusals_total{client="home",reason="limit"}"#,
+            1.0,
+        ),
+        (
+            r#"ai_gateway_client_refusals_total{client="home",reason="route"}"#,
+            1.0,
+        ),
+        (
+            r#"ai_gateway_client_limit_remaining{client="home",unit="requests",window="day"}"#,
+            0.0,
+        ),
+        (
+            r#"ai_gateway_client_limit_remaining{client="home",unit="money",window="month"}"#,
+            4.984,
+        ),
+    ] {
+        assert_eq!(read.get(series), Some(value), "{series}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The demo's output for a person: JSON in lines, the routing summary as a table, colours on a terminal.
+//! The output of the demo and the selftest for a person: JSON in lines, the routing summary as a table, colours on a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,6 +8,10 @@ use crate::json::raw;
 
 /// The longest value that stays in one line (characters, its indentation included).
 const LINE: usize = 96;
+
+/// The width of a terminal that does not say, and the least that tables are made for (columns).
+const USUAL_COLUMNS: usize = 80;
+const LEAST_COLUMNS: usize = 40;
 
 /// The longest text in a cell of the table (characters).
 const CELL: usize = 48;
@@ -200,6 +204,17 @@ fn shortened(text: &str) -> String {
     }
     let kept: String = text.chars().take(CELL - 1).collect();
     format!("{}…", kept.trim_end())
+}
+
+/// The width of the terminal; 80 where there is none (columns).
+pub fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    match columns {
+        0 => told().unwrap_or(USUAL_COLUMNS),
+        columns => columns.max(LEAST_COLUMNS),
+    }
 }
 
 #[cfg(test)]

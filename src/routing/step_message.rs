@@ -1,0 +1,73 @@
+//! The words about an attempt or a skipped step, spelled only where somebody reads them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::dialect::class::Class;
+use crate::dialect::waits::in_words;
+use crate::quota::LineReport;
+use crate::secret::Redactor;
+
+/// The words about an attempt or a skipped step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepMessage {
+    /// A provider's words, or such that may repeat them; keys in them are not masked.
+    Said(String),
+    /// The step cools for so long (zero: until another request that tries it is answered).
+    Cooling { left: Duration, class: Class },
+    /// A limit keeps the step away.
+    Limit(LineReport),
+}
+
+impl StepMessage {
+    /// The words, in which keys are not masked.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Said(words) => Cow::Borrowed(words),
+            Self::Cooling { left, class } if left.is_zero() => Cow::Owned(format!(
+                "another request is trying it after {}",
+                class.label()
+            )),
+            Self::Cooling { left, class } => {
+                let left = in_words(*left);
+                Cow::Owned(format!("cooling down for {left} after {}", class.label()))
+            }
+            Self::Limit(line) => Cow::Owned(line.to_string()),
+        }
+    }
+
+    /// The words without keys. Our own have none: a search in them for each key of a long route would cost more than all else
+    /// of a skipped step.
+    pub fn masked(&self, redactor: &Redactor) -> Cow<'_, str> {
+        match self {
+            Self::Said(words) => Cow::Owned(redactor.redact(words)),
+            Self::Cooling { .. } | Self::Limit(_) => self.text(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// Would break for everybody whose provider repeats a key, or for long routes of which most steps are skipped.
+    #[test]
+    fn only_words_of_others_are_searched_for_keys() {
+        let redactor = Redactor::new([Secret::new("cooling down for"), Secret::new("sk-12345678")]);
+        let said = StepMessage::Said("the key sk-12345678 is wrong".to_owned());
+        assert!(!said.masked(&redactor).contains("sk-12345678"));
+        let class = Class::ServerError;
+        for (left, words) in [
+            (12, "cooling down for 12.0 s after server_error"),
+            (0, "another request is trying it after server_error"),
+        ] {
+            let left = Duration::from_secs(left);
+            let own = StepMessage::Cooling { left, class };
+            assert_eq!(
+                (own.text(), own.masked(&redactor)),
+                (words.into(), words.into())
+            );
+        }
+    }
+}
