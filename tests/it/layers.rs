@@ -34,6 +34,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "telemetry",
             "upstream",
             "valkey",
+            "wyoming",
         ],
     ),
     (4, &["gateway"]),

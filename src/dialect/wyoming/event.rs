@@ -115,8 +115,14 @@ mod tests {
         );
         let line = line.unwrap();
         assert_eq!((line.data_length, line.payload_length), (13, 4));
-        let event = line.with(br#"{"rate":22050}"#.to_vec(), vec![1, 2, 3, 4]).unwrap();
-        assert_eq!(event.number("rate"), Some(22_050), "what stands behind counts");
+        let event = line
+            .with(br#"{"rate":22050}"#.to_vec(), vec![1, 2, 3, 4])
+            .unwrap();
+        assert_eq!(
+            event.number("rate"),
+            Some(22_050),
+            "what stands behind counts"
+        );
         assert_eq!(event.payload, [1, 2, 3, 4]);
     }
 
@@ -137,7 +143,12 @@ mod tests {
             b"\xff\xfe",
             b"{\"type\":\"x\"} trailing",
         ] {
-            assert_eq!(EventLine::read(line), None, "{}", String::from_utf8_lossy(line));
+            assert_eq!(
+                EventLine::read(line),
+                None,
+                "{}",
+                String::from_utf8_lossy(line)
+            );
         }
     }
 

@@ -41,7 +41,11 @@ impl Services<'_> {
 
     fn with_languages(&self, name: &str) -> String {
         let languages: Vec<String> = self.languages.iter().map(|it| raw::quoted(it)).collect();
-        format!("{{{},\"languages\":[{}]}}", self.artifact(name), languages.join(","))
+        format!(
+            "{{{},\"languages\":[{}]}}",
+            self.artifact(name),
+            languages.join(",")
+        )
     }
 
     fn artifact(&self, name: &str) -> String {

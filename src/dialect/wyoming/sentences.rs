@@ -46,14 +46,19 @@ impl Sentences {
         (self.text.len() > LONGEST).then(|| {
             let cut = self.text.floor_char_boundary(LONGEST);
             let before = self.text.get(..cut).unwrap_or_default();
-            before.rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(cut)
+            before
+                .rfind(char::is_whitespace)
+                .filter(|at| *at > 0)
+                .unwrap_or(cut)
         })
     }
 }
 
 fn spoken(text: &str) -> Option<String> {
     let text = text.trim();
-    text.chars().any(char::is_alphanumeric).then(|| text.to_owned())
+    text.chars()
+        .any(char::is_alphanumeric)
+        .then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -63,11 +68,18 @@ mod tests {
     #[test]
     fn sentences_are_spoken_when_they_are_whole() {
         let mut sentences = Sentences::default();
-        assert!(sentences.push("It is 21.5 degrees in the living").is_empty());
+        assert!(
+            sentences
+                .push("It is 21.5 degrees in the living")
+                .is_empty()
+        );
         assert!(sentences.push(" room.").is_empty(), "the blank is missing");
         assert_eq!(
             sentences.push(" Fine. And outside it is colder! Bye"),
-            ["It is 21.5 degrees in the living room.", "Fine. And outside it is colder!"]
+            [
+                "It is 21.5 degrees in the living room.",
+                "Fine. And outside it is colder!"
+            ]
         );
         assert_eq!(sentences.rest().as_deref(), Some("Bye"));
         assert_eq!(sentences.rest(), None);

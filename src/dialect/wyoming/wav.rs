@@ -19,7 +19,9 @@ pub const LONGEST_HEAD: usize = 4096;
 impl PcmFormat {
     /// The form by its numbers; `None` where no sound has them.
     pub fn new(rate: u64, width: u64, channels: u64) -> Option<Self> {
-        let rate = u32::try_from(rate).ok().filter(|rate| RATES.contains(rate))?;
+        let rate = u32::try_from(rate)
+            .ok()
+            .filter(|rate| RATES.contains(rate))?;
         let is_known = (1..=4).contains(&width) && (1..=8).contains(&channels);
         is_known.then_some(Self {
             rate,
@@ -70,10 +72,47 @@ pub enum Beginning {
     Other,
 }
 
+/// The bytes of sound behind the head of a WAV that begins at `at`; where the head does not know, as many as come.
+pub fn data_length(bytes: &[u8], at: usize) -> usize {
+    let length = at.checked_sub(4).and_then(|from| bytes.get(from..at));
+    let length = length.map_or(0, number);
+    // Servers that stream write nothing, or all ones, and some the largest signed number.
+    match length {
+        0 | 0x7fff_0000.. => usize::MAX,
+        length => length as usize,
+    }
+}
+
+/// The sample rate that a media type names, as `audio/pcm;rate=22050` does; `None` where it names none.
+pub fn rate_in(content_type: &str) -> Option<u32> {
+    let mut parameters = content_type.split(';').skip(1);
+    let rate = parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_rate = name.trim().eq_ignore_ascii_case("rate");
+        is_rate.then(|| value.trim().trim_matches('"').parse().ok())?
+    })?;
+    RATES.contains(&rate).then_some(rate)
+}
+
+/// Whether a recording that begins so is compressed, or a WAV of another kind than PCM: nothing to be played as PCM. Some
+/// servers call everything MP3, so that the type alone tells nothing.
+pub fn is_no_pcm(media_type: &str, bytes: &[u8]) -> bool {
+    let has_sync = |mask: u8| matches!(bytes, [0xff, second, ..] if second & mask == mask);
+    let is_named = |names: &[&str]| {
+        let subtype = media_type.strip_prefix("audio/").unwrap_or_default();
+        names.iter().any(|name| subtype.eq_ignore_ascii_case(name))
+    };
+    beginning(bytes) == Beginning::Other
+        || bytes.get(4..8) == Some(b"ftyp")
+        || is_named(&["mpeg", "mp3", "mpeg3", "x-mpeg"]) && has_sync(0xe0)
+        || is_named(&["aac", "aacp", "x-aac"]) && has_sync(0xf0)
+}
+
 /// What a sound begins as.
 pub fn beginning(bytes: &[u8]) -> Beginning {
     const COMPRESSED: [&[u8]; 4] = [b"ID3", b"OggS", b"fLaC", b"\x1aE\xdf\xa3"];
-    if bytes.len() < 12 && b"RIFF".starts_with(bytes.get(..bytes.len().min(4)).unwrap_or_default()) {
+    if bytes.len() < 12 && b"RIFF".starts_with(bytes.get(..bytes.len().min(4)).unwrap_or_default())
+    {
         return Beginning::Unknown;
     }
     if COMPRESSED.iter().any(|mark| bytes.starts_with(mark)) {
@@ -105,7 +144,10 @@ pub fn beginning(bytes: &[u8]) -> Beginning {
             _ => {}
         }
         // Chunks have an even length.
-        at = match body.checked_add(length).and_then(|end| end.checked_add(length & 1)) {
+        at = match body
+            .checked_add(length)
+            .and_then(|end| end.checked_add(length & 1))
+        {
             Some(next) if next <= LONGEST_HEAD => next,
             _ => return Beginning::Other,
         };
@@ -168,7 +210,10 @@ mod tests {
             (&b"ID3\x04more of it"[..], Beginning::Other),
             (b"OggS and so on", Beginning::Other),
             (b"RIFF\0\0\0\0AVI LIST", Beginning::Other),
-            (b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c", Beginning::Bare),
+            (
+                b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c",
+                Beginning::Bare,
+            ),
             (b"RIFF\0\0\0\0WAVEx\0\0\0\xff\xff\xff\xff", Beginning::Other),
             (&compressed, Beginning::Other),
             (b"", Beginning::Unknown),
@@ -178,8 +223,48 @@ mod tests {
     }
 
     #[test]
+    fn compressed_sound_is_told_by_its_bytes_and_not_by_its_type_alone() {
+        let wav = SPOKEN.head(1000);
+        for (kind, bytes, expected) in [
+            ("audio/mpeg", &b"\xff\xfb\x90\xc4"[..], true),
+            ("audio/pcm", b"\xff\xfb\x90\xc4", false),
+            ("audio/mpeg", b"\x01\x00\x02\x00", false),
+            ("audio/mpeg", &wav, false),
+            ("audio/pcm", b"ID3\x04", true),
+            ("audio/aac", b"\xff\xf1\x50", true),
+            ("audio/mp4", b"\0\0\0\x20ftypM4A ", true),
+            ("audio/ogg", b"OggS", true),
+            ("", b"", false),
+        ] {
+            assert_eq!(is_no_pcm(kind, bytes), expected, "{kind} {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_of_its_sound_is_read() {
+        for (kind, expected) in [
+            ("audio/pcm", None),
+            ("audio/L16; rate=16000; channels=1", Some(16_000)),
+            ("audio/pcm;Rate=\"22050\"", Some(22_050)),
+            ("audio/pcm;rate=1", None),
+            ("audio/pcm;rate=x", None),
+        ] {
+            assert_eq!(rate_in(kind), expected, "{kind}");
+        }
+        for (length, expected) in [(1000, 1000), (0, usize::MAX), (usize::MAX, usize::MAX)] {
+            assert_eq!(data_length(&SPOKEN.head(length), 44), expected);
+        }
+    }
+
+    #[test]
     fn nobody_sends_a_sound_that_none_is() {
-        for (rate, width, channels) in [(0, 2, 1), (16_000, 0, 1), (16_000, 2, 0), (1 << 40, 2, 1), (16_000, 9, 1)] {
+        for (rate, width, channels) in [
+            (0, 2, 1),
+            (16_000, 0, 1),
+            (16_000, 2, 0),
+            (1 << 40, 2, 1),
+            (16_000, 9, 1),
+        ] {
             assert_eq!(PcmFormat::new(rate, width, channels), None);
         }
     }
