@@ -5,6 +5,7 @@ use std::io::Read;
 use crate::config::{Config, Step};
 use crate::dialect::error::Code;
 use crate::dialect::wyoming::event::Event;
+use crate::dialect::wyoming::resampler::Resampler;
 use crate::dialect::wyoming::sentences::Sentences;
 use crate::dialect::wyoming::wav::{Beginning, PcmFormat, beginning, data_length, rate_in};
 use crate::json::raw;
@@ -106,7 +107,9 @@ impl Speaking {
     /// # Errors
     /// The peer has gone.
     pub fn end(&mut self, connection: &Connection) -> Result<(), Fault> {
-        self.begin(USUAL, connection)?;
+        if self.begun.is_none() {
+            self.begin(USUAL, connection)?;
+        }
         connection.send("audio-stop", "", &[])
     }
 
@@ -152,67 +155,118 @@ impl Speaking {
         assumed: PcmFormat,
         connection: &Connection,
     ) -> Result<(), Fault> {
-        let mut sound: Vec<u8> = Vec::new();
-        // The form, and the bytes of sound that are still to come.
-        let mut known: Option<(PcmFormat, usize)> = None;
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut known: Option<Sound> = None;
         loop {
-            let filled = sound.len();
-            sound.resize(filled + AT_ONCE, 0);
-            let room = sound.get_mut(filled..).unwrap_or_default();
+            let filled = bytes.len();
+            bytes.resize(filled + AT_ONCE, 0);
+            let room = bytes.get_mut(filled..).unwrap_or_default();
             let read = body.read(room);
             let read = read.map_err(|_| Fault::told(Code::Internal, "the speech broke off"))?;
-            sound.truncate(filled + read);
+            bytes.truncate(filled + read);
             let is_end = read == 0;
-            let (format, left) = match known {
-                Some(known) => known,
-                None => match beginning(&sound) {
-                    Beginning::Unknown if !is_end => continue,
-                    Beginning::Unknown | Beginning::Bare => (assumed, usize::MAX),
-                    Beginning::Wav(format, at) => {
-                        let length = data_length(&sound, at);
-                        sound.drain(..at.min(sound.len()));
-                        (format, length)
-                    }
-                    Beginning::Other => {
-                        let text = "the speech is no PCM";
-                        return Err(Fault::told(Code::RouteExecutionFailed, text));
-                    }
+            let sound = match &mut known {
+                Some(sound) => sound,
+                None => match Sound::begin(&mut bytes, assumed, is_end)? {
+                    Some(sound) => known.insert(sound),
+                    None => continue,
                 },
             };
-            sound.truncate(left);
-            let block = format.block();
-            let whole = sound.len() / block * block;
-            let sent = match is_end || whole >= FEWEST_SAMPLES * block {
-                true => whole,
-                false => 0,
-            };
-            if sent > 0 {
-                self.begin(format, connection)?;
-                let piece = sound.get(..sent).unwrap_or_default();
-                connection.send("audio-chunk", &form(format), piece)?;
-                sound.drain(..sent);
+            let whole = sound.whole_of(&mut bytes);
+            if whole > 0 && (is_end || whole >= FEWEST_SAMPLES * sound.format.block()) {
+                self.send(sound, bytes.get(..whole).unwrap_or_default(), connection)?;
+                sound.left = sound.left.saturating_sub(whole);
+                bytes.drain(..whole);
             }
             if is_end {
                 return Ok(());
             }
-            known = Some((format, left - sent.min(left)));
         }
     }
 
-    /// Begins the sound with its first sample.
-    fn begin(&mut self, format: PcmFormat, connection: &Connection) -> Result<(), Fault> {
-        match self.begun {
-            None => {
-                self.begun = Some(format);
-                connection.send("audio-start", &form(format), &[])
-            }
-            Some(begun) if begun == format => Ok(()),
-            // The player has been told the first one.
-            Some(_) => {
-                let text = "two steps of the route speak at different sample rates";
-                Err(Fault::told(Code::RouteExecutionFailed, text))
-            }
+    /// Sends whole samples.
+    fn send(
+        &mut self,
+        sound: &mut Sound,
+        pcm: &[u8],
+        connection: &Connection,
+    ) -> Result<(), Fault> {
+        if !sound.is_begun {
+            sound.way = self.way_from(sound.format, connection)?;
+            sound.is_begun = true;
         }
+        let form = form(self.begun.unwrap_or(sound.format));
+        match &mut sound.way {
+            Some(way) => connection.send("audio-chunk", &form, &way.push(pcm)),
+            None => connection.send("audio-chunk", &form, pcm),
+        }
+    }
+
+    fn begin(&mut self, format: PcmFormat, connection: &Connection) -> Result<(), Fault> {
+        self.begun = Some(format);
+        connection.send("audio-start", &form(format), &[])
+    }
+
+    /// The way from the form of an answer to that of the sound so far, which the player has been told; `None` where they
+    /// are the same.
+    fn way_from(
+        &mut self,
+        format: PcmFormat,
+        connection: &Connection,
+    ) -> Result<Option<Resampler>, Fault> {
+        match self.begun {
+            None => self.begin(format, connection).map(|()| None),
+            Some(begun) if begun == format => Ok(None),
+            Some(begun) => match Resampler::new(format, begun) {
+                Some(resampler) => Ok(Some(resampler)),
+                None => {
+                    let text = "two steps of the route speak with other channels or sample widths";
+                    Err(Fault::told(Code::RouteExecutionFailed, text))
+                }
+            },
+        }
+    }
+}
+
+/// The sound of an answer.
+struct Sound {
+    format: PcmFormat,
+    /// The bytes that are still to come, as far as they are known.
+    left: usize,
+    /// The way to the form that the player was told, once there are samples.
+    way: Option<Resampler>,
+    is_begun: bool,
+}
+
+impl Sound {
+    /// Looks at the first bytes, and takes the head of a WAV off; `None` where more have to come before they tell.
+    fn begin(bytes: &mut Vec<u8>, assumed: PcmFormat, is_end: bool) -> Result<Option<Self>, Fault> {
+        let (format, left) = match beginning(bytes) {
+            Beginning::Unknown if !is_end => return Ok(None),
+            Beginning::Unknown | Beginning::Bare => (assumed, usize::MAX),
+            Beginning::Wav(format, at) => {
+                let length = data_length(bytes, at);
+                bytes.drain(..at.min(bytes.len()));
+                (format, length)
+            }
+            Beginning::Other => {
+                let text = "the speech is no PCM";
+                return Err(Fault::told(Code::RouteExecutionFailed, text));
+            }
+        };
+        Ok(Some(Self {
+            format,
+            left,
+            way: None,
+            is_begun: false,
+        }))
+    }
+
+    /// The bytes of whole samples; what is no sound, behind the end that a WAV names, goes.
+    fn whole_of(&self, bytes: &mut Vec<u8>) -> usize {
+        bytes.truncate(self.left);
+        let block = self.format.block();
+        bytes.len() / block * block
     }
 }
 

@@ -65,3 +65,4 @@ mod transcripts;
 mod translated_faults;
 mod unsayable;
 mod way_out;
+mod wyoming;

@@ -2,5 +2,6 @@
 
 pub mod event;
 pub mod info;
+pub mod resampler;
 pub mod sentences;
 pub mod wav;
