@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
 # by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
-# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI, Anthropic and Ollama for Node and
+# speaks to it, Home Assistant's for speech, those of packages for vectors and, where there is npm, the packages of OpenAI, Anthropic and Ollama for Node and
 # agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex and Home Assistant's own code, too.
 #
 #     tests/sdk/run.sh [BINARY]
@@ -51,6 +51,7 @@ run anthropic messages.py
 run llamaindex llamaindex.py
 run agents agent_cases.py
 run ollama ollama_cases.py
+run wyoming wyoming_cases.py
 # Of Home Assistant a few files are wanted: with all that it needs it would take minutes to install.
 if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
     wheel=homeassistant-2026.11.0
