@@ -137,3 +137,55 @@ fn read(socket: &TcpStream, room: &mut [u8], deadline: Instant) -> Option<usize>
     let mut socket = socket;
     socket.read(room).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn pair(budget: &Budget) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Arc::new(listener.accept().unwrap().0);
+        (Connection::new(socket, budget), peer)
+    }
+
+    const SOON: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_secs(10);
+
+    /// A peer that says nothing, and one that never ends what it says.
+    #[test]
+    fn an_event_has_its_time() {
+        for begun in [
+            "",
+            "{\"type\":",
+            "{\"type\":\"x\",\"payload_length\":5}\nabcd",
+        ] {
+            let (mut connection, mut peer) = pair(&Budget::unlimited());
+            peer.write_all(begun.as_bytes()).unwrap();
+            assert!(connection.next(SOON).is_err(), "{begun}");
+        }
+    }
+
+    /// What is in memory is counted, and given back with the event.
+    #[test]
+    fn events_are_charged_for_while_they_come() {
+        let budget = Budget::new(400_000, || {});
+        let (mut connection, mut peer) = pair(&budget);
+        let mut send = |length: usize| {
+            let line = format!("{{\"type\":\"x\",\"payload_length\":{length}}}\n");
+            peer.write_all(line.as_bytes()).unwrap();
+            let payload = vec![7; length];
+            let mut peer = peer.try_clone().unwrap();
+            std::thread::spawn(move || peer.write_all(&payload));
+        };
+        send(300_000);
+        assert_eq!(connection.next(LATE).unwrap().payload.len(), 300_000);
+        assert_eq!(budget.used(), 0);
+        send(500_000);
+        assert!(connection.next(LATE).is_err());
+        drop(connection);
+        assert_eq!(budget.used(), 0);
+    }
+}

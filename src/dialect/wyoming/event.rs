@@ -54,10 +54,8 @@ impl EventLine {
     pub fn with(self, data: Vec<u8>, payload: Vec<u8>) -> Option<Event> {
         let behind = String::from_utf8(data).ok()?;
         let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(&behind).is_ok();
-        if !behind.is_empty() && !(raw::is_object(behind.trim_start()) && is_json()) {
-            return None;
-        }
-        Some(Event {
+        let is_data = behind.is_empty() || raw::is_object(behind.trim_start()) && is_json();
+        is_data.then(|| Event {
             kind: self.kind,
             data: [self.data, behind],
             payload,
