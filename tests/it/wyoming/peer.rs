@@ -90,6 +90,17 @@ impl Peer {
         }
     }
 
+    /// The sound of the next events, in as many as it came in.
+    pub fn read_sound(&mut self, length: usize) -> Vec<u8> {
+        let mut sound = Vec::new();
+        while sound.len() < length {
+            let event = self.read().expect("more sound");
+            assert_eq!(event.kind, "audio-chunk", "after {} bytes", sound.len());
+            sound.extend(event.payload);
+        }
+        sound
+    }
+
     /// A recording as Home Assistant sends it.
     pub fn record(&mut self, language: &str, sound: &[u8]) {
         let form = json!({"rate": 16000, "width": 2, "channels": 1});
