@@ -39,7 +39,7 @@ impl Hearing {
         }
     }
 
-    /// Takes the form of the sound.
+    /// Takes the form of the sound, which begins here.
     ///
     /// # Errors
     /// No sound has this form.
@@ -51,6 +51,7 @@ impl Hearing {
             return Err(Fault::told(Code::ValidationFailed, text));
         }
         self.format = format;
+        self.pcm.clear();
         Ok(())
     }
 

@@ -55,7 +55,7 @@ impl EventLine {
         let behind = String::from_utf8(data).ok()?;
         let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(&behind).is_ok();
         let is_data = behind.is_empty() || raw::is_object(behind.trim_start()) && is_json();
-        is_data.then(|| Event {
+        is_data.then_some(Event {
             kind: self.kind,
             data: [self.data, behind],
             payload,

@@ -95,13 +95,16 @@ fn silence_is_an_empty_transcript_without_a_call() {
 
 /// Some satellites name the form with each piece and nowhere else.
 #[test]
-fn a_recording_needs_no_start_and_half_a_close_is_no_hang_up() {
+fn a_recording_begins_with_its_start_or_its_sound_and_half_a_close_is_no_hang_up() {
     let a = Upstream::always(transcript("yes"));
     let gateway = start(&a, &a);
     let mut peer = peer_of(&gateway);
     let form = json!({"rate": 22050, "width": 2, "channels": 2});
     let mut sound = samples(20_000);
     sound.push(7);
+    // One that was given up is no part of it.
+    peer.send("audio-chunk", form.clone(), &samples(9000));
+    peer.send("audio-start", form.clone(), &[]);
     peer.send("audio-chunk", form, &sound);
     peer.send("audio-stop", json!({}), &[]);
     peer.half_close();
