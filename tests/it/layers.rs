@@ -10,6 +10,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         0,
         &[
             "budget",
+            "chunked",
             "dialect",
             "header_fields",
             "heapsort",
