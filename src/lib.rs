@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | 5 | `main.rs`, [`cli`], [`app`], [`demo`], [`explain`], [`recent`], [`init`], [`selftest`], [`show`], [`usage_table`] | arguments to exit code; the composition root; signals, reload, drain | contain logic |
 //! | 4 | [`gateway`] | the table of endpoints; pages; the walk over steps; the journal, its only writer of telemetry | name ureq or a socket |
-//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`valkey`] (the server that replicas share), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
+//! | 3 | [`http`] (the edge), [`upstream`] (the client), [`valkey`] (the server that replicas share), [`wyoming`] (speech for Home Assistant), [`telemetry`], [`state_file`], [`service_manager`], [`control_socket`], [`client_socket`] | all I/O, each behind a narrow type | know of each other (but for `client_socket`) or of `gateway` |
 //! | 2 | [`routing`] | failover decisions: from an outcome class to a move and a mark, cooldown ledger, final status; knows no wire format | do I/O, read the clock, log |
 //! | 2 | [`quota`] | what is counted per window: limits of providers, what is learned of them | same |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
@@ -84,3 +84,4 @@ pub mod tls;
 pub mod upstream;
 pub mod usage_table;
 pub mod valkey;
+pub mod wyoming;

@@ -58,6 +58,7 @@ pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
 mod without_streams;
+pub mod wyoming;
 
 /// The name of the dialect that goes without saying, where telemetry names one.
 pub const USUAL: &str = "chat";

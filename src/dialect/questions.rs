@@ -175,6 +175,11 @@ pub trait Dialect: Sync {
         true
     }
 
+    /// Whether a request asks for bare samples of sound, in whose place compressed sound is noise.
+    fn wants_pcm(&self, _request: &Request<'_>) -> bool {
+        false
+    }
+
     /// The expectations of a request that was read.
     fn expectation(&self, _request: &Payload<'_>) -> Expectation {
         Expectation::default()

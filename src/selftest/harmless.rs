@@ -118,6 +118,7 @@ pub fn harmless(
             listen: None,
             version: "0.12.11".to_owned(),
         }),
+        wyoming: None,
         routes: vec![Arc::new(route)],
         ..config.clone()
     }

@@ -35,6 +35,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "telemetry",
             "upstream",
             "valkey",
+            "wyoming",
         ],
     ),
     (4, &["gateway"]),

@@ -66,3 +66,4 @@ mod translated_faults;
 mod translated_silence;
 mod unsayable;
 mod way_out;
+mod wyoming;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
 # by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
-# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI, Anthropic and Ollama for Node and
-# agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex, and the code of Home Assistant
-# and of Open WebUI that talks to servers, too.
+# speaks to it, what Home Assistant speaks and hears with, those of packages for vectors and, where there is npm, the packages
+# of OpenAI, Anthropic and Ollama for Node and agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code,
+# Codex, and the code of Home Assistant and of Open WebUI that talks to servers, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -52,6 +52,7 @@ run anthropic messages.py
 run llamaindex llamaindex.py
 run agents agent_cases.py
 run ollama ollama_cases.py
+run wyoming wyoming_cases.py
 # Leaves these parts of a wheel in this folder, and nothing else of it.
 prepare_parts() {
     wheel=$1 folder=$2
