@@ -27,6 +27,9 @@ pub struct RunningRoutes {
 #[derive(Debug, Deserialize)]
 struct RunningRoute {
     name: String,
+    /// A prefix has a `*` behind it.
+    #[serde(default)]
+    aliases: Vec<String>,
     #[serde(flatten)]
     order: order::RunningOrder,
     steps: Vec<RunningStep>,
@@ -60,6 +63,42 @@ struct RunningCooling {
     class: String,
     stated: bool,
     remaining_ms: u64,
+}
+
+impl RunningRoutes {
+    /// The name of the route that a name or an alias leads to, as the gateway finds it.
+    ///
+    /// # Errors
+    /// There is no such route.
+    pub fn meant(&self, name: &str) -> Result<String, String> {
+        let mut routes = self.routes.iter();
+        let exact = routes.find(|route| route.name == name);
+        let aliased = exact.or_else(|| {
+            let mut routes = self.routes.iter();
+            routes.find(|route| route.aliases.iter().any(|alias| alias == name))
+        });
+        let found = aliased.or_else(|| {
+            let routes = self.routes.iter();
+            let longest = |route: &&RunningRoute| route.longest_prefix(name);
+            routes
+                .filter(|route| longest(route).is_some())
+                .max_by_key(longest)
+        });
+        found.map(|route| route.name.clone()).ok_or_else(|| {
+            let names = self.routes.iter().map(|route| route.name.as_str());
+            let names: Vec<&str> = names.collect();
+            format!("there is no route {name:?}; there are {}", names.join(", "))
+        })
+    }
+}
+
+impl RunningRoute {
+    /// The length of the longest alias that is the beginning of a name (bytes); `None` where none is.
+    fn longest_prefix(&self, name: &str) -> Option<usize> {
+        let prefixes = self.aliases.iter().filter_map(|it| it.strip_suffix('*'));
+        let beginnings = prefixes.filter(|prefix| name.starts_with(prefix));
+        beginnings.map(str::len).max()
+    }
 }
 
 /// The route's names, and its steps with their effective settings and, of a running gateway, their cooldowns.

@@ -359,6 +359,46 @@ fn explain_tells_why_a_request_went_where_it_went() {
     assert!(unknown.stderr.contains(&id), "{}", unknown.stderr);
 }
 
+/// Clients ask by an alias, and their operator remembers that name.
+#[test]
+fn an_alias_finds_the_requests_of_its_route() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let upstream = Upstream::saying("fine");
+    let config = Config::new()
+        .provider("a", &upstream)
+        .route_with("r", &["aliases: [gpt-4o, \"o1-*\"]"], [("a", "m")])
+        .route("other", [("a", "m")]);
+    let gateway = config.start();
+    for asked in ["other", "gpt-4o", "r"] {
+        gateway.ask(asked, false);
+    }
+    let folder = beside(&config, &gateway);
+    for name in ["r", "gpt-4o", "o1-mini", "o1-*"] {
+        let found = gateway.records(&[("X-Api-Key", CLIENT_KEY)], &format!("?route={name}"), 2);
+        assert!(found.iter().all(|record| record["route"] == "r"), "{name}");
+        let mut tail = command()
+            .args(["tail", "--route", name])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.contains(" r "), "{name}: {line}");
+        }
+        tail.kill().unwrap();
+        tail.wait().unwrap();
+    }
+    let unknown = run(command()
+        .args(["tail", "--route", "gpt-5"])
+        .current_dir(folder.path()));
+    assert_eq!(unknown.code, Some(1), "{}", unknown.stdout);
+    let words = "there is no route \"gpt-5\"; there are r, other";
+    assert!(unknown.stderr.contains(words), "{}", unknown.stderr);
+}
+
 #[test]
 fn tail_shows_each_request_once() {
     use std::io::{BufRead, BufReader};
