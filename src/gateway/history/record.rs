@@ -11,6 +11,17 @@ use crate::text::{milliseconds, timestamp};
 /// The largest record (bytes). The steps of one that is larger are left out from the first on.
 const MAX_RECORD: usize = 4 * 1024;
 
+/// The counters of an `Arc` before its value (bytes).
+const COUNTERS: usize = 2 * size_of::<usize>();
+
+/// The memory that malloc takes for so many bytes: sizes go in steps of 16, with a head of 8 (glibc's malloc(3)).
+pub fn taken(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => (bytes + 8).next_multiple_of(16).max(32),
+    }
+}
+
 /// A request. No key is in it, and nothing of what was asked or answered.
 #[derive(Debug)]
 pub struct Record {
@@ -87,22 +98,22 @@ impl Record {
         self
     }
 
-    /// The memory that it takes (bytes).
+    /// The memory that it takes in an [`Arc`], with the share of the allocator (bytes).
     pub fn size(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-        let standings = self.standings.iter();
-        size_of::<Self>()
-            + self.id.capacity()
-            + text(&self.client)
-            + text(&self.route)
-            + text(&self.cost)
-            + self
-                .summary
-                .as_ref()
-                .map_or(0, |summary| summary.capacity())
-            + standings
-                .map(|standing| size_of::<String>() + standing.capacity())
-                .sum::<usize>()
+        let summary = self.summary.as_ref();
+        let texts = [
+            self.id.capacity(),
+            text(&self.client),
+            text(&self.route),
+            text(&self.cost),
+            summary.map_or(0, |summary| summary.capacity()),
+            summary.map_or(0, |_| COUNTERS + size_of::<String>()),
+            self.standings.capacity() * size_of::<String>(),
+        ];
+        let standings = self.standings.iter().map(String::capacity);
+        let parts = texts.into_iter().chain(standings);
+        taken(COUNTERS + size_of::<Self>()) + parts.map(taken).sum::<usize>()
     }
 
     pub fn ended(&self) -> Ended {
