@@ -260,6 +260,33 @@ fn the_health_of_a_route_follows_its_steps() {
     health_of_the_process(&gateway);
 }
 
+/// A key that is shared by routes: the one that did not meet the limit itself says why it is down all the same.
+#[test]
+fn a_route_that_another_one_has_closed_says_why() {
+    let first = limited();
+    let gateway = Config::new()
+        .provider("a", &first)
+        .route("meets", [("a", "m")])
+        .route("shares", [("a", "m")])
+        .start();
+    gateway.ask("meets", false);
+    records(&gateway, CLIENT_KEY, "", 1);
+    let why = "rate limited, found by another route or before the start";
+    let down = health(&gateway, "/health/shares", 503);
+    assert_eq!(
+        (&down["last_error"], &down["last_error_at"]),
+        (&why.into(), &Value::Null)
+    );
+    let status = gateway.get("/v1/diagnostics/status").json();
+    let of = |route: usize| status["routes"][route]["steps"][0]["last_error"].clone();
+    assert_eq!(
+        of(1),
+        json!({"text": why, "class": "rate_limited", "status": null, "at": null})
+    );
+    assert!(of(0)["text"].as_str().unwrap().contains("slow down"));
+    assert!(of(0)["at"].is_string());
+}
+
 fn health_of_the_process(gateway: &Gateway) {
     let response = gateway.exchange(anonymous("GET", "/health", &[], ""));
     assert_eq!(response.json(), json!({"status": "healthy"}));
