@@ -55,19 +55,21 @@ run ollama ollama_cases.py
 if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
     wheel=homeassistant-2026.11.0
     folder=$root/target/sdk-home_assistant/$wheel
-    if [ ! -d "$folder/ollama" ]; then
+    if [ ! -d "$folder/rest" ]; then
         rm -rf "${folder%/*}"
         "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
             --dest "$folder.whole" "homeassistant==${wheel#*-}"
         python3 -m zipfile -e "$folder.whole/$wheel-py3-none-any.whl" "$folder.whole"
         mkdir "$folder.part"
-        for integration in litellm llama_cpp ollama openai_conversation; do
+        for integration in litellm llama_cpp ollama openai_conversation rest; do
             mv "$folder.whole/homeassistant/components/$integration" "$folder.part"
         done
         rm -rf "$folder.whole"
         mv "$folder.part" "$folder"
     fi
-    for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py; do
+    prepare "$root/tests/sdk/requirements-rest.txt" "$root/target/sdk-rest"
+    for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py \
+        rest/home_assistant_rest.py; do
         runs=$((runs + 1))
         PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-${cases%/*}/bin/python" "$root/tests/sdk/${cases#*/}" "$binary" "$folder" \
             | tee -a "$counts"
