@@ -260,31 +260,62 @@ fn the_health_of_a_route_follows_its_steps() {
     health_of_the_process(&gateway);
 }
 
-/// A key that is shared by routes: the one that did not meet the limit itself says why it is down all the same.
+/// A key that is shared by routes: the one that did not meet the refusal itself says why it is down all the same.
 #[test]
 fn a_route_that_another_one_has_closed_says_why() {
-    let first = limited();
+    for (status, class, why) in [
+        (
+            401,
+            "unauthorized",
+            "unauthorized, found by another route or before the start",
+        ),
+        (429, "rate_limited", "limit: requests used up, free in "),
+    ] {
+        let error = openai::error("not now", "x");
+        let first = Upstream::always(Script::body(status, &[("Retry-After", "60")], error));
+        let gateway = Config::new()
+            .provider("a", &first)
+            .route("meets", [("a", "m")])
+            .route("shares", [("a", "m")])
+            .start();
+        gateway.ask("meets", false);
+        records(&gateway, CLIENT_KEY, "", 1);
+        let down = health(&gateway, "/health/shares", 503);
+        let told = down["last_error"].as_str().unwrap();
+        assert!(told.starts_with(why), "{told}");
+        assert_eq!(down["last_error_at"], Value::Null);
+        let status = gateway.get("/v1/diagnostics/status").json();
+        let of = |route: usize| status["routes"][route]["steps"][0]["last_error"].clone();
+        assert!(
+            of(1)["text"].as_str().unwrap().starts_with(why),
+            "{}",
+            of(1)
+        );
+        assert_eq!(
+            (&of(1)["class"], &of(1)["at"]),
+            (&json!(class), &Value::Null)
+        );
+        assert!(of(0)["text"].as_str().unwrap().contains("not now"));
+        assert!(of(0)["at"].is_string());
+    }
+}
+
+/// A limit of the file is met without a failure.
+#[test]
+fn a_route_whose_limit_is_used_says_which() {
+    let upstream = Upstream::saying("fine");
     let gateway = Config::new()
-        .provider("a", &first)
-        .route("meets", [("a", "m")])
-        .route("shares", [("a", "m")])
+        .provider_with("a", &upstream, &["limits: {requests: 1/day}"])
+        .route("r", [("a", "m")])
         .start();
-    gateway.ask("meets", false);
-    records(&gateway, CLIENT_KEY, "", 1);
-    let why = "rate limited, found by another route or before the start";
-    let down = health(&gateway, "/health/shares", 503);
-    assert_eq!(
-        (&down["last_error"], &down["last_error_at"]),
-        (&why.into(), &Value::Null)
+    gateway.ask("r", false);
+    let down = health(&gateway, "/health/r", 503);
+    let why = down["last_error"].as_str().unwrap();
+    assert!(
+        why.starts_with("limit: 1 requests/day used, free in "),
+        "{why}"
     );
-    let status = gateway.get("/v1/diagnostics/status").json();
-    let of = |route: usize| status["routes"][route]["steps"][0]["last_error"].clone();
-    assert_eq!(
-        of(1),
-        json!({"text": why, "class": "rate_limited", "status": null, "at": null})
-    );
-    assert!(of(0)["text"].as_str().unwrap().contains("slow down"));
-    assert!(of(0)["at"].is_string());
+    assert_eq!(down["last_error_at"], Value::Null);
 }
 
 fn health_of_the_process(gateway: &Gateway) {

@@ -97,7 +97,7 @@ const cases = {
   },
 
   async "a step that another route's request has closed says why"(page) {
-    await route(page, "shares").locator(".said").getByText("rate limited, found by another route").waitFor();
+    await route(page, "shares").locator(".said").getByText(/^limit: requests used up, free in /).waitFor();
   },
 
   async "a model that its provider does not list any more is told at its step"(page) {

@@ -1,4 +1,4 @@
-//! The failure that pages show for a step: its last one or, where something else keeps it away, the reason of that mark.
+//! The failure that pages show for a step: its last one or, where something else keeps it away, a limit or the reason of a mark.
 
 use std::time::{Instant, SystemTime};
 
@@ -12,8 +12,8 @@ pub struct LastFailure {
     pub text: String,
     pub class: Class,
     pub status: Option<u16>,
-    /// `None` for the reason of a mark: it was another route's request that met it, another gateway's, or one before the
-    /// restart.
+    /// `None` for a limit that is used, and for the reason of a mark that another route's request has left, another
+    /// gateway's, or one before the restart.
     pub at: Option<SystemTime>,
 }
 
@@ -29,7 +29,9 @@ impl LastFailure {
         let own = errors.of(&route.name, &step.provider.name, &step.model);
         match ledger.cooling_of(step, now) {
             Some(cooling) if own.as_ref().is_none_or(|own| own.class != cooling.class) => {
-                Some(Self::elsewhere(cooling.class))
+                let limit = ledger.limit_of(step, now);
+                let limit = limit.map(|(_, line)| line.to_string());
+                Some(Self::kept_away(cooling.class, limit))
             }
             _ => own.map(Self::from),
         }
@@ -48,10 +50,14 @@ impl LastFailure {
         failures.max_by_key(|failure| failure.at)
     }
 
-    fn elsewhere(class: Class) -> Self {
-        let words = class.label().replace('_', " ");
+    /// The words of a limit, or those of a mark.
+    fn kept_away(class: Class, limit: Option<String>) -> Self {
+        let of_mark = || {
+            let words = class.label().replace('_', " ");
+            format!("{words}, found by another route or before the start")
+        };
         Self {
-            text: format!("{words}, found by another route or before the start"),
+            text: limit.unwrap_or_else(of_mark),
             class,
             status: None,
             at: None,

@@ -100,7 +100,7 @@ struct LastErrorReport {
     text: String,
     class: &'static str,
     status: Option<u16>,
-    /// `null` where another route met it.
+    /// `null` for a limit, and where another route met it.
     at: Option<String>,
 }
 
