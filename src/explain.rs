@@ -2,7 +2,6 @@
 
 mod limits;
 mod order;
-mod reached_by;
 mod traits;
 
 use std::fmt::Write;
@@ -11,12 +10,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::adapt;
-use crate::config::{Config, Route, Step};
+use crate::config::{Alias, Config, Route, Step};
 use crate::dialect::reading::ThinkTags;
 use crate::dialect::waits::in_words;
 use crate::gateway;
-
-pub use reached_by::reached_by;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
@@ -157,6 +154,26 @@ impl RunningStep {
     fn is(&self, step: &Step) -> bool {
         self.provider == step.provider.name && self.model == step.model
     }
+}
+
+/// The requests that come to a route, a line for each that is configured: its further names, its endpoints, and requests
+/// without a model.
+pub fn reached_by(route: &Route, config: &Config) -> Vec<String> {
+    let aliases: Vec<String> = route.aliases.iter().map(Alias::spelled).collect();
+    let aliases = (!aliases.is_empty()).then(|| format!("aliases {}", aliases.join(", ")));
+    let endpoints = route.endpoints.as_ref();
+    let endpoints = endpoints.map(|served| format!("endpoints {} only", served.join(", ")));
+    let without = config.default_routes.iter();
+    let without: Vec<&str> = without
+        .filter(|(_, name)| *name == route.name)
+        .map(|(dialect, _)| *dialect)
+        .collect();
+    let without = (!without.is_empty())
+        .then(|| format!("default route of {} without a model", without.join(", ")));
+    [aliases, endpoints, without]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: Duration) {
