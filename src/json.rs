@@ -93,7 +93,7 @@ impl<'a> Object<'a> {
     /// Views `source` as an object without repeated keys: two readers of a repeated key may see different values.
     /// Keys are compared as text, `"mod\u0065l"` equals `"model"`. Takes O(n log n) in the number of members.
     pub fn parse(source: &'a str) -> Result<Self, ObjectError> {
-        Self::parse_with(source, &mut |_, value| value.value().map(drop))
+        Self::parse_with(source, &mut |_, value| value.skip())
     }
 
     /// Like [`Object::parse`]. `read` is called for every member and must read its value: it can look at what is in it
@@ -111,7 +111,7 @@ impl<'a> Object<'a> {
 
     /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
     pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
-        Self::view(source, &mut |_, value| value.value().map(drop))
+        Self::view(source, &mut |_, value| value.skip())
     }
 
     fn view(

@@ -13,7 +13,7 @@
 //! | 2 | [`quota`] | what is counted per window: limits of providers, what is learned of them | same |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`], [`threads`], [`tls`], [`dns`] | raw YAML to a validated `Config`, all errors at once; the start of a thread; trust in certificates; the look-up of names | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`], [`heapsort`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, cutting, locking, sorting, redacting key type, the budget of memory; the words of limits: rates, calendar, prices | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`text`], [`sync`], [`secret`], [`budget`], [`header_fields`], [`chunked`], [`heapsort`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, a head's fields, the chunked coding, cutting, locking, sorting, redacting key type, the budget of memory; the words of limits: rates, calendar, prices | do I/O |
 //!
 //! Within `gateway` the order is the way of a request, from the top down: `mod` (the handler), `reloadable`, `dispatch`,
 //! `endpoints`, `answers`, `pages`, `walk`, `journal`, and below them the structs that all of these read.
@@ -53,6 +53,7 @@
 pub mod adapt;
 pub mod app;
 pub mod budget;
+pub mod chunked;
 pub mod cli;
 pub mod client_socket;
 pub mod config;

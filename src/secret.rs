@@ -123,7 +123,8 @@ impl Redactor {
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for key in &self.known {
-            if key.finder.find(masked.as_bytes()).is_some() {
+            let has_room = key.secret.0.len() <= masked.len();
+            if has_room && key.finder.find(masked.as_bytes()).is_some() {
                 masked = Cow::Owned(masked.replace(&key.secret.0, MASK));
             }
         }

@@ -15,12 +15,12 @@ pub fn check_messages(messages: &mut Reader<'_>) -> Result<Result<(), RequestErr
             if problem.is_none() {
                 problem = message_problem(messages, count)?;
             } else {
-                messages.value()?;
+                messages.skip()?;
             }
             count += 1;
         }
     } else {
-        messages.value()?;
+        messages.skip()?;
     }
     Ok(match problem {
         Some(problem) => Err(problem),
@@ -37,7 +37,7 @@ fn message_problem(
     index: usize,
 ) -> Result<Option<RequestError>, Invalid> {
     if message.peek() != Some(b'{') {
-        message.value()?;
+        message.skip()?;
         let param = format!("messages[{index}]");
         return Ok(Some(RequestError::invalid(&param, "an object")));
     }

@@ -37,7 +37,7 @@ impl Usage {
     /// nothing of it.
     pub fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Invalid> {
         if reader.peek() != Some(b'{') {
-            return reader.value().map(|_| None);
+            return reader.skip().map(|()| None);
         }
         let mut counts = TokenCounts::default();
         let mut object = EntryCursor::default();

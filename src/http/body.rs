@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::chunked::{ChunkError, ChunkedDecoder};
 use crate::config;
 
-use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::Connection;
 use super::framing::Framing;
 use super::head::Head;

@@ -7,10 +7,10 @@
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Charge, FREE};
+use crate::chunked::{ChunkError, ChunkedDecoder};
 use crate::config;
 
 use super::body::{Body, BodyError, largest};
-use super::chunked::{ChunkError, ChunkedDecoder};
 use super::connection::{Connection, Fill, READ_SIZE, receive_into};
 use super::framing::Framing;
 use super::head::Head;

@@ -18,6 +18,7 @@ use super::arrival::{Arrival, Entrance};
 use super::head::Head;
 use super::permits::{ClientPermit, counted_as};
 use super::refusal::Refusal;
+use super::rhythm::Rhythm;
 use super::strict;
 
 /// The size of a read (bytes).
@@ -75,6 +76,7 @@ pub(super) struct Connection {
     /// Whether the client had not ended its side when it sent the bytes that were read last; `false` also where that is
     /// not known.
     pub was_open: bool,
+    pub rhythm: Rhythm,
     /// Held as long as the connection.
     pub permit: Option<ClientPermit>,
 }
@@ -91,6 +93,7 @@ impl Connection {
             scanned: 0,
             blank: 0,
             was_open: false,
+            rhythm: Rhythm::default(),
             permit: None,
         }
     }

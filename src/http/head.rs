@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use httparse::{EMPTY_HEADER, Header, Request};
+use httparse::{Header, ParserConfig, Request};
 
 use crate::config;
 use crate::header_fields::HeaderFields;
@@ -13,6 +13,10 @@ use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
 use super::{request_id, strict};
+
+/// The fields that there is room for at first: few requests have more, and the room for all that are allowed is not one
+/// of the sizes that an allocator has at hand.
+const USUAL_FIELDS: usize = 24;
 
 /// A valid request head. `Debug` shows no field: they hold keys.
 pub struct Head {
@@ -67,7 +71,7 @@ impl Head {
     /// The first value of this name in any case, without the white space around it; `None` without the field, or where it
     /// is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.fields.get(name)?).ok()
+        self.fields.text(name)
     }
 
     /// The media type of a form with files, its parameters included; `None` of all other bodies.
@@ -100,24 +104,29 @@ impl Head {
         self.method == "HEAD"
     }
 
-    /// Parses a whole head, from the request line to the blank line that ends it.
+    /// Parses a whole head, from the request line to the blank line that ends it, whose lines [`strict::head_length`] has
+    /// looked at.
     ///
     /// # Errors
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
     pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
-        let count = strict::count_fields(head)?;
-        if count > limits.max_fields {
-            return Err(Refusal::TOO_MANY_FIELDS);
+        let mut usual = Box::new_uninit_slice(USUAL_FIELDS.min(limits.max_fields));
+        let mut all;
+        let reader = ParserConfig::default();
+        let mut request = Request::new(&mut []);
+        let mut parsed = reader.parse_request_with_uninit_headers(&mut request, head, &mut usual);
+        if parsed == Err(httparse::Error::TooManyHeaders) {
+            all = Box::new_uninit_slice(limits.max_fields);
+            request = Request::new(&mut []);
+            parsed = reader.parse_request_with_uninit_headers(&mut request, head, &mut all);
         }
-        let mut fields = vec![EMPTY_HEADER; count];
-        let mut request = Request::new(&mut fields);
-        let parsed = request.parse(head).map_err(|error| refusal(error, head))?;
+        let parsed = parsed.map_err(|error| refusal(error, head))?;
         let (Some(method), Some(target), Some(minor)) =
             (request.method, request.path, request.version)
         else {
             return Err(Refusal::INVALID_REQUEST_LINE);
         };
-        // Both parsers must agree on where the head ends, or one of them sees another request.
+        // Both readers must agree on where the head ends, or one of them sees another request.
         if parsed != httparse::Status::Complete(head.len()) {
             return Err(Refusal::INVALID_REQUEST_LINE);
         }
@@ -142,7 +151,10 @@ impl Head {
             expects_continue: framing::expects_continue(fields, version)?,
             arrival: Arrival::default(),
             request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
-            fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value))),
+            fields: HeaderFields::within(
+                head,
+                fields.iter().map(|field| (field.name, field.value)),
+            ),
         })
     }
 }
@@ -181,7 +193,12 @@ pub(super) fn origin_form<'t>(
     if target == "*" && method == "OPTIONS" {
         return Ok((target, None));
     }
-    let target = match absolute(target) {
+    let absolute = if target.starts_with('/') {
+        None
+    } else {
+        absolute(target)
+    };
+    let target = match absolute {
         Some("") => "/",
         // `http://host?query` has an empty path, which is `/`.
         Some(behind_authority) if behind_authority.starts_with('?') => {
@@ -193,8 +210,9 @@ pub(super) fn origin_form<'t>(
     if !target.starts_with('/') {
         return Err(Refusal::INVALID_TARGET);
     }
-    Ok(match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    let path = memchr::memchr(b'?', target.as_bytes()).and_then(|end| target.get(..end));
+    Ok(match path {
+        Some(path) => (path, target.get(path.len() + 1..)),
         None => (target, None),
     })
 }
@@ -210,10 +228,76 @@ fn absolute(target: &str) -> Option<&str> {
 }
 
 fn refusal(error: httparse::Error, head: &[u8]) -> Refusal {
+    if let Some(fault) = strict::fault(head) {
+        return fault;
+    }
     match error {
         httparse::Error::Version if strict::names_a_version(head) => Refusal::UNKNOWN_VERSION,
         httparse::Error::HeaderName | httparse::Error::HeaderValue => Refusal::INVALID_FIELD,
         httparse::Error::TooManyHeaders => Refusal::TOO_MANY_FIELDS,
         _ => Refusal::INVALID_REQUEST_LINE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(lines: &str) -> Result<Head, Refusal> {
+        let head = format!("{lines}\r\n");
+        let length = strict::head_length(head.as_bytes(), 0)?;
+        assert_eq!(length, Some(head.len()));
+        Head::parse(head.as_bytes(), &config::EdgeLimits::default())
+    }
+
+    /// Two readers that see different lines are how a request is smuggled.
+    #[test]
+    fn no_reader_is_laxer_than_the_other() {
+        for (fields, expected) in [
+            ("X: a\r\n b\r\n", Refusal::FOLDED_FIELD),
+            ("\tX: a\r\n", Refusal::FOLDED_FIELD),
+            ("X : a\r\n", Refusal::SPACE_BEFORE_COLON),
+            ("X: a\rb\r\n", Refusal::BARE_LINE_END),
+            ("X: a\nY: b\r\n", Refusal::BARE_LINE_END),
+            ("X: a\n\rY: b\r\n", Refusal::BARE_LINE_END),
+            ("X: a\r\r\nY: b\n", Refusal::BARE_LINE_END),
+            ("X: a\0\r\n", Refusal::NUL),
+            ("X\r\n", Refusal::INVALID_FIELD),
+        ] {
+            let refused = parsed(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}"));
+            assert_eq!(refused.err(), Some(expected), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_fields_as_are_allowed_are_read() {
+        let most = config::EdgeLimits::default().max_fields;
+        for (count, is_read) in [
+            (USUAL_FIELDS, true),
+            (USUAL_FIELDS + 1, true),
+            (most, true),
+            (most + 1, false),
+        ] {
+            let fields = "X: a\r\n".repeat(count - 1);
+            let head = parsed(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}"));
+            let read = head.map(|head| head.fields().count());
+            assert_eq!(read.ok(), is_read.then_some(count));
+        }
+    }
+
+    #[test]
+    fn a_target_is_read_in_each_of_its_forms() {
+        for (target, path, query) in [
+            ("/v1/models", "/v1/models", None),
+            ("/v1?a=b?c", "/v1", Some("a=b?c")),
+            ("/?", "/", Some("")),
+            ("/go?to=http://a/b", "/go", Some("to=http://a/b")),
+            ("http://a/b?c", "/b", Some("c")),
+            ("HTTP://a", "/", None),
+            ("https://a?b", "/", Some("b")),
+        ] {
+            let head = parsed(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n")).unwrap();
+            assert_eq!((head.path(), head.query()), (path, query), "{target}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!            accept        whole request        answer
-//!   client ---------> front ------------> worker --------------> next request within 2 ms?
+//!   client ---------> front ------------> worker --------------> next request soon?
 //!                      ^ ^                                         | yes: same worker
 //!                      | +------ kept, unsent, or closing <--------+ no
 //!                      +-- idle, reading, writing, closing
@@ -27,8 +27,8 @@
 //!
 //! From above: `server` starts the `front` (`front/`: new and idle connections, bodies, writing, eviction, closing, the
 //! drain), which hands jobs to the `pool`, whose threads run `worker`. A `transaction` is one request and its answer;
-//! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`, `chunked`,
-//! `content`, `outgoing`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
+//! `exchange` and `stream` are the handler's view of it. Below them `connection`, `body`, `collecting`,
+//! `content`, `outgoing`, `rhythm`, `response`, `asked`, `head`, `arrival`, `framing` and `strict` know bytes and no threads; `permits`, `stalls`,
 //! `handoff`, `stats`, `stranger_lines` and `stop` are shared by all threads through `edge`.
 //!
 //! # What is refused
@@ -41,7 +41,6 @@ mod arrival;
 mod asked;
 mod body;
 mod cgroup;
-mod chunked;
 mod collecting;
 mod connection;
 mod content;
@@ -65,6 +64,7 @@ mod pool;
 mod refusal;
 mod request_id;
 mod response;
+mod rhythm;
 mod server;
 mod stalls;
 mod stats;

@@ -1,8 +1,8 @@
 //! The parsers without a connection around them, for fuzz targets and benches: they are private otherwise.
 
+use crate::chunked::{ChunkError, ChunkedDecoder};
 use crate::config;
 
-use super::chunked::{ChunkError, ChunkedDecoder};
 use super::head::Head;
 use super::refusal::Refusal;
 use super::strict;

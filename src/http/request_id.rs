@@ -17,29 +17,37 @@ pub(super) fn adopt(proposed: &[u8]) -> Option<String> {
 
 /// A new id, unique in this process and, with overwhelming probability, among all.
 pub(super) fn fresh() -> String {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
+    static PROCESS: OnceLock<String> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(1);
     // The standard library seeds its hash maps from the system's random numbers: 64 bits without another dependency.
-    let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut id = String::with_capacity("req--".len() + 2 * HEX_DIGITS);
-    id.push_str("req-");
-    push_hex(&mut id, *process, HEX_DIGITS);
-    id.push('-');
-    push_hex(&mut id, number, 1);
-    id
+    let process = PROCESS.get_or_init(|| {
+        let process = RandomState::new().hash_one(std::process::id());
+        format!("req-{process:016x}-")
+    });
+    let mut digits = [0; HEX_DIGITS];
+    [
+        process,
+        hex(&mut digits, NEXT.fetch_add(1, Ordering::Relaxed)),
+    ]
+    .concat()
 }
 
-/// Hexadecimal digits of 64 bits.
+/// The digits of 64 bits, at most.
 const HEX_DIGITS: usize = 16;
 
-/// A number as `{number:x}` puts it, with at least so many digits: `format!` was a hundredth of all that a request costs.
-fn push_hex(text: &mut String, number: u64, at_least: usize) {
-    let needed = HEX_DIGITS - number.leading_zeros() as usize / 4;
-    for place in (0..needed.max(at_least)).rev() {
-        let digit = (number >> (4 * place)) as u32 & 0xf;
-        text.extend(char::from_digit(digit, 16));
+/// A number as `{number:x}` puts it: `format!` was a hundredth of all that a request costs.
+fn hex(room: &mut [u8; HEX_DIGITS], number: u64) -> &str {
+    let (mut left, mut used) = (number, 0);
+    for place in room.iter_mut().rev() {
+        let digit = (left & 0xf) as u8;
+        *place = digit + if digit < 10 { b'0' } else { b'a' - 10 };
+        (left, used) = (left >> 4, used + 1);
+        if left == 0 {
+            break;
+        }
     }
+    let digits = room.get(HEX_DIGITS - used..).unwrap_or_default();
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -71,11 +79,7 @@ mod tests {
             u64::MAX >> 4,
             u64::MAX,
         ] {
-            for at_least in [1, 16] {
-                let mut text = String::new();
-                push_hex(&mut text, number, at_least);
-                assert_eq!(text, format!("{number:0at_least$x}"));
-            }
+            assert_eq!(hex(&mut [0; HEX_DIGITS], number), format!("{number:x}"));
         }
     }
 

@@ -1,7 +1,7 @@
 //! A worker thread: from a whole head to the next.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{io, mem};
 
 use rustix::event::{PollFd, PollFlags};
@@ -25,10 +25,6 @@ const STACK: usize = 256 * 1024;
 /// The memory that a worker takes with its request, its two connections and what the kernel has for them; measured in a
 /// control group with a thousand that wait for their providers: 51 KiB (bytes).
 const MEMORY: usize = 54 * 1024;
-
-/// The linger: a worker's wait for the next request on a connection before it hands it back to the front. Longer than the
-/// pause of a client that asks again at once, shorter than what it costs to be missed elsewhere.
-const LINGER: Duration = Duration::from_millis(2);
 
 /// The reads of one body by a lingering worker; the front has those that take more.
 const READS_OF_BODY: usize = 16;
@@ -73,6 +69,7 @@ fn serve(
 ) -> Option<Box<Job>> {
     let lease = Lease::new(&job.connection, &edge.handoff);
     loop {
+        job.connection.rhythm.asks(job.received);
         let ended;
         (job, ended) = answer(edge, handler, job);
         match ended {
@@ -156,7 +153,7 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
     let mut wait = Wait {
         edge,
         worker,
-        until: Instant::now() + LINGER,
+        until: job.connection.rhythm.answered(Instant::now()),
         was_open: false,
         other: None,
     };

@@ -109,7 +109,7 @@ pub fn is_key(raw_key: &str, key: &str) -> bool {
 /// The text of a JSON string; `None` for other values, and for lone surrogates, which no Rust string can hold.
 pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     let plain = inside(raw)?;
-    if plain.contains('\\') {
+    if memchr::memchr(b'\\', plain.as_bytes()).is_some() {
         serde_json::from_str(raw).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(plain))

@@ -26,8 +26,7 @@ pub struct EntryCursor {
 #[derive(Clone, Copy, Debug)]
 pub struct MemberKey<'a> {
     raw: &'a str,
-    /// The characters between the quotes, where they hold no escapes.
-    plain: Option<&'a str>,
+    has_escapes: bool,
 }
 
 impl<'a> MemberKey<'a> {
@@ -38,10 +37,10 @@ impl<'a> MemberKey<'a> {
 
     /// The key as text; `None` for lone surrogates, which no Rust string can hold.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        match self.plain {
-            Some(plain) => Some(Cow::Borrowed(plain)),
-            None => serde_json::from_str(self.raw).ok().map(Cow::Owned),
+        if self.has_escapes {
+            return serde_json::from_str(self.raw).ok().map(Cow::Owned);
         }
+        super::raw::inside(self.raw).map(Cow::Borrowed)
     }
 }
 
@@ -82,13 +81,18 @@ impl<'a> Reader<'a> {
 
     /// Reads a value of any depth, and gives its text.
     pub fn value(&mut self) -> Result<&'a str, Invalid> {
-        let begins_with = self.peek();
+        self.peek();
         let from = self.at;
-        match begins_with {
-            Some(b'{' | b'[') => self.nested()?,
-            _ => self.scalar()?,
-        }
+        self.skip()?;
         self.since(from).ok_or(Invalid)
+    }
+
+    /// Reads a value of any depth that nobody asks for.
+    pub fn skip(&mut self) -> Result<(), Invalid> {
+        match self.peek() {
+            Some(b'{' | b'[') => self.nested(),
+            _ => self.scalar(),
+        }
     }
 
     /// Reads a value that is a number; `None` where the next value is none, which is not read then.
@@ -146,7 +150,7 @@ impl<'a> Reader<'a> {
             return Ok(false);
         }
         if is_object {
-            self.name()?;
+            self.any_name()?;
         }
         Ok(true)
     }
@@ -158,7 +162,7 @@ impl<'a> Reader<'a> {
                 (Some(b','), _) => {
                     self.at += 1;
                     if is_object {
-                        self.name()?;
+                        self.any_name()?;
                     }
                     return Ok(true);
                 }
@@ -172,7 +176,7 @@ impl<'a> Reader<'a> {
         Ok(false)
     }
 
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, entries: &mut EntryCursor, open: u8, close: u8) -> Result<bool, Invalid> {
         let is_first = !entries.is_begun;
         if is_first {
@@ -193,19 +197,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn name(&mut self) -> Result<MemberKey<'a>, Invalid> {
+        self.peek();
+        let from = self.at;
+        let (has_escapes, end) = self.any_name()?;
+        let raw = self.source.get(from..end).ok_or(Invalid)?;
+        Ok(MemberKey { raw, has_escapes })
+    }
+
+    /// Reads a member's key and its colon. The key's end comes back with whether it has escapes.
+    fn any_name(&mut self) -> Result<(bool, usize), Invalid> {
         if self.peek() != Some(b'"') {
             return Err(Invalid);
         }
-        let from = self.at;
         let has_escapes = self.string()?;
-        let raw = self.source.get(from..self.at).ok_or(Invalid)?;
-        let plain = self.source.get(from + 1..self.at - 1);
+        let end = self.at;
         self.take(b':')?;
-        Ok(MemberKey {
-            raw,
-            plain: plain.filter(|_| !has_escapes),
-        })
+        Ok((has_escapes, end))
     }
 
     fn scalar(&mut self) -> Result<(), Invalid> {
@@ -221,19 +230,24 @@ impl<'a> Reader<'a> {
     /// Reads a string from its opening quote on, and tells whether it has escapes, of which lone surrogates may be
     /// some.
     fn string(&mut self) -> Result<bool, Invalid> {
-        self.at += 1;
+        let bytes = self.source.as_bytes();
+        let mut at = self.at + 1;
         let mut has_escapes = false;
         loop {
-            self.at += plain(self.rest());
-            let special = self.byte();
-            self.at += 1;
-            match special {
-                Some(b'"') => return Ok(has_escapes),
-                Some(b'\\') => self.escape()?,
+            at = special(bytes, at);
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    self.at = at + 1;
+                    self.escape()?;
+                    at = self.at;
+                }
                 _ => return Err(Invalid),
             }
             has_escapes = true;
         }
+        self.at = at + 1;
+        Ok(has_escapes)
     }
 
     fn escape(&mut self) -> Result<(), Invalid> {
@@ -259,6 +273,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn take(&mut self, expected: u8) -> Result<(), Invalid> {
         if self.peek() != Some(expected) {
             return Err(Invalid);
@@ -315,14 +330,18 @@ const ONES: u64 = u64::MAX / 0xff;
 const HIGH: u64 = ONES * 0x80;
 
 /// The number of bytes that stand in a string as they are: up to the first quote, backslash or control character.
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    special(bytes, 0)
+}
+
+/// The offset of the first quote, backslash or control character from an offset on; that of the end without one.
 ///
 /// Eight bytes at a time, as in "Bit Twiddling Hacks" (Anderson), "Determine if a word has a byte less than n": the
 /// lowest byte found is right, higher ones may be wrong.
-#[inline]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut count = 0;
-    for word in words {
+#[inline(always)]
+fn special(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*word);
         let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
         let found = (word.wrapping_sub(ONES * 0x20) & !word
@@ -330,12 +349,16 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
             | backslash.wrapping_sub(ONES) & !backslash)
             & HIGH;
         if found != 0 {
-            return count + (found.trailing_zeros() / 8) as usize;
+            return at + (found.trailing_zeros() / 8) as usize;
         }
-        count += 8;
+        at += size_of::<u64>();
     }
-    let is_special = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..0x20);
-    count + tail.iter().position(is_special).unwrap_or(tail.len())
+    while let Some(byte) = bytes.get(at)
+        && !matches!(*byte, b'"' | b'\\' | 0..0x20)
+    {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]

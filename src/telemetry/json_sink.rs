@@ -106,36 +106,39 @@ fn cut(text: &str) -> &str {
 
 /// A time in UTC as in RFC 3339, with as many digits of a second as are not zero.
 fn put_time(line: &mut Vec<u8>, time: OffsetDateTime) {
+    let mut text = *b"0000-00-00T00:00:00.000000000";
     let year = u32::try_from(time.year()).unwrap_or_default();
-    put_digits(line, year, 4);
-    for (before, number) in [
-        (b'-', time.month().into()),
-        (b'-', time.day()),
-        (b'T', time.hour()),
-        (b':', time.minute()),
-        (b':', time.second()),
+    for (number, place) in [
+        (year, 0..4),
+        (u8::from(time.month()).into(), 5..7),
+        (time.day().into(), 8..10),
+        (time.hour().into(), 11..13),
+        (time.minute().into(), 14..16),
+        (time.second().into(), 17..19),
+        (time.nanosecond(), 20..29),
     ] {
-        line.push(before);
-        put_digits(line, number.into(), 2);
+        set_digits(text.get_mut(place).unwrap_or_default(), number);
     }
-    if time.nanosecond() > 0 {
-        line.push(b'.');
-        put_digits(line, time.nanosecond(), 9);
-        while line.last() == Some(&b'0') {
-            line.pop();
-        }
+    let mut shown = text.as_slice();
+    if time.nanosecond() == 0 {
+        shown = shown.get(..19).unwrap_or(shown);
     }
+    while time.nanosecond() > 0
+        && let Some((b'0', before)) = shown.split_last()
+    {
+        shown = before;
+    }
+    line.extend_from_slice(shown);
     line.push(b'Z');
 }
 
-fn put_digits(line: &mut Vec<u8>, number: u32, digits: usize) {
-    let start = line.len();
+/// A number in as many digits as there is room for.
+fn set_digits(place: &mut [u8], number: u32) {
     let mut left = number;
-    for _ in 0..digits {
-        line.push(b'0' + (left % 10) as u8);
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
         left /= 10;
     }
-    line.get_mut(start..).unwrap_or_default().reverse();
 }
 
 fn put_field(line: &mut Vec<u8>, key: &str, text: &str) {
@@ -152,10 +155,25 @@ fn put_hex(line: &mut Vec<u8>, key: &str, id: &current::Hex) {
 }
 
 /// Names are those of the source: nothing in them is to be escaped.
+/// A key with what stands around it, in one piece where it is short: each piece costs more than its bytes, and a line has
+/// twenty keys.
 fn put_key(line: &mut Vec<u8>, key: &str) {
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(key.as_bytes());
-    line.extend_from_slice(b"\":");
+    let mut text = *b",\"                        ";
+    match text.get_mut(2..) {
+        Some(room) if key.len() + 2 <= room.len() => {
+            let (name, behind) = room.split_at_mut(key.len());
+            name.copy_from_slice(key.as_bytes());
+            if let [quote, colon, ..] = behind {
+                (*quote, *colon) = (b'"', b':');
+            }
+            line.extend_from_slice(text.get(..key.len() + 4).unwrap_or_default());
+        }
+        _ => {
+            for piece in [",\"", key, "\":"] {
+                line.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
 }
 
 /// A JSON string (RFC 8259 section 7), in which controls of terminals and of text direction are escaped as well. By hand,

@@ -1,6 +1,6 @@
 //! The head of an answer: the usual one read in place, every other one by ureq-proto.
 //!
-//! Usual is an answer of HTTP/1.1 with a body of one announced length. Whatever has two readings, or another framing, or no
+//! Usual is an answer of HTTP/1.1 with a body of one announced length, or in the chunked coding alone. Whatever has two readings, or another framing, or no
 //! body by its status, or is no final answer, is left to the one strict reader of such things. For what both read, a test
 //! has them agree.
 
@@ -10,6 +10,10 @@ use crate::header_fields::HeaderFields;
 
 /// The bound of fields in a head, which is ureq-proto's as well.
 const MAX_FIELDS: usize = 128;
+
+/// The fields that there is room for at first: few answers have more, and the room for all that are allowed is not one of
+/// the sizes that an allocator has at hand.
+const USUAL_FIELDS: usize = 32;
 
 /// The status and the fields of an answer.
 #[derive(Debug)]
@@ -25,23 +29,33 @@ pub(super) struct UsualHead {
     pub head: Head,
     /// The length of the head (bytes).
     pub size: usize,
-    /// The length of the body (bytes).
-    pub body: u64,
+    pub body: Framing,
     /// The connection ends with the body.
     pub closes: bool,
+}
+
+/// The framing of a body that is usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// The announced length (bytes).
+    Length(u64),
+    Chunked,
 }
 
 impl Head {
     /// The first value of a field, whose name is compared without case. `None`: it is absent, or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        visible(self.fields.get(name)?)
+        self.fields
+            .text(name)
+            .filter(|value| is_visible(value.as_bytes()))
     }
 
     /// The fields whose values are visible ASCII, names in lower case, repeated ones repeatedly.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .iter()
-            .filter_map(|(name, value)| Some((name, visible(value)?)))
+            .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
+            .filter(|(_, value)| is_visible(value.as_bytes()))
     }
 }
 
@@ -50,10 +64,11 @@ impl From<ureq::http::Response<()>> for Head {
         let fields = answer.headers();
         Self {
             status: answer.status().as_u16(),
-            fields: HeaderFields::copy(|| {
-                let fields = fields.iter();
-                fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
-            }),
+            fields: HeaderFields::copy(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_bytes())),
+            ),
             reused: false,
         }
     }
@@ -62,13 +77,16 @@ impl From<ureq::http::Response<()>> for Head {
 /// Reads a head that is all there, if it is a usual one.
 pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     // On the heap: a worker that waits keeps a small stack.
-    let mut room = Box::<[Header<'_>]>::new_uninit_slice(MAX_FIELDS);
+    let mut usual = Box::<[Header<'_>]>::new_uninit_slice(USUAL_FIELDS);
+    let mut all;
+    let reader = httparse::ParserConfig::default();
     let mut answer = Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut answer,
-        input,
-        &mut room,
-    );
+    let mut parsed = reader.parse_response_with_uninit_headers(&mut answer, input, &mut usual);
+    if parsed == Err(httparse::Error::TooManyHeaders) {
+        all = Box::new_uninit_slice(MAX_FIELDS);
+        answer = Response::new(&mut []);
+        parsed = reader.parse_response_with_uninit_headers(&mut answer, input, &mut all);
+    }
     let Ok(Status::Complete(size)) = parsed else {
         return None;
     };
@@ -76,38 +94,51 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     if answer.version != Some(1) || !(200..600).contains(&status) || matches!(status, 204 | 304) {
         return None;
     }
-    let (mut body, mut closes) = (None, false);
+    let (mut length, mut is_chunked, mut closes) = (None, false, false);
     for field in &*answer.headers {
         match field.name.len() {
             10 if field.name.eq_ignore_ascii_case("connection") => {
                 closes |= closes_connection(field.value);
             }
             14 if field.name.eq_ignore_ascii_case("content-length") => {
-                if body.is_some() {
+                if length.is_some() {
                     return None;
                 }
-                body = Some(length(field.value)?);
+                length = Some(decimal(field.value)?);
             }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => return None,
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
+                if is_chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                    return None;
+                }
+                is_chunked = true;
+            }
             _ => {}
         }
     }
+    let body = match length {
+        // A body with both is ureq-proto's.
+        Some(length) => (!is_chunked).then_some(Framing::Length(length))?,
+        None => is_chunked.then_some(Framing::Chunked)?,
+    };
     let fields = &*answer.headers;
     Some(UsualHead {
         head: Head {
             status,
-            fields: HeaderFields::copy(|| fields.iter().map(|field| (field.name, field.value)))
-                .with_lower_names(),
+            fields: HeaderFields::within(
+                input.get(..size)?,
+                fields.iter().map(|field| (field.name, field.value)),
+            )
+            .with_lower_names(),
             reused: false,
         },
         size,
-        body: body?,
+        body,
         closes,
     })
 }
 
 /// The number that a `Content-Length` is, digits only (RFC 9110 section 8.6).
-fn length(value: &[u8]) -> Option<u64> {
+fn decimal(value: &[u8]) -> Option<u64> {
     let are_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value)
         .ok()
@@ -121,9 +152,8 @@ fn closes_connection(value: &[u8]) -> bool {
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-fn visible(value: &[u8]) -> Option<&str> {
-    let is_visible = |byte: &u8| *byte == b'\t' || (b' '..0x7f).contains(byte);
-    std::str::from_utf8(value)
-        .ok()
-        .filter(|_| value.iter().all(is_visible))
+fn is_visible(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| *byte == b'\t' || (b' '..0x7f).contains(byte))
 }

@@ -7,7 +7,9 @@ use ureq::http::{HeaderMap, Request, header};
 use ureq_proto::client::state::RecvResponse;
 use ureq_proto::client::{Call as Protocol, RecvResponseResult, SendRequestResult};
 
-use super::answer_head::{self, Head, UsualHead};
+use crate::chunked::ChunkedDecoder;
+
+use super::answer_head::{self, Framing, Head, UsualHead};
 use super::call::{Call, Method};
 use super::call_state::CallState;
 use super::connection::Connection;
@@ -74,13 +76,13 @@ fn take_usual(
 ) -> Result<(Head, AfterHead), ureq::Error> {
     check_size(usual.size)?;
     connection.wire.buffers().input_consume(usual.size);
+    let closes = usual.closes;
     let rest = match usual.body {
-        0 => AfterHead::Nothing {
-            reusable: !usual.closes,
-        },
-        left => AfterHead::Body(UnreadBody::Sized {
-            left,
-            closes: usual.closes,
+        Framing::Length(0) => AfterHead::Nothing { reusable: !closes },
+        Framing::Length(left) => AfterHead::Body(UnreadBody::Sized { left, closes }),
+        Framing::Chunked => AfterHead::Body(UnreadBody::Chunked {
+            decoder: ChunkedDecoder::new(),
+            closes,
         }),
     };
     Ok((usual.head, rest))
@@ -188,7 +190,8 @@ mod tests {
                     AfterHead::Body(UnreadBody::Framed(framed)) => framed,
                     _ => unreachable!("as before"),
                 };
-                let body = vec![b'x'; usize::try_from(announced.unwrap_or(0)).unwrap()];
+                let length = announced.map(|length| usize::try_from(length).unwrap());
+                let body = length.map_or(LAST_CHUNK.to_vec(), |length| vec![b'x'; length]);
                 framed
                     .protocol
                     .read(&body, &mut vec![0; body.len()])
@@ -202,7 +205,10 @@ mod tests {
 
     fn in_place(input: &[u8]) -> Option<Understood> {
         let usual = answer_head::usual(input)?;
-        let announced = (usual.body > 0).then_some(usual.body);
+        let announced = match usual.body {
+            Framing::Length(length) => (length > 0).then_some(length),
+            Framing::Chunked => None,
+        };
         let understood = fields(&usual.head);
         Some((
             usual.head.status,
@@ -228,13 +234,17 @@ mod tests {
             "HTTP/1.1 200 OK\r\nX: \u{e9}\r\nContent-Length: 1\r\n",
             "HTTP/1.1 200 OK\nContent-Length: 4\n",
             "HTTP/1.1 599 x\r\nContent-Length: 4\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\nConnection: close\r\n",
             // From here on they are ureq-proto's.
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length:\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n",
             "HTTP/1.1 204 No\r\nContent-Length: 5\r\n",
@@ -246,7 +256,12 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent Length: 5\r\n",
             "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\nContent-Length: 5\r\n",
         ];
-        for head in heads {
+        let many = |count: usize| {
+            let fields = "X: a\r\n".repeat(count - 1);
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{fields}")
+        };
+        let many = [32, 33, 128].map(many);
+        for head in heads.into_iter().chain(many.iter().map(String::as_str)) {
             let end = if head.contains('\r') { "\r\n" } else { "\n" };
             let input = format!("{head}{end}body");
             let Some(seen) = in_place(input.as_bytes()) else {
@@ -261,6 +276,77 @@ mod tests {
                 );
             }
         }
-        assert_eq!(usual, 10);
+        assert_eq!(usual, 15);
+    }
+
+    const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+    /// The payload that ureq-proto reads, and whether it saw the end.
+    fn payload_by_ureq(pieces: &[&[u8]]) -> Option<(Vec<u8>, bool)> {
+        let mut protocol = awaiting().unwrap();
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        protocol.try_response(head, false).unwrap();
+        let AfterHead::Body(UnreadBody::Framed(mut framed)) = rest(protocol, false).unwrap() else {
+            unreachable!("ureq-proto frames it");
+        };
+        let (mut payload, mut input) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            loop {
+                let mut buf = [0; 64];
+                let (read, written) = framed.protocol.read(&input, &mut buf).ok()?;
+                payload.extend_from_slice(&buf[..written]);
+                input.drain(..read);
+                if read == 0 {
+                    break;
+                }
+            }
+        }
+        Some((payload, framed.protocol.can_proceed()))
+    }
+
+    /// The same in place, with so much room for a read.
+    fn payload_in_place(pieces: &[&[u8]], room: usize) -> Option<(Vec<u8>, bool)> {
+        let (mut decoder, mut payload) = (ChunkedDecoder::new(), Vec::new());
+        for piece in pieces {
+            let mut input = *piece;
+            let mut buf = vec![0; room];
+            loop {
+                let filled = decoder.fill(&mut input, &mut buf).ok()?;
+                payload.extend_from_slice(&buf[..filled]);
+                if filled == 0 {
+                    break;
+                }
+            }
+        }
+        Some((payload, decoder.is_done()))
+    }
+
+    /// Where two readers of a body see different ends, what follows is taken for the next answer.
+    #[test]
+    fn both_readers_of_chunks_agree() {
+        for body in [
+            "5\r\nhello\r\n0\r\n\r\n",
+            "A\r\n0123456789\r\n00b \r\nhello world\r\n0\r\n\r\n",
+            "3;x=y\r\nabc\r\n2\r\n\r\n\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n",
+            "5\r\nhel",
+            "5\r\nhello\r\n0\r\n",
+            "5\r\nhelloworld\r\n0\r\n\r\n",
+            "x\r\nhello\r\n0\r\n\r\n",
+            "\r\n",
+        ] {
+            let wire = body.as_bytes();
+            for cut in 0..=wire.len() {
+                let pieces = [&wire[..cut], &wire[cut..]];
+                let expected = payload_by_ureq(&pieces);
+                for room in [1, 2, 64] {
+                    assert_eq!(
+                        payload_in_place(&pieces, room),
+                        expected,
+                        "{body:?} {cut} {room}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -4,6 +4,8 @@ use ureq_proto::BodyMode;
 use ureq_proto::client::state::RecvBody;
 use ureq_proto::client::{Call as Protocol, RecvBodyResult};
 
+use crate::chunked::{ChunkError, ChunkedDecoder};
+
 use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
@@ -14,6 +16,12 @@ pub(super) enum UnreadBody {
     Sized {
         /// The bytes that are still to come of it.
         left: u64,
+        /// The connection ends with it.
+        closes: bool,
+    },
+    /// A body in the chunked coding.
+    Chunked {
+        decoder: ChunkedDecoder,
         /// The connection ends with it.
         closes: bool,
     },
@@ -33,6 +41,7 @@ impl UnreadBody {
     pub fn announced(&self) -> Option<u64> {
         match self {
             Self::Sized { left, .. } => Some(*left),
+            Self::Chunked { .. } => None,
             Self::Framed(body) => body.announced(),
         }
     }
@@ -45,6 +54,7 @@ impl UnreadBody {
     ) -> Result<(), CallError> {
         let is_read = match self {
             Self::Sized { left, .. } => *left == 0,
+            Self::Chunked { decoder, .. } => decoder.is_done(),
             Self::Framed(body) => body.is_complete(),
         };
         if !is_read {
@@ -63,6 +73,7 @@ impl UnreadBody {
     ) -> Result<usize, CallError> {
         match self {
             Self::Sized { left, .. } => read_sized(left, connection, buf, state),
+            Self::Chunked { decoder, .. } => read_chunked(decoder, connection, buf, state),
             Self::Framed(body) => body.read(connection, buf, state),
         }
     }
@@ -71,6 +82,7 @@ impl UnreadBody {
     pub fn leaves_reusable(self) -> bool {
         match self {
             Self::Sized { left, closes } => left == 0 && !closes,
+            Self::Chunked { decoder, closes } => decoder.is_done() && !closes,
             Self::Framed(body) => body.leaves_reusable(),
         }
     }
@@ -99,6 +111,41 @@ fn read_sized(
     buffers.input_consume(amount);
     *left -= amount as u64;
     Ok(amount)
+}
+
+/// Reads payload as [`UnreadBody::read`] does. Some servers close right behind the last chunk, without the empty line after
+/// it; RFC 9112 section 8 asks for the chunk only.
+fn read_chunked(
+    decoder: &mut ChunkedDecoder,
+    connection: &mut Connection,
+    buf: &mut [u8],
+    state: &mut CallState,
+) -> Result<usize, CallError> {
+    while !decoder.is_done() {
+        let is_more = connection.await_input(state)?;
+        let buffers = connection.wire.buffers();
+        let input = buffers.input();
+        let mut rest = input;
+        let filled = decoder.fill(&mut rest, buf).map_err(|error| {
+            state.failed(match error {
+                ChunkError::Malformed(reason) => reason,
+                ChunkError::TooLarge => "a chunk is too large",
+            })
+        })?;
+        let read = input.len() - rest.len();
+        buffers.input_consume(read);
+        if filled > 0 {
+            return Ok(filled);
+        }
+        if !is_more {
+            return if decoder.has_last_chunk() {
+                Ok(0)
+            } else {
+                Err(state.ended())
+            };
+        }
+    }
+    Ok(0)
 }
 
 impl FramedBody {

@@ -55,9 +55,9 @@ impl Envelope {
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
                 "routing_summary" => {
                     self.annotation.note_summary();
-                    reader.value()?;
+                    reader.skip()?;
                 }
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
             self.annotation.note_end(reader.at());
         }
@@ -89,7 +89,7 @@ impl Choices {
     ) -> Result<Self, Invalid> {
         let mut choices = Self::default();
         if reader.peek() != Some(b'[') {
-            return reader.value().map(|_| choices);
+            return reader.skip().map(|()| choices);
         }
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
@@ -98,7 +98,7 @@ impl Choices {
                 take(&mut choice);
                 choices.add(choice);
             } else {
-                reader.value()?;
+                reader.skip()?;
             }
             choices.count += 1;
         }
@@ -157,7 +157,7 @@ impl<'a> ChoiceMembers<'a> {
                 Some("finish_reason") => choice.finish_reason = Some(reader.value()?),
                 Some("error") => choice.error = Some(reader.value()?),
                 Some(name) if name == holder => choice.message = MessageMembers::read(reader)?,
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
         }
         let reason = choice.finish_reason.and_then(raw::text);

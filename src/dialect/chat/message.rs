@@ -28,7 +28,7 @@ impl<'a> MessageMembers<'a> {
     pub fn read(reader: &mut Reader<'a>) -> Result<Self, Invalid> {
         let mut message = Self::default();
         if reader.peek() != Some(b'{') {
-            return reader.value().map(|_| message);
+            return reader.skip().map(|()| message);
         }
         message.is_object = true;
         let mut object = EntryCursor::default();
@@ -51,7 +51,7 @@ impl<'a> MessageMembers<'a> {
                 Some(name) if name.starts_with("reasoning") || name.starts_with("thinking") => {
                     message.has_reasoning |= is_filled(reader)?;
                 }
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
         }
         Ok(message)

@@ -41,7 +41,7 @@ impl<'a> Members<'a> {
             Some("model") => self.model = Some(value.value()?),
             Some("messages") => self.messages = Some(check_messages(value)?),
             Some("stream") => self.stream = Some(value.value()?),
-            _ => drop(value.value()?),
+            _ => value.skip()?,
         }
         Ok(())
     }

@@ -158,9 +158,9 @@ impl Answer {
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
                 "routing_summary" => {
                     self.annotation.note_summary();
-                    reader.value()?;
+                    reader.skip()?;
                 }
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
             self.annotation.note_end(reader.at());
         }
@@ -190,14 +190,14 @@ impl Vectors {
         };
         let mut problem = None;
         if reader.peek() != Some(b'[') {
-            reader.value()?;
+            reader.skip()?;
             return Ok(Ok(vectors));
         }
         let mut decoded = Vec::new();
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             if problem.is_some() {
-                reader.value()?;
+                reader.skip()?;
                 continue;
             }
             let item = DataItem::read(reader, question.encoding, &mut decoded)?;
@@ -288,7 +288,7 @@ impl<'a> DataItem<'a> {
     ) -> Result<Self, Invalid> {
         let mut item = Self::default();
         if reader.peek() != Some(b'{') {
-            reader.value()?;
+            reader.skip()?;
             return Ok(item);
         }
         let mut object = EntryCursor::default();
@@ -296,7 +296,7 @@ impl<'a> DataItem<'a> {
             match key.text().as_deref() {
                 Some("embedding") => item.vector = Some(vector::read(reader, asked, decoded)?),
                 Some("index") => item.index = Some(reader.value()?),
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
         }
         Ok(item)

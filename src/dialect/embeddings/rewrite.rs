@@ -76,9 +76,9 @@ impl<'a> Rewriter<'a> {
                 "usage" => has_usage = self.member(reader, "null", NO_USAGE)?,
                 "routing_summary" => {
                     annotation.note_summary();
-                    reader.value()?;
+                    reader.skip()?;
                 }
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
             is_empty = false;
             end = reader.at();
@@ -134,7 +134,7 @@ impl<'a> Rewriter<'a> {
             if reader.peek() == Some(b'{') {
                 self.item(reader, place)?;
             } else {
-                reader.value()?;
+                reader.skip()?;
             }
             place += 1;
         }
@@ -150,9 +150,9 @@ impl<'a> Rewriter<'a> {
                 Some("embedding") => self.vector(reader)?,
                 Some("index") => {
                     has_index = true;
-                    reader.value()?;
+                    reader.skip()?;
                 }
-                _ => drop(reader.value()?),
+                _ => reader.skip()?,
             }
             end = reader.at();
         }

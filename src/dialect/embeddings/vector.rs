@@ -60,7 +60,7 @@ pub fn read<'a>(
         }
         Some(b'{') if asked == Encoding::Foreign => foreign(reader),
         _ => {
-            reader.value()?;
+            reader.skip()?;
             Ok(Err(no_vector("neither an array of numbers nor base64")))
         }
     }

@@ -36,7 +36,7 @@ pub fn read_to_count(body: &[u8]) -> Result<Request<'_>, RequestError> {
         if key.text().as_deref() == Some("messages") {
             messages = Some(check_messages(value)?);
         } else {
-            value.value()?;
+            value.skip()?;
         }
         Ok(())
     })

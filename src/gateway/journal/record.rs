@@ -109,7 +109,7 @@ impl<'g> Journal<'g> {
     /// A request arrived. Keys that clients paste into paths and ids are masked.
     pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
         let head = exchange.head();
-        let path = context.redactor.redact(head.path());
+        let path = context.redactor.mask(head.path()).into_owned();
         Box::new(Self {
             context,
             facts: RequestFacts::new(

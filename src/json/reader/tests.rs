@@ -27,7 +27,7 @@ fn descend(reader: &mut Reader<'_>, depth: usize) -> Result<(), Invalid> {
                 descend(reader, depth - 1)?;
             }
         }
-        _ => drop(reader.value()?),
+        _ => reader.skip()?,
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112 section 7.1), decoded incrementally: any split of the input gives the same.
 
-use super::strict::is_token;
+use crate::text::is_token;
 
 /// The most of extensions and trailers in one body, which are dropped: without a bound, one-byte chunks with long
 /// extensions make a server read without end, as CVE-2023-39326 in Go (bytes).
@@ -11,7 +11,7 @@ const MAX_DIGITS: u32 = 16;
 
 /// The failure of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChunkError {
+pub enum ChunkError {
     /// The body is longer than allowed.
     TooLarge,
     Malformed(&'static str),
@@ -49,7 +49,8 @@ enum Position {
 }
 
 /// The decoder of one body.
-pub(super) struct ChunkedDecoder {
+#[derive(Debug)]
+pub struct ChunkedDecoder {
     position: Position,
     dropped: usize,
 }
@@ -67,6 +68,14 @@ impl ChunkedDecoder {
         matches!(self.position, Position::Done)
     }
 
+    /// Whether the last chunk has been read, and no trailer is under way: nothing of the payload is missing.
+    pub fn has_last_chunk(&self) -> bool {
+        matches!(
+            self.position,
+            Position::TrailerStart | Position::BodyEnd | Position::Done
+        )
+    }
+
     /// Appends the payload in `input` to `body`, which may grow to `max_body` bytes. Returns how many bytes of `input`
     /// belonged to the body: all, unless it ended.
     ///
@@ -79,29 +88,68 @@ impl ChunkedDecoder {
         max_body: usize,
     ) -> Result<usize, ChunkError> {
         let mut rest = input;
-        while let Some((byte, behind)) = rest.split_first() {
-            if self.is_done() {
-                break;
+        loop {
+            let room = max_body.saturating_sub(body.len());
+            let data = self.payload(&mut rest, usize::MAX, room)?;
+            if data.is_empty() {
+                return Ok(input.len() - rest.len());
             }
+            body.extend_from_slice(data);
+        }
+    }
+
+    /// Puts payload into `room`, as much as there is of both, and moves `input` on behind what was read of it. Returns the
+    /// number of bytes that were put.
+    ///
+    /// # Errors
+    /// A malformed body, once all payload before it has been given.
+    pub fn fill(&mut self, input: &mut &[u8], room: &mut [u8]) -> Result<usize, ChunkError> {
+        let mut filled = 0;
+        loop {
+            let free = room.get_mut(filled..).unwrap_or_default();
+            let data = match self.payload(input, free.len(), usize::MAX) {
+                Err(error) if filled == 0 => return Err(error),
+                Err(_) | Ok([]) => return Ok(filled),
+                Ok(data) => data,
+            };
+            if let Some(free) = free.get_mut(..data.len()) {
+                free.copy_from_slice(data);
+            }
+            filled += data.len();
+        }
+    }
+
+    /// The next payload in the input, which moves on behind it, or to the byte that is wrong: at most `most` bytes, none
+    /// at the end of the body or of the input. No chunk may be larger than `room`.
+    fn payload<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+        most: usize,
+        room: usize,
+    ) -> Result<&'i [u8], ChunkError> {
+        while let Some((byte, behind)) = input.split_first() {
             if let Position::Data { left } = self.position {
-                let here = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
-                let (data, behind) = rest.split_at_checked(here).unwrap_or((rest, &[]));
-                body.extend_from_slice(data);
-                rest = behind;
+                let left_here = usize::try_from(left).unwrap_or(usize::MAX);
+                let here = left_here.min(input.len()).min(most);
+                let (data, behind) = input.split_at_checked(here).unwrap_or_default();
+                *input = behind;
                 self.position = match left.saturating_sub(here as u64) {
                     0 => Position::DataCr,
                     left => Position::Data { left },
                 };
-                continue;
+                return Ok(data);
             }
-            self.position = self.next(*byte, body.len(), max_body)?;
-            rest = behind;
+            if self.is_done() {
+                break;
+            }
+            self.position = self.next(*byte, room)?;
+            *input = behind;
         }
-        Ok(input.len() - rest.len())
+        Ok(&[])
     }
 
     /// The position behind one byte that is not payload.
-    fn next(&mut self, byte: u8, body: usize, max_body: usize) -> Result<Position, ChunkError> {
+    fn next(&mut self, byte: u8, room: usize) -> Result<Position, ChunkError> {
         use ChunkError::Malformed;
         Ok(match (self.position, byte) {
             (Position::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
@@ -123,8 +171,7 @@ impl ChunkedDecoder {
                 | Position::Extension { size },
                 b'\r',
             ) => {
-                let room = max_body.saturating_sub(body) as u64;
-                if size > room {
+                if size > room as u64 {
                     return Err(ChunkError::TooLarge);
                 }
                 Position::SizeEnd { size }
