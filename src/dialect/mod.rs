@@ -49,6 +49,7 @@ mod signals;
 pub mod size_of_request;
 mod statuses;
 pub mod step_traits;
+mod stream;
 pub mod translate;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod translated_streams;
@@ -77,7 +78,5 @@ pub const NAMES: [&str; 12] = [
     "ollama",
 ];
 
-pub use questions::{
-    Assemble, DONE, Dialect, FrameKind, Framing, Invariant, Judged, Parts, PassedFields,
-    StepRefusal, StreamJudge,
-};
+pub use questions::{Dialect, Framing, Invariant, Parts, PassedFields, StepRefusal};
+pub use stream::{Assemble, DONE, FrameKind, Judged, StreamJudge};
