@@ -8,7 +8,6 @@ pub mod in_process;
 mod model_watch;
 mod online_check;
 mod probe;
-mod process;
 mod reload;
 mod running;
 mod signals;
@@ -35,12 +34,20 @@ use crate::wyoming::Service;
 
 pub use alert_test::alert_test;
 pub use online_check::online_check;
-pub use process::Process;
 pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
 pub const WRONG_CONFIGURATION: u8 = 78;
+
+/// The process, as the gateway gets it: what it inherits, and a call that only `main.rs` can make, as it is unsafe.
+#[derive(Debug, Default)]
+pub struct Process {
+    /// The sockets that a service manager has opened for the gateway, see [`crate::service_manager`].
+    pub inherited: Vec<OwnedFd>,
+    /// The call that gives back the memory of code that only the start needed; `None` where there is none to make.
+    pub forget_start: Option<fn()>,
+}
 
 /// The reason why the gateway does not serve, and whether another try could help.
 enum CannotServe {

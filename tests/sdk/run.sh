@@ -74,15 +74,17 @@ if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
     version=2026.11.0
     home_assistant=$root/target/sdk-home_assistant/homeassistant-$version
     components=homeassistant/components
+    [ -d "$home_assistant/rest" ] || rm -rf "$home_assistant"
     prepare_parts "homeassistant==$version" "$home_assistant" \
-        "$components/litellm" "$components/llama_cpp" "$components/ollama" "$components/openai_conversation"
+        "$components/litellm" "$components/llama_cpp" "$components/ollama" "$components/openai_conversation" "$components/rest"
     version=0.12.4
     open_webui=$root/target/sdk-open_webui_parts/$version
     prepare_parts "open-webui==$version" "$open_webui" \
         open_webui/constants.py open_webui/routers open_webui/utils
     prepare "$root/tests/sdk/requirements-open_webui.txt" "$root/target/sdk-open_webui"
+    prepare "$root/tests/sdk/requirements-rest.txt" "$root/target/sdk-rest"
     for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py \
-        open_webui/open_webui.py; do
+        rest/home_assistant_rest.py open_webui/open_webui.py; do
         folder=$home_assistant
         [ "${cases%/*}" = open_webui ] && folder=$open_webui
         runs=$((runs + 1))
