@@ -8,14 +8,14 @@ pub mod in_process;
 mod model_watch;
 mod online_check;
 mod probe;
-mod process;
 mod reload;
 mod running;
 mod signals;
+mod speech;
 mod watch;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,15 +30,24 @@ use crate::http::{self, Stopper};
 use crate::service_manager::{self, Notifier};
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::{self, Levels, LogFormat};
+use crate::wyoming::Service;
 
 pub use alert_test::alert_test;
 pub use online_check::online_check;
-pub use process::Process;
 pub use running::{explain, explain_request, healthcheck, reload, tail, usage};
 pub use signals::on_stop;
 
 /// `EX_CONFIG` of sysexits.h; systemd is told not to restart after it.
 pub const WRONG_CONFIGURATION: u8 = 78;
+
+/// The process, as the gateway gets it: what it inherits, and a call that only `main.rs` can make, as it is unsafe.
+#[derive(Debug, Default)]
+pub struct Process {
+    /// The sockets that a service manager has opened for the gateway, see [`crate::service_manager`].
+    pub inherited: Vec<OwnedFd>,
+    /// The call that gives back the memory of code that only the start needed; `None` where there is none to make.
+    pub forget_start: Option<fn()>,
+}
 
 /// The reason why the gateway does not serve, and whether another try could help.
 enum CannotServe {
@@ -84,7 +93,7 @@ fn serve_until_stopped(
     export: &mut Export,
 ) -> Result<(), CannotServe> {
     let Loaded { config, files, .. } = loaded;
-    let mut server = listen(&config, process.inherited)?;
+    let (mut server, of_speech) = listen(&config, process.inherited)?;
     if let Some(address) = config.ollama.as_ref().and_then(|ollama| ollama.listen) {
         server = server.with_side_entrance(address)?;
     }
@@ -103,8 +112,16 @@ fn serve_until_stopped(
     );
     let on_demand = reloader.clone();
     current.reload_by(Box::new(move || on_demand.reload_apart()));
-    heed_signals(&current, &reloader, notifier.clone(), server.stopper())?;
     let addresses = server.local_addrs();
+    let speech = match addresses.first() {
+        Some(address) => speech::start(&current, of_speech, *address, server.budget())?,
+        None => None,
+    };
+    let stop = Stop {
+        stopper: server.stopper(),
+        speech: speech.clone(),
+    };
+    heed_signals(&current, &reloader, notifier.clone(), stop)?;
     if let Some(address) = addresses.first() {
         open_control_socket(address.port(), &current, reloader);
     }
@@ -119,18 +136,30 @@ fn serve_until_stopped(
     }
     alerts::attend(&current, true);
     let drained = server.run(current.clone())?;
+    speech.iter().for_each(Service::close);
     alerts::close(&current);
     current.close();
     log::info!(unfinished = drained.unfinished; "stopped");
     Ok(())
 }
 
-fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, CannotServe> {
+/// The server, and the listener for speech where the service manager has one.
+fn listen(
+    config: &Config,
+    inherited: Vec<OwnedFd>,
+) -> Result<(http::Server, Option<TcpListener>), CannotServe> {
     let limits = config.server.clone();
     if inherited.is_empty() {
-        return Ok(http::Server::bind(&config.listen, limits)?);
+        return Ok((http::Server::bind(&config.listen, limits)?, None));
     }
-    let listeners = service_manager::listeners(inherited).map_err(CannotServe::Configuration)?;
+    let listeners = service_manager::listeners(inherited);
+    let mut listeners = listeners.map_err(CannotServe::Configuration)?;
+    let is_for_speech = |listener: &TcpListener| {
+        let mut wanted = config.wyoming.iter().map(|wyoming| wyoming.listen);
+        wanted.any(|wanted| listener.local_addr().ok() == Some(wanted))
+    };
+    let of_speech = listeners.iter().position(is_for_speech);
+    let of_speech = of_speech.map(|at| listeners.remove(at));
     let server = http::Server::on(listeners, limits)?;
     let (inherited, configured) = (server.local_addrs(), &config.listen);
     let of_ollama = config.ollama.as_ref().and_then(|ollama| ollama.listen);
@@ -141,7 +170,13 @@ fn listen(config: &Config, inherited: Vec<OwnedFd>) -> Result<http::Server, Cann
             "the service manager listens elsewhere than the configuration says; its sockets count"
         );
     }
-    Ok(server)
+    Ok((server, of_speech))
+}
+
+/// What ends first when the process is told to stop.
+struct Stop {
+    stopper: Stopper,
+    speech: Option<Service>,
 }
 
 /// A reload on SIGHUP, the end on SIGTERM or SIGINT, which the service manager is told of.
@@ -149,19 +184,21 @@ fn heed_signals(
     current: &Arc<Reloadable>,
     reloader: &Reloader,
     notifier: Option<Arc<Notifier>>,
-    stopper: Stopper,
+    stop: Stop,
 ) -> Result<(), CannotServe> {
     let stopped = Arc::clone(current);
-    let stop = move || {
+    let end = move || {
         stopped.announce_stop();
         if let Some(notifier) = notifier {
             notifier.stopping("finishing the requests in flight");
         }
         // A load balancer reads `/readyz` in this time; all is served as before.
         std::thread::sleep(stopped.config().server.shutdown_delay);
-        stopper.stop();
+        // In this order: what speech is at the gateway still answers.
+        stop.speech.iter().for_each(Service::stop);
+        stop.stopper.stop();
     };
-    Ok(signals::with_chores(reloader.clone(), stop)?)
+    Ok(signals::with_chores(reloader.clone(), end)?)
 }
 
 fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader) {

@@ -2,7 +2,6 @@
 
 mod limits;
 mod order;
-mod reached_by;
 mod traits;
 
 use std::fmt::Write;
@@ -11,12 +10,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::adapt;
-use crate::config::{Config, Route, Step};
+use crate::config::{Alias, Config, Route, Step};
 use crate::dialect::reading::ThinkTags;
 use crate::dialect::waits::in_words;
 use crate::gateway;
-
-pub use reached_by::reached_by;
 
 /// The routes of the running gateway (`GET /v1/diagnostics/routes`), as far as they are shown.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +24,9 @@ pub struct RunningRoutes {
 #[derive(Debug, Deserialize)]
 struct RunningRoute {
     name: String,
+    /// A prefix has a `*` behind it.
+    #[serde(default)]
+    aliases: Vec<String>,
     #[serde(flatten)]
     order: order::RunningOrder,
     steps: Vec<RunningStep>,
@@ -60,6 +60,42 @@ struct RunningCooling {
     class: String,
     stated: bool,
     remaining_ms: u64,
+}
+
+impl RunningRoutes {
+    /// The name of the route that a name or an alias leads to, as the gateway finds it.
+    ///
+    /// # Errors
+    /// There is no such route.
+    pub fn meant(&self, name: &str) -> Result<String, String> {
+        let mut routes = self.routes.iter();
+        let exact = routes.find(|route| route.name == name);
+        let aliased = exact.or_else(|| {
+            let mut routes = self.routes.iter();
+            routes.find(|route| route.aliases.iter().any(|alias| alias == name))
+        });
+        let found = aliased.or_else(|| {
+            let routes = self.routes.iter();
+            let longest = |route: &&RunningRoute| route.longest_prefix(name);
+            routes
+                .filter(|route| longest(route).is_some())
+                .max_by_key(longest)
+        });
+        found.map(|route| route.name.clone()).ok_or_else(|| {
+            let names = self.routes.iter().map(|route| route.name.as_str());
+            let names: Vec<&str> = names.collect();
+            format!("there is no route {name:?}; there are {}", names.join(", "))
+        })
+    }
+}
+
+impl RunningRoute {
+    /// The length of the longest alias that is the beginning of a name (bytes); `None` where none is.
+    fn longest_prefix(&self, name: &str) -> Option<usize> {
+        let prefixes = self.aliases.iter().filter_map(|it| it.strip_suffix('*'));
+        let beginnings = prefixes.filter(|prefix| name.starts_with(prefix));
+        beginnings.map(str::len).max()
+    }
 }
 
 /// The route's names, and its steps with their effective settings and, of a running gateway, their cooldowns.
@@ -118,6 +154,26 @@ impl RunningStep {
     fn is(&self, step: &Step) -> bool {
         self.provider == step.provider.name && self.model == step.model
     }
+}
+
+/// The requests that come to a route, a line for each that is configured: its further names, its endpoints, and requests
+/// without a model.
+pub fn reached_by(route: &Route, config: &Config) -> Vec<String> {
+    let aliases: Vec<String> = route.aliases.iter().map(Alias::spelled).collect();
+    let aliases = (!aliases.is_empty()).then(|| format!("aliases {}", aliases.join(", ")));
+    let endpoints = route.endpoints.as_ref();
+    let endpoints = endpoints.map(|served| format!("endpoints {} only", served.join(", ")));
+    let without = config.default_routes.iter();
+    let without: Vec<&str> = without
+        .filter(|(_, name)| *name == route.name)
+        .map(|(dialect, _)| *dialect)
+        .collect();
+    let without = (!without.is_empty())
+        .then(|| format!("default route of {} without a model", without.join(", ")));
+    [aliases, endpoints, without]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn explain_step(text: &mut String, route: &Route, step: &Step, connect_timeout: Duration) {

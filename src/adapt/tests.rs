@@ -24,6 +24,7 @@ fn step(model: &str) -> Step {
         thinking: None,
         reasoning_only_fails: false,
         think_tags: None,
+        pcm_rate: None,
         upstream_stream: false,
         fit: Default::default(),
         traits: crate::dialect::step_traits::StepTraits::default(),

@@ -23,7 +23,7 @@ pub fn alert_test(config: &Config, name: &str) -> Result<(String, bool), String>
         let suggestion = did_you_mean(name, names.clone());
         let names = names.collect::<Vec<_>>().join(", ");
         return Err(format!(
-            "no receiver is called {name:?}{suggestion} There are: {names}"
+            "no receiver is called {name:?}; there are {names}{suggestion}"
         ));
     }
     let client = Client::new(Context::upstream_settings(config))?;

@@ -195,6 +195,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     if of_ollama(old) != of_ollama(new) {
         late.push("ollama.listen");
     }
+    let of_speech = |config: &Config| config.wyoming.as_ref().map(|wyoming| wyoming.listen);
+    if of_speech(old) != of_speech(new) {
+        late.push("wyoming.listen");
+    }
     if edge(&old.server) != edge(&new.server) {
         late.push("server");
     }
@@ -228,6 +232,10 @@ mod tests {
             (
                 "listen: 127.0.0.1:8080\nollama: {enabled: true, require_key: false}",
                 &[],
+            ),
+            (
+                "listen: 127.0.0.1:8080\nwyoming: {stt: r, listen: '127.0.0.1:10300'}",
+                &["wyoming.listen"],
             ),
             (
                 "listen: 127.0.0.1:8080\nserver: {max_body: 1MiB}",

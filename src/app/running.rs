@@ -192,8 +192,13 @@ pub fn explain_request(source: &Source, id: &str) -> Result<String, String> {
 /// process is ended or nobody reads any more.
 ///
 /// # Errors
-/// No gateway answers.
-pub fn tail(source: &Source, follow: Follow) -> Result<String, String> {
+/// No gateway answers, or it has no such route.
+pub fn tail(source: &Source, mut follow: Follow) -> Result<String, String> {
+    if let Some(name) = &follow.route {
+        let running: explain::RunningRoutes =
+            told(source.address().port(), ControlRequest::Routes)?;
+        follow.route = Some(running.meant(name)?);
+    }
     let mut tail = Tail::new(follow);
     let mut is_away = false;
     let mut recent = recent_requests(source)?;

@@ -19,6 +19,7 @@ use super::order::Order;
 use super::quotas::Quotas;
 use super::route_names::{self, Alias};
 use super::shared::Shared;
+use super::wyoming::Wyoming;
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct Config {
     pub routes: Vec<Arc<Route>>,
     /// Ollama's API; `None` where it is off.
     pub ollama: Option<Ollama>,
+    /// Speech to text and text to speech for Home Assistant; `None` where they are off.
+    pub wyoming: Option<Wyoming>,
     /// The routes of requests that name no model, by the name of their dialect.
     pub default_routes: Vec<(&'static str, String)>,
 }
@@ -267,6 +270,8 @@ pub struct Step {
     pub think_tags: Option<ThinkTags>,
     /// Whether the provider is asked for a stream also where the client asks for none.
     pub upstream_stream: bool,
+    /// The samples a second of its speech, where it answers bare PCM.
+    pub pcm_rate: Option<u32>,
     /// The settings that make requests fit the step, and the loads that it cannot carry.
     pub fit: StepFit,
     /// The traits that dialects go by.

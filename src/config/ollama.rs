@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::clients;
 use super::cors;
+use super::house;
 use super::listen;
 use super::model::{Account, Route};
-use super::network::{Network, networks};
+use super::network::Network;
 use super::section::{Section, Setting};
 use crate::secret::Secret;
 
@@ -20,22 +21,6 @@ const CAPABILITIES: [&str; 6] = [
     "embedding",
     "thinking",
 ];
-
-/// The networks of a house: loopback, private and link-local addresses.
-const OF_A_HOUSE: [&str; 8] = [
-    "127.0.0.0/8",
-    "::1/128",
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "169.254.0.0/16",
-    "fc00::/7",
-    "fe80::/10",
-];
-
-/// The shortest prefixes of networks whose clients need no key, of IPv4 and IPv6: a shorter one is no network of a house
-/// (bits).
-const SHORTEST_PREFIXES: (u32, u32) = (8, 7);
 
 /// The version that the API says. VS Code refuses what is no three numbers, and anything below 0.6.4.
 const VERSION: &str = "0.12.11";
@@ -87,7 +72,7 @@ pub(super) fn ollama(
     let keyless = Keyless {
         networks: table
             .get("networks")
-            .map_or_else(of_a_house, |value| of_callers(&value)),
+            .map_or_else(house::networks, |value| house::of_callers(&value)),
         origins: table
             .get("origins")
             .map(|value| {
@@ -142,26 +127,6 @@ pub(super) fn capabilities(table: &Section, endpoints: Option<&[&str]>) -> Vec<&
         .collect()
 }
 
-fn of_a_house() -> Vec<Network> {
-    let networks = OF_A_HOUSE.iter();
-    networks.filter_map(|text| text.parse().ok()).collect()
-}
-
-/// Networks of callers without a key, none of which is larger than a house has.
-fn of_callers(value: &Setting) -> Vec<Network> {
-    let networks = networks(value);
-    if networks.iter().any(|network| {
-        let (ipv4, ipv6) = SHORTEST_PREFIXES;
-        network.prefix() < if network.is_ipv4() { ipv4 } else { ipv6 }
-    }) {
-        let (ipv4, ipv6) = SHORTEST_PREFIXES;
-        value.report(format!(
-            "has a prefix shorter than /{ipv4} (IPv4) or /{ipv6} (IPv6): most of the internet would need no key"
-        ));
-    }
-    networks
-}
-
 fn version(value: &Setting) -> Option<String> {
     let text = value.filled()?;
     let numbers = text.content.split('.').map(|number| {
@@ -192,32 +157,10 @@ pub(super) fn warnings(ollama: &Ollama, listen: &[SocketAddr]) -> Vec<String> {
     let Some(keyless) = &ollama.keyless else {
         return Vec::new();
     };
-    let mut house = of_a_house();
-    // The addresses of Tailscale (RFC 6598) are no others' than the operator's.
-    house.extend("100.64.0.0/10".parse::<Network>());
-    let of_house = |address| house.iter().any(|network| network.contains(address));
-    let addresses = listen.iter().chain(&ollama.listen);
-    let public = addresses.filter(|address| {
-        let ip = address.ip().to_canonical();
-        !ip.is_unspecified() && !of_house(ip)
-    });
-    let mut told: Vec<String> = public
-        .map(|address| {
-            format!(
-                "ollama: require_key is false, and {address} is an address of the internet: `networks` alone keeps \
-                 strangers out"
-            )
-        })
-        .collect();
-    let strange = keyless.networks.iter().any(|network| {
-        let known = |within: &Network| within.holds(network);
-        !house.iter().any(known)
-    });
-    if strange {
-        told.push(
-            "ollama: `networks` holds addresses of the internet, whose clients need no key"
-                .to_owned(),
-        );
-    }
-    told
+    house::warnings(
+        "ollama",
+        "require_key is false",
+        listen.iter().chain(&ollama.listen),
+        &keyless.networks,
+    )
 }

@@ -2,6 +2,7 @@
 
 use super::model::{Config, Route};
 use super::route_names::Alias;
+use super::wyoming;
 
 /// The warnings about a configuration's routes, a line each.
 pub(super) fn about_routes(config: &Config) -> impl Iterator<Item = String> + '_ {
@@ -66,6 +67,8 @@ fn about_default_routes(config: &Config) -> impl Iterator<Item = String> + '_ {
         let refused = config
             .clients
             .iter()
+            // Its requests always name one.
+            .filter(|client| config.wyoming.is_none() || client.name != wyoming::CLIENT)
             .filter(move |client| !client.may_use(name));
         refused.map(move |client| {
             format!(

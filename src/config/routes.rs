@@ -19,6 +19,9 @@ const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
 
 const MOST_RETRIES: usize = 10;
 
+/// The bounds of `pcm_rate` (samples a second).
+const PCM_RATES: std::ops::RangeInclusive<usize> = 4_000..=192_000;
+
 /// A step's timeout when neither it nor the file says one.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -183,6 +186,10 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         UpstreamStream::Auto => stall_timeout.is_some(),
         UpstreamStream::Never => false,
     };
+    let pcm_rate = table
+        .get("pcm_rate")
+        .and_then(|value| value.count(&PCM_RATES))
+        .and_then(|rate| u32::try_from(rate).ok());
     let of_provider = provider.as_ref().map(|provider| &provider.fit.edits);
     let fit = fit::of_step(&table, of_provider);
     let mut traits = step_traits(&table, provider.as_deref());
@@ -207,6 +214,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
         reasoning_only_fails: reasoning_only.unwrap_or(defaults.reasoning_only_fails),
         think_tags,
         upstream_stream,
+        pcm_rate,
         fit,
         traits,
         price,

@@ -6,7 +6,7 @@ use super::model::{Config, ResponseModel};
 use super::section::Section;
 use super::{
     alerts, clients, cors, hosts, limits, listen, ollama, providers, proxy, route_names, routes,
-    server, shared,
+    server, shared, wyoming,
 };
 
 /// The requests that are remembered unless the file says otherwise, and at most.
@@ -22,7 +22,11 @@ pub(super) fn config(table: Section) -> Config {
     let listen = listen::addresses(&table);
     let time_zone = limits::time_zone(&table, "time_zone").unwrap_or_default();
     let state_file = path(&table, "state_file").or_else(|| default_state_file(&table));
-    let clients = clients::clients(&table, &routes, time_zone);
+    let mut clients = clients::clients(&table, &routes, time_zone);
+    let wyoming = wyoming::wyoming(&table, &routes, &listen, &clients).map(|(wyoming, account)| {
+        clients.push(account);
+        wyoming
+    });
     let config = Config {
         response_model: response_model(&table),
         routing_summary: table
@@ -59,6 +63,7 @@ pub(super) fn config(table: Section) -> Config {
         health_needs_key: flag(&table, "health_needs_key"),
         alerts: alerts::alerts(&table, &routes),
         ollama: ollama::ollama(&table, &routes, &listen, &clients),
+        wyoming,
         clients,
         listen,
         providers,

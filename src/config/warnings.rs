@@ -8,6 +8,7 @@ use super::route_warnings::about_routes;
 use super::shared;
 use super::url::BaseUrl;
 use super::vectors;
+use super::wyoming;
 use crate::secret::Secret;
 
 /// The shortest key without a warning (bytes): 16 random letters and digits are beyond guessing.
@@ -53,6 +54,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
     let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
     of_clients
         .chain(of_ollama)
+        .chain(config.wyoming.iter().flat_map(wyoming::warnings))
         .chain(of_providers)
         .chain(of_proxy)
         .chain(config.shared.as_ref().and_then(shared::warnings))
@@ -63,8 +65,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
 
 /// The warning about callers from the internet who need no key; `None` where there are none.
 pub fn open_to_strangers(config: &Config) -> Option<String> {
-    let ollama = config.ollama.as_ref()?;
-    ollama::warnings(ollama, &config.listen).into_iter().next()
+    let of_ollama = config.ollama.iter();
+    let of_ollama = of_ollama.flat_map(|ollama| ollama::warnings(ollama, &config.listen));
+    let of_wyoming = config.wyoming.iter().flat_map(wyoming::warnings);
+    of_ollama.chain(of_wyoming).next()
 }
 
 fn about_use(provider: &Provider, config: &Config) -> Option<String> {

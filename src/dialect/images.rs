@@ -10,10 +10,11 @@ use super::answer::{Flaw, JudgedWhole, WholeAnswer};
 use super::call_rules::CallRules;
 use super::json_request::{model_if_any, object_of};
 use super::multipart::Form;
-use super::questions::{Assemble, Dialect, Framing, StreamJudge};
+use super::questions::{Dialect, Framing};
 use super::reading::Asked;
 use super::request::{Incoming, Payload, Request, RequestError, Unfit, stream_of};
 use super::step_traits::{ProviderKind, StepTraits};
+use super::stream::{Assemble, StreamJudge};
 
 /// The dialect of one of the endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The whole answer of a stream whose last event repeats all that came before.
 
 use super::answer::Flaw;
-use super::questions::Assemble;
+use super::stream::Assemble;
 
 /// The last frame so far.
 #[derive(Debug, Default)]

@@ -49,6 +49,7 @@ mod signals;
 pub mod size_of_request;
 mod statuses;
 pub mod step_traits;
+mod stream;
 pub mod translate;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod translated_streams;
@@ -57,6 +58,7 @@ pub mod vocabulary;
 mod wait_in_prose;
 pub mod waits;
 mod without_streams;
+pub mod wyoming;
 
 /// The name of the dialect that goes without saying, where telemetry names one.
 pub const USUAL: &str = "chat";
@@ -77,7 +79,5 @@ pub const NAMES: [&str; 12] = [
     "ollama",
 ];
 
-pub use questions::{
-    Assemble, DONE, Dialect, FrameKind, Framing, Invariant, Judged, Parts, PassedFields,
-    StepRefusal, StreamJudge,
-};
+pub use questions::{Dialect, Framing, Invariant, Parts, PassedFields, StepRefusal};
+pub use stream::{Assemble, DONE, FrameKind, Judged, StreamJudge};

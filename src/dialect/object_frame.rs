@@ -3,8 +3,8 @@
 
 use super::annotation::Annotation;
 use super::provider_error::{error_in, error_of};
-use super::questions::{DONE, FrameKind};
 use super::signals::signal_of;
+use super::stream::{DONE, FrameKind};
 use crate::json::ObjectError;
 use crate::sse::Event;
 

@@ -6,7 +6,7 @@ use crate::sse::Event;
 use crate::text::cut;
 
 use super::provider_error::{MAX_MESSAGE, ProviderError, error_in, error_of};
-use super::questions::FrameKind;
+use super::stream::FrameKind;
 
 /// The data of heartbeats, without brackets and in lower case, that stand under no name of an event.
 const HEARTBEATS: [&str; 9] = [

@@ -13,9 +13,10 @@ use crate::sse;
 use super::answer::Flaw;
 use super::canonical::{Delta, End, Names, OrderedDelta, Request as Canonical, Sequence};
 use super::error::ErrorBody;
-use super::questions::{Assemble, Dialect};
+use super::questions::Dialect;
 use super::request::{Request, Unfit};
 use super::step_traits::StepTraits;
+use super::stream::Assemble;
 
 /// The step that a request is translated for.
 #[derive(Clone, Copy, Debug)]

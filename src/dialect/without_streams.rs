@@ -3,8 +3,8 @@
 use crate::sse::Event;
 
 use super::answer::{Flaw, Silence};
-use super::questions::{Assemble, FrameKind, Judged, StreamJudge};
 use super::repairs::Repairs;
+use super::stream::{Assemble, FrameKind, Judged, StreamJudge};
 use super::usage::Usage;
 
 /// The judge of a stream, and the builder of an answer from one, where there cannot be any.

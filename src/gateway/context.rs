@@ -222,7 +222,7 @@ impl Context {
         if let Some(replicas) = &self.replicas {
             replicas.close();
         }
-        self.ledger.close();
+        self.ledger.end();
         self.accounts.close();
         self.history.close(&self.metrics);
     }

@@ -18,13 +18,13 @@ use crate::routing::Conversation;
 use super::accounts;
 use super::actions;
 use super::admission::{Admission, admit, caller};
-use super::answers::{NO_MEMORY, Pending};
 use super::booking::{ClientBooking, limit_fields};
 use super::context::Context;
 use super::endpoints::{self, AnsweredBy, Endpoint, Found, Visibility};
 use super::journal::Journal;
 use super::keepalive::kept_alive;
 use super::pages::{Unserved, Visit};
+use super::pending::{NO_MEMORY, Pending};
 use super::refusal::Refusal;
 use super::side_call;
 use super::walk::{Errand, passed_fields};
@@ -247,7 +247,7 @@ fn refuse_unknown(
         Refusal::no_model(dialect.name())
     } else if accounts::hides(&context.config, client, model) {
         context.count_refusal(client, RefusalReason::Route);
-        Refusal::not_allowed(&name)
+        Refusal::not_allowed(dialect, &name)
     } else {
         Refusal::unknown_model(dialect, &name)
     });

@@ -15,6 +15,7 @@ mod booking;
 mod context;
 mod cors;
 mod dispatch;
+mod edge_refusal;
 mod endpoints;
 mod finish_reasons;
 pub mod gone_models;
@@ -26,6 +27,7 @@ mod keyless;
 pub mod model_lists;
 pub mod model_watch;
 mod pages;
+mod pending;
 mod refusal;
 mod reloadable;
 mod reloads;
@@ -70,6 +72,6 @@ impl Handler for Reloadable {
     fn refusal(&self, refusal: &http::Refusal, asked: &Asked<'_>) -> Response {
         let found = endpoints::find_at(&self.current().config, asked.path, asked.entrance);
         let dialect = found.and_then(|found| found.endpoint.dialect());
-        answers::edge_refusal(refusal, asked.request_id, dialect)
+        edge_refusal::answer(refusal, asked.request_id, dialect)
     }
 }

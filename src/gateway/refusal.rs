@@ -67,9 +67,12 @@ impl Refusal {
         }
     }
 
-    /// The client may not use the route, whether there is one of this name or not: it does not learn which. No key may be in
-    /// the name.
-    pub fn not_allowed(name: &str) -> Self {
+    /// The client may not use the route, whether there is one of this name or not: it does not learn which. In dialects with
+    /// words for a model that is not there, those are the answer. No key may be in the name.
+    pub fn not_allowed(dialect: &dyn Dialect, name: &str) -> Self {
+        if dialect.unknown_model(name).is_some() {
+            return Self::unknown_model(dialect, name);
+        }
         let message = format!(
             "this key may not use a route {:?}; GET /v1/models lists those that it may",
             cut(name, LONGEST_NAME)

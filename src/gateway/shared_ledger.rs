@@ -1,6 +1,7 @@
 //! The cooldown ledger and the memory of refusals that all requests share, and their copy on disk.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Instant, SystemTime};
 
@@ -12,12 +13,29 @@ use crate::sync::lock;
 
 use super::route_invariants::RouteInvariants;
 
+/// The words for the process in its state file.
+const RUNS: &str = "running";
+const WAS_STOPPED: &str = "stopped";
+
+/// The end of the process before this one, as its state file tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastEnd {
+    /// It was told to stop.
+    Stopped,
+    /// It did not come to write anything: it was killed or crashed, or the machine went down.
+    Sudden,
+}
+
 /// The ledger behind its lock, and the writer of its state file.
 pub struct SharedLedger {
     ledger: Arc<Mutex<Ledger>>,
     learned: Arc<Mutex<Learned>>,
     invariants: Arc<Mutex<RouteInvariants>>,
     orders: Arc<Mutex<StepOrders>>,
+    /// `None` where the state file does not tell: there was none, or a version wrote it that did not.
+    last_end: Mutex<Option<LastEnd>>,
+    /// The process is about to end, because it was told to.
+    is_stopped: Arc<AtomicBool>,
     /// None without a state file, and after the gateway was closed.
     writer: Mutex<Option<StateWriter>>,
 }
@@ -33,7 +51,9 @@ impl SharedLedger {
             learned,
             invariants,
             orders,
+            last_end,
         } = restored(config);
+        let is_stopped = Arc::new(AtomicBool::new(false));
         let ledger = Arc::new(Mutex::new(ledger));
         let learned = Arc::new(Mutex::new(learned));
         let invariants = Arc::new(Mutex::new(invariants));
@@ -45,6 +65,7 @@ impl SharedLedger {
                 let learned = Arc::clone(&learned);
                 let invariants = Arc::clone(&invariants);
                 let orders = Arc::clone(&orders);
+                let is_stopped = Arc::clone(&is_stopped);
                 // One for the process, so that the same knowledge is the same text and is not written again.
                 let salt = random();
                 // The time of writing is that of the knowledge, for the same reason.
@@ -55,6 +76,11 @@ impl SharedLedger {
                     taken.learned = lock(&learned).to_values(now, wall);
                     taken.invariants = lock(&invariants).to_values();
                     taken.step_times = lock(&orders).to_values();
+                    let process = match is_stopped.load(Ordering::SeqCst) {
+                        true => WAS_STOPPED,
+                        false => RUNS,
+                    };
+                    taken.process = Some(process.to_owned());
                     let mut last = lock(&last);
                     match &*last {
                         Some(last) if last.has_the_marks_of(&taken) => last.to_json(),
@@ -64,13 +90,25 @@ impl SharedLedger {
                 Some(StateWriter::start(path.clone(), snapshot)?)
             }
         };
-        Ok(Self {
+        let shared = Self {
             ledger,
             learned,
             invariants,
             orders,
+            last_end: Mutex::new(last_end),
+            is_stopped,
             writer: Mutex::new(writer),
-        })
+        };
+        if last_end == Some(LastEnd::Stopped) {
+            // Else a process that is killed before its first write would have been stopped.
+            shared.changed();
+        }
+        Ok(shared)
+    }
+
+    /// The end of the process before this one; `None` where it is not known.
+    pub fn last_end(&self) -> Option<LastEnd> {
+        *lock(&self.last_end)
     }
 
     /// The ledger, locked. Blocks for as long as another request reads or writes it.
@@ -110,6 +148,8 @@ impl SharedLedger {
     pub fn take_over(&self, config: &Config, old: &Self, old_config: &Config) {
         // Two writers would write to one file.
         old.close();
+        // What the file tells is of this process by now.
+        *lock(&self.last_end) = old.last_end();
         let (now, wall) = (Instant::now(), SystemTime::now());
         let snapshot = Snapshot::take(&old.lock(), old_config, now, wall, random());
         *self.lock() = snapshot.restore(config, now, wall);
@@ -120,6 +160,14 @@ impl SharedLedger {
         let orders = old.orders().clone();
         *self.orders() = orders.for_configuration(config);
         self.changed();
+    }
+
+    /// Writes down that the process was told to end, with the changes that are not on disk yet. Blocks for as long as the
+    /// disk takes.
+    pub fn end(&self) {
+        self.is_stopped.store(true, Ordering::SeqCst);
+        self.changed();
+        self.close();
     }
 
     /// Writes the changes that are not on disk yet. Blocks for as long as the disk takes.
@@ -136,6 +184,7 @@ struct Restored {
     learned: Learned,
     invariants: RouteInvariants,
     orders: StepOrders,
+    last_end: Option<LastEnd>,
 }
 
 fn restored(config: &Config) -> Restored {
@@ -144,6 +193,7 @@ fn restored(config: &Config) -> Restored {
         learned: Learned::default(),
         invariants: RouteInvariants::default(),
         orders: StepOrders::new(config, RandomState::new()),
+        last_end: None,
     };
     let Some(path) = &config.state_file else {
         return fresh();
@@ -159,6 +209,10 @@ fn restored(config: &Config) -> Restored {
                 invariants: RouteInvariants::restore(&snapshot.invariants, config),
                 orders: StepOrders::new(config, RandomState::new())
                     .restored(&snapshot.step_times, config),
+                last_end: snapshot.process.map(|process| match process.as_str() {
+                    WAS_STOPPED => LastEnd::Stopped,
+                    _ => LastEnd::Sudden,
+                }),
             }
         }
         Ok(None) => fresh(),

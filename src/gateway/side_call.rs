@@ -13,8 +13,8 @@ use crate::quota::accounts::RefusalReason;
 use crate::routing::Ledger;
 
 use super::accounts;
-use super::answers::Pending;
 use super::context::Context;
+use super::pending::Pending;
 use super::refusal::Refusal;
 use super::walk::{ProviderCall, passed_fields};
 
@@ -51,7 +51,7 @@ pub fn answer<'g>(
             match accounts::hides(&context.config, client, &request.model) {
                 true => {
                     context.count_refusal(client, RefusalReason::Route);
-                    Refusal::not_allowed(&name)
+                    Refusal::not_allowed(question.dialect(), &name)
                 }
                 false => Refusal::route(&name),
             },

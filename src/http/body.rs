@@ -128,7 +128,8 @@ impl Body {
         if *self != Self::Unread(Framing::Chunked) {
             return Ok(());
         }
-        let decoded = ChunkedDecoder::new().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
+        let decoded =
+            ChunkedDecoder::default().decode(&connection.buffer, &mut Vec::new(), usize::MAX);
         match decoded {
             Err(ChunkError::Malformed(reason)) => Err(Refusal::invalid(reason)),
             Err(ChunkError::TooLarge) | Ok(_) => Ok(()),
@@ -152,7 +153,7 @@ impl Body {
                 .ok()
                 .filter(|length| *length <= buffered),
             Framing::Chunked => {
-                let mut decoder = ChunkedDecoder::new();
+                let mut decoder = ChunkedDecoder::default();
                 let decoded = decoder.decode(&connection.buffer, &mut Vec::new(), buffered);
                 decoded.ok().filter(|_| decoder.is_done())
             }

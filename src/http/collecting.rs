@@ -130,7 +130,7 @@ impl Collecting {
             Framing::Length(length) => {
                 Coding::Length(usize::try_from(length).unwrap_or(usize::MAX))
             }
-            Framing::Chunked => Coding::Chunked(ChunkedDecoder::new()),
+            Framing::Chunked => Coding::Chunked(ChunkedDecoder::default()),
         };
         let max_body = largest(&head, limits);
         Self {

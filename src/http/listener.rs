@@ -27,7 +27,13 @@ const TURNED_AWAY: usize = 16;
 ///
 /// # Errors
 /// The address is in use, not this machine's, or not allowed.
-pub(super) fn open(address: SocketAddr, others: &[SocketAddr]) -> io::Result<TcpListener> {
+pub fn open(address: SocketAddr, others: &[SocketAddr]) -> io::Result<TcpListener> {
+    opened(address, others).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+fn opened(address: SocketAddr, others: &[SocketAddr]) -> io::Result<TcpListener> {
     let every = address.is_ipv6() && address.ip().is_unspecified();
     if !every {
         return Ok(open_as(address, None)?);

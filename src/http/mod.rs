@@ -87,6 +87,7 @@ pub use exchange::Exchange;
 pub use framing::Version;
 pub use handler::Handler;
 pub use head::Head;
+pub use listener::open as listen;
 pub use refusal::{Reason, Refusal};
 pub use response::{Delivery, Fields, Response, ResponseHead};
 pub use server::Server;

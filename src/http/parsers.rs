@@ -58,7 +58,7 @@ pub fn dechunk<'p>(
     pieces: impl IntoIterator<Item = &'p [u8]>,
     max_body: usize,
 ) -> Result<Dechunked, &'static str> {
-    let (mut decoder, mut payload, mut used) = (ChunkedDecoder::new(), Vec::new(), 0);
+    let (mut decoder, mut payload, mut used) = (ChunkedDecoder::default(), Vec::new(), 0);
     for piece in pieces {
         used += decoder
             .decode(piece, &mut payload, max_body)

@@ -29,6 +29,7 @@ pub struct Server {
     waker: Arc<Waker>,
     stop: Arc<StopSign>,
     stats: Stats,
+    budget: Budget,
 }
 
 impl Server {
@@ -38,10 +39,9 @@ impl Server {
     /// # Errors
     /// An address is in use, not this machine's, or not allowed; or no descriptor is left.
     pub fn bind(addresses: &[SocketAddr], limits: config::EdgeLimits) -> io::Result<Self> {
-        let listeners = addresses.iter().map(|address| {
-            let opened = listener::open(*address, addresses);
-            opened.map_err(|error| cannot_listen(*address, &error))
-        });
+        let listeners = addresses
+            .iter()
+            .map(|address| listener::open(*address, addresses));
         Self::on(listeners.collect::<io::Result<_>>()?, limits)
     }
 
@@ -63,6 +63,7 @@ impl Server {
             listeners: listeners
                 .map(|listener| (listener, Entrance::Main))
                 .collect(),
+            budget: budget(&limits, &waker),
             limits,
             poll,
             stats,
@@ -82,8 +83,7 @@ impl Server {
             return Ok(self);
         }
         let others: Vec<SocketAddr> = self.local_addrs();
-        let opened = listener::open(address, &others);
-        let opened = opened.map_err(|error| cannot_listen(address, &error))?;
+        let opened = listener::open(address, &others)?;
         self.listeners.push((opened, Entrance::Side));
         Ok(self)
     }
@@ -108,6 +108,11 @@ impl Server {
         self.stats.clone()
     }
 
+    /// The budget of bodies, which others with bodies may share.
+    pub fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
     /// Serves until stopped. The calling thread becomes the front.
     ///
     /// # Errors
@@ -118,7 +123,7 @@ impl Server {
             counts: self.stats.counts,
             lines: self.stats.lines,
             clients: ClientPermits::new(&self.limits),
-            budget: budget(&self.limits, &self.waker),
+            budget: self.budget,
             stalls: Stalls::default(),
             handoff: HandoffQueue::new(self.waker),
             stop: self.stop,
@@ -132,10 +137,6 @@ impl Server {
             Acceptor::new(self.listeners),
         )
     }
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 
 /// The budget of bodies, which wakes the front when it has room again.

@@ -73,7 +73,7 @@ impl Ledger {
 
     /// The line that keeps a step away, by its key that is usable soonest, and the cooling that it means; `None` where none
     /// does, or a mark does as well.
-    pub(super) fn limit_of(&self, step: &Step, now: Instant) -> Option<(Cooling, LineReport)> {
+    pub fn limit_of(&self, step: &Step, now: Instant) -> Option<(Cooling, LineReport)> {
         let at = self.clock.at(now);
         let mut soonest: Option<(Cooling, LineReport)> = None;
         for key in 0..key_count(&step.provider) {

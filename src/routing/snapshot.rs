@@ -34,6 +34,9 @@ pub struct Snapshot {
     /// The time of writing (milliseconds since 1970); older versions write none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     written_ms: Option<u64>,
+    /// The state of the process that wrote it, in a word; older versions write none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// The marks, each a value of its own, so that a damaged entry does not cost the others.
     marks: Vec<Value>,
     /// The lessons of providers' refusals, which are another room's: kept as they come.
@@ -100,6 +103,7 @@ impl Snapshot {
             version: VERSION,
             salt,
             written_ms: clock.wall_ms_of(now),
+            process: None,
             marks: entries
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
@@ -132,11 +136,15 @@ impl Snapshot {
         }
     }
 
-    /// Whether another snapshot has the same marks, lessons and times, whenever it was taken.
+    /// Whether another snapshot has the same marks, lessons and times, of a process in the same state, whenever it was
+    /// taken.
     pub fn has_the_marks_of(&self, other: &Self) -> bool {
         let learned = (&self.learned, &self.invariants) == (&other.learned, &other.invariants);
         let counted = (&self.lines, &self.step_times) == (&other.lines, &other.step_times);
-        learned && counted && (self.salt, &self.marks) == (other.salt, &other.marks)
+        learned
+            && counted
+            && self.process == other.process
+            && (self.salt, &self.marks) == (other.salt, &other.marks)
     }
 
     pub fn to_json(&self) -> String {

@@ -9,7 +9,7 @@ use crate::config::{
 };
 use crate::secret::Secret;
 
-use super::rows::Fault;
+use super::rows::{Failing, Fault};
 
 /// The key of the client.
 pub const CLIENT_KEY: &str = "selftest-client-key-0c4e";
@@ -20,8 +20,11 @@ const SHORTENED: Duration = Duration::from_secs(1);
 /// The shortest time that a row leaves a step which answers well.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-/// The same for the later steps of a row about time, which have an idle machine.
+/// The same for the later steps of a row about time, where they fail as the first does.
 const LEAST: Duration = Duration::from_millis(400);
+
+/// The shortest cooldown that is guessed, for the next request to find it.
+const COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The longest wait for a step that is cooling.
 const WAIT: Duration = Duration::from_millis(100);
@@ -48,7 +51,7 @@ impl Proportion {
         self.0 < 1.0
     }
 
-    fn shortened(self, time: Duration) -> Duration {
+    pub fn shortened(self, time: Duration) -> Duration {
         time.mul_f64(self.0).max(Duration::from_millis(10))
     }
 
@@ -65,29 +68,43 @@ pub fn harmless(
     config: &Config,
     route: &Route,
     fault: Fault,
-    proportion: Option<Proportion>,
+    failing: Failing,
     base: impl Fn(usize) -> String,
 ) -> Config {
+    let proportion = Proportion::of(fault, route);
     let providers = config.providers.iter();
     let providers: Vec<Arc<Provider>> = providers
         .map(|provider| Arc::new(scripted(provider, &base(provider.index))))
         .collect();
+    let failing_steps = match failing {
+        Failing::First => 1,
+        Failing::All => route.steps.len(),
+    };
+    let waits = route.steps.iter().take(failing_steps);
+    let waits: Duration = waits.map(|step| step.timeout).sum();
     let mut route = route.clone();
     route.order = Order::Listed;
     route.sticky = Duration::ZERO;
     route.wait_when_cooling = route.wait_when_cooling.min(WAIT);
-    for step in &mut route.steps {
+    for (index, step) in route.steps.iter_mut().enumerate() {
         if let Some(provider) = providers.get(step.provider.index) {
             step.provider = Arc::clone(provider);
         }
-        set_timers(step, fault, proportion);
+        let is_failing = failing == Failing::All || index == 0;
+        set_timers(step, fault, proportion.filter(|_| is_failing));
+        step.cooldown = match step.cooldown {
+            Some(Duration::ZERO) => step.cooldown,
+            configured => Some(configured.unwrap_or_default().max(COOLDOWN)),
+        };
         hide(&mut step.fit.edits.headers);
     }
     let shortened = |time: Duration| proportion.map_or(time, |it| it.shortened(time));
-    route.timeout = match proportion {
-        Some(it) if fault == Fault::Late => route.timeout.map(|time| it.shortened(time)),
-        _ => route.timeout.map(|time| time.max(ENOUGH)),
-    };
+    route.timeout = route.timeout.map(|time| match proportion {
+        // Where the steps leave time, a slow machine has enough of it.
+        Some(it) if fault == Fault::Late && time > waits => it.shortened(time) + ENOUGH,
+        Some(it) if fault == Fault::Late => it.shortened(time),
+        _ => time.max(ENOUGH),
+    });
     route.stream_keepalive = route.stream_keepalive.map(shortened);
     let limits = EdgeLimits::default();
     let server = EdgeLimits {
@@ -118,6 +135,7 @@ pub fn harmless(
             listen: None,
             version: "0.12.11".to_owned(),
         }),
+        wyoming: None,
         routes: vec![Arc::new(route)],
         ..config.clone()
     }

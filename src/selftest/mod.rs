@@ -27,8 +27,8 @@ use crate::{app, threads};
 use endpoint::Endpoint;
 use harmless::Proportion;
 use report::{Cell, RouteReport};
-use rows::{Fault, ROWS, Row};
-use run::{Failing, Outcome, Run};
+use rows::{Failing, Fault, ROWS, Row};
+use run::{Outcome, Run};
 
 pub use online::{online, steps_to_ask};
 pub use report::{Report, json, table};

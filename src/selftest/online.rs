@@ -131,6 +131,7 @@ fn start(config: &Config, route: &Route, step: &Step) -> Result<InProcess, Strin
         shared: None,
         hosts: Vec::new(),
         ollama: None,
+        wyoming: None,
         history: 0,
         response_model: ResponseModel::Upstream,
         default_routes: Vec::new(),

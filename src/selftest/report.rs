@@ -6,8 +6,8 @@ use serde_json::{Value, json as object};
 
 use crate::show::{Show, Style};
 
-use super::rows::Row;
-use super::run::{Failing, Outcome, Run};
+use super::rows::{Failing, Row};
+use super::run::{Outcome, Run};
 
 /// The width of the first column and of a short cell (characters).
 const TITLE: usize = 26;

@@ -24,6 +24,23 @@ pub enum Fault {
     TooLarge,
 }
 
+/// The steps that fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    First,
+    All,
+}
+
+impl Failing {
+    /// The stable name of the report in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::All => "all",
+        }
+    }
+}
+
 /// The answer that a client gets by the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {

@@ -12,32 +12,15 @@ use crate::upstream::Client;
 
 use super::endpoint::Endpoint;
 use super::harmless::{Proportion, harmless};
-use super::rows::{Expected, Fault, Form, Row};
+use super::rows::{Expected, Failing, Fault, Form, Row};
 use super::scripted::{RefusingPort, Script, ScriptedProvider};
 use super::seen::{Seen, time_in_words};
 
-/// The time that is forgiven beyond it, as a share: a machine that is busy is late.
-const FORGIVEN: f64 = 1.25;
+/// The time that is forgiven beyond the timers: a machine that is busy is late.
+const FORGIVEN: Duration = Duration::from_secs(10);
 
 /// The deadline of a run, beside what its timers take.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// The steps that fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failing {
-    First,
-    All,
-}
-
-impl Failing {
-    /// The stable name of the report in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::All => "all",
-        }
-    }
-}
 
 /// A run to make.
 #[derive(Clone, Copy)]
@@ -88,7 +71,7 @@ impl Run<'_> {
                 false => url_of(provider.address),
             }
         };
-        let config = harmless(self.config, self.route, fault, proportion, base);
+        let config = harmless(self.config, self.route, fault, self.failing, base);
         let deadline = Instant::now() + LIMIT + waits(&config, fault);
         let gateway = start(config).map_err(|error| error.to_string())?;
         let url = url_of(gateway.address);
@@ -106,7 +89,9 @@ impl Run<'_> {
             let words = words.replace(&refusing.address.to_string(), "its address");
             words.replace(&url_of(provider.address), "its address")
         };
-        let problem = self.problem(&seen, asked.stream, proportion).or_else(|| {
+        let failed = calls.get(..before).unwrap_or_default();
+        let silence = self.silence(&seen, failed, asked.stream, proportion);
+        let problem = self.problem(&seen, asked.stream, silence).or_else(|| {
             let again = again?;
             let never_guesses = fault == Fault::LimitUntold && self.never_guesses();
             if !again.is_whole(asked.stream, self.endpoint.has_text()) {
@@ -119,7 +104,7 @@ impl Run<'_> {
             expected: self.expected(),
             is_well: problem.is_none(),
             advice: match problem {
-                Some(_) => self.advice(&seen, proportion),
+                Some(_) => self.advice(silence),
                 None => String::new(),
             },
             seen: hide(problem.unwrap_or_else(|| seen.words())),
@@ -133,7 +118,7 @@ impl Run<'_> {
     }
 
     /// The deviation of an answer from the contract; `None` where there is none.
-    fn problem(&self, seen: &Seen, stream: bool, proportion: Option<Proportion>) -> Option<String> {
+    fn problem(&self, seen: &Seen, stream: bool, silence: Duration) -> Option<String> {
         let is_whole = || seen.is_whole(stream, self.endpoint.has_text());
         let holds = match self.expected() {
             Expected::Whole | Expected::WholeAndSkipped => is_whole(),
@@ -145,7 +130,8 @@ impl Run<'_> {
                 let is_status = seen.status == Some(self.endpoint.spelled(status));
                 let told = status != 429 || seen.has_retry_after;
                 // Where the head had to go out before, for a proxy's patience.
-                let is_late = self.has_keepalive() && seen.error_event && seen.content.is_empty();
+                let is_late =
+                    self.keepalive().is_some() && seen.error_event && seen.content.is_empty();
                 (is_status && told) || is_late
             }
         };
@@ -156,42 +142,67 @@ impl Run<'_> {
             return Some(seen.words());
         }
         // With all steps late the verdict is right however late it comes: the sum is for the advice.
-        let silence = self.silence(seen, proportion);
         let is_judged = self.failing == Failing::First || self.row.fault == Fault::Stall;
         let patience = self.endpoint.patience();
-        let is_late = is_judged && silence > patience.mul_f64(FORGIVEN);
+        let is_late = is_judged && silence > patience;
         is_late.then(|| {
             format!(
                 "nothing for {}: many clients wait {}",
-                time_in_words(self.without_jitter(silence)),
+                time_in_words(silence),
                 time_in_words(patience)
             )
         })
     }
 
-    fn has_keepalive(&self) -> bool {
-        self.route.stream_keepalive.is_some() || self.config.server.stream_keepalive.is_some()
+    fn keepalive(&self) -> Option<Duration> {
+        let of_all = self.config.server.stream_keepalive;
+        self.route.stream_keepalive.or(of_all)
     }
 
-    /// The longest silence with the timers as configured.
-    fn silence(&self, seen: &Seen, proportion: Option<Proportion>) -> Duration {
-        proportion.map_or(Duration::ZERO, |it| it.lengthened(seen.longest_silence))
+    /// The longest silence with the timers as configured. The sum of the timers that ran out is exact: what was measured
+    /// has the machine's part in it, and counts where the sum does not explain it.
+    fn silence(
+        &self,
+        seen: &Seen,
+        calls: &[usize],
+        stream: bool,
+        proportion: Option<Proportion>,
+    ) -> Duration {
+        let Some(proportion) = proportion else {
+            return Duration::ZERO;
+        };
+        let timers = self.timers(calls, stream);
+        let ran = proportion.shortened(timers);
+        match (ran / 2..ran + FORGIVEN).contains(&seen.longest_silence) {
+            true => timers,
+            false => proportion.lengthened(seen.longest_silence),
+        }
     }
 
-    /// The timer that a silence came of, where it is near: what is above it is the machine's.
-    fn without_jitter(&self, silence: Duration) -> Duration {
-        let first = self.route.steps.first();
-        let timer = first.map(|step| match self.row.fault {
-            Fault::Stall => step.stall_timeout,
-            _ => step.timeout,
-        });
-        let near = |timer: &Duration| (*timer..timer.mul_f64(1.5)).contains(&silence);
-        timer.filter(near).unwrap_or(silence)
+    /// The time that these calls may have waited in silence.
+    fn timers(&self, calls: &[usize], stream: bool) -> Duration {
+        let is_failing = |index: &&usize| self.failing == Failing::All || **index == 0;
+        let failed = calls.iter().filter(is_failing);
+        let mut steps = failed.filter_map(|index| self.route.steps.get(*index));
+        let waited = match self.row.fault {
+            // Behind the first content there is no other step.
+            Fault::Stall => steps
+                .next_back()
+                .map_or(Duration::ZERO, |it| it.stall_timeout),
+            _ => {
+                let all = steps.map(|step| step.timeout).sum::<Duration>();
+                self.route.timeout.map_or(all, |most| all.min(most))
+            }
+        };
+        match self.keepalive().filter(|_| stream) {
+            Some(sign_of_life) => waited.min(sign_of_life),
+            None => waited,
+        }
     }
 
     /// The change of the configuration that would help.
-    fn advice(&self, seen: &Seen, proportion: Option<Proportion>) -> String {
-        let is_late = self.silence(seen, proportion) > self.endpoint.patience();
+    fn advice(&self, silence: Duration) -> String {
+        let is_late = silence > self.endpoint.patience();
         let advice = match self.row.fault {
             Fault::Stall if is_late => "set stall_timeout: 15s on the step",
             Fault::Late if is_late => "set timeout: 20s on the step",
@@ -263,4 +274,64 @@ fn start(config: Config) -> Result<InProcess, Box<dyn std::error::Error>> {
     let server = Server::bind(&[loopback(0)], config.server.clone())?;
     let context = Context::new(config, server.stats())?;
     Ok(InProcess::run(server, Arc::new(Reloadable::new(context)))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::rows::ROWS;
+    use super::*;
+
+    /// Two runs on machines of different speed tell the same.
+    #[test]
+    fn the_silence_is_that_of_the_timers_however_busy_the_machine() {
+        let config = crate::config::parse(
+            "api_key: some-client-key\nproviders: [{name: a, base_url: 'http://localhost:1/v1'}]\nroutes:\n\
+             - {name: r, steps: [{provider: a, model: m, timeout: 60s, stall_timeout: 300s}, {provider: a, model: n, timeout: 30s}]}\n\
+             - {name: short, timeout: 50s, steps: [{provider: a, model: m, timeout: 40s}, {provider: a, model: n, timeout: 30s}]}\n\
+             - {name: alive, stream_keepalive: 15s, steps: [{provider: a, model: m, timeout: 60s}]}\n",
+            &BTreeMap::new(),
+        )
+        .unwrap();
+        let silence = |name: &str, row: &str, failing, calls: &[usize], measured: u64| {
+            let route = config.route(name).unwrap();
+            let row = ROWS.iter().find(|it| it.id == row).unwrap();
+            let run = Run {
+                config: &config,
+                route,
+                endpoint: Endpoint::of(route),
+                row,
+                failing,
+            };
+            let seen = Seen {
+                longest_silence: Duration::from_millis(measured),
+                ..Seen::default()
+            };
+            let proportion = Proportion::of(row.fault, route);
+            run.silence(&seen, calls, true, proportion).as_secs()
+        };
+        use Failing::{All, First};
+        for (name, row, failing, calls, expected) in [
+            ("r", "late", First, &[0, 1][..], 60),
+            ("r", "late", All, &[0, 1], 90),
+            ("r", "stall", First, &[0], 300),
+            ("short", "late", All, &[0, 1], 50),
+            ("alive", "late", First, &[0], 15),
+            ("r", "500", First, &[0, 1], 0),
+        ] {
+            let ran = match (name, row) {
+                ("alive", _) => 250,
+                ("r", "late") if failing == All => 1500,
+                _ => 1000,
+            };
+            for measured in [ran - 5, ran, ran + 400, ran + 5000] {
+                let found = silence(name, row, failing, calls, measured);
+                assert_eq!(found, expected, "{name} {row} {measured}");
+            }
+        }
+        // What no timer explains.
+        assert_eq!(silence("r", "late", First, &[0, 1], 20_000), 1200);
+        assert_eq!(silence("r", "stall", First, &[0], 100), 30);
+    }
 }

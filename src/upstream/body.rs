@@ -98,7 +98,8 @@ impl Body {
     ///
     /// # Errors
     /// `Cancelled` when the client is gone, `Timeout(Body)`, or `BadResponse` for a body that is cut or malformed.
-    /// After an error every further read gives the same one.
+    /// Behind a timeout the body may be read on, with another deadline; after any other error every further read gives the
+    /// same one.
     pub fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -119,6 +120,10 @@ impl Body {
     }
 
     fn fail(&mut self, error: CallError) -> CallError {
+        // A stream's reader looks up from its wait now and then: no byte is lost by that.
+        if matches!(error, CallError::Timeout(_)) {
+            return error;
+        }
         self.unread = None;
         self.failed.insert(error).clone()
     }

@@ -81,7 +81,7 @@ fn take_usual(
         Framing::Length(0) => AfterHead::Nothing { reusable: !closes },
         Framing::Length(left) => AfterHead::Body(UnreadBody::Sized { left, closes }),
         Framing::Chunked => AfterHead::Body(UnreadBody::Chunked {
-            decoder: ChunkedDecoder::new(),
+            decoder: ChunkedDecoder::default(),
             closes,
         }),
     };
@@ -307,7 +307,7 @@ mod tests {
 
     /// The same in place, with so much room for a read.
     fn payload_in_place(pieces: &[&[u8]], room: usize) -> Option<(Vec<u8>, bool)> {
-        let (mut decoder, mut payload) = (ChunkedDecoder::new(), Vec::new());
+        let (mut decoder, mut payload) = (ChunkedDecoder::default(), Vec::new());
         for piece in pieces {
             let mut input = *piece;
             let mut buf = vec![0; room];

@@ -260,6 +260,64 @@ fn the_health_of_a_route_follows_its_steps() {
     health_of_the_process(&gateway);
 }
 
+/// A key that is shared by routes: the one that did not meet the refusal itself says why it is down all the same.
+#[test]
+fn a_route_that_another_one_has_closed_says_why() {
+    for (status, class, why) in [
+        (
+            401,
+            "unauthorized",
+            "unauthorized, found by another route or before the start",
+        ),
+        (429, "rate_limited", "limit: requests used up, free in "),
+    ] {
+        let error = openai::error("not now", "x");
+        let first = Upstream::always(Script::body(status, &[("Retry-After", "60")], error));
+        let gateway = Config::new()
+            .provider("a", &first)
+            .route("meets", [("a", "m")])
+            .route("shares", [("a", "m")])
+            .start();
+        gateway.ask("meets", false);
+        records(&gateway, CLIENT_KEY, "", 1);
+        let down = health(&gateway, "/health/shares", 503);
+        let told = down["last_error"].as_str().unwrap();
+        assert!(told.starts_with(why), "{told}");
+        assert_eq!(down["last_error_at"], Value::Null);
+        let status = gateway.get("/v1/diagnostics/status").json();
+        let of = |route: usize| status["routes"][route]["steps"][0]["last_error"].clone();
+        assert!(
+            of(1)["text"].as_str().unwrap().starts_with(why),
+            "{}",
+            of(1)
+        );
+        assert_eq!(
+            (&of(1)["class"], &of(1)["at"]),
+            (&json!(class), &Value::Null)
+        );
+        assert!(of(0)["text"].as_str().unwrap().contains("not now"));
+        assert!(of(0)["at"].is_string());
+    }
+}
+
+/// A limit of the file is met without a failure.
+#[test]
+fn a_route_whose_limit_is_used_says_which() {
+    let upstream = Upstream::saying("fine");
+    let gateway = Config::new()
+        .provider_with("a", &upstream, &["limits: {requests: 1/day}"])
+        .route("r", [("a", "m")])
+        .start();
+    gateway.ask("r", false);
+    let down = health(&gateway, "/health/r", 503);
+    let why = down["last_error"].as_str().unwrap();
+    assert!(
+        why.starts_with("limit: 1 requests/day used, free in "),
+        "{why}"
+    );
+    assert_eq!(down["last_error_at"], Value::Null);
+}
+
 fn health_of_the_process(gateway: &Gateway) {
     let response = gateway.exchange(anonymous("GET", "/health", &[], ""));
     assert_eq!(response.json(), json!({"status": "healthy"}));
@@ -357,6 +415,46 @@ fn explain_tells_why_a_request_went_where_it_went() {
     let unknown = story("req-nobody");
     assert_eq!(unknown.code, Some(1), "{}", unknown.stdout);
     assert!(unknown.stderr.contains(&id), "{}", unknown.stderr);
+}
+
+/// Clients ask by an alias, and their operator remembers that name.
+#[test]
+fn an_alias_finds_the_requests_of_its_route() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let upstream = Upstream::saying("fine");
+    let config = Config::new()
+        .provider("a", &upstream)
+        .route_with("r", &["aliases: [gpt-4o, \"o1-*\"]"], [("a", "m")])
+        .route("other", [("a", "m")]);
+    let gateway = config.start();
+    for asked in ["other", "gpt-4o", "r"] {
+        gateway.ask(asked, false);
+    }
+    let folder = beside(&config, &gateway);
+    for name in ["r", "gpt-4o", "o1-mini", "o1-*"] {
+        let found = gateway.records(&[("X-Api-Key", CLIENT_KEY)], &format!("?route={name}"), 2);
+        assert!(found.iter().all(|record| record["route"] == "r"), "{name}");
+        let mut tail = command()
+            .args(["tail", "--route", name])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.contains(" r "), "{name}: {line}");
+        }
+        tail.kill().unwrap();
+        tail.wait().unwrap();
+    }
+    let unknown = run(command()
+        .args(["tail", "--route", "gpt-5"])
+        .current_dir(folder.path()));
+    assert_eq!(unknown.code, Some(1), "{}", unknown.stdout);
+    let words = "there is no route \"gpt-5\"; there are r, other";
+    assert!(unknown.stderr.contains(words), "{}", unknown.stderr);
 }
 
 #[test]

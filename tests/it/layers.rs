@@ -10,6 +10,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         0,
         &[
             "budget",
+            "chunked",
             "dialect",
             "header_fields",
             "heapsort",
@@ -34,6 +35,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "telemetry",
             "upstream",
             "valkey",
+            "wyoming",
         ],
     ),
     (4, &["gateway"]),
@@ -67,6 +69,8 @@ const GATEWAY: &[&str] = &[
     "side_call",
     "actions",
     "answers",
+    "pending",
+    "edge_refusal",
     "keepalive",
     "pages",
     "model_watch",
@@ -111,7 +115,7 @@ const IMPURE: &[&str] = &[
 ];
 
 struct Source {
-    /// Below `src/`.
+    /// Below `src/`, or below `src/base/`, whose rooms have the same names in the gateway.
     path: String,
     /// Without comments and tests.
     text: String,
@@ -328,6 +332,7 @@ fn collect(folder: &Path, root: &Path, sources: &mut Vec<Source>) {
                 .expect("below src")
                 .to_string_lossy()
                 .into_owned();
+            let below = below.strip_prefix("base/").unwrap_or(&below).to_owned();
             let text = fs::read_to_string(&path).expect("a source file");
             sources.push(Source::new(&below, &text));
         }

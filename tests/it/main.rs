@@ -63,5 +63,7 @@ mod support;
 mod telemetry;
 mod transcripts;
 mod translated_faults;
+mod translated_silence;
 mod unsayable;
 mod way_out;
+mod wyoming;

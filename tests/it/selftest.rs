@@ -1,6 +1,8 @@
 //! `ai-gateway selftest`: what clients would see is looked at before a provider fails, and without one that does.
 
+use std::io::Write;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -365,6 +367,67 @@ fn real_requests_are_sent_only_when_asked_for() {
         .route("r", [("well", "m-1")]);
     folder.file("config.yaml", &config.text());
     assert_eq!(selftest(&folder, &["--online", "--yes"]).code, Some(0));
+}
+
+/// `selftest --online` on a terminal (script(1) makes one), or behind a pipe, with what is typed there.
+fn asked(folder: &Folder, on_terminal: bool, typed: &str) -> (Option<i32>, String) {
+    let binary = command();
+    let mut asking = match on_terminal {
+        true => Command::new("script"),
+        false => command(),
+    };
+    let line = format!("{} selftest --online", binary.get_program().display());
+    match on_terminal {
+        true => asking.args(["-qec", &line, "/dev/null"]),
+        false => asking.args(["selftest", "--online"]),
+    };
+    let piped = asking.current_dir(folder.path()).stdin(Stdio::piped());
+    let mut child = piped
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("util-linux' script is there");
+    let mut typing = child.stdin.take().unwrap();
+    // It may be gone before it was asked.
+    drop(typing.write_all(typed.as_bytes()));
+    drop(typing);
+    let ended = child.wait_with_output().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    (
+        ended.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// Whoever just presses a key has not agreed to what costs money, and a script cannot.
+#[test]
+fn real_requests_are_sent_after_a_yes_at_a_terminal() {
+    let well = Upstream::answering(|request| request.answer("Hi."));
+    let folder = Folder::new();
+    let config = Config::new()
+        .provider("well", &well)
+        .route("r", [Step::new("well", "m"), Step::new("well", "n")]);
+    folder.file("config.yaml", &config.text());
+    let question =
+        "2 real requests of a few tokens each are sent, which may cost money. Go on? [y/N]";
+    for typed in ["n\n", "\n", "nay\n", "yesterday\n", ""] {
+        let (code, said) = asked(&folder, true, typed);
+        assert_eq!(code, Some(1), "{typed:?}: {said}");
+        assert!(said.contains(question), "{typed:?}: {said}");
+        assert!(said.contains("nothing was sent"), "{typed:?}: {said}");
+    }
+    for typed in ["y\n", ""] {
+        let (code, said) = asked(&folder, false, typed);
+        assert_eq!(code, Some(1), "{typed:?}: {said}");
+        assert!(said.contains("--yes where nobody can be asked"), "{said}");
+    }
+    assert_eq!(well.connections(), 0);
+    for (number, typed) in ["y\n", " YES \n"].into_iter().enumerate() {
+        let (code, said) = asked(&folder, true, typed);
+        assert_eq!(code, Some(0), "{typed:?}: {said}");
+        assert!(said.contains("2. well/n: 200, "), "{typed:?}: {said}");
+        assert_eq!(well.requests().len(), 2 * (number + 1));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::{Config, Upstream, openai};
+use crate::support::{Config, PATIENCE, Upstream, openai};
 
 fn fixture(name: &str) -> PathBuf {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/upstream/tests/fixtures");
@@ -177,6 +177,23 @@ fn a_proxy_gets_private_addresses_where_it_is_told_to() {
     assert_eq!(gateway.ask("r", false).status, 502);
     assert!(asked.recv().unwrap().starts_with("CONNECT 127.0.0.1:"));
     assert_eq!(near.connections(), 0);
+}
+
+/// A company's machine reaches what tells people by the same way as providers.
+#[test]
+fn alerts_go_out_by_the_proxy_as_well() {
+    let near = Upstream::saying("near");
+    let (address, asked) = proxy();
+    let gateway = Config::new()
+        .with(&format!("proxy: 'http://{address}'"))
+        .with("alerts: [{kind: ntfy, url: 'https://ntfy.far.example/topic', events: [started]}]")
+        .provider("near", &near)
+        .route("r", [("near", "m")])
+        .start();
+    let wish = asked.recv_timeout(PATIENCE).unwrap();
+    let expected = "CONNECT ntfy.far.example:443 ";
+    assert!(wish.starts_with(expected), "{wish}");
+    assert_eq!(gateway.ask("r", false).status, 200);
 }
 
 /// The C library's look-up of names would come back with the first `TcpStream::connect("host:80")`: 130 KB, and modules of

@@ -12,7 +12,7 @@ const provider = await stage.provider({
   refuses: { status: 429, message: `Slow down ${HOSTILE}`, headers: { "Retry-After": "600" } },
   fails: { status: 500, message: `No luck ${HOSTILE}` },
   answers: { words: ["Hello ", "from ", "the ", "stream ", HOSTILE], gap: 150 },
-});
+}, ["refuses", "fails", "answers-2", `answers ${HOSTILE}`]);
 
 const config = `
 listen: 127.0.0.1:0
@@ -25,6 +25,8 @@ providers:
 routes:
   - name: falls
     steps: [{provider: first, model: refuses}, {provider: second, model: answers}]
+  - name: shares
+    steps: [{provider: first, model: refuses}]
   - name: fine
     steps: [{provider: second, model: answers}]
   - name: '${HOSTILE}'
@@ -92,6 +94,21 @@ const cases = {
     await card.getByText(/9\d\d of 1,000 requests\/day left, resets in/).waitFor();
     await card.locator(".said").getByText(/Slow down/).waitFor();
     await page.locator("#verdict").getByText(/is served by a later step|cannot answer/).waitFor();
+  },
+
+  async "a step that another route's request has closed says why"(page) {
+    await route(page, "shares").locator(".said").getByText(/^limit: requests used up, free in /).waitFor();
+  },
+
+  async "a model that its provider does not list any more is told at its step"(page) {
+    await fetch(`${url}v1/diagnostics/upstream-models`);
+    const step = route(page, "fine").locator(".step");
+    await step.getByText(/^gone: answers, near: /).waitFor();
+    const words = await step.locator(".said").last().textContent();
+    assert.ok(words.includes("answers-2") && words.includes(`answers ${HOSTILE}`), words);
+    await route(page, "fine").locator(".sum").getByText("1 model gone").waitFor();
+    await route(page, "falls").locator(".sum").getByText("1 model gone").waitFor();
+    assert.equal(await route(page, "shares").getByText(/gone/).count(), 0);
   },
 
   async "a failed request is found by the filter, and its trail at a click"(page) {

@@ -13,9 +13,14 @@ export async function listening(server) {
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/* A provider that answers each model by its script: {status, message, headers} refuses, {words, delay, gap, headers} answers. */
-export async function provider(scripts) {
+/* A provider that answers each model by its script: {status, message, headers} refuses, {words, delay, gap, headers} answers.
+   Of its models it tells those that are listed. */
+export async function provider(scripts, listed = []) {
   const server = http.createServer(async (request, response) => {
+    if (request.url.endsWith("/models")) {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      return response.end(JSON.stringify({ object: "list", data: listed.map((id) => ({ id, object: "model" })) }));
+    }
     let body = "";
     for await (const part of request) body += part;
     const { model, stream } = JSON.parse(body || "{}");

@@ -75,6 +75,21 @@ routes:
   - {{name: fallback, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
 """
 
+SPEECH = """\
+listen: 127.0.0.1:0
+api_key: {key}
+default_step_cooldown: 0s
+wyoming: {{listen: "127.0.0.1:0", stt: LISTEN, tts: SPEAK, languages: [de, en], voices: [alloy, nova]}}
+providers:
+  - {{name: local, base_url: "{url}", api_key: sdk-provider-key-1234}}
+routes:
+  - {{name: listen, steps: [{{provider: local, model: down}}, {{provider: local, model: good}}]}}
+  - name: speak
+    steps: [{{provider: local, model: down}}, {{provider: local, model: compressing}}, {{provider: local, model: good}}]
+  - {{name: down, steps: [{{provider: local, model: down}}]}}
+  - {{name: breaking, steps: [{{provider: local, model: breaking}}]}}
+"""
+
 # Routes of the names of models, each behind a provider that is dead.
 TRANSLATED = """\
 listen: 127.0.0.1:0
@@ -108,6 +123,8 @@ class Gateway:
     def _address(self):
         for line in self.process.stdout:
             entry = json.loads(line)
+            if entry.get("msg") == "listening for speech":
+                self.speech = entry["address"]
             if entry.get("msg") == "listening":
                 return entry["address"]
         self.log.seek(0)

@@ -6,11 +6,12 @@ Home Assistant itself needs hundreds of packages: the files that talk to a serve
 import ast
 import itertools
 import json
+import re
 import sys
 import types
 
 IDS = itertools.count()
-FOREIGN = ("homeassistant", "probatio", "yarl")
+FOREIGN = ("homeassistant", "jsonpath", "probatio", "yarl")
 
 
 class HomeAssistantError(Exception):
@@ -89,8 +90,9 @@ def run_file(path, *wanted, **names):
     """The names of a file as it stands, its own constants and the stand-ins among them; of some files the wanted alone."""
     with open(f"{sys.argv[2]}/{path}", encoding="utf-8") as file:
         source = file.read()
-    # A line that Python 3.11 has not: `override` came later.
+    # What Python 3.11 has not: `override`, and classes of exceptions without brackets, came later.
     source = source.replace("from typing import override\n", "").replace(", override\n", "\n")
+    source = re.sub(r"except (\w+(?:, \w+)+):", r"except (\1):", source)
     tree = ast.parse(source)
     body = [node for node in tree.body if not is_foreign(node)]
     if wanted:

@@ -5,6 +5,7 @@ import email
 import json
 
 SOUND = b"ID3\x04\x00\xff\xfb\x90" + bytes(range(256)) * 400
+SAMPLES = bytes(range(256)) * 100
 PICTURE = b"\x89PNG\r\n\x1a\n--picture"
 SRT = "1\n00:00:00,000 --> 00:00:01,000\nHello\n"
 
@@ -81,12 +82,15 @@ class Media:
             audio = base64.b64encode(SOUND).decode()
             self.stream([{"type": "speech.audio.delta", "audio": audio}, {"type": "speech.audio.done", "usage": {}}])
             return self.wfile.write(b"0\r\n\r\n")
+        sound, kind = SOUND, "audio/mpeg"
+        if request.get("response_format") == "pcm" and request["model"] != "compressing":
+            sound, kind = SAMPLES, "audio/pcm"
         self.send_response(200)
-        self.send_header("Content-Type", "audio/mpeg")
+        self.send_header("Content-Type", kind)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        half = len(SOUND) // 2
-        for piece in (SOUND[:half], SOUND[half:]):
+        half = len(sound) // 2
+        for piece in (sound[:half], sound[half:]):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             if request["model"] == "breaking":
                 self.close_connection = True

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import sys
 import threading
 
 from media_provider import Media
@@ -55,6 +56,11 @@ class Provider(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        # The gateway hangs up on an answer that it cannot use.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self):

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs the SDK tests against a built gateway: once for each major line of the openai package in use, what Home Assistant asks
 # by it, the anthropic package with LangChain's, LlamaIndex, agents of OpenAI and LangChain, Ollama's package and what
-# speaks to it, those of packages for vectors and, where there is npm, the packages of OpenAI, Anthropic and Ollama for Node and
-# agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code, Codex and Home Assistant's own code, too.
+# speaks to it, what Home Assistant speaks and hears with, those of packages for vectors and, where there is npm, the packages
+# of OpenAI, Anthropic and Ollama for Node and agents for it. Among the long tests (AI_GATEWAY_LONG_TESTS=1) Claude Code,
+# Codex, and the code of Home Assistant and of Open WebUI that talks to servers, too.
 #
 #     tests/sdk/run.sh [BINARY]
 #
@@ -51,23 +52,41 @@ run anthropic messages.py
 run llamaindex llamaindex.py
 run agents agent_cases.py
 run ollama ollama_cases.py
-# Of Home Assistant a few files are wanted: with all that it needs it would take minutes to install.
+run wyoming wyoming_cases.py
+# Leaves these parts of a wheel in this folder, and nothing else of it.
+prepare_parts() {
+    wheel=$1 folder=$2
+    [ -d "$folder" ] && return
+    shift 2
+    rm -rf "${folder%/*}"
+    mkdir -p "$folder.part"
+    "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
+        --dest "$folder.whole" "$wheel"
+    python3 -m zipfile -e "$folder.whole"/*.whl "$folder.whole"
+    for part; do
+        mv "$folder.whole/$part" "$folder.part"
+    done
+    rm -rf "$folder.whole"
+    mv "$folder.part" "$folder"
+}
+# Of Home Assistant and Open WebUI a few files are wanted: with all that they need they would take gigabytes.
 if [ -n "${AI_GATEWAY_LONG_TESTS:-}" ]; then
-    wheel=homeassistant-2026.11.0
-    folder=$root/target/sdk-home_assistant/$wheel
-    if [ ! -d "$folder/ollama" ]; then
-        rm -rf "${folder%/*}"
-        "$root/target/sdk-3/bin/pip" download --quiet --disable-pip-version-check --no-deps --ignore-requires-python \
-            --dest "$folder.whole" "homeassistant==${wheel#*-}"
-        python3 -m zipfile -e "$folder.whole/$wheel-py3-none-any.whl" "$folder.whole"
-        mkdir "$folder.part"
-        for integration in litellm llama_cpp ollama openai_conversation; do
-            mv "$folder.whole/homeassistant/components/$integration" "$folder.part"
-        done
-        rm -rf "$folder.whole"
-        mv "$folder.part" "$folder"
-    fi
-    for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py; do
+    version=2026.11.0
+    home_assistant=$root/target/sdk-home_assistant/homeassistant-$version
+    components=homeassistant/components
+    [ -d "$home_assistant/rest" ] || rm -rf "$home_assistant"
+    prepare_parts "homeassistant==$version" "$home_assistant" \
+        "$components/litellm" "$components/llama_cpp" "$components/ollama" "$components/openai_conversation" "$components/rest"
+    version=0.12.4
+    open_webui=$root/target/sdk-open_webui_parts/$version
+    prepare_parts "open-webui==$version" "$open_webui" \
+        open_webui/constants.py open_webui/routers open_webui/utils
+    prepare "$root/tests/sdk/requirements-open_webui.txt" "$root/target/sdk-open_webui"
+    prepare "$root/tests/sdk/requirements-rest.txt" "$root/target/sdk-rest"
+    for cases in 3/home_assistant_code.py 3/home_assistant_responses.py ollama/home_assistant_ollama.py \
+        rest/home_assistant_rest.py open_webui/open_webui.py; do
+        folder=$home_assistant
+        [ "${cases%/*}" = open_webui ] && folder=$open_webui
         runs=$((runs + 1))
         PYTHONDONTWRITEBYTECODE=1 "$root/target/sdk-${cases%/*}/bin/python" "$root/tests/sdk/${cases#*/}" "$binary" "$folder" \
             | tee -a "$counts"

@@ -15,6 +15,7 @@ fn full() -> Value {
         "server": {},
         "metrics": {},
         "ollama": {"limits": {}},
+        "wyoming": {"stt": "r", "limits": {}},
         "shared": {"url": "rediss://valkey.lan"},
         "alerts": [{"kind": "webhook", "url": "https://hooks.example/x"}],
         "providers": [{
@@ -28,13 +29,15 @@ fn full() -> Value {
 }
 
 /// The places of the sections in [`full`], as JSON pointers; one that occurs twice is there twice.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 19] = [
     ("top", ""),
     ("client", "/api_keys/0"),
     ("account_limits", "/api_keys/0/limits"),
     ("server", "/server"),
     ("metrics", "/metrics"),
     ("ollama", "/ollama"),
+    ("wyoming", "/wyoming"),
+    ("account_limits", "/wyoming/limits"),
     ("shared", "/shared"),
     ("alert", "/alerts/0"),
     ("account_limits", "/ollama/limits"),
@@ -215,8 +218,8 @@ fn what_is_required_is_missed_when_it_is_not_there() {
             };
             place.as_object_mut().unwrap().remove(key.name);
             let is_needed = read(&document).is_err();
-            // Of several receivers one kind does without.
-            let needed_here = [("top", "api_key"), ("alert", "url")];
+            // Of several receivers one kind does without; either route of speech will do.
+            let needed_here = [("top", "api_key"), ("alert", "url"), ("wyoming", "stt")];
             let expected = key.need == Need::Required || needed_here.contains(&(section, key.name));
             assert_eq!(is_needed, expected, "{section}.{}", key.name);
         }

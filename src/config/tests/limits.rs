@@ -223,3 +223,21 @@ fn callers_without_a_key_share_limits() {
     let ollama = with(lines).ollama.unwrap();
     assert_eq!(ollama.keyless.unwrap().account.limits.len(), 2);
 }
+
+/// Speech for Home Assistant has no key: its callers are one client all the same.
+#[test]
+fn callers_of_speech_are_an_account_that_may_use_its_routes_alone() {
+    let settings = "wyoming: {stt: r, limits: {requests: 5/day}, budget: 1/month}";
+    let config = with(settings);
+    let account = config.clients.last().unwrap();
+    assert_eq!(
+        (account.name.as_str(), account.limits.len()),
+        ("wyoming", 2)
+    );
+    assert!(account.may_use("r") && !account.may_use("other") && !account.admin);
+    let wyoming = config.wyoming.as_ref().unwrap();
+    assert_eq!(account.key, wyoming.key);
+    assert_eq!(wyoming.key.expose().len(), 64);
+    assert_ne!(with(settings).wyoming.unwrap().key, wyoming.key);
+    assert_eq!((wyoming.languages.len(), wyoming.voices.len()), (57, 1));
+}

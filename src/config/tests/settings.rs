@@ -61,6 +61,27 @@ fn a_wrong_setting_is_named_with_its_line() {
             "listen: :80\nollama: {listen: ':80'}",
             "7: ollama.listen: is an address of `listen` at the top, where all endpoints are served",
         ),
+        (
+            "wyoming: {}",
+            "6: wyoming: has neither stt nor tts: name the route of at least one",
+        ),
+        ("wyoming: {stt: rr}", "6: wyoming.stt: unknown route \"rr\""),
+        (
+            "wyoming: {tts: r, networks: 0.0.0.0/0}",
+            "6: wyoming.networks: has a prefix shorter than /8 (IPv4) or /7 (IPv6): most of the internet would need no key",
+        ),
+        (
+            "wyoming: {tts: r}\napi_keys: [{name: wyoming, key: other}]",
+            "6: wyoming: counts its callers as the client `wyoming`: call the client in `api_keys` by another name",
+        ),
+        (
+            "listen: :80\nwyoming: {stt: r, listen: ':80'}",
+            "7: wyoming.listen: is an address of `listen` at the top, where HTTP is spoken",
+        ),
+        (
+            "wyoming: {tts: r, voices: []}",
+            "6: wyoming.voices: is empty: leave it out for the built-in list",
+        ),
         ("listen:\n- :1\n- :1", "8: listen[1]: is given twice"),
         (
             "default_timeout: 30",

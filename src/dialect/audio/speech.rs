@@ -81,6 +81,11 @@ impl Dialect for Speech {
             )
     }
 
+    fn wants_pcm(&self, request: &Request<'_>) -> bool {
+        matches!(&request.payload, Payload::Json(object)
+            if object.text("response_format").as_deref() == Some("pcm"))
+    }
+
     fn judge_stream(&self, _: &Asked<'_>) -> Box<dyn StreamJudge> {
         Box::new(SpeechJudge::default())
     }

@@ -32,7 +32,7 @@ pub struct LineWriter {
     /// The time of the first content.
     first: Option<SystemTime>,
     summary: Option<String>,
-    call: Option<Call>,
+    call: Option<OpenCall>,
     calls: u64,
     counts: TokenCounts,
     /// The bytes of the request and of the answer.
@@ -41,7 +41,7 @@ pub struct LineWriter {
 }
 
 /// A call whose arguments are not complete.
-struct Call {
+struct OpenCall {
     id: Option<String>,
     name: String,
     arguments: String,
@@ -208,7 +208,7 @@ impl AnswerWriter for LineWriter {
             OrderedDelta::CallBegins { id, name } => {
                 let decoded = Escaped::plain(name).decoded().into_owned();
                 let restored = Escaped::text(self.names.restored(&decoded));
-                self.call = Some(Call {
+                self.call = Some(OpenCall {
                     id: id.filter(|id| !id.is_empty()).map(str::to_owned),
                     name: restored.inside().to_owned(),
                     arguments: String::new(),

@@ -31,7 +31,7 @@ pub fn body(error: &ErrorBody<'_>) -> String {
 /// The line that ends a stream which broke.
 pub fn line(error: &ErrorBody<'_>) -> String {
     let mut out = String::from("{\"error\":");
-    raw::push_quoted(&mut out, error.message);
+    raw::push_quoted(&mut out, &spoken(error.message));
     out.push('}');
     out
 }
@@ -47,9 +47,37 @@ fn words_of(error: &ErrorBody<'_>) -> String {
         "missing request body".to_owned()
     } else if is(Code::ValidationFailed) && error.param == Some("model") {
         "model is required".to_owned()
+    } else if is(Code::RouteExecutionFailed) {
+        spoken(error.message)
     } else {
         error.message.to_owned()
     }
+}
+
+/// The first sentence of a message, without addresses: Home Assistant speaks it to its user. The details have all of it.
+fn spoken(message: &str) -> String {
+    let mut out = String::new();
+    let mut words = message.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        if word.contains("://") {
+            let marks = |c: char| c.is_ascii_punctuation() && c != '/';
+            let kept = word.trim_start_matches(marks).len();
+            let end = word.trim_end_matches(marks).len();
+            out.push_str(word.get(..word.len() - kept).unwrap_or_default());
+            out.push_str("its address");
+            out.push_str(word.get(end..).unwrap_or_default());
+        } else {
+            out.push_str(word);
+        }
+        let begins = |next: &&str| next.starts_with(char::is_uppercase);
+        if word.ends_with(['.', '!', '?']) && words.peek().is_some_and(begins) {
+            break;
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -120,5 +148,29 @@ mod tests {
             r#"{"error":"m","details":[],"routing_summary":{}}"#
         );
         assert_eq!(line(&error), r#"{"error":"m"}"#);
+    }
+
+    #[test]
+    fn a_failure_can_be_spoken() {
+        for (message, said) in [
+            (
+                "a/m: Incorrect API key provided. You can find yours at https://x.test/keys.",
+                "a/m: Incorrect API key provided.",
+            ),
+            (
+                "a/m: 404 for http://10.0.0.1:8080/v1/chat: is `base_url` right?",
+                "a/m: 404 for its address: is `base_url` right?",
+            ),
+            (
+                "a/gpt-4.1: no\n room, e.g. today",
+                "a/gpt-4.1: no room, e.g. today",
+            ),
+            ("see (https://x.test/a).", "see (its address)."),
+            ("", ""),
+        ] {
+            let error = ErrorBody::new(Code::RouteExecutionFailed, message);
+            let expected = serde_json::json!({ "error": said }).to_string();
+            assert_eq!((body(&error), line(&error)), (expected.clone(), expected));
+        }
     }
 }

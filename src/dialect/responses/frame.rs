@@ -169,7 +169,7 @@ fn typed_format(text: &str) -> String {
     let typed = raw::map_members(text, &mut |key, value| {
         let lacks_type = raw::is_key(key, "format")
             && raw::is_object(value)
-            && raw::member(value, "type").is_none();
+            && raw::said_members(value, ["type"]) == [None];
         lacks_type.then(|| r#"{"type":"text"}"#.to_owned())
     });
     typed.unwrap_or_else(|_| text.to_owned())
@@ -237,6 +237,10 @@ mod tests {
             ),
             (
                 r#""text":{"format":{}}"#,
+                r#""text":{"format":{"type":"text"}}"#,
+            ),
+            (
+                r#""text":{"format":{"type":null}}"#,
                 r#""text":{"format":{"type":"text"}}"#,
             ),
             (

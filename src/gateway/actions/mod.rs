@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use outcome::Outcome;
 
-use super::answers::Pending;
 use super::context::Context;
+use super::pending::Pending;
 use super::refusal::Refusal;
 use crate::config::Account;
 use crate::dialect::error::Code;

@@ -62,10 +62,11 @@ struct Clock {
 }
 
 impl Clock {
-    /// A point in time as people say it: `14:05`, of another day with its date.
+    /// A point in time as people say it: `14:05`, of another day with its date. Two clocks differ by a little: a window that
+    /// ends at midnight does not end at 23:59.
     fn at(&self, until: Instant) -> String {
         let left = until.saturating_duration_since(self.now);
-        self.spell(unix_ms(self.wall + left))
+        self.spell(unix_ms(self.wall + left + Duration::from_millis(500)))
     }
 
     fn spell(&self, at: UnixMs) -> String {

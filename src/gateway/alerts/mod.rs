@@ -23,6 +23,7 @@ use crate::upstream::Client;
 use super::alert_facts::{AlertFacts, AlertResult};
 use super::context::Context;
 use super::reloadable::Reloadable;
+use super::shared_ledger::LastEnd;
 use conditions::observe;
 use episodes::{Change, Condition, Episodes, Pace, Subject};
 use message::Message;
@@ -239,10 +240,19 @@ impl Desk {
             1 => "1 route".to_owned(),
             routes => format!("{routes} routes"),
         };
+        let before = match context.ledger.last_end() {
+            Some(LastEnd::Stopped) => "; the one before it was stopped",
+            Some(LastEnd::Sudden) => {
+                "; the one before it did not end by itself: it was killed or crashed, or the machine went down"
+            }
+            None => "",
+        };
         Change {
             subject: Subject::new(AlertEvent::Started),
             began: true,
-            text: format!("the gateway on {gateway} has started (version {version}, {routes})"),
+            text: format!(
+                "the gateway on {gateway} has started (version {version}, {routes}){before}"
+            ),
         }
     }
 

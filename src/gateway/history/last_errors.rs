@@ -63,14 +63,6 @@ impl LastErrors {
         Some(error.clone())
     }
 
-    /// The last failure of any step of a route.
-    pub fn of_route(&self, route: &str) -> Option<LastError> {
-        let errors = lock(&self.0);
-        let of_route = errors.iter().filter(|(name, _)| name.route == route);
-        let (_, latest) = of_route.max_by_key(|(_, error)| error.at)?;
-        Some(latest.clone())
-    }
-
     /// Forgets the steps that a configuration does not have.
     pub fn keep(&self, config: &Config) {
         lock(&self.0).retain(|(name, _)| {

@@ -8,6 +8,7 @@ mod last_errors;
 mod record;
 mod ring;
 mod sums;
+mod trail;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

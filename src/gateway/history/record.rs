@@ -1,17 +1,27 @@
 //! The record of a request that has ended, and its form for those who ask.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use memchr::memmem;
 
 use crate::json::raw;
 use crate::limits::UnixMs;
 use crate::text::{milliseconds, timestamp};
 
+use super::trail;
+
 /// The largest record (bytes). The steps of one that is larger are left out from the first on.
 const MAX_RECORD: usize = 4 * 1024;
+
+/// The counters of an `Arc` before its value (bytes).
+const COUNTERS: usize = 2 * size_of::<usize>();
+
+/// The memory that malloc takes for so many bytes: sizes go in steps of 16, with a head of 8 (glibc's malloc(3)).
+pub fn taken(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => (bytes + 8).next_multiple_of(16).max(32),
+    }
+}
 
 /// A request. No key is in it, and nothing of what was asked or answered.
 #[derive(Debug)]
@@ -80,7 +90,7 @@ impl Record {
             && size > MAX_RECORD
         {
             let room = (MAX_RECORD + summary.capacity()).saturating_sub(size);
-            let (last, attempts_lost) = last_steps(summary, room);
+            let (last, attempts_lost) = trail::last_steps(summary, room);
             self.summary = Some(Arc::new(last));
             // Standings go with their attempts; those at the end may have none.
             let lost = attempts_lost.min(self.standings.len());
@@ -89,22 +99,22 @@ impl Record {
         self
     }
 
-    /// The memory that it takes (bytes).
+    /// The memory that it takes in an [`Arc`], with the share of the allocator (bytes).
     pub fn size(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-        let standings = self.standings.iter();
-        size_of::<Self>()
-            + self.id.capacity()
-            + text(&self.client)
-            + text(&self.route)
-            + text(&self.cost)
-            + self
-                .summary
-                .as_ref()
-                .map_or(0, |summary| summary.capacity())
-            + standings
-                .map(|standing| size_of::<String>() + standing.capacity())
-                .sum::<usize>()
+        let summary = self.summary.as_ref();
+        let texts = [
+            self.id.capacity(),
+            text(&self.client),
+            text(&self.route),
+            text(&self.cost),
+            summary.map_or(0, |summary| summary.capacity()),
+            summary.map_or(0, |_| COUNTERS + size_of::<String>()),
+            self.standings.capacity() * size_of::<String>(),
+        ];
+        let standings = self.standings.iter().map(String::capacity);
+        let parts = texts.into_iter().chain(standings);
+        taken(COUNTERS + size_of::<Self>()) + parts.map(taken).sum::<usize>()
     }
 
     pub fn ended(&self) -> Ended {
@@ -136,7 +146,8 @@ impl Record {
         let number = |number: Option<u64>| number.map(|number| number.to_string());
         let quoted = |text: Option<&str>| text.map(raw::quoted);
         let flag = |flag: bool| Some(flag.to_string());
-        let (served_by, steps) = self.steps();
+        let summary = self.summary.as_ref().map_or("", |summary| summary.as_str());
+        let (served_by, steps) = trail::told(summary, &self.standings);
         let members = [
             ("id", quoted(Some(&self.id))),
             ("time", quoted(Some(&timestamp(self.time)))),
@@ -157,36 +168,7 @@ impl Record {
             ("ended", quoted(Some(self.ended().word()))),
             ("steps", Some(steps)),
         ];
-        push_object(out, members.into_iter());
-    }
-
-    /// The step that served, and all steps with their standing, as JSON.
-    fn steps(&self) -> (Option<String>, String) {
-        let summary = self.summary.as_ref().map_or("", |summary| summary.as_str());
-        let listed = raw::member(summary, "steps").unwrap_or("[]");
-        let mut standings = self.standings.iter();
-        let (mut served_by, mut steps) = (None, String::from("["));
-        // The summary is the gateway's own: it is JSON.
-        let _ = raw::each_item(listed, &mut |step| {
-            let standing = match is_skipped(step) {
-                true => raw::member(step, "error")
-                    .and_then(raw::text)
-                    .unwrap_or_default(),
-                false => match standings.next() {
-                    Some(standing) if !standing.is_empty() => Cow::Borrowed(standing.as_str()),
-                    _ => Cow::Borrowed("open"),
-                },
-            };
-            if raw::member(step, "success") == Some("true") {
-                served_by = Some(server(step));
-            }
-            if steps.len() > 1 {
-                steps.push(',');
-            }
-            push_step(&mut steps, step, &standing);
-        });
-        steps.push(']');
-        (served_by, steps)
+        trail::push_object(out, members.into_iter());
     }
 }
 
@@ -199,79 +181,6 @@ impl Ended {
             Self::Left => "left",
         }
     }
-}
-
-/// The members of a summary's step as history names them, and its standing.
-fn push_step(out: &mut String, step: &str, standing: &str) {
-    let mut members: Vec<(&str, Option<String>)> = Vec::new();
-    let _ = raw::each_member(step, &mut |key, value| {
-        members.push((renamed(key), Some(value.to_owned())));
-    });
-    members.push(("standing", Some(raw::quoted(standing))));
-    push_object(out, members.into_iter());
-}
-
-/// The step that answered, in short.
-fn server(step: &str) -> String {
-    let mut server = String::new();
-    let member = |name| raw::member(step, name).map(str::to_owned);
-    let members = [
-        ("step", member("step_index")),
-        ("provider", member("provider")),
-        ("model", member("model")),
-        ("key", member("key_index")),
-    ];
-    push_object(&mut server, members.into_iter());
-    server
-}
-
-/// Whether a summary's step was looked at without a call.
-fn is_skipped(step: &str) -> bool {
-    raw::member(step, "skipped").is_some()
-}
-
-fn renamed(raw_key: &str) -> &str {
-    match raw::inside(raw_key).unwrap_or(raw_key) {
-        "key_index" => "key",
-        other => other,
-    }
-}
-
-/// Appends an object; a member without a value is null.
-fn push_object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, Option<String>)>) {
-    let mut before = '{';
-    for (name, value) in members {
-        out.push(before);
-        before = ',';
-        raw::push_quoted(out, name);
-        out.push(':');
-        out.push_str(value.as_deref().unwrap_or("null"));
-    }
-    out.push('}');
-}
-
-/// The beginning of each step in a summary. No text has it: there its quotes would be escaped.
-const STEP: &str = "{\"step_index\":";
-
-/// The mark of a step that was looked at without a call.
-const SKIPPED: &str = ",\"skipped\":true";
-
-/// The summary with the last of its steps, as many as there is room for (bytes); and the number of attempts among the others.
-///
-/// It is looked for where steps begin, and not read: every request on a long route has such a record.
-fn last_steps(summary: &str, room: usize) -> (String, usize) {
-    let listed = summary.find(STEP).unwrap_or(summary.len());
-    let end = memchr::memrchr(b']', summary.as_bytes()).unwrap_or(summary.len());
-    let steps = summary.get(listed..end).unwrap_or_default();
-    let room = room.saturating_sub(64);
-    let mut begins = memmem::find_iter(steps.as_bytes(), STEP);
-    // A step that ends within the room begins at this byte or later.
-    let from = steps.len().saturating_sub(room);
-    let first = begins.find(|begin| *begin >= from).unwrap_or(steps.len());
-    let (lost, kept) = steps.split_at_checked(first).unwrap_or((steps, ""));
-    let count = |words: &str| memmem::find_iter(lost.as_bytes(), words).count();
-    let last = ["{\"steps\":[", kept, "]}"].concat();
-    (last, count(STEP).saturating_sub(count(SKIPPED)))
 }
 
 /// The milliseconds since 1970; 0 before.
@@ -345,6 +254,39 @@ pub(super) mod tests {
                 "open"
             ]
         );
+    }
+
+    /// A provider that answers with a page of its own costs no other step its place, and nobody the screen.
+    #[test]
+    fn long_words_of_a_provider_are_cut_before_steps_are() {
+        let step = |index: usize| {
+            let error = r#"\"é "#.repeat(500);
+            format!(
+                r#"{{"step_index":{index},"provider":"a","model":"m","success":false,"error":"{error}","status":500}}"#
+            )
+        };
+        let steps: Vec<String> = (0..3).map(step).collect();
+        for count in [1, 3] {
+            let summary = format!(
+                r#"{{"route_name":"r","steps":[{}]}}"#,
+                steps[..count].join(",")
+            );
+            let record = Record {
+                summary: Some(Arc::new(summary)),
+                ..record("req-1", 0)
+            };
+            let record = record.bounded();
+            assert!(record.size() <= MAX_RECORD, "{}", record.size());
+            let json = json(&record);
+            let told = json["steps"].as_array().unwrap();
+            assert_eq!(told.len(), count);
+            for (index, step) in told.iter().enumerate() {
+                assert_eq!(step["step_index"], index);
+                assert_eq!(step["status"], 500);
+                let error = step["error"].as_str().unwrap();
+                assert!((490..=503).contains(&error.chars().count()), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::body_excerpt::excerpt;
 use super::captured_content::{self, Transcript};
 use super::record::{Journal, served_by, tried};
 use super::routing_summary;
-use super::span_events::number;
+use super::span_attributes::number;
 use crate::config::{Route, Step};
 use crate::dialect::Dialect;
 use crate::dialect::answer::WholeAnswer;

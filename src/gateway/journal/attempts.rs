@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use super::record::{HealResult, Journal};
-use super::span_events::{about, number};
+use super::span_attributes::{about, number};
 use crate::adapt::Lesson;
 use crate::config::{Route, Step};
 use crate::dialect::class::Class;

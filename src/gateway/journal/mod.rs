@@ -11,9 +11,8 @@ mod body_excerpt;
 mod captured_content;
 mod log_lines;
 mod record;
-mod request_attributes;
 mod requests;
 mod routing_summary;
-mod span_events;
+mod span_attributes;
 
 pub use record::{CLIENT_GONE, HealResult, Journal, served_by};

@@ -8,7 +8,7 @@ use log::Level;
 
 use super::log_lines::RequestFacts;
 use super::record::{CapturedRequest, Journal, LONGEST_NAME, Remembered, tried};
-use super::{body_excerpt, captured_content, request_attributes};
+use super::{body_excerpt, captured_content, span_attributes};
 use crate::config::{Route, Step};
 use crate::dialect::class::Class;
 use crate::dialect::request::{Payload, Request};
@@ -84,7 +84,7 @@ impl<'g> Journal<'g> {
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name, self.operation);
         if current::is_recorded() {
-            self.attributes = request_attributes::attributes(dialect, request);
+            self.attributes = span_attributes::attributes(dialect, request);
         }
         if let Some(budget) = self.captures_content() {
             let redactor = &self.context.redactor;

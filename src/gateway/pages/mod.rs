@@ -3,6 +3,7 @@
 mod client_days;
 mod clients;
 pub mod health;
+mod last_failure;
 mod limits;
 pub mod metrics;
 pub mod models;

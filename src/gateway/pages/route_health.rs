@@ -12,6 +12,7 @@ use crate::routing::Ledger;
 use crate::telemetry::metrics::Counted;
 use crate::text::{milliseconds, timestamp};
 
+use super::last_failure::LastFailure;
 use super::query;
 use super::visit::{Unserved, Visit, to_json};
 
@@ -104,7 +105,11 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
         client.is_none_or(|client| client.may_use(&route.name))
     });
     let route = route.ok_or_else(|| unknown(&context.redactor.redact(name)))?;
-    let standing = RouteStanding::of(route, &context.ledger.lock(), Instant::now());
+    let (standing, failure) = {
+        let (ledger, now) = (context.ledger.lock(), Instant::now());
+        let failure = LastFailure::of_route(route, &context.history.errors, &ledger, now);
+        (RouteStanding::of(route, &ledger, now), failure)
+    };
     let is_strict = query::flag(visit.exchange.head().query().unwrap_or_default(), "strict");
     let status = match standing.state {
         RouteState::Serving => 200,
@@ -118,7 +123,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
             milliseconds(wait).div_ceil(1000).max(1).to_string(),
         );
     }
-    let health = health(visit, route, &standing);
+    let health = health(visit, route, &standing, failure);
     Ok(Response::new(head, to_json(&health)))
 }
 
@@ -138,6 +143,7 @@ fn health<'a>(
     visit: &Visit<'a, '_>,
     route: &'a Route,
     standing: &RouteStanding,
+    failure: Option<LastFailure>,
 ) -> RouteHealth<'a> {
     let context = visit.context;
     let counted = Counted {
@@ -146,7 +152,6 @@ fn health<'a>(
     };
     let [answered, failed, ..] = context.history.sums(&context.metrics).of_a_day(counted);
     let step = standing.step.and_then(|index| route.steps.get(index));
-    let error = context.history.errors.of_route(&route.name);
     let lately = context.metrics.route_lately(&route.name);
     let requests = answered + failed;
     let returns_at = standing.returns_in.map(|wait| SystemTime::now() + wait);
@@ -163,8 +168,8 @@ fn health<'a>(
         failed_24h: failed,
         p50_ms: lately.and_then(|lately| lately.median).map(milliseconds),
         returns_at: returns_at.map(timestamp),
-        last_error_at: error.as_ref().map(|error| timestamp(error.at)),
-        last_error: error.map(|error| error.text),
+        last_error_at: failure.as_ref().and_then(|it| it.at).map(timestamp),
+        last_error: failure.map(|failure| failure.text),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{Config, Route};
 use crate::gateway::gone_models::GoneModel;
-use crate::gateway::history::{LastError, LastErrors, Sums};
+use crate::gateway::history::{LastErrors, Sums};
 use crate::gateway::refusal::{BASE_URL, Refusal};
 use crate::gateway::shared_answer::Rendered;
 use crate::http::{Entrance, Head, Response, ResponseHead};
@@ -16,6 +16,7 @@ use crate::telemetry::metrics::{Counted, Lately, Metrics, Process, RECENT_MINUTE
 use crate::text::{for_people, milliseconds, timestamp};
 
 use super::client_days::{self, ClientDays};
+use super::last_failure::LastFailure;
 use super::route_health::RouteStanding;
 use super::routes::{OrderReport, Reach, StepStanding, standings};
 use super::status_frame;
@@ -99,7 +100,8 @@ struct LastErrorReport {
     text: String,
     class: &'static str,
     status: Option<u16>,
-    at: String,
+    /// `null` for a limit, and where another route met it.
+    at: Option<String>,
 }
 
 /// A route's requests, or a step's attempts; the durations are those of the successful ones.
@@ -260,7 +262,7 @@ fn route_status<'a>(route: &'a Arc<Route>, memory: &Memory<'_>, now: Instant) ->
         StepStatus {
             standing,
             recent: metrics.step_lately(&route.name, index).into(),
-            last_error: errors.of(&route.name, provider, model).map(Into::into),
+            last_error: LastFailure::of_step(route, step, errors, ledger, now).map(Into::into),
             hours: hours
                 .iter()
                 .map(|[answered, failed, ..]| [*answered, *failed])
@@ -282,13 +284,13 @@ fn route_status<'a>(route: &'a Arc<Route>, memory: &Memory<'_>, now: Instant) ->
     }
 }
 
-impl From<LastError> for LastErrorReport {
-    fn from(error: LastError) -> Self {
+impl From<LastFailure> for LastErrorReport {
+    fn from(failure: LastFailure) -> Self {
         Self {
-            text: error.text,
-            class: error.class.label(),
-            status: error.status,
-            at: timestamp(error.at),
+            text: failure.text,
+            class: failure.class.label(),
+            status: failure.status,
+            at: failure.at.map(timestamp),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::budget::Charge;
 use crate::dialect::answer::Flaw;
 use crate::dialect::class::Class;
 use crate::dialect::provider_error::error_of;
+use crate::dialect::wyoming::wav::is_no_pcm;
 use crate::http::{Gone, Stream};
 use crate::routing::Failure;
 use crate::upstream::{Body, Head};
@@ -15,6 +16,9 @@ use super::failure::{failure_of, failure_of_error, failure_of_flaw};
 
 /// The bytes of one read, and of an error in the place of an answer.
 const AT_ONCE: usize = 64 * 1024;
+
+/// The bytes by which sound is told from other sound: the head of a WAV.
+const LONGEST_MARK: usize = 44;
 
 /// An answer whose first bytes have arrived.
 pub struct OpaqueAnswer {
@@ -54,9 +58,8 @@ impl OpaqueAnswer {
         };
         let is_whole = answer.fill(deadline)?;
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        let is_foreign = !errand
-            .dialect
-            .is_opaque_type(&media_type.to_ascii_lowercase());
+        let media_type = media_type.to_ascii_lowercase();
+        let is_foreign = !errand.dialect.is_opaque_type(&media_type);
         // An error object comes under any type. What else begins with a brace loses nothing by the wait.
         let may_be_error = answer.buffer.first() == Some(&b'{') || is_foreign;
         if answer.filled == 0 {
@@ -77,6 +80,20 @@ impl OpaqueAnswer {
                 status: Some(head.status),
                 ..Failure::new(Class::BadResponse, &message)
             });
+        }
+        if errand.dialect.wants_pcm(errand.request) {
+            let mut is_whole = is_whole;
+            while answer.filled < LONGEST_MARK && !is_whole {
+                is_whole = answer.fill(deadline)?;
+            }
+            // That bare samples have the head of a WAV does no harm.
+            if is_no_pcm(&media_type, answer.first()) {
+                let message = "the speech is compressed, and PCM was asked for";
+                return Err(Failure {
+                    status: Some(head.status),
+                    ..Failure::new(Class::Unsupported, message)
+                });
+            }
         }
         if answer.content_type.is_empty() {
             "application/octet-stream".clone_into(&mut answer.content_type);

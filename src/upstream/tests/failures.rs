@@ -176,11 +176,42 @@ fn a_body_that_stalls_ends_at_the_deadline_of_its_read() {
     let error = response.body.read(&mut buf, deadline).unwrap_err();
     assert_eq!(error, CallError::Timeout(Phase::Body));
     assert_on_time(deadline);
-    assert_eq!(
-        response.body.read(&mut buf, soon()).unwrap_err(),
-        error,
-        "an error is no end"
-    );
+    let error = response.body.read(&mut buf, deadline).unwrap_err();
+    assert_eq!(error, CallError::Timeout(Phase::Body), "an error is no end");
+}
+
+/// The reader of a translated stream looks up every 15 s, to give its client a sign of life: each stream with a longer
+/// silence in it broke there.
+#[test]
+fn a_body_is_read_on_behind_a_wait_that_was_too_short() {
+    for (framing, pieces) in [
+        ("Content-Length: 10", ["half", " whole"]),
+        (
+            "Transfer-Encoding: chunked",
+            ["4\r\nhalf\r\n6", "\r\n whole\r\n0\r\n\r\n"],
+        ),
+    ] {
+        let (go_on, told) = channel::<()>();
+        let told = std::sync::Mutex::new(told);
+        let provider = Provider::new(move |mut stream, _| {
+            request(&mut stream);
+            let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{}", pieces[0]);
+            stream.write_all(head.as_bytes()).unwrap();
+            told.lock().unwrap().recv().unwrap();
+            stream.write_all(pieces[1].as_bytes()).unwrap();
+        });
+        let mut response = client().call(get(&provider.url(), soon())).unwrap();
+        let mut buf = [0; 100];
+        assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
+        for _ in 0..2 {
+            let short = Instant::now() + Duration::from_millis(50);
+            let error = response.body.read(&mut buf, short).unwrap_err();
+            assert_eq!(error, CallError::Timeout(Phase::Body));
+        }
+        go_on.send(()).unwrap();
+        let rest = response.body.read_to_end(100, soon()).unwrap();
+        assert_eq!(rest, b" whole", "{framing}");
+    }
 }
 
 #[test]

@@ -136,6 +136,45 @@ fn quotas_and_budgets_that_are_nearly_used_are_told() {
     assert!(!text.contains("client-key"));
 }
 
+/// What an operator has broken, and mends: a key, and who may come without one.
+#[test]
+fn what_is_mended_is_told_as_over() {
+    let (there, upstream, other) = (
+        receiver(),
+        Upstream::saying("fine"),
+        Upstream::saying("other"),
+    );
+    upstream.then(Script::json(401, &openai::error("no", "invalid_api_key")));
+    let settings = "events: [key_refused, unsafe]";
+    let well = || config(&there, settings, &[("a", &upstream), ("b", &other)]);
+    let networks = "ollama: {enabled: true, require_key: false, networks: [203.0.113.0/24]}";
+    let gateway = well().with(networks).start();
+    let open = wait_for(&there, "unsafe", "began");
+    let text = open["text"].as_str().unwrap();
+    let words = "the gateway is open to strangers: ";
+    assert!(text.starts_with(words), "{text}");
+    gateway.rewrite(&well().text());
+    gateway.signal(rustix::process::Signal::HUP);
+    let safe = wait_for(&there, "unsafe", "ended");
+    assert_eq!(
+        safe["text"],
+        "the gateway is not open to strangers any more"
+    );
+
+    assert_eq!(gateway.ask("r", false).status, 200);
+    wait_for(&there, "key_refused", "began");
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("X-Api-Key", CLIENT_KEY),
+    ];
+    let body = r#"{"action":"probe","route":"r","step":0}"#;
+    let path = "/v1/diagnostics/actions";
+    let request = crate::support::gateway::anonymous("POST", path, &fields, body);
+    assert_eq!(gateway.exchange(request).status, 200);
+    let works = wait_for(&there, "key_refused", "ended");
+    assert_eq!(works["text"], "a does not refuse the key any more");
+}
+
 #[test]
 fn a_receiver_of_other_routes_hears_nothing() {
     let (there, other, upstream) = (receiver(), receiver(), Upstream::saying("fine"));

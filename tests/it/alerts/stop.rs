@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal as Kill;
 
 use super::{config, receiver, wait_for};
-use crate::support::{Script, Upstream};
+use crate::support::process::Folder;
+use crate::support::{PATIENCE, Script, Upstream};
 
 #[test]
 fn a_receiver_that_hangs_delays_neither_requests_nor_the_end() {
@@ -21,6 +22,42 @@ fn a_receiver_that_hangs_delays_neither_requests_nor_the_end() {
     // The call alone would take 10 s.
     let took = stopped.elapsed();
     assert!(took < Duration::from_secs(7), "{took:?}");
+}
+
+/// Systemd starts a gateway again that the kernel had killed, and nobody would notice.
+#[test]
+fn a_start_tells_how_the_process_before_it_ended() {
+    let (there, upstream) = (receiver(), Upstream::saying("fine"));
+    let folder = Folder::new();
+    let state = folder.path().join("state.json");
+    let config = config(&there, "events: [started]", &[("a", &upstream)]);
+    let config = config.with(&format!("state_file: {}", state.display()));
+    for (count, (signal, before)) in [
+        (Kill::TERM, ")"),
+        (Kill::KILL, "; the one before it was stopped"),
+        (Kill::TERM, "killed or crashed, or the machine went down"),
+        (Kill::TERM, "; the one before it was stopped"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut gateway = config.start();
+        let requests = there.wait_for_requests(count + 1);
+        let text = requests[count].json()["text"].clone();
+        assert!(text.as_str().unwrap().ends_with(before), "{text}");
+        if signal == Kill::KILL {
+            let until = Instant::now() + PATIENCE;
+            while !std::fs::read_to_string(&state)
+                .unwrap()
+                .contains("\"running\"")
+            {
+                assert!(Instant::now() < until, "the start is not written down");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        gateway.signal(signal);
+        gateway.wait();
+    }
 }
 
 #[test]

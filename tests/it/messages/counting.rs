@@ -68,6 +68,30 @@ fn the_gateway_guesses_where_nobody_counts_and_no_step_cools_for_it() {
     assert_eq!(response.status, 200, "it cools: {response}");
 }
 
+/// A step that cools is not asked: the next native one is.
+#[test]
+fn a_step_that_cools_is_not_asked() {
+    let limited = Upstream::always(Script::body(
+        429,
+        &[("Content-Type", "application/json"), ("Retry-After", "60")],
+        messages::error("rate_limit_error").to_string(),
+    ));
+    let counting =
+        Upstream::answering(
+            |request| match request.head.first_line.contains("count_tokens") {
+                true => Script::json(200, r#"{"input_tokens":42}"#),
+                false => Script::json(200, &messages::answer("hello")),
+            },
+        );
+    let gateway = route(&limited, &counting);
+    assert_eq!(
+        ask(&gateway, false).header("x-routed-via"),
+        Some("b/model-b")
+    );
+    assert_eq!(count(&gateway, "r").text(), r#"{"input_tokens":42}"#);
+    assert_eq!(limited.requests().len(), 1);
+}
+
 #[test]
 fn a_question_about_no_route_is_refused() {
     let a = saying("hello");

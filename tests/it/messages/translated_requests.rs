@@ -203,6 +203,56 @@ fn a_prompt_that_is_too_long_is_told_so() {
     );
 }
 
+/// llama.cpp tells the numbers beside its words, whichever dialect it is asked in.
+#[test]
+fn the_numbers_of_a_prompt_that_is_too_long_are_llama_cpps_members() {
+    let refusal = r#"{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error","n_prompt_tokens":5012,"n_ctx":4096}}"#;
+    let upstream = Upstream::always(Script::json(400, refusal));
+    for kind in ["kind: openai", KIND] {
+        let gateway = Config::new()
+            .provider_with("a", &upstream, &[kind])
+            .route("r", [("a", "m")])
+            .start();
+        let response = ask(&gateway, false);
+        assert_eq!(response.status, 400, "{response}");
+        let error = &response.json()["error"];
+        assert_eq!(
+            error["message"],
+            "prompt is too long: 5012 tokens > 4096 maximum"
+        );
+    }
+}
+
+/// DeepSeek and Kimi want it back, and whoever runs another such model says so.
+#[test]
+fn thinking_goes_back_where_the_step_says_so() {
+    for (setting, expected) in [
+        ("reasoning_replay: true", json!("hm")),
+        ("reasoning_replay: false", Value::Null),
+    ] {
+        let upstream = Upstream::saying("hello");
+        let gateway = Config::new()
+            .with("ollama: {enabled: true}")
+            .provider("a", &upstream)
+            .route("r", [Step::new("a", "m").with(setting)])
+            .start();
+        let block = json!({"type": "thinking", "thinking": "hm", "signature": "aigw:0000"});
+        let of_messages = json!([{"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [block, {"type": "text", "text": "a"}]}, {"role": "user", "content": "b"}]);
+        let of_ollama = json!([{"role": "user", "content": "hi"},
+            {"role": "assistant", "thinking": "hm", "content": "a"}, {"role": "user", "content": "b"}]);
+        for (path, messages) in [("/v1/messages", of_messages), ("/api/chat", of_ollama)] {
+            let body =
+                json!({"model": "r", "max_tokens": 9, "stream": false, "messages": messages});
+            let response = gateway.exchange(request("POST", path, &[], &body.to_string()));
+            assert_eq!(response.status, 200, "{response}");
+            let sent = upstream.requests().pop().unwrap().json();
+            assert_eq!(sent["messages"][1]["content"], "a");
+            assert_eq!(sent["messages"][1]["reasoning_content"], expected, "{path}");
+        }
+    }
+}
+
 /// n8n's test of a credential: a model that thinks has nothing to show for one token.
 #[test]
 fn a_probe_with_one_token_is_answered() {

@@ -181,6 +181,44 @@ fn plain_and_streamed_answers_say_the_same() {
     }
 }
 
+/// Claude Code asks for everything a second time, without a stream, where `message_start` or the names of events are
+/// missing. A provider that answers whole though a stream was asked for makes the same events.
+#[test]
+fn streams_have_what_claude_code_asks_twice_without() {
+    let message = json!({"role": "assistant", "content": "hi", "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]});
+    let whole = strict_chat::whole(&message, "tool_calls");
+    let content = json!([{"type": "text", "text": "hi"},
+        {"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}}]);
+    let native = messages::message(content.clone(), "tool_use").to_string();
+    for (kind, provider) in [
+        (
+            "kind: openai",
+            strict_chat::answering(message, "tool_calls"),
+        ),
+        ("kind: openai", Upstream::always(Script::json(200, &whole))),
+        (KIND, Upstream::always(Script::json(200, &native))),
+    ] {
+        let gateway = Config::new()
+            .provider_with("a", &provider, &[kind])
+            .route("r", [("a", "m")])
+            .start();
+        let response = ask(&gateway, true);
+        let events = events(&response);
+        assert_eq!(events[0]["type"], "message_start", "{response}");
+        let usage = &events[0]["message"]["usage"];
+        assert!(usage["input_tokens"].is_u64() && usage["output_tokens"].is_u64());
+        assert_eq!(final_message(&events)["content"], content, "{response}");
+        let text = response.text();
+        let blocks = text.split("\n\n").filter(|block| !block.is_empty());
+        assert!(
+            blocks.clone().all(|block| block.starts_with("event: ")),
+            "{text}"
+        );
+        assert_eq!(provider.requests().len(), 1);
+    }
+}
+
 /// Claude Code drops a call whose id it knows, and asks again without an end; Gemini and llama.cpp repeat ids.
 #[test]
 fn ids_that_repeat_are_made_new() {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
+
 use crate::support::gateway::{anonymous, request};
 use crate::support::{Connection, Gateway, Upstream};
 
@@ -194,6 +196,18 @@ fn other_networks_need_a_key_and_others_see_their_routes_alone() {
         body.len()
     );
     assert_eq!(gateway.exchange(head).status, 404);
+    // Clients look for "not found", whether the model is another's or nobody's.
+    for name in ["dynamic/n8n", "nobody"] {
+        let body = json!({"model": name, "messages": [{"role": "user", "content": "hi"}]});
+        let body = body.to_string();
+        let length = body.len();
+        let head = format!(
+            "POST /api/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let refused = gateway.exchange(head + &body);
+        let words = json!({"error": format!("model '{name}' not found")});
+        assert_eq!((refused.status, refused.json()), (404, words));
+    }
     let line = gateway.wait_for_log(|line| line["msg"] == "request" && line["status"] == 404);
     assert_eq!(line["client"], "ollama");
     assert_eq!(

@@ -161,7 +161,8 @@ fn calls_of_tools_and_their_results() {
 
 #[test]
 fn the_next_step_answers_and_all_failures_are_a_text() {
-    let bad = Upstream::always(Script::json(503, &openai::error("no room", "overloaded")));
+    let words = "no room: see https://x.test/status. Come back later.";
+    let bad = Upstream::always(Script::json(503, &openai::error(words, "overloaded")));
     let good = Upstream::saying("Paris");
     let gateway = Config::new()
         .with("ollama: {enabled: true}")
@@ -179,7 +180,12 @@ fn the_next_step_answers_and_all_failures_are_a_text() {
         &json!({"model": "alone", "messages": hi()["messages"]}),
     );
     assert!(failed.status >= 429, "{failed}");
-    assert!(failed.json()["error"].is_string(), "{failed}");
+    // Home Assistant speaks it: a sentence with the provider's name and without addresses.
+    assert_eq!(
+        failed.json()["error"],
+        "all 1 steps of route alone failed; the last: a/m: no room: see its address.",
+        "{failed}"
+    );
     assert_eq!(failed.header("content-type"), Some("application/json"));
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::post;
-use crate::support::gateway::request;
-use crate::support::{Config, Upstream};
+use crate::support::gateway::{anonymous, request};
+use crate::support::{Config, Step, Upstream};
 
 #[test]
 fn base_urls_may_be_pasted_in_any_form() {
@@ -187,4 +187,54 @@ fn the_listed_name_is_one_at_the_other_endpoints_too() {
     assert_eq!(gateway.ask("home:latest", false).status, 200);
     assert_eq!(gateway.ask("dynamic/n8n:latest", false).status, 200);
     assert_eq!(gateway.ask("home:7b", false).status, 404);
+}
+
+/// Home Assistant asks for the list every 30 s, and gives up at a 404 or a 429: what a client may use is not its business.
+#[test]
+fn the_list_is_there_when_the_callers_limit_is_used_up() {
+    let upstream = Upstream::saying("fine");
+    let limits = ", limits: {requests: 1/day}, require_key: false";
+    let gateway = super::config(&upstream, limits)
+        .with("hosts: [gateway.test]")
+        .start();
+    let ask = || {
+        let body = json!({"model": "home", "stream": false, "messages": [{"role": "user", "content": "hi"}]});
+        gateway.exchange(anonymous("POST", "/api/chat", &[], &body.to_string()))
+    };
+    assert_eq!(ask().status, 200);
+    let refused = ask();
+    assert_eq!(refused.status, 429, "{refused}");
+    let told = refused.json()["error"].as_str().unwrap().to_owned();
+    assert!(
+        refused.header("retry-after").is_some() && told.starts_with("client ollama has used"),
+        "{told}"
+    );
+    for _ in 0..3 {
+        let list = gateway.exchange(anonymous("GET", "/api/tags", &[], ""));
+        assert_eq!(list.status, 200, "{list}");
+    }
+}
+
+/// What is advertised is what every step has room for, and at `/v1/models` only what is known.
+#[test]
+fn the_context_is_that_of_the_smallest_step() {
+    let upstream = Upstream::saying("fine");
+    let step = |length: u32| Step::new("a", "m").with(&format!("context_length: {length}"));
+    let gateway = Config::new()
+        .with("ollama: {enabled: true}")
+        .provider("a", &upstream)
+        .route("home", [step(8192), step(4096)])
+        .route("unknown", [("a", "m")])
+        .start();
+    for (name, shown, listed) in [
+        ("home", 4096, json!(4096)),
+        ("unknown", 131_072, Value::Null),
+    ] {
+        let show = post(&gateway, "/api/show", &json!({"model": name})).json();
+        assert_eq!(show["model_info"]["gateway.context_length"], shown);
+        assert_eq!(
+            gateway.get(&format!("/v1/models/{name}")).json()["context_length"],
+            listed
+        );
+    }
 }

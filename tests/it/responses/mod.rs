@@ -1,6 +1,7 @@
 //! `POST /v1/responses`, on steps whose providers speak it and on all others.
 
 mod after_commit;
+mod applications;
 mod failover;
 mod refusals;
 mod relay;

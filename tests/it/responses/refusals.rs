@@ -146,6 +146,17 @@ fn what_is_not_kept_is_not_found() {
             );
         }
     }
+    // Codex asks for a WebSocket first, where its provider may have one.
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+    ];
+    let response = gateway.exchange(request("GET", "/v1/responses", &upgrade, ""));
+    assert_eq!(
+        (response.status, response.header("allow")),
+        (405, Some("POST, OPTIONS"))
+    );
     assert_eq!(ask(&gateway, false).status, 200);
     for path in ["/responses", "/v1/responses/", "//v1//responses"] {
         let response =

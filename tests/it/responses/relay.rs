@@ -178,3 +178,21 @@ fn adapters_edit_the_members_that_mean_the_same_here() {
     );
     assert_eq!(format["schema"]["required"], json!(["a"]));
 }
+
+/// LiteLLM names its model beside the type of each event, too.
+#[test]
+fn a_model_at_the_top_of_an_event_is_the_routes() {
+    let mut sent = responses::events(&["hello"]);
+    for event in &mut sent {
+        event["model"] = json!(responses::UPSTREAM_MODEL);
+    }
+    let a = Upstream::always(responses::stream(&sent));
+    let response = ask(&route(&a, &a), true);
+    for event in events(&response) {
+        assert_eq!(event["model"], "r", "{event}");
+    }
+    assert!(
+        !response.text().contains(responses::UPSTREAM_MODEL),
+        "{response}"
+    );
+}

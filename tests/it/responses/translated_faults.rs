@@ -162,3 +162,23 @@ fn a_refusal_is_an_answer_with_its_status() {
         assert!(response.json()["error"]["message"].is_string());
     }
 }
+
+/// The last frame has all that was said: what is kept for it has the bound of an answer.
+#[test]
+fn an_answer_beyond_its_bound_breaks() {
+    let word = openai::text(&"x".repeat(64 * 1024));
+    let mut sent = vec![openai::role()];
+    sent.extend(std::iter::repeat_n(word, 30));
+    let a = Upstream::always(chunks(&sent).done());
+    let gateway = Config::new()
+        .server("max_answer: 1MiB")
+        .provider("a", &a)
+        .route("r", [("a", "model-a")])
+        .start();
+    let response = ask(&gateway, true);
+    let events = events(&response);
+    let kinds = kinds(&events);
+    assert_eq!(kinds[kinds.len() - 2..], ["response.failed", "error"]);
+    let message = events.last().unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("more than 1048576 bytes"), "{message}");
+}

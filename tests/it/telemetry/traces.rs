@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{failover, plain};
 use crate::support::collector::{attribute, event, hex};
 use crate::support::gateway::{anonymous, request};
-use crate::support::{Collector, Config, Script, Upstream, openai};
+use crate::support::{Collector, Config, Script, Upstream, messages, openai};
 
 const SERVER: &str = "POST /v1/chat/completions";
 
@@ -329,6 +329,76 @@ fn content_is_exported_only_where_it_is_allowed() {
         let everything = collector.everything();
         assert_eq!(everything.contains("the-question"), allowed);
         assert_eq!(everything.contains("the-answer"), allowed);
+    }
+}
+
+/// Whatever the client speaks and the provider: what was asked and said, both dialects, and the tokens of either spelling.
+#[test]
+fn content_of_translated_exchanges_is_exported_too() {
+    let collector = Collector::new();
+    let chat = Upstream::saying("the-answer");
+    let claude = Upstream::answering(|request| match request.asks_for_a_stream() {
+        true => messages::stream(&messages::events(&["the-", "answer"])),
+        false => Script::json(200, &messages::answer("the-answer")),
+    });
+    let config = Config::new()
+        .with("capture_content: true")
+        .with("ollama: {enabled: true}")
+        .provider("a", &chat)
+        .provider_with("b", &claude, &["kind: anthropic"])
+        .route("chat", [("a", "m")])
+        .route("messages", [("b", "m")]);
+    let gateway = collector.configure(config).start();
+    let said = json!([{"role": "user", "content": "the-question"}]);
+    let mut count = 0;
+    for (path, api, routes) in [
+        ("/v1/responses", "responses", &["chat", "messages"][..]),
+        ("/v1/messages", "messages", &["chat"]),
+        ("/api/chat", "ollama", &["chat", "messages"]),
+        ("/v1/chat/completions", "chat", &["messages"]),
+    ] {
+        for (route, stream) in routes
+            .iter()
+            .flat_map(|route| [(route, false), (route, true)])
+        {
+            let mut body = json!({"model": route, "stream": stream, "max_tokens": 9});
+            let words = if api == "responses" {
+                "input"
+            } else {
+                "messages"
+            };
+            body[words] = said.clone();
+            let response = gateway.exchange(request("POST", path, &[], &body.to_string()));
+            assert_eq!(response.status, 200, "{response}");
+            count += 1;
+            let attempt = collector.wait_for_spans("an attempt", |mut spans| {
+                spans.retain(|span| span.name == "chat m");
+                (spans.len() == count).then(|| spans.pop()).flatten()
+            });
+            let case = format!("{path} on {route}, {stream}: {attempt:?}");
+            assert_eq!(of(&attempt, "gateway.translated"), **route, "{case}");
+            let parts = |name: &str| {
+                let said: Value = serde_json::from_str(&of(&attempt, name)).expect(&case);
+                said[0]["parts"][0]["content"].clone()
+            };
+            assert_eq!(parts("gen_ai.input.messages"), "the-question", "{case}");
+            assert_eq!(parts("gen_ai.output.messages"), "the-answer", "{case}");
+            let id = response.header("x-request-id").unwrap().to_owned();
+            let line =
+                gateway.wait_for_log(|line| line["request_id"] == *id && line["msg"] == "request");
+            let told = if api == "chat" {
+                Value::Null
+            } else {
+                json!(api)
+            };
+            assert_eq!((&line["api"], &line["translated"]), (&told, &json!(true)));
+            let is_counted = *route == "messages" || !stream;
+            assert_eq!(
+                line["completion_tokens"].is_u64(),
+                is_counted,
+                "{case} {line}"
+            );
+        }
     }
 }
 

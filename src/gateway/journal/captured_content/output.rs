@@ -16,11 +16,17 @@ pub fn output(answer: &str, redactor: &Redactor) -> Option<String> {
     } else if let Some(items) = member("output") {
         of_items(items, &mut room)
     } else {
-        // A message, or the text that was heard.
-        let content = member("content").or_else(|| member("text"));
-        let parts = of_content(content.unwrap_or_default(), &mut room);
-        let reason = text(answer, "stop_reason");
-        let reason = if reason.is_empty() { "stop" } else { &reason };
+        // Ollama's message or text, a message, or the text that was heard.
+        let mut contents = ["response", "content", "text"].into_iter();
+        let parts = match member("message") {
+            Some(message) => of_message(message, &mut room),
+            None => of_content(contents.find_map(member).unwrap_or_default(), &mut room),
+        };
+        let mut reasons = ["stop_reason", "done_reason"]
+            .map(|name| text(answer, name))
+            .into_iter();
+        let reason = reasons.find(|reason| !reason.is_empty());
+        let reason = reason.as_deref().unwrap_or("stop");
         let messages = (!parts.is_empty()).then(|| said(parts, reason));
         messages.into_iter().collect()
     };

@@ -8,7 +8,11 @@ use crate::json::raw;
 /// The parts of a message as chat has it: its content, and what stands beside it.
 pub(super) fn of_message(message: &str, room: &mut CaptureRoom<'_>) -> Vec<Value> {
     let mut parts = Vec::new();
-    for (member, kind) in [("reasoning_content", "reasoning"), ("refusal", "text")] {
+    for (member, kind) in [
+        ("reasoning_content", "reasoning"),
+        ("thinking", "reasoning"),
+        ("refusal", "text"),
+    ] {
         let words = text(message, member);
         if !words.is_empty() {
             parts.push(json!({"type": kind, "content": room.take(&words)}));
@@ -20,11 +24,16 @@ pub(super) fn of_message(message: &str, room: &mut CaptureRoom<'_>) -> Vec<Value
     let _ = raw::each_item(calls, &mut |call| {
         if parts.len() < MOST_PARTS {
             let function = raw::member(call, "function").unwrap_or_default();
+            let arguments = raw::member(function, "arguments").unwrap_or_default();
             parts.push(json!({
                 "type": "tool_call",
                 "id": room.member(call, "id"),
                 "name": room.member(function, "name"),
-                "arguments": room.member(function, "arguments"),
+                // An object in Ollama's API.
+                "arguments": match text_of(arguments) {
+                    Some(words) => room.take(&words),
+                    None => room.take(arguments),
+                },
             }));
         }
     });

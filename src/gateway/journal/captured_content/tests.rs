@@ -149,6 +149,19 @@ fn answers_without_a_message_are_shown() {
             said(json!([text("yes")]), "end_turn"),
         ),
         (r#"{"text":"heard"}"#, said(json!([text("heard")]), "stop")),
+        // Ollama's API.
+        (
+            r#"{"model":"m","message":{"role":"assistant","content":"yes","thinking":"hm","tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a": 1}}}]},"done":true,"done_reason":"length"}"#,
+            said(
+                json!([{"type": "reasoning", "content": "hm"}, text("yes"),
+                    {"type": "tool_call", "id": "c", "name": "f", "arguments": "{\"a\": 1}"}]),
+                "length",
+            ),
+        ),
+        (
+            r#"{"model":"m","response":"yes","done":true,"done_reason":"stop"}"#,
+            said(json!([text("yes")]), "stop"),
+        ),
         (r#"{"data":[{"embedding":[0.1]}]}"#, Value::Null),
         (r#"{"data":[{"b64_json":"SECRET"}]}"#, Value::Null),
         (r#"{"output":[]}"#, Value::Null),

@@ -95,6 +95,7 @@ pub fn is_field_name(name: &str) -> bool {
 
 /// A byte of a token: `tchar` of RFC 9110 section 5.6.2.
 pub fn is_token(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
     const TOKENS: [bool; 256] = {
         let mut tokens = [false; 256];
         let mut byte = 0;

@@ -55,14 +55,17 @@ pub struct ChunkedDecoder {
     dropped: usize,
 }
 
-impl ChunkedDecoder {
-    pub fn new() -> Self {
+impl Default for ChunkedDecoder {
+    /// A decoder at the beginning of a body.
+    fn default() -> Self {
         Self {
             position: Position::Size { size: 0, digits: 0 },
             dropped: 0,
         }
     }
+}
 
+impl ChunkedDecoder {
     /// Whether the last chunk and the trailers have been read.
     pub fn is_done(&self) -> bool {
         matches!(self.position, Position::Done)
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     fn decode(pieces: &[&[u8]], max_body: usize) -> Result<(Vec<u8>, usize, bool), ChunkError> {
-        let (mut decoder, mut body, mut used) = (ChunkedDecoder::new(), Vec::new(), 0);
+        let (mut decoder, mut body, mut used) = (ChunkedDecoder::default(), Vec::new(), 0);
         for piece in pieces {
             used += decoder.decode(piece, &mut body, max_body)?;
         }

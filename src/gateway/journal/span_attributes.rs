@@ -1,8 +1,11 @@
-//! Attributes of a request that its spans have besides its operation (OpenTelemetry's GenAI conventions).
+//! Attributes of a request that its spans have besides its operation (OpenTelemetry's GenAI conventions), and of the events in
+//! them.
 
 use crate::dialect::Dialect;
+use crate::dialect::class::Class;
 use crate::dialect::request::Request;
 use crate::json::raw;
+use crate::routing::StepReport;
 use crate::telemetry::trace::{Attribute, list, names};
 
 /// The encodings of vectors that there are; other words are not shown, as clients may put anything there.
@@ -26,6 +29,25 @@ pub fn attributes(dialect: &dyn Dialect, request: &Request<'_>) -> Vec<Attribute
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The attributes of an event about a step: which it is, and how it failed.
+pub fn about(report: &StepReport) -> Vec<Attribute> {
+    let mut attributes = vec![
+        Attribute::new(names::STEP, number(report.step_index)),
+        Attribute::new(names::PROVIDER, report.provider.clone()),
+        Attribute::new(names::REQUEST_MODEL, report.model.clone()),
+    ];
+    let class = report.class.map(Class::label);
+    attributes.extend(class.map(|class| Attribute::new(names::ERROR_TYPE, class)));
+    let cooldown = report.retry_after.map(|rest| rest.as_secs_f64());
+    attributes.extend(cooldown.map(|rest| Attribute::new(names::COOLDOWN, rest)));
+    attributes
+}
+
+/// An index as attributes hold numbers.
+pub fn number(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -356,12 +356,12 @@ impl MemberSpan {
 
 /// A part of a text, by its [`position`]s. A call of its own would cost more than its work.
 #[inline(always)]
-pub(crate) fn slice(source: &str, from: u32, to: u32) -> &str {
+pub fn slice(source: &str, from: u32, to: u32) -> &str {
     source.get(from as usize..to as usize).unwrap_or_default()
 }
 
 /// A place in a text of at most 4 GiB.
-pub(crate) fn position(at: usize) -> u32 {
+pub fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
