@@ -15,8 +15,8 @@ use super::refusal::Refusal;
 use super::{request_id, strict};
 
 /// The fields that there is room for at first: few requests have more, and the room for all that are allowed is not one
-/// of the sizes that an allocator has at hand.
-const USUAL_FIELDS: usize = 24;
+/// of the sizes that an allocator has at hand. The same as for an answer's, so that both have one piece of memory in turn.
+const USUAL_FIELDS: usize = 32;
 
 /// A valid request head. `Debug` shows no field: they hold keys.
 pub struct Head {
