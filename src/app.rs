@@ -173,7 +173,7 @@ fn listen(
     Ok((server, of_speech))
 }
 
-/// What ends first when the process is told to stop.
+/// The services that end first when the process is told to stop.
 struct Stop {
     stopper: Stopper,
     speech: Option<Service>,

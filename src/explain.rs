@@ -66,7 +66,7 @@ impl RunningRoutes {
     /// The name of the route that a name or an alias leads to, as the gateway finds it.
     ///
     /// # Errors
-    /// There is no such route.
+    /// No route has this name.
     pub fn meant(&self, name: &str) -> Result<String, String> {
         let mut routes = self.routes.iter();
         let exact = routes.find(|route| route.name == name);

@@ -262,6 +262,17 @@ mod tests {
         assert_eq!(decode(&bytes, 100), Ok(expected));
     }
 
+    /// Content that a provider sent before its fault belongs to the client of a stream.
+    #[test]
+    fn payload_before_a_malformed_chunk_is_given_first() {
+        let (mut decoder, mut room) = (ChunkedDecoder::default(), [0; 16]);
+        let mut input = &b"3\r\nabc\r\nx\r\n"[..];
+        assert_eq!(decoder.fill(&mut input, &mut room), Ok(3));
+        assert_eq!(&room[..3], b"abc");
+        let next = decoder.fill(&mut input, &mut room);
+        assert!(matches!(next, Err(ChunkError::Malformed(_))), "{next:?}");
+    }
+
     #[test]
     fn a_cut_body_is_never_taken_for_a_whole_one() {
         let wire = b"3\r\nabc\r\n0\r\nX: 1\r\n\r\n";

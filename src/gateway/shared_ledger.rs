@@ -20,9 +20,9 @@ const WAS_STOPPED: &str = "stopped";
 /// The end of the process before this one, as its state file tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastEnd {
-    /// It was told to stop.
+    /// The process was told to stop.
     Stopped,
-    /// It did not come to write anything: it was killed or crashed, or the machine went down.
+    /// The process did not come to write anything: it was killed or crashed, or the machine went down.
     Sudden,
 }
 

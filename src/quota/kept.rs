@@ -42,7 +42,7 @@ pub struct KeptLine {
     /// The end of the window that `used` belongs to (milliseconds since 1970).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ends_ms: Option<UnixMs>,
-    /// What of `used` the counter holds that replicas share.
+    /// The part of `used` that the counter holds which replicas share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     counted: Option<u64>,
 }

@@ -17,7 +17,7 @@ const SAME_TURN: u64 = 50;
 /// The time by which a turn may be told too late: ends are told in whole seconds (milliseconds).
 const ROUNDED: u64 = 1100;
 
-/// What replicas tell each other of a line: `n conf w turn found`, zeros where nothing is known.
+/// The knowledge of a line that replicas tell each other: `n conf w turn found`, zeros where nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Lesson {
     n: u64,
@@ -26,7 +26,7 @@ struct Lesson {
     w: u64,
     /// The server's time of a turn, less whole windows (milliseconds).
     turn: Option<u64>,
-    /// It is a turn of the provider's windows, and not only the first call.
+    /// The turn is one of the provider's windows, and not only the first call.
     is_found: bool,
 }
 
@@ -53,7 +53,7 @@ impl Lesson {
 }
 
 impl Line {
-    /// What is known here of the limit and its windows, for others; `None` where they know it as well.
+    /// The limit and its windows as they are known here, for others; `None` where they know it as well.
     pub fn lesson(&self, theirs: Option<&str>, at: Moment) -> Option<String> {
         let shared = at.shared?;
         let theirs = theirs.and_then(Lesson::parse).unwrap_or_default();

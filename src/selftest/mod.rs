@@ -39,7 +39,7 @@ const AT_ONCE: usize = 8;
 /// Tests the route of this name, or all of them.
 ///
 /// # Errors
-/// There is no such route, or no servers can be started here.
+/// No route has this name, or no servers can be started here.
 pub fn selftest(
     config: &Config,
     name: Option<&str>,
@@ -80,7 +80,7 @@ pub fn selftest(
 /// The routes that are named: one, or all.
 ///
 /// # Errors
-/// There is no such route.
+/// No route has this name.
 pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Arc<Route>>, String> {
     let Some(name) = name else {
         return Ok(config.routes.iter().collect());

@@ -1,4 +1,4 @@
-//! What a gateway tells of itself: Home Assistant reads `asr[0]` and `tts[0]`, and each member of them.
+//! The description that a gateway gives of itself: Home Assistant reads `asr[0]` and `tts[0]`, and each member of them.
 
 use crate::json::raw;
 

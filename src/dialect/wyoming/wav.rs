@@ -108,7 +108,7 @@ pub fn is_no_pcm(media_type: &str, bytes: &[u8]) -> bool {
         || is_named(&["aac", "aacp", "x-aac"]) && has_sync(0xf0)
 }
 
-/// What a sound begins as.
+/// The kind of sound that an answer begins as.
 pub fn beginning(bytes: &[u8]) -> Beginning {
     const COMPRESSED: [&[u8]; 4] = [b"ID3", b"OggS", b"fLaC", b"\x1aE\xdf\xa3"];
     if bytes.len() < 12 && b"RIFF".starts_with(bytes.get(..bytes.len().min(4)).unwrap_or_default())

@@ -67,7 +67,7 @@ pub struct Portion {
     charged_at: Option<ServerMs>,
     /// The clock by which the windows are told.
     clock: Option<ServerClock>,
-    /// What the server's counter held of this replica before it was started again.
+    /// The units that the server's counter held of this replica before it was started again.
     restored: u64,
 }
 

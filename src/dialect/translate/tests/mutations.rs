@@ -17,7 +17,7 @@ use crate::json::raw;
 /// The rounds of a usual run; `MUTATIONS` in the environment has more.
 const ROUNDS: usize = 1500;
 
-/// What parsers stumble over.
+/// Pieces of text that parsers stumble over.
 const MORSELS: [&str; 24] = [
     r"\ud83d",
     r"\ude00",
