@@ -17,6 +17,7 @@ use super::alert_facts::AlertFacts;
 use super::finish_reasons::FinishReasons;
 use super::gone_models::GoneModels;
 use super::history::History;
+use super::kept_heads::KeptHeads;
 use super::reloads::Reloads;
 use super::replicas::Replicas;
 use super::shared_accounts::{Places, SharedAccounts};
@@ -31,6 +32,8 @@ const AT_MOST: Duration = Duration::from_millis(50);
 pub struct Context {
     pub(super) config: Arc<Config>,
     pub(super) client: upstream::Client,
+    /// The heads of calls that are like those before.
+    pub(super) heads: KeptHeads,
     pub(super) ledger: SharedLedger,
     /// The accounts of clients. They outlive this configuration.
     pub(super) accounts: Arc<SharedAccounts>,
@@ -160,6 +163,7 @@ impl Context {
             .map_err(|error| error.to_string())?;
         Ok(Self {
             client,
+            heads: KeptHeads::new(&config),
             ledger: SharedLedger::open(&config).map_err(|error| error.to_string())?,
             places: accounts
                 .configure(&config)

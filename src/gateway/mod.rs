@@ -23,6 +23,7 @@ mod history;
 mod hosts;
 mod journal;
 mod keepalive;
+mod kept_heads;
 mod keyless;
 pub mod model_lists;
 pub mod model_watch;

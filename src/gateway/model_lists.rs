@@ -100,7 +100,7 @@ pub fn fetch(
         trace: &[],
         edits: &[],
     };
-    let response = call.send(client).map_err(|error| error.to_string())?;
+    let response = call.send(client, None).map_err(|error| error.to_string())?;
     let mut charge = budget.empty();
     let body = response
         .body

@@ -111,7 +111,7 @@ impl Asking<'_> {
             trace: &pending.journal.outgoing(),
             edits: &step.fit.edits.headers,
         };
-        let response = call.send(&self.context.client).ok()?;
+        let response = call.send(&self.context.client, None).ok()?;
         if !(200..300).contains(&response.head.status) {
             return None;
         }

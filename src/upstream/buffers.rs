@@ -21,7 +21,7 @@ const INPUT_USUAL: usize = 16 * 1024;
 /// and trailers (bytes).
 const INPUT_MAX: usize = 80 * 1024;
 
-/// The room for output of unknown size. It must hold the longest line of a head (bytes).
+/// The room for output. It must hold the longest line of a head (bytes).
 const OUTPUT_STEP: usize = 16 * 1024;
 
 /// Input and output of a connection.
@@ -43,20 +43,18 @@ pub(super) struct ByteBuffers {
     output: Vec<u8>,
     sent: usize,
     pending: usize,
-    /// The output that has been announced and is still to come (bytes).
-    expected: usize,
 }
 
 impl ByteBuffers {
-    /// Announces the output that comes next, by its upper bound (bytes).
-    pub fn expect_output(&mut self, bytes: usize) {
-        self.expected = bytes;
+    /// Offers bytes as [`ByteBuffers::output`], without a copy of them. All output before has been sent.
+    pub fn set_output(&mut self, bytes: Vec<u8>) {
+        self.drop_output();
+        self.output = bytes;
     }
 
     /// Takes the first `amount` bytes of what [`ByteBuffers::output`] offered as the next ones to send.
     pub fn commit(&mut self, amount: usize) {
         self.pending = self.output.len().min(self.pending.saturating_add(amount));
-        self.expected = self.expected.saturating_sub(amount);
     }
 
     /// The bytes that are still to be sent.
@@ -103,13 +101,9 @@ impl ByteBuffers {
         self.input.resize(doubled.max(INPUT_FIRST).min(most), 0);
     }
 
-    /// Room for the next bytes to send, as much as has been announced, else [`OUTPUT_STEP`].
+    /// Room for the next bytes to send ([`OUTPUT_STEP`]).
     pub fn output(&mut self) -> &mut [u8] {
-        let step = match self.expected {
-            0 => OUTPUT_STEP,
-            bytes => bytes,
-        };
-        let wanted = self.pending.saturating_add(step);
+        let wanted = self.pending.saturating_add(OUTPUT_STEP);
         if self.output.len() < wanted {
             self.output.resize(wanted, 0);
         }

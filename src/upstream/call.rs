@@ -6,6 +6,10 @@ use crate::client_socket::ClientSocket;
 
 use super::answer_head::Head;
 use super::body::Body;
+use super::request_head::CallHead;
+
+/// The name and the value of a field.
+pub type Field<'a> = (&'a str, &'a str);
 
 /// A request to a provider.
 #[derive(Clone, Copy)]
@@ -15,13 +19,25 @@ pub struct Call<'a> {
     pub url: &'a str,
     /// The request's fields, sent as they are, except those that frame the message or belong to one connection: these
     /// are the client's own.
-    pub headers: &'a [(&'a str, &'a str)],
+    pub headers: &'a [Field<'a>],
     /// The request's body in slices, sent with a `Content-Length`. `None`: a POST sends an empty body. A GET never sends
     /// any.
     pub body: Option<&'a [&'a [u8]]>,
     /// The end of all phases up to the answer's head: name, connection, TLS, sending, waiting.
     pub deadline: Instant,
     /// The downstream client, watched for as long as the call and its body take. `None`: the call is the gateway's own.
+    pub client: Option<&'a ClientSocket>,
+}
+
+/// A request to a provider whose head is written but for what differs from call to call.
+#[derive(Clone, Copy)]
+pub struct HeadedCall<'a> {
+    pub head: &'a CallHead,
+    /// The fields of this call alone, sent as those of a [`Call`]. The head has none of them.
+    pub fields: &'a [Field<'a>],
+    /// As in [`Call::body`].
+    pub body: Option<&'a [&'a [u8]]>,
+    pub deadline: Instant,
     pub client: Option<&'a ClientSocket>,
 }
 
@@ -38,15 +54,10 @@ pub struct Response {
     pub body: Box<Body>,
 }
 
-impl<'a> Call<'a> {
-    /// The length of the body that is sent (bytes).
-    pub(super) fn content_length(&self) -> usize {
-        self.content().iter().map(|slice| slice.len()).sum()
-    }
-
+impl<'a> HeadedCall<'a> {
     /// The body that is sent: none of a GET.
     pub(super) fn content(&self) -> &'a [&'a [u8]] {
-        match self.method {
+        match self.head.method() {
             Method::Get => &[],
             Method::Post => self.body.unwrap_or_default(),
         }

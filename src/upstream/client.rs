@@ -13,7 +13,7 @@ use crate::tls::{Trusted, client_config};
 
 use super::answer_head::Head;
 use super::body::Body;
-use super::call::{Call, Response};
+use super::call::{Call, Field, HeadedCall, Method, Response};
 use super::call_state::CallState;
 use super::connection::{Connection, origin};
 use super::dialer::Dialer;
@@ -21,7 +21,7 @@ use super::error::{CallError, Phase};
 use super::exchange::{self, AfterHead};
 use super::host_names::Lookup;
 use super::pool::ConnectionPool;
-use super::request_head;
+use super::request_head::CallHead;
 use super::resolver::Resolver;
 use super::socket::Sockets;
 use super::stats::{CallCounts, Stats};
@@ -131,21 +131,52 @@ impl Client {
         })
     }
 
+    /// The head of calls to a URL, for [`Client::send`]: with these fields before those of each call, and those behind
+    /// them. On the heap, as a worker that waits keeps a small stack.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be put on the wire.
+    pub fn head(
+        &self,
+        method: Method,
+        url: &str,
+        before: &[Field<'_>],
+        behind: &[Field<'_>],
+    ) -> Result<Box<CallHead>, CallError> {
+        CallHead::new(method, url, before, behind, &self.user_agent).map(Box::new)
+    }
+
+    /// Makes one call, as [`Client::send`] does.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
+        let head = self.head(call.method, call.url, call.headers, &[])?;
+        self.send(HeadedCall {
+            head: &head,
+            fields: &[],
+            body: call.body,
+            deadline: call.deadline,
+            client: call.client,
+        })
+    }
+
     /// Sends the request and waits for the head of the answer, whatever its status is. A pooled connection that turns
     /// out to be dead before the first byte of an answer, or not to be trusted, is replaced once, silently.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn call(&self, call: Call<'_>) -> Result<Response, CallError> {
-        let origin = origin(call.url);
+    pub fn send(&self, call: HeadedCall<'_>) -> Result<Response, CallError> {
         let mut may_reuse = true;
         loop {
-            let mut state = self.begin(&call);
-            let received = self.exchange(&call, origin, may_reuse, &mut state);
+            let now = Instant::now();
+            let mut state = self.begin(&call, now);
+            let pooled = may_reuse.then_some(now);
+            let received = self.exchange(&call, pooled, &mut state);
             if !state.phase.is_connecting() {
                 self.counts.connection(state.reused);
             }
-            if state.reused && self.is_void(received.as_ref(), &state, origin) {
+            if state.reused && self.is_void(received.as_ref(), &state, call.head.origin()) {
                 may_reuse = false;
                 continue;
             }
@@ -179,44 +210,46 @@ impl Client {
         self.dialer.sockets.shut_down();
     }
 
-    fn begin(&self, call: &Call<'_>) -> CallState {
+    fn begin(&self, call: &HeadedCall<'_>, now: Instant) -> CallState {
         // A timeout beyond the end of time is none.
-        let connect_end = Instant::now().checked_add(self.connect_timeout);
+        let connect_end = now.checked_add(self.connect_timeout);
         let connect_end = connect_end.unwrap_or(call.deadline);
         CallState::new(call.deadline, connect_end, call.client.cloned())
     }
 
     fn exchange(
         &self,
-        call: &Call<'_>,
-        origin: &str,
-        may_reuse: bool,
+        call: &HeadedCall<'_>,
+        pooled: Option<Instant>,
         state: &mut CallState,
     ) -> Result<Received, CallError> {
-        let mut connection = self.send(call, origin, may_reuse, state)?;
+        let mut connection = self.sent(call, pooled, state)?;
         let (head, rest) = exchange::receive(&mut connection, state)?;
         Ok((head, rest, connection))
     }
 
-    /// Sends the request over a connection from the pool, or else over a fresh one.
-    fn send(
+    /// The connection over which the request was sent: one from the pool, if it may be and the time is told, or else a
+    /// fresh one.
+    fn sent(
         &self,
-        call: &Call<'_>,
-        origin: &str,
-        may_reuse: bool,
+        call: &HeadedCall<'_>,
+        pooled: Option<Instant>,
         state: &mut CallState,
     ) -> Result<Box<Connection>, CallError> {
+        let content = call.content();
+        let length = content.iter().map(|slice| slice.len()).sum();
         // Made first, so that nothing is left to do between a look at a connection and its use.
-        let head = request_head::write(call, &self.user_agent)?;
-        let pooled = may_reuse.then(|| self.pool.take(origin, Instant::now()));
-        let mut connection = match pooled.flatten() {
+        let head = call.head.complete(call.fields, length)?;
+        let origin = call.head.origin();
+        let pooled = pooled.and_then(|now| self.pool.take(origin, now));
+        let mut connection = match pooled {
             Some(connection) => {
                 state.reused = true;
                 connection
             }
             None => {
                 let counted = self.pool.one_more();
-                let uri = call.url.parse().map_err(|error| {
+                let uri = call.head.url().parse().map_err(|error| {
                     CallError::Unreachable(format!("the URL cannot be asked for: {error}"))
                 })?;
                 let wire = self.dialer.dial(&uri, state)?;
@@ -224,7 +257,7 @@ impl Client {
             }
         };
         state.phase = Phase::Send;
-        exchange::send(&mut connection, &head, call, state)?;
+        exchange::send(&mut connection, head, content, state)?;
         Ok(connection)
     }
 

@@ -10,7 +10,6 @@ use ureq_proto::client::{Call as Protocol, RecvResponseResult, SendRequestResult
 use crate::chunked::ChunkedDecoder;
 
 use super::answer_head::{self, Framing, Head, UsualHead};
-use super::call::{Call, Method};
 use super::call_state::CallState;
 use super::connection::Connection;
 use super::error::CallError;
@@ -25,23 +24,17 @@ pub(super) enum AfterHead {
     Nothing { reusable: bool },
 }
 
-/// Puts a request on its way, of which the head is written.
+/// Puts a request on its way: its head, and a body that may be empty.
 pub(super) fn send(
     connection: &mut Connection,
-    head: &[u8],
-    call: &Call<'_>,
+    head: Vec<u8>,
+    content: &[&[u8]],
     state: &mut CallState,
 ) -> Result<(), CallError> {
-    let buffers = connection.wire.buffers();
-    buffers.expect_output(head.len());
-    if let Some(room) = buffers.output().get_mut(..head.len()) {
-        room.copy_from_slice(head);
-    }
-    connection.wire.send(head.len(), state)?;
-    match call.method {
-        Method::Get => Ok(()),
-        Method::Post => connection.wire.send_last(call.content(), state),
-    }
+    let length = head.len();
+    connection.wire.buffers().set_output(head);
+    connection.wire.send(length, state)?;
+    connection.wire.send_last(content, state)
 }
 
 /// Waits for the head of the answer. Interim answers (1xx) are passed over.

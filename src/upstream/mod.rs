@@ -52,7 +52,8 @@ mod tests;
 
 pub use answer_head::Head;
 pub use body::Body;
-pub use call::{Call, Method, Response};
+pub use call::{Call, Field, HeadedCall, Method, Response};
 pub use client::{Client, Settings};
 pub use error::{CallError, Phase};
+pub use request_head::CallHead;
 pub use stats::Stats;

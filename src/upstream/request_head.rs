@@ -1,4 +1,4 @@
-//! The head of a request, written in one pass.
+//! The head of a request, written once for all calls that have it in common, and completed for each of them.
 //!
 //! What is written is checked byte by byte on the way: a line break in a value would be a field of its own, or a second
 //! request (RFC 9112 section 11.1).
@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::text::{has_control, is_field_name, put_decimal, same_name};
 
-use super::call::{Call, Method};
+use super::call::{Field, Method};
+use super::connection::origin;
 use super::error::CallError;
 
 /// Fields that frame the request or control the connection (RFC 9110 section 7.6.1). Two framings in one request are
@@ -23,56 +24,117 @@ const FIELDS_OF_THE_CLIENT: [&str; 7] = [
     "upgrade",
 ];
 
-/// Bytes enough for the request line and the fields that are added here.
-const OWN_LINES: usize = 192;
+/// Bytes enough for a length, and for what a field takes besides its name and its value.
+const LONGEST_LENGTH: usize = 20;
+const BESIDE_A_FIELD: usize = ": \r\n".len();
 
-/// The head of a call, from its request line to its blank line. Field names are written in lower case.
+/// The head of calls that differ in a few fields and in the length of their bodies. Field names are written in lower
+/// case.
 ///
-/// # Errors
-/// `Unreachable` when it cannot be put on the wire: a malformed URL, a line break in a field.
-pub(super) fn write(call: &Call<'_>, user_agent: &str) -> Result<Vec<u8>, CallError> {
-    let target = Target::of(call.url)?;
-    let fields = call.headers.iter();
-    let fields = fields.map(|(name, value)| name.len() + value.len() + ": \r\n".len());
-    let size = OWN_LINES + call.url.len() + user_agent.len() + fields.sum::<usize>();
-    let mut head = Writer(Vec::with_capacity(size));
-    // Lines begin with their CRLF, so that an own field is two pieces: each piece costs more than its bytes.
-    for piece in [call.method.name(), " ", target.slash, target.path] {
-        head.put(piece);
+/// There is no `Debug`: the lines hold keys.
+pub struct CallHead {
+    method: Method,
+    url: Box<str>,
+    origin: Box<str>,
+    /// The lines before the fields of a call.
+    before: Vec<u8>,
+    /// The lines from there to the length of the body, of a POST up to its number.
+    between: Vec<u8>,
+    /// The lines behind it, to the blank one.
+    end: Vec<u8>,
+}
+
+impl CallHead {
+    /// A head with these fields before those of a call, and those behind them. None of a call's own may be among them.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be put on the wire: a malformed URL, a line break in a field.
+    pub(super) fn new(
+        method: Method,
+        url: &str,
+        before: &[Field<'_>],
+        behind: &[Field<'_>],
+        user_agent: &str,
+    ) -> Result<Self, CallError> {
+        let target = Target::of(url)?;
+        let given = Given::among(before.iter().chain(behind));
+        let mut lines = Writer::default();
+        // Each line begins with the CRLF before it, so that others can follow anywhere.
+        for piece in [method.name(), " ", target.slash, target.path, " HTTP/1.1"] {
+            lines.put(piece);
+        }
+        if !given.host {
+            lines.put("\r\nhost: ");
+            lines.put(target.host);
+        }
+        if let Some(user) = target.user.filter(|_| !given.authorization) {
+            lines.put("\r\nauthorization: Basic ");
+            lines.put(&STANDARD.encode(user));
+        }
+        lines.fields(before)?;
+        let before = lines.take();
+        lines.fields(behind)?;
+        if let Method::Post = method {
+            lines.put("\r\ncontent-length: ");
+        }
+        let between = lines.take();
+        if !given.accept_encoding {
+            lines.put("\r\naccept-encoding: identity");
+        }
+        if !given.accept {
+            lines.put("\r\naccept: */*");
+        }
+        if !given.user_agent {
+            lines.put("\r\nuser-agent: ");
+            lines.put(user_agent);
+        }
+        lines.put("\r\n\r\n");
+        Ok(Self {
+            method,
+            url: url.into(),
+            origin: origin(url).into(),
+            before,
+            between,
+            end: lines.take(),
+        })
     }
 
-    let own = Given::among(call.headers);
-    if own.host {
-        head.put(" HTTP/1.1");
-    } else {
-        head.put(" HTTP/1.1\r\nhost: ");
-        head.put(target.host);
-    }
-    if let Some(user) = target.user.filter(|_| !own.authorization) {
-        head.put("\r\nauthorization: Basic ");
-        head.put(&STANDARD.encode(user));
-    }
-    for (name, value) in call.headers {
-        if !is_the_clients(name) {
-            head.given(name, value)?;
+    /// The head of one call, with its fields and the length of its body (bytes).
+    ///
+    /// # Errors
+    /// `Unreachable` when a field cannot be put on the wire.
+    pub(super) fn complete(
+        &self,
+        fields: &[Field<'_>],
+        length: usize,
+    ) -> Result<Vec<u8>, CallError> {
+        let sizes = fields.iter();
+        let sizes = sizes.map(|(name, value)| name.len() + value.len() + BESIDE_A_FIELD);
+        let own = sizes.sum::<usize>() + LONGEST_LENGTH;
+        let size = self.before.len() + self.between.len() + self.end.len() + own;
+        let mut head = Writer(Vec::with_capacity(size));
+        head.0.extend_from_slice(&self.before);
+        head.fields(fields)?;
+        head.0.extend_from_slice(&self.between);
+        if let Method::Post = self.method {
+            put_decimal(&mut head.0, length);
         }
+        head.0.extend_from_slice(&self.end);
+        Ok(head.0)
     }
-    if let Method::Post = call.method {
-        head.put("\r\ncontent-length: ");
-        put_decimal(&mut head.0, call.content_length());
+
+    pub(super) fn method(&self) -> Method {
+        self.method
     }
-    if !own.accept_encoding {
-        head.put("\r\naccept-encoding: identity");
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
-    if !own.accept {
-        head.put("\r\naccept: */*");
+
+    /// The part of the URL before its path, see [`origin`].
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
-    if !own.user_agent {
-        head.put("\r\nuser-agent: ");
-        head.put(user_agent);
-    }
-    head.put("\r\n\r\n");
-    Ok(head.0)
 }
 
 /// The parts of a URL that a head is made of.
@@ -137,7 +199,7 @@ struct Given {
 }
 
 impl Given {
-    fn among(fields: &[(&str, &str)]) -> Self {
+    fn among<'f>(fields: impl Iterator<Item = &'f Field<'f>>) -> Self {
         let mut given = Self::default();
         for (name, _) in fields {
             let place = match name.len() {
@@ -158,16 +220,32 @@ fn is_the_clients(name: &str) -> bool {
     FIELDS_OF_THE_CLIENT.iter().any(|own| same_name(name, own))
 }
 
-/// The head under way.
+/// The lines under way.
+#[derive(Default)]
 struct Writer(Vec<u8>);
 
 impl Writer {
+    /// The lines so far.
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
     fn put(&mut self, piece: &str) {
         self.0.extend_from_slice(piece.as_bytes());
     }
 
+    /// Fields from elsewhere, without those that are the client's own.
+    fn fields(&mut self, fields: &[Field<'_>]) -> Result<(), CallError> {
+        for (name, value) in fields {
+            if !is_the_clients(name) {
+                self.field(name, value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A field from elsewhere. The error holds no value: any field may be a key.
-    fn given(&mut self, name: &str, value: &str) -> Result<(), CallError> {
+    fn field(&mut self, name: &str, value: &str) -> Result<(), CallError> {
         if !is_field_name(name) {
             return Err(CallError::Unreachable(
                 "a header name cannot be sent".to_owned(),
@@ -197,29 +275,24 @@ fn is_value(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
-    fn written(
+    /// The head of a call that brings the fields from this one on by itself; with a length it is a POST.
+    fn completed(
         url: &str,
-        headers: &[(&str, &str)],
-        body: Option<&[&[u8]]>,
-    ) -> Result<String, String> {
-        let call = Call {
-            method: if body.is_some() {
-                Method::Post
-            } else {
-                Method::Get
-            },
-            url,
-            headers,
-            body,
-            deadline: Instant::now(),
-            client: None,
-        };
-        let head = write(&call, "me/1").map_err(|error| error.to_string())?;
+        fields: &[Field<'_>],
+        own: usize,
+        length: Option<usize>,
+    ) -> Result<String, CallError> {
+        let method = length.map_or(Method::Get, |_| Method::Post);
+        let (before, own) = fields.split_at(own);
+        let head = CallHead::new(method, url, before, &[], "me/1")?;
+        let head = head.complete(own, length.unwrap_or_default())?;
         Ok(String::from_utf8(head).unwrap())
+    }
+
+    fn written(url: &str, fields: &[Field<'_>], length: Option<usize>) -> Result<String, String> {
+        completed(url, fields, fields.len(), length).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -258,10 +331,32 @@ mod tests {
             ("X-Title", "caf\u{e9}"),
         ];
         assert_eq!(
-            written("http://me:secret@a/x", &given, Some(&[b"{", b"}"])).unwrap(),
+            written("http://me:secret@a/x", &given, Some(2)).unwrap(),
             "POST /x HTTP/1.1\r\nuser-agent: you\r\naccept: text/event-stream\r\naccept-encoding: br\r\nhost: else\r\n\
              authorization: Bearer k\r\nx-title: caf\u{e9}\r\ncontent-length: 2\r\n\r\n"
         );
+    }
+
+    /// What a call brings stands where it would stand had the head been written for it alone.
+    #[test]
+    fn a_head_is_completed_for_each_call() {
+        fn head(before: &[Field<'_>], behind: &[Field<'_>]) -> CallHead {
+            CallHead::new(Method::Post, "http://a/x", before, behind, "me/1").unwrap()
+        }
+        let kept = head(&[("Accept", "a/b")], &[("X-Title", "home")]);
+        for (own, length) in [
+            (&[][..], 0),
+            (
+                &[("traceparent", "00-1"), ("Upgrade", "h2c"), ("A", "b")],
+                usize::MAX,
+            ),
+        ] {
+            let all = [&[("Accept", "a/b")], own, &[("X-Title", "home")]].concat();
+            let written = head(&all, &[]).complete(&[], length);
+            assert_eq!(kept.complete(own, length).unwrap(), written.unwrap());
+        }
+        let text = String::from_utf8(kept.complete(&[("A", "b")], 7).unwrap()).unwrap();
+        assert!(text.contains("\r\naccept: a/b\r\na: b\r\nx-title: home\r\ncontent-length: 7\r\n"));
     }
 
     /// A value with a line break would be a field, or a request, that nobody configured.
@@ -278,12 +373,15 @@ mod tests {
             ("", "a"),
             ("\u{e9}", "a"),
         ] {
-            let error = written("http://a/", &[(name, value)], None).unwrap_err();
-            assert!(
-                error.contains("cannot be sent"),
-                "{name:?} {value:?}: {error}"
-            );
-            assert!(!error.contains("b: c"), "{error}");
+            for own in [0, 1] {
+                let error = completed("http://a/", &[(name, value)], own, None).unwrap_err();
+                let error = error.to_string();
+                assert!(
+                    error.contains("cannot be sent"),
+                    "{name:?} {value:?}: {error}"
+                );
+                assert!(!error.contains("b: c"), "{error}");
+            }
         }
         for url in [
             "http://a/\r\nx: y",

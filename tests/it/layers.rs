@@ -93,6 +93,7 @@ const GATEWAY: &[&str] = &[
     "shared_ledger",
     "route_invariants",
     "finish_reasons",
+    "kept_heads",
     "shared_answer",
 ];
 

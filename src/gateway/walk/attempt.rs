@@ -158,7 +158,7 @@ impl<'a> Errand<'a, '_> {
             trace: &journal.outgoing(),
             edits: &step.fit.edits.headers,
         };
-        call.send(&self.context.client)
+        call.send(&self.context.client, self.context.heads.of(&step.provider))
     }
 
     /// The judgement on an answer; `None` where the step is to be called again, without what it refuses.
