@@ -1,6 +1,6 @@
 //! The connection pool.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 ///
 /// Taking one and giving one back are a look-up and a push under one lock, whatever their number is. ureq's own pool
 /// scans all of them each time, so it had to be kept small, and the second of two bursts met as many TLS handshakes as
-/// the first.
+/// the first. Of origins there are a few dozen at most, which are compared faster than hashed.
 pub(super) struct ConnectionPool {
     idle: Mutex<IdleConnections>,
     most: usize,
@@ -32,11 +32,17 @@ pub(super) struct ConnectionPool {
 
 #[derive(Default)]
 struct IdleConnections {
-    origins: HashMap<Box<str>, VecDeque<IdleConnection>>,
+    origins: Vec<IdleOfOrigin>,
     count: usize,
     /// `None`: the first sweep is due.
     next_sweep: Option<Instant>,
     closed: bool,
+}
+
+/// The idle connections of an origin, the youngest last.
+struct IdleOfOrigin {
+    origin: Box<str>,
+    queue: VecDeque<IdleConnection>,
 }
 
 struct IdleConnection {
@@ -89,6 +95,9 @@ impl ConnectionPool {
 
     /// Keeps a connection whose last answer has been read to its end, if it is quiet. In a full pool the oldest one of
     /// the origin that has the most makes room.
+    ///
+    /// The look before its next call would find the same, but perhaps late or never: others are taken before it, or it
+    /// ends unused. A sign concerns those others as well, the ones in use included, so it is looked for here, too.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
         let look = connection.wire.look();
         if look == Look::Unasked {
@@ -158,31 +167,38 @@ impl IdleConnection {
 
 impl IdleConnections {
     fn pop(&mut self, origin: &str) -> Option<IdleConnection> {
-        let waiting = self.origins.get_mut(origin)?.pop_back()?;
+        let waiting = self.of(origin)?.queue.pop_back()?;
         self.count -= 1;
         Some(waiting)
     }
 
+    fn of(&mut self, origin: &str) -> Option<&mut IdleOfOrigin> {
+        self.origins.iter_mut().find(|idle| *idle.origin == *origin)
+    }
+
     fn remove(&mut self, origin: &str) -> Option<VecDeque<IdleConnection>> {
-        let queue = self.origins.remove(origin)?;
+        let queue = std::mem::take(&mut self.of(origin)?.queue);
         self.count -= queue.len();
         Some(queue)
     }
 
     fn push(&mut self, waiting: IdleConnection) {
         self.count += 1;
-        match self.origins.get_mut(waiting.connection.origin()) {
-            Some(queue) => queue.push_back(waiting),
-            None => {
-                let origin = waiting.connection.origin().into();
-                self.origins.insert(origin, VecDeque::from([waiting]));
-            }
+        match self.of(waiting.connection.origin()) {
+            Some(idle) => idle.queue.push_back(waiting),
+            None => self.origins.push(IdleOfOrigin {
+                origin: waiting.connection.origin().into(),
+                queue: VecDeque::from([waiting]),
+            }),
         }
     }
 
     fn pop_oldest(&mut self) -> Option<IdleConnection> {
-        let longest = self.origins.values_mut().max_by_key(|queue| queue.len())?;
-        let oldest = longest.pop_front()?;
+        let longest = self
+            .origins
+            .iter_mut()
+            .max_by_key(|idle| idle.queue.len())?;
+        let oldest = longest.queue.pop_front()?;
         self.count -= 1;
         Some(oldest)
     }
@@ -194,7 +210,7 @@ impl IdleConnections {
             return expired;
         }
         self.next_sweep = Some(now + SWEEP);
-        self.origins.retain(|_, queue| {
+        self.origins.retain_mut(|IdleOfOrigin { queue, .. }| {
             let end = queue.partition_point(|waiting| waiting.is_old(now));
             expired.extend(queue.drain(..end));
             !queue.is_empty()
@@ -251,7 +267,7 @@ mod tests {
         // `b` is called no more; a connection that is given back to another origin ends it.
         pool.put(net.connection("http://a"), end);
         assert_eq!(pool.lock().count, 1);
-        assert!(!pool.lock().origins.contains_key("http://b"));
+        assert_eq!(pool.lock().origins.len(), 1);
     }
 
     /// Descriptors are few; and one provider's idle connections must not cost the others a handshake per call.
