@@ -148,18 +148,6 @@ impl Decoder {
         self.buffer.capacity() + self.held()
     }
 
-    /// The bytes that no item was made of yet.
-    pub fn unread(&self) -> &[u8] {
-        self.slice(self.read, self.filled)
-    }
-
-    /// The bytes that no item was made of yet, for another reader.
-    pub fn into_unread(mut self) -> Vec<u8> {
-        self.drop_read_bytes();
-        self.buffer.truncate(self.filled);
-        self.buffer
-    }
-
     /// The next complete item; `None` when more bytes are needed. After [`TooLarge`] there are none any more.
     pub fn next_item(&mut self) -> Option<Result<Item<'_>, TooLarge>> {
         loop {

@@ -110,13 +110,32 @@ impl Body {
         self.state.phase = Phase::Body;
         self.state.deadline = deadline;
         match body.unread.read(&mut body.connection, buf, &mut self.state) {
-            Ok(0) => {
-                self.end();
-                Ok(0)
+            Ok(read) => {
+                if read == 0 || body.unread.is_complete() {
+                    self.end();
+                }
+                Ok(read)
             }
-            Ok(read) => Ok(read),
             Err(error) => Err(self.fail(error)),
         }
+    }
+
+    /// Reads behind the bytes that are there, in as much room as is asked for; false at the body's end.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_behind(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        room: usize,
+        deadline: Instant,
+    ) -> Result<bool, CallError> {
+        let filled = bytes.len();
+        bytes.resize(filled.saturating_add(room), 0);
+        let free = bytes.get_mut(filled..).unwrap_or_default();
+        let read = self.read(free, deadline);
+        bytes.truncate(filled.saturating_add(*read.as_ref().unwrap_or(&0)));
+        read.map(|read| read > 0)
     }
 
     fn fail(&mut self, error: CallError) -> CallError {
@@ -146,6 +165,11 @@ impl Body {
             }
         }
         Err(CallError::no_memory())
+    }
+
+    /// Whether the body has been read to its complete end.
+    fn has_ended(&self) -> bool {
+        self.unread.is_none() && self.failed.is_none()
     }
 
     fn end(&mut self) {
@@ -209,24 +233,22 @@ impl Body {
             self.make_room(charge, length)?;
         }
         let mut bytes = begun;
+        if let Some(Ok(length)) = announced {
+            bytes.reserve_exact(length.saturating_sub(bytes.len()));
+        }
         loop {
-            let filled = bytes.len();
-            // Room for what is here, and no more: what is not filled was zeroed in vain. The end shows in a byte's room.
-            let arrived = self.arrived(deadline)?.max(1);
-            let whole = filled.saturating_add(arrived);
-            if let Some(charge) = &mut charge {
-                self.make_room(charge, whole)?;
-            }
-            bytes.resize(whole, 0);
-            let free = bytes.get_mut(filled..).unwrap_or_default();
-            let read = self.read(free, deadline)?;
-            bytes.truncate(filled.saturating_add(read));
             if bytes.len() > limit {
                 return Err(too_big());
             }
-            if read == 0 {
+            if self.has_ended() {
                 return Ok(bytes);
             }
+            // Room for what is here, and no more: what is not filled was zeroed in vain. The end shows in a byte's room.
+            let arrived = self.arrived(deadline)?.max(1);
+            if let Some(charge) = &mut charge {
+                self.make_room(charge, bytes.len().saturating_add(arrived))?;
+            }
+            self.read_behind(&mut bytes, arrived, deadline)?;
         }
     }
 }

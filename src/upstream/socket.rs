@@ -194,8 +194,10 @@ impl Wire for Socket {
     }
 
     fn flush(&mut self, state: &mut CallState) -> Result<(), CallError> {
-        let may_tell = self.carries_records && state.reused && state.partly_sent;
-        if may_tell && !self.buffers.unsent().is_empty() {
+        if self.buffers.unsent().is_empty() {
+            return Ok(());
+        }
+        if self.carries_records && state.reused && state.partly_sent {
             state.early_input |= self.has_input();
         }
         self.send_last(&[], state)

@@ -46,18 +46,22 @@ impl UnreadBody {
         }
     }
 
+    /// Whether the body has been read to its end, as far as its framing tells.
+    pub fn is_complete(&self) -> bool {
+        match self {
+            Self::Sized { left, .. } => *left == 0,
+            Self::Chunked { decoder, .. } => decoder.is_done(),
+            Self::Framed(body) => body.is_complete(),
+        }
+    }
+
     /// Waits for bytes of the body, or for its end.
     pub fn await_bytes(
         &self,
         connection: &mut Connection,
         state: &mut CallState,
     ) -> Result<(), CallError> {
-        let is_read = match self {
-            Self::Sized { left, .. } => *left == 0,
-            Self::Chunked { decoder, .. } => decoder.is_done(),
-            Self::Framed(body) => body.is_complete(),
-        };
-        if !is_read {
+        if !self.is_complete() {
             // The end of the input is there for the next read as well.
             connection.await_input(state)?;
         }

@@ -351,7 +351,8 @@ pub fn cover(charge: &mut Charge, bytes: usize) -> Result<(), Box<Failure>> {
 
 fn is_event_stream(head: &Head) -> bool {
     head.header("content-type").is_some_and(|kind| {
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("text/event-stream")
+        let mut parts = kind.as_bytes().split(|byte| *byte == b';');
+        let kind = parts.next().unwrap_or_default().trim_ascii();
+        kind.eq_ignore_ascii_case(b"text/event-stream")
     })
 }

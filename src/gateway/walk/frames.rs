@@ -50,66 +50,62 @@ impl Opened {
     /// # Errors
     /// The cause of an end before the end.
     pub fn read(
-        body: Box<Body>,
+        mut body: Box<Body>,
         is_named_stream: bool,
         deadline: Instant,
-        charge: Charge,
+        mut charge: Charge,
     ) -> Result<Self, CallError> {
-        let mut frames = Frames::live(body, charge);
-        loop {
-            let form = form_of(frames.decoder.unread());
-            let form = match form {
-                Form::Open if frames.decoder.unread().len() > LONGEST_LEAD => Form::Stream,
-                Form::Blank if frames.decoder.unread().len() > READ_SIZE => {
+        let mut begun = Vec::new();
+        let is_stream = loop {
+            let form = match form_of(&begun) {
+                Form::Open if begun.len() > LONGEST_LEAD => Form::Stream,
+                Form::Blank if begun.len() > READ_SIZE => {
                     // A provider sends blank lines while its request is in a queue, for minutes.
-                    frames.decoder = Decoder::new(LONGEST_FRAME);
+                    begun = Vec::new();
                     Form::Blank
                 }
                 form => form,
             };
             match &form {
-                Form::Stream => return Ok(Self::Stream(frames)),
-                Form::Unknown(_) if is_named_stream => return Ok(Self::Stream(frames)),
-                Form::Whole(from) | Form::Unknown(from) => return Ok(frames.into_whole(*from)),
+                Form::Stream => break true,
+                Form::Unknown(_) if is_named_stream => break true,
+                Form::Whole(from) | Form::Unknown(from) => {
+                    begun.drain(..*from);
+                    break false;
+                }
                 Form::Blank | Form::Open => {}
             }
-            if !frames.fill(deadline)? {
-                let is_stream = is_named_stream || matches!(form, Form::Open);
-                return Ok(if is_stream {
-                    Self::Stream(frames)
-                } else {
-                    frames.into_whole(0)
-                });
+            let arrived = body.arrived(deadline)?;
+            let room = arrived.clamp(LEAST_READ, READ_SIZE);
+            if !body.read_behind(&mut begun, room, deadline)? {
+                break is_named_stream || matches!(form, Form::Open);
             }
-        }
+            follow(&mut charge, &body, begun.capacity(), 0)?;
+        };
+        Ok(if is_stream {
+            Self::Stream(Frames::live(&begun, body, charge))
+        } else {
+            Self::Whole {
+                begun,
+                body,
+                charge,
+            }
+        })
     }
 }
 
 impl Frames {
-    /// The frames of an answer under way.
-    fn live(body: Box<Body>, charge: Charge) -> Box<Self> {
+    /// The frames of an answer under way, of which the first bytes have come.
+    fn live(begun: &[u8], body: Box<Body>, charge: Charge) -> Box<Self> {
+        let mut decoder = Decoder::new(LONGEST_FRAME);
+        decoder.push(begun);
         Box::new(Self {
-            decoder: Decoder::new(LONGEST_FRAME),
+            decoder,
             body: Some(body),
             finished: false,
             held: 0,
             charge,
         })
-    }
-
-    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
-    fn into_whole(self: Box<Self>, from: usize) -> Opened {
-        let mut begun = self.decoder.into_unread();
-        begun.drain(..from.min(begun.len()));
-        match self.body {
-            Some(body) => Opened::Whole {
-                begun,
-                body,
-                charge: self.charge,
-            },
-            // Only a live stream is opened.
-            None => Opened::Stream(Self::ready([], self.charge)),
-        }
     }
 
     /// Frames with these data, all there. A charge that is too high for them is lowered.
@@ -149,21 +145,10 @@ impl Frames {
 
     /// The charge follows what is in memory. Frames that were all there at once are charged before.
     fn charge(&mut self) -> Result<(), CallError> {
-        let Some(body) = &self.body else {
-            return Ok(());
-        };
-        let buffer = self.decoder.capacity();
-        let beside = if buffer > FREE {
-            memory_beside(buffer)
-        } else {
-            0
-        };
-        let bytes = buffer + beside + self.held;
-        if bytes <= FREE && self.charge.bytes() == 0 {
-            return Ok(());
+        match &self.body {
+            Some(body) => follow(&mut self.charge, body, self.decoder.capacity(), self.held),
+            None => Ok(()),
         }
-        self.charge.uncover(bytes);
-        body.make_room(&mut self.charge, bytes)
     }
 
     /// The next frame or comment among the bytes that are here; none when more have to come.
@@ -214,6 +199,21 @@ impl Frames {
         self.charge()?;
         Ok(read > 0)
     }
+}
+
+/// Has a charge follow a buffer that a body is read to, and what is held back of it besides (bytes).
+fn follow(charge: &mut Charge, body: &Body, buffer: usize, held: usize) -> Result<(), CallError> {
+    let beside = if buffer > FREE {
+        memory_beside(buffer)
+    } else {
+        0
+    };
+    let bytes = buffer + beside + held;
+    if bytes <= FREE && charge.bytes() == 0 {
+        return Ok(());
+    }
+    charge.uncover(bytes);
+    body.make_room(charge, bytes)
 }
 
 /// The memory that a large buffer takes besides (bytes): the input of its connection, and, below the size from which a
@@ -290,6 +290,9 @@ fn form_of(bytes: &[u8]) -> Form {
 
 /// The form of a body whose first line begins like this.
 fn form_of_line(text: &[u8], from: usize) -> Form {
+    if let [b'{' | b'[' | b'<', ..] = text {
+        return Form::Whole(from);
+    }
     for field in FIELDS {
         match text.strip_prefix(field) {
             Some([]) => return Form::Open,
@@ -299,10 +302,7 @@ fn form_of_line(text: &[u8], from: usize) -> Form {
             None => {}
         }
     }
-    match text.first() {
-        Some(b'{' | b'[' | b'<') => Form::Whole(from),
-        _ => Form::Unknown(from),
-    }
+    Form::Unknown(from)
 }
 
 #[cfg(test)]
