@@ -66,14 +66,6 @@ impl HeaderFields {
         }
     }
 
-    /// The same fields, names in lower case.
-    pub fn with_lower_names(mut self) -> Self {
-        for field in &self.fields {
-            self.text.make_lower(range(&field.name));
-        }
-        self
-    }
-
     /// The value of the first field with this name in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.text.bytes().get(range(self.find(name)?))
@@ -90,6 +82,12 @@ impl HeaderFields {
             let name = self.text.utf8(range(&field.name))?;
             Some((name, self.text.bytes().get(range(&field.value))?))
         })
+    }
+
+    /// The names of all fields, as they stand.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter();
+        fields.filter_map(|field| self.text.utf8(range(&field.name)))
     }
 
     /// The place of the value of the first field with this name.
@@ -119,13 +117,6 @@ impl FieldText {
             Self::Utf8(text) => text.get(range),
             Self::Bytes(bytes) => std::str::from_utf8(bytes.get(range)?).ok(),
         }
-    }
-
-    fn make_lower(&mut self, range: Range<usize>) {
-        let _ = match self {
-            Self::Utf8(text) => text.get_mut(range).map(str::make_ascii_lowercase),
-            Self::Bytes(bytes) => bytes.get_mut(range).map(<[u8]>::make_ascii_lowercase),
-        };
     }
 }
 
@@ -183,9 +174,8 @@ mod tests {
             assert_eq!(fields.get("X-NAME"), Some(&b"caf\xe9"[..]));
             assert_eq!(fields.text("x-name"), None);
             assert_eq!(fields.text("x"), None);
-            let fields = fields.with_lower_names();
-            let names: Vec<&str> = fields.iter().map(|(name, _)| name).collect();
-            assert_eq!(names, ["host", "x-name", "x-name"]);
+            assert!(fields.names().eq(["Host", "X-Name", "X-Name"]));
+            assert!(fields.names().eq(fields.iter().map(|(name, _)| name)));
         }
     }
 

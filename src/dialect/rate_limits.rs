@@ -48,18 +48,18 @@ pub fn remaining_limits(headers: &Headers<'_>, now: SystemTime) -> RemainingLimi
 
 /// Whether a field tells of a window, by the beginning of its name.
 pub fn tells_of_a_window(name: &str) -> bool {
-    const BEGINNINGS: [&str; 5] = [
-        "x-ratelimit",
-        "x-rate-limit",
-        "ratelimit",
-        "anthropic-ratelimit",
-        "rate-limit",
-    ];
-    let begins = |beginning: &str| {
+    // Each answer has a dozen fields or two, of which the first letter tells most apart.
+    let beginnings: &[&str] = match name.as_bytes() {
+        [b'x' | b'X', ..] => &["x-ratelimit", "x-rate-limit"],
+        [b'r' | b'R', ..] => &["ratelimit", "rate-limit"],
+        [b'a' | b'A', ..] => &["anthropic-ratelimit"],
+        _ => return false,
+    };
+    let begins = |beginning: &&str| {
         name.get(..beginning.len())
             .is_some_and(|begun| begun.eq_ignore_ascii_case(beginning))
     };
-    BEGINNINGS.iter().any(|beginning| begins(beginning))
+    beginnings.iter().any(begins)
 }
 
 /// The wait until a rate limit ends; `None` where nothing states it. It is looked for in this order, because the first

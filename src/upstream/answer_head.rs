@@ -4,15 +4,17 @@
 //! body by its status, or is no final answer, is left to the one strict reader of such things. For what both read, a test
 //! has them agree.
 
+use std::mem::MaybeUninit;
+
 use httparse::{Header, Response, Status};
 
 use crate::header_fields::HeaderFields;
+use crate::text::has_control;
 
 /// The bound of fields in a head, which is ureq-proto's as well.
 const MAX_FIELDS: usize = 128;
 
-/// The fields that there is room for at first: few answers have more, and the room for all that are allowed is not one of
-/// the sizes that an allocator has at hand.
+/// The fields that there is room for on the stack, in pages that the read before has had: few answers have more.
 const USUAL_FIELDS: usize = 32;
 
 /// The status and the fields of an answer.
@@ -45,17 +47,20 @@ pub(super) enum Framing {
 impl Head {
     /// The first value of a field, whose name is compared without case. `None`: it is absent, or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.fields
-            .text(name)
-            .filter(|value| is_visible(value.as_bytes()))
+        self.fields.text(name).filter(|value| is_visible(value))
     }
 
-    /// The fields whose values are visible ASCII, names in lower case, repeated ones repeatedly.
+    /// The fields whose values are visible ASCII, names as they came, repeated ones repeatedly.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .iter()
             .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
-            .filter(|(_, value)| is_visible(value.as_bytes()))
+            .filter(|(_, value)| is_visible(value))
+    }
+
+    /// The names of all fields, as they came.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.names()
     }
 }
 
@@ -76,8 +81,7 @@ impl From<ureq::http::Response<()>> for Head {
 
 /// Reads a head that is all there, if it is a usual one.
 pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
-    // On the heap: a worker that waits keeps a small stack.
-    let mut usual = Box::<[Header<'_>]>::new_uninit_slice(USUAL_FIELDS);
+    let mut usual = [const { MaybeUninit::<Header<'_>>::uninit() }; USUAL_FIELDS];
     let mut all;
     let reader = httparse::ParserConfig::default();
     let mut answer = Response::new(&mut []);
@@ -127,8 +131,7 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
             fields: HeaderFields::within(
                 input.get(..size)?,
                 fields.iter().map(|field| (field.name, field.value)),
-            )
-            .with_lower_names(),
+            ),
             reused: false,
         },
         size,
@@ -139,12 +142,13 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
 
 /// The number that a `Content-Length` is, digits only (RFC 9110 section 8.6).
 fn decimal(value: &[u8]) -> Option<u64> {
-    let are_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value)
-        .ok()
-        .filter(|_| are_digits)?
-        .parse()
-        .ok()
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 fn closes_connection(value: &[u8]) -> bool {
@@ -152,8 +156,7 @@ fn closes_connection(value: &[u8]) -> bool {
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
-fn is_visible(value: &[u8]) -> bool {
-    value
-        .iter()
-        .all(|byte| *byte == b'\t' || (b' '..0x7f).contains(byte))
+fn is_visible(value: &str) -> bool {
+    let is_tab_or_no_control = |byte: u8| byte == b'\t' || !byte.is_ascii_control();
+    value.is_ascii() && (!has_control(value) || value.bytes().all(is_tab_or_no_control))
 }

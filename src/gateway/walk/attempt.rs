@@ -280,8 +280,7 @@ fn refuse_coding(head: &Head) -> Result<(), Box<Failure>> {
 
 /// Most providers say nothing of their limits: then none of the many names is looked up.
 fn limits_of(head: &Head) -> RemainingLimits {
-    let mut names = head.headers().map(|(name, _)| name);
-    if names.any(tells_of_a_window) {
+    if head.names().any(tells_of_a_window) {
         let headers: Vec<(&str, &str)> = head.headers().collect();
         remaining_limits(&headers, SystemTime::now())
     } else {

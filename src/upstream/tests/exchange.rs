@@ -29,7 +29,7 @@ fn a_post_arrives_byte_for_byte_and_in_one_piece() {
     assert_eq!(response.head.header("CONTENT-length"), Some("5"));
     assert_eq!(
         response.head.headers().collect::<Vec<_>>(),
-        [("content-length", "5")]
+        [("Content-Length", "5")]
     );
     assert_eq!(text(response).unwrap(), "hello");
 
