@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr2, memrchr2};
+
 use super::waits::{TimeUnit, Wait, parse_wait};
 use crate::json::raw;
 
@@ -172,9 +174,8 @@ fn plain(raw_key: &str) -> String {
 /// The object or array in a text that begins with one, or ends with one behind a few words, as
 /// `litellm.RateLimitError: ... - {"error": ...}`; `None` for a text without braces.
 pub fn json_in(text: &str) -> Option<&str> {
-    let text = text.trim();
-    let start = text.find(['{', '['])?;
-    let end = text.rfind(['}', ']'])?;
+    let start = memchr2(b'{', b'[', text.as_bytes())?;
+    let end = memrchr2(b'}', b']', text.as_bytes())?;
     let inner = text.get(start..=end)?;
     // A list of a few words in brackets is no JSON, and an object has a key.
     let second = inner.get(1..)?.trim_start();
