@@ -75,7 +75,7 @@ impl Totals {
         self.combine(other, u64::saturating_sub);
     }
 
-    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
+    fn combine(&mut self, other: &Self, with: impl Fn(u64, u64) -> u64) {
         for (own, others) in [
             (&mut self.requests, other.requests),
             (&mut self.input, other.input),
