@@ -12,7 +12,7 @@ impl WordFilter {
         for text in texts {
             let runs = text.as_bytes().windows(4).filter_map(<[u8]>::first_chunk);
             for run in runs {
-                let (place, bit) = place_of(*run);
+                let (place, bit) = place_of(u32::from_le_bytes(*run));
                 if let Some(bits) = bits.get_mut(place) {
                     *bits |= bit;
                 }
@@ -25,21 +25,34 @@ impl WordFilter {
     /// anything.
     pub fn may_have(&self, words: &str) -> bool {
         let (runs, _) = words.as_bytes().as_chunks();
-        let is_wild = |byte: &u8| matches!(byte, b'*' | b'{' | b'}');
-        runs.iter()
-            .all(|run| self.has(*run) || run.iter().any(is_wild))
-    }
-
-    fn has(&self, run: [u8; 4]) -> bool {
-        let (place, bit) = place_of(run);
-        self.bits.get(place).is_some_and(|bits| bits & bit != 0)
+        for run in runs {
+            let run = u32::from_le_bytes(*run);
+            let (place, bit) = place_of(run);
+            let has = self.bits.get(place).is_some_and(|bits| bits & bit != 0);
+            if !has && !is_wild(run) {
+                return false;
+            }
+        }
+        true
     }
 }
 
 /// The place of a run's bit, by the upper twelve bits of a product (Fibonacci hashing).
-fn place_of(run: [u8; 4]) -> (usize, u64) {
-    let hash = u32::from_le_bytes(run).wrapping_mul(0x9e37_79b1);
+fn place_of(run: u32) -> (usize, u64) {
+    let hash = run.wrapping_mul(0x9e37_79b1);
     ((hash >> 26) as usize, 1 << ((hash >> 20) & 63))
+}
+
+/// Whether a run has a `*`, a `{` or a `}`: where it has one, the difference has a byte of zero, from which a one is
+/// borrowed.
+fn is_wild(run: u32) -> bool {
+    const ONES: u32 = 0x0101_0101;
+    let marks = [b'*', b'{', b'}'].map(|byte| {
+        let difference = run ^ (ONES * u32::from(byte));
+        difference.wrapping_sub(ONES) & !difference
+    });
+    let [star, open, close] = marks;
+    (star | open | close) & (ONES << 7) != 0
 }
 
 #[cfg(test)]

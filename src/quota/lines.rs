@@ -117,7 +117,7 @@ impl<'a> LinesOfTarget<'a> {
 
 impl Crowd {
     /// The calls out that a line sees, the target's own or one of its account.
-    fn out(self, is_own: bool) -> u32 {
+    pub fn out(self, is_own: bool) -> u32 {
         if is_own { self.own } else { self.of_account }
     }
 }

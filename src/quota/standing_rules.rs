@@ -96,8 +96,8 @@ impl Line {
 
     /// The standing of a line of which nothing is known; `None` where a limit is, where one is told or was met.
     pub fn standing_without_limit(&self, in_flight: u32, peak: u32) -> Option<Standing> {
-        let is_unknown = self.limit().is_none() && self.told.is_none() && self.fullness.is_none();
-        is_unknown.then(|| self.standing_in_crowd(in_flight, peak))
+        self.is_without_limit()
+            .then(|| self.standing_in_crowd(in_flight, peak))
     }
 
     fn standing_in_crowd(&self, in_flight: u32, peak: u32) -> Standing {

@@ -152,7 +152,7 @@ impl StepReport {
         ledger.count_skip(step, &line);
         let report = Self {
             class: Some(cooling.class),
-            message: Some(StepMessage::Limit(line)),
+            message: Some(StepMessage::Limit(Box::new(line))),
             skipped: true,
             ..Self::blank(route, index)
         };

@@ -187,8 +187,12 @@ impl Walk {
             duration,
             failure,
         );
-        self.reports
-            .push(report.cooling(cooling, now).changed(changes));
+        let report = report.cooling(cooling, now).changed(changes);
+        if self.reports.len() == self.reports.capacity() {
+            // Another one mostly follows; more rarely do.
+            self.reports.reserve_exact(2);
+        }
+        self.reports.push(report);
         match pause_until {
             Some(pause_until) => {
                 self.retry = Some(Box::new(Retry {
