@@ -177,6 +177,7 @@ impl<'a> Errand<'a, '_> {
         }
     }
 
+    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
     fn answered(
         &self,
         walk: Box<Walk>,
