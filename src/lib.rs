@@ -54,7 +54,7 @@
 #![forbid(unsafe_code)]
 
 pub use ai_gateway_base::{
-    budget, chunked, header_fields, heapsort, json, secret, sse, sync, text,
+    budget, chunked, header_fields, heapsort, json, secret, sse, sync, text, word_filter,
 };
 
 pub mod adapt;

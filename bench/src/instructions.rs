@@ -1,4 +1,5 @@
-//! Instructions of one plain request, and of one event of a stream: the same on a busy machine and on a quiet one.
+//! Instructions of one plain request, of a failover before it, and of one event of a stream: the same on a busy machine and
+//! on a quiet one.
 
 use std::fs;
 use std::io;
@@ -24,8 +25,11 @@ const LONG: u32 = 550;
 const WITHOUT_REP: &str = "GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1073741824:\
                            glibc.cpu.x86_rep_stosb_threshold=1073741824";
 
-/// Bound of a plain request with nothing exported (instructions in user mode).
-const MOST: f64 = 95_000.0;
+/// Bounds, with nothing exported, of a plain request, of a step that fails before the one that answers it, and of an event
+/// (instructions in user mode).
+const MOST_OF_A_REQUEST: f64 = 62_000.0;
+const MOST_OF_A_FAILOVER: f64 = 30_000.0;
+const MOST_OF_AN_EVENT: f64 = 8_500.0;
 
 /// Instructions are counted and printed; `profiles` is a directory to leave valgrind's profiles in, for
 /// `callgrind_annotate`, those of a second binary in `against` there. `true` if the first binary missed no criterion.
@@ -44,17 +48,17 @@ pub fn measure(binaries: &[PathBuf], profiles: Option<&Path>) -> io::Result<bool
     }
     let mut report = Report::of(gateways.len());
     let [nothing, exporting @ ..] = &EXPORTS;
-    let alone = servers::of_each(&gateways, |gateway| gateway.a_request(nothing))?;
+    let alone = servers::of_each(&gateways, |gateway| gateway.a_request("plain", nothing))?;
     report.line(
         "a plain request: instructions",
         "",
-        Target::AtMost(MOST),
+        Target::AtMost(MOST_OF_A_REQUEST),
         &alone,
         |cost| cost.each,
         |cost| cost.how.clone(),
     );
     for export in exporting {
-        let costs = servers::of_each(&gateways, |gateway| gateway.a_request(export))?;
+        let costs = servers::of_each(&gateways, |gateway| gateway.a_request("plain", export))?;
         let pairs: Vec<(&Cost, Cost)> = alone.iter().zip(costs).collect();
         report.line(
             &format!("{}: of that", export.name),
@@ -65,11 +69,23 @@ pub fn measure(binaries: &[PathBuf], profiles: Option<&Path>) -> io::Result<bool
             |(_, exporting)| format!("{:.0}; {}", exporting.each, exporting.how),
         );
     }
+    let failovers = servers::of_each(&gateways, |gateway| {
+        gateway.a_request("failing-first", nothing)
+    })?;
+    let pairs: Vec<(&Cost, Cost)> = alone.iter().zip(failovers).collect();
+    report.line(
+        "a failover's extra step: instructions",
+        "",
+        Target::AtMost(MOST_OF_A_FAILOVER),
+        &pairs,
+        |(alone, failover)| failover.each - alone.each,
+        |(_, failover)| format!("{:.0} with it; {}", failover.each, failover.how),
+    );
     let events = servers::of_each(&gateways, Gateway::an_event)?;
     report.line(
         "an event of a stream: instructions",
         "",
-        Target::Open,
+        Target::AtMost(MOST_OF_AN_EVENT),
         &events,
         |cost| cost.each,
         |cost| format!("{}; each arrives alone", cost.how),
@@ -100,14 +116,18 @@ impl Cost {
 }
 
 impl Gateway<'_> {
-    /// Cost of a request on one connection.
-    fn a_request(&self, export: &Export) -> io::Result<Cost> {
+    /// Cost of a request for a route on one connection.
+    fn a_request(&self, route: &str, export: &Export) -> io::Result<Cost> {
+        let of_route = match route {
+            "plain" => String::new(),
+            other => format!("-{other}"),
+        };
         Cost::of(FEW, MANY, |requests| {
-            let file = format!("callgrind-{requests}{}", export.suffix);
+            let file = format!("callgrind-{requests}{of_route}{}", export.suffix);
             self.instructions(export, &file, |address| {
                 let load = Load {
                     address,
-                    request: &request("", "plain", 300, false),
+                    request: &request("", route, 300, false),
                     connections: 1,
                     end: End::Answers(requests),
                 };

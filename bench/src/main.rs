@@ -32,8 +32,8 @@ usage: ./ops.sh bench [MODE] [--against BINARY]
        --growth                       a table of what more connections, routes, bytes and streams cost
        --soak                         memory over a million requests and 100,000 connections
        --instructions [DIRECTORY]     instructions of one plain request, also while telemetry is
-                                      exported, and of one event, by valgrind, whose profiles are
-                                      kept in the directory
+                                      exported, of a failover, and of one event, by valgrind, whose
+                                      profiles are kept in the directory
        --readers                      criterion benches of the readers of bytes
 
 With --against all but --readers measures BINARY as well, in the same rounds where there are rounds, else directly

@@ -45,7 +45,7 @@ pub struct Server {
     pub started_in: Duration,
 }
 
-/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `open`, `vectors`, `heard`, `stream-N` for each of `streams`, and as
+/// Gateway, started with the routes `plain`, `slow`, `limited-first`, `failing-first`, `open`, `vectors`, `heard`, `stream-N` for each of `streams`, and as
 /// many others as `more_routes`; `wrapper` is a command to run it under.
 pub fn gateway(setup: &Setup<'_>, wrapper: &[String]) -> io::Result<Server> {
     let address = free_address()?;
@@ -119,7 +119,9 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
             let _ = writeln!(routes, "      - {{provider: {provider}, model: mock-1}}");
         }
     };
-    for name in ["plain", "slow", "limited", "open", "vectors", "heard"] {
+    for name in [
+        "plain", "slow", "limited", "failing", "open", "vectors", "heard",
+    ] {
         provider(name, name);
     }
     for number in 0..setup.more_routes {
@@ -128,6 +130,7 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     route("plain", &["plain"]);
     route("slow", &["slow"]);
     route("limited-first", &["limited", "plain"]);
+    route("failing-first", &["failing", "plain"]);
     route("open", &["open"]);
     route("vectors", &["vectors"]);
     route("heard", &["heard"]);

@@ -1,5 +1,5 @@
 //! The provider behind gateway and nginx: one thread that answers at once, late, with a stream, with a stream that
-//! stays open, with vectors, with what was heard, or with 429, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
+//! stays open, with vectors, with what was heard, with 429, or with 500, as the first part of the path says. Below `/otlp` it is a collector of telemetry that takes
 //! everything.
 
 use std::cmp::Reverse;
@@ -56,6 +56,7 @@ struct Answers {
     vectors: Vec<u8>,
     heard: Vec<u8>,
     limited: Vec<u8>,
+    failing: Vec<u8>,
     collected: Vec<u8>,
 }
 
@@ -106,6 +107,7 @@ impl Upstream {
                 vectors: answer("200 OK", &vectors()),
                 heard: answer("200 OK", HEARD),
                 limited: answer("429 Too Many Requests", LIMITED),
+                failing: answer("500 Internal Server Error", FAILING),
                 collected: COLLECTED.to_vec(),
             },
         })
@@ -221,6 +223,8 @@ impl Connection {
             self.unsent
                 .extend_from_slice(if path.starts_with(b"limited") {
                     &answers.limited
+                } else if path.starts_with(b"failing") {
+                    &answers.failing
                 } else if path.starts_with(b"vectors") {
                     &answers.vectors
                 } else if path.starts_with(b"heard") {
@@ -358,3 +362,5 @@ fn vectors() -> String {
 
 const LIMITED: &str =
     r#"{"error":{"message":"Rate limit reached.","type":"requests","code":"rate_limit_exceeded"}}"#;
+
+const FAILING: &str = r#"{"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}"#;

@@ -11,3 +11,4 @@ pub mod secret;
 pub mod sse;
 pub mod sync;
 pub mod text;
+pub mod word_filter;

@@ -16,6 +16,9 @@ const FOR_PEOPLE: usize = 500;
 
 /// The beginning of a message, as much as a person reads of it (at most 500 characters).
 pub fn for_people(message: &str) -> &str {
+    if message.len() <= FOR_PEOPLE {
+        return message;
+    }
     let end = message.char_indices().nth(FOR_PEOPLE);
     end.map_or(message, |(end, _)| cut(message, end))
 }

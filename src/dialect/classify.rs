@@ -7,6 +7,7 @@ use super::provider_error::ProviderError;
 use super::rate_limits::{Headers, left, rate_limit_end, retry_after};
 use super::rule::{Rule, Words, speaks};
 use super::rules;
+use crate::word_filter::WordFilter;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
@@ -72,11 +73,17 @@ fn decisive(
     let own = [&said.code, &said.kind].into_iter().flatten();
     let names: Vec<String> = own.chain(&said.names).map(|name| lower(name)).collect();
     let message = lower(&said.message);
+    let heard = WordFilter::of(names.iter().chain([&message]).map(String::as_str));
     let named = |words: &[&str]| {
-        let found = |word: &&str| names.iter().any(|name| name.contains(word));
+        let has = |word: &str| names.iter().any(|name| name.contains(word));
+        words
+            .iter()
+            .position(|word| heard.may_have(word) && has(word))
+    };
+    let spoken = |words: &[&str]| {
+        let found = |words: &&str| heard.may_have(words) && speaks(&message, words);
         words.iter().position(found)
     };
-    let spoken = |words: &[&str]| words.iter().position(|words| speaks(&message, words));
     let passes =
         || spoken(&WINDOWS).is_some() || rate_limit_end(refusal.headers, said.wait, now).is_some();
     rules::all()

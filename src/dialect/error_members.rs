@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr2, memrchr2};
+
 use super::waits::{TimeUnit, Wait, parse_wait};
 use crate::json::raw;
 
@@ -83,7 +85,8 @@ impl Collected {
         if NAMES.contains(&key.as_str()) {
             self.name(value);
         } else if SINGLE_WORDS.contains(&key.as_str()) {
-            if !value.contains(char::is_whitespace) {
+            let is_single = !raw::is_object(value) && !value.contains(char::is_whitespace);
+            if is_single {
                 self.name(value);
             }
         } else if RETRIES.iter().any(|retry| key.contains(retry)) && !key.contains("count") {
@@ -163,18 +166,18 @@ fn wait_of(key: &str, value: &str) -> Option<Wait> {
 
 /// A key without its quotes, in lower case, letters and digits only.
 fn plain(raw_key: &str) -> String {
+    let mut plain = String::with_capacity(raw_key.len().min(LONGEST_NAME));
     let key = raw_key.chars().take(LONGEST_NAME);
-    key.filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    let key = key.filter(char::is_ascii_alphanumeric);
+    plain.extend(key.map(|c| c.to_ascii_lowercase()));
+    plain
 }
 
 /// The object or array in a text that begins with one, or ends with one behind a few words, as
 /// `litellm.RateLimitError: ... - {"error": ...}`; `None` for a text without braces.
 pub fn json_in(text: &str) -> Option<&str> {
-    let text = text.trim();
-    let start = text.find(['{', '['])?;
-    let end = text.rfind(['}', ']'])?;
+    let start = memchr2(b'{', b'[', text.as_bytes())?;
+    let end = memrchr2(b'}', b']', text.as_bytes())?;
     let inner = text.get(start..=end)?;
     // A list of a few words in brackets is no JSON, and an object has a key.
     let second = inner.get(1..)?.trim_start();

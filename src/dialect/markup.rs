@@ -42,6 +42,9 @@ pub fn title_of(page: &str) -> String {
 
 /// A text without HTML: a page in it is replaced by its title, single tags are taken out. A text without any stays.
 pub fn without_markup(message: &str) -> String {
+    if !message.contains('<') {
+        return message.to_owned();
+    }
     let lower = message.to_ascii_lowercase();
     let page = ["<!doctype html", "<html", "<head>", "<body"]
         .iter()
@@ -51,7 +54,7 @@ pub fn without_markup(message: &str) -> String {
         return format!("{}{}", without_tags_but_words(before), title_of(page));
     }
     let last = lower.rfind('>').unwrap_or(0);
-    if lower.contains('<') && TAGS.iter().any(|tag| has_tag(&lower, tag, last)) {
+    if TAGS.iter().any(|tag| has_tag(&lower, tag, last)) {
         without_tags(message)
     } else {
         message.to_owned()

@@ -19,6 +19,7 @@ mod conversation;
 pub mod embeddings;
 pub mod error;
 mod error_members;
+mod error_object;
 pub mod finish;
 pub mod hearing;
 pub mod images;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error_members::{ErrorMembers, MOST_UNWRAPPED, json_in};
+use super::error_object::ErrorObject;
 use super::markup::{is_page, title_of, without_markup};
 use super::wait_in_prose::find_wait;
 use super::waits::Wait;
@@ -147,8 +148,11 @@ fn error_of_object(body: &str, unwrapped: usize) -> Option<ProviderError> {
     let in_error = error.filter(|error| *error != "true");
     if let Some(mut error) = in_error.and_then(|error| error_in_member(error, unwrapped)) {
         // Beside a plain text, code and type stand one level up.
-        error.code = error.code.or_else(|| code(body));
-        error.kind = error.kind.or_else(|| kind(body));
+        if error.code.is_none() || error.kind.is_none() {
+            let beside = ErrorObject::of(body)?;
+            error.code = error.code.or_else(|| beside.code());
+            error.kind = error.kind.or_else(|| beside.kind());
+        }
         return Some(error);
     }
     if message.is_some_and(|message| message.starts_with('"')) {
@@ -167,24 +171,22 @@ fn detail_error(body: &str, detail: &str, unwrapped: usize) -> Option<ProviderEr
         return Some(ProviderError::of_message(detail)).filter(|_| first_item(detail).is_some());
     }
     let mut error = error_in_member(detail, unwrapped)?;
-    error.code = error.code.or_else(|| code(body));
+    error.code = error
+        .code
+        .or_else(|| ErrorObject::of(body).and_then(|body| body.code()));
     Some(error)
 }
 
 /// An error object with a message, code and type in it; `None` for one that says success: the code 0, or nothing at all.
 fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
-    let mut says_anything = false;
-    raw::each_member(object, &mut |_, value| says_anything |= !is_nothing(value)).ok()?;
-    let code = code(object);
-    let message = MESSAGES
-        .iter()
-        .find_map(|key| raw::member(object, key).filter(|value| !is_nothing(value)));
+    let members = ErrorObject::of(object)?;
+    let (code, message) = (members.code(), members.message());
     let is_ok = match code.as_deref() {
         Some("0" | "0.0") => true,
         Some(code) => says_success(code) || (code == "200" && message.is_none_or(is_ok_text)),
         None => message.is_some_and(is_ok_text),
     };
-    if !says_anything || is_ok {
+    if !members.says_anything || is_ok {
         return None;
     }
     let mut error = match message {
@@ -195,7 +197,8 @@ fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
         _ => ProviderError::of_message(object),
     };
     // OpenRouter says only "Provider returned error"; what the provider said stands here.
-    let behind = raw::member(object, "metadata")
+    let behind = members
+        .metadata
         .and_then(|metadata| raw::member(metadata, "raw"))
         .filter(|text| text.starts_with('"') && *text != r#""""#)
         .map(|text| worded(&decoded(text), unwrapped));
@@ -203,28 +206,16 @@ fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
         error.message = [error.message.as_str(), ": ", &behind.message].concat();
     }
     // llama-server's sizes stand in members of their own.
-    let tokens = |name| raw::member(object, name).and_then(raw::whole_number);
-    if let (Some(asked), Some(context)) = (tokens("n_prompt_tokens"), tokens("n_ctx")) {
+    let [asked, context] = members.sizes.map(|size| size.and_then(raw::whole_number));
+    if let (Some(asked), Some(context)) = (asked, context) {
         error.message = format!("{} ({asked} tokens > {context})", error.message);
     }
     Some(ProviderError {
         code: code.or(error.code),
-        kind: kind(object).or(error.kind),
+        kind: members.kind().or(error.kind),
         ..error
     })
 }
-
-/// Members that hold the message, in the order of their worth.
-const MESSAGES: [&str; 8] = [
-    "message",
-    "msg",
-    "error_message",
-    "error_msg",
-    "status_msg",
-    "error_description",
-    "description",
-    "detail",
-];
 
 /// An error that is a text. JSON in it is read: gateways quote the error of the provider behind them.
 fn worded(text: &str, unwrapped: usize) -> ProviderError {
@@ -243,7 +234,7 @@ fn worded(text: &str, unwrapped: usize) -> ProviderError {
     error
 }
 
-fn is_nothing(value: &str) -> bool {
+pub(super) fn is_nothing(value: &str) -> bool {
     matches!(value, "null" | "false" | "0" | r#""""# | "{}" | "[]")
 }
 
@@ -267,38 +258,6 @@ fn says_success(text: &str) -> bool {
     words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// The code of an error, by whichever name; of a MiniMax `base_resp`, of a problem of RFC 9457.
-fn code(object: &str) -> Option<String> {
-    let names = [
-        "code",
-        "error_code",
-        "status_code",
-        "http_code",
-        "statusCode",
-    ];
-    let of_name = |name| {
-        let code = raw::member(object, name)?;
-        match raw::text(code) {
-            Some(text) => Some(bounded(&text)).filter(|text| !text.is_empty()),
-            None => code.parse::<f64>().ok().map(|_| bounded(code)),
-        }
-    };
-    names.into_iter().find_map(of_name).or_else(|| {
-        // A number here is a status, a word is a kind.
-        let status = raw::member(object, "status")?;
-        status.parse::<u16>().ok().map(|_| status.to_owned())
-    })
-}
-
-fn kind(object: &str) -> Option<String> {
-    let kind = |key| raw::member(object, key).and_then(raw::text);
-    kind("type")
-        .or_else(|| kind("status"))
-        .or_else(|| kind("error_type"))
-        .filter(|kind| !kind.is_empty())
-        .map(|kind| bounded(&kind))
-}
-
 fn first_item(array: &str) -> Option<&str> {
     let mut first = None;
     raw::each_item(array, &mut |item| {
@@ -313,7 +272,7 @@ fn decoded(raw: &str) -> Cow<'_, str> {
     raw::text(raw).unwrap_or_else(|| Cow::Borrowed(raw::inside(raw).unwrap_or(raw)))
 }
 
-fn bounded(text: &str) -> String {
+pub(super) fn bounded(text: &str) -> String {
     text::cut(text, MAX_MESSAGE).to_owned()
 }
 

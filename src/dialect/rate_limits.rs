@@ -95,18 +95,20 @@ pub fn rate_limit_end(
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     let retries = headers.iter().filter_map(|(name, value)| {
         let name = name.to_ascii_lowercase();
+        let is_retry = name.contains("retry")
+            && ["after", "delay", "retry-in"]
+                .iter()
+                .any(|word| name.contains(word));
+        if !is_retry {
+            return None;
+        }
         let unit = TimeUnit::of_name(&name);
         let rank = match name.as_str() {
             "retry-after" => 1,
             _ if unit == TimeUnit::Milliseconds => 0,
             _ => 2,
         };
-        let is_retry = name.contains("retry")
-            && ["after", "delay", "retry-in"]
-                .iter()
-                .any(|word| name.contains(word));
-        let wait = is_retry.then(|| parse_wait(value, unit)).flatten()?;
-        Some((rank, left(wait, headers, now)?))
+        Some((rank, left(parse_wait(value, unit)?, headers, now)?))
     });
     let first = retries.min_by_key(|(rank, _)| *rank);
     first.map(|(_, left)| left)

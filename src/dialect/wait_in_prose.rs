@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
+use crate::word_filter::WordFilter;
 
 /// The words that a wait follows, the plainer ones first: a sentence that says when to try again may name the length of a
 /// window, too.
@@ -59,8 +60,10 @@ const MOST_BETWEEN: usize = 6;
 /// The wait inside a text for people; `None` where it states none, or only none at all.
 pub fn find_wait(message: &str) -> Option<Wait> {
     let lower = message.to_ascii_lowercase();
+    let words = WordFilter::of([lower.as_str()]);
     LEADS.iter().find_map(|leads| {
-        let found = leads.iter().filter_map(|lead| first_after(&lower, lead));
+        let leads = leads.iter().filter(|lead| words.may_have(lead));
+        let found = leads.filter_map(|lead| first_after(&lower, lead));
         found.min_by_key(|(at, _)| *at).map(|(_, wait)| wait)
     })
 }

@@ -77,11 +77,11 @@ impl AlertFacts {
         of_route.classes.clear();
         let mut is_news = before != (false, Some(report.step_index));
         if !told.refused_keys.is_empty() {
-            let key = (report.provider.clone(), report.key_index.unwrap_or(0));
+            let key = (report.provider().to_owned(), report.key_index.unwrap_or(0));
             is_news |= told.refused_keys.remove(&key);
         }
         if !told.unknown_models.is_empty() {
-            let model = (report.provider.clone(), report.model.clone());
+            let model = (report.provider().to_owned(), report.model().to_owned());
             is_news |= told.unknown_models.remove(&model);
         }
         drop(told);
@@ -94,11 +94,11 @@ impl AlertFacts {
     pub fn attempt_failed(&self, report: &StepReport, class: Class) {
         let is_news = match class {
             Class::Unauthorized => {
-                let key = (report.provider.clone(), report.key_index.unwrap_or(0));
+                let key = (report.provider().to_owned(), report.key_index.unwrap_or(0));
                 lock(&self.told).refused_keys.insert(key)
             }
             Class::ModelNotFound => {
-                let model = (report.provider.clone(), report.model.clone());
+                let model = (report.provider().to_owned(), report.model().to_owned());
                 lock(&self.told).unknown_models.insert(model)
             }
             _ => false,

@@ -26,7 +26,7 @@ impl Pending<'_, '_> {
     /// Answers with the end of a walk.
     pub fn conclude(mut self, errand: &Errand<'_, '_>, ended: Ended<'_>) {
         match ended {
-            Ended::Answered { reply, answered } => self.answer(errand, reply, *answered),
+            Ended::Answered { reply, answered } => self.answer(errand, reply, answered),
             Ended::Exhausted { verdict, reports } => self.exhausted(errand, &verdict, &reports),
             Ended::ClientGone if self.exchange.is_ending() => {
                 self.refuse(Refusal::overloaded(STOPPING));

@@ -45,15 +45,20 @@ impl CallLog {
     /// Adds a call. What is older than `period` is forgotten. A clock that went backwards is taken for the last call's.
     pub fn add(&mut self, at: Instant, amount: u64, period: Duration) {
         let period = period.min(LONGEST_LOG);
-        if let Some(before) = at.checked_sub(period) {
+        let mut offset = self.offset(at);
+        if self.may_forget(offset, period)
+            && let Some(before) = at.checked_sub(period)
+        {
             self.forget_before(before);
+            offset = self.offset(at);
         }
-        if self.offset(at) > u64::from(u32::MAX / 2) {
+        if offset > u64::from(u32::MAX / 2) {
             self.begin_at(at.checked_sub(period).unwrap_or(at));
+            offset = self.offset(at);
         }
         self.origin.get_or_insert(at);
         let last = self.entries.back().map_or(0, |last| last.at);
-        let offset = u32::try_from(self.offset(at)).unwrap_or(last).max(last);
+        let offset = u32::try_from(offset).unwrap_or(last).max(last);
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
         self.sum += u64::from(amount);
         let new = Entry { at: offset, amount };
@@ -114,6 +119,14 @@ impl CallLog {
         if self.entries.is_empty() {
             self.origin = None;
         }
+    }
+
+    /// Whether the period that ends at this offset may leave calls behind, or slots where few calls are left.
+    fn may_forget(&self, offset: u64, period: Duration) -> bool {
+        let period = u64::from(period.subsec_millis()) + period.as_secs() * 1000;
+        let begins = offset.saturating_sub(period);
+        let first = self.entries.front();
+        self.slot > 0 || first.is_none_or(|first| u64::from(first.at) < begins)
     }
 
     pub fn clear(&mut self) {
@@ -190,7 +203,9 @@ impl CallLog {
         let since = self.origin.map_or(Duration::ZERO, |origin| {
             at.saturating_duration_since(origin)
         });
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        // Not of 128 bits, as `as_millis` has them.
+        let seconds = since.as_secs().saturating_mul(1000);
+        seconds.saturating_add(u64::from(since.subsec_millis()))
     }
 
     fn moment(&self, entry: Entry) -> Option<Instant> {

@@ -55,6 +55,9 @@ impl Line {
 
     /// Ends a call that was answered.
     pub fn succeeded(&mut self, call: &Call, at: Moment) {
+        if self.is_at_rest() {
+            return;
+        }
         self.advance(at);
         if let Some(probe) = self.probe.take_if(|probe| probe.id == call.id) {
             self.accept(probe.kind, probe.started, at.now);

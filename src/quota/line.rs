@@ -243,6 +243,9 @@ impl Line {
 
     /// Begins a call. Where the line wants one that finds out, or is called against a guess, it is this one.
     pub fn begin(&mut self, call: &Call, until: Instant, ask: &Ask) {
+        if self.is_at_rest() {
+            return self.charge(call, ask.at);
+        }
         self.advance(ask.at);
         let kind = match self.standing(ask) {
             Standing::Probe if self.fullness.is_none() && self.learned.is_some() => {
@@ -265,6 +268,16 @@ impl Line {
             });
         }
         self.charge(call, ask.at);
+    }
+
+    /// Whether nothing is known, foretold or being found out: no turn can come, and calls are only counted.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_without_limit() && self.probe.is_none() && !self.grid.is_known()
+    }
+
+    /// Whether no limit is known, told or met.
+    pub(super) fn is_without_limit(&self) -> bool {
+        self.limit().is_none() && self.told.is_none() && self.fullness.is_none()
     }
 
     /// Takes note of what an answer's or a refusal's headers say. `charged` is the sum of charges that its call had seen.

@@ -89,6 +89,19 @@ impl<'a> LinesOfTarget<'a> {
         }
     }
 
+    /// Whether nothing is known of any limit and the calls out are few; so it is with most targets.
+    pub fn are_open_to(self, crowd: Crowd) -> bool {
+        self.all().all(|(line, is_own)| {
+            let standing = line.standing_without_limit(crowd.out(is_own), crowd.peak);
+            standing == Some(Standing::Open)
+        })
+    }
+
+    /// Whether a limit is known.
+    pub fn know_a_limit(self) -> bool {
+        self.all().any(|(line, _)| line.limit().is_some())
+    }
+
     /// The smallest share that is left of a limit; `None` where none is known.
     pub fn share_left(self, at: Moment) -> Option<f32> {
         let shares = self.all().filter_map(|(line, _)| line.share_left(at));
@@ -102,17 +115,20 @@ impl<'a> LinesOfTarget<'a> {
     }
 }
 
+impl Crowd {
+    /// The calls out that a line sees, the target's own or one of its account.
+    pub fn out(self, is_own: bool) -> u32 {
+        if is_own { self.own } else { self.of_account }
+    }
+}
+
 impl Coming {
     fn ask(&self, unit: Unit, is_own: bool) -> Ask {
         Ask {
             at: self.at,
             amount: self.charge.amount(unit),
             reserve: self.reserve.amount(unit),
-            in_flight: if is_own {
-                self.crowd.own
-            } else {
-                self.crowd.of_account
-            },
+            in_flight: self.crowd.out(is_own),
             peak: self.crowd.peak,
         }
     }

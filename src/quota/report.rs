@@ -34,7 +34,7 @@ impl LineReport {
             at,
             amount: 1,
             reserve: 0,
-            in_flight: if is_own { crowd.own } else { crowd.of_account },
+            in_flight: crowd.out(is_own),
             peak: crowd.peak,
         });
         Self::standing_so(standing, line, is_own, crowd, at)
@@ -49,7 +49,7 @@ impl LineReport {
         at: Moment,
     ) -> Self {
         let limit = line.limit();
-        let in_flight = if is_own { crowd.own } else { crowd.of_account };
+        let in_flight = crowd.out(is_own);
         let used = match line.unit {
             Unit::Concurrent => u64::from(in_flight),
             _ => line.used_at(at),

@@ -35,6 +35,9 @@ pub struct Ask {
 impl Line {
     /// The standing for a call; the first row that fits counts.
     pub fn standing(&self, ask: &Ask) -> Standing {
+        if let Some(standing) = self.standing_without_limit(ask.in_flight, ask.peak) {
+            return standing;
+        }
         let now = ask.at.now;
         if self.unit == Unit::Concurrent {
             let places = self.places(ask.at);
@@ -72,12 +75,7 @@ impl Line {
             None => {}
         }
         let Some(limit) = view.limit else {
-            let crowd = SLOW_START.max(ask.peak.saturating_mul(2));
-            return if ask.in_flight >= crowd && self.unit == Unit::Requests {
-                Standing::Slow
-            } else {
-                Standing::Open
-            };
+            return self.standing_in_crowd(ask.in_flight, ask.peak);
         };
         if fits(limit) {
             return Standing::Open;
@@ -93,6 +91,21 @@ impl Line {
             self.standing_of_declared(until, &view, ask)
         } else {
             self.standing_of_learned(until, now)
+        }
+    }
+
+    /// The standing of a line of which nothing is known; `None` where a limit is, where one is told or was met.
+    pub fn standing_without_limit(&self, in_flight: u32, peak: u32) -> Option<Standing> {
+        self.is_without_limit()
+            .then(|| self.standing_in_crowd(in_flight, peak))
+    }
+
+    fn standing_in_crowd(&self, in_flight: u32, peak: u32) -> Standing {
+        let crowd = SLOW_START.max(peak.saturating_mul(2));
+        if in_flight >= crowd && self.unit == Unit::Requests {
+            Standing::Slow
+        } else {
+            Standing::Open
         }
     }
 

@@ -16,13 +16,13 @@ use super::target::KeyedModel;
 pub struct AnsweredWalk {
     route: Arc<Route>,
     reports: Vec<StepReport>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     /// The answer was passed over at first, and its attempt told as a failure.
     pub is_second_best: bool,
 }
 
 impl AnsweredWalk {
-    pub(super) fn new(route: Arc<Route>, reports: Vec<StepReport>, attempt: Attempt) -> Self {
+    pub(super) fn new(route: Arc<Route>, reports: Vec<StepReport>, attempt: Box<Attempt>) -> Self {
         Self {
             route,
             reports,
@@ -68,8 +68,8 @@ impl AnsweredWalk {
         let duration = now.saturating_duration_since(self.attempt.started);
         let attempt = &self.attempt;
         let report = StepReport::failure(
+            &self.route,
             attempt.step_index,
-            step,
             attempt.key_index,
             duration,
             failure,

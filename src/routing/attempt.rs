@@ -69,9 +69,9 @@ impl Attempt {
 
     /// The same attempt, which is over: it has no place among the calls that are out.
     #[must_use]
-    pub fn set_aside(&self) -> Self {
-        let mut attempt = self.clone();
-        attempt.ticket = attempt.ticket.ended();
+    pub fn set_aside(&self) -> Box<Self> {
+        let mut attempt = Box::new(self.clone());
+        attempt.ticket = attempt.ticket.clone().ended();
         attempt
     }
 

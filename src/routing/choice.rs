@@ -1,5 +1,6 @@
 //! The choice of the next step and key of a walk, from what was tried and what is cooling.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Route, Step};
@@ -53,7 +54,9 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(25);
 struct StepProgress {
     /// The step has failed in a way that another key will not change.
     closed: bool,
-    tried: Vec<bool>,
+    keys: usize,
+    /// The keys that were tried.
+    tried: Vec<usize>,
     retries: u32,
     /// It was told that the step is skipped.
     is_reported: bool,
@@ -63,7 +66,8 @@ impl Choice {
     pub fn new(route: &Route) -> Self {
         let progress = |step: &Step| StepProgress {
             closed: false,
-            tried: vec![false; key_count(&step.provider)],
+            keys: key_count(&step.provider),
+            tried: Vec::new(),
             retries: 0,
             is_reported: false,
         };
@@ -78,9 +82,9 @@ impl Choice {
         }
     }
 
-    /// The same choice among steps in another order; not to be called when it has begun.
-    pub fn in_sequence(self, sequence: Sequence) -> Self {
-        Self { sequence, ..self }
+    /// Looks at the steps in another order; not to be called when it has begun.
+    pub fn follow(&mut self, sequence: Sequence) {
+        self.sequence = sequence;
     }
 
     pub fn ask_for(&mut self, demand: Demand) {
@@ -94,7 +98,7 @@ impl Choice {
     /// The step and key to try now, if any.
     pub fn next(
         &mut self,
-        route: &Route,
+        route: &Arc<Route>,
         ledger: &mut Ledger,
         now: Instant,
         reports: &mut Vec<StepReport>,
@@ -118,7 +122,7 @@ impl Choice {
     /// The first step, in order, with a usable key that was not tried. Steps that are passed over are reported.
     fn preferred(
         &mut self,
-        route: &Route,
+        route: &Arc<Route>,
         ledger: &mut Ledger,
         now: Instant,
         reports: &mut Vec<StepReport>,
@@ -132,10 +136,10 @@ impl Choice {
             for key in progress.untried_keys() {
                 match ledger.readiness(step, key, &self.demand, now) {
                     Readiness::Ready => {
-                        let last_call = ledger.last_call(KeyedModel::new(step, key));
+                        let last_call = |key| ledger.last_call(KeyedModel::new(step, key));
                         // The key that rested longest: in turn, so that quotas drain evenly.
-                        if usable.is_none_or(|(least, _)| last_call < least) {
-                            usable = Some((last_call, key));
+                        if usable.is_none_or(|before| last_call(key) < last_call(before)) {
+                            usable = Some(key);
                         }
                     }
                     Readiness::Never {
@@ -145,7 +149,7 @@ impl Choice {
                     _ => {}
                 }
             }
-            if let Some((_, key)) = usable {
+            if let Some(key) = usable {
                 self.queue_until = None;
                 return Chosen::Step(index, key);
             }
@@ -164,8 +168,8 @@ impl Choice {
                     is_dry = true;
                 }
             }
-            if !progress.is_reported && !progress.tried.contains(&true) {
-                let report = StepReport::skipped_by(index, step, ledger, now);
+            if !progress.is_reported && progress.tried.is_empty() {
+                let report = StepReport::skipped_by(route, index, ledger, now);
                 progress.is_reported = report.is_some();
                 reports.extend(report);
             }
@@ -253,16 +257,17 @@ impl Choice {
         for (step, progress) in route.steps.iter().zip(&mut self.steps) {
             // The reports of skipped steps are made anew.
             progress.is_reported = false;
-            for (key, tried) in progress.tried.iter_mut().enumerate() {
+            for key in 0..progress.keys {
                 let standing = ledger.standing(KeyedModel::new(step, key), now);
                 let Some(cooling) = standing.filter(|cooling| cooling.stated) else {
                     continue;
                 };
                 let until = cooling.until;
-                if progress.closed || until > end || (*tried && !is_first) {
+                let is_tried = progress.tried.contains(&key);
+                if progress.closed || until > end || (is_tried && !is_first) {
                     continue;
                 }
-                *tried = false;
+                progress.tried.retain(|tried| *tried != key);
                 soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
             }
         }
@@ -273,9 +278,10 @@ impl Choice {
     }
 
     pub fn mark_tried(&mut self, step_index: usize, key: usize) {
-        let progress = self.steps.get_mut(step_index);
-        if let Some(tried) = progress.and_then(|progress| progress.tried.get_mut(key)) {
-            *tried = true;
+        if let Some(progress) = self.steps.get_mut(step_index)
+            && !progress.tried.contains(&key)
+        {
+            progress.tried.push(key);
         }
     }
 
@@ -300,8 +306,7 @@ impl Choice {
 
 impl StepProgress {
     fn untried_keys(&self) -> impl Iterator<Item = usize> {
-        let keys = self.tried.iter().enumerate();
-        keys.filter(|(_, tried)| !self.closed && !**tried)
-            .map(|(key, _)| key)
+        let keys = if self.closed { 0 } else { self.keys };
+        (0..keys).filter(|key| !self.tried.contains(key))
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Provider, Step};
 
 use super::calls_out::Place;
 use super::failure::Failure;
-use super::ledger_store::LedgerStore;
+use super::ledger_store::{LedgerStore, TargetRecords};
 use super::mark::{Cooling, Mark, Strike, strike};
 use super::outcome::MarkScope;
 use super::target::{Coverage, KeyedModel, key_count};
@@ -72,6 +72,25 @@ impl Ticket {
     }
 }
 
+impl TargetRecords<'_> {
+    /// The place of the mark of this scope.
+    fn mark(&mut self, scope: MarkScope) -> &mut Option<Mark> {
+        match scope {
+            MarkScope::Provider => self.provider,
+            MarkScope::Model => self.of_all_keys,
+            MarkScope::Key => self.own.key,
+            MarkScope::KeyModel => self.own.model,
+        }
+    }
+
+    /// Ends what a call may have been let through for.
+    fn release(&mut self, ticket: &Ticket) {
+        for mark in self.marks().into_iter().flatten() {
+            mark.release(ticket.id);
+        }
+    }
+}
+
 impl Ledger {
     pub fn new(providers: &[Arc<Provider>]) -> Self {
         Self {
@@ -113,25 +132,19 @@ impl Ledger {
 
     /// The cooling of a target; `None` if it is usable.
     pub(super) fn standing(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
-        let of_marks = self.marked(target, now);
-        let of_lines = self.limited(target, now);
+        let target = self.store.target(target)?;
+        let of_marks = target.cooling(now);
+        let of_lines = self.limited(&target, now);
         match (of_marks, of_lines) {
             (Some(one), Some(other)) => Some(one.and(other)),
             (one, other) => one.or(other),
         }
     }
 
-    /// The cooling of a target by its marks.
-    pub(super) fn marked(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
-        let marks = self.store.marks_of(target);
-        marks
-            .filter_map(|mark| mark.cooling(now))
-            .reduce(Cooling::and)
-    }
-
     /// The number of the target's last call, counted over all calls; zero for a target never called.
     pub(super) fn last_call(&self, target: KeyedModel<'_>) -> u64 {
-        self.store.model(target).map_or(0, |model| model.last_call)
+        let target = self.store.target(target);
+        target.map_or(0, |target| target.last_call())
     }
 
     /// Begins a call. Where a cooldown has passed, the call is the probe, until it ends or `until`.
@@ -155,18 +168,19 @@ impl Ledger {
             waiting: Place::default(),
             places: Default::default(),
         };
-        let Some(records) = self.store.records(target) else {
+        let at = self.clock.at(now);
+        let Some(mut records) = self.store.records(target) else {
             return ticket;
         };
         ticket.waiting = records.waiting.take(now);
-        records.model.last_call = ticket.id;
+        *records.own.last_call = ticket.id;
         for slot in records.marks() {
             slot.take_if(|mark| mark.is_forgotten(now));
             if let Some(mark) = slot {
                 mark.claim(ticket.id, until);
             }
         }
-        self.count(target, &mut ticket, until);
+        records.quota.begin(&mut ticket, until, at);
         ticket
     }
 
@@ -183,11 +197,8 @@ impl Ledger {
     }
 
     fn release_marks(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
-        let Some(records) = self.store.records(target) else {
-            return;
-        };
-        for mark in records.marks().into_iter().flatten() {
-            mark.release(ticket.id);
+        if let Some(mut records) = self.store.records(target) {
+            records.release(ticket);
         }
     }
 
@@ -199,16 +210,20 @@ impl Ledger {
         seen: &RemainingLimits,
         now: Instant,
     ) {
-        self.release_marks(target, ticket);
-        if let Some(records) = self.store.records(target) {
-            records.waiting.heard(ticket.started, true, now);
-            *records.provider_alive_at = Some(now);
-            *records.key_alive_at = Some(now);
-            for slot in records.marks() {
-                slot.take_if(|mark| mark.set_at <= ticket.started);
-            }
+        let at = self.clock.at(now);
+        let Some(mut records) = self.store.records(target) else {
+            return;
+        };
+        records.release(ticket);
+        for slot in records.marks() {
+            slot.take_if(|mark| mark.set_at <= ticket.started);
         }
-        self.count_answer(target, ticket, &seen.windows, now);
+        records.waiting.heard(ticket.started, true, now);
+        *records.provider_alive_at = Some(now);
+        *records.own.alive_at = Some(now);
+        records.quota.answered(ticket, &seen.windows, at);
+        let mut told = seen.windows.iter();
+        self.counts_tokens |= told.any(|window| window.unit.is_settled_later());
     }
 
     /// Ends a call that failed, with the mark that its class asks for.
@@ -222,7 +237,6 @@ impl Ledger {
     ) {
         let target = KeyedModel::new(step, key);
         let class = failure.class;
-        self.release_marks(target, ticket);
         let is_of_a_line = self.count_failure(step, target, ticket, failure, now);
         let widens_to = class.widens_to().filter(|_| ticket.is_witness);
         let wider = widens_to.filter(|scope| match scope {
@@ -232,13 +246,14 @@ impl Ledger {
                 store.has_witness_in_provider(target, class, ticket.started)
             }
         });
-        let Some(records) = self.store.records(target) else {
+        let Some(mut records) = self.store.records(target) else {
             return;
         };
+        records.release(ticket);
         records.waiting.heard(ticket.started, false, now);
         if class.shows_life() {
             *records.provider_alive_at = Some(now);
-            for slot in [records.provider, records.of_all_keys] {
+            for slot in [&mut *records.provider, &mut *records.of_all_keys] {
                 slot.take_if(|mark| mark.set_at <= ticket.started);
             }
         }
@@ -259,21 +274,8 @@ impl Ledger {
             is_witness: ticket.is_witness,
         };
         for scope in [Some(cooldown.scope), wider].into_iter().flatten() {
-            if let Some(slot) = self.slot(target, scope) {
-                strike(slot, &new);
-            }
+            strike(records.mark(scope), &new);
         }
-    }
-
-    /// The place of a target's mark of this scope.
-    fn slot(&mut self, target: KeyedModel<'_>, scope: MarkScope) -> Option<&mut Option<Mark>> {
-        let records = self.store.records(target)?;
-        Some(match scope {
-            MarkScope::Provider => records.provider,
-            MarkScope::Model => records.of_all_keys,
-            MarkScope::Key => records.key,
-            MarkScope::KeyModel => &mut records.model.mark,
-        })
     }
 
     pub(super) fn marks(&self) -> impl Iterator<Item = (Coverage<'_>, &Mark)> {

@@ -6,13 +6,14 @@ use crate::config::Step;
 
 use super::failure::Failure;
 use super::ledger::{Ledger, Ticket};
+use super::ledger_store::TargetQuota;
 use super::mark::guesses;
 use super::target::KeyedModel;
 use crate::dialect::class::Class;
 use crate::dialect::rate_limits::ToldWindow;
 use crate::dialect::waits::LONGEST;
 use crate::limits::Unit;
-use crate::quota::{Charge, Coming, Guesses, Line, LineReport, RefusedCall, Source};
+use crate::quota::{Charge, Coming, Guesses, Line, LineReport, Moment, RefusedCall, Source};
 
 impl Ledger {
     /// Reads the wall clock, where the last reading is old. Days and months go by it.
@@ -36,11 +37,10 @@ impl Ledger {
 
     /// Counts that a step was skipped because of a line.
     pub(super) fn count_skip(&mut self, step: &Step, line: &LineReport) {
-        let account = self.store.account(KeyedModel::new(step, 0));
-        let Some(target) = self.store.lines_mut(account) else {
+        let Some(quota) = self.store.quota(KeyedModel::new(step, 0)) else {
             return;
         };
-        let skips = target.skips;
+        let skips = quota.skips;
         let reason = match line.limit {
             _ if line.unit == Unit::Concurrent => &mut skips.concurrent,
             Some((_, Source::Declared)) => &mut skips.declared,
@@ -48,63 +48,6 @@ impl Ledger {
             Some((_, Source::Learned)) | None => &mut skips.learned,
         };
         *reason += 1;
-    }
-
-    /// Counts a call that begins.
-    pub(super) fn count(&mut self, target: KeyedModel<'_>, ticket: &mut Ticket, until: Instant) {
-        let at = self.clock.at(ticket.started);
-        let account = self.store.account(target);
-        let Some(mut quota) = self.store.lines_mut(account) else {
-            return;
-        };
-        let quotas = &quota.settings.quotas;
-        let counts_requests = |lines: &[Line]| lines.iter().any(|line| line.unit == Unit::Requests);
-        if quotas.learns
-            && !counts_requests(quota.lines.of_account)
-            && !counts_requests(quota.lines.own)
-        {
-            let line = Line::found(Unit::Requests, None, quotas.day_resets);
-            quota
-                .lines
-                .own
-                .push(line.charged_so_far(quota.charged.requests));
-        }
-        let coming = Coming {
-            charge: quota.estimate.charge(&ticket.demand),
-            reserve: match quotas.reserves_tokens {
-                true => quota.estimate.reserve(&ticket.demand),
-                false => Charge::default(),
-            },
-            crowd: quota.crowd(),
-            at,
-        };
-        quota.lines.begin(ticket.id, ticket.started, until, &coming);
-        ticket.charge = coming.charge;
-        *quota.charged = quota.charged.plus(coming.charge);
-        ticket.charged = *quota.charged;
-        ticket.places = [quota.of_account.take(at.now), quota.own.take(at.now)];
-        ticket.crowd = quota.own.count();
-    }
-
-    /// Counts the answer to a call, whose headers told of these windows.
-    pub(super) fn count_answer(
-        &mut self,
-        target: KeyedModel<'_>,
-        ticket: &Ticket,
-        told: &[ToldWindow],
-        now: Instant,
-    ) {
-        let at = self.clock.at(now);
-        let account = self.store.account(target);
-        let Some(mut quota) = self.store.lines_mut(account) else {
-            return;
-        };
-        let lines = &mut quota.lines;
-        lines.succeeded(ticket.id, ticket.started, ticket.charge, at);
-        let zone = quota.settings.quotas.day_resets;
-        lines.tell(told, ticket.charged, *quota.charged, zone, now);
-        self.counts_tokens |= told.iter().any(|window| window.unit.is_settled_later());
-        *quota.peak = (*quota.peak).max(ticket.crowd);
     }
 
     /// Counts what an answer took.
@@ -115,8 +58,7 @@ impl Ledger {
         input: Option<u64>,
         output: Option<u64>,
     ) {
-        let account = self.store.account(target);
-        let Some(mut quota) = self.store.lines_mut(account) else {
+        let Some(mut quota) = self.store.quota(target) else {
             return;
         };
         quota.estimate.learn(&ticket.demand, input, output);
@@ -168,8 +110,7 @@ impl Ledger {
         now: Instant,
     ) {
         let at = self.clock.at(now);
-        let account = self.store.account(target);
-        let Some(mut quota) = self.store.lines_mut(account) else {
+        let Some(mut quota) = self.store.quota(target) else {
             return;
         };
         let said = failure.limit.as_deref();
@@ -199,9 +140,8 @@ impl Ledger {
     }
 
     pub(super) fn release_lines(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
-        let account = self.store.account(target);
         if ticket.is_counted
-            && let Some(mut quota) = self.store.lines_mut(account)
+            && let Some(mut quota) = self.store.quota(target)
         {
             let lines = &mut quota.lines;
             lines.release(ticket.id, ticket.started, ticket.charge);
@@ -209,12 +149,51 @@ impl Ledger {
     }
 
     pub(super) fn withdraw_from_lines(&mut self, target: KeyedModel<'_>, ticket: &Ticket) {
-        let account = self.store.account(target);
         if ticket.is_counted
-            && let Some(mut quota) = self.store.lines_mut(account)
+            && let Some(mut quota) = self.store.quota(target)
         {
             let lines = &mut quota.lines;
             lines.withdraw(ticket.id, ticket.started, ticket.charge);
         }
+    }
+}
+
+impl TargetQuota<'_> {
+    /// Counts a call that begins.
+    pub(super) fn begin(&mut self, ticket: &mut Ticket, until: Instant, at: Moment) {
+        let quotas = &self.settings.quotas;
+        let counts_requests = |lines: &[Line]| lines.iter().any(|line| line.unit == Unit::Requests);
+        if quotas.learns
+            && !counts_requests(self.lines.of_account)
+            && !counts_requests(self.lines.own)
+        {
+            let line = Line::found(Unit::Requests, None, quotas.day_resets);
+            let line = line.charged_so_far(self.charged.requests);
+            self.lines.own.push(line);
+        }
+        let coming = Coming {
+            charge: self.estimate.charge(&ticket.demand),
+            reserve: match quotas.reserves_tokens {
+                true => self.estimate.reserve(&ticket.demand),
+                false => Charge::default(),
+            },
+            crowd: self.crowd(),
+            at,
+        };
+        self.lines.begin(ticket.id, ticket.started, until, &coming);
+        ticket.charge = coming.charge;
+        *self.charged = self.charged.plus(coming.charge);
+        ticket.charged = *self.charged;
+        ticket.places = [self.of_account.take(at.now), self.own.take(at.now)];
+        ticket.crowd = self.own.count();
+    }
+
+    /// Counts the answer to a call, whose headers told of these windows.
+    pub(super) fn answered(&mut self, ticket: &Ticket, told: &[ToldWindow], at: Moment) {
+        let lines = &mut self.lines;
+        lines.succeeded(ticket.id, ticket.started, ticket.charge, at);
+        let zone = self.settings.quotas.day_resets;
+        lines.tell(told, ticket.charged, *self.charged, zone, at.now);
+        *self.peak = (*self.peak).max(ticket.crowd);
     }
 }

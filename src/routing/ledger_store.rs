@@ -10,36 +10,64 @@ use crate::config::Provider;
 use crate::dialect::class::Class;
 
 use super::calls_out::CallsOut;
-use super::mark::Mark;
+use super::mark::{Cooling, Mark};
 use super::target::{Coverage, KeyedModel};
+use records::{KeyRecord, ProviderRecord, RecordsOfKey, mark_of, record_of};
 pub(super) use records::{ModelRecord, Skips};
-use records::{ProviderRecord, mark_of, record_of};
-pub(super) use stored_lines::KeptTarget;
+pub(super) use stored_lines::{KeptTarget, TargetQuota};
 
 #[derive(Debug, Default)]
 pub(super) struct LedgerStore {
     providers: Vec<ProviderRecord>,
 }
 
-/// The records that concern a target, the widest first.
+/// All that is known of a target, looked up once.
+pub(super) struct TargetView<'a> {
+    pub settings: &'a Provider,
+    /// The provider's calls that wait for an answer.
+    pub waiting: &'a CallsOut,
+    /// The marks that concern it, the widest first.
+    marks: [Option<&'a Mark>; 4],
+    model: Option<&'a ModelRecord>,
+    /// The key that counts: all may be one account.
+    account: &'a KeyRecord,
+    /// The account's record of the model; `None` before the first call.
+    counted: Option<&'a ModelRecord>,
+}
+
+impl TargetView<'_> {
+    /// The cooling of the target by its marks; `None` where they let a call through.
+    pub fn cooling(&self, now: Instant) -> Option<Cooling> {
+        let marks = self.marks.into_iter().flatten();
+        marks
+            .filter_map(|mark| mark.cooling(now))
+            .reduce(Cooling::and)
+    }
+
+    /// The number of the target's last call, counted over all calls; zero for a target never called.
+    pub fn last_call(&self) -> u64 {
+        self.model.map_or(0, |model| model.last_call)
+    }
+}
+
+/// The records that concern a target, the widest first, and what is counted of it.
 pub(super) struct TargetRecords<'a> {
     pub provider: &'a mut Option<Mark>,
     pub provider_alive_at: &'a mut Option<Instant>,
     /// The model with all keys.
     pub of_all_keys: &'a mut Option<Mark>,
     pub waiting: &'a mut CallsOut,
-    pub key: &'a mut Option<Mark>,
-    pub key_alive_at: &'a mut Option<Instant>,
-    pub model: &'a mut ModelRecord,
+    pub own: RecordsOfKey<'a>,
+    pub quota: TargetQuota<'a>,
 }
 
-impl<'a> TargetRecords<'a> {
-    pub fn marks(self) -> [&'a mut Option<Mark>; 4] {
+impl TargetRecords<'_> {
+    pub fn marks(&mut self) -> [&mut Option<Mark>; 4] {
         [
             self.provider,
             self.of_all_keys,
-            self.key,
-            &mut self.model.mark,
+            self.own.key,
+            self.own.model,
         ]
     }
 }
@@ -51,51 +79,55 @@ impl LedgerStore {
         }
     }
 
-    /// The settings of a target's provider.
-    pub fn settings(&self, target: KeyedModel<'_>) -> Option<&Arc<Provider>> {
-        Some(&self.providers.get(target.provider)?.settings)
-    }
-
-    /// The provider's calls that wait for an answer.
-    pub fn waiting(&self, target: KeyedModel<'_>) -> Option<&CallsOut> {
-        Some(&self.providers.get(target.provider)?.waiting)
-    }
-
-    /// The record of the target's model; `None` before the first call.
-    pub fn model(&self, target: KeyedModel<'_>) -> Option<&ModelRecord> {
-        let key = self.providers.get(target.provider)?.keys.get(target.key)?;
-        key.models
-            .iter()
-            .find(|record| record.model == target.model)
-    }
-
-    /// The marks that concern the target, the widest first.
-    pub fn marks_of(&self, target: KeyedModel<'_>) -> impl Iterator<Item = &Mark> {
-        let provider = self.providers.get(target.provider);
-        let key = provider.and_then(|provider| provider.keys.get(target.key));
-        let mut models = provider.into_iter().flat_map(|provider| &provider.models);
+    /// What is known of a target; `None` if there is no such provider or key.
+    pub fn target(&self, target: KeyedModel<'_>) -> Option<TargetView<'_>> {
+        let provider = self.providers.get(target.provider)?;
+        let key = provider.keys.get(target.key)?;
+        let mut models = provider.models.iter();
         let of_all_keys = models.find(|(model, _)| model == target.model);
-        let marks = [
-            provider.and_then(|provider| provider.mark.as_ref()),
-            of_all_keys.and_then(|(_, mark)| mark.as_ref()),
-            key.and_then(|key| key.mark.as_ref()),
-            self.model(target).and_then(|model| model.mark.as_ref()),
-        ];
-        marks.into_iter().flatten()
+        let model = key.model(target.model);
+        let place = provider.account(target.key);
+        let (account, counted) = if place == target.key {
+            (key, model)
+        } else {
+            let account = provider.keys.get(place)?;
+            (account, account.model(target.model))
+        };
+        Some(TargetView {
+            settings: &provider.settings,
+            waiting: &provider.waiting,
+            marks: [
+                provider.mark.as_ref(),
+                of_all_keys.and_then(|(_, mark)| mark.as_ref()),
+                key.mark.as_ref(),
+                model.and_then(|model| model.mark.as_ref()),
+            ],
+            model,
+            account,
+            counted,
+        })
     }
 
     /// The records of the target, made when they are missing; `None` if there is no such provider or key.
     pub fn records(&mut self, target: KeyedModel<'_>) -> Option<TargetRecords<'_>> {
         let provider = self.providers.get_mut(target.provider)?;
-        let key = provider.keys.get_mut(target.key)?;
+        let place = provider.account(target.key);
+        let settings = &provider.settings;
+        let keys = &mut provider.keys;
+        let (own, quota) = if place == target.key {
+            keys.get_mut(place)?.parts(target.model, settings)?
+        } else {
+            let [key, account] = keys.get_disjoint_mut([target.key, place]).ok()?;
+            let (own, _) = key.parts(target.model, settings)?;
+            (own, account.parts(target.model, settings)?.1)
+        };
         Some(TargetRecords {
             provider: &mut provider.mark,
             waiting: &mut provider.waiting,
             provider_alive_at: &mut provider.alive_at,
             of_all_keys: mark_of(&mut provider.models, target.model)?,
-            key: &mut key.mark,
-            key_alive_at: &mut key.alive_at,
-            model: record_of(&mut key.models, target.model)?,
+            own,
+            quota,
         })
     }
 

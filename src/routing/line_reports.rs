@@ -117,9 +117,8 @@ impl Ledger {
         let at = self.clock.at(now);
         let keys = key_count(&step.provider);
         let of_key = |key| {
-            let account = self.store.account(KeyedModel::new(step, key));
-            let (lines, _) = self.store.lines(account)?;
-            lines.share_left(at)
+            let target = self.store.target(KeyedModel::new(step, key))?;
+            target.lines()?.share_left(at)
         };
         let known: Vec<f32> = (0..keys).filter_map(of_key).collect();
         let unknown = (keys - known.len()) as f32;
@@ -129,18 +128,18 @@ impl Ledger {
     /// The standing of the line that has the smallest share left, of a step with a key, in words; empty where no limit is
     /// known.
     pub(super) fn standing_in_words(&self, target: KeyedModel<'_>, now: Instant) -> String {
-        let Some((lines, calls)) = self.store.lines(self.store.account(target)) else {
-            return String::new();
+        let words = || {
+            let target = self.store.target(target)?;
+            let lines = target.lines().filter(|lines| lines.know_a_limit())?;
+            let at = self.clock.at(now);
+            let shares = lines.all().filter_map(|(line, is_own)| {
+                let left = line.share_left(at)?;
+                Some((line, is_own, left))
+            });
+            let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
+            let (line, is_own, _) = least?;
+            LineReport::of(line, is_own, target.crowd(), at).in_words()
         };
-        let at = self.clock.at(now);
-        let shares = lines.all().filter_map(|(line, is_own)| {
-            let left = line.share_left(at)?;
-            Some((line, is_own, left))
-        });
-        let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
-        let words = least.and_then(|(line, is_own, _)| {
-            LineReport::of(line, is_own, calls.crowd(), at).in_words()
-        });
-        words.unwrap_or_default()
+        words().unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@ use crate::dialect::class::Class;
 use crate::quota::{Charge, Coming, Crowd, Demand, Line, LineReport, Standing};
 
 use super::ledger::Ledger;
+use super::ledger_store::TargetView;
 use super::mark::Cooling;
 use super::target::{Coverage, KeyedModel, key_count};
 
@@ -38,10 +39,11 @@ impl Ledger {
         demand: &Demand,
         now: Instant,
     ) -> Readiness {
-        let target = KeyedModel::new(step, key);
-        let marked = self.marked(target, now);
-        let waiting = self.store.waiting(target);
-        let is_silent = waiting.is_some_and(|calls| calls.are_silent(step.timeout, now));
+        let Some(target) = self.store.target(KeyedModel::new(step, key)) else {
+            return Readiness::Ready;
+        };
+        let marked = target.cooling(now);
+        let is_silent = target.waiting.are_silent(step.timeout, now);
         let never = |may_open, is_closed| Readiness::Never {
             may_open,
             is_closed,
@@ -49,7 +51,7 @@ impl Ledger {
         if marked.is_some_and(|cooling| cooling.stated) {
             return never(false, false);
         }
-        match self.quota_standing(target, Some(demand), now).0 {
+        match self.quota_standing(&target, Some(demand), now).0 {
             Standing::Firm { .. } => never(false, false),
             Standing::Soft { from, .. } if now < from => never(false, false),
             Standing::Held { is_full: true } => never(true, false),
@@ -66,7 +68,7 @@ impl Ledger {
     }
 
     /// The cooling of a target by its lines; `None` if they let a call through.
-    pub(super) fn limited(&self, target: KeyedModel<'_>, now: Instant) -> Option<Cooling> {
+    pub(super) fn limited(&self, target: &TargetView<'_>, now: Instant) -> Option<Cooling> {
         let (standing, _) = self.quota_standing(target, None, now);
         cooling_by(standing, now)
     }
@@ -77,11 +79,11 @@ impl Ledger {
         let at = self.clock.at(now);
         let mut soonest: Option<(Cooling, LineReport)> = None;
         for key in 0..key_count(&step.provider) {
-            let target = KeyedModel::new(step, key);
-            if self.marked(target, now).is_some() {
+            let target = self.store.target(KeyedModel::new(step, key))?;
+            if target.cooling(now).is_some() {
                 return None;
             }
-            let (standing, line) = self.quota_standing(target, None, now);
+            let (standing, line) = self.quota_standing(&target, None, now);
             let cooling = cooling_by(standing, now)?;
             let (line, is_own, crowd) = line?;
             if soonest.is_none_or(|(soonest, _)| cooling.until < soonest.until) {
@@ -104,34 +106,37 @@ impl Ledger {
     }
 
     /// The standing of a target's lines for a demand, or for a request without tokens; and the line that decides.
-    fn quota_standing(
+    fn quota_standing<'a>(
         &self,
-        target: KeyedModel<'_>,
+        target: &TargetView<'a>,
         demand: Option<&Demand>,
         now: Instant,
-    ) -> (Standing, Option<(&Line, bool, Crowd)>) {
-        let account = self.store.account(target);
-        let Some((lines, calls)) = self.store.lines(account) else {
+    ) -> (Standing, Option<(&'a Line, bool, Crowd)>) {
+        let Some(lines) = target.lines() else {
             return (Standing::Open, None);
         };
-        let settings = self.store.settings(target);
-        let reserves = settings.is_some_and(|provider| provider.quotas.reserves_tokens);
+        let crowd = target.crowd();
+        if lines.are_open_to(crowd) {
+            return (Standing::Open, None);
+        }
+        let reserves = target.settings.quotas.reserves_tokens;
+        let estimate = target.estimate();
         let least = Charge {
             requests: 1,
             input: 1,
             output: 0,
         };
         let coming = Coming {
-            charge: demand.map_or(least, |demand| calls.estimate().charge(demand)),
+            charge: demand.map_or(least, |demand| estimate.charge(demand)),
             reserve: match demand {
-                Some(demand) if reserves => calls.estimate().reserve(demand),
+                Some(demand) if reserves => estimate.reserve(demand),
                 _ => Charge::default(),
             },
-            crowd: calls.crowd(),
+            crowd,
             at: self.clock.at(now),
         };
         let (standing, line) = lines.standing(&coming);
-        let line = line.map(|(line, is_own)| (line, is_own, coming.crowd));
+        let line = line.map(|(line, is_own)| (line, is_own, crowd));
         (standing, line)
     }
 }

@@ -49,8 +49,7 @@ impl Ledger {
         now: Instant,
     ) {
         let at = self.clock.at(now);
-        let account = self.store.account(KeyedModel::new(step, key));
-        let Some(quota) = self.store.lines_mut(account) else {
+        let Some(quota) = self.store.quota(KeyedModel::new(step, key)) else {
             return;
         };
         let charge = quota.estimate.charge(demand);

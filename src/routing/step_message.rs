@@ -16,7 +16,7 @@ pub enum StepMessage {
     /// The step cools for so long (zero: until another request that tries it is answered).
     Cooling { left: Duration, class: Class },
     /// A limit keeps the step away.
-    Limit(LineReport),
+    Limit(Box<LineReport>),
 }
 
 impl StepMessage {

@@ -1,8 +1,10 @@
 //! The reports of a walk: one for each attempt and each skipped step, for `routing_summary`, log and metrics.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Step;
+use crate::config::Route;
 use crate::heapsort::sorted;
 
 use super::failure::Failure;
@@ -16,8 +18,7 @@ use crate::dialect::request::Unfit;
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
     pub step_index: usize,
-    pub provider: String,
-    pub model: String,
+    step: ReportedStep,
     /// The key's index in the provider's list; `None` for providers without keys and for skipped steps.
     pub key_index: Option<usize>,
     pub success: bool,
@@ -38,6 +39,32 @@ pub struct StepReport {
     pub changes: Changes,
 }
 
+/// The step of a report, whose names are those of its route: no report has copies.
+#[derive(Clone)]
+struct ReportedStep {
+    route: Arc<Route>,
+    index: usize,
+}
+
+impl ReportedStep {
+    fn names(&self) -> (&str, &str) {
+        let step = self.route.steps.get(self.index);
+        step.map_or(("", ""), |step| (&step.provider.name, &step.model))
+    }
+}
+
+impl PartialEq for ReportedStep {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl fmt::Debug for ReportedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.names().fmt(f)
+    }
+}
+
 /// The changes that were made to a request for a step, besides those that are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -50,9 +77,19 @@ pub struct Changes {
 }
 
 impl StepReport {
+    /// The name of the step's provider.
+    pub fn provider(&self) -> &str {
+        self.step.names().0
+    }
+
+    /// The step's model.
+    pub fn model(&self) -> &str {
+        self.step.names().1
+    }
+
     pub(super) fn success(
+        route: &Arc<Route>,
         index: usize,
-        step: &Step,
         key: Option<usize>,
         duration: Duration,
     ) -> Self {
@@ -60,13 +97,13 @@ impl StepReport {
             key_index: key,
             success: true,
             duration,
-            ..Self::blank(index, step)
+            ..Self::blank(route, index)
         }
     }
 
     pub(super) fn failure(
+        route: &Arc<Route>,
         index: usize,
-        step: &Step,
         key: Option<usize>,
         duration: Duration,
         failure: Failure,
@@ -77,11 +114,16 @@ impl StepReport {
             class: Some(failure.class),
             status: failure.status,
             message: Some(StepMessage::Said(failure.message)),
-            ..Self::blank(index, step)
+            ..Self::blank(route, index)
         }
     }
 
-    pub(super) fn skipped(index: usize, step: &Step, cooling: Cooling, now: Instant) -> Self {
+    pub(super) fn skipped(
+        route: &Arc<Route>,
+        index: usize,
+        cooling: Cooling,
+        now: Instant,
+    ) -> Self {
         let message = StepMessage::Cooling {
             left: cooling.until.saturating_duration_since(now),
             class: cooling.class,
@@ -90,34 +132,35 @@ impl StepReport {
             class: Some(cooling.class),
             message: Some(message),
             skipped: true,
-            ..Self::blank(index, step).cooling(Some(cooling), now)
+            ..Self::blank(route, index).cooling(Some(cooling), now)
         }
     }
 
     /// The report of a step that is skipped because of a mark or of a limit; `None` where neither keeps it away.
     pub(super) fn skipped_by(
+        route: &Arc<Route>,
         index: usize,
-        step: &Step,
         ledger: &mut Ledger,
         now: Instant,
     ) -> Option<Self> {
+        let step = route.steps.get(index)?;
         // Each look at the lines of a long route costs: the usual case is found with one.
         let Some((cooling, line)) = ledger.limit_of(step, now) else {
             let cooling = ledger.cooling_of(step, now)?;
-            return Some(Self::skipped(index, step, cooling, now));
+            return Some(Self::skipped(route, index, cooling, now));
         };
         ledger.count_skip(step, &line);
         let report = Self {
             class: Some(cooling.class),
-            message: Some(StepMessage::Limit(line)),
+            message: Some(StepMessage::Limit(Box::new(line))),
             skipped: true,
-            ..Self::blank(index, step)
+            ..Self::blank(route, index)
         };
         Some(report.cooling(Some(cooling), now))
     }
 
     /// The report of a step that lacks what the request needs.
-    pub(super) fn passed_over(index: usize, step: &Step, unfit: Unfit) -> Self {
+    pub(super) fn passed_over(route: &Arc<Route>, index: usize, unfit: Unfit) -> Self {
         Self {
             class: Some(if unfit.too_large {
                 Class::TooLarge
@@ -127,7 +170,7 @@ impl StepReport {
             message: Some(StepMessage::Said(unfit.reason)),
             param: unfit.param,
             skipped: true,
-            ..Self::blank(index, step)
+            ..Self::blank(route, index)
         }
     }
 
@@ -144,11 +187,13 @@ impl StepReport {
         }
     }
 
-    fn blank(index: usize, step: &Step) -> Self {
+    fn blank(route: &Arc<Route>, index: usize) -> Self {
         Self {
             step_index: index,
-            provider: step.provider.name.clone(),
-            model: step.model.clone(),
+            step: ReportedStep {
+                route: Arc::clone(route),
+                index,
+            },
             key_index: None,
             success: false,
             duration: Duration::ZERO,

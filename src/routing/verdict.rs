@@ -322,8 +322,8 @@ fn words_of(report: &StepReport) -> String {
     let said = said.filter(|message| !message.is_empty());
     format!(
         "{}/{}: {}",
-        report.provider,
-        report.model,
+        report.provider(),
+        report.model(),
         said.as_deref().unwrap_or(label)
     )
 }

@@ -34,13 +34,13 @@ pub struct Walk {
     rules: CallRules,
     deadline: Option<Instant>,
     choice: Choice,
-    retry: Option<Retry>,
+    retry: Option<Box<Retry>>,
     /// The end of the wait for the soonest step, once it has begun.
     waits_until: Option<Instant>,
     reports: Vec<StepReport>,
     /// See [`Self::standing`].
     standing: String,
-    verdict: Option<Verdict>,
+    verdict: Option<Box<Verdict>>,
 }
 
 /// The next move of a walk.
@@ -48,16 +48,16 @@ pub struct Walk {
 pub enum Move {
     /// A call to the step's provider, whose outcome is to be told: [`Walk::succeeded`], [`Walk::failed`] or
     /// [`Walk::cancelled`].
-    Try(Attempt),
+    Try(Box<Attempt>),
     /// A pause before a retry, or until a step is usable again; [`Walk::next`] is to be called again after it.
     Pause { until: Instant },
     /// The end: no step is left. Another call gives the same.
-    Finished(Verdict),
+    Finished(Box<Verdict>),
 }
 
 #[derive(Debug)]
 struct Retry {
-    after: Attempt,
+    after: Box<Attempt>,
     pause_until: Instant,
 }
 
@@ -66,8 +66,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 impl Walk {
-    pub fn new(route: Arc<Route>, rules: CallRules, now: Instant) -> Self {
-        Self {
+    pub fn new(route: Arc<Route>, rules: CallRules, now: Instant) -> Box<Self> {
+        Box::new(Self {
             deadline: route.timeout.map(|timeout| later(now, timeout)),
             choice: Choice::new(&route),
             retry: None,
@@ -77,16 +77,12 @@ impl Walk {
             verdict: None,
             rules,
             route,
-        }
+        })
     }
 
-    /// The same walk over the steps in another order than the configuration's; not to be called when it has begun.
-    #[must_use]
-    pub fn in_sequence(self, sequence: Sequence) -> Self {
-        Self {
-            choice: self.choice.in_sequence(sequence),
-            ..self
-        }
+    /// Walks over the steps in another order than the configuration's; not to be called when it has begun.
+    pub fn follow_sequence(&mut self, sequence: Sequence) {
+        self.choice.follow(sequence);
     }
 
     /// The step that a request with this sequence would try first now; `None` where every step has a stated deadline.
@@ -96,7 +92,8 @@ impl Walk {
         ledger: &Ledger,
         now: Instant,
     ) -> Option<usize> {
-        let choice = Choice::new(route).in_sequence(sequence);
+        let mut choice = Choice::new(route);
+        choice.follow(sequence);
         choice.first(route, ledger, now)
     }
 
@@ -134,7 +131,7 @@ impl Walk {
             return self.finish(Verdict::route_deadline(&self.route.name));
         }
         if let Some(retry) = self.retry.take() {
-            return self.resume(ledger, retry, now);
+            return self.resume(ledger, *retry, now);
         }
         let reports = &mut self.reports;
         match self.choice.next(&self.route, ledger, now, reports) {
@@ -153,7 +150,7 @@ impl Walk {
     pub fn failed(
         &mut self,
         ledger: &mut Ledger,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         failure: Failure,
         now: Instant,
         random: u64,
@@ -184,20 +181,24 @@ impl Walk {
         };
         let duration = now.saturating_duration_since(attempt.started);
         let report = StepReport::failure(
+            &route,
             attempt.step_index,
-            step,
             attempt.key_index,
             duration,
             failure,
         );
-        self.reports
-            .push(report.cooling(cooling, now).changed(changes));
+        let report = report.cooling(cooling, now).changed(changes);
+        if self.reports.len() == self.reports.capacity() {
+            // Another one mostly follows; more rarely do.
+            self.reports.reserve_exact(2);
+        }
+        self.reports.push(report);
         match pause_until {
             Some(pause_until) => {
-                self.retry = Some(Retry {
+                self.retry = Some(Box::new(Retry {
                     after: attempt,
                     pause_until,
-                });
+                }));
             }
             None => self.follow(class.next_move(), attempt.step_index),
         }
@@ -210,31 +211,35 @@ impl Walk {
             return;
         };
         attempt.withdraw(ledger, step);
-        let report = StepReport::passed_over(attempt.step_index, step, unfit);
+        let report = StepReport::passed_over(&route, attempt.step_index, unfit);
         self.reports.push(report);
         self.follow(NextMove::NextStep, attempt.step_index);
     }
 
     /// Ends the walk of a client that is gone, during an attempt or during a pause.
-    pub fn cancelled(&mut self, ledger: &mut Ledger, attempt: Option<Attempt>, now: Instant) {
+    pub fn cancelled(&mut self, ledger: &mut Ledger, attempt: Option<Box<Attempt>>, now: Instant) {
         self.drop_retry(ledger);
         if let Some(attempt) = attempt {
             let failure = Failure::new(Class::Cancelled, "the client is gone");
             self.failed(ledger, attempt, failure, now, 0);
         }
-        self.verdict.get_or_insert_with(Verdict::cancelled);
+        self.verdict
+            .get_or_insert_with(|| Box::new(Verdict::cancelled()));
     }
 
     /// Ends the walk with an answer: a whole one, or the first content of a stream, which is the commit point. The walk
     /// is over; nothing can follow.
     pub fn succeeded(
-        mut self,
+        self: Box<Self>,
         ledger: &mut Ledger,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         seen: &RemainingLimits,
         now: Instant,
     ) -> AnsweredWalk {
-        if let Some(step) = self.route.steps.get(attempt.step_index) {
+        let Self {
+            route, mut reports, ..
+        } = *self;
+        if let Some(step) = route.steps.get(attempt.step_index) {
             ledger.succeed(
                 KeyedModel::new(step, attempt.key),
                 &attempt.ticket,
@@ -242,27 +247,30 @@ impl Walk {
                 now,
             );
             let duration = now.saturating_duration_since(attempt.started);
-            let report = StepReport::success(attempt.step_index, step, attempt.key_index, duration);
-            self.reports.reserve_exact(1);
             let changes = std::mem::take(&mut attempt.changes);
-            self.reports.push(report.changed(changes));
+            reports.reserve_exact(1);
+            let (index, key) = (attempt.step_index, attempt.key_index);
+            reports.push(StepReport::success(&route, index, key, duration).changed(changes));
         }
         attempt.ticket.is_counted = false;
         attempt.ticket.waiting.give_back();
-        AnsweredWalk::new(self.route, self.reports, attempt)
+        AnsweredWalk::new(route, reports, attempt)
     }
 
     /// Ends the walk with the answer of an earlier attempt that was passed over, as no step did better.
-    pub fn settled(mut self, attempt: Attempt) -> AnsweredWalk {
-        if let Some(step) = self.route.steps.get(attempt.step_index) {
-            let took = self.reports.iter().find(|report| {
+    pub fn settled(self: Box<Self>, attempt: Box<Attempt>) -> AnsweredWalk {
+        let Self {
+            route, mut reports, ..
+        } = *self;
+        if route.steps.get(attempt.step_index).is_some() {
+            let took = reports.iter().find(|report| {
                 report.step_index == attempt.step_index && report.key_index == attempt.key_index
             });
             let took = took.map_or(Duration::ZERO, |report| report.duration);
-            let report = StepReport::success(attempt.step_index, step, attempt.key_index, took);
-            self.reports.push(report);
+            let (index, key) = (attempt.step_index, attempt.key_index);
+            reports.push(StepReport::success(&route, index, key, took));
         }
-        let mut answered = AnsweredWalk::new(self.route, self.reports, attempt);
+        let mut answered = AnsweredWalk::new(route, reports, attempt);
         answered.is_second_best = true;
         answered
     }
@@ -300,7 +308,7 @@ impl Walk {
             .map_or(of_step, |of_route| of_route.min(of_step));
         let target = KeyedModel::new(step, key);
         self.standing = ledger.standing_in_words(target, now);
-        Move::Try(Attempt {
+        Move::Try(Box::new(Attempt {
             step_index,
             key_index: (!step.provider.keys.is_empty()).then_some(key),
             started: now,
@@ -310,7 +318,7 @@ impl Walk {
             cut_short: deadline < of_step,
             repeats: None,
             changes: Changes::default(),
-        })
+        }))
     }
 
     /// The end of the pause before a retry; `None` unless the failure may pass and the step has retries and time left.
@@ -337,10 +345,10 @@ impl Walk {
     fn resume(&mut self, ledger: &mut Ledger, retry: Retry, now: Instant) -> Move {
         if now < retry.pause_until {
             let until = retry.pause_until;
-            self.retry = Some(retry);
+            self.retry = Some(Box::new(retry));
             return Move::Pause { until };
         }
-        let last = retry.after;
+        let mut last = retry.after;
         let route = Arc::clone(&self.route);
         let Some(step) = route.steps.get(last.step_index) else {
             return self.exhausted(ledger, now);
@@ -357,12 +365,9 @@ impl Walk {
         }
         self.choice.count_retry(last.step_index);
         // It takes over the probe that the last attempt has kept through the pause.
-        let ticket = self.ticket(ledger, target, last.deadline, now);
-        Move::Try(Attempt {
-            started: now,
-            ticket,
-            ..last
-        })
+        last.ticket = self.ticket(ledger, target, last.deadline, now);
+        last.started = now;
+        Move::Try(last)
     }
 
     fn ticket(
@@ -379,17 +384,17 @@ impl Walk {
 
     fn follow(&mut self, next: NextMove, step_index: usize) {
         match next {
-            NextMove::Stop => self.verdict = Some(Verdict::cancelled()),
+            NextMove::Stop => self.verdict = Some(Box::new(Verdict::cancelled())),
             NextMove::NextKey => {}
             NextMove::NextStep => self.choice.close(step_index),
         }
     }
 
     fn drop_retry(&mut self, ledger: &mut Ledger) {
-        if let Some(Retry { after, .. }) = self.retry.take()
-            && let Some(step) = self.route.steps.get(after.step_index)
+        if let Some(retry) = self.retry.take()
+            && let Some(step) = self.route.steps.get(retry.after.step_index)
         {
-            after.give_up(ledger, step);
+            retry.after.give_up(ledger, step);
         }
     }
 
@@ -398,7 +403,7 @@ impl Walk {
     }
 
     fn finish(&mut self, verdict: Verdict) -> Move {
-        Move::Finished(self.verdict.insert(verdict).clone())
+        Move::Finished(self.verdict.insert(Box::new(verdict)).clone())
     }
 }
 

@@ -13,6 +13,7 @@ mod teaching;
 mod tests;
 
 use crate::json::Object;
+use crate::word_filter::WordFilter;
 
 use super::lesson::Lesson;
 use super::operations::Kept;
@@ -47,10 +48,11 @@ pub fn lessons(status: u16, body: &str, sent: &Object<'_>, kept: Kept<'_>) -> Ve
 /// The statements of a refusal.
 pub fn findings(status: u16, body: &str) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    if !rows::may_speak(status) {
+    let body = crate::text::cut(body, LONGEST);
+    if !rows::may_speak(status) || says_nothing(status, body) {
         return found;
     }
-    for complaint in complaints(crate::text::cut(body, LONGEST)) {
+    for complaint in complaints(body) {
         let structured = structured(status, &complaint);
         let new = if structured.is_empty() {
             spoken(status, &complaint.message)
@@ -65,6 +67,32 @@ pub fn findings(status: u16, body: &str) -> Vec<Finding> {
     }
     found
 }
+
+/// Whether a refusal has neither the words of any row nor the fields that are read. Most are so, and need not be taken apart.
+fn says_nothing(status: u16, body: &str) -> bool {
+    // An escape may stand for any letter.
+    if body.contains('\\') {
+        return false;
+    }
+    let words = WordFilter::of([body]);
+    let mut fields = FIELDS.iter();
+    !fields.any(|field| words.may_have(field)) && rows_that_may_fit(status, &words).next().is_none()
+}
+
+/// The rows that count under a status, without most of those whose words the text lacks.
+fn rows_that_may_fit(status: u16, words: &WordFilter) -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(move |Row(statuses, pattern, _)| {
+        statuses.contains(status) && words.may_have(pattern)
+    })
+}
+
+/// The marks of the fields that [`structured`] reads.
+const FIELDS: [&str; 4] = [
+    "unsupported_parameter",
+    "unknown_parameter",
+    "unsupported_value",
+    "\"loc\"",
+];
 
 /// The findings in the fields of an error.
 fn structured(status: u16, complaint: &Complaint) -> Vec<Finding> {
@@ -113,10 +141,8 @@ fn structured(status: u16, complaint: &Complaint) -> Vec<Finding> {
 
 /// The findings in a message: those of the first row that it fits, all of them.
 fn spoken(status: u16, message: &str) -> Vec<Finding> {
-    for Row(statuses, pattern, says) in ROWS {
-        if !statuses.contains(status) {
-            continue;
-        }
+    let words = WordFilter::of([message]);
+    for Row(_, pattern, says) in rows_that_may_fit(status, &words) {
         let found = match says {
             Teaching::Before => matching::words_before(message, pattern)
                 .filter_map(place_of)

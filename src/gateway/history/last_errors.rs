@@ -41,14 +41,14 @@ impl LastErrors {
         let mut errors = lock(&self.0);
         let found = errors
             .iter_mut()
-            .find(|(name, _)| name.is(route, &report.provider, &report.model));
+            .find(|(name, _)| name.is(route, report.provider(), report.model()));
         match found {
             Some((_, last)) => *last = error,
             None => {
                 let name = StepName {
                     route: route.to_owned(),
-                    provider: report.provider.clone(),
-                    model: report.model.clone(),
+                    provider: report.provider().to_owned(),
+                    model: report.model().to_owned(),
                 };
                 errors.push((name, error));
             }

@@ -133,12 +133,12 @@ impl<'g> Journal<'g> {
         }
         let fault = match class {
             Class::Unauthorized => Some(StandingFault::Key(report.key_index)),
-            Class::ModelNotFound => Some(StandingFault::Model(report.model.clone())),
+            Class::ModelNotFound => Some(StandingFault::Model(report.model().to_owned())),
             _ => None,
         };
         let faults = &self.context.standing_faults;
         if let Some(fault) = fault
-            && faults.is_due(&report.provider, fault, Instant::now())
+            && faults.is_due(report.provider(), fault, Instant::now())
         {
             self.facts.log_standing_fault(report, class, &message);
         }

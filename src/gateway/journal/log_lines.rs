@@ -121,8 +121,8 @@ impl RequestFacts<'_> {
             request_id = self.request_id.as_str(),
             route = self.route.as_deref(),
             step = report.step_index,
-            provider = report.provider.as_str(),
-            model = report.model.as_str(),
+            provider = report.provider(),
+            model = report.model(),
             class = class.label(),
             status = report.status,
             error = message,
@@ -166,7 +166,7 @@ impl RequestFacts<'_> {
         if class == Class::Unauthorized {
             log::error!(
                 target: TARGET,
-                provider = report.provider.as_str(),
+                provider = report.provider(),
                 key_index = report.key_index,
                 status = report.status,
                 error = message,
@@ -176,8 +176,8 @@ impl RequestFacts<'_> {
         } else {
             log::warn!(
                 target: TARGET,
-                provider = report.provider.as_str(),
-                model = report.model.as_str(),
+                provider = report.provider(),
+                model = report.model(),
                 route = self.route.as_deref(),
                 step = report.step_index,
                 status = report.status,
@@ -201,8 +201,8 @@ impl RequestFacts<'_> {
             request_id = self.request_id.as_str(),
             route = self.route.as_deref(),
             step = report.step_index,
-            provider = report.provider.as_str(),
-            model = report.model.as_str(),
+            provider = report.provider(),
+            model = report.model(),
             duration_ms = milliseconds(report.duration);
             "attempt answered"
         );

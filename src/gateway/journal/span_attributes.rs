@@ -35,8 +35,8 @@ pub fn attributes(dialect: &dyn Dialect, request: &Request<'_>) -> Vec<Attribute
 pub fn about(report: &StepReport) -> Vec<Attribute> {
     let mut attributes = vec![
         Attribute::new(names::STEP, number(report.step_index)),
-        Attribute::new(names::PROVIDER, report.provider.clone()),
-        Attribute::new(names::REQUEST_MODEL, report.model.clone()),
+        Attribute::new(names::PROVIDER, report.provider().to_owned()),
+        Attribute::new(names::REQUEST_MODEL, report.model().to_owned()),
     ];
     let class = report.class.map(Class::label);
     attributes.extend(class.map(|class| Attribute::new(names::ERROR_TYPE, class)));

@@ -47,7 +47,7 @@ pub use relay::{Ending, STOPPING, relay};
 pub enum Ended<'a> {
     Answered {
         reply: Reply<'a>,
-        answered: Box<AnsweredWalk>,
+        answered: AnsweredWalk,
     },
     Exhausted {
         verdict: Box<Verdict>,
@@ -56,8 +56,8 @@ pub enum Ended<'a> {
     ClientGone,
 }
 
-/// A move, its larger parts on the heap.
-enum HeapMove {
+/// A move, with the request as the step takes it.
+enum PreparedMove {
     Try(Box<Attempt>, Option<Box<Prepared>>),
     Pause(Instant),
     Finished(Box<Verdict>),
@@ -66,7 +66,7 @@ enum HeapMove {
 /// An answer that was passed over, as another step may do better.
 struct SecondBest<'a> {
     reply: Reply<'a>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
 }
 
 impl SecondBest<'_> {
@@ -96,12 +96,12 @@ impl<'a> Errand<'a, '_> {
         let (mut walk, probed) = begun;
         loop {
             let (mut attempt, prepared) = match self.next(&mut walk) {
-                HeapMove::Try(attempt, prepared) => (attempt, prepared),
-                HeapMove::Pause(until) if self.client.goes_before(until) => {
+                PreparedMove::Try(attempt, prepared) => (attempt, prepared),
+                PreparedMove::Pause(until) if self.client.goes_before(until) => {
                     return self.cancelled(walk, None, journal);
                 }
-                HeapMove::Pause(_) => continue,
-                HeapMove::Finished(verdict) => {
+                PreparedMove::Pause(_) => continue,
+                PreparedMove::Finished(verdict) => {
                     return self.finished(walk, verdict, second_best, journal);
                 }
             };
@@ -133,8 +133,8 @@ impl<'a> Errand<'a, '_> {
             None => self.sequence(now),
         };
         let probed = sequence.probed();
-        let walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
-        let mut walk = Box::new(walk.in_sequence(sequence));
+        let mut walk = Walk::new(Arc::clone(self.route), self.dialect.rules(), now);
+        walk.follow_sequence(sequence);
         if self.context.ledger.lock().counts_tokens() {
             let size = RequestSize::of(&self.request.payload);
             walk.ask_for(Demand::of(size.bytes, size.images, size.max_output));
@@ -143,7 +143,7 @@ impl<'a> Errand<'a, '_> {
     }
 
     /// The next move. Steps that the request does not fit are passed over.
-    fn next(&self, walk: &mut Walk) -> HeapMove {
+    fn next(&self, walk: &mut Walk) -> PreparedMove {
         loop {
             let next = {
                 let mut ledger = self.context.ledger.lock();
@@ -155,12 +155,12 @@ impl<'a> Errand<'a, '_> {
             };
             let attempt = match next {
                 Move::Try(attempt) => attempt,
-                Move::Pause { until } => return HeapMove::Pause(until),
-                Move::Finished(verdict) => return HeapMove::Finished(Box::new(verdict)),
+                Move::Pause { until } => return PreparedMove::Pause(until),
+                Move::Finished(verdict) => return PreparedMove::Finished(verdict),
             };
             let step = self.route.steps.get(attempt.step_index);
             match step.map_or(Ok(None), |step| self.prepared(step)) {
-                Ok(prepared) => return HeapMove::Try(Box::new(attempt), prepared),
+                Ok(prepared) => return PreparedMove::Try(attempt, prepared),
                 Err(reason) => {
                     walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
                 }
@@ -188,7 +188,7 @@ impl<'a> Errand<'a, '_> {
         let Success { reply, limits } = *success;
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        let answered = Box::new(walk.succeeded(&mut ledger, *attempt, &limits, now));
+        let answered = walk.succeeded(&mut ledger, attempt, &limits, now);
         drop(ledger);
         self.order_answered(answered.reports().last(), &reply, probed);
         self.context.ledger.changed();
@@ -212,7 +212,7 @@ impl<'a> Errand<'a, '_> {
         });
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        walk.failed(&mut ledger, *attempt, missed.failure, now, random());
+        walk.failed(&mut ledger, attempt, missed.failure, now, random());
         self.tell_replicas(ledger);
         self.order_missed(walk.reports().last());
         self.context.ledger.changed();
@@ -232,7 +232,7 @@ impl<'a> Errand<'a, '_> {
         if let Some(best) = second_best {
             return Ended::Answered {
                 reply: best.reply,
-                answered: Box::new(walk.settled(best.attempt)),
+                answered: walk.settled(best.attempt),
             };
         }
         let reports = walk.into_reports();
@@ -247,7 +247,6 @@ impl<'a> Errand<'a, '_> {
         journal: &mut Journal<'_>,
     ) -> Ended<'a> {
         let was_out = attempt.is_some();
-        let attempt = attempt.map(|attempt| *attempt);
         walk.cancelled(&mut self.context.ledger.lock(), attempt, Instant::now());
         self.context.ledger.changed();
         let reports = walk.into_reports();

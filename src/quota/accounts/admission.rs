@@ -181,7 +181,7 @@ impl Accounts {
         let Some(book) = self.books.get_mut(book.0) else {
             return false;
         };
-        book.settle(&reserved, &used, day, month);
+        book.settle(Some(&reserved), &used, day, month);
         book.in_flight = book.in_flight.saturating_sub(1);
         for line in &mut book.lines {
             let Window::Sliding(length) = line.limit.rate.window else {
@@ -215,7 +215,7 @@ impl Accounts {
         let Some(book) = self.books.get_mut(index.0) else {
             return false;
         };
-        book.settle(&Totals::default(), &used, day, month);
+        book.settle(None, &used, day, month);
         self.note(index, spent, &used, day, month)
     }
 

@@ -215,19 +215,29 @@ impl Book {
         self.all_time.reserved.add(amounts);
     }
 
-    /// Takes a reservation back, and adds what was used in its place.
-    pub fn settle(&mut self, reserved: &Totals, used: &Totals, day: PeriodKey, month: PeriodKey) {
+    /// Takes a reservation back, where there is one, and adds what was used in its place.
+    pub fn settle(
+        &mut self,
+        reserved: Option<&Totals>,
+        used: &Totals,
+        day: PeriodKey,
+        month: PeriodKey,
+    ) {
         let counts = *used != Totals::default();
         let counters = [
             counter(&mut self.days, day, MOST_DAYS),
             counter(&mut self.months, month, MOST_MONTHS),
         ];
         for counter in counters.into_iter().flatten() {
-            counter.reserved.take_out(reserved);
+            if let Some(reserved) = reserved {
+                counter.reserved.take_out(reserved);
+            }
             counter.used.add(used);
             counter.changed |= counts;
         }
-        self.all_time.reserved.take_out(reserved);
+        if let Some(reserved) = reserved {
+            self.all_time.reserved.take_out(reserved);
+        }
         self.all_time.used.add(used);
         self.all_time.changed |= counts;
         self.tally.used.add(used);
@@ -335,7 +345,12 @@ pub fn counter(
     key: PeriodKey,
     most: usize,
 ) -> Option<&mut Counter> {
-    let at = counters.iter().rposition(|counter| counter.key <= key);
+    // It is that of the present almost always.
+    let last = counters.len().checked_sub(1);
+    let is_last = |at: &usize| counters.get(*at).is_some_and(|last| last.key <= key);
+    let at = last
+        .filter(is_last)
+        .or_else(|| counters.iter().rposition(|counter| counter.key <= key));
     let is_there = at
         .and_then(|at| counters.get(at))
         .is_some_and(|counter| counter.key == key);

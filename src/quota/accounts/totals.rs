@@ -75,16 +75,12 @@ impl Totals {
         self.combine(other, u64::saturating_sub);
     }
 
-    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
-        for (own, others) in [
-            (&mut self.requests, other.requests),
-            (&mut self.input, other.input),
-            (&mut self.output, other.output),
-            (&mut self.cached, other.cached),
-            (&mut self.estimated, other.estimated),
-            (&mut self.cost.0, other.cost.0),
-        ] {
-            *own = with(*own, others);
-        }
+    fn combine(&mut self, other: &Self, with: impl Fn(u64, u64) -> u64) {
+        self.requests = with(self.requests, other.requests);
+        self.input = with(self.input, other.input);
+        self.output = with(self.output, other.output);
+        self.cached = with(self.cached, other.cached);
+        self.estimated = with(self.estimated, other.estimated);
+        self.cost.0 = with(self.cost.0, other.cost.0);
     }
 }

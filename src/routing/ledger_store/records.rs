@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use crate::config::Provider;
 use crate::limits::Limit;
-use crate::quota::{Charge, Estimate, Line};
+use crate::quota::{Charge, Estimate, Line, LinesOfTargetMut};
 use crate::routing::calls_out::CallsOut;
 use crate::routing::mark::Mark;
 use crate::routing::target::{Coverage, key_count};
+
+use super::stored_lines::TargetQuota;
 
 #[derive(Debug)]
 pub(super) struct ProviderRecord {
@@ -102,9 +104,60 @@ impl ProviderRecord {
             alive_at: None,
         }
     }
+
+    /// The key whose lines count for a key: all keys may be one account.
+    pub fn account(&self, key: usize) -> usize {
+        if self.settings.quotas.is_one_account {
+            0
+        } else {
+            key
+        }
+    }
+}
+
+/// The records of a key and of a model used with it.
+pub(in crate::routing) struct RecordsOfKey<'a> {
+    pub key: &'a mut Option<Mark>,
+    pub alive_at: &'a mut Option<Instant>,
+    pub model: &'a mut Option<Mark>,
+    pub last_call: &'a mut u64,
 }
 
 impl KeyRecord {
+    /// The record of a model; `None` before the first call.
+    pub fn model(&self, model: &str) -> Option<&ModelRecord> {
+        self.models.iter().find(|record| record.model == model)
+    }
+
+    /// The marks, and what is counted, of a model, its record made when it is missing.
+    pub fn parts<'a>(
+        &'a mut self,
+        model: &str,
+        settings: &'a Arc<Provider>,
+    ) -> Option<(RecordsOfKey<'a>, TargetQuota<'a>)> {
+        let model = record_of(&mut self.models, model)?;
+        let records = RecordsOfKey {
+            key: &mut self.mark,
+            alive_at: &mut self.alive_at,
+            model: &mut model.mark,
+            last_call: &mut model.last_call,
+        };
+        let quota = TargetQuota {
+            settings,
+            lines: LinesOfTargetMut {
+                of_account: &mut self.lines,
+                own: &mut model.lines,
+            },
+            of_account: &mut self.calls_out,
+            own: &mut model.calls_out,
+            peak: &mut model.peak,
+            charged: &mut model.charged,
+            estimate: &mut model.estimate,
+            skips: &mut model.skips,
+        };
+        Some((records, quota))
+    }
+
     pub fn marks(
         &self,
         provider: usize,

@@ -6,10 +6,10 @@ use crate::config::Provider;
 use crate::limits::{Unit, Window};
 use crate::quota::{Charge, Crowd, Estimate, Line, LinesOfTarget, LinesOfTargetMut};
 use crate::routing::calls_out::CallsOut;
-use crate::routing::ledger_store::LedgerStore;
+use crate::routing::ledger_store::{LedgerStore, TargetView};
 use crate::routing::target::{Coverage, KeyedModel};
 
-use super::records::{ModelRecord, Skips, record_of};
+use super::records::{Skips, record_of};
 
 /// All that is counted of a target.
 #[derive(Clone, Debug, Default)]
@@ -19,27 +19,6 @@ pub(in crate::routing) struct KeptTarget {
     charged: Charge,
     estimate: Estimate,
     skips: Skips,
-}
-
-/// The calls of an account's model.
-pub(in crate::routing) struct TargetCalls<'a> {
-    of_account: &'a CallsOut,
-    /// `None` before the first call.
-    pub model: Option<&'a ModelRecord>,
-}
-
-impl TargetCalls<'_> {
-    pub fn crowd(&self) -> Crowd {
-        Crowd {
-            of_account: self.of_account.count(),
-            own: self.model.map_or(0, |model| model.calls_out.count()),
-            peak: self.model.map_or(0, |model| model.peak),
-        }
-    }
-
-    pub fn estimate(&self) -> Estimate {
-        self.model.map(|model| model.estimate).unwrap_or_default()
-    }
 }
 
 /// All that is counted of an account's model.
@@ -64,58 +43,47 @@ impl TargetQuota<'_> {
     }
 }
 
+impl<'a> TargetView<'a> {
+    /// The lines that count; `None` where there are none.
+    pub fn lines(&self) -> Option<LinesOfTarget<'a>> {
+        let lines = LinesOfTarget {
+            of_account: &self.account.lines,
+            own: self.counted.map_or(&[], |model| &model.lines),
+        };
+        let is_empty = lines.of_account.is_empty() && lines.own.is_empty();
+        (!is_empty).then_some(lines)
+    }
+
+    pub fn crowd(&self) -> Crowd {
+        Crowd {
+            of_account: self.account.calls_out.count(),
+            own: self.counted.map_or(0, |model| model.calls_out.count()),
+            peak: self.counted.map_or(0, |model| model.peak),
+        }
+    }
+
+    pub fn estimate(&self) -> Estimate {
+        self.counted.map(|model| model.estimate).unwrap_or_default()
+    }
+}
+
 impl LedgerStore {
     /// The target whose lines count: all keys may be one account.
     pub fn account<'a>(&self, target: KeyedModel<'a>) -> KeyedModel<'a> {
-        let settings = self.settings(target);
-        let is_shared = settings.is_some_and(|provider| provider.quotas.is_one_account);
+        let provider = self.providers.get(target.provider);
         KeyedModel {
-            key: if is_shared { 0 } else { target.key },
+            key: provider.map_or(target.key, |provider| provider.account(target.key)),
             ..target
         }
     }
 
-    /// The lines of an account's model, and its record; `None` where there are none.
-    pub fn lines(&self, account: KeyedModel<'_>) -> Option<(LinesOfTarget<'_>, TargetCalls<'_>)> {
-        let key = self
-            .providers
-            .get(account.provider)?
-            .keys
-            .get(account.key)?;
-        let mut models = key.models.iter();
-        let model = models.find(|record| record.model == account.model);
-        let lines = LinesOfTarget {
-            of_account: &key.lines,
-            own: model.map_or(&[], |model| &model.lines),
-        };
-        let is_empty = lines.of_account.is_empty() && lines.own.is_empty();
-        (!is_empty).then_some((
-            lines,
-            TargetCalls {
-                of_account: &key.calls_out,
-                model,
-            },
-        ))
-    }
-
-    /// The lines of an account's model, to be changed.
-    pub fn lines_mut(&mut self, account: KeyedModel<'_>) -> Option<TargetQuota<'_>> {
-        let provider = self.providers.get_mut(account.provider)?;
-        let key = provider.keys.get_mut(account.key)?;
-        let model = record_of(&mut key.models, account.model)?;
-        Some(TargetQuota {
-            settings: &provider.settings,
-            lines: LinesOfTargetMut {
-                of_account: &mut key.lines,
-                own: &mut model.lines,
-            },
-            of_account: &mut key.calls_out,
-            own: &mut model.calls_out,
-            peak: &mut model.peak,
-            charged: &mut model.charged,
-            estimate: &mut model.estimate,
-            skips: &mut model.skips,
-        })
+    /// What is counted of a target, to be changed.
+    pub fn quota(&mut self, target: KeyedModel<'_>) -> Option<TargetQuota<'_>> {
+        let provider = self.providers.get_mut(target.provider)?;
+        let account = provider.account(target.key);
+        let key = provider.keys.get_mut(account)?;
+        let (_, quota) = key.parts(target.model, &provider.settings)?;
+        Some(quota)
     }
 
     /// The line with this coverage, made where it is missing and may be learned; `None` otherwise.

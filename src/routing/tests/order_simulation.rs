@@ -165,7 +165,8 @@ impl Day {
         };
         let sequence = self.orders.sequence(&asked, self.random.next());
         let probed = sequence.probed();
-        let mut walk = self.world.walk(&route).in_sequence(sequence);
+        let mut walk = self.world.walk(&route);
+        walk.follow_sequence(sequence);
         loop {
             let attempt = match walk.next(&mut self.world.ledger, now) {
                 Move::Try(attempt) => attempt,

@@ -128,7 +128,7 @@ proptest! {
         for (pause, kind, failure) in steps {
             world.pass(pause);
             if kind < 3 && !out.is_empty() {
-                let (mut walk, attempt): (Walk, Attempt) = out.remove(0);
+                let (mut walk, attempt): (Box<Walk>, Box<Attempt>) = out.remove(0);
                 match kind {
                     0 => drop(world.succeed(walk, attempt, &RemainingLimits::default())),
                     1 => world.fail(&mut walk, attempt, failure),

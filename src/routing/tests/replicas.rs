@@ -11,8 +11,8 @@ use crate::limits::{Limit, Rate, Unit, Window};
 use crate::quota::SharedMoment;
 use crate::quota::portions::Sharing;
 use crate::quota::server_clock::ServerClock;
+use crate::routing::Move;
 use crate::routing::shared_marks::{self, Places, SharedMarks};
-use crate::routing::{Move, Walk};
 
 struct Pair {
     worlds: [World; 2],
@@ -90,7 +90,7 @@ impl Pair {
     /// The step that a request is sent to; `None` if it is not.
     fn sent(&mut self, who: usize, route: &Arc<Route>) -> Option<usize> {
         let world = &self.worlds[who];
-        let mut walk: Walk = world.walk(route);
+        let mut walk = world.walk(route);
         loop {
             let World { ledger, now } = &mut self.worlds[who];
             match walk.next(ledger, *now) {

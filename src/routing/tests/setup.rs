@@ -147,12 +147,12 @@ impl World {
         self.now += Duration::from_millis(milliseconds);
     }
 
-    pub fn walk(&self, route: &Arc<Route>) -> Walk {
+    pub fn walk(&self, route: &Arc<Route>) -> Box<Walk> {
         Walk::new(Arc::clone(route), CallRules::default(), self.now)
     }
 
     /// The attempt that comes next; there must be one.
-    pub fn attempt(&mut self, walk: &mut Walk) -> Attempt {
+    pub fn attempt(&mut self, walk: &mut Walk) -> Box<Attempt> {
         match walk.next(&mut self.ledger, self.now) {
             Move::Try(attempt) => attempt,
             other => panic!("an attempt was due, not {other:?}"),
@@ -162,19 +162,19 @@ impl World {
     /// The end of the walk; it must have come.
     pub fn verdict(&mut self, walk: &mut Walk) -> Verdict {
         match walk.next(&mut self.ledger, self.now) {
-            Move::Finished(verdict) => verdict,
+            Move::Finished(verdict) => *verdict,
             other => panic!("the end was due, not {other:?}"),
         }
     }
 
-    pub fn fail(&mut self, walk: &mut Walk, attempt: Attempt, failure: Failure) {
+    pub fn fail(&mut self, walk: &mut Walk, attempt: Box<Attempt>, failure: Failure) {
         walk.failed(&mut self.ledger, attempt, failure, self.now, 0);
     }
 
     pub fn succeed(
         &mut self,
-        walk: Walk,
-        attempt: Attempt,
+        walk: Box<Walk>,
+        attempt: Box<Attempt>,
         told: &RemainingLimits,
     ) -> AnsweredWalk {
         walk.succeeded(&mut self.ledger, attempt, told, self.now)
@@ -194,7 +194,7 @@ impl World {
                     self.now = until;
                     continue;
                 }
-                Move::Finished(verdict) => return Err(verdict),
+                Move::Finished(verdict) => return Err(*verdict),
             };
             match failures
                 .iter()

@@ -45,7 +45,7 @@ enum Out {
 struct Call {
     request: usize,
     walk: Box<Walk>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     taken: bool,
     fields: Vec<(String, String)>,
 }
@@ -81,11 +81,7 @@ impl Simulation {
                 (
                     at,
                     request,
-                    Box::new(Walk::new(
-                        Arc::clone(&self.route),
-                        CallRules::default(),
-                        self.at(at),
-                    )),
+                    Walk::new(Arc::clone(&self.route), CallRules::default(), self.at(at)),
                 )
             } else if let Some(Reverse((at, slot))) = due.pop() {
                 match calls[slot].take().unwrap() {
@@ -124,6 +120,7 @@ impl Simulation {
                 Some((at + takes, Out::Called(Box::new(call))))
             }
             Move::Finished(verdict) => {
+                let verdict = *verdict;
                 self.ends.push((at, End::Refused { request, verdict }));
                 None
             }

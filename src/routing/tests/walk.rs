@@ -30,10 +30,7 @@ fn the_steps_are_tried_in_order_until_one_answers() {
             (2, true, None)
         ]
     );
-    assert_eq!(
-        (reports[0].provider.as_str(), reports[0].model.as_str()),
-        ("p0", "m")
-    );
+    assert_eq!((reports[0].provider(), reports[0].model()), ("p0", "m"));
     let said = StepMessage::Said("no".to_owned());
     assert_eq!(reports[0].message, Some(said));
 }
@@ -145,7 +142,7 @@ fn the_same_provider_with_another_model_is_still_tried_in_the_end() {
     let reports = world
         .request(&route, &[(0, failure(Class::ServerError))])
         .unwrap();
-    assert_eq!(reports.last().unwrap().model, "small");
+    assert_eq!(reports.last().unwrap().model(), "small");
 }
 
 #[test]

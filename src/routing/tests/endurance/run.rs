@@ -43,7 +43,7 @@ pub struct Score {
 struct Call {
     request: usize,
     walk: Box<Walk>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     fate: Fate,
     headers: Vec<(String, String)>,
     body: String,
@@ -135,7 +135,6 @@ impl Run {
             let (at, request, walk) = if let Some((at, request)) = arrival {
                 let rules = CallRules::default();
                 let walk = Walk::new(Arc::clone(&self.route), rules, self.at(at));
-                let walk = Box::new(walk);
                 (at, request, walk)
             } else if let Some(Reverse((at, slot))) = due.pop() {
                 match out[slot].take().unwrap() {

@@ -62,8 +62,8 @@ fn whatever_the_order_each_step_is_tried_before_the_route_fails() {
         ordered.answered(2, Some(&conversation), 100);
         for round in 0..30 {
             let sequence = ordered.sequence(Some(&conversation));
-            let walk = ordered.world.walk(&ordered.route);
-            let mut walk = walk.in_sequence(sequence);
+            let mut walk = ordered.world.walk(&ordered.route);
+            walk.follow_sequence(sequence);
             let mut tried = Vec::new();
             loop {
                 match walk.next(&mut ordered.world.ledger, ordered.world.now) {

@@ -94,7 +94,7 @@ impl Ordered {
             self.world.now,
         );
         let sequence = Sequence::default();
-        walk = walk.in_sequence(sequence);
+        walk.follow_sequence(sequence);
         let mut attempt = self.world.attempt(&mut walk);
         while attempt.step_index != step {
             self.world
