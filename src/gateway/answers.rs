@@ -14,7 +14,7 @@ use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
 use super::context::Context;
-use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::journal::{CLIENT_GONE, Journal};
 use super::pending::Pending;
 use super::refusal::Refusal;
 use super::walk::{
@@ -55,7 +55,7 @@ impl Pending<'_, '_> {
                 }
             };
         }
-        self.journal.walk_answered(&answered, step, errand.dialect);
+        self.journal.walk_answered(&answered, errand.dialect);
         if let Reply::Whole(held) = &reply {
             self.journal.whole_arrived(&held.answer);
         }
@@ -254,7 +254,7 @@ fn routed(
     content_type: impl Into<Cow<'static, str>>,
 ) -> ResponseHead {
     ResponseHead::new(200, content_type)
-        .with("X-Routed-Via", served_by(step))
+        .with("X-Routed-Via", step.label.clone())
         .with("X-Fallback-Count", decimal(answered.fallbacks()))
 }
 

@@ -65,7 +65,7 @@ fn ask(tracer: &Tracer, path: &str) {
         client: std::net::Ipv4Addr::LOCALHOST.into(),
         request_id: "id",
         header: &|_| None,
-        age: Duration::ZERO,
+        received: Instant::now(),
     };
     tracer.request(&asked, false).end(&Answered::default());
 }
