@@ -98,11 +98,15 @@ impl Tracer {
     }
 
     /// Begins the span of a request, inside the client's trace if it names one. Where no spans are made, the client's
-    /// trace is remembered if it is to be `passed_on`.
-    pub fn request(&self, asked: &Asked<'_>, passed_on: bool) -> RequestSpan {
+    /// trace is remembered if it is to be `passed_on`. Without either the request is not looked at.
+    pub fn request<'a>(&self, asked: impl FnOnce() -> Asked<'a>, passed_on: bool) -> RequestSpan {
         if self.sdk.is_none() && !passed_on {
             return RequestSpan(None);
         }
+        self.begin(&asked())
+    }
+
+    fn begin(&self, asked: &Asked<'_>) -> RequestSpan {
         let redactor = self.masking.redactor();
         let parent = propagation::incoming(asked.header, &redactor);
         let Some(sdk) = &self.sdk else {

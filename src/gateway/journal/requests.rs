@@ -26,19 +26,20 @@ impl<'g> Journal<'g> {
     /// The request is worth a trace. `template` is its path with the variable parts named, where it names an endpoint.
     pub fn traced(&mut self, exchange: &Exchange<'_>, template: Option<&'static str>) {
         let head = exchange.head();
-        let asked = Asked {
+        let header = |name: &str| head.header(name);
+        let asked = || Asked {
             method: head.method(),
             path: head.path(),
             template,
             client: exchange.client_address(),
             request_id: exchange.request_id(),
-            header: &|name| head.header(name),
+            header: &header,
             received: exchange.received(),
         };
         let context = self.context;
         self.span = context
             .tracer
-            .request(&asked, context.config.propagate_trace);
+            .request(asked, context.config.propagate_trace);
     }
 
     /// The client showed a key.

@@ -58,7 +58,7 @@ fn start(transport: Arc<dyn Transport>, delay: &str) -> Otlp {
 }
 
 fn ask(tracer: &Tracer, path: &str) {
-    let asked = Asked {
+    let asked = || Asked {
         method: "GET",
         path,
         template: Some("/x"),
@@ -67,7 +67,7 @@ fn ask(tracer: &Tracer, path: &str) {
         header: &|_| None,
         received: Instant::now(),
     };
-    tracer.request(&asked, false).end(&Answered::default());
+    tracer.request(asked, false).end(&Answered::default());
 }
 
 fn wait_until(condition: impl Fn() -> bool) {
