@@ -10,7 +10,16 @@ use crate::text::same_name_bytes;
 pub struct HeaderFields {
     text: FieldText,
     fields: Vec<FieldSpan>,
+    /// The marks of all names. Most names that are looked for are in no field, and have none here.
+    marks: u64,
 }
+
+/// The place of a part of a head's text (bytes).
+pub type Place = Range<u32>;
+
+/// A field that should be there once, and is there several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RepeatedField;
 
 /// The text that names and values stand in. Values may hold any byte (obs-text, RFC 9110 section 5.5), nearly none does:
 /// whether all is UTF-8 is found out once, not at each look at a value.
@@ -20,11 +29,10 @@ enum FieldText {
     Bytes(Vec<u8>),
 }
 
-/// The byte ranges of a name and its value.
 #[derive(Debug)]
 struct FieldSpan {
-    name: Range<u32>,
-    value: Range<u32>,
+    name: Place,
+    value: Place,
 }
 
 impl HeaderFields {
@@ -33,47 +41,74 @@ impl HeaderFields {
         head: &[u8],
         parsed: impl ExactSizeIterator<Item = (&'h str, &'h [u8])>,
     ) -> Self {
-        let mut fields = Vec::with_capacity(parsed.len());
-        fields.extend(parsed.filter_map(|(name, value)| {
-            Some(FieldSpan {
-                name: place(head, name.as_bytes())?,
-                value: place(head, value)?,
-            })
-        }));
-        Self {
+        let mut fields = Self {
             text: FieldText::from(head.to_vec()),
-            fields,
+            fields: Vec::with_capacity(parsed.len()),
+            marks: 0,
+        };
+        for (name, value) in parsed {
+            fields.add_slices(head, name, value);
         }
+        fields
     }
 
     /// A copy of fields that stand apart.
     pub fn copy<'f>(parsed: impl Iterator<Item = (&'f str, &'f [u8])>) -> Self {
-        let (mut text, mut fields) = (Vec::new(), Vec::new());
+        let (mut text, mut fields) = (Vec::new(), Self::default());
         let mut put = |bytes: &[u8]| {
             let start = text.len() as u32;
             text.extend_from_slice(bytes);
             start..text.len() as u32
         };
         for (name, value) in parsed {
-            fields.push(FieldSpan {
-                name: put(name.as_bytes()),
-                value: put(value),
-            });
+            fields.add(name, put(name.as_bytes()), put(value));
         }
-        Self {
-            text: FieldText::from(text),
-            fields,
+        fields.text = FieldText::from(text);
+        fields
+    }
+
+    fn add_slices(&mut self, head: &[u8], name: &str, value: &[u8]) {
+        if let (Some(name_at), Some(value)) = (place(head, name.as_bytes()), place(head, value)) {
+            self.add(name, name_at, value);
         }
+    }
+
+    fn add(&mut self, name: &str, name_at: Place, value: Place) {
+        self.marks |= mark(name.as_bytes());
+        self.fields.push(FieldSpan {
+            name: name_at,
+            value,
+        });
     }
 
     /// The value of the first field with this name in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.text.bytes().get(range(self.find(name)?))
+        self.named(name).next()
     }
 
     /// The same as text; `None` also where it is no UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.text.utf8(range(self.find(name)?))
+        self.text.utf8(range(self.places(name).next()?))
+    }
+
+    /// The value of the only field with this name in any case; `None` without one.
+    ///
+    /// # Errors
+    /// There are several.
+    pub fn only(&self, name: &str) -> Result<Option<&[u8]>, RepeatedField> {
+        let mut values = self.named(name);
+        let first = values.next();
+        match values.next() {
+            None => Ok(first),
+            Some(_) => Err(RepeatedField),
+        }
+    }
+
+    /// The values of all fields with this name in any case, in their order.
+    pub fn named<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f [u8]> {
+        let text = self.text.bytes();
+        self.places(name)
+            .filter_map(move |value| text.get(range(value)))
     }
 
     /// All fields in their order, names as they stand.
@@ -90,16 +125,23 @@ impl HeaderFields {
         fields.filter_map(|field| self.text.utf8(range(&field.name)))
     }
 
-    /// The place of the value of the first field with this name.
-    fn find(&self, name: &str) -> Option<&Range<u32>> {
+    /// Another part of the head than its fields; empty where there is none that is text.
+    pub fn part(&self, place: &Place) -> &str {
+        self.text.utf8(range(place)).unwrap_or_default()
+    }
+
+    /// The places of the values of the fields with this name.
+    fn places<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f Place> {
+        let is_marked = self.marks & mark(name.as_bytes()) != 0;
+        let fields = if is_marked { &*self.fields } else { &[] };
         let text = self.text.bytes();
-        let has_name = |field: &&FieldSpan| {
+        let has_name = move |field: &&FieldSpan| {
             field.name.len() == name.len()
                 && text
                     .get(range(&field.name))
                     .is_some_and(|field| same_name_bytes(field, name.as_bytes()))
         };
-        self.fields.iter().find(has_name).map(|field| &field.value)
+        fields.iter().filter(has_name).map(|field| &field.value)
     }
 }
 
@@ -135,17 +177,23 @@ impl From<Vec<u8>> for FieldText {
     }
 }
 
-/// The range of a slice in the text that it is a slice of; `None` of another one. Compared as addresses, which needs no
-/// trust.
-fn place(whole: &[u8], part: &[u8]) -> Option<Range<u32>> {
-    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let end = start + part.len();
-    let is_within = end <= whole.len();
-    is_within.then_some(u32::try_from(start).ok()?..u32::try_from(end).ok()?)
+/// The mark of a name: one of 64 bits, by its length and its first letter in any case.
+fn mark(name: &[u8]) -> u64 {
+    let first = name.first().map_or(0, u8::to_ascii_lowercase);
+    1 << ((usize::from(first) ^ name.len()) % 64)
 }
 
-fn range(range: &Range<u32>) -> Range<usize> {
-    range.start as usize..range.end as usize
+/// The place of a slice in the text that it is a slice of; `None` of another one. Compared as addresses, which needs no
+/// trust.
+pub fn place(whole: &[u8], part: &[u8]) -> Option<Place> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start + part.len();
+    let last = u32::try_from(end).ok().filter(|_| end <= whole.len())?;
+    Some(start as u32..last)
+}
+
+fn range(place: &Place) -> Range<usize> {
+    place.start as usize..place.end as usize
 }
 
 #[cfg(test)]
@@ -176,6 +224,11 @@ mod tests {
             assert_eq!(fields.text("x"), None);
             assert!(fields.names().eq(["Host", "X-Name", "X-Name"]));
             assert!(fields.names().eq(fields.iter().map(|(name, _)| name)));
+            assert_eq!(fields.only("Host"), Ok(Some(&b"a"[..])));
+            assert_eq!(fields.only("x-names"), Ok(None));
+            assert_eq!(fields.only("X-NAME"), Err(RepeatedField));
+            let named: Vec<&[u8]> = fields.named("x-Name").collect();
+            assert_eq!(named, [&b"caf\xe9"[..], b"b"]);
         }
     }
 

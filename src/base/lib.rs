@@ -7,6 +7,7 @@ pub mod chunked;
 pub mod header_fields;
 pub mod heapsort;
 pub mod json;
+pub mod json_line;
 pub mod secret;
 pub mod sse;
 pub mod sync;

@@ -127,19 +127,34 @@ pub fn has_control(text: &str) -> bool {
     words.iter().any(is_any_in) || tail.iter().any(u8::is_ascii_control)
 }
 
-/// A decimal number, as `write!` puts it, without its machinery.
-pub fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
-    const LONGEST: usize = 20;
-    let mut digits = [0; LONGEST];
+/// The most decimal digits of 64 bits.
+const MOST_DIGITS: usize = 20;
+
+/// The decimal digits of a number, as `write!` puts them, without its machinery.
+fn digits(room: &mut [u8; MOST_DIGITS], number: u64) -> &[u8] {
     let (mut left, mut used) = (number, 0);
-    for digit in digits.iter_mut().rev() {
+    for digit in room.iter_mut().rev() {
         *digit = b'0' + (left % 10) as u8;
         (left, used) = (left / 10, used + 1);
         if left == 0 {
             break;
         }
     }
-    bytes.extend_from_slice(digits.get(LONGEST - used..).unwrap_or_default());
+    room.get(MOST_DIGITS - used..).unwrap_or_default()
+}
+
+/// Appends a number in decimal digits. Most have one.
+pub(crate) fn put_digits(bytes: &mut Vec<u8>, number: u64) {
+    if number < 10 {
+        bytes.push(b'0' + number as u8);
+    } else {
+        bytes.extend_from_slice(digits(&mut [0; MOST_DIGITS], number));
+    }
+}
+
+/// The same of a length.
+pub fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
+    put_digits(bytes, number as u64);
 }
 
 /// Whether a text fits a pattern in which `*` is any text and `#` a digit.
@@ -172,19 +187,15 @@ fn is_like_bytes(text: &[u8], pattern: &[u8]) -> bool {
     rest.iter().all(|byte| *byte == b'*')
 }
 
-/// Appends a number in decimal digits: an answer has dozens, and a formatter takes hundreds of instructions for each.
+/// Appends a number in decimal digits: an answer has dozens, and a formatter takes hundreds of instructions for each. Most
+/// have one digit.
 pub fn push_decimal(out: &mut String, number: u64) {
-    const MOST: usize = 20;
-    let (mut digits, mut count, mut left) = ([b'0'; MOST], 0, number);
-    for digit in digits.iter_mut().rev() {
-        *digit += (left % 10) as u8;
-        (count, left) = (count + 1, left / 10);
-        if left == 0 {
-            break;
-        }
+    if number < 10 {
+        out.push(char::from(b'0' + number as u8));
+    } else {
+        let mut room = [0; MOST_DIGITS];
+        out.push_str(str::from_utf8(digits(&mut room, number)).unwrap_or_default());
     }
-    let digits = digits.get(MOST - count..).unwrap_or_default();
-    out.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 /// The whole milliseconds of a duration.

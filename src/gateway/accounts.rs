@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http::Head;
+use crate::text::same_name;
 
 /// The client whose key one of the two headers holds; none if neither holds a known one. Every configured key is
 /// compared, so that the time taken does not tell which one was close.
@@ -63,8 +64,9 @@ pub fn shows_key(head: &Head) -> bool {
 
 /// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    const SCHEME: &str = "bearer ";
+    let (scheme, token) = authorization.trim().split_at_checked(SCHEME.len())?;
+    same_name(scheme, SCHEME).then(|| token.trim_start())
 }
 
 /// Whether the key of a client is good no more.
@@ -108,7 +110,10 @@ mod tests {
             ("bearer  abc ", Some("abc")),
             ("BEARER abc", Some("abc")),
             ("Basic abc", None),
+            (" Bearer abc ", Some("abc")),
+            ("Bearer\tabc", None),
             ("Bearer", None),
+            ("Bearer ", None),
             ("abc", None),
             ("", None),
         ] {

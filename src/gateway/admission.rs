@@ -38,9 +38,10 @@ pub fn caller<'c>(context: &'c Context, head: &Head, found: Option<&Found>) -> O
 
 /// Whether the body of a request has been compressed.
 fn is_encoded(head: &Head) -> bool {
-    let encodings = head.header("content-encoding").unwrap_or_default();
-    let mut encodings = encodings.split(',').map(str::trim);
-    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
+    let is_coding =
+        |encoding: &str| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity");
+    head.header("content-encoding")
+        .is_some_and(|encodings| encodings.split(',').map(str::trim).any(is_coding))
 }
 
 /// A request that gets an answer: from its endpoint, or one that its head has already.

@@ -14,7 +14,7 @@ use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
 use super::context::Context;
-use super::journal::{CLIENT_GONE, Journal, served_by};
+use super::journal::{CLIENT_GONE, Journal};
 use super::pending::Pending;
 use super::refusal::Refusal;
 use super::walk::{
@@ -55,7 +55,7 @@ impl Pending<'_, '_> {
                 }
             };
         }
-        self.journal.walk_answered(&answered, step, errand.dialect);
+        self.journal.walk_answered(&answered, errand.dialect);
         if let Reply::Whole(held) = &reply {
             self.journal.whole_arrived(&held.answer);
         }
@@ -140,7 +140,7 @@ impl Pending<'_, '_> {
         let media_type = errand.dialect.frame_form().media_type();
         let mut head = self.with_limits(routed(step, &answered, media_type));
         if let Some(field) = self.id_field() {
-            head = head.with(field, self.exchange.request_id());
+            head = head.with(field, self.exchange.request_id().to_owned());
         }
         let Ending {
             usage,
@@ -184,7 +184,7 @@ impl Pending<'_, '_> {
         }
         let body = self.spell(&error);
         let mut response =
-            Response::json(status, body).with("X-Fallback-Count", fallbacks(reports).to_string());
+            Response::json(status, body).with("X-Fallback-Count", decimal(fallbacks(reports)));
         if self.dialect.is_some_and(Dialect::advises_on_retries) && is_final(reports) {
             response = response.with("X-Should-Retry", "false");
         }
@@ -254,8 +254,16 @@ fn routed(
     content_type: impl Into<Cow<'static, str>>,
 ) -> ResponseHead {
     ResponseHead::new(200, content_type)
-        .with("X-Routed-Via", served_by(step))
-        .with("X-Fallback-Count", answered.fallbacks().to_string())
+        .with("X-Routed-Via", step.label.clone())
+        .with("X-Fallback-Count", decimal(answered.fallbacks()))
+}
+
+/// The digits of a number that is hardly ever another one than zero.
+fn decimal(number: usize) -> Cow<'static, str> {
+    match number {
+        0 => Cow::Borrowed("0"),
+        more => Cow::Owned(more.to_string()),
+    }
 }
 
 /// Rounded up: a client that comes back exactly then must not come too early.

@@ -102,8 +102,8 @@ fn pending<'g, 't>(
     endpoint: Option<&'static Endpoint>,
     client: Option<&'g Account>,
 ) -> Pending<'g, 't> {
-    let mut journal = Journal::open(context, &exchange);
     let pattern = endpoint.map(|endpoint| endpoint.pattern);
+    let mut journal = Journal::open(context, &exchange, pattern);
     if endpoint.is_none_or(|endpoint| endpoint.visibility == Visibility::Traced) {
         journal.traced(&exchange, pattern);
     }

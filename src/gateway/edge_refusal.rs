@@ -29,7 +29,7 @@ pub fn answer(refusal: &Refusal, request_id: &str, dialect: Option<&dyn Dialect>
     };
     let response = Response::json(refusal.status(), body);
     match field {
-        Some(field) => response.with(field, request_id),
+        Some(field) => response.with(field, request_id.to_owned()),
         None => response,
     }
 }

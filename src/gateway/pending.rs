@@ -60,10 +60,10 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends an answer that the budget is charged for.
     pub(super) fn finish_charged(self, mut response: Response, charge: Option<Charge>) {
         if let Some(field) = self.id_field() {
-            response = response.with(field, self.exchange.request_id());
+            response = response.with(field, self.exchange.request_id().to_owned());
         }
-        for (name, value) in &self.limit_fields {
-            response = response.with(*name, value.clone());
+        for (name, value) in self.limit_fields {
+            response = response.with(name, value);
         }
         let delivery = self.exchange.send_charged(response, charge);
         self.journal.end(if delivery.complete {

@@ -1,8 +1,6 @@
 //! The framing of a request, its connection and its host, as its fields tell them (RFC 9112 sections 3.2, 6 and 9.3).
 
-use httparse::Header;
-
-use crate::text::same_name;
+use crate::header_fields::HeaderFields;
 
 use super::refusal::Refusal;
 
@@ -28,9 +26,11 @@ pub enum Framing {
 ///
 /// # Errors
 /// Repeated, malformed or contradicting fields, and transfer codings other than a single `chunked`.
-pub(super) fn of_body(fields: &[Header<'_>], version: Version) -> Result<Framing, Refusal> {
-    let length = single(fields, "content-length", Refusal::REPEATED_LENGTH)?;
-    let coding = single(fields, "transfer-encoding", Refusal::REPEATED_CODING)?;
+pub(super) fn of_body(fields: &HeaderFields, version: Version) -> Result<Framing, Refusal> {
+    let length = fields.only("content-length");
+    let length = length.map_err(|_| Refusal::REPEATED_LENGTH)?;
+    let coding = fields.only("transfer-encoding");
+    let coding = coding.map_err(|_| Refusal::REPEATED_CODING)?;
     match (length, coding) {
         (None, None) => Ok(Framing::Empty),
         (Some(_), Some(_)) => Err(Refusal::TWO_LENGTHS),
@@ -60,9 +60,10 @@ fn is_chunked(coding: &[u8]) -> bool {
 }
 
 /// Whether the client allows another request on the connection (RFC 9112 section 9.3).
-pub(super) fn keeps_alive(fields: &[Header<'_>], version: Version) -> bool {
+pub(super) fn keeps_alive(fields: &HeaderFields, version: Version) -> bool {
     let has = |option: &str| {
-        named(fields, "connection")
+        fields
+            .named("connection")
             .flat_map(|value| value.split(|byte| *byte == b','))
             .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
     };
@@ -77,12 +78,12 @@ pub(super) fn keeps_alive(fields: &[Header<'_>], version: Version) -> bool {
 ///
 /// # Errors
 /// Any other expectation.
-pub(super) fn expects_continue(fields: &[Header<'_>], version: Version) -> Result<bool, Refusal> {
+pub(super) fn expects_continue(fields: &HeaderFields, version: Version) -> Result<bool, Refusal> {
     if version == Version::Http10 {
         return Ok(false);
     }
     let mut expected = false;
-    for value in named(fields, "expect") {
+    for value in fields.named("expect") {
         if !value.eq_ignore_ascii_case(b"100-continue") {
             return Err(Refusal::UNKNOWN_EXPECTATION);
         }
@@ -95,8 +96,8 @@ pub(super) fn expects_continue(fields: &[Header<'_>], version: Version) -> Resul
 ///
 /// # Errors
 /// A Host that is missing, repeated, or holds what no authority does.
-pub(super) fn check_host(fields: &[Header<'_>], version: Version) -> Result<(), Refusal> {
-    match single(fields, "host", Refusal::REPEATED_HOST)? {
+pub(super) fn check_host(fields: &HeaderFields, version: Version) -> Result<(), Refusal> {
+    match fields.only("host").map_err(|_| Refusal::REPEATED_HOST)? {
         None if version == Version::Http11 => Err(Refusal::MISSING_HOST),
         None => Ok(()),
         Some(host) if host.iter().all(|byte| is_of_host(*byte)) => Ok(()),
@@ -108,26 +109,6 @@ pub(super) fn check_host(fields: &[Header<'_>], version: Version) -> Result<(), 
 /// the port.
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&byte)
-}
-
-fn named<'h>(fields: &'h [Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
-    fields
-        .iter()
-        .filter(move |field| same_name(field.name, name))
-        .map(|field| field.value)
-}
-
-fn single<'h>(
-    fields: &'h [Header<'h>],
-    name: &str,
-    repeated: Refusal,
-) -> Result<Option<&'h [u8]>, Refusal> {
-    let mut values = named(fields, name);
-    let first = values.next();
-    match values.next() {
-        Some(_) => Err(repeated),
-        None => Ok(first),
-    }
 }
 
 /// A decimal number; `None` for anything but digits, and on overflow. `u64::from_str` alone would take `+5`.

@@ -8,7 +8,6 @@ mod eviction;
 mod state;
 mod writing;
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +25,7 @@ use super::outgoing::Disposition;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::request_id;
-use super::response::{Encoder, Response};
+use super::response::{Encoder, Field, Response};
 use super::stop::Drained;
 
 use closing::READS_A_TURN;
@@ -210,7 +209,7 @@ impl Front {
         parked: Parked,
         head: &Head,
         response: &Response,
-        fields: &[(Cow<'static, str>, String)],
+        fields: &[Field],
         now: Instant,
     ) -> Option<Parked> {
         let keep_alive = head.keep_alive && !head.has_body() && !self.edge.is_stopping();

@@ -2,29 +2,32 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem::MaybeUninit;
 
-use httparse::{Header, ParserConfig, Request};
+use httparse::{ParserConfig, Request};
 
 use crate::config;
-use crate::header_fields::HeaderFields;
-use crate::text::same_name;
+use crate::header_fields::{HeaderFields, Place, place};
+use crate::text::same_name_bytes;
 
 use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
 use super::refusal::Refusal;
 use super::{request_id, strict};
 
-/// The fields that there is room for at first: few requests have more, and the room for all that are allowed is not one
-/// of the sizes that an allocator has at hand. The same as for an answer's, so that both have one piece of memory in turn.
+/// The fields that there is room for at first: few requests have more, and the room for all that are allowed would be an
+/// allocation.
 const USUAL_FIELDS: usize = 32;
 
 /// A valid request head. `Debug` shows no field: they hold keys.
 pub struct Head {
     method: Cow<'static, str>,
-    path: String,
-    query: Option<String>,
+    /// `None` for `/`, which the absolute form may leave out.
+    path: Option<Place>,
+    query: Option<Place>,
     version: Version,
     fields: HeaderFields,
+    is_form: bool,
     request_id: String,
     arrival: Arrival,
     pub(super) framing: Framing,
@@ -40,12 +43,12 @@ impl Head {
 
     /// The target without its query, not percent-decoded; it starts with `/`, or is `*` in `OPTIONS *`.
     pub fn path(&self) -> &str {
-        &self.path
+        (self.path.as_ref()).map_or("/", |path| self.fields.part(path))
     }
 
     /// The query of the target, behind the first `?`, not decoded; `None` without one.
     pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.query.as_ref().map(|query| self.fields.part(query))
     }
 
     pub fn version(&self) -> Version {
@@ -76,10 +79,8 @@ impl Head {
 
     /// The media type of a form with files, its parameters included; `None` of all other bodies.
     pub fn form_type(&self) -> Option<&str> {
-        const MULTIPART: &[u8] = b"multipart/";
-        let kind = self.header("content-type")?;
-        let begin = kind.as_bytes().get(..MULTIPART.len())?;
-        begin.eq_ignore_ascii_case(MULTIPART).then_some(kind)
+        let is_form = self.is_form;
+        is_form.then(|| self.header("content-type")).flatten()
     }
 
     /// All fields in their order, names as they were sent.
@@ -88,11 +89,8 @@ impl Head {
     }
 
     /// The values of the fields with this name in any case, in their order.
-    pub fn fields_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let named = self
-            .fields()
-            .filter(move |(field, _)| same_name(field, name));
-        named.map(|(_, value)| value)
+    pub fn fields_named<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f [u8]> {
+        self.fields.named(name)
     }
 
     /// Whether a body follows this head.
@@ -110,11 +108,13 @@ impl Head {
     /// # Errors
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
     pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
-        let mut usual = Box::new_uninit_slice(USUAL_FIELDS.min(limits.max_fields));
+        let mut usual = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        let room = USUAL_FIELDS.min(limits.max_fields);
+        let usual = usual.get_mut(..room).unwrap_or_default();
         let mut all;
         let reader = ParserConfig::default();
         let mut request = Request::new(&mut []);
-        let mut parsed = reader.parse_request_with_uninit_headers(&mut request, head, &mut usual);
+        let mut parsed = reader.parse_request_with_uninit_headers(&mut request, head, usual);
         if parsed == Err(httparse::Error::TooManyHeaders) {
             all = Box::new_uninit_slice(limits.max_fields);
             request = Request::new(&mut []);
@@ -139,46 +139,47 @@ impl Head {
             return Err(Refusal::TARGET_TOO_LONG);
         }
         let (path, query) = origin_form(method, target)?;
-        let fields = &*request.headers;
-        framing::check_host(fields, version)?;
+        let fields = request.headers.iter();
+        let fields = HeaderFields::within(head, fields.map(|field| (field.name, field.value)));
+        framing::check_host(&fields, version)?;
+        let proposed_id = fields.get("x-request-id").and_then(request_id::adopt);
         Ok(Self {
             method: owned_method(method),
-            path: path.to_owned(),
-            query: query.map(str::to_owned),
+            path: place(head, path.as_bytes()),
+            query: query.and_then(|query| place(head, query.as_bytes())),
             version,
-            framing: framing::of_body(fields, version)?,
-            keep_alive: framing::keeps_alive(fields, version),
-            expects_continue: framing::expects_continue(fields, version)?,
+            framing: framing::of_body(&fields, version)?,
+            keep_alive: framing::keeps_alive(&fields, version),
+            expects_continue: framing::expects_continue(&fields, version)?,
             arrival: Arrival::default(),
-            request_id: proposed_id(fields).unwrap_or_else(request_id::fresh),
-            fields: HeaderFields::within(
-                head,
-                fields.iter().map(|field| (field.name, field.value)),
-            ),
+            request_id: proposed_id.unwrap_or_else(request_id::fresh),
+            is_form: fields.text("content-type").is_some_and(is_of_form),
+            fields,
         })
     }
 }
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.method, self.path, self.request_id)
+        write!(f, "{} {} ({})", self.method, self.path(), self.request_id)
     }
 }
 
 /// The method, where the usual ones cost no memory.
 fn owned_method(method: &str) -> Cow<'static, str> {
-    let usual = ["GET", "POST", "HEAD", "OPTIONS"];
-    match usual.into_iter().find(|usual| *usual == method) {
-        Some(usual) => Cow::Borrowed(usual),
-        None => Cow::Owned(method.to_owned()),
-    }
+    Cow::Borrowed(match method {
+        "GET" => "GET",
+        "POST" => "POST",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        other => return Cow::Owned(other.to_owned()),
+    })
 }
 
-fn proposed_id(fields: &[Header<'_>]) -> Option<String> {
-    let mut values = fields
-        .iter()
-        .filter(|field| same_name(field.name, "x-request-id"));
-    request_id::adopt(values.next()?.value)
+fn is_of_form(media_type: &str) -> bool {
+    const MULTIPART: &[u8] = b"multipart/";
+    let begin = media_type.as_bytes().get(..MULTIPART.len());
+    begin.is_some_and(|begin| same_name_bytes(begin, MULTIPART))
 }
 
 /// Path and query of a target in any form (RFC 9112 section 3.2). The authority of the absolute form would replace Host
@@ -263,6 +264,13 @@ mod tests {
             ("X: a\r\r\nY: b\n", Refusal::BARE_LINE_END),
             ("X: a\0\r\n", Refusal::NUL),
             ("X\r\n", Refusal::INVALID_FIELD),
+            ("Host:\r\n", Refusal::REPEATED_HOST),
+            ("Content-Length:\r\n", Refusal::INVALID_LENGTH),
+            (
+                "Content-Length: \r\ncontent-length:\r\n",
+                Refusal::REPEATED_LENGTH,
+            ),
+            ("TRANSFER-ENCODING:  \r\n", Refusal::UNKNOWN_CODING),
         ] {
             let refused = parsed(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}"));
             assert_eq!(refused.err(), Some(expected), "{fields:?}");

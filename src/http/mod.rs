@@ -89,7 +89,7 @@ pub use handler::Handler;
 pub use head::Head;
 pub use listener::open as listen;
 pub use refusal::{Reason, Refusal};
-pub use response::{Delivery, Fields, Response, ResponseHead};
+pub use response::{Delivery, Field, Fields, Response, ResponseHead};
 pub use server::Server;
 pub use stats::{EdgeFigures, Stats};
 pub use stop::{Drained, Stopper};

@@ -25,11 +25,11 @@ pub(super) fn fresh() -> String {
         format!("req-{process:016x}-")
     });
     let mut digits = [0; HEX_DIGITS];
-    [
-        process,
-        hex(&mut digits, NEXT.fetch_add(1, Ordering::Relaxed)),
-    ]
-    .concat()
+    let digits = hex(&mut digits, NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut id = String::with_capacity(process.len() + digits.len());
+    id.push_str(process);
+    id.push_str(digits);
+    id
 }
 
 /// The digits of 64 bits, at most.

@@ -22,8 +22,11 @@ const OWN_FIELDS: [&str; 8] = [
     "x-request-id",
 ];
 
-/// Fields of an answer, by name and value.
-pub type Fields = Vec<(Cow<'static, str>, String)>;
+/// A field of an answer: its name and value.
+pub type Field = (Cow<'static, str>, Cow<'static, str>);
+
+/// Fields of an answer.
+pub type Fields = Vec<Field>;
 
 /// Status and fields of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,11 @@ impl ResponseHead {
     }
 
     #[must_use]
-    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+    pub fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
@@ -71,7 +78,11 @@ impl Response {
     }
 
     #[must_use]
-    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+    pub fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
         self.head = self.head.with(name, value);
         self
     }
@@ -103,12 +114,12 @@ pub(super) struct Encoder<'r> {
     /// A HEAD request: the fields of the answer, without its body.
     head_only: bool,
     /// Fields that come behind the answer's own.
-    fields: &'r [(Cow<'static, str>, String)],
+    fields: &'r [Field],
 }
 
 impl<'r> Encoder<'r> {
     /// The encoder of the answer to a request, which gets these fields besides its own.
-    pub fn for_request(head: &'r Head, fields: &'r [(Cow<'static, str>, String)]) -> Self {
+    pub fn for_request(head: &'r Head, fields: &'r [Field]) -> Self {
         Self {
             request_id: head.request_id(),
             version: head.version(),
@@ -153,24 +164,26 @@ impl<'r> Encoder<'r> {
         end: BodyEnd,
         keep_alive: Option<Duration>,
     ) -> Vec<u8> {
-        // Lines begin with their CRLF, so that an own field is two pieces: each piece costs more than its bytes.
+        // Lines begin with their CRLF, and what stands between two values is one piece: each costs more than its bytes.
         let mut bytes = Vec::with_capacity(512);
         let status = head.status.clamp(100, 999);
-        bytes.extend_from_slice(b"HTTP/1.1 ");
-        put_decimal(&mut bytes, status.into());
-        bytes.push(b' ');
-        bytes.extend_from_slice(reason(status).as_bytes());
-        field(&mut bytes, "Content-Type", &head.content_type);
+        put_status(&mut bytes, status);
+        put_value(&mut bytes, &head.content_type);
         // What a provider or a client wrote is never taken for a page or a script, whatever it looks like.
-        bytes.extend_from_slice(b"\r\nX-Content-Type-Options: nosniff");
+        macro_rules! safe_type {
+            ($behind:literal) => {
+                concat!("\r\nX-Content-Type-Options: nosniff", $behind).as_bytes()
+            };
+        }
         match end {
-            BodyEnd::Length(_) if matches!(status, 100..=199 | 204) => {}
-            BodyEnd::Length(length) => {
-                bytes.extend_from_slice(b"\r\nContent-Length: ");
+            BodyEnd::Length(length) if !matches!(status, 100..=199 | 204) => {
+                bytes.extend_from_slice(safe_type!("\r\nContent-Length: "));
                 put_decimal(&mut bytes, length);
             }
-            BodyEnd::Chunked => bytes.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
-            BodyEnd::Close => {}
+            BodyEnd::Chunked => {
+                bytes.extend_from_slice(safe_type!("\r\nTransfer-Encoding: chunked"));
+            }
+            BodyEnd::Length(_) | BodyEnd::Close => bytes.extend_from_slice(safe_type!("")),
         }
         bytes.extend_from_slice(b"\r\nX-Request-Id: ");
         bytes.extend_from_slice(self.request_id.as_bytes());
@@ -182,7 +195,7 @@ impl<'r> Encoder<'r> {
         );
         for (name, value) in head.headers.iter().chain(self.fields) {
             if is_free(name) {
-                field(&mut bytes, name, value);
+                put_field(&mut bytes, name, value);
             }
         }
         bytes.extend_from_slice(b"\r\n\r\n");
@@ -198,12 +211,11 @@ fn put_connection(bytes: &mut Vec<u8>, version: Version, keep_alive: Option<Dura
     };
     let announced =
         usize::try_from(timeout.as_secs()).map_or(0, |seconds| seconds.saturating_sub(1));
-    if announced > 0 || version == Version::Http10 {
-        bytes.extend_from_slice(b"\r\nConnection: keep-alive");
-    }
     if announced > 0 {
-        bytes.extend_from_slice(b"\r\nKeep-Alive: timeout=");
+        bytes.extend_from_slice(b"\r\nConnection: keep-alive\r\nKeep-Alive: timeout=");
         put_decimal(bytes, announced);
+    } else if version == Version::Http10 {
+        bytes.extend_from_slice(b"\r\nConnection: keep-alive");
     }
 }
 
@@ -212,11 +224,16 @@ fn is_free(name: &str) -> bool {
     !own && is_field_name(name)
 }
 
-/// A field of a handler. What would end its line becomes a space: values are made of what clients and providers say.
-fn field(bytes: &mut Vec<u8>, name: &str, value: &str) {
+/// A field of a handler.
+fn put_field(bytes: &mut Vec<u8>, name: &str, value: &str) {
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b": ");
+    put_value(bytes, value);
+}
+
+/// A value of a handler. What would end its line becomes a space: values are made of what clients and providers say.
+fn put_value(bytes: &mut Vec<u8>, value: &str) {
     let start = bytes.len();
     bytes.extend_from_slice(value.as_bytes());
     if has_control(value) {
@@ -244,31 +261,45 @@ fn put_date(bytes: &mut Vec<u8>) {
     });
 }
 
-/// The reason phrase of a status; empty for those not in use, as it may be (RFC 9112 section 4).
-fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        204 => "No Content",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        417 => "Expectation Failed",
-        421 => "Misdirected Request",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => "",
+/// The status line, and the name of the field behind it. The reason phrase of a status that is not in use is empty, as it may
+/// be (RFC 9112 section 4).
+fn put_status(bytes: &mut Vec<u8>, status: u16) {
+    macro_rules! lines {
+        ($($status:literal $reason:literal,)*) => {
+            match status {
+                $($status => concat!("HTTP/1.1 ", $status, " ", $reason, "\r\nContent-Type: "),)*
+                _ => "",
+            }
+        };
+    }
+    let usual = lines! {
+        200 "OK",
+        204 "No Content",
+        400 "Bad Request",
+        401 "Unauthorized",
+        403 "Forbidden",
+        404 "Not Found",
+        405 "Method Not Allowed",
+        408 "Request Timeout",
+        413 "Content Too Large",
+        414 "URI Too Long",
+        415 "Unsupported Media Type",
+        417 "Expectation Failed",
+        421 "Misdirected Request",
+        429 "Too Many Requests",
+        431 "Request Header Fields Too Large",
+        500 "Internal Server Error",
+        501 "Not Implemented",
+        502 "Bad Gateway",
+        503 "Service Unavailable",
+        504 "Gateway Timeout",
+        505 "HTTP Version Not Supported",
+    };
+    bytes.extend_from_slice(usual.as_bytes());
+    if usual.is_empty() {
+        bytes.extend_from_slice(b"HTTP/1.1 ");
+        put_decimal(bytes, status.into());
+        bytes.extend_from_slice(b" \r\nContent-Type: ");
     }
 }
 
@@ -292,6 +323,19 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("\nSet-Cookie"), "{text}");
+    }
+
+    #[test]
+    fn a_status_has_its_line() {
+        for (status, line) in [
+            (200, "HTTP/1.1 200 OK\r\n"),
+            (299, "HTTP/1.1 299 \r\n"),
+            (7, "HTTP/1.1 100 \r\n"),
+        ] {
+            let text = encoded(&Response::json(status, "{}"));
+            let behind = "Content-Type: application/json\r\n";
+            assert!(text.starts_with(&[line, behind].concat()), "{text}");
+        }
     }
 
     #[test]

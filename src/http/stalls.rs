@@ -5,7 +5,6 @@
 //! loses the stream that has waited longest whenever the workers run short.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -23,10 +22,12 @@ pub(super) enum Client {
 }
 
 impl Client {
+    /// The client of this name. Names are the operator's choice, so a plain hash tells them apart (FNV-1a).
     pub fn named(name: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        Self::Named(hasher.finish())
+        let hashed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self::Named(hashed)
     }
 }
 

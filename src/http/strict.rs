@@ -30,22 +30,19 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
     {
         return Err(Refusal::INVALID_REQUEST_LINE);
     }
-    let seen = buffer.get(..scanned).unwrap_or_default();
+    let (seen, ahead) = buffer.split_at_checked(scanned).unwrap_or((buffer, b""));
     let mut in_request_line = memchr(b'\n', seen).is_none();
-    let mut end = scanned;
-    while let Some(ahead) = buffer.get(end..)
-        && let (line, Some(_)) = first_line(ahead)
-    {
-        end += line.len() + 1;
+    for line_feed in memchr_iter(b'\n', ahead) {
+        let end = scanned + line_feed + 1;
         let read = buffer.get(..end).unwrap_or_default();
-        if !read.ends_with(b"\r\n") {
+        if !matches!(read, [.., b'\r', b'\n']) {
             return Err(Refusal::BARE_LINE_END);
         }
         // An HTTP/0.9 line is all of its request: the rest of a head would be waited for in vain.
         if std::mem::take(&mut in_request_line) && !names_a_version(read) {
             return Err(Refusal::INVALID_REQUEST_LINE);
         }
-        if read.ends_with(b"\r\n\r\n") {
+        if matches!(read, [.., b'\r', b'\n', b'\r', b'\n']) {
             return Ok(Some(end));
         }
     }
@@ -56,9 +53,14 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
 pub(super) fn names_a_version(head: &[u8]) -> bool {
     let end = memchr(b'\r', head).unwrap_or(head.len());
     let line = head.get(..end).unwrap_or_default();
-    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
-        && memchr_iter(b' ', line).count() == 2
+    let Some((before, [b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor])) =
+        line.split_last_chunk()
+    else {
+        return false;
+    };
+    let mut spaces = memchr_iter(b' ', before);
+    let has_one = spaces.next().is_some() && spaces.next().is_none();
+    has_one && major.is_ascii_digit() && minor.is_ascii_digit()
 }
 
 /// The fault of a whole head that `httparse` refuses without naming it: NUL, a CR or LF without the other, a folded line, a

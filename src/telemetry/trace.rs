@@ -12,7 +12,7 @@ mod propagation;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Array, StringValue, Value};
@@ -51,8 +51,8 @@ pub struct Asked<'a> {
     pub request_id: &'a str,
     /// The value of a header, if it is there.
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// The time since its head was whole.
-    pub age: Duration,
+    /// The time at which its head was whole.
+    pub received: Instant,
 }
 
 /// The end of a request as its span describes it.
@@ -98,11 +98,15 @@ impl Tracer {
     }
 
     /// Begins the span of a request, inside the client's trace if it names one. Where no spans are made, the client's
-    /// trace is remembered if it is to be `passed_on`.
-    pub fn request(&self, asked: &Asked<'_>, passed_on: bool) -> RequestSpan {
+    /// trace is remembered if it is to be `passed_on`. Without either the request is not looked at.
+    pub fn request<'a>(&self, asked: impl FnOnce() -> Asked<'a>, passed_on: bool) -> RequestSpan {
         if self.sdk.is_none() && !passed_on {
             return RequestSpan(None);
         }
+        self.begin(&asked())
+    }
+
+    fn begin(&self, asked: &Asked<'_>) -> RequestSpan {
         let redactor = self.masking.redactor();
         let parent = propagation::incoming(asked.header, &redactor);
         let Some(sdk) = &self.sdk else {
@@ -115,7 +119,7 @@ impl Tracer {
         let known = names::known_method(asked.method);
         let method = known.unwrap_or("HTTP");
         let now = SystemTime::now();
-        let started = now.checked_sub(asked.age).unwrap_or(now);
+        let started = now.checked_sub(asked.received.elapsed()).unwrap_or(now);
         let mut span = maker.begin(parent, method, SpanKind::Server, started);
         if span.is_recorded() {
             if let Some(template) = asked.template {

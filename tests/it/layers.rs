@@ -15,6 +15,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "header_fields",
             "heapsort",
             "json",
+            "json_line",
             "limits",
             "secret",
             "sse",

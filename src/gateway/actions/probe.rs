@@ -15,7 +15,7 @@ use crate::dialect::step_traits::OutputLimit;
 use crate::gateway::answers::settle;
 use crate::gateway::booking::ClientBooking;
 use crate::gateway::context::Context;
-use crate::gateway::journal::{CLIENT_GONE, served_by};
+use crate::gateway::journal::CLIENT_GONE;
 use crate::gateway::pending::Pending;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::walk::{Ended, Errand, Reply};
@@ -78,7 +78,7 @@ pub fn answer<'g>(
     let outcome = match errand.walk_to(index, &mut pending.journal) {
         Ended::Answered { reply, answered } => {
             let took = answered.started().elapsed();
-            pending.journal.walk_answered(&answered, step, dialect);
+            pending.journal.walk_answered(&answered, dialect);
             // History keeps the way of it; nobody is sent it.
             let _ = pending.journal.routing_summary(route, answered.reports());
             let mut tokens = String::new();
@@ -92,7 +92,7 @@ pub fn answer<'g>(
                     tokens = format!(" ({input} tokens in, {output} out)");
                 }
             }
-            let (of, took) = (served_by(step), words(took));
+            let (of, took) = (&step.label, words(took));
             Outcome::new(true, format!("{of} answered in {took}{tokens}."))
         }
         Ended::Exhausted { reports, .. } => {
@@ -132,7 +132,7 @@ fn question(route: &Route, step: &Step) -> Option<(&'static dyn Dialect, String)
 }
 
 fn failed(context: &Context, step: &Step, reports: &[StepReport]) -> String {
-    let of = served_by(step);
+    let of = &step.label;
     let Some(report) = reports.last() else {
         return format!("{of} cannot be called now.");
     };

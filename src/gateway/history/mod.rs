@@ -97,9 +97,11 @@ impl History {
     }
 
     /// Takes the record of a request that has ended.
-    pub fn add(&self, record: Record) {
+    pub fn add(&self, mut record: Record) {
         let most = self.most.load(Ordering::Relaxed);
-        let gone = lock(&self.ring).add(record.bounded(), most);
+        let size = record.bound();
+        let record = Arc::new(record);
+        let gone = lock(&self.ring).add(record, size, most);
         // Out of the lock.
         drop(gone);
     }

@@ -82,9 +82,8 @@ pub struct Filter {
 }
 
 impl Record {
-    /// The record, with as many of its last steps as there is room for.
-    #[must_use]
-    pub fn bounded(mut self) -> Self {
+    /// Leaves out the first of its steps for which there is no room. The memory that the record takes comes back (bytes).
+    pub fn bound(&mut self) -> usize {
         let size = self.size();
         if let Some(summary) = &self.summary
             && size > MAX_RECORD
@@ -95,8 +94,9 @@ impl Record {
             // Standings go with their attempts; those at the end may have none.
             let lost = attempts_lost.min(self.standings.len());
             self.standings = self.standings.split_off(lost);
+            return self.size();
         }
-        self
+        size
     }
 
     /// The memory that it takes in an [`Arc`], with the share of the allocator (bytes).
@@ -271,11 +271,11 @@ pub(super) mod tests {
                 r#"{{"route_name":"r","steps":[{}]}}"#,
                 steps[..count].join(",")
             );
-            let record = Record {
+            let mut record = Record {
                 summary: Some(Arc::new(summary)),
                 ..record("req-1", 0)
             };
-            let record = record.bounded();
+            record.bound();
             assert!(record.size() <= MAX_RECORD, "{}", record.size());
             let json = json(&record);
             let told = json["steps"].as_array().unwrap();
@@ -339,12 +339,12 @@ pub(super) mod tests {
         let attempts = (0..39).filter(|index| index % 3 > 0);
         let steps: Vec<String> = (0..41).map(step).collect();
         let summary = format!(r#"{{"route_name":"r","steps":[{}]}}"#, steps.join(","));
-        let record = Record {
+        let mut record = Record {
             summary: Some(Arc::new(summary)),
             standings: attempts.map(|index| format!("open {index}")).collect(),
             ..record("req-1", 0)
         };
-        let record = record.bounded();
+        record.bound();
         assert!(record.size() <= MAX_RECORD, "{}", record.size());
         let json = json(&record);
         let steps = json["steps"].as_array().unwrap();

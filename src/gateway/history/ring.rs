@@ -8,44 +8,44 @@ use super::record::{Record, taken};
 /// The memory of all records and of the ring itself (bytes).
 pub const MAX_BYTES: usize = 512 * 1024;
 
-/// Records of requests, the oldest first.
+/// Records of requests and the memory of each (bytes), the oldest first.
 #[derive(Debug, Default)]
 pub struct Ring {
-    records: VecDeque<Arc<Record>>,
+    records: VecDeque<(Arc<Record>, usize)>,
     /// The memory of the records (bytes).
     bytes: usize,
 }
 
 impl Ring {
-    /// Adds the record of a request that has ended, at most `most` in all. Those that have no place any more come back, to
-    /// be dropped out of the lock.
-    pub fn add(&mut self, record: Record, most: usize) -> Option<Arc<Record>> {
+    /// Adds the record of a request that has ended, at most `most` in all. The last of those that have no place any more
+    /// comes back, to be dropped out of the lock.
+    pub fn add(&mut self, record: Arc<Record>, size: usize, most: usize) -> Option<Arc<Record>> {
         // Room for one more may double the ring: then it counts for as much.
         self.records.reserve(1);
-        let size = record.size();
         let mut gone = None;
         while !self.records.is_empty()
             && (self.records.len() >= most || self.size() + size > MAX_BYTES)
         {
-            gone = self.records.pop_front();
-            self.bytes -= gone.as_deref().map_or(0, Record::size);
+            let (oldest, of_oldest) = self.records.pop_front().unzip();
+            self.bytes -= of_oldest.unwrap_or_default();
+            gone = oldest;
         }
         if most == 0 {
             return gone;
         }
         self.bytes += size;
-        self.records.push_back(Arc::new(record));
+        self.records.push_back((record, size));
         gone
     }
 
     /// The memory of the records and of the ring itself (bytes).
     fn size(&self) -> usize {
-        self.bytes + taken(self.records.capacity() * size_of::<Arc<Record>>())
+        self.bytes + taken(self.records.capacity() * size_of::<(Arc<Record>, usize)>())
     }
 
     /// The records, the newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.records.iter().rev()
+        self.records.iter().rev().map(|(record, _)| record)
     }
 }
 
@@ -54,11 +54,16 @@ mod tests {
     use super::super::record::tests::record;
     use super::*;
 
+    fn add(ring: &mut Ring, mut record: Record, most: usize) {
+        let size = record.bound();
+        ring.add(Arc::new(record), size, most);
+    }
+
     #[test]
     fn the_oldest_go_by_number() {
         let mut ring = Ring::default();
         for number in 0..5 {
-            ring.add(record(&format!("req-{number}"), 10), 3);
+            add(&mut ring, record(&format!("req-{number}"), 10), 3);
         }
         let ids: Vec<&str> = ring.newest().map(|record| record.id.as_str()).collect();
         assert_eq!(ids, ["req-4", "req-3", "req-2"]);
@@ -80,7 +85,7 @@ mod tests {
                     standings,
                     ..record(&format!("req-{number}"), bytes)
                 };
-                ring.add(record.bounded(), 20_000);
+                add(&mut ring, record, 20_000);
                 assert!(ring.size() <= MAX_BYTES);
             }
             let of_record = |record: &Arc<Record>| {
@@ -101,7 +106,7 @@ mod tests {
                 allocations.iter().sum::<usize>() + heads
             };
             let all: usize = ring.newest().map(of_record).sum();
-            let all = all + ring.records.capacity() * 8;
+            let all = all + ring.records.capacity() * 16;
             let count = ring.newest().count();
             assert!(all <= MAX_BYTES, "{all} bytes in {count} records");
             assert!(all > MAX_BYTES * 3 / 4, "{all} bytes in {count} records");
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn none_are_kept_where_none_are_wanted() {
         let mut ring = Ring::default();
-        ring.add(record("req-1", 10), 0);
+        add(&mut ring, record("req-1", 10), 0);
         assert_eq!(ring.newest().count(), 0);
         assert_eq!(ring.bytes, 0);
     }

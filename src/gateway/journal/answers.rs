@@ -1,10 +1,11 @@
 //! The facts of an answer, whole or streamed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::body_excerpt::excerpt;
 use super::captured_content::{self, Transcript};
-use super::record::{Journal, served_by, tried};
+use super::record::{Journal, tried};
 use super::routing_summary;
 use super::span_attributes::number;
 use crate::config::{Route, Step};
@@ -19,16 +20,18 @@ use crate::telemetry::trace::{Attribute, current, names};
 
 impl<'g> Journal<'g> {
     /// An attempt has an answer for the client. After others have failed that is worth a line: the failover worked.
-    pub fn walk_answered(&mut self, answered: &AnsweredWalk, step: &Step, dialect: &dyn Dialect) {
-        if let Some(booking) = &mut self.booking {
+    pub fn walk_answered(&mut self, answered: &AnsweredWalk, dialect: &dyn Dialect) {
+        let steps = self.route.map_or(&[][..], |route| &route.steps);
+        let step = steps.get(answered.step_index());
+        if let (Some(booking), Some(step)) = (&mut self.booking, step) {
             booking.answered_by(step, dialect);
         }
+        self.facts.served_by = step.map(|step| step.label.as_str());
         let reports = answered.reports();
         // A second best answer is reported twice.
         let again = usize::from(answered.is_second_best);
         self.facts.steps = tried(reports).saturating_sub(again);
         self.facts.fallbacks = answered.fallbacks();
-        self.facts.served_by = Some(served_by(step));
         if let Some(report) = reports.last() {
             self.facts.translated = report.changes.translated;
             self.facts.log_answer(report);
@@ -43,8 +46,7 @@ impl<'g> Journal<'g> {
         self.wasted(step, usage);
         self.facts.steps = tried(answered.reports());
         self.facts.fallbacks = answered.fallbacks();
-        let (index, took) = (answered.step_index(), answered.started().elapsed());
-        self.counted.attempt(index, Some(Class::BadResponse), took);
+        self.count_attempt(answered, Some(Class::BadResponse), Instant::now());
     }
 
     /// The routing summary of a walk, as JSON; keys in providers' messages are masked.
@@ -79,9 +81,10 @@ impl<'g> Journal<'g> {
     /// A whole answer is about to be sent.
     pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
-        self.use_up(step_index, answer.usage);
+        let now = Instant::now();
+        self.use_up(step_index, answer.usage, now);
         self.counted.repairs(step_index, answer.repairs);
-        self.count_answer(answered);
+        self.count_answer(answered, now);
         self.facts.log_body("answer body", || {
             excerpt(answer.text(), &self.context.redactor)
         });
@@ -135,7 +138,7 @@ impl<'g> Journal<'g> {
             booking.ended(usage, is_whole);
         }
         self.settle();
-        self.use_up(answered.step_index(), usage);
+        self.use_up(answered.step_index(), usage, Instant::now());
         self.counted.repairs(answered.step_index(), repairs);
         if let Some(answer) = self.captured_stream.take().map(Transcript::answer) {
             self.capture(&answer);
@@ -144,7 +147,7 @@ impl<'g> Journal<'g> {
 
     /// The stream that ended is whole.
     pub fn stream_whole(&mut self, answered: &AnsweredWalk) {
-        self.count_answer(answered);
+        self.count_answer(answered, Instant::now());
         self.end_attempt();
     }
 
@@ -154,26 +157,31 @@ impl<'g> Journal<'g> {
     }
 
     fn count_first_content(&mut self, answered: &AnsweredWalk) {
-        self.remembered.first_content = Some(self.facts.started.elapsed());
-        self.counted.first_content(
-            answered.step_index(),
-            self.facts.started.elapsed(),
-            answered.started().elapsed(),
-        );
+        let now = Instant::now();
+        let of_request = now.saturating_duration_since(self.facts.started);
+        let of_attempt = now.saturating_duration_since(answered.started());
+        self.remembered.first_content = Some(of_request);
+        self.counted
+            .first_content(answered.step_index(), of_request, of_attempt);
     }
 
     /// Counts the attempt that answered, unless it was counted when its answer was passed over.
-    fn count_answer(&self, answered: &AnsweredWalk) {
+    fn count_answer(&self, answered: &AnsweredWalk, now: Instant) {
         if !answered.is_second_best {
-            let took = answered.started().elapsed();
-            self.counted.attempt(answered.step_index(), None, took);
+            self.count_attempt(answered, None, now);
         }
     }
 
-    fn use_up(&mut self, step_index: usize, usage: Option<Usage>) {
+    fn count_attempt(&self, answered: &AnsweredWalk, outcome: Option<Class>, now: Instant) {
+        let took = now.saturating_duration_since(answered.started());
+        self.counted
+            .attempt(answered.step_index(), outcome, took, now);
+    }
+
+    fn use_up(&mut self, step_index: usize, usage: Option<Usage>, now: Instant) {
         self.facts.usage = usage.and_then(Usage::plausible);
         if let Some(usage) = self.facts.usage {
-            self.counted.usage(step_index, usage);
+            self.counted.usage(step_index, usage, now);
         }
         if self.cost > Money::default() {
             self.counted.cost(step_index, self.cost.0);

@@ -117,8 +117,12 @@ impl<'g> Journal<'g> {
         let Some((report, class)) = report.and_then(|report| Some((report, report.class?))) else {
             return;
         };
-        self.counted
-            .attempt(report.step_index, Some(class), report.duration);
+        self.counted.attempt(
+            report.step_index,
+            Some(class),
+            report.duration,
+            Instant::now(),
+        );
         let redactor = &self.context.redactor;
         let message = report.message.as_ref();
         let message = message.map_or_else(String::new, |said| said.masked(redactor).into_owned());

@@ -20,7 +20,7 @@ const TARGET: &str = "ai_gateway::gateway::journal";
 pub struct RequestFacts<'g> {
     pub request_id: String,
     method: &'static str,
-    path: String,
+    path: Cow<'static, str>,
     pub client: Option<&'g str>,
     pub started: Instant,
     pub route: Option<Cow<'g, str>>,
@@ -31,7 +31,7 @@ pub struct RequestFacts<'g> {
     pub stream: bool,
     pub steps: usize,
     pub fallbacks: usize,
-    pub served_by: Option<String>,
+    pub served_by: Option<&'g str>,
     pub usage: Option<Usage>,
     /// The cost of the request, where anything of it has a price.
     pub cost: Option<String>,
@@ -44,7 +44,12 @@ pub struct RequestFacts<'g> {
 
 impl RequestFacts<'_> {
     /// A request of which only the head is known. No key may be in its id or path.
-    pub fn new(request_id: String, method: &'static str, path: String, started: Instant) -> Self {
+    pub fn new(
+        request_id: String,
+        method: &'static str,
+        path: Cow<'static, str>,
+        started: Instant,
+    ) -> Self {
         Self {
             request_id,
             method,
@@ -85,7 +90,7 @@ impl RequestFacts<'_> {
                     request_id = self.request_id.as_str(),
                     client = self.client,
                     method = self.method,
-                    path = self.path.as_str(),
+                    path = &*self.path,
                     route = self.route.as_deref(),
                     $($more)*
                     stream = self.stream,
@@ -93,7 +98,7 @@ impl RequestFacts<'_> {
                     duration_ms = milliseconds(duration),
                     steps = self.steps,
                     fallbacks = self.fallbacks,
-                    served_by = self.served_by.as_deref(),
+                    served_by = self.served_by,
                     prompt_tokens = prompt_tokens,
                     completion_tokens = completion_tokens,
                     error = self.error;

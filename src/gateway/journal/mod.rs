@@ -15,4 +15,4 @@ mod requests;
 mod routing_summary;
 mod span_attributes;
 
-pub use record::{CLIENT_GONE, HealResult, Journal, served_by};
+pub use record::{CLIENT_GONE, HealResult, Journal};

@@ -1,5 +1,6 @@
 //! The record of a request under way: what all its facts add to.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::captured_content::Transcript;
 use super::log_lines::RequestFacts;
 use crate::budget::{Budget, Charge};
-use crate::config::Step;
+use crate::config::Route;
 use crate::gateway::booking::ClientBooking;
 use crate::gateway::context::Context;
 use crate::http::Exchange;
@@ -82,6 +83,8 @@ pub struct Journal<'g> {
     pub(super) facts: RequestFacts<'g>,
     /// The address of a client without a key.
     pub(super) stranger: Option<IpAddr>,
+    /// The route of the walk; `None` of a request without one.
+    pub(super) route: Option<&'g Route>,
     pub(super) counted: metrics::Request,
     /// The request in its client's account; `None` of one without a walk.
     pub(super) booking: Option<Box<ClientBooking<'g>>>,
@@ -107,20 +110,32 @@ pub struct Journal<'g> {
 
 impl<'g> Journal<'g> {
     /// A request arrived. Keys that clients paste into paths and ids are masked.
-    pub fn open(context: &'g Context, exchange: &Exchange<'_>) -> Box<Self> {
+    /// `template` is its path with the variable parts named, where it names an endpoint.
+    pub fn open(
+        context: &'g Context,
+        exchange: &Exchange<'_>,
+        template: Option<&'static str>,
+    ) -> Box<Self> {
         let head = exchange.head();
-        let path = context.redactor.mask(head.path()).into_owned();
+        let masked = |text| context.redactor.mask(text).into_owned();
         Box::new(Self {
             context,
             facts: RequestFacts::new(
-                context.redactor.mask(exchange.request_id()).into_owned(),
+                match head.header("x-request-id") {
+                    Some(_) => masked(exchange.request_id()),
+                    None => exchange.request_id().to_owned(),
+                },
                 names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
-                truncated(path, LONGEST_NAME),
+                match template {
+                    Some(usual) if usual == head.path() => Cow::Borrowed(usual),
+                    _ => Cow::Owned(truncated(masked(head.path()), LONGEST_NAME)),
+                },
                 exchange.received(),
             ),
             stranger: None,
             booking: None,
             cost: Money::default(),
+            route: None,
             counted: context.metrics.begin(),
             attempt: None,
             span: RequestSpan::none(),
@@ -138,11 +153,6 @@ impl<'g> Journal<'g> {
     pub(super) fn captures_content(&self) -> Option<&Budget> {
         self.budget.as_ref().filter(|_| current::is_recorded())
     }
-}
-
-/// The step in `X-Routed-Via` and in the log.
-pub fn served_by(step: &Step) -> String {
-    [step.provider.name.as_str(), "/", &step.model].concat()
 }
 
 /// Attempts that were made.

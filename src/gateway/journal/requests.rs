@@ -26,19 +26,20 @@ impl<'g> Journal<'g> {
     /// The request is worth a trace. `template` is its path with the variable parts named, where it names an endpoint.
     pub fn traced(&mut self, exchange: &Exchange<'_>, template: Option<&'static str>) {
         let head = exchange.head();
-        let asked = Asked {
+        let header = |name: &str| head.header(name);
+        let asked = || Asked {
             method: head.method(),
             path: head.path(),
             template,
             client: exchange.client_address(),
             request_id: exchange.request_id(),
-            header: &|name| head.header(name),
-            age: exchange.received().elapsed(),
+            header: &header,
+            received: exchange.received(),
         };
         let context = self.context;
         self.span = context
             .tracer
-            .request(&asked, context.config.propagate_trace);
+            .request(asked, context.config.propagate_trace);
     }
 
     /// The client showed a key.
@@ -81,6 +82,7 @@ impl<'g> Journal<'g> {
     /// The walk over a route begins.
     pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
         self.operation = dialect.operation();
+        self.route = Some(route);
         self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
         self.counted.takes(&route.name, self.operation);
         if current::is_recorded() {
@@ -169,6 +171,7 @@ impl<'g> Journal<'g> {
             status,
             stream: facts.stream,
             duration,
+            now,
             fallbacks: facts.fallbacks,
             broken: facts.broken,
         });
@@ -179,7 +182,7 @@ impl<'g> Journal<'g> {
             route: facts.route.as_deref(),
             stream: facts.stream,
             fallbacks: facts.fallbacks,
-            served_by: facts.served_by.as_deref(),
+            served_by: facts.served_by,
             cost: facts.cost.as_deref(),
         });
         if context.history.is_kept()

@@ -116,7 +116,7 @@ impl Metrics {
     /// The last quarter of an hour of a route, with the tokens of all its steps; `None` if there is no such route.
     pub fn route_lately(&self, route: &str) -> Option<Lately> {
         let route = self.routes.iter().find(|known| known.name == route)?;
-        let minute = self.minute();
+        let minute = self.minute_of(Instant::now());
         let mut lately = route.requests.recent.read(minute);
         for target in &route.targets {
             let of_target = target.recent.read(minute);
@@ -129,12 +129,18 @@ impl Metrics {
     /// The last quarter of an hour of a step's provider and model within this route; `None` if there is no such step.
     pub fn step_lately(&self, route: &str, step_index: usize) -> Option<Lately> {
         let route = self.routes.iter().find(|known| known.name == route)?;
-        Some(route.target(step_index)?.recent.read(self.minute()))
+        Some(
+            route
+                .target(step_index)?
+                .recent
+                .read(self.minute_of(Instant::now())),
+        )
     }
 
     /// Whole minutes since counting began.
-    pub(super) fn minute(&self) -> u32 {
-        u32::try_from(self.started.elapsed().as_secs() / 60).unwrap_or(u32::MAX)
+    pub(super) fn minute_of(&self, now: Instant) -> u32 {
+        let since_start = now.saturating_duration_since(self.started);
+        u32::try_from(since_start.as_secs() / 60).unwrap_or(u32::MAX)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::dialect::class::Class;
 use crate::dialect::repairs::Repairs;
@@ -30,6 +30,7 @@ pub struct End {
     pub status: u16,
     pub stream: bool,
     pub duration: Duration,
+    pub now: Instant,
     /// Steps that failed or were skipped before the one that answered.
     pub fallbacks: usize,
     /// The stream broke after its first content: the status was sent, and was wrong.
@@ -61,8 +62,14 @@ impl Request {
         self.route = routes.iter().position(|known| known.name == route);
     }
 
-    /// A step's attempt has ended; `None` for the class is an answer.
-    pub fn attempt(&self, step_index: usize, outcome: Option<Class>, duration: Duration) {
+    /// A step's attempt has ended now, after so long; `None` for the class is an answer.
+    pub fn attempt(
+        &self,
+        step_index: usize,
+        outcome: Option<Class>,
+        duration: Duration,
+        now: Instant,
+    ) {
         let Some(target) = self.target(step_index) else {
             return;
         };
@@ -71,10 +78,10 @@ impl Request {
             durations.time(duration);
         }
         match outcome {
-            None => target.recent.success(self.metrics.minute(), duration),
+            None => target.recent.success(self.metrics.minute_of(now), duration),
             // Nothing is known of what would have come.
             Some(Class::Cancelled) => {}
-            Some(_) => target.recent.failure(self.metrics.minute()),
+            Some(_) => target.recent.failure(self.metrics.minute_of(now)),
         }
     }
 
@@ -94,7 +101,7 @@ impl Request {
     }
 
     /// The tokens and the audio of the answer, as its provider counts them.
-    pub fn usage(&self, step_index: usize, usage: Usage) {
+    pub fn usage(&self, step_index: usize, usage: Usage, now: Instant) {
         let Some(target) = self.target(step_index) else {
             return;
         };
@@ -110,7 +117,7 @@ impl Request {
         }
         let recent = &target.recent;
         recent.tokens(
-            self.metrics.minute(),
+            self.metrics.minute_of(now),
             input.unwrap_or_default(),
             output.unwrap_or_default(),
         );
@@ -161,7 +168,7 @@ impl Request {
             .requests
             .broken_streams
             .fetch_add(u64::from(end.broken), Ordering::Relaxed);
-        let minute = self.metrics.minute();
+        let minute = self.metrics.minute_of(end.now);
         match end.status {
             499 => {}
             200..300 if !end.broken => route.requests.recent.success(minute, end.duration),
@@ -187,6 +194,7 @@ impl Drop for Request {
                 status: 500,
                 stream: false,
                 duration: Duration::ZERO,
+                now: Instant::now(),
                 fallbacks: 0,
                 broken: false,
             });
@@ -213,6 +221,7 @@ mod tests {
             status,
             stream: false,
             duration: Duration::from_millis(3),
+            now: Instant::now(),
             fallbacks: 0,
             broken: false,
         }
@@ -264,9 +273,9 @@ mod tests {
             audio: Some(Duration::from_millis(ms)),
             ..Usage::default()
         };
-        request.usage(0, audio(8_250));
-        request.usage(0, audio(250));
-        request.usage(1, Usage::default());
+        request.usage(0, audio(8_250), Instant::now());
+        request.usage(0, audio(250), Instant::now());
+        request.usage(1, Usage::default(), Instant::now());
         let text = prometheus::text(&metrics.families());
         let line = "ai_gateway_audio_seconds_total{provider=\"p\",model=\"m\"} 8.5\n";
         assert!(text.contains(line), "{text}");
@@ -283,7 +292,7 @@ mod tests {
         for (route, step_index) in [("r", 0), ("r", 1), ("s", 0)] {
             let mut request = metrics.begin();
             request.takes(route, "chat");
-            request.attempt(step_index, None, Duration::from_millis(1));
+            request.attempt(step_index, None, Duration::from_millis(1), Instant::now());
             request.end(end(200));
         }
         let text = prometheus::text(&metrics.families());

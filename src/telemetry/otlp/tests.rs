@@ -58,16 +58,16 @@ fn start(transport: Arc<dyn Transport>, delay: &str) -> Otlp {
 }
 
 fn ask(tracer: &Tracer, path: &str) {
-    let asked = Asked {
+    let asked = || Asked {
         method: "GET",
         path,
         template: Some("/x"),
         client: std::net::Ipv4Addr::LOCALHOST.into(),
         request_id: "id",
         header: &|_| None,
-        age: Duration::ZERO,
+        received: Instant::now(),
     };
-    tracer.request(&asked, false).end(&Answered::default());
+    tracer.request(asked, false).end(&Answered::default());
 }
 
 fn wait_until(condition: impl Fn() -> bool) {
