@@ -47,7 +47,10 @@ impl HeaderFields {
             marks: 0,
         };
         for (name, value) in parsed {
-            fields.add_slices(head, name, value);
+            if let (Some(name_at), Some(value)) = (place(head, name.as_bytes()), place(head, value))
+            {
+                fields.add(name, name_at, value);
+            }
         }
         fields
     }
@@ -65,12 +68,6 @@ impl HeaderFields {
         }
         fields.text = FieldText::from(text);
         fields
-    }
-
-    fn add_slices(&mut self, head: &[u8], name: &str, value: &[u8]) {
-        if let (Some(name_at), Some(value)) = (place(head, name.as_bytes()), place(head, value)) {
-            self.add(name, name_at, value);
-        }
     }
 
     fn add(&mut self, name: &str, name_at: Place, value: Place) {
