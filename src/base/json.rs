@@ -2,6 +2,7 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod elided;
+mod name_filter;
 pub mod number;
 pub mod path;
 pub mod pieces;
@@ -19,8 +20,9 @@ use serde::de::IgnoredAny;
 use crate::heapsort::sorted;
 use crate::text;
 
+use self::name_filter::NameFilter;
 use self::pieces::{Piece, PieceWriter};
-use self::reader::{EntryCursor, Invalid, MemberKey, Reader};
+use self::reader::{EntryCursor, Invalid, Reader};
 
 /// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
 /// members, which no budget is charged for, below half a megabyte.
@@ -36,6 +38,8 @@ pub struct Object<'a> {
     /// The offset of the text behind the opening brace.
     opened: u32,
     members: Vec<MemberSpan>,
+    /// The names of all members, those that were removed and those that are new included.
+    names: NameFilter,
     /// New values of members, as JSON.
     replaced: Vec<String>,
     appended: Vec<NewMember>,
@@ -96,14 +100,14 @@ impl<'a> Object<'a> {
         Self::parse_with(source, &mut |_, value| value.skip())
     }
 
-    /// Like [`Object::parse`]. `read` is called for every member and must read its value: it can look at what is in it
-    /// on the way.
+    /// Like [`Object::parse`]. `read` is called with the key of every member as text and must read its value: it can look
+    /// at what is in it on the way.
     pub fn parse_with(
         source: &'a str,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
     ) -> Result<Self, ObjectError> {
-        let object = Self::view(source, read)?;
-        match object.repeated_key() {
+        let (object, may_repeat) = Self::view(source, read)?;
+        match may_repeat.then(|| object.repeated_key()).flatten() {
             Some(key) => Err(ObjectError::DuplicateKey(key)),
             None => Ok(object),
         }
@@ -111,48 +115,52 @@ impl<'a> Object<'a> {
 
     /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
     pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
-        Self::view(source, &mut |_, value| value.skip())
+        Self::view(source, &mut |_, value| value.skip()).map(|(object, _)| object)
     }
 
+    /// The object, and whether some of its members may have the same key.
     fn view(
         source: &'a str,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
-    ) -> Result<Self, ObjectError> {
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<(Self, bool), ObjectError> {
         u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut object = Self {
             source,
             opened: 0,
             members: Vec::new(),
+            names: NameFilter::default(),
             replaced: Vec::new(),
             appended: Vec::new(),
         };
         match object.read_members(read) {
-            Ok(()) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
-            Ok(()) => Ok(object),
+            Ok(_) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
+            Ok(may_repeat) => Ok((object, may_repeat)),
             Err(Invalid) => Err(ObjectError::of(source)),
         }
     }
 
     fn read_members(
         &mut self,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
-    ) -> Result<(), Invalid> {
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<bool, Invalid> {
         let mut reader = Reader::new(self.source);
         reader.peek();
         self.opened = position(reader.at()) + 1;
         let mut entries = EntryCursor::default();
+        let mut may_repeat = false;
         while let Some(key) = reader.key(&mut entries)? {
             let text = key.text().ok_or(Invalid)?;
             let escaped = matches!(text, Cow::Owned(_));
-            let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
+            may_repeat |= self.names.add(&text);
+            let key_from = raw::offset(self.source, key.raw());
             reader.peek();
             let value = reader.at();
-            read(key, &mut reader)?;
+            read(&text, &mut reader)?;
             // One more tells that there are too many.
             if self.members.len() <= MAX_MEMBERS {
                 self.members.push(MemberSpan {
-                    key: position(key_end - key.raw().len()),
-                    key_end: position(key_end),
+                    key: position(key_from),
+                    key_end: position(key_from + key.raw().len()),
                     value: position(value),
                     end: position(reader.at()),
                     escaped,
@@ -160,12 +168,16 @@ impl<'a> Object<'a> {
                 });
             }
         }
-        reader.end()
+        reader.end()?;
+        Ok(may_repeat)
     }
 
     /// The raw JSON of a member as it would be written, its replacement if it has one; `None` for an absent or removed
     /// one.
     pub fn get(&self, key: &str) -> Option<&str> {
+        if !self.names.may_have(key) {
+            return None;
+        }
         if let Some(new) = self.appended.iter().find(|new| new.key == key) {
             return new.text.get(new.value..);
         }
@@ -207,13 +219,19 @@ impl<'a> Object<'a> {
                 member.edit = Edit::Replaced(position(self.replaced.len()));
                 self.replaced.push(json);
             }
-            None => self.appended.push(NewMember::new(key, &json)),
+            None => {
+                self.names.add(key);
+                self.appended.push(NewMember::new(key, &json));
+            }
         }
     }
 
     /// Removes every member with this key, and with each the comma that joined it. Tells whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         let was_there = self.get(key).is_some();
+        if !was_there {
+            return false;
+        }
         self.appended.retain(|new| new.key != key);
         for member in &mut self.members {
             if member.has_key(self.source, key) {

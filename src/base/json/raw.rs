@@ -213,10 +213,7 @@ fn surrogate(escape: &str) -> Option<u16> {
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
 /// was split between them.
 pub fn inside(raw: &str) -> Option<&str> {
-    match raw.as_bytes() {
-        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
-        _ => None,
-    }
+    raw.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// The `type` of an object, by which the wire formats tell kinds of parts, items and events apart; `None` if it has none.

@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     pub fn skip(&mut self) -> Result<(), Invalid> {
         match self.peek() {
             Some(b'{' | b'[') => self.nested(),
-            _ => self.scalar(),
+            first => self.scalar(first),
         }
     }
 
@@ -131,8 +131,8 @@ impl<'a> Reader<'a> {
             let is_open = match self.peek() {
                 Some(b'{') => self.open(&mut nesting, true)?,
                 Some(b'[') => self.open(&mut nesting, false)?,
-                _ => {
-                    self.scalar()?;
+                first => {
+                    self.scalar(first)?;
                     false
                 }
             };
@@ -199,55 +199,76 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn name(&mut self) -> Result<MemberKey<'a>, Invalid> {
-        self.peek();
-        let from = self.at;
-        let (has_escapes, end) = self.any_name()?;
-        let raw = self.source.get(from..end).ok_or(Invalid)?;
-        Ok(MemberKey { raw, has_escapes })
-    }
-
-    /// Reads a member's key and its colon. The key's end comes back with whether it has escapes.
-    fn any_name(&mut self) -> Result<(bool, usize), Invalid> {
         if self.peek() != Some(b'"') {
             return Err(Invalid);
         }
+        let from = self.at;
         let has_escapes = self.string()?;
-        let end = self.at;
+        let raw = self.since(from).ok_or(Invalid)?;
         self.take(b':')?;
-        Ok((has_escapes, end))
+        Ok(MemberKey { raw, has_escapes })
     }
 
-    fn scalar(&mut self) -> Result<(), Invalid> {
-        match self.peek() {
+    /// Reads a member's key and its colon, of which nobody wants to know more.
+    #[inline(always)]
+    fn any_name(&mut self) -> Result<(), Invalid> {
+        if self.peek() != Some(b'"') {
+            return Err(Invalid);
+        }
+        self.string()?;
+        self.take(b':')
+    }
+
+    /// Reads a value that is no object and no array from its first byte on.
+    fn scalar(&mut self, first: Option<u8>) -> Result<(), Invalid> {
+        match first {
             Some(b'"') => self.string().map(drop),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            _ => self.number()?.map(drop).ok_or(Invalid),
+            _ => {
+                let spelling = number::spelling(self.rest()).ok_or(Invalid)?;
+                self.at += spelling.length;
+                Ok(())
+            }
         }
     }
 
     /// Reads a string from its opening quote on, and tells whether it has escapes, of which lone surrogates may be
     /// some.
     fn string(&mut self) -> Result<bool, Invalid> {
-        let bytes = self.source.as_bytes();
-        let mut at = self.at + 1;
-        let mut has_escapes = false;
-        loop {
-            at = special(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    self.at = at + 1;
-                    self.escape()?;
-                    at = self.at;
-                }
-                _ => return Err(Invalid),
+        self.at += 1;
+        self.plain();
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(false)
             }
-            has_escapes = true;
+            _ => self.escapes().map(|()| true),
         }
-        self.at = at + 1;
-        Ok(has_escapes)
+    }
+
+    /// Reads a string from its first escape on.
+    #[inline(never)]
+    fn escapes(&mut self) -> Result<(), Invalid> {
+        while self.byte() == Some(b'\\') {
+            self.at += 1;
+            self.escape()?;
+            self.plain();
+        }
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    /// Passes over what stands in a string as it is.
+    #[inline(always)]
+    fn plain(&mut self) {
+        self.at = special(self.source.as_bytes(), self.at);
     }
 
     fn escape(&mut self) -> Result<(), Invalid> {
@@ -343,11 +364,10 @@ fn special(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-        let found = (word.wrapping_sub(ONES * 0x20) & !word
-            | quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash)
-            & HIGH;
+        // With this bit turned, the quote lies right above the control characters.
+        let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+        let found = (below | backslash) & !word & HIGH;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
