@@ -22,6 +22,13 @@ pub struct EntryCursor {
     is_begun: bool,
 }
 
+impl EntryCursor {
+    /// The progress through an object or an array that was entered before.
+    pub fn entered() -> Self {
+        Self { is_begun: true }
+    }
+}
+
 /// The key of an object's member.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberKey<'a> {
@@ -47,6 +54,11 @@ impl<'a> MemberKey<'a> {
 impl<'a> Reader<'a> {
     pub fn new(source: &'a str) -> Self {
         Self { source, at: 0 }
+    }
+
+    /// The reader behind a token that ends at an offset, where all in front of it was read before.
+    pub fn behind(source: &'a str, offset: usize) -> Self {
+        Self { source, at: offset }
     }
 
     /// The offset behind the last token that was read.
