@@ -49,6 +49,9 @@ struct Stored {
 impl Learned {
     /// The lessons that hold for a step.
     pub fn of(&self, step: &Step, now: Instant) -> Vec<Lesson> {
+        if self.entries.is_empty() {
+            return Vec::new();
+        }
         self.standing(step, now).map(|(lesson, _)| lesson).collect()
     }
 

@@ -131,9 +131,10 @@ impl Choices {
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             if reader.peek() == Some(b'{') {
-                let mut choice = ChoiceMembers::read(reader, holder, choices.count)?;
+                let mut choice = ChoiceMembers::at(choices.count);
+                choice.read(reader, holder)?;
                 take(&mut choice);
-                choices.add(choice);
+                choices.add(&choice);
             } else {
                 reader.skip()?;
             }
@@ -142,9 +143,9 @@ impl Choices {
         Ok(choices)
     }
 
-    fn add(&mut self, choice: ChoiceMembers<'_>) {
+    fn add(&mut self, choice: &ChoiceMembers<'_>) {
         let index = choice.index();
-        let message = choice.message;
+        let message = &choice.message;
         let has_content = message.has_content();
         self.has_content |= has_content;
         self.has_reasoning |= message.has_reasoning;
@@ -178,30 +179,33 @@ pub(super) struct ChoiceMembers<'a> {
 }
 
 impl<'a> ChoiceMembers<'a> {
-    fn read(reader: &mut Reader<'a>, holder: &str, position: usize) -> Result<Self, Invalid> {
-        let mut choice = Self {
+    fn at(position: usize) -> Self {
+        Self {
             position,
             index: None,
             finish_reason: None,
             finish: Finish::Open,
             error: None,
             message: MessageMembers::default(),
-        };
+        }
+    }
+
+    fn read(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
-                Some("index") => choice.index = Some(reader.value()?),
-                Some("finish_reason") => choice.finish_reason = Some(reader.value()?),
-                Some("error") => choice.error = Some(reader.value()?),
-                Some(name) if name == holder => choice.message = MessageMembers::read(reader)?,
+                Some("index") => self.index = Some(reader.value()?),
+                Some("finish_reason") => self.finish_reason = Some(reader.value()?),
+                Some("error") => self.error = Some(reader.value()?),
+                Some(name) if name == holder => self.message.read(reader)?,
                 _ => reader.skip()?,
             }
         }
-        let reason = choice.finish_reason.and_then(raw::text);
+        let reason = self.finish_reason.and_then(raw::text);
         if let Some(reason) = reason {
-            choice.finish = finish_of(&reason);
+            self.finish = finish_of(&reason);
         }
-        Ok(choice)
+        Ok(())
     }
 
     /// The choice's index; one without is the first.
