@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::reader::{EntryCursor, Invalid, Reader, plain};
+use super::reader::{EntryCursor, Invalid, Reader};
+use super::string_scan::plain;
 
 /// Visits members: calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in
 /// order and repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.

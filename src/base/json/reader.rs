@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::number::{self, Number};
+use super::string_scan::special;
 
 /// The text is not JSON. It does not say why: [`super::ObjectError`] has serde_json find that out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,40 +358,6 @@ impl Nesting {
     fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.bits & 1 == 1)
     }
-}
-
-const ONES: u64 = u64::MAX / 0xff;
-const HIGH: u64 = ONES * 0x80;
-
-/// The number of bytes that stand in a string as they are: up to the first quote, backslash or control character.
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    special(bytes, 0)
-}
-
-/// The offset of the first quote, backslash or control character from an offset on; that of the end without one.
-///
-/// Eight bytes at a time, as in "Bit Twiddling Hacks" (Anderson), "Determine if a word has a byte less than n": the
-/// lowest byte found is right, higher ones may be wrong.
-#[inline(always)]
-fn special(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*word);
-        // With this bit turned, the quote lies right above the control characters.
-        let below = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-        let found = (below | backslash) & !word & HIGH;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += size_of::<u64>();
-    }
-    while let Some(byte) = bytes.get(at)
-        && !matches!(*byte, b'"' | b'\\' | 0..0x20)
-    {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]
