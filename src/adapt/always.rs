@@ -5,62 +5,30 @@
 //! specified.` (OpenAI); `The 'stream_options' parameter is only allowed when 'stream' is enabled.` (OpenAI, vLLM).
 
 use super::operations::Kept;
-use crate::json::{Object, raw};
-
-/// The members that these edits look at, as far as the body has them.
-#[derive(Default)]
-struct Seen<'a> {
-    tools: Option<&'a str>,
-    functions: Option<&'a str>,
-    stop: Option<&'a str>,
-    logit_bias: Option<&'a str>,
-    has_choice: bool,
-    has_parallel: bool,
-    has_stream_options: bool,
-}
+use crate::json::Object;
 
 /// Removes what says nothing. `stream` is whether the client asks for a stream.
 pub fn edit(body: &mut Object<'_>, stream: bool, kept: Kept<'_>) {
-    let seen = seen(body);
-    let has_tools = seen.tools.is_some_and(|tools| !is_nothing(tools));
+    let is = |member: &str, says_nothing: fn(&str) -> bool| {
+        let value = body.get(member);
+        value.is_some_and(says_nothing)
+    };
     // `tools: null` is the absence that it says; nobody was seen to refuse it.
-    let empty_tools = seen.tools.is_some_and(is_empty_array);
+    let has_tools = body.get("tools").is_some() && !is("tools", is_nothing);
     let removals = [
-        ("tools", empty_tools),
-        ("tool_choice", seen.has_choice && !has_tools),
-        ("parallel_tool_calls", seen.has_parallel && !has_tools),
-        ("stream_options", seen.has_stream_options && !stream),
-        ("functions", seen.functions.is_some_and(is_empty_array)),
-        (
-            "stop",
-            seen.stop
-                .is_some_and(|stop| stop == "null" || is_empty_array(stop)),
-        ),
-        ("logit_bias", seen.logit_bias.is_some_and(is_empty_object)),
+        ("tools", is("tools", is_empty_array)),
+        ("tool_choice", !has_tools),
+        ("parallel_tool_calls", !has_tools),
+        ("stream_options", !stream),
+        ("functions", is("functions", is_empty_array)),
+        ("stop", is("stop", is_nothing)),
+        ("logit_bias", is("logit_bias", is_empty_object)),
     ];
     for (member, _) in removals.into_iter().filter(|(_, is_due)| *is_due) {
         if !kept.has(member) {
             body.remove(member);
         }
     }
-}
-
-/// A single pass over the members, as every request takes it.
-fn seen<'a>(body: &Object<'a>) -> Seen<'a> {
-    let mut seen = Seen::default();
-    for (key, value) in body.members() {
-        match raw::text(key).as_deref() {
-            Some("tools") => seen.tools = Some(value),
-            Some("functions") => seen.functions = Some(value),
-            Some("stop") => seen.stop = Some(value),
-            Some("logit_bias") => seen.logit_bias = Some(value),
-            Some("tool_choice") => seen.has_choice = true,
-            Some("parallel_tool_calls") => seen.has_parallel = true,
-            Some("stream_options") => seen.has_stream_options = true,
-            _ => {}
-        }
-    }
-    seen
 }
 
 fn is_nothing(value: &str) -> bool {

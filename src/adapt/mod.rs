@@ -40,23 +40,34 @@ pub use learned::Learned;
 pub use lesson::Lesson;
 
 /// The request in its dialect for a step, with the edits of all layers.
-pub fn adapt<'a>(
+pub fn adapt<'r>(
     dialect: &dyn Dialect,
-    request: &Request<'a>,
+    request: &'r Request<'_>,
     step: &Step,
     lessons: &[Lesson],
-) -> Payload<'a> {
-    let mut payload = request.payload.clone();
-    dialect.own_edits(&mut payload, &step.traits);
-    match &mut payload {
-        Payload::Json(body) => edit(body, dialect.vocabulary(), request.stream, step, lessons),
+) -> Payload<'r> {
+    let mut payload = request.payload.borrowed();
+    edit_all(dialect, &mut payload, request.stream, step, lessons);
+    payload
+}
+
+/// Makes the edits of all layers in a payload. `stream` is whether the client asks for a stream.
+pub fn edit_all(
+    dialect: &dyn Dialect,
+    payload: &mut Payload<'_>,
+    stream: bool,
+    step: &Step,
+    lessons: &[Lesson],
+) {
+    dialect.own_edits(payload, &step.traits);
+    match payload {
+        Payload::Json(body) => edit(body, dialect.vocabulary(), stream, step, lessons),
         Payload::Multipart(form) => {
             form_parts::edit(form, &step.provider.fit.edits);
             form_parts::edit(form, &step.fit.edits);
             form.set("model", &step.model);
         }
     }
-    payload
 }
 
 fn edit(

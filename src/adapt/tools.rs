@@ -82,6 +82,8 @@ fn is_forced(choice: &str) -> bool {
 /// Whether a model is one of [`REASONING_MODELS`]; a variant behind a colon, such as OpenRouter's `:free`, is the same
 /// model.
 fn is_known(model: &str) -> bool {
-    let name = model.split_once(':').map_or(model, |(name, _)| name);
-    REASONING_MODELS.contains(&name)
+    let mut behind = REASONING_MODELS
+        .iter()
+        .filter_map(|name| model.strip_prefix(name));
+    behind.any(|variant| variant.is_empty() || variant.starts_with(':'))
 }

@@ -9,6 +9,8 @@ const MAX_DROPPED: usize = 16 * 1024;
 /// The digits of a `u64` in hexadecimal, which bound a chunk size, leading zeros too.
 const MAX_DIGITS: u32 = 16;
 
+const LINE_END: &[u8] = b"\r\n";
+
 /// The failure of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkError {
@@ -229,9 +231,50 @@ fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
 }
 
+/// The line in front of a chunk, in which a formatter would take as much as the rest of an event's way out.
+#[derive(Debug)]
+pub struct SizeLine {
+    bytes: [u8; SizeLine::LONGEST],
+    from: usize,
+}
+
+impl SizeLine {
+    const LONGEST: usize = MAX_DIGITS as usize + LINE_END.len();
+
+    /// The line for a chunk of a size (bytes).
+    pub fn of(size: usize) -> Self {
+        let mut bytes = [0; Self::LONGEST];
+        let (digits, end) = bytes.split_at_mut(MAX_DIGITS as usize);
+        end.copy_from_slice(LINE_END);
+        let (mut left, mut from) = (size, MAX_DIGITS as usize);
+        for place in digits.iter_mut().rev() {
+            let digit = (left & 0xf) as u8;
+            *place = digit + if digit < 10 { b'0' } else { b'a' - 10 };
+            (left, from) = (left >> 4, from - 1);
+            if left == 0 {
+                break;
+            }
+        }
+        Self { bytes, from }
+    }
+
+    /// The line, with its end.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(self.from..).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_written_as_format_does() {
+        for size in [0, 9, 10, 15, 16, 0xa9f0, usize::MAX] {
+            let line = format!("{size:x}\r\n");
+            assert_eq!(SizeLine::of(size).as_bytes(), line.as_bytes());
+        }
+    }
 
     fn decode(pieces: &[&[u8]], max_body: usize) -> Result<(Vec<u8>, usize, bool), ChunkError> {
         let (mut decoder, mut body, mut used) = (ChunkedDecoder::default(), Vec::new(), 0);

@@ -2,32 +2,26 @@
 //! not edited is written back as it came, white space, escapes and number spellings included.
 
 pub mod elided;
+mod name_filter;
 pub mod number;
+mod object_error;
 pub mod path;
 pub mod pieces;
 pub mod raw;
 pub mod reader;
 pub mod spliced;
+mod string_scan;
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
-
-use serde::Deserializer as _;
-use serde::de::IgnoredAny;
 
 use crate::heapsort::sorted;
 use crate::text;
 
+use self::name_filter::NameFilter;
 use self::pieces::{Piece, PieceWriter};
-use self::reader::{EntryCursor, Invalid, MemberKey, Reader};
+use self::reader::{EntryCursor, Invalid, Reader};
 
-/// The most members of an object. A request has about forty; the bound keeps the index of an object of empty
-/// members, which no budget is charged for, below half a megabyte.
-pub const MAX_MEMBERS: usize = 1 << 14;
-
-/// The longest part of a repeated key that is shown in the error (bytes).
-pub const MAX_SHOWN_KEY: usize = 128;
+pub use self::object_error::{MAX_MEMBERS, MAX_SHOWN_KEY, ObjectError};
 
 /// A view on the text of a JSON object, and the edits to make when it is written.
 #[derive(Clone, Debug)]
@@ -35,9 +29,11 @@ pub struct Object<'a> {
     source: &'a str,
     /// The offset of the text behind the opening brace.
     opened: u32,
-    members: Vec<MemberSpan>,
-    /// New values of members, as JSON.
-    replaced: Vec<String>,
+    members: Cow<'a, [MemberSpan]>,
+    /// The names of all members, those that were removed and those that are new included.
+    names: NameFilter,
+    /// The edits of members, in the order of these.
+    edits: Vec<MemberEdit>,
     appended: Vec<NewMember>,
 }
 
@@ -61,32 +57,15 @@ struct MemberSpan {
     end: u32,
     /// The key holds escapes: it is longer than its text.
     escaped: bool,
-    edit: Edit,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edit {
-    Kept,
-    Removed,
-    /// Replaced by the value with this index in `replaced`.
-    Replaced(u32),
-}
-
-/// The reason why a text is no object to work with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ObjectError {
-    /// `line` and `column` count from one; `message` does not repeat them.
-    NotJson {
-        line: usize,
-        column: usize,
-        message: String,
-    },
-    /// The text is valid JSON of another type.
-    NotAnObject,
-    /// A key is repeated; its text (at most [`MAX_SHOWN_KEY`] bytes).
-    DuplicateKey(String),
-    /// The text has more members than [`MAX_MEMBERS`], or more than 4 GiB.
-    TooLarge,
+/// An edit of a member that the source has.
+#[derive(Clone, Debug)]
+struct MemberEdit {
+    /// The member's place among all.
+    place: usize,
+    /// The new value, as JSON; `None` of a member that was removed.
+    json: Option<String>,
 }
 
 impl<'a> Object<'a> {
@@ -96,14 +75,14 @@ impl<'a> Object<'a> {
         Self::parse_with(source, &mut |_, value| value.skip())
     }
 
-    /// Like [`Object::parse`]. `read` is called for every member and must read its value: it can look at what is in it
-    /// on the way.
+    /// Like [`Object::parse`]. `read` is called with the key of every member as text and must read its value: it can look
+    /// at what is in it on the way.
     pub fn parse_with(
         source: &'a str,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
     ) -> Result<Self, ObjectError> {
-        let object = Self::view(source, read)?;
-        match object.repeated_key() {
+        let (object, may_repeat) = Self::view(source, read)?;
+        match may_repeat.then(|| object.repeated_key()).flatten() {
             Some(key) => Err(ObjectError::DuplicateKey(key)),
             None => Ok(object),
         }
@@ -111,68 +90,76 @@ impl<'a> Object<'a> {
 
     /// Like [`Object::parse`], but of members with the same key the last one counts, as in most parsers.
     pub fn parse_lenient(source: &'a str) -> Result<Self, ObjectError> {
-        Self::view(source, &mut |_, value| value.skip())
+        Self::view(source, &mut |_, value| value.skip()).map(|(object, _)| object)
     }
 
+    /// The object, and whether some of its members may have the same key.
     fn view(
         source: &'a str,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
-    ) -> Result<Self, ObjectError> {
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<(Self, bool), ObjectError> {
         u32::try_from(source.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut object = Self {
             source,
             opened: 0,
-            members: Vec::new(),
-            replaced: Vec::new(),
+            members: Cow::default(),
+            names: NameFilter::default(),
+            edits: Vec::new(),
             appended: Vec::new(),
         };
         match object.read_members(read) {
-            Ok(()) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
-            Ok(()) => Ok(object),
+            Ok(_) if object.members.len() > MAX_MEMBERS => Err(ObjectError::TooLarge),
+            Ok(may_repeat) => Ok((object, may_repeat)),
             Err(Invalid) => Err(ObjectError::of(source)),
         }
     }
 
     fn read_members(
         &mut self,
-        read: &mut dyn FnMut(MemberKey<'a>, &mut Reader<'a>) -> Result<(), Invalid>,
-    ) -> Result<(), Invalid> {
+        read: &mut dyn FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
+    ) -> Result<bool, Invalid> {
         let mut reader = Reader::new(self.source);
         reader.peek();
         self.opened = position(reader.at()) + 1;
         let mut entries = EntryCursor::default();
+        let (mut members, mut may_repeat) = (Vec::new(), false);
         while let Some(key) = reader.key(&mut entries)? {
             let text = key.text().ok_or(Invalid)?;
             let escaped = matches!(text, Cow::Owned(_));
-            let key_end = raw::offset(self.source, key.raw()) + key.raw().len();
+            may_repeat |= self.names.add(&text);
+            let key_from = raw::offset(self.source, key.raw());
             reader.peek();
             let value = reader.at();
-            read(key, &mut reader)?;
+            read(&text, &mut reader)?;
             // One more tells that there are too many.
-            if self.members.len() <= MAX_MEMBERS {
-                self.members.push(MemberSpan {
-                    key: position(key_end - key.raw().len()),
-                    key_end: position(key_end),
+            if members.len() <= MAX_MEMBERS {
+                members.push(MemberSpan {
+                    key: position(key_from),
+                    key_end: position(key_from + key.raw().len()),
                     value: position(value),
                     end: position(reader.at()),
                     escaped,
-                    edit: Edit::Kept,
                 });
             }
         }
-        reader.end()
+        reader.end()?;
+        self.members = Cow::Owned(members);
+        Ok(may_repeat)
     }
 
     /// The raw JSON of a member as it would be written, its replacement if it has one; `None` for an absent or removed
     /// one.
     pub fn get(&self, key: &str) -> Option<&str> {
+        if !self.names.may_have(key) {
+            return None;
+        }
         if let Some(new) = self.appended.iter().find(|new| new.key == key) {
             return new.text.get(new.value..);
         }
-        let mut from_last = self.members.iter().rev();
+        let mut from_last = self.members.iter().enumerate().rev();
         from_last
-            .find(|member| member.has_key(self.source, key))
-            .and_then(|member| self.written(*member))
+            .find(|(_, member)| member.has_key(self.source, key))
+            .and_then(|(place, member)| self.written(place, *member))
     }
 
     /// The text of a member; `None` unless it is a string without lone surrogates.
@@ -195,32 +182,35 @@ impl<'a> Object<'a> {
             new.text.push_str(&json);
             return;
         }
-        let mut last = None;
-        for member in &mut self.members {
-            if member.has_key(self.source, key) {
-                member.edit = Edit::Removed;
-                last = Some(member);
+        match self.remove_members(key) {
+            Some(last) => put_edit(&mut self.edits, last, Some(json)),
+            None => {
+                self.names.add(key);
+                self.appended.push(NewMember::new(key, &json));
             }
-        }
-        match last {
-            Some(member) => {
-                member.edit = Edit::Replaced(position(self.replaced.len()));
-                self.replaced.push(json);
-            }
-            None => self.appended.push(NewMember::new(key, &json)),
         }
     }
 
     /// Removes every member with this key, and with each the comma that joined it. Tells whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         let was_there = self.get(key).is_some();
-        self.appended.retain(|new| new.key != key);
-        for member in &mut self.members {
-            if member.has_key(self.source, key) {
-                member.edit = Edit::Removed;
-            }
+        if was_there {
+            self.appended.retain(|new| new.key != key);
+            self.remove_members(key);
         }
         was_there
+    }
+
+    /// The same object, to be edited by itself; the places of its members are not copied.
+    pub fn borrowed(&self) -> Object<'_> {
+        Object {
+            source: self.source,
+            opened: self.opened,
+            members: Cow::Borrowed(&self.members),
+            names: self.names,
+            edits: self.edits.clone(),
+            appended: self.appended.clone(),
+        }
     }
 
     /// The text that is viewed.
@@ -230,7 +220,7 @@ impl<'a> Object<'a> {
 
     /// Whether [`Object::to_json`] differs from the source.
     pub fn is_edited(&self) -> bool {
-        !self.appended.is_empty() || self.members.iter().any(|member| member.edit != Edit::Kept)
+        !self.appended.is_empty() || !self.edits.is_empty()
     }
 
     /// The object with its edits; the text between them stays byte for byte, white space around the braces included.
@@ -242,8 +232,7 @@ impl<'a> Object<'a> {
 
     /// The same in slices, none of which is a copy of the source's text.
     pub fn slices(&self) -> Vec<&[u8]> {
-        let mut slices =
-            Vec::with_capacity(1 + 2 * (self.replaced.len() + 2 * self.appended.len()));
+        let mut slices = Vec::with_capacity(1 + 2 * (self.edits.len() + 2 * self.appended.len()));
         self.each_piece(&mut |piece| slices.push(piece.of(self.source).as_bytes()));
         slices
     }
@@ -254,8 +243,10 @@ impl<'a> Object<'a> {
         pieces.keep(0, self.opened);
         let mut is_first = true;
         let mut before = self.opened;
+        let mut edits = self.edits.iter().peekable();
         for (place, member) in self.members.iter().enumerate() {
-            if member.edit != Edit::Removed {
+            let edit = edits.next_if(|edit| edit.place == place);
+            if edit.is_none_or(|edit| edit.json.is_some()) {
                 if is_first && place > 0 {
                     // The comma belonged to a removed member; the white space of the first place stays.
                     let first_key = self.members.first().map_or(before, |first| first.key);
@@ -264,11 +255,9 @@ impl<'a> Object<'a> {
                 } else {
                     pieces.keep(before, member.value);
                 }
-                match member.edit {
-                    Edit::Replaced(place) => {
-                        pieces.put(self.replacement(place).unwrap_or_default())
-                    }
-                    Edit::Kept | Edit::Removed => pieces.keep(member.value, member.end),
+                match edit.and_then(|edit| edit.json.as_deref()) {
+                    Some(json) => pieces.put(json),
+                    None => pieces.keep(member.value, member.end),
                 }
                 is_first = false;
             }
@@ -287,22 +276,31 @@ impl<'a> Object<'a> {
 
     /// The number of bytes that the edits add, about.
     pub fn added(&self) -> usize {
-        let replaced = self.replaced.iter().map(String::len);
+        let replaced = self.edits.iter().filter_map(|edit| edit.json.as_deref());
+        let replaced = replaced.map(str::len);
         let appended = self.appended.iter().map(|new| new.text.len() + 1);
         replaced.chain(appended).sum()
     }
 
-    /// The value as it is to be written; `None` of a removed member.
-    fn written(&self, member: MemberSpan) -> Option<&str> {
-        match member.edit {
-            Edit::Kept => Some(self.value(member)),
-            Edit::Removed => None,
-            Edit::Replaced(place) => self.replacement(place),
+    /// Removes the members of the source with this key. The place of the last one comes back; `None` without one.
+    fn remove_members(&mut self, key: &str) -> Option<usize> {
+        let mut last = None;
+        for (place, member) in self.members.iter().enumerate() {
+            if member.has_key(self.source, key) {
+                put_edit(&mut self.edits, place, None);
+                last = Some(place);
+            }
         }
+        last
     }
 
-    fn replacement(&self, place: u32) -> Option<&str> {
-        self.replaced.get(place as usize).map(String::as_str)
+    /// The value as it is to be written; `None` of a removed member.
+    fn written(&self, place: usize, member: MemberSpan) -> Option<&str> {
+        let edit = self.edits.binary_search_by_key(&place, |edit| edit.place);
+        match edit.map(|at| self.edits.get(at)) {
+            Ok(edit) => edit.and_then(|edit| edit.json.as_deref()),
+            Err(_) => Some(self.value(member)),
+        }
     }
 
     fn repeated_key(&self) -> Option<String> {
@@ -354,6 +352,19 @@ impl MemberSpan {
     }
 }
 
+/// Puts an edit of a member in the place of the one that it has.
+fn put_edit(edits: &mut Vec<MemberEdit>, place: usize, json: Option<String>) {
+    let edit = MemberEdit { place, json };
+    match edits.binary_search_by_key(&place, |edit| edit.place) {
+        Ok(at) => {
+            if let Some(known) = edits.get_mut(at) {
+                *known = edit;
+            }
+        }
+        Err(at) => edits.insert(at, edit),
+    }
+}
+
 /// A part of a text, by its [`position`]s. A call of its own would cost more than its work.
 #[inline(always)]
 pub fn slice(source: &str, from: u32, to: u32) -> &str {
@@ -364,58 +375,6 @@ pub fn slice(source: &str, from: u32, to: u32) -> &str {
 pub fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
-
-impl ObjectError {
-    /// The reason why [`Reader`] does not take this text for an object.
-    pub fn of(source: &str) -> Self {
-        let is_object = source
-            .trim_start_matches([' ', '\t', '\r', '\n'])
-            .starts_with('{');
-        let mut reader = serde_json::Deserializer::from_str(source);
-        let read = if is_object {
-            // Not as any value: then keys would not be read as text.
-            reader.deserialize_map(IgnoredAny)
-        } else {
-            reader.deserialize_ignored_any(IgnoredAny)
-        };
-        match read.and_then(|_| reader.end()) {
-            Err(error) => error.into(),
-            Ok(()) => Self::NotAnObject,
-        }
-    }
-}
-
-impl From<serde_json::Error> for ObjectError {
-    fn from(error: serde_json::Error) -> Self {
-        let position = format!(" at line {} column {}", error.line(), error.column());
-        let message = error.to_string();
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-            message: message
-                .strip_suffix(&position)
-                .map(str::to_owned)
-                .unwrap_or(message),
-        }
-    }
-}
-
-impl fmt::Display for ObjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson {
-                line,
-                column,
-                message,
-            } => write!(f, "{message} at line {line} column {column}"),
-            Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::DuplicateKey(key) => write!(f, "the key {} is repeated", raw::quoted(key)),
-            Self::TooLarge => write!(f, "more than {MAX_MEMBERS} members"),
-        }
-    }
-}
-
-impl Error for ObjectError {}
 
 #[cfg(test)]
 mod tests;

@@ -44,9 +44,9 @@ fn message_problem(
     let mut role = None;
     let mut object = EntryCursor::default();
     while let Some(key) = message.key(&mut object)? {
-        let value = message.value()?;
-        if key.text().as_deref() == Some("role") {
-            role = Some(value);
+        match key.text().as_deref() {
+            Some("role") => role = Some(message.value()?),
+            _ => message.skip()?,
         }
     }
     let param = || format!("messages[{index}].role");

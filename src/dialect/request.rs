@@ -55,6 +55,14 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
+    /// The same body, to be edited by itself.
+    pub fn borrowed(&self) -> Payload<'_> {
+        match self {
+            Self::Json(object) => Payload::Json(object.borrowed()),
+            Self::Multipart(form) => Payload::Multipart(form.clone()),
+        }
+    }
+
     /// The object of a JSON body; none of a form.
     pub fn object(&self) -> Option<&Object<'a>> {
         match self {

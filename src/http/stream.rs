@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::IoSlice;
 
+use crate::chunked::SizeLine;
+
 use super::framing::Version;
 use super::response::{BodyEnd, Delivery, Encoder, ResponseHead};
 use super::transaction::{AnswerState, Transaction};
@@ -93,13 +95,13 @@ impl<'t> Stream<'t> {
     /// The client has gone, or took nothing for too long; nothing more can be written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         let bytes = if self.wants_body { bytes } else { &[] };
-        let size = format!("{:x}\r\n", bytes.len());
-        let (before, after) = match self.end {
-            BodyEnd::Chunked if !bytes.is_empty() => (size.as_str(), "\r\n"),
-            _ => ("", ""),
+        let size = SizeLine::of(bytes.len());
+        let (before, after): (&[u8], &[u8]) = match self.end {
+            BodyEnd::Chunked if !bytes.is_empty() => (size.as_bytes(), b"\r\n"),
+            _ => (b"", b""),
         };
         let head = std::mem::take(&mut self.unsent);
-        let mut slices = [&*head, before.as_bytes(), bytes, after.as_bytes()].map(IoSlice::new);
+        let mut slices = [&*head, before, bytes, after].map(IoSlice::new);
         self.put(&mut slices)?;
         self.delivery.bytes += bytes.len() as u64;
         Ok(())
@@ -114,7 +116,7 @@ impl<'t> Stream<'t> {
         if !self.wants_body || length == 0 {
             return self.write(&[]);
         }
-        let size = format!("{length:x}\r\n");
+        let size = SizeLine::of(length);
         let (before, after): (&[u8], &[u8]) = match self.end {
             BodyEnd::Chunked => (size.as_bytes(), b"\r\n"),
             _ => (b"", b""),

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::reader::{EntryCursor, Invalid, Reader, plain};
+use super::reader::{EntryCursor, Invalid, Reader};
+use super::string_scan::plain;
 
 /// Visits members: calls `visit` with the raw key (quotes and escapes included) and the raw value of every member, in
 /// order and repeated keys included. Fails if `json` is not one JSON object, possibly after some members were visited.
@@ -213,10 +214,7 @@ fn surrogate(escape: &str) -> Option<u16> {
 /// The insides of two strings put one after the other are the inside of the joined string, even where a surrogate pair
 /// was split between them.
 pub fn inside(raw: &str) -> Option<&str> {
-    match raw.as_bytes() {
-        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
-        _ => None,
-    }
+    raw.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// The `type` of an object, by which the wire formats tell kinds of parts, items and events apart; `None` if it has none.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::number::{self, Number};
+use super::string_scan::special;
 
 /// The text is not JSON. It does not say why: [`super::ObjectError`] has serde_json find that out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,13 @@ pub struct Reader<'a> {
 #[derive(Debug, Default)]
 pub struct EntryCursor {
     is_begun: bool,
+}
+
+impl EntryCursor {
+    /// The progress through an object or an array that was entered before.
+    pub fn entered() -> Self {
+        Self { is_begun: true }
+    }
 }
 
 /// The key of an object's member.
@@ -47,6 +55,11 @@ impl<'a> MemberKey<'a> {
 impl<'a> Reader<'a> {
     pub fn new(source: &'a str) -> Self {
         Self { source, at: 0 }
+    }
+
+    /// The reader behind a token that ends at an offset, where all in front of it was read before.
+    pub fn behind(source: &'a str, offset: usize) -> Self {
+        Self { source, at: offset }
     }
 
     /// The offset behind the last token that was read.
@@ -91,7 +104,7 @@ impl<'a> Reader<'a> {
     pub fn skip(&mut self) -> Result<(), Invalid> {
         match self.peek() {
             Some(b'{' | b'[') => self.nested(),
-            _ => self.scalar(),
+            first => self.scalar(first),
         }
     }
 
@@ -131,8 +144,8 @@ impl<'a> Reader<'a> {
             let is_open = match self.peek() {
                 Some(b'{') => self.open(&mut nesting, true)?,
                 Some(b'[') => self.open(&mut nesting, false)?,
-                _ => {
-                    self.scalar()?;
+                first => {
+                    self.scalar(first)?;
                     false
                 }
             };
@@ -199,55 +212,76 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn name(&mut self) -> Result<MemberKey<'a>, Invalid> {
-        self.peek();
-        let from = self.at;
-        let (has_escapes, end) = self.any_name()?;
-        let raw = self.source.get(from..end).ok_or(Invalid)?;
-        Ok(MemberKey { raw, has_escapes })
-    }
-
-    /// Reads a member's key and its colon. The key's end comes back with whether it has escapes.
-    fn any_name(&mut self) -> Result<(bool, usize), Invalid> {
         if self.peek() != Some(b'"') {
             return Err(Invalid);
         }
+        let from = self.at;
         let has_escapes = self.string()?;
-        let end = self.at;
+        let raw = self.since(from).ok_or(Invalid)?;
         self.take(b':')?;
-        Ok((has_escapes, end))
+        Ok(MemberKey { raw, has_escapes })
     }
 
-    fn scalar(&mut self) -> Result<(), Invalid> {
-        match self.peek() {
+    /// Reads a member's key and its colon, of which nobody wants to know more.
+    #[inline(always)]
+    fn any_name(&mut self) -> Result<(), Invalid> {
+        if self.peek() != Some(b'"') {
+            return Err(Invalid);
+        }
+        self.string()?;
+        self.take(b':')
+    }
+
+    /// Reads a value that is no object and no array from its first byte on.
+    fn scalar(&mut self, first: Option<u8>) -> Result<(), Invalid> {
+        match first {
             Some(b'"') => self.string().map(drop),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            _ => self.number()?.map(drop).ok_or(Invalid),
+            _ => {
+                let spelling = number::spelling(self.rest()).ok_or(Invalid)?;
+                self.at += spelling.length;
+                Ok(())
+            }
         }
     }
 
     /// Reads a string from its opening quote on, and tells whether it has escapes, of which lone surrogates may be
     /// some.
     fn string(&mut self) -> Result<bool, Invalid> {
-        let bytes = self.source.as_bytes();
-        let mut at = self.at + 1;
-        let mut has_escapes = false;
-        loop {
-            at = special(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    self.at = at + 1;
-                    self.escape()?;
-                    at = self.at;
-                }
-                _ => return Err(Invalid),
+        self.at += 1;
+        self.plain();
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(false)
             }
-            has_escapes = true;
+            _ => self.escapes().map(|()| true),
         }
-        self.at = at + 1;
-        Ok(has_escapes)
+    }
+
+    /// Reads a string from its first escape on.
+    #[inline(never)]
+    fn escapes(&mut self) -> Result<(), Invalid> {
+        while self.byte() == Some(b'\\') {
+            self.at += 1;
+            self.escape()?;
+            self.plain();
+        }
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    /// Passes over what stands in a string as it is.
+    #[inline(always)]
+    fn plain(&mut self) {
+        self.at = special(self.source.as_bytes(), self.at);
     }
 
     fn escape(&mut self) -> Result<(), Invalid> {
@@ -324,41 +358,6 @@ impl Nesting {
     fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.bits & 1 == 1)
     }
-}
-
-const ONES: u64 = u64::MAX / 0xff;
-const HIGH: u64 = ONES * 0x80;
-
-/// The number of bytes that stand in a string as they are: up to the first quote, backslash or control character.
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    special(bytes, 0)
-}
-
-/// The offset of the first quote, backslash or control character from an offset on; that of the end without one.
-///
-/// Eight bytes at a time, as in "Bit Twiddling Hacks" (Anderson), "Determine if a word has a byte less than n": the
-/// lowest byte found is right, higher ones may be wrong.
-#[inline(always)]
-fn special(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-        let found = (word.wrapping_sub(ONES * 0x20) & !word
-            | quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash)
-            & HIGH;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += size_of::<u64>();
-    }
-    while let Some(byte) = bytes.get(at)
-        && !matches!(*byte, b'"' | b'\\' | 0..0x20)
-    {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -182,7 +182,38 @@ fn many_keys_are_read_in_moments_and_more_are_refused() {
     assert_eq!(Object::parse(&too_many).unwrap_err(), ObjectError::TooLarge);
 }
 
+#[test]
+fn an_object_is_edited_beside_the_one_that_it_borrows_from() {
+    let mut object = Object::parse(r#"{"a":1,"b":2}"#).unwrap();
+    object.set("c", "3".to_owned());
+    let mut edited = object.borrowed();
+    edited.set("a", "4".to_owned());
+    assert!(edited.remove("b") && edited.remove("c"));
+    edited.set("d", "5".to_owned());
+    assert_eq!(edited.to_json(), r#"{"a":4,"d":5}"#);
+    assert_eq!(object.to_json(), r#"{"a":1,"b":2,"c":3}"#);
+    assert_eq!(object.get("d"), None);
+}
+
 proptest! {
+    #[test]
+    fn any_name_is_found_and_repeated_ones_are_told(
+        names in prop::collection::vec("[a-c]{0,2}|\\\\u006[a-c]|é?model|[a-z_]{4,20}", 0..30),
+    ) {
+        let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":{}", name.len())).collect();
+        let source = format!("{{{}}}", members.join(","));
+        let expected: serde_json::Value = serde_json::from_str(&source).unwrap();
+        let expected = expected.as_object().unwrap();
+        let object = Object::parse_lenient(&source).unwrap();
+        for (name, value) in expected {
+            prop_assert_eq!(object.get(name), Some(&*value.to_string()));
+        }
+        for absent in ["A", "aaa", "modem", "é", "tools"] {
+            prop_assert_eq!(object.get(absent).is_some(), expected.contains_key(absent));
+        }
+        prop_assert_eq!(Object::parse(&source).is_ok(), expected.len() == names.len());
+    }
+
     /// A splice that loses a comma or a brace would break every answer of some provider's formatting.
     #[test]
     fn any_edit_of_any_formatting_is_valid_json(

@@ -42,14 +42,13 @@ pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
     })
 }
 
-/// On the heap: a waiting worker keeps a small stack.
-fn read(body: &str, mender: &mut Mender) -> Result<Box<Envelope>, Flaw> {
+fn read(body: &str, mender: &mut Mender) -> Result<Envelope, Flaw> {
     let envelope = if mender.is_idle() {
         Envelope::read(body, "message", &mut |_| ())
     } else {
         Envelope::read(body, "message", &mut |choice| mender.take_message(choice))
     };
-    envelope.map(Box::new).map_err(|error| match error {
+    envelope.map_err(|error| match error {
         ObjectError::NotAnObject => error_of(body).map_or(Flaw::NotAnObject, Flaw::ErrorObject),
         other => Flaw::NotJson(other.to_string()),
     })

@@ -1,7 +1,8 @@
 //! The chunks of a stream: judging them one by one, and reading them as deltas.
 
 use super::answer::choice_deltas;
-use super::envelope::Envelope;
+use super::beginning::Beginning;
+use super::envelope::{ChoiceMembers, Envelope};
 use super::repair::Mender;
 use crate::dialect::answer::{Flaw, Silence};
 use crate::dialect::chat::delta::{Delta, Member};
@@ -22,6 +23,7 @@ pub struct ChunkJudge {
     finish: Option<Finish>,
     usage: Option<Usage>,
     mender: Mender,
+    beginning: Beginning,
 }
 
 impl StreamJudge for ChunkJudge {
@@ -73,12 +75,13 @@ impl ChunkJudge {
         if data.trim_ascii() == DONE {
             return FrameKind::End.into();
         }
-        let mender = &mut self.mender;
+        let (mender, beginning) = (&mut self.mender, Some(&mut self.beginning));
         let envelope = if mender.is_idle() {
-            Envelope::read(data, "delta", &mut |_| ())
+            Envelope::read_behind(beginning, data, "delta", &mut |_| ())
         } else {
             mender.begin();
-            Envelope::read(data, "delta", &mut |choice| mender.take_delta(choice))
+            let take = &mut |choice: &mut ChoiceMembers<'_>| mender.take_delta(choice);
+            Envelope::read_behind(beginning, data, "delta", take)
         };
         let envelope = match envelope {
             Ok(envelope) => envelope,

@@ -7,6 +7,7 @@ use crate::dialect::usage::Usage;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
 
+use super::beginning::Beginning;
 use super::message::MessageMembers;
 
 /// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
@@ -30,9 +31,22 @@ impl Envelope {
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<Self, ObjectError> {
+        Self::read_behind(None, body, holder, take)
+    }
+
+    /// The same of a body that may begin as the one before it did, and whose beginning is remembered.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_behind<'a>(
+        beginning: Option<&mut Beginning>,
+        body: &'a str,
+        holder: &str,
+        take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
+    ) -> Result<Self, ObjectError> {
         u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut view = Self::default();
-        match view.read_members(&mut Reader::new(body), holder, take) {
+        match view.read_members(beginning, body, holder, take) {
             Ok(()) => Ok(view),
             Err(Invalid) => Err(ObjectError::of(body)),
         }
@@ -40,18 +54,36 @@ impl Envelope {
 
     fn read_members<'a>(
         &mut self,
-        reader: &mut Reader<'a>,
+        mut beginning: Option<&mut Beginning>,
+        body: &'a str,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<(), Invalid> {
-        reader.peek();
-        self.annotation = Annotation::of_empty(reader.at() + 1);
+        let mut reader = Reader::new(body);
         let mut object = EntryCursor::default();
+        let passed = beginning.as_ref().and_then(|known| known.passed(body));
+        if let Some((behind, annotation)) = passed {
+            (reader, object) = (behind, EntryCursor::entered());
+            self.annotation = annotation;
+            self.choices = Some(Choices::read(&mut reader, holder, take)?);
+            self.annotation.note_end(reader.at());
+        } else {
+            reader.peek();
+            self.annotation = Annotation::of_empty(reader.at() + 1);
+        }
         while let Some(key) = reader.key(&mut object)? {
             match &*key.text().ok_or(Invalid)? {
                 "error" => self.error = error_in(reader.value()?),
-                "choices" => self.choices = Some(Choices::read(reader, holder, take)?),
-                "usage" => self.usage = Usage::read(reader)?,
+                "choices" => {
+                    if let Some(beginning) = &mut beginning
+                        && self.says_nothing()
+                        && let Some(text) = reader.since(0)
+                    {
+                        beginning.remember(text, self.annotation);
+                    }
+                    self.choices = Some(Choices::read(&mut reader, holder, take)?);
+                }
+                "usage" => self.usage = Usage::read(&mut reader)?,
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
                 "routing_summary" => {
                     self.annotation.note_summary();
@@ -62,6 +94,11 @@ impl Envelope {
             self.annotation.note_end(reader.at());
         }
         reader.end()
+    }
+
+    /// Whether the members so far are none but places to write into.
+    fn says_nothing(&self) -> bool {
+        self.error.is_none() && self.choices.is_none() && self.usage.is_none()
     }
 }
 
@@ -94,9 +131,10 @@ impl Choices {
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             if reader.peek() == Some(b'{') {
-                let mut choice = ChoiceMembers::read(reader, holder, choices.count)?;
+                let mut choice = ChoiceMembers::at(choices.count);
+                choice.read(reader, holder)?;
                 take(&mut choice);
-                choices.add(choice);
+                choices.add(&choice);
             } else {
                 reader.skip()?;
             }
@@ -105,9 +143,9 @@ impl Choices {
         Ok(choices)
     }
 
-    fn add(&mut self, choice: ChoiceMembers<'_>) {
+    fn add(&mut self, choice: &ChoiceMembers<'_>) {
         let index = choice.index();
-        let message = choice.message;
+        let message = &choice.message;
         let has_content = message.has_content();
         self.has_content |= has_content;
         self.has_reasoning |= message.has_reasoning;
@@ -141,30 +179,33 @@ pub(super) struct ChoiceMembers<'a> {
 }
 
 impl<'a> ChoiceMembers<'a> {
-    fn read(reader: &mut Reader<'a>, holder: &str, position: usize) -> Result<Self, Invalid> {
-        let mut choice = Self {
+    fn at(position: usize) -> Self {
+        Self {
             position,
             index: None,
             finish_reason: None,
             finish: Finish::Open,
             error: None,
             message: MessageMembers::default(),
-        };
+        }
+    }
+
+    fn read(&mut self, reader: &mut Reader<'a>, holder: &str) -> Result<(), Invalid> {
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
-                Some("index") => choice.index = Some(reader.value()?),
-                Some("finish_reason") => choice.finish_reason = Some(reader.value()?),
-                Some("error") => choice.error = Some(reader.value()?),
-                Some(name) if name == holder => choice.message = MessageMembers::read(reader)?,
+                Some("index") => self.index = Some(reader.value()?),
+                Some("finish_reason") => self.finish_reason = Some(reader.value()?),
+                Some("error") => self.error = Some(reader.value()?),
+                Some(name) if name == holder => self.message.read(reader)?,
                 _ => reader.skip()?,
             }
         }
-        let reason = choice.finish_reason.and_then(raw::text);
+        let reason = self.finish_reason.and_then(raw::text);
         if let Some(reason) = reason {
-            choice.finish = finish_of(&reason);
+            self.finish = finish_of(&reason);
         }
-        Ok(choice)
+        Ok(())
     }
 
     /// The choice's index; one without is the first.

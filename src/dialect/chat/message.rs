@@ -23,38 +23,38 @@ pub(super) struct MessageMembers<'a> {
 }
 
 impl<'a> MessageMembers<'a> {
-    /// Reads a message. Reasoning has many names: `reasoning` and `reasoning_details` are OpenRouter's,
+    /// Reads a message, in the place of one that was read. Reasoning has many names: `reasoning` and `reasoning_details` are OpenRouter's,
     /// `reasoning_content` DeepSeek's, `reasoning_text` Copilot's, `thinking` Ollama's, `thinking_blocks` LiteLLM's.
-    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Invalid> {
-        let mut message = Self::default();
+    pub fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Invalid> {
+        *self = Self::default();
         if reader.peek() != Some(b'{') {
-            return reader.skip().map(|()| message);
+            return reader.skip();
         }
-        message.is_object = true;
+        self.is_object = true;
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
             match key.text().as_deref() {
-                Some("content") => message.read_content(reader)?,
-                Some("role") => message.role = Some(reader.value()?),
+                Some("content") => self.read_content(reader)?,
+                Some("role") => self.role = Some(reader.value()?),
                 Some("tool_calls") => {
                     let calls = reader.value()?;
-                    message.tool_calls = Some(calls);
-                    message.has_others |= is_filled(&mut Reader::new(calls))?;
+                    self.tool_calls = Some(calls);
+                    self.has_others |= is_filled(&mut Reader::new(calls))?;
                 }
                 Some("function_call") => {
                     let call = reader.value()?;
-                    message.function_call = Some(call);
-                    message.has_others |= is_filled(&mut Reader::new(call))?;
+                    self.function_call = Some(call);
+                    self.has_others |= is_filled(&mut Reader::new(call))?;
                 }
-                Some("refusal" | "audio" | "images") => message.has_others |= is_filled(reader)?,
-                Some("error") => message.error = Some(reader.value()?),
+                Some("refusal" | "audio" | "images") => self.has_others |= is_filled(reader)?,
+                Some("error") => self.error = Some(reader.value()?),
                 Some(name) if name.starts_with("reasoning") || name.starts_with("thinking") => {
-                    message.has_reasoning |= is_filled(reader)?;
+                    self.has_reasoning |= is_filled(reader)?;
                 }
                 _ => reader.skip()?,
             }
         }
-        Ok(message)
+        Ok(())
     }
 
     fn read_content(&mut self, reader: &mut Reader<'a>) -> Result<(), Invalid> {

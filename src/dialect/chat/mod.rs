@@ -2,6 +2,7 @@
 
 mod answer;
 mod assemble;
+mod beginning;
 mod chunk;
 mod chunk_reader;
 mod chunk_writer;

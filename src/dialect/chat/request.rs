@@ -3,7 +3,7 @@
 use crate::dialect::conversation::check_messages;
 use crate::dialect::reading::Expectation;
 use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
-use crate::json::reader::{Invalid, MemberKey, Reader};
+use crate::json::reader::{Invalid, Reader};
 use crate::json::{Object, raw};
 
 /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with roles, and
@@ -36,11 +36,11 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn read(&mut self, key: MemberKey<'a>, value: &mut Reader<'a>) -> Result<(), Invalid> {
-        match key.text().as_deref() {
-            Some("model") => self.model = Some(value.value()?),
-            Some("messages") => self.messages = Some(check_messages(value)?),
-            Some("stream") => self.stream = Some(value.value()?),
+    fn read(&mut self, key: &str, value: &mut Reader<'a>) -> Result<(), Invalid> {
+        match key {
+            "model" => self.model = Some(value.value()?),
+            "messages" => self.messages = Some(check_messages(value)?),
+            "stream" => self.stream = Some(value.value()?),
             _ => value.skip()?,
         }
         Ok(())
@@ -54,8 +54,7 @@ pub fn expectation(request: &Payload<'_>) -> Expectation {
         return Expectation::default();
     };
     let tokens = |key| object.get(key).and_then(raw::whole_number);
-    let format = object.get("response_format").unwrap_or_default();
-    let kind = raw::kind_of(format);
+    let kind = object.get("response_format").and_then(raw::kind_of);
     Expectation {
         max_tokens: tokens("max_completion_tokens").or_else(|| tokens("max_tokens")),
         has_stop: !matches!(object.get("stop"), None | Some("null" | "[]" | r#""""#)),

@@ -33,7 +33,7 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, RequestError> {
 pub fn read_to_count(body: &[u8]) -> Result<Request<'_>, RequestError> {
     let mut messages = None;
     let object = Object::parse_with(text_of(body)?, &mut |key, value| {
-        if key.text().as_deref() == Some("messages") {
+        if key == "messages" {
             messages = Some(check_messages(value)?);
         } else {
             value.skip()?;

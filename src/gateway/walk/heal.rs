@@ -62,7 +62,7 @@ impl<'a> Healing<'a> {
             request,
             reworded: None,
             step,
-            sent: fitted(dialect, request, step, &lessons),
+            sent: fitted(dialect, request.payload.borrowed(), request, step, &lessons),
             lessons,
             repeats: 0,
             unproven: Vec::new(),
@@ -132,7 +132,8 @@ impl<'a> Healing<'a> {
         }
         self.lessons.extend(new.iter().cloned());
         let request = self.reworded.as_ref().unwrap_or(self.request);
-        let edited = fitted(self.dialect, request, self.step, &self.lessons);
+        let payload = request.payload.clone();
+        let edited = fitted(self.dialect, payload, request, self.step, &self.lessons);
         if edited.is_written_as(&self.sent) {
             return false;
         }
@@ -158,12 +159,19 @@ impl<'a> Healing<'a> {
         let Some(payload) = self.dialect.reworded(&refusal, &self.request.payload) else {
             return false;
         };
-        let reworded = Request {
+        self.sent = payload.clone();
+        let stream = self.request.stream;
+        adapt::edit_all(
+            self.dialect,
+            &mut self.sent,
+            stream,
+            self.step,
+            &self.lessons,
+        );
+        self.reworded = Some(Request {
             payload,
             ..self.request.clone()
-        };
-        self.sent = adapt::adapt(self.dialect, &reworded, self.step, &self.lessons);
-        self.reworded = Some(reworded);
+        });
         true
     }
 
@@ -221,14 +229,15 @@ impl<'a> Healing<'a> {
     }
 }
 
-/// The request for a step, in the form that its provider takes.
+/// The payload of a request for a step, in the form that its provider takes.
 fn fitted<'a>(
     dialect: &dyn Dialect,
-    request: &Request<'a>,
+    mut sent: Payload<'a>,
+    request: &Request<'_>,
     step: &Step,
     lessons: &[Lesson],
 ) -> Payload<'a> {
-    let mut sent = adapt::adapt(dialect, request, step, lessons);
+    adapt::edit_all(dialect, &mut sent, request.stream, step, lessons);
     dialect.fit(&mut sent, request, &step.traits);
     sent
 }
