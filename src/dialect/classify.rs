@@ -82,8 +82,8 @@ fn decisive(
         WINDOWS.iter().any(|words| spoken(words))
             || rate_limit_end(refusal.headers, said.wait, now).is_some()
     };
-    let heard = rules::WORDS.keys_in(names().chain([said.message.as_str()]));
-    heard.into_iter().find(|(rule, word)| {
+    let mut heard = rules::WORDS.keys_in(names().chain([said.message.as_str()]));
+    heard.find(|(rule, word)| {
         let rule = rules::all().nth(*rule);
         rule.is_some_and(|Rule(words, statuses, _)| {
             let counts = statuses.iter().any(|statuses| statuses.contains(&status));

@@ -91,7 +91,7 @@ impl Collected {
             if is_single {
                 self.name(value);
             }
-        } else if !WAITS.keys_in([&*key]).is_empty() && !key.contains("count") {
+        } else if WAITS.keys_in([&*key]).next().is_some() && !key.contains("count") {
             let is_retry = RETRIES.iter().any(|retry| key.contains(retry));
             let told = if is_retry {
                 &mut self.retry

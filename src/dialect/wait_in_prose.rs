@@ -68,7 +68,7 @@ pub fn find_wait(message: &str) -> Option<Wait> {
             leads.map(move |(lead, word)| ((group, lead), *word))
         }))
     });
-    let heard = INDEX.keys_in([message]);
+    let heard: Vec<_> = INDEX.keys_in([message]).collect();
     if heard.is_empty() {
         return None;
     }

@@ -76,8 +76,8 @@ fn says_nothing(status: u16, body: &str) -> bool {
     if body.contains('\\') {
         return false;
     }
-    let heard = WORDS.keys_in([body]);
-    heard.into_iter().all(|row| {
+    let mut heard = WORDS.keys_in([body]);
+    heard.all(|row| {
         let row = row.and_then(|row| ROWS.get(row));
         row.is_some_and(|Row(statuses, _, _)| !statuses.contains(status))
     })
@@ -150,7 +150,7 @@ fn structured(status: u16, complaint: &Complaint) -> Vec<Finding> {
 
 /// The findings in a message: those of the first row that it fits, all of them.
 fn spoken(status: u16, message: &str) -> Vec<Finding> {
-    let heard = WORDS.keys_in([message]).into_iter().flatten();
+    let heard = WORDS.keys_in([message]).flatten();
     let rows = heard.filter_map(|row| ROWS.get(row));
     for Row(_, pattern, says) in rows.filter(|Row(statuses, _, _)| statuses.contains(status)) {
         let found = match says {
