@@ -54,7 +54,7 @@
 #![forbid(unsafe_code)]
 
 pub use ai_gateway_base::{
-    budget, chunked, header_fields, heapsort, json, json_line, secret, sse, sync, text, word_filter,
+    budget, chunked, header_fields, heapsort, json, json_line, secret, sse, sync, text, word_index,
 };
 
 pub mod adapt;

@@ -12,4 +12,4 @@ pub mod secret;
 pub mod sse;
 pub mod sync;
 pub mod text;
-pub mod word_filter;
+pub mod word_index;

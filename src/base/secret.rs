@@ -180,9 +180,13 @@ impl Redactor {
 /// The offset of the longest beginning of a key with which the text ends; `None` where it is short, as it may be
 /// anything.
 fn begun_at_end(text: &str, key: &Secret) -> Option<usize> {
-    let beginnings = key.0.char_indices().map(|(end, _)| end).rev();
-    beginnings
-        .take_while(|end| *end >= SHORTEST_MASKED)
-        .find(|end| key.0.get(..*end).is_some_and(|begun| text.ends_with(begun)))
-        .map(|end| text.len() - end)
+    let key = key.0.as_str();
+    let last = text.as_bytes().last();
+    let ends = key.as_bytes().iter().enumerate();
+    let ends = ends.skip(SHORTEST_MASKED - 1).rev().skip(1);
+    // Few beginnings end with the byte that the text ends with.
+    ends.filter(|(_, byte)| Some(*byte) == last)
+        .filter_map(|(place, _)| key.get(..=place))
+        .find(|begun| text.ends_with(begun))
+        .map(|begun| text.len() - begun.len())
 }

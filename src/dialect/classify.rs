@@ -1,5 +1,6 @@
 //! The outcome class of a provider's refusal.
 
+use std::cell::LazyCell;
 use std::time::{Duration, SystemTime};
 
 use super::class::Class;
@@ -7,7 +8,7 @@ use super::provider_error::ProviderError;
 use super::rate_limits::{Headers, left, rate_limit_end, retry_after};
 use super::rule::{Rule, Words, speaks};
 use super::rules;
-use crate::word_filter::WordFilter;
+use crate::text::same_name;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
@@ -44,8 +45,11 @@ pub fn concerns_this_request_only(class: Class, said: &ProviderError) -> bool {
         "lower max_tokens",
         "reduce max_tokens",
     ];
+    if class != Class::QuotaExhausted {
+        return false;
+    }
     let message = said.message.to_ascii_lowercase();
-    class == Class::QuotaExhausted && WORDS.iter().any(|words| message.contains(words))
+    WORDS.iter().any(|words| message.contains(words))
 }
 
 /// The wait that a refusal of this class states (at most 24 h); `None` where the provider says nothing of its end.
@@ -69,39 +73,31 @@ fn decisive(
     now: SystemTime,
 ) -> Option<(usize, usize)> {
     let said = refusal.said;
-    let lower = |text: &str| text.to_ascii_lowercase();
     let own = [&said.code, &said.kind].into_iter().flatten();
-    let names: Vec<String> = own.chain(&said.names).map(|name| lower(name)).collect();
-    let message = lower(&said.message);
-    let heard = WordFilter::of(names.iter().chain([&message]).map(String::as_str));
-    let named = |words: &[&str]| {
-        let has = |word: &str| names.iter().any(|name| name.contains(word));
-        words
-            .iter()
-            .position(|word| heard.may_have(word) && has(word))
+    let names = || own.clone().chain(&said.names).map(String::as_str);
+    let message = LazyCell::new(|| said.message.to_ascii_lowercase());
+    let named = |word: &str| names().any(|name| name.to_ascii_lowercase().contains(word));
+    let spoken = |words: &str| speaks(&message, words);
+    let passes = || {
+        WINDOWS.iter().any(|words| spoken(words))
+            || rate_limit_end(refusal.headers, said.wait, now).is_some()
     };
-    let spoken = |words: &[&str]| {
-        let found = |words: &&str| heard.may_have(words) && speaks(&message, words);
-        words.iter().position(found)
-    };
-    let passes =
-        || spoken(&WINDOWS).is_some() || rate_limit_end(refusal.headers, said.wait, now).is_some();
-    rules::all()
-        .enumerate()
-        .find_map(|(index, Rule(words, statuses, _))| {
+    let mut heard = rules::WORDS.keys_in(names().chain([said.message.as_str()]));
+    heard.find(|(rule, word)| {
+        let rule = rules::all().nth(*rule);
+        rule.is_some_and(|Rule(words, statuses, _)| {
             let counts = statuses.iter().any(|statuses| statuses.contains(&status));
-            let word = match words {
-                _ if !counts => None,
-                Words::Code(codes) => codes
-                    .iter()
-                    .position(|code| names.iter().any(|name| name == code)),
-                Words::Named(words) => named(words),
-                Words::NamedAndPassing(words) => named(words).filter(|_| passes()),
-                Words::Said(words) => spoken(words),
-                Words::Page(words) => spoken(words).filter(|_| said.is_page),
-            };
-            word.map(|word| (index, word))
+            let word = words.all().get(*word).copied().unwrap_or_default();
+            counts
+                && match words {
+                    Words::Code(_) => names().any(|name| name.eq_ignore_ascii_case(word)),
+                    Words::Named(_) => named(word),
+                    Words::NamedAndPassing(_) => named(word) && passes(),
+                    Words::Said(_) => spoken(word),
+                    Words::Page(_) => said.is_page && spoken(word),
+                }
         })
+    })
 }
 
 /// The windows of limits, as messages name them.
@@ -118,7 +114,7 @@ const CHALLENGES: [&str; 5] = [
 
 fn has_field(headers: &Headers<'_>, name: &str) -> bool {
     let mut fields = headers.iter();
-    fields.any(|(field, _)| field.eq_ignore_ascii_case(name))
+    fields.any(|(field, _)| same_name(field, name))
 }
 
 /// The status that counts: of a 200, the one in `code`. OpenRouter sends `{"error":{"code":429}}` inside a 200.

@@ -1,11 +1,13 @@
 //! The members of an error's body, at any depth: the names of what went wrong, and the waits.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use memchr::{memchr2, memrchr2};
 
 use super::waits::{TimeUnit, Wait, parse_wait};
 use crate::json::raw;
+use crate::word_index::WordIndex;
 
 /// Objects and arrays inside each other, at most; deeper ones are not read.
 const DEEPEST: usize = 12;
@@ -82,17 +84,21 @@ impl Collected {
             return;
         }
         let key = plain(raw_key);
-        if NAMES.contains(&key.as_str()) {
+        if NAMES.contains(&&*key) {
             self.name(value);
-        } else if SINGLE_WORDS.contains(&key.as_str()) {
+        } else if SINGLE_WORDS.contains(&&*key) {
             let is_single = !raw::is_object(value) && !value.contains(char::is_whitespace);
             if is_single {
                 self.name(value);
             }
-        } else if RETRIES.iter().any(|retry| key.contains(retry)) && !key.contains("count") {
-            self.retry = self.retry.or_else(|| wait_of(&key, value));
-        } else if key.contains("reset") && !key.contains("count") {
-            self.reset = self.reset.or_else(|| wait_of(&key, value));
+        } else if WAITS.keys_in([&*key]).next().is_some() && !key.contains("count") {
+            let is_retry = RETRIES.iter().any(|retry| key.contains(retry));
+            let told = if is_retry {
+                &mut self.retry
+            } else {
+                &mut self.reset
+            };
+            *told = told.or_else(|| wait_of(&key, value));
         }
     }
 
@@ -154,6 +160,12 @@ const RETRIES: [&str; 12] = [
     "cooldowntime",
 ];
 
+/// What a member that tells a wait is spelled like.
+static WAITS: LazyLock<WordIndex<()>> = LazyLock::new(|| {
+    let words = RETRIES.into_iter().chain(["reset"]);
+    WordIndex::of(words.map(|word| ((), word)))
+});
+
 /// A text, a number, or protobuf's `{"seconds": 39}`.
 fn wait_of(key: &str, value: &str) -> Option<Wait> {
     if raw::is_object(value) {
@@ -164,13 +176,20 @@ fn wait_of(key: &str, value: &str) -> Option<Wait> {
     parse_wait(&text, TimeUnit::of_name(key)).filter(|wait| wait.is_sane())
 }
 
-/// A key without its quotes, in lower case, letters and digits only.
-fn plain(raw_key: &str) -> String {
+/// A key without its quotes, in lower case, letters and digits only, as most are spelled anyway.
+fn plain(raw_key: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if let Some(key) = raw::inside(raw_key)
+        && key.len() < LONGEST_NAME
+        && key.bytes().all(is_plain)
+    {
+        return Cow::Borrowed(key);
+    }
     let mut plain = String::with_capacity(raw_key.len().min(LONGEST_NAME));
     let key = raw_key.chars().take(LONGEST_NAME);
     let key = key.filter(char::is_ascii_alphanumeric);
     plain.extend(key.map(|c| c.to_ascii_lowercase()));
-    plain
+    Cow::Owned(plain)
 }
 
 /// The object or array in a text that begins with one, or ends with one behind a few words, as

@@ -135,20 +135,24 @@ fn error_in_member(error: &str, unwrapped: usize) -> Option<ProviderError> {
 fn error_of_object(body: &str, unwrapped: usize) -> Option<ProviderError> {
     let mut found: [Option<&str>; 5] = [None; 5];
     let [error, errors, message, detail, base_resp] = &mut found;
-    raw::each_member(body, &mut |key, value| match key {
-        r#""error""# => *error = Some(value),
-        r#""errors""# => *errors = Some(value),
-        r#""message""# | r#""msg""# => *message = message.or(Some(value)),
-        r#""detail""# => *detail = Some(value),
-        r#""base_resp""# => *base_resp = Some(value),
-        _ => {}
+    let mut stands_alone = true;
+    raw::each_member(body, &mut |key, value| {
+        stands_alone &= key == r#""error""#;
+        match key {
+            r#""error""# => *error = Some(value),
+            r#""errors""# => *errors = Some(value),
+            r#""message""# | r#""msg""# => *message = message.or(Some(value)),
+            r#""detail""# => *detail = Some(value),
+            r#""base_resp""# => *base_resp = Some(value),
+            _ => {}
+        }
     })
     .ok()?;
 
     let in_error = error.filter(|error| *error != "true");
     if let Some(mut error) = in_error.and_then(|error| error_in_member(error, unwrapped)) {
         // Beside a plain text, code and type stand one level up.
-        if error.code.is_none() || error.kind.is_none() {
+        if !stands_alone && (error.code.is_none() || error.kind.is_none()) {
             let beside = ErrorObject::of(body)?;
             error.code = error.code.or_else(|| beside.code());
             error.kind = error.kind.or_else(|| beside.kind());

@@ -93,12 +93,11 @@ pub fn rate_limit_end(
 /// The wait in the headers that are spelled like a retry, as `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP
 /// date) and `retry-after-ms`; `None` where none states a wait. Milliseconds are more exact.
 pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
-    let retries = headers.iter().filter_map(|(name, value)| {
+    let retries = headers.iter().filter(|(name, _)| speaks_of_a_retry(name));
+    let retries = retries.filter_map(|(name, value)| {
         let name = name.to_ascii_lowercase();
-        let is_retry = name.contains("retry")
-            && ["after", "delay", "retry-in"]
-                .iter()
-                .any(|word| name.contains(word));
+        let mut words = ["after", "delay", "retry-in"].iter();
+        let is_retry = words.any(|word| name.contains(word));
         if !is_retry {
             return None;
         }
@@ -112,6 +111,12 @@ pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     });
     let first = retries.min_by_key(|(rank, _)| *rank);
     first.map(|(_, left)| left)
+}
+
+fn speaks_of_a_retry(name: &str) -> bool {
+    const RETRY: &[u8] = b"retry";
+    let mut parts = name.as_bytes().windows(RETRY.len());
+    parts.any(|part| part.eq_ignore_ascii_case(RETRY))
 }
 
 /// The wait that is left by the clock that wrote the answer's dates; without its `Date`, by ours. A clock of ours that is

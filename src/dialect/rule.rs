@@ -21,6 +21,19 @@ pub enum Words {
     /// Words within the title of a page of HTML; the empty word is in any.
     Page(&'static [&'static str]),
 }
+
+impl Words {
+    pub fn all(&self) -> &'static [&'static str] {
+        match self {
+            Self::Code(words)
+            | Self::Named(words)
+            | Self::NamedAndPassing(words)
+            | Self::Said(words)
+            | Self::Page(words) => words,
+        }
+    }
+}
+
 /// Statuses under which words count.
 pub type Statuses = &'static [RangeInclusive<u16>];
 

@@ -1,9 +1,10 @@
 //! Waits inside the sentences of providers: "Please try again in 7m12.5s", "Your quota will reset after 2m5s".
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
-use crate::word_filter::WordFilter;
+use crate::word_index::WordIndex;
 
 /// The words that a wait follows, the plainer ones first: a sentence that says when to try again may name the length of a
 /// window, too.
@@ -59,10 +60,22 @@ const MOST_BETWEEN: usize = 6;
 
 /// The wait inside a text for people; `None` where it states none, or only none at all.
 pub fn find_wait(message: &str) -> Option<Wait> {
+    // The keys of leads: which of the two groups, and which of its words.
+    static INDEX: LazyLock<WordIndex<(usize, usize)>> = LazyLock::new(|| {
+        let groups = LEADS.iter().enumerate();
+        WordIndex::of(groups.flat_map(|(group, leads)| {
+            let leads = leads.iter().enumerate();
+            leads.map(move |(lead, word)| ((group, lead), *word))
+        }))
+    });
+    let heard: Vec<_> = INDEX.keys_in([message]).collect();
+    if heard.is_empty() {
+        return None;
+    }
     let lower = message.to_ascii_lowercase();
-    let words = WordFilter::of([lower.as_str()]);
-    LEADS.iter().find_map(|leads| {
-        let leads = leads.iter().filter(|lead| words.may_have(lead));
+    LEADS.iter().enumerate().find_map(|(group, leads)| {
+        let of_group = heard.iter().filter(|(of, _)| *of == group);
+        let leads = of_group.filter_map(|(_, lead)| leads.get(*lead));
         let found = leads.filter_map(|lead| first_after(&lower, lead));
         found.min_by_key(|(at, _)| *at).map(|(_, wait)| wait)
     })

@@ -12,8 +12,10 @@ mod teaching;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use crate::json::Object;
-use crate::word_filter::WordFilter;
+use crate::word_index::WordIndex;
 
 use super::lesson::Lesson;
 use super::operations::Kept;
@@ -74,17 +76,24 @@ fn says_nothing(status: u16, body: &str) -> bool {
     if body.contains('\\') {
         return false;
     }
-    let words = WordFilter::of([body]);
-    let mut fields = FIELDS.iter();
-    !fields.any(|field| words.may_have(field)) && rows_that_may_fit(status, &words).next().is_none()
-}
-
-/// The rows that count under a status, without most of those whose words the text lacks.
-fn rows_that_may_fit(status: u16, words: &WordFilter) -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().filter(move |Row(statuses, pattern, _)| {
-        statuses.contains(status) && words.may_have(pattern)
+    let mut heard = WORDS.keys_in([body]);
+    heard.all(|row| {
+        let row = row.and_then(|row| ROWS.get(row));
+        row.is_some_and(|Row(statuses, _, _)| !statuses.contains(status))
     })
 }
+
+/// The patterns of the rows, by their index, and the marks of fields, without one.
+static WORDS: LazyLock<WordIndex<Option<usize>>> = LazyLock::new(|| {
+    let rows = ROWS.iter().enumerate();
+    let patterns = rows.map(|(index, Row(_, pattern, _))| (Some(index), *pattern));
+    WordIndex::of(
+        FIELDS
+            .map(|field| (None, field))
+            .into_iter()
+            .chain(patterns),
+    )
+});
 
 /// The marks of the fields that [`structured`] reads.
 const FIELDS: [&str; 4] = [
@@ -141,8 +150,9 @@ fn structured(status: u16, complaint: &Complaint) -> Vec<Finding> {
 
 /// The findings in a message: those of the first row that it fits, all of them.
 fn spoken(status: u16, message: &str) -> Vec<Finding> {
-    let words = WordFilter::of([message]);
-    for Row(_, pattern, says) in rows_that_may_fit(status, &words) {
+    let heard = WORDS.keys_in([message]).flatten();
+    let rows = heard.filter_map(|row| ROWS.get(row));
+    for Row(_, pattern, says) in rows.filter(|Row(statuses, _, _)| statuses.contains(status)) {
         let found = match says {
             Teaching::Before => matching::words_before(message, pattern)
                 .filter_map(place_of)

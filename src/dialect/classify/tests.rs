@@ -54,14 +54,7 @@ fn providers_are_understood_in_their_own_words() {
 fn every_word_of_the_table_has_a_case_that_it_decides() {
     let mut missing: BTreeSet<(usize, usize)> = rules::all()
         .enumerate()
-        .flat_map(|(rule, Rule(words, _, _))| {
-            let (Words::Code(words)
-            | Words::Named(words)
-            | Words::NamedAndPassing(words)
-            | Words::Said(words)
-            | Words::Page(words)) = words;
-            (0..words.len()).map(move |word| (rule, word))
-        })
+        .flat_map(|(rule, Rule(words, _, _))| (0..words.all().len()).map(move |word| (rule, word)))
         .collect();
     for (_, status, body, _) in cases::all() {
         let said = refusal_of(body);
@@ -75,12 +68,9 @@ fn every_word_of_the_table_has_a_case_that_it_decides() {
             missing.remove(&decisive);
         }
     }
-    let words_of = |(rule, word): &(usize, usize)| match rules::all().nth(*rule).unwrap().0 {
-        Words::Code(words)
-        | Words::Named(words)
-        | Words::NamedAndPassing(words)
-        | Words::Said(words)
-        | Words::Page(words) => words[*word],
+    let words_of = |(rule, word): &(usize, usize)| {
+        let Rule(words, _, _) = rules::all().nth(*rule).unwrap();
+        words.all()[*word]
     };
     let missing: Vec<&str> = missing.iter().map(words_of).collect();
     assert_eq!(missing, [""; 0], "without a case");

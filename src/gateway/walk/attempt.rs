@@ -198,13 +198,18 @@ impl<'a> Errand<'a, '_> {
         journal: &Journal<'_>,
     ) -> Option<Box<Failure>> {
         let Response { head, body } = answer;
-        let path = self.dialect.path(self.request, &step.traits);
-        let url = [self.base(step), path].concat();
+        let url = || {
+            [
+                self.base(step),
+                self.dialect.path(self.request, &step.traits),
+            ]
+            .concat()
+        };
         let (failure, text) = refusal(
             &head,
             body,
             attempt.deadline,
-            &url,
+            url,
             self.dialect.advice_on_absence(),
         );
         let mut failure = Box::new(failure);

@@ -21,28 +21,31 @@ pub fn refusal(
     head: &Head,
     mut body: Box<Body>,
     deadline: Instant,
-    url: &str,
+    url: impl Fn() -> String,
     advice: Option<&str>,
 ) -> (Failure, String) {
     let body = match beginning(&mut body, deadline) {
         Ok(body) => body,
         Err(cancelled) => return (failure_of(&cancelled), String::new()),
     };
-    let text = String::from_utf8_lossy(&body).into_owned();
+    let text = String::from_utf8(body)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     let mut said = refusal_of(&text);
     if said.message.trim().is_empty() {
         said.message = without_words(head);
     }
     if let (404 | 405 | 501, Some(advice)) = (head.status, advice) {
         said.message = format!(
-            "{} for {url}: {advice} It said: {}",
+            "{} for {}: {advice} It said: {}",
             head.status,
+            url(),
             cut(&said.message, LONGEST_WORDS)
         );
     } else if matches!(head.status, 404 | 405) && is_no_word_of_an_api(&text) {
         said.message = format!(
-            "{} for {url}: is base_url right? It said: {}",
+            "{} for {}: is base_url right? It said: {}",
             head.status,
+            url(),
             cut(&said.message, LONGEST_WORDS)
         );
     }
