@@ -21,6 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "sse",
             "sync",
             "text",
+            "word_index",
         ],
     ),
     (1, &["config", "dns", "threads", "tls"]),
