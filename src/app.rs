@@ -217,7 +217,7 @@ fn open_control_socket(port: u16, current: &Arc<Reloadable>, reloader: Reloader)
 /// Starts the log as `LOG_FORMAT` and `LOG_LEVEL` say, exported as well if there is something to export it.
 ///
 /// # Errors
-/// What is wrong with them.
+/// The settings are wrong: the reasons in words.
 pub fn start_log(environment: &dyn Environment, otlp: Option<&Otlp>) -> Result<(), String> {
     let variable = |name| {
         let value = environment.variable(name).unwrap_or_default();

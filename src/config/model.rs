@@ -87,7 +87,7 @@ pub struct Account {
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<AllowedRoutes>>,
-    /// What it may use, money among it.
+    /// The limits of its use, those in money among them.
     pub limits: Vec<Limit>,
     /// Whether tokens and money are charged only afterwards: nothing of them is reserved.
     pub soft: bool,

@@ -160,7 +160,7 @@ const RETRIES: [&str; 12] = [
     "cooldowntime",
 ];
 
-/// What a member that tells a wait is spelled like.
+/// The spellings of members that tell a wait.
 static WAITS: LazyLock<WordIndex<()>> = LazyLock::new(|| {
     let words = RETRIES.into_iter().chain(["reset"]);
     WordIndex::of(words.map(|word| ((), word)))

@@ -1,4 +1,4 @@
-//! What a limit counts and over which window, as providers name it.
+//! The unit and the window of a limit, as providers name them.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct NamedLimit {
     pub by_identifier: bool,
 }
 
-/// What a window counts, by the names of its fields in lower case. Mistral counts tokens as `size`.
+/// The unit of a window, by the names of its fields in lower case. Mistral counts tokens as `size`.
 pub fn unit_of_fields(name: &str, policy: &str) -> Unit {
     let has = |word: &str| name.contains(word) || policy.contains(word);
     match () {

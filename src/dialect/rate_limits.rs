@@ -18,13 +18,13 @@ pub struct RemainingLimits {
 /// A window as the fields of an answer tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToldWindow {
-    /// What it counts.
+    /// The unit that it counts.
     pub unit: Unit,
     /// Its length, where its name tells one.
     pub window: Option<Span>,
-    /// What is left.
+    /// The rest of the window.
     pub remaining: Option<u64>,
-    /// What the window holds when it is fresh.
+    /// The size of a fresh window.
     pub limit: Option<u64>,
     /// The time until the window is fresh again.
     pub resets_in: Option<Duration>,

@@ -270,7 +270,7 @@ pub struct Translation {
     last_sign: Instant,
 }
 
-/// What an answer has said to the client so far.
+/// The part of an answer that the client has got so far.
 #[derive(Debug, Default)]
 struct Substance {
     /// Words, calls, pictures.

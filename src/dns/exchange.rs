@@ -29,7 +29,7 @@ pub(super) enum Fault {
 }
 
 impl fmt::Display for Fault {
-    /// What is to be said of the server, behind its address.
+    /// The state of the server in words, behind its address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent(time) => write!(f, "did not answer in {:.1} s", time.as_secs_f64()),

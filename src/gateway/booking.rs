@@ -29,16 +29,16 @@ pub struct ClientBooking<'g> {
     context: &'g Context,
     route: &'g Route,
     place: BookIndex,
-    /// What is reserved; `None` for a client without limits, for whom nothing is.
+    /// The reservation; `None` for a client without limits, for whom nothing is reserved.
     reserved: Option<accounts::Booking>,
     admitted: UnixMs,
     /// The tokens of input as estimated.
     input: u64,
     /// The prices of the step that answers; `None` where it costs nothing.
     price: Option<Price>,
-    /// What its client has got of an answer; `None` without one.
+    /// The part of an answer that its client has got; `None` without an answer.
     answer: Option<Received>,
-    /// What attempts that failed have reported.
+    /// The use that failed attempts have reported.
     failed: Spent<'static>,
     is_settled: bool,
     /// The tokens of input and output that it was settled with, where nobody told them.
@@ -64,7 +64,7 @@ struct Received {
 /// The answer to the question whether a request may be made.
 pub struct Admitted<'g> {
     pub booking: Box<ClientBooking<'g>>,
-    /// What is left of the client's limits.
+    /// The rest of the client's limits.
     pub left: Left,
     /// The provider has to tell the usage, as there are limits of tokens or money.
     pub needs_usage: bool,

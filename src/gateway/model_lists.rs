@@ -38,7 +38,7 @@ impl ListAnswer {
     /// The number of models.
     ///
     /// # Errors
-    /// What the provider says, or why its answer is none. It may hold a key.
+    /// The count of the provider's models, or the reason why its answer is none, which may hold a key.
     pub fn count(&self) -> Result<usize, String> {
         #[derive(Deserialize)]
         struct ModelList {

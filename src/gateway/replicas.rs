@@ -39,14 +39,14 @@ struct OurSide {
     state: Mutex<SideState>,
 }
 
-/// What the link reads and writes.
+/// The state that the link reads and writes.
 struct SideState {
     config: Arc<Config>,
     ledger: Arc<Mutex<Ledger>>,
     places: Places,
-    /// What is put back with the next exchange.
+    /// The draws that are put back with the next exchange.
     returns: Vec<LineDraw>,
-    /// What others know of limits.
+    /// The lessons of other replicas about limits.
     lessons: BTreeMap<String, String>,
     /// That was read once. Before it, windows would be other ones than those of the others.
     is_informed: bool,

@@ -17,7 +17,7 @@ pub struct Learned {
     /// The windows from a refused growth to the next.
     growth_windows: u32,
     growth_at: Option<Instant>,
-    /// What the next accepted growth adds.
+    /// The size of the next accepted growth.
     growth: u64,
 }
 
@@ -51,7 +51,7 @@ impl Learned {
         !self.is_confirmed() || self.growth_at.is_some_and(|at| at <= now)
     }
 
-    /// What an accepted growth adds next: never more than doubles it.
+    /// The size of the next accepted growth: never more than doubles it.
     pub fn next_growth(&self) -> u64 {
         self.growth.min(self.n)
     }

@@ -1,4 +1,4 @@
-//! What a call is charged before it is made, and how real usage corrects that.
+//! The charge of a call before it is made, and its correction by real usage.
 
 use crate::limits::Unit;
 
@@ -11,10 +11,10 @@ const UNBOUNDED_OUTPUT: u64 = 2048;
 /// Bytes of a token of input.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// What an image counts (tokens).
+/// The count of an image (tokens).
 const IMAGE: u64 = 1000;
 
-/// What a request asks for, whoever serves it.
+/// The demand of a request, whoever serves it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// Input, estimated by its bytes (tokens).
@@ -23,7 +23,7 @@ pub struct Demand {
     pub max_output: Option<u64>,
 }
 
-/// What a call is charged.
+/// The charge of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
     pub requests: u64,
@@ -100,7 +100,7 @@ impl Estimate {
         }
     }
 
-    /// What a provider takes for a demand that has to fit.
+    /// The charge that a provider wants to fit for a demand.
     pub fn reserve(&self, demand: &Demand) -> Charge {
         Charge {
             requests: 1,

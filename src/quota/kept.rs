@@ -1,4 +1,4 @@
-//! What of a line survives a reload, whole, or a restart, as far as it is worth it.
+//! The part of a line that survives a reload, whole, or a restart, as far as it is worth it.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use super::used::{CalendarCount, Used, bounds};
 use crate::dialect::waits::LONGEST;
 use crate::limits::{Unit, UnixMs, Window};
 
-/// What survives a restart of a line: what was learned, and the count of a day or a month.
+/// The part of a line that survives a restart: the lessons, and the count of a day or a month.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptLine {
     unit: String,
@@ -58,7 +58,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Line {
-    /// What survives a restart; `None` where nothing is worth it.
+    /// The part that survives a restart; `None` where nothing is worth it.
     pub fn keep(&self, at: Moment) -> Option<KeptLine> {
         let count = match &self.used {
             Used::Counter(count) => Some(count).filter(|count| count.value(at) > 0),

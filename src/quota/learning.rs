@@ -13,7 +13,7 @@ use crate::limits::Window;
 /// Ends within this time of each other are one, told twice.
 const SAME_END: Duration = Duration::from_millis(1500);
 
-/// What a refusal says of its end.
+/// The end of a refusal by its own word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
     /// The wait until the end.
@@ -300,7 +300,7 @@ impl Line {
         }
     }
 
-    /// What the window held.
+    /// The count of the window.
     fn count_between(&self, begin: Option<Instant>, end: Instant) -> u64 {
         match &self.used {
             Used::Counter(count) => count.value,

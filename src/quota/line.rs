@@ -64,10 +64,10 @@ pub struct Line {
     pub(super) is_soft_refuted: bool,
     /// Windows in a row that were full long before the known limit.
     pub(super) early_ends: u8,
-    /// What nameless refusals count, while that is in doubt.
+    /// The doubt about the unit that nameless refusals count.
     pub(super) suspicion: Suspicion,
     pub(super) counts: Counts,
-    /// What this replica may use of it; `None` for a gateway alone, and before the first call.
+    /// The portion of this replica; `None` for a gateway alone, and before the first call.
     pub(super) portion: Option<Box<Portion>>,
     /// The windows that all replicas mean.
     pub(super) shared_windows: Option<SharedWindows>,
@@ -108,7 +108,7 @@ pub struct Probe {
     pub kind: ProbeKind,
 }
 
-/// What a probe finds out.
+/// The finding of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
     /// Whether the window has turned.
@@ -119,7 +119,7 @@ pub enum ProbeKind {
     Leniency,
 }
 
-/// What happened on a line since the start.
+/// The counts of a line since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub accepted_probes: u64,
@@ -133,7 +133,7 @@ pub struct Call {
     /// Its number, counted over all calls.
     pub id: u64,
     pub started: Instant,
-    /// What it was charged: one, or tokens.
+    /// The charge: one, or tokens.
     pub amount: u64,
 }
 
@@ -236,7 +236,7 @@ impl Line {
         self.counts
     }
 
-    /// What the provider tells to be left; `None` where its word is not valid any more, or there was none.
+    /// The rest by the provider's word; `None` where that is not valid any more, or there was none.
     pub fn told_left(&self, at: Moment) -> Option<u64> {
         self.told?.left(self.charged, self.every(), at.now)
     }

@@ -48,7 +48,7 @@ pub struct Crowd {
 #[derive(Clone, Copy, Debug)]
 pub struct Coming {
     pub charge: Charge,
-    /// What has to fit at least, where the provider wants that.
+    /// The charge that has to fit at least, where the provider wants that.
     pub reserve: Charge,
     pub crowd: Crowd,
     pub at: Moment,

@@ -75,7 +75,7 @@ impl Line {
         }
     }
 
-    /// What all replicas may have used, as requests come to each alike.
+    /// The estimated use of all replicas, as requests come to each alike.
     pub(super) fn used_by_all(&self, at: Moment) -> u64 {
         self.used_at(at).saturating_mul(self.replicas)
     }
@@ -124,7 +124,7 @@ impl Line {
         }
     }
 
-    /// What is held and not needed any more.
+    /// The draws that are held and not needed any more.
     pub fn give_back(&mut self) -> impl Iterator<Item = Draw> {
         self.portion
             .iter_mut()

@@ -23,9 +23,9 @@ const DAILY_PROBE: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
     pub at: Moment,
-    /// What the call is going to be charged.
+    /// The charge of the call.
     pub amount: u64,
-    /// What it may take at most, where the provider wants that to fit.
+    /// Its largest charge, where the provider wants that to fit.
     pub reserve: u64,
     /// The calls out, and the most of them that all succeeded.
     pub in_flight: u32,

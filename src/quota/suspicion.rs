@@ -1,6 +1,6 @@
 //! The suspicion that refusals which name no unit are about tokens.
 
-/// What the last two full windows held.
+/// The counts of the last two full windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Suspicion {
     /// All tokens that were ever charged when the last window was full.

@@ -1,4 +1,4 @@
-//! What the headers of answers tell of a window: what is left of it, and until when.
+//! The word of answers' headers about a window: what is left of it, and until when.
 
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const BUCKETS: [Duration; 3] = [
     Duration::from_secs(86_400),
 ];
 
-/// What is left by an answer's word, and what had been charged when its call began. What was charged since is taken away
+/// The rest by an answer's word, and the charges when its call began. What was charged since is taken away
 /// from it, whether it is still in flight or not; so the count stays right in bursts, and no lost call leaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -35,7 +35,7 @@ pub struct Told {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     hits: u8,
-    /// What was missing, and the reset, by the last answer.
+    /// The missing part and the reset, by the last answer.
     last: Option<(u64, Duration)>,
     bucket: Option<Duration>,
 }
@@ -74,7 +74,7 @@ impl Told {
         }
     }
 
-    /// What is left at `now`, given the sum of all charges; `None` when the window is over and the count unknown.
+    /// The rest at `now`, given the sum of all charges; `None` when the window is over and the count unknown.
     /// `every` is the time in which a bucket gets one back.
     pub fn left(&self, charged: u64, every: Option<Duration>, now: Instant) -> Option<u64> {
         let since = charged.saturating_sub(self.charged);

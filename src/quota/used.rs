@@ -1,4 +1,4 @@
-//! What was used of a line's window: a sliding log, or a counter of a window of the calendar.
+//! The use of a line's window: a sliding log, or a counter of a window of the calendar.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use super::call_log::CallLog;
 use super::moment::Moment;
 use crate::limits::{TimeZone, UnixMs, Window};
 
-/// What was used.
+/// The use of a window.
 #[derive(Clone, Debug)]
 pub enum Used {
     Log(CallLog),

@@ -1,4 +1,4 @@
-//! What was used of a line's window, by this gateway and by others.
+//! The use of a line's window, by this gateway and by others.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::limits::Window;
 const SHORTEST_GUARD: Duration = Duration::from_millis(50);
 
 impl Line {
-    /// What was used of the window.
+    /// The use of the window.
     pub fn used_at(&self, at: Moment) -> u64 {
         self.used_since(self.view(at).reset, at)
     }

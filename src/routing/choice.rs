@@ -19,7 +19,7 @@ pub(super) struct Choice {
     /// The place in the sequence whose turn it is in the first pass.
     cursor: usize,
     steps: Vec<StepProgress>,
-    /// What the request asks for.
+    /// The demand of the request.
     demand: Demand,
     /// The end of the wait for a place at the step whose turn it is, once it has begun.
     queue_until: Option<Instant>,

@@ -24,11 +24,11 @@ pub struct Failure {
     pub stated: Option<Duration>,
     /// The failure is about this one request, its size or its price, and says nothing of the next one: no mark.
     pub of_this_request: bool,
-    /// What the refusal says of the limit behind it, where it is one.
+    /// The limit behind the refusal, where there is one.
     pub limit: Option<Box<LimitRefusal>>,
 }
 
-/// What a refusal says of the limit behind it.
+/// The limit behind a refusal, as the refusal tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitRefusal {
     pub named: NamedLimit,
@@ -75,7 +75,7 @@ impl Failure {
     }
 }
 
-/// What a refusal says of the limit behind it; `None` where it is none, or one that is no window but a bill.
+/// The limit behind a refusal; `None` where there is none, or one that is no window but a bill.
 fn limit_behind(
     class: Class,
     refusal: &ProviderRefusal<'_, '_>,

@@ -48,7 +48,7 @@ pub(super) struct Ticket {
     pub started: Instant,
     /// A failure is a witness against the whole provider or key.
     pub is_witness: bool,
-    /// What the call was charged, for which demand.
+    /// The demand that the call was charged for.
     pub demand: Demand,
     pub charge: Charge,
     /// All that had been charged to the target when the call had begun.

@@ -79,7 +79,7 @@ impl LedgerStore {
         }
     }
 
-    /// What is known of a target; `None` if there is no such provider or key.
+    /// The view of a target; `None` if there is no such provider or key.
     pub fn target(&self, target: KeyedModel<'_>) -> Option<TargetView<'_>> {
         let provider = self.providers.get(target.provider)?;
         let key = provider.keys.get(target.key)?;

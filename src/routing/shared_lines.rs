@@ -12,12 +12,12 @@ use crate::quota::portions::{Draw, Forgotten};
 use crate::quota::server_clock::ServerClock;
 use crate::quota::{Demand, SharedMoment};
 
-/// What lines want to tell other replicas.
+/// The news of lines for other replicas.
 #[derive(Debug, Default)]
 pub struct LineNews {
     /// The draws, by the name of the line.
     pub draws: Vec<(String, Draw)>,
-    /// What was learned.
+    /// The lessons.
     pub lessons: BTreeMap<String, String>,
     /// The shortest window of the lines in use; `None` without one.
     pub shortest: Option<Duration>,
@@ -130,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// What is held and not needed any more.
+    /// The draws that are held and not needed any more.
     pub fn lines_give_back(&mut self, places: &Places) -> Vec<(String, Draw)> {
         let mut returns = Vec::new();
         for (coverage, line) in self.store.all_lines_mut() {

@@ -45,7 +45,7 @@ pub struct Snapshot {
     /// The invariants of routes' answers, which are another room's, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invariants: Vec<Value>,
-    /// What was learned of limits, and the counts of days and months.
+    /// The lessons about limits, and the counts of days and months.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lines: Vec<Value>,
     /// The times of steps, by which routes order them: kept as they come.
@@ -127,7 +127,7 @@ impl Snapshot {
     /// Reads a state file.
     ///
     /// # Errors
-    /// What is wrong with it, if it is no state file of this version.
+    /// The text is no state file of this version: the reason in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let snapshot: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match snapshot.version {

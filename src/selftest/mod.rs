@@ -163,7 +163,7 @@ fn outcomes(runs: &[Run<'_>]) -> Result<Vec<Outcome>, String> {
         .collect()
 }
 
-/// What is not as configured while a route is tested.
+/// The deviations from the configuration while a route is tested.
 fn notes(route: &Route, endpoint: Endpoint) -> Vec<String> {
     let mut notes = Vec::new();
     for (fault, timer) in [(Fault::Late, "timeout"), (Fault::Stall, "stall_timeout")] {

@@ -66,7 +66,7 @@ pub struct RouteReport {
     pub name: String,
     pub endpoint: &'static str,
     pub steps: Vec<String>,
-    /// What was not as configured.
+    /// The deviations from the configuration.
     pub notes: Vec<String>,
     pub advice: Vec<String>,
     pub cells: Vec<Cell>,

@@ -36,7 +36,7 @@ const PATHS: [(&str, Spoken); 12] = [
     ("/audio/translations", Spoken::Transcript),
 ];
 
-/// What an answer depends on besides its dialect.
+/// The traits that an answer depends on besides its dialect.
 #[derive(Clone, Copy, Debug)]
 pub struct Traits {
     pub dimensions: usize,

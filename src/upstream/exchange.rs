@@ -1,6 +1,6 @@
 //! A request and the head of its answer over a connection.
 //!
-//! What is unusual in an answer is ureq-proto's to read. ureq's own loop around the same protocol keeps all of its states
+//! Unusual answers are ureq-proto's to read. ureq's own loop around the same protocol keeps all of its states
 //! in one frame of 14 KB on the stack of every waiting worker; here each state has gone when the next one waits.
 
 use ureq::http::{HeaderMap, Request, header};

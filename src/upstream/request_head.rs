@@ -1,6 +1,6 @@
 //! The head of a request, written once for all calls that have it in common, and completed for each of them.
 //!
-//! What is written is checked byte by byte on the way: a line break in a value would be a field of its own, or a second
+//! Values are checked byte by byte as they are written: a line break in one would be a field of its own, or a second
 //! request (RFC 9112 section 11.1).
 
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! What this replica and the server say to each other, without a socket: pipelines of commands, and the meaning of replies.
+//! The exchange of this replica with the server, without a socket: pipelines of commands, and the meaning of replies.
 //!
 //! All commands are of Redis 2.6.12. Nothing is asked of the server but to count and to keep: no scripts, no transactions, no
 //! subscriptions. What is told apart by an *epoch* is whether the server still has the data of before: a text that the

@@ -55,7 +55,7 @@ pub trait Replica: Send + Sync {
     /// gone.
     fn interrupted(&self, sharing: Sharing, forgotten: bool);
 
-    /// What is put back at the end.
+    /// The draws that are put back at the end.
     fn returns(&self) -> Vec<LineDraw>;
 }
 
@@ -180,7 +180,7 @@ struct Thread<'a> {
     wire: Option<Wire>,
     /// The failed attempts to connect in a row.
     failures: u32,
-    /// What the log was told last; `None` before anything was.
+    /// The state that the log was told last; `None` before it was told any.
     told_up: Option<bool>,
     settled: bool,
     /// The time between two exchanges.

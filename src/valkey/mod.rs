@@ -4,7 +4,7 @@
 //! said (its `words`) and what the answers mean, all pure; `wire` is the connection, and `link` the one thread that has it. Any error, any timeout and any reply that does not fit closes the
 //! connection, and limits are split until the next one stands.
 //!
-//! What is never sent: a key, a client's secret, a text of a request.
+//! Never sent: a key, a client's secret, a text of a request.
 
 mod exchange;
 mod fault;

@@ -1,4 +1,4 @@
-//! What this replica and the server say to each other in an exchange.
+//! The words that this replica and the server exchange.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::routing::shared_marks::SharedMarks;
 pub struct Outgoing {
     /// The marks that hold here.
     pub marks: SharedMarks,
-    /// What was learned of limits, where it is better than what others have told.
+    /// The lessons about limits that are better than those of others.
     pub learned: BTreeMap<String, String>,
     pub draws: Vec<LineDraw>,
-    /// What is put back.
+    /// The draws that are put back.
     pub returns: Vec<LineDraw>,
     pub usage: Vec<Usage>,
     /// The time until the next exchange, where windows are so short that it has to come sooner than configured.

@@ -1,4 +1,4 @@
-//! What providers say of bills, of room that they lack, and of too much within a while.
+//! Providers' words for bills, for room that they lack, and for too much within a while.
 
 use crate::dialect::class::Class;
 use crate::dialect::rule::Rule;

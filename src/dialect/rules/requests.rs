@@ -1,4 +1,4 @@
-//! What providers say of a request that they do not take: blocked, wrong, or too long.
+//! Providers' words for a request that they do not take: blocked, wrong, or too long.
 
 use crate::dialect::class::Class;
 use crate::dialect::rule::Rule;

@@ -1,4 +1,4 @@
-//! What providers say of their own state, and what the words of an error inside a 200 mean.
+//! Providers' words for their own state, and the meaning of those of an error inside a 200.
 
 use crate::dialect::class::Class;
 use crate::dialect::rule::Rule;

@@ -1,4 +1,4 @@
-//! What providers say of a thing, a model or a key that they do not have.
+//! Providers' words for a thing, a model or a key that they do not have.
 
 use crate::dialect::class::Class;
 use crate::dialect::rule::Rule;

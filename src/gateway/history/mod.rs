@@ -1,4 +1,4 @@
-//! What happened: the last requests, the last failure of each step, and sums over hours and days. A reload keeps it; a
+//! The history: the last requests, the last failure of each step, and sums over hours and days. A reload keeps it; a
 //! restart keeps the sums.
 //!
 //! The journal tells of each request once, at its end, and gives away what it holds of it anyway. The sums are made of the

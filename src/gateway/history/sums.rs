@@ -20,7 +20,7 @@ pub const MAX_FILE: usize = 256 * 1024;
 /// The version of the file's form.
 const VERSION: u32 = 1;
 
-/// What happened in an hour or on a day: answered, failed, fallbacks, input and output tokens, cost, milliseconds of
+/// The sums of an hour or a day: answered, failed, fallbacks, input and output tokens, cost, milliseconds of
 /// answers.
 pub type Tally = [u64; 7];
 

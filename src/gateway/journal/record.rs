@@ -52,7 +52,7 @@ impl CapturedRequest {
     }
 }
 
-/// What the history wants to know of a request besides its line in the log.
+/// The facts of a request that the history keeps besides those of its line in the log.
 #[derive(Default)]
 pub(super) struct Remembered {
     /// Its body is a request, and of this many bytes.
@@ -102,7 +102,7 @@ pub struct Journal<'g> {
     pub(super) budget: Option<Budget>,
     /// The operation of the walk, in the words of the GenAI conventions.
     pub(super) operation: &'static str,
-    /// What only the history wants to know.
+    /// The facts for the history alone.
     pub(super) remembered: Remembered,
     /// The attributes of the request for the spans of its attempts; none where no span is kept.
     pub(super) attributes: Vec<Attribute>,

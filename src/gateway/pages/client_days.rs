@@ -17,7 +17,7 @@ const DAYS: u64 = 30;
 const DAY: UnixMs = 24 * 60 * 60 * 1000;
 const NOON: UnixMs = DAY / 2;
 
-/// What a client has used.
+/// The use of a client.
 #[derive(Serialize)]
 pub struct ClientDays {
     name: String,

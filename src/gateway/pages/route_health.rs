@@ -38,7 +38,7 @@ struct RouteHealth<'a> {
     last_error_at: Option<String>,
 }
 
-/// What a route can do at the moment.
+/// The standing of a route at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteState {
     /// The first step is usable.

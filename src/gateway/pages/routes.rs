@@ -157,7 +157,7 @@ pub struct StepStanding<'a> {
     first_content_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     whole_answer_ms: Option<u64>,
-    /// What is known of its limits.
+    /// The known limits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     limits: Vec<LimitReport>,
 }

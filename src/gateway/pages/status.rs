@@ -234,7 +234,7 @@ fn reload_report(visit: &Visit<'_, '_>) -> Option<ReloadReport> {
     })
 }
 
-/// What the gateway knows of its routes.
+/// The gateway's knowledge of its routes.
 struct Memory<'m> {
     ledger: &'m Ledger,
     orders: &'m StepOrders,

@@ -88,7 +88,7 @@ impl Verdict {
     }
 }
 
-/// What keeps the steps of a route away that has no usable one.
+/// The reason why no step of a route is usable, in words.
 fn why_down(route: &Route, standing: &RouteStanding, ledger: &Ledger, now: Instant) -> String {
     let mut said: Vec<String> = Vec::new();
     for step in &route.steps {

@@ -15,7 +15,7 @@ use crate::quota::Moment;
 const LEAST_OUTPUT: u64 = 256;
 const MOST_OUTPUT: u64 = 4096;
 
-/// What a request may take.
+/// The largest use of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'p> {
     /// The estimate of its tokens of input.
@@ -43,7 +43,7 @@ pub struct Booking {
     estimated: u64,
 }
 
-/// What a request has taken.
+/// The use of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spent<'r> {
     pub route: &'r str,
@@ -317,7 +317,7 @@ impl Booking {
 }
 
 impl Book {
-    /// What a request is reserved for, unless the client is charged afterwards. Money is that of the dearest step.
+    /// The reservation of a request, unless the client is charged afterwards. Money is that of the dearest step.
     fn charge(&self, wanted: &Wanted<'_>) -> Totals {
         let input = self.input(wanted.input);
         let guess = || {

@@ -53,7 +53,7 @@ pub struct Line {
     pub(super) shared: Option<Box<SharedLine>>,
 }
 
-/// What happened since the process began, for its metrics.
+/// The counts since the process began, for its metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub used: Totals,
@@ -283,7 +283,7 @@ impl Book {
         periods.chain(routes).chain([all_time])
     }
 
-    /// What was used in a window.
+    /// The use in a window.
     pub(super) fn sum_of(&self, window: &EntryWindow) -> Totals {
         let found = match window {
             EntryWindow::Period(key) => {

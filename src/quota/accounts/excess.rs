@@ -15,7 +15,7 @@ pub struct Excess {
     pub limit: Limit,
     pub used: u64,
     pub reserved: u64,
-    /// What the request would have taken.
+    /// The charge that the request would have had.
     pub asked: u64,
     pub resets: Resets,
     /// There may be more in a moment, when the server that replicas share has been asked.

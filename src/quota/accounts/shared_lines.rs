@@ -216,7 +216,7 @@ impl Book {
         })
     }
 
-    /// What was used of a line's limit in a window of it, and is reserved.
+    /// The use of a line's limit in a window of it, reservations included.
     fn used_here(&self, at: usize, span: Span, spans: Spans, now: Moment) -> u64 {
         let Some(line) = self.lines.get(at) else {
             return 0;
@@ -230,7 +230,7 @@ impl Book {
         used.saturating_add(reserved)
     }
 
-    /// What other replicas have used of a line in its window, or hold of it.
+    /// The use of other replicas of a line in its window, and what they hold of it.
     pub(super) fn taken_elsewhere(&self, at: usize, spans: Spans, now: Moment) -> u64 {
         let limits = self.shared_limits(at, spans, now);
         let line = self.lines.get(at);

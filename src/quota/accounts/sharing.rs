@@ -315,7 +315,7 @@ impl Accounts {
         Ok(in_vain)
     }
 
-    /// What was under way is lost; all that was told and drawn as well, where the server has forgotten it.
+    /// Exchanges under way are lost; all that was told and drawn as well, where the server has forgotten it.
     pub fn accounts_interrupted(&mut self, forgotten: bool) {
         let Some(sharing) = &mut self.sharing else {
             return;
@@ -340,7 +340,7 @@ impl Accounts {
         }
     }
 
-    /// What is held and not needed any more, at the end.
+    /// The draws that are held and not needed any more, at the end.
     pub fn accounts_give_back(&mut self) -> Vec<(String, Draw)> {
         let mut returns = Vec::new();
         for Book { name, lines, .. } in &mut self.books {

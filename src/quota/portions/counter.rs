@@ -15,9 +15,9 @@ const LOOK_AGAIN: u64 = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     pub span: Span,
-    /// What this replica has used and the counter does not hold yet. It counts whatever the limit is.
+    /// The use of this replica that the counter does not hold yet. It counts whatever the limit is.
     pub owed: u64,
-    /// What is wanted besides, of which as much is granted as the limit has left.
+    /// The further demand, of which as much is granted as the limit has left.
     pub wanted: u64,
     /// The limit.
     pub limit: u64,
@@ -33,9 +33,9 @@ impl Draw {
 #[derive(Clone, Debug)]
 pub(super) struct Counter {
     span: Span,
-    /// What the server's counter holds of this replica, as far as is known: granted, or counted afterwards.
+    /// The part of this replica in the server's counter, as far as is known: granted, or counted afterwards.
     drawn: u64,
-    /// What was used here.
+    /// The use here.
     used: u64,
     /// The server's counter as it was answered last.
     all: Option<u64>,
@@ -68,7 +68,7 @@ impl Counter {
         self.used
     }
 
-    /// What the server's counter holds of this replica.
+    /// The part of this replica in the server's counter.
     pub fn drawn(&self) -> u64 {
         self.drawn
     }
@@ -78,12 +78,12 @@ impl Counter {
         self.drawn = self.drawn.max(amount);
     }
 
-    /// What was granted and is not used.
+    /// The grant that is not used.
     pub fn held(&self) -> u64 {
         self.drawn.saturating_sub(self.used)
     }
 
-    /// What may be used without the server: what was granted, or the share of the limit, of which no more is new than this
+    /// The allowance without the server: the grant, or the share of the limit, of which no more is new than this
     /// replica's share of what others have left, as far as that was answered.
     pub fn without_the_server(&self, limit: u64, replicas: u64) -> u64 {
         let share = (limit / replicas).max(1).saturating_sub(self.used);

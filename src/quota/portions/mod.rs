@@ -45,7 +45,7 @@ pub struct Limits {
     pub span: Span,
     /// The window after that; `None` where none follows.
     pub next: Option<Span>,
-    /// What this replica has used in the window already, for a portion that begins in the midst of it: after a restart, or
+    /// The use of this replica in the window so far, for a portion that begins in the midst of it: after a restart, or
     /// after the window was found to end at another time.
     pub used: u64,
 }
@@ -124,7 +124,7 @@ impl Portion {
         }
     }
 
-    /// What the server's counter holds of the use of this replica in the window of this moment; zero where none is known.
+    /// The use of this replica in the server's counter, in the window of this moment; zero where none is known.
     pub fn counted_at(&self, now: Instant) -> u64 {
         let Some(clock) = self.clock else {
             return self.restored;
@@ -141,8 +141,8 @@ impl Portion {
         counter.counted(counted);
     }
 
-    /// What may be spent while the server is away, of what it had left when it was heard last: what is held, and a share of
-    /// the rest. Of a window of which nothing was told it is a share of the limit. `told` is what is known besides: the use of
+    /// The allowance while the server is away, of what it had left when it was heard last: the draws that are held, and a share
+    /// of the rest. Of a window of which nothing was told it is a share of the limit. `told` is what is known besides: the use of
     /// all replicas, and of this one.
     pub fn of_remainder(&self, line: &Limits, replicas: u64, told: Option<(u64, u64)>) -> u64 {
         let counter = self.find(line.span);
@@ -196,12 +196,12 @@ impl Portion {
         }
     }
 
-    /// What may still be spent in the window of now.
+    /// The rest of the window of now.
     pub fn left(&self, line: &Limits, sharing: Sharing) -> u64 {
         self.held(line, line.span, line.used, sharing)
     }
 
-    /// What all replicas together were granted in the window of now, as the server said last; `None` before it did.
+    /// The grants of all replicas together in the window of now, as the server said last; `None` before it did.
     pub fn drawn_by_all(&self, line: &Limits) -> Option<u64> {
         self.find(line.span)?.drawn_by_all()
     }
@@ -214,7 +214,7 @@ impl Portion {
         Some((before.drawn_by_all()?, own))
     }
 
-    /// What others have used of the window of now: what they have drawn, without what they probably hold; `None` while
+    /// The use of others in the window of now: their draws, without what they probably hold; `None` while
     /// nothing of it is known.
     pub fn used_elsewhere(&self, line: &Limits, sharing: Sharing) -> Option<u64> {
         let Sharing::Granted { .. } = sharing else {
@@ -298,7 +298,7 @@ impl Portion {
             .for_each(Counter::forgotten);
     }
 
-    /// What was drawn and is not used, to be put back at the end of this replica. It is not held back any more.
+    /// The draws that are not used, to be put back at the end of this replica. They are not held back any more.
     pub fn give_back(&mut self) -> impl Iterator<Item = Draw> {
         let counters = self.counters.iter_mut().flatten();
         counters.filter_map(Counter::give_back)

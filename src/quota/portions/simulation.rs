@@ -185,7 +185,7 @@ fn three_replicas_use_a_limit_up_and_never_more() {
     }
 }
 
-/// What one replica alone could answer, three answer as well: less is offered than the limit allows.
+/// The calls that one replica alone could answer, three answer as well: less is offered than the limit allows.
 #[test]
 fn nothing_is_refused_where_there_is_room() {
     let mut course = Course::new(60, 60_000, 200);

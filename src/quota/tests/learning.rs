@@ -1,4 +1,4 @@
-//! What is learned from refusals.
+//! Lessons from refusals.
 
 use std::time::Duration;
 

@@ -156,7 +156,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
-/// What happens next: a pause (milliseconds), and whether the oldest call that is out is answered or a new one asked for.
+/// The next event: a pause (milliseconds), and whether the oldest call that is out is answered or a new one asked for.
 fn any_steps() -> impl Strategy<Value = Vec<(u64, bool)>> {
     let pause = prop_oneof![3 => 0_u64..50, 2 => 0_u64..2_000, 1 => 0_u64..70_000];
     prop::collection::vec((pause, any::<bool>()), 400..500)

@@ -1,4 +1,4 @@
-//! What of a line survives a restart.
+//! The part of a line that survives a restart.
 
 use std::time::Duration;
 

@@ -77,7 +77,7 @@ impl LedgerStore {
         }
     }
 
-    /// What is counted of a target, to be changed.
+    /// The counts of a target, to be changed.
     pub fn quota(&mut self, target: KeyedModel<'_>) -> Option<TargetQuota<'_>> {
         let provider = self.providers.get_mut(target.provider)?;
         let account = provider.account(target.key);

@@ -19,7 +19,7 @@ const BEFORE_THE_UNEXPLORED: u32 = 2;
 /// The part of a step's limits that no probe may touch.
 const SPARED: f32 = 0.1;
 
-/// What is known of the steps of a route.
+/// The times of the steps of a route.
 #[derive(Clone, Debug)]
 pub(super) struct RouteTimes {
     pub name: String,

@@ -13,7 +13,7 @@ use super::route_times::RouteTimes;
 use super::sequence::{Sequence, draw, lot};
 use super::sticking::{StepPlace, Sticking};
 
-/// What orders go by besides the ledger. It is bounded by the configuration, and in the number of conversations; a route
+/// The knowledge that orders go by besides the ledger, bounded by the configuration, and in the number of conversations; a route
 /// that is tried as it is listed has no part in it.
 #[derive(Clone, Debug)]
 pub struct StepOrders {

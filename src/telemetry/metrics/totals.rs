@@ -1,4 +1,4 @@
-//! What was counted since the process began, by route and by step: for sums over hours and days.
+//! The counts since the process began, by route and by step: for sums over hours and days.
 
 use std::sync::atomic::Ordering;
 

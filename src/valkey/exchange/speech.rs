@@ -1,4 +1,4 @@
-//! What this replica says in an exchange, and when it leaves.
+//! The commands of this replica in an exchange, and when it leaves.
 
 use std::time::{Duration, Instant};
 

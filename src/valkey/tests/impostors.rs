@@ -1,4 +1,4 @@
-//! What answers and is no such server: garbage, texts without an end, bytes that drip, silence.
+//! Impostors, which answer and are no such server: garbage, texts without an end, bytes that drip, silence.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

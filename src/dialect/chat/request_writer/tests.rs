@@ -1,4 +1,4 @@
-//! What strict providers are sent, part by part.
+//! Requests to strict providers, part by part.
 
 use serde_json::{Value, json};
 

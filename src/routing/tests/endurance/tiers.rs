@@ -77,7 +77,7 @@ pub fn tier(limit: u64, style: Style, phase: Ms) -> Tier {
     }
 }
 
-/// What becomes of a call, with the headers and the body of its answer.
+/// The fate of a call, with the headers and the body of its answer.
 pub fn fate(
     tier: &mut Tier,
     key: usize,
