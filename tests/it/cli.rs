@@ -6,14 +6,14 @@ use std::process::Stdio;
 
 use crate::support::client::Connection;
 use crate::support::config::provider_key;
-use crate::support::process::{Ended, Folder, Output, command, run};
+use crate::support::process::{Ended, Folder, Output, command, command_in, run};
 use crate::support::{ClosedPort, Config, Script, Step, Upstream, openai};
 
 /// Wrong configuration, as in `sysexits.h`: a service manager must not restart it for ever.
 const BAD_CONFIGURATION: Option<i32> = Some(78);
 
 fn in_folder(folder: &Folder, arguments: &[&str]) -> Ended {
-    run(command().args(arguments).current_dir(folder.path()))
+    run(command_in(folder.path()).args(arguments))
 }
 
 fn good() -> Config {
@@ -173,9 +173,8 @@ fn missing_variables_are_named_together() {
             .is_some_and(|at| at < told.find("ZEBRA_KEY").unwrap()),
         "{told}"
     );
-    let ended = run(command()
+    let ended = run(command_in(folder.path())
         .arg("check")
-        .current_dir(folder.path())
         .env("ZEBRA_KEY", "z: \"#")
         .env("APPLE_KEY", ""));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -218,10 +217,7 @@ fn the_example_is_valid() {
         folder.path().join("config.yaml"),
     )
     .expect("config.yaml.example");
-    let ended = run(command()
-        .arg("check")
-        .current_dir(folder.path())
-        .envs(variables));
+    let ended = run(command_in(folder.path()).arg("check").envs(variables));
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
 }
 
@@ -316,17 +312,15 @@ fn healthcheck_reads_but_the_address() {
         ("nothing", String::new()),
     ] {
         folder.file("config.yaml", &text);
-        let ended = run(command()
+        let ended = run(command_in(folder.path())
             .arg("healthcheck")
-            .env("PORT", &port)
-            .current_dir(folder.path()));
+            .env("PORT", &port));
         assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
     }
     // No file at all: where the container has its settings from the environment.
-    let ended = run(command()
+    let ended = run(command_in(folder.path())
         .args(["healthcheck", "--config", "nowhere.yaml"])
-        .env("PORT", &port)
-        .current_dir(folder.path()));
+        .env("PORT", &port));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     folder.file(".env", &format!("PORT={port}\n"));
     let ended = in_folder(&folder, &["healthcheck"]);
@@ -389,9 +383,8 @@ fn the_demo_shows_a_fallback_and_ends() {
 #[test]
 fn the_demo_keeps_serving() {
     let folder = Folder::new();
-    let mut child = command()
+    let mut child = command_in(folder.path())
         .args(["demo", "--port", "0"])
-        .current_dir(folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -160,12 +160,12 @@ fn the_configuration_of_the_page_is_valid() {
     let (block, _) = block.split_once("```").expect("its end");
     let folder = Folder::new();
     folder.file("config.yaml", block);
-    let mut check = command();
+    let mut check = command_in(folder.path());
     for name in block.split("${").skip(1) {
         let (name, _) = name.split_once('}').expect("a variable");
         check.env(name, "a-key-of-sixteen-bytes-and-more");
     }
-    let ended = run(check.arg("check").current_dir(folder.path()));
+    let ended = run(check.arg("check"));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 

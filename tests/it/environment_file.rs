@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::process::{Ended, Folder, command, run};
+use crate::support::process::{Ended, Folder, command_in, run};
 use crate::support::{Config, Upstream};
 
 /// Runs a piece of bash with the functions of `ops/env.sh`, in a folder with this `.env`.
@@ -180,11 +180,10 @@ fn with_variable() -> Config {
 
 /// `check` prints the model.
 fn check(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    run(command()
+    run(command_in(folder.path())
         .arg("check")
         .args(arguments)
-        .envs(environment.iter().copied())
-        .current_dir(folder.path()))
+        .envs(environment.iter().copied()))
 }
 
 /// The one file is for both: what `ops.sh` understands otherwise works on one machine and not on the other.
@@ -303,7 +302,7 @@ fn the_log_is_what_the_file_says() {
     let config = with_variable().text();
     folder.file("config.yaml", &config);
     folder.file(".env", "K=x\nLOG_FORMAT=yaml\n");
-    let ended = run(command().current_dir(folder.path()));
+    let ended = run(&mut command_in(folder.path()));
     assert_eq!(ended.code, Some(78));
     assert!(
         ended.stderr.contains("LOG_FORMAT is \"yaml\""),
@@ -314,14 +313,8 @@ fn the_log_is_what_the_file_says() {
         ".env",
         "K=x\nOTLP_ENDPOINT=http://127.0.0.1:1\nLOG_LEVEL=debug\n",
     );
-    let gateway = crate::support::Gateway::running(
-        {
-            let mut command = command();
-            command.current_dir(folder.path());
-            command
-        },
-        folder,
-    );
+    let command = command_in(folder.path());
+    let gateway = crate::support::Gateway::running(command, folder);
     gateway.wait_for_log(|line| line["msg"] == "telemetry is exported" || line["level"] == "debug");
 }
 
@@ -338,8 +331,7 @@ fn a_reload_reads_the_file_again() {
         .replace(crate::support::config::CLIENT_KEY, "${CLIENT}");
     folder.file("config.yaml", &text);
     let env_file = folder.file(".env", "CLIENT=first-client-key-1234\n");
-    let mut command = command();
-    command.current_dir(folder.path());
+    let command = command_in(folder.path());
     let gateway = crate::support::Gateway::running(command, folder);
     assert_eq!(gateway.ask("r", false).status, 401);
     let key = crate::support::config::CLIENT_KEY;

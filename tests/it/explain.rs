@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use crate::support::config::{CLIENT_KEY, provider_key};
-use crate::support::process::{Ended, Folder, command, run};
+use crate::support::process::{Ended, Folder, command_in, run};
 use crate::support::{Config, Gateway, Script, Step, Upstream, openai};
 
 const KEYS: &str = "api_keys: [sk-Qx7vLm2Rt9Wz4Kp1-one1, sk-Hd8cNb3Yf6Gs5Ja0-two2, tooshort]";
@@ -12,9 +12,7 @@ const KEYS: &str = "api_keys: [sk-Qx7vLm2Rt9Wz4Kp1-one1, sk-Hd8cNb3Yf6Gs5Ja0-two
 fn explain(route: &str, config: &str) -> Ended {
     let folder = Folder::new();
     folder.file("config.yaml", config);
-    let ended = run(command()
-        .args(["explain", route])
-        .current_dir(folder.path()));
+    let ended = run(command_in(folder.path()).args(["explain", route]));
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     ended
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::config::CLIENT_KEY;
 use crate::support::gateway::anonymous;
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 use crate::support::{Config, Gateway, PATIENCE, Response, Script, Upstream, openai};
 
 const HOME: &str = "home-key-51d0c2a9";
@@ -396,11 +396,7 @@ fn explain_tells_why_a_request_went_where_it_went() {
         .to_owned();
     records(&gateway, OFFICE, "", 1);
     let folder = beside(&config, &gateway);
-    let story = |id: &str| {
-        run(command()
-            .args(["explain", "--request", id])
-            .current_dir(folder.path()))
-    };
+    let story = |id: &str| run(command_in(folder.path()).args(["explain", "--request", id]));
     let told = story(&id);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     for part in [
@@ -435,9 +431,8 @@ fn an_alias_finds_the_requests_of_its_route() {
     for name in ["r", "gpt-4o", "o1-mini", "o1-*"] {
         let found = gateway.records(&[("X-Api-Key", CLIENT_KEY)], &format!("?route={name}"), 2);
         assert!(found.iter().all(|record| record["route"] == "r"), "{name}");
-        let mut tail = command()
+        let mut tail = command_in(folder.path())
             .args(["tail", "--route", name])
-            .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -449,9 +444,7 @@ fn an_alias_finds_the_requests_of_its_route() {
         tail.kill().unwrap();
         tail.wait().unwrap();
     }
-    let unknown = run(command()
-        .args(["tail", "--route", "gpt-5"])
-        .current_dir(folder.path()));
+    let unknown = run(command_in(folder.path()).args(["tail", "--route", "gpt-5"]));
     assert_eq!(unknown.code, Some(1), "{}", unknown.stdout);
     let words = "there is no route \"gpt-5\"; there are r, other";
     assert!(unknown.stderr.contains(words), "{}", unknown.stderr);
@@ -468,9 +461,8 @@ fn tail_shows_each_request_once() {
     let gateway = config.start();
     gateway.ask("r", false);
     let folder = beside(&config, &gateway);
-    let mut tail = command()
+    let mut tail = command_in(folder.path())
         .arg("tail")
-        .current_dir(folder.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use dialogue::Dialogue;
 
-use crate::support::process::{Ended, Folder, command, run, wait};
+use crate::support::process::{Ended, Folder, command, command_in, run, wait};
 use crate::support::{Gateway, Upstream};
 
 /// The lines of `.env`, as pairs.
@@ -21,11 +21,10 @@ fn environment(folder: &Folder) -> Vec<(String, String)> {
 }
 
 fn init(folder: &Folder, arguments: &[&str], keys: &[(&str, &str)]) -> Ended {
-    run(command()
+    run(command_in(folder.path())
         .arg("init")
         .args(arguments)
-        .envs(keys.iter().copied())
-        .current_dir(folder.path()))
+        .envs(keys.iter().copied()))
 }
 
 fn mode(path: &Path) -> u32 {
@@ -80,10 +79,7 @@ fn what_it_writes_is_valid_and_what_it_says_to_paste_is_what_the_files_hold() {
             "" => (name.clone(), format!("key-of-{name}")),
             _ => (name, value),
         });
-    let checked = run(command()
-        .arg("check")
-        .envs(filled)
-        .current_dir(folder.path()));
+    let checked = run(command_in(folder.path()).arg("check").envs(filled));
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
     for words in [
         "dynamic/n8n",
@@ -107,9 +103,8 @@ fn what_it_writes_serves() {
     let config = folder.path().join("config.yaml");
     let text = fs::read_to_string(&config).unwrap();
     fs::write(&config, text.replace("port: 8080", "listen: 127.0.0.1:0")).unwrap();
-    let mut serving = command();
+    let mut serving = command_in(folder.path());
     serving.args(["--config", "config.yaml"]).envs(variables);
-    serving.current_dir(folder.path());
     let gateway = Gateway::running(serving, folder);
     let body = r#"{"model":"home","messages":[{"role":"user","content":"hi"}]}"#;
     let request = format!(

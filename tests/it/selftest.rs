@@ -7,14 +7,11 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::config::provider_key;
-use crate::support::process::{Ended, Folder, command, run};
+use crate::support::process::{Ended, Folder, command, command_in, run};
 use crate::support::{Config, Script, Step, Upstream, openai};
 
 fn selftest(folder: &Folder, arguments: &[&str]) -> Ended {
-    let ended = run(command()
-        .arg("selftest")
-        .args(arguments)
-        .current_dir(folder.path()));
+    let ended = run(command_in(folder.path()).arg("selftest").args(arguments));
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     ended
 }
@@ -79,12 +76,11 @@ fn steps() -> [Step; 2] {
 fn the_example_is_as_it_should_be() {
     let folder = Folder::new();
     folder.file("config.yaml", include_str!("../../config.yaml.example"));
-    let ended = run(command()
+    let ended = run(command_in(folder.path())
         .arg("selftest")
         .env("GATEWAY_API_KEY", "client-key-4f9a1c77")
         .env("CEREBRAS_API_KEY", provider_key("cerebras"))
-        .env("OPENROUTER_API_KEY", provider_key("openrouter"))
-        .current_dir(folder.path()));
+        .env("OPENROUTER_API_KEY", provider_key("openrouter")));
     let golden = include_str!("../golden/selftest/example.txt");
     assert_eq!(ended.stdout.trim_end(), golden.trim_end());
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -258,11 +254,10 @@ fn nothing_that_is_configured_is_touched() {
         .text()
         .replace("127.0.0.1:0", &taken.local_addr().unwrap().to_string());
     folder.file("config.yaml", &text);
-    let ended = run(command()
+    let ended = run(command_in(folder.path())
         .args(["selftest", "--json"])
         .env("LOG_LEVEL", "debug")
-        .env("OTLP_ENDPOINT", format!("http://{server}"))
-        .current_dir(folder.path()));
+        .env("OTLP_ENDPOINT", format!("http://{server}")));
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     assert_eq!(noticed.connections(), 0);
     let files = std::fs::read_dir(folder.path()).unwrap().flatten();

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::client::Response;
 use crate::support::gateway::anonymous;
-use crate::support::process::{Ended, Folder, command, run};
+use crate::support::process::{Ended, Folder, command_in, run};
 use crate::support::{Config, Exposition, Gateway, PATIENCE, Script, Upstream, openai};
 
 const HOME: &str = "home-key-51d0c2a9";
@@ -218,10 +218,7 @@ fn the_usage_that_only_the_gateway_wants_stays_with_it() {
 fn usage_command(gateway: &Gateway, arguments: &[&str]) -> Ended {
     let folder = Folder::new();
     folder.file("config.yaml", &format!("listen: {}\n", gateway.address));
-    run(command()
-        .arg("usage")
-        .args(arguments)
-        .current_dir(folder.path()))
+    run(command_in(folder.path()).arg("usage").args(arguments))
 }
 
 /// The owner of the house wants to see who used what, without a key at hand.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{TOKEN, address, config, receiver, wait_for};
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 use crate::support::{Config, Script, Upstream};
 
 /// The name of the machine, as messages have it.
@@ -21,8 +21,7 @@ fn alert(words: &[&str], receivers: &str) -> (Option<i32>, String, String) {
         .route("r", [("a", "model-a")])
         .text();
     folder.file("config.yaml", &text);
-    let mut command = command();
-    let ended = run(command.arg("alert").args(words).current_dir(folder.path()));
+    let ended = run(command_in(folder.path()).arg("alert").args(words));
     assert!(!ended.stdout.contains(TOKEN), "{}", ended.stdout);
     assert!(!ended.stderr.contains(TOKEN), "{}", ended.stderr);
     (ended.code, ended.stdout, ended.stderr)

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::{ask, one, provider, saying, two, two_with, vectors};
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 use crate::support::{Config, Gateway, PATIENCE, Script, Step, Upstream};
 
 /// Vectors of two models in one index are useless, and nobody is told.
@@ -58,7 +58,7 @@ fn check_warns_of_what_mixes_and_of_what_never_serves() {
             );
         let folder = Folder::new();
         folder.file("config.yaml", &config.text());
-        let ended = run(command().arg("check").current_dir(folder.path()));
+        let ended = run(command_in(folder.path()).arg("check"));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let said = ended.stderr;
         (said.contains("allow_mixed"), said.contains("never uses"))

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{refusing, request, said, text};
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 use crate::support::{Config, Upstream};
 
 /// A provider, its refusal, a request that it refuses, and the look of such a request. The last word is the line of
@@ -118,7 +118,7 @@ fn every_row_is_healed_and_remembered() {
         let file = config.text().replace("listen: 127.0.0.1:0", &listen);
         folder.file("config.yaml", &file);
         for (name, .., line) in rows.iter().filter(|_| !stream) {
-            let ended = run(command().args(["explain", name]).current_dir(folder.path()));
+            let ended = run(command_in(folder.path()).args(["explain", name]));
             assert!(
                 ended.stdout.contains(line),
                 "{name}: {line}: {}",

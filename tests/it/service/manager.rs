@@ -8,7 +8,7 @@ use std::time::Instant;
 use rustix::process::Signal as Kill;
 
 use super::config;
-use crate::support::process::{Folder, command, run};
+use crate::support::process::{Folder, command_in, run};
 use crate::support::{Config, Connection, PATIENCE, Script, Upstream, gateway, openai};
 
 /// The service manager's end.
@@ -150,11 +150,9 @@ fn a_setting_that_no_restart_mends_ends_with_the_code_that_says_so() {
         "config.yaml",
         &config(&upstream).with("ca_file: /nowhere/ca.pem").text(),
     );
-    let ended = run(command().current_dir(folder.path()));
+    let ended = run(&mut command_in(folder.path()));
     assert_eq!(ended.code, Some(78), "{}", ended.stdout);
     folder.file("config.yaml", &config(&upstream).text());
-    let ended = run(command()
-        .env("LOG_LEVEL", "loud")
-        .current_dir(folder.path()));
+    let ended = run(command_in(folder.path()).env("LOG_LEVEL", "loud"));
     assert_eq!(ended.code, Some(78), "{}", ended.stderr);
 }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 use super::gateway::Gateway;
-use super::process::{Folder, command_behind};
+use super::process::{Folder, command_behind, inside};
 use super::upstream::{ClosedPort, Upstream};
 
 /// The client's key in every test.
@@ -175,11 +175,10 @@ impl Config {
         let folder = Folder::new();
         let file = folder.file("config.yaml", &self.text());
         let commands = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
-        let mut shell = command_behind(commands);
+        let mut shell = inside(folder.path(), &command_behind(commands));
         shell
             .arg("--config")
             .arg(file)
-            .current_dir(folder.path())
             .stdin(Stdio::from(OwnedFd::from(listener)));
         Gateway::running(shell, folder)
     }

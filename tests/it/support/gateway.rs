@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use super::config::CLIENT_KEY;
-use super::process::{self, Folder, Output, command};
+use super::process::{self, Folder, Output, command, inside};
 use super::{Connection, PATIENCE, Response, openai};
 
 /// A running gateway. It is killed in the end.
@@ -28,14 +28,14 @@ impl Gateway {
     }
 
     /// The same with this command, which lacks but its arguments.
-    pub fn by(mut command: Command, config: &str, environment: &[(String, String)]) -> Self {
+    pub fn by(command: Command, config: &str, environment: &[(String, String)]) -> Self {
         let folder = Folder::new();
         let file = folder.file("config.yaml", config);
+        let mut command = inside(folder.path(), &command);
         command
             .arg("--config")
             .arg(file)
             .envs(environment.iter().cloned())
-            .current_dir(folder.path())
             .stdin(Stdio::null());
         Self::running(command, folder)
     }
