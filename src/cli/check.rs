@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::ending::{complain, ended, say};
-use crate::config::{self, Loaded, Source};
+use crate::config::{self, Config, Loaded, Source};
 use crate::explain::reached_by;
 use crate::{adapt, app};
 
@@ -11,9 +11,7 @@ use crate::{adapt, app};
 pub fn check(source: Source, loaded: Loaded, online: bool) -> ExitCode {
     let config = loaded.config;
     let mut text = format!("{} is valid\n", source.file.display());
-    for address in &config.listen {
-        text.push_str(&format!("listens on {address}\n"));
-    }
+    text.push_str(&listening(&config));
     for route in &config.routes {
         text.push_str(&format!("\n{}\n", route.name));
         for line in reached_by(route, &config) {
@@ -46,4 +44,20 @@ pub fn check(source: Source, loaded: Loaded, online: bool) -> ExitCode {
         }
         Err(error) => ended(Err(error)),
     }
+}
+
+/// A line for each address, with the protocol of one that serves a single protocol.
+fn listening(config: &Config) -> String {
+    let ollama = config.ollama.as_ref().and_then(|ollama| ollama.listen);
+    let wyoming = config.wyoming.as_ref().map(|wyoming| wyoming.listen);
+    let mut lines = String::new();
+    for address in &config.listen {
+        lines.push_str(&format!("listens on {address}\n"));
+    }
+    for (address, protocol) in [(ollama, "ollama"), (wyoming, "wyoming")] {
+        if let Some(address) = address {
+            lines.push_str(&format!("listens on {address} ({protocol})\n"));
+        }
+    }
+    lines
 }

@@ -35,6 +35,27 @@ fn check_prints_the_routes() {
     }
 }
 
+/// A firewall's rules are made of these lines, so no port is missing.
+#[test]
+fn check_prints_every_address() {
+    let folder = Folder::new();
+    let config = "\
+listen: 127.0.0.1:8080
+api_key: sk-sixteen-bytes-1
+providers:
+  - {name: p, base_url: 'https://api.example.com/v1', api_key: sk-sixteen-bytes-3}
+routes:
+  - {name: ears, endpoints: [transcriptions], steps: [{provider: p, model: m}]}
+ollama: {enabled: true, listen: '127.0.0.1:11434'}
+wyoming: {stt: ears, listen: '127.0.0.1:10300'}
+";
+    folder.file("config.yaml", config);
+    let ended = in_folder(&folder, &["check"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let lines = "listens on 127.0.0.1:8080\nlistens on 127.0.0.1:11434 (ollama)\nlistens on 127.0.0.1:10300 (wyoming)\n";
+    assert!(ended.stdout.contains(lines), "{}", ended.stdout);
+}
+
 /// What leads to a route is listed with it, and what can hardly be meant is warned of.
 #[test]
 fn check_tells_of_aliases_and_default_routes() {
