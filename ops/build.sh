@@ -26,6 +26,43 @@ build_release() {
     cargo build --release --locked >&2
 }
 
+# build_with FLAG PROFILES: a release build with a flag that names what is in the folder PROFILES. The flag is joined to those
+# of .cargo/config.toml; RUSTFLAGS would take their place.
+build_with() {
+    CARGO_TARGET_DIR=$2/target cargo build --release --locked \
+        --config "target.$(host_target).rustflags=['-C', '$1']" >&2
+}
+
+# build_profiled FOLDER: a build after a profile for the machine that it is made on, below an absolute path. A first build
+# counts what a training runs; in the second one what runs often lies together and is inlined.
+build_profiled() {
+    need_cargo
+    local merger profiles=$1
+    merger=$(merger_of_profiles)
+    mkdir -p "$profiles"
+    rm -f "$profiles"/*.prof{raw,data}
+    build_with "profile-generate=$profiles" "$profiles"
+    CARGO_TARGET_DIR=bench/target cargo build --release --locked --manifest-path bench/Cargo.toml >&2
+    LLVM_PROFILE_FILE=$profiles/%p.profraw "$(CARGO_TARGET_DIR=bench/target binary release)-bench" \
+        "$(CARGO_TARGET_DIR=$profiles/target binary release)" --training >&2
+    "$merger" merge -o "$profiles/merged.profdata" "$profiles"/*.profraw
+    build_with "profile-use=$profiles/merged.profdata" "$profiles"
+}
+
+# llvm-profdata of rustc's own version of LLVM, as no other reads its profiles for certain.
+merger_of_profiles() {
+    local version program
+    version=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    for program in "$(rustc --print sysroot)/lib/rustlib/$(host_target)/bin/llvm-profdata" \
+        "/usr/lib/llvm-$version/bin/llvm-profdata"; do
+        if [ -x "$program" ]; then
+            printf '%s\n' "$program"
+            return
+        fi
+    done
+    die "llvm-profdata of LLVM $version is missing: rustup component add llvm-tools (Debian: apt install llvm-$version)" 127
+}
+
 # target_for MACHINE: Rust's name of a kind of machine, by what `uname -m` says there.
 target_for() {
     case $1 in
@@ -57,18 +94,27 @@ build_release_for() {
 }
 
 cmd_build() {
-    local target='' file=./ai-gateway
+    local built file=./ai-gateway profiles
     case ${1:-} in
-    '') build_release ;;
+    '')
+        build_release
+        built=$(binary release)
+        ;;
+    --profiled)
+        [ $# -eq 1 ] || refuse build "$2"
+        profiles=$(realpath -m "${CARGO_TARGET_DIR:-target}/profiled")
+        build_profiled "$profiles"
+        built=$(CARGO_TARGET_DIR=$profiles/target binary release)
+        ;;
     --target)
         [[ ${2:-} =~ ^[a-z0-9_]+(-[a-z0-9_-]+)?$ ]] || die 'build --target needs a machine: x86_64, aarch64 or armv7' 64
         [ $# -eq 2 ] || refuse build "$3"
-        target=$(target_for "${2%%-*}")
         file=./ai-gateway-${2%%-*}
         build_release_for "${2%%-*}"
+        built=$(binary release "$(target_for "${2%%-*}")")
         ;;
     *) refuse build "$1" ;;
     esac
-    install -m 755 "$(binary release "$target")" "$file"
+    install -m 755 "$built" "$file"
     printf 'built %s (%s bytes, static)\n' "$file" "$(wc -c <"$file")"
 }

@@ -15,6 +15,7 @@ mod rounds;
 mod servers;
 mod soak;
 mod streams;
+mod training;
 mod upstream;
 
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ usage: ./ops.sh bench [MODE] [--against BINARY]
        --instructions [DIRECTORY]     instructions of one plain request, also while telemetry is
                                       exported, of a failover, and of one event, by valgrind, whose
                                       profiles are kept in the directory
+       --training                     only the work that a build after a profile is trained with, nothing measured
        --readers                      criterion benches of the readers of bytes
 
 With --against all but --readers measures BINARY as well, in the same rounds where there are rounds, else directly
@@ -93,6 +95,7 @@ fn measure(binaries: &[PathBuf], mode: &[OsString]) -> io::Result<Option<bool>> 
         "--memory" => criteria::measure(binaries, None)?,
         "--growth" => growth::measure(binaries).map(|()| true)?,
         "--soak" => soak::measure(binaries)?,
+        "--training" => training::run(binaries).map(|()| true)?,
         "--instructions" => instructions::measure(binaries, directory.map(Path::new))?,
         _ => return Ok(None),
     };

@@ -129,6 +129,7 @@ fn what_is_not_understood_is_refused_before_anything_happens() {
         "demo --port x",
         "build aarch64",
         "build --target",
+        "build --profiled aarch64",
         "build --target aarch64 armv7",
         "package --binary",
         "package --binary /nowhere",
