@@ -148,7 +148,7 @@ impl Connection {
     ///
     /// # Errors
     /// Bytes that cannot become a head, or a head over its limit.
-    pub fn scan(&mut self, limits: &config::EdgeLimits) -> Result<Option<usize>, Refusal> {
+    fn scan(&mut self, limits: &config::EdgeLimits) -> Result<Option<usize>, Refusal> {
         // The first of them may have come in halves, and so have been looked at before.
         let blank = strict::blank_lines(&self.buffer);
         if blank > 0 {
@@ -182,29 +182,28 @@ impl Connection {
     /// # Errors
     /// A head that is refused; it stays in the buffer.
     pub fn next_head(&mut self, limits: &config::EdgeLimits) -> Result<Option<Head>, Refusal> {
-        match self.scan(limits)? {
-            Some(length) => self.take_head(length, limits).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Takes the head of this length, which [`Self::scan`] has found, out of the buffer.
-    ///
-    /// # Errors
-    /// A head that is refused; it stays in the buffer.
-    pub fn take_head(
-        &mut self,
-        length: usize,
-        limits: &config::EdgeLimits,
-    ) -> Result<Head, Refusal> {
-        let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
+        // Tried once: a head that comes byte by byte would be read once a byte.
+        let usual = match self.scanned {
+            0 => Head::usual(&self.buffer, limits),
+            _ => None,
+        };
+        let (head, length) = match usual {
+            Some(found) => found,
+            None => {
+                let Some(length) = self.scan(limits)? else {
+                    return Ok(None);
+                };
+                let head = self.buffer.get(..length).unwrap_or_default();
+                (Head::parse(head, limits)?, length)
+            }
+        };
         let head = head.arrived(Arrival {
             peer: self.peer.ip(),
             entrance: self.entrance,
         });
         self.consume(length);
         self.blank = 0;
-        Ok(head)
+        Ok(Some(head))
     }
 
     /// Drops the first bytes of the buffer.

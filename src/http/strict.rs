@@ -49,6 +49,12 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
     Ok(None)
 }
 
+/// Whether all lines of a head that `httparse` has read end with CRLF: as many carriage returns are in it as line feeds, for
+/// it takes none without a line feed behind it.
+pub(super) fn is_in_strict_lines(read: &[u8]) -> bool {
+    memchr_iter(b'\r', read).count() == memchr_iter(b'\n', read).count()
+}
+
 /// Whether the third and last word of the request line is `HTTP/` digit `.` digit, as in the HTTP/2 preface.
 pub(super) fn names_a_version(head: &[u8]) -> bool {
     let end = memchr(b'\r', head).unwrap_or(head.len());

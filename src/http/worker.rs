@@ -189,18 +189,15 @@ impl Wait<'_> {
     fn for_request(&mut self, job: &mut Job) -> Next {
         let limits = &self.edge.limits;
         let connection = &mut job.connection;
-        let length = loop {
-            match connection.scan(limits) {
-                Ok(Some(length)) => break length,
+        let head = loop {
+            match connection.next_head(limits) {
+                Ok(Some(head)) => break head,
                 Ok(None) if connection.buffer.is_empty() => {}
                 Ok(None) | Err(_) => return Next::NotYet,
             }
             if !self.for_bytes(connection) || connection.fill_head() != Fill::Bytes {
                 return Next::NotYet;
             }
-        };
-        let Ok(head) = connection.take_head(length, limits) else {
-            return Next::NotYet;
         };
         job.received = Instant::now();
         let collecting = match arrival(head, job.received, connection, limits, &self.edge.budget) {

@@ -139,15 +139,68 @@ proptest! {
                 *old = byte;
             }
         }
-        if let Ok(Some(length)) = head_length(&head, 0) {
-            let parsed = Head::parse(&head[..length], &config::EdgeLimits::default());
-            if let Ok(parsed) = parsed {
-                for (name, value) in parsed.fields() {
-                    prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
-                }
+        let (usual, careful) = both_ways(&head);
+        prop_assert_eq!(usual.as_ref().map(told), careful.as_ref().map(told));
+        if let Some((parsed, _)) = careful {
+            for (name, value) in parsed.fields() {
+                prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
             }
         }
     }
+}
+
+/// A head and its length as the one pass reads it, and as those that look closer do; `None` where it is not taken.
+fn both_ways(head: &[u8]) -> (Option<(Head, usize)>, Option<(Head, usize)>) {
+    let limits = config::EdgeLimits::default();
+    let careful = head_length(head, 0).ok().flatten().and_then(|length| {
+        let head = Head::parse(&head[..length], &limits).ok()?;
+        Some((head, length))
+    });
+    (Head::usual(head, &limits), careful)
+}
+
+/// All that a head tells, but for an id that is made up.
+fn told((head, length): &(Head, usize)) -> String {
+    let fields: Vec<_> = head.fields().collect();
+    let framing = (head.framing, head.keep_alive, head.expects_continue);
+    let target = (head.method(), head.path(), head.query(), head.version());
+    format!("{target:?} {framing:?} {fields:?} {length}")
+}
+
+/// Two ways to read a head that see different requests are how one is smuggled.
+#[test]
+fn the_usual_way_to_read_a_head_takes_what_the_careful_one_takes() {
+    let whole = b"POST /v1/x?y HTTP/1.1\r\nHost: a:80\r\nX:\r\nContent-Length: 12\r\n\r\n{\r\n\r\n";
+    let check = |head: &[u8]| {
+        let (usual, careful) = both_ways(head);
+        let (usual, careful) = (usual.as_ref().map(told), careful.as_ref().map(told));
+        assert_eq!(usual, careful, "{}", head.escape_ascii());
+        usual.is_some()
+    };
+    let mut taken = 0;
+    for place in 0..whole.len() {
+        check(&whole[..place]);
+        let (before, behind) = whole.split_at(place);
+        for new in [
+            &b"\r"[..],
+            b"\n",
+            b"\r\n",
+            b"\r\r",
+            b"\n\r",
+            b"\r\n\r",
+            b" ",
+            b"\t",
+            b":",
+            b"\0",
+            b"0",
+            b"\xff",
+        ] {
+            for behind in [behind, &behind[1..], behind.get(2..).unwrap_or_default()] {
+                taken += usize::from(check(&[before, new, behind].concat()));
+            }
+        }
+    }
+    assert!(check(whole) && taken > 400, "{taken}");
 }
 
 /// Some old clients send a line end behind a body. In which packets it comes must not matter.
