@@ -250,7 +250,7 @@ pub struct Step {
     pub provider: Arc<Provider>,
     pub model: String,
     /// The step in `X-Routed-Via` and in the log: `provider/model`.
-    pub label: String,
+    pub label: Arc<str>,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
     /// The configuration names the timeout; else an endpoint may have one of its own built in.

@@ -199,7 +199,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     traits.translation.tag = tag_of(&provider.name, &model);
     let price = provider.terms(&model).and_then(|terms| terms.price);
     Some(Step {
-        label: [provider.name.as_str(), "/", &model].concat(),
+        label: [provider.name.as_str(), "/", &model].concat().into(),
         provider,
         model,
         timeout,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use httparse::{ParserConfig, Request, Status};
 
@@ -28,7 +29,7 @@ pub struct Head {
     version: Version,
     fields: HeaderFields,
     is_form: bool,
-    request_id: String,
+    request_id: Arc<str>,
     arrival: Arrival,
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
@@ -56,7 +57,7 @@ impl Head {
     }
 
     /// The client's `X-Request-Id` where it is harmless, else a new one.
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> &Arc<str> {
         &self.request_id
     }
 

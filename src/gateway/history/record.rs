@@ -26,7 +26,7 @@ pub fn taken(bytes: usize) -> usize {
 /// A request. No key is in it, and nothing of what was asked or answered.
 #[derive(Debug)]
 pub struct Record {
-    pub id: String,
+    pub id: Arc<str>,
     /// The arrival of its head.
     pub time: SystemTime,
     pub client: Option<String>,
@@ -104,7 +104,7 @@ impl Record {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
         let summary = self.summary.as_ref();
         let texts = [
-            self.id.capacity(),
+            COUNTERS + self.id.len(),
             text(&self.client),
             text(&self.route),
             text(&self.cost),
@@ -196,7 +196,7 @@ pub(super) mod tests {
     /// A record whose summary has so many bytes in all.
     pub fn record(id: &str, bytes: usize) -> Record {
         Record {
-            id: id.to_owned(),
+            id: id.into(),
             time: UNIX_EPOCH + Duration::from_millis(1_764_064_800_123),
             client: Some("home".to_owned()),
             route: Some("r".to_owned()),

@@ -65,7 +65,7 @@ mod tests {
         for number in 0..5 {
             add(&mut ring, record(&format!("req-{number}"), 10), 3);
         }
-        let ids: Vec<&str> = ring.newest().map(|record| record.id.as_str()).collect();
+        let ids: Vec<&str> = ring.newest().map(|record| &*record.id).collect();
         assert_eq!(ids, ["req-4", "req-3", "req-2"]);
     }
 
@@ -97,7 +97,7 @@ mod tests {
                 allocations.extend(standings);
                 allocations.extend([
                     counters + size_of::<Record>(),
-                    record.id.capacity(),
+                    counters + record.id.len(),
                     counters + text,
                     record.summary.as_ref().unwrap().capacity(),
                     record.standings.capacity() * text,

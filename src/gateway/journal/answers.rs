@@ -26,7 +26,7 @@ impl<'g> Journal<'g> {
         if let (Some(booking), Some(step)) = (&mut self.booking, step) {
             booking.answered_by(step, dialect);
         }
-        self.facts.served_by = step.map(|step| step.label.as_str());
+        self.facts.served_by = step.map(|step| &*step.label);
         let reports = answered.reports();
         // A second best answer is reported twice.
         let again = usize::from(answered.is_second_best);

@@ -117,18 +117,18 @@ impl<'g> Journal<'g> {
         template: Option<&'static str>,
     ) -> Box<Self> {
         let head = exchange.head();
-        let masked = |text| context.redactor.mask(text).into_owned();
+        let masked = |text| context.redactor.mask(text);
         Box::new(Self {
             context,
             facts: RequestFacts::new(
                 match head.header("x-request-id") {
-                    Some(_) => masked(exchange.request_id()),
-                    None => exchange.request_id().to_owned(),
+                    Some(_) => masked(exchange.request_id()).into(),
+                    None => Arc::clone(exchange.request_id()),
                 },
                 names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
                 match template {
                     Some(usual) if usual == head.path() => Cow::Borrowed(usual),
-                    _ => Cow::Owned(truncated(masked(head.path()), LONGEST_NAME)),
+                    _ => Cow::Owned(truncated(masked(head.path()).into_owned(), LONGEST_NAME)),
                 },
                 exchange.received(),
             ),

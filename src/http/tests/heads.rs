@@ -281,13 +281,13 @@ fn what_a_head_says_is_understood() {
     assert_eq!(head.header("x-api-key"), Some("k"));
     assert_eq!(head.header("X-Latin"), None);
     assert_eq!(head.fields().nth(2), Some(("x-latin", &b"\xe9"[..])));
-    assert_eq!(head.request_id(), "abc-1");
+    assert_eq!(&**head.request_id(), "abc-1");
     assert_eq!(head.framing, Framing::Chunked);
     assert!(head.expects_continue && !head.keep_alive && head.has_body());
 
     let head = parse(&request("Content-Length: 007\r\nX-Request-Id: a b")).unwrap();
     assert_eq!(head.framing, Framing::Length(7));
-    assert_ne!(head.request_id(), "a b");
+    assert_ne!(&**head.request_id(), "a b");
     assert!(head.keep_alive && !head.expects_continue);
     assert!(!parse(&request("Content-Length: 0")).unwrap().has_body());
 }
