@@ -129,7 +129,7 @@ fn route(
     let steps = vectors::of_route(&table).shared_by(steps.collect());
     let endpoints = route_names::endpoints(&table);
     let route = Route {
-        name: name.unwrap_or_default(),
+        name: name.unwrap_or_default().into(),
         aliases,
         capabilities: ollama::capabilities(&table, endpoints.as_deref()),
         endpoints,

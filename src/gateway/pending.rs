@@ -141,7 +141,7 @@ impl<'g, 't> Pending<'g, 't> {
 
     pub(super) fn with_limits(&self, head: ResponseHead) -> ResponseHead {
         let fields = self.limit_fields.iter();
-        fields.fold(head, |head, (name, value)| head.with(*name, value.clone()))
+        fields.fold(head, |head, (name, value)| head.with(name, value.clone()))
     }
 
     pub(super) fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {

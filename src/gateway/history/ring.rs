@@ -89,13 +89,12 @@ mod tests {
                 assert!(ring.size() <= MAX_BYTES);
             }
             let of_record = |record: &Arc<Record>| {
-                let texts = [&record.client, &record.route, &record.cost];
-                let texts = texts.map(|text| text.as_ref().unwrap().capacity());
-                let standings = record.standings.iter().map(String::capacity);
                 let (text, counters) = (size_of::<String>(), 16);
-                let mut allocations = texts.to_vec();
-                allocations.extend(standings);
+                let standings = record.standings.iter().map(String::capacity);
+                let mut allocations: Vec<usize> = standings.collect();
                 allocations.extend([
+                    counters + record.route.as_ref().unwrap().len(),
+                    record.cost.as_ref().unwrap().capacity(),
                     counters + size_of::<Record>(),
                     counters + record.id.len(),
                     counters + text,

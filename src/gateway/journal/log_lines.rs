@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::adapt::Lesson;
-use crate::config::Step;
+use crate::config::{Name, Step};
 use crate::dialect::USUAL;
 use crate::dialect::class::Class;
 use crate::dialect::usage::Usage;
@@ -22,9 +22,9 @@ pub struct RequestFacts<'g> {
     pub request_id: Arc<str>,
     method: &'static str,
     path: Cow<'static, str>,
-    pub client: Option<&'g str>,
+    pub client: Option<&'g Name>,
     pub started: Instant,
-    pub route: Option<Cow<'g, str>>,
+    pub route: Option<Name>,
     /// The dialect of the request; `None` for chat, and where it is not known.
     pub api: Option<&'static str>,
     /// The answer came in another dialect than the client's.
@@ -89,7 +89,7 @@ impl RequestFacts<'_> {
                     target: TARGET,
                     level,
                     request_id = &*self.request_id,
-                    client = self.client,
+                    client = self.client.map(Name::as_str),
                     method = self.method,
                     path = &*self.path,
                     route = self.route.as_deref(),

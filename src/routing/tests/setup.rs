@@ -63,7 +63,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         stream_keepalive: None,
         context_length: None,
         capabilities: Vec::new(),
-        name: "main".to_owned(),
+        name: "main".into(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
         order: Default::default(),
