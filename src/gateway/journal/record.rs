@@ -87,7 +87,7 @@ pub struct Journal<'g> {
     pub(super) route: Option<&'g Route>,
     pub(super) counted: metrics::Request,
     /// The request in its client's account; `None` of one without a walk.
-    pub(super) booking: Option<Box<ClientBooking<'g>>>,
+    pub(super) booking: Option<ClientBooking<'g>>,
     /// The cost of the request, once it is settled.
     pub(super) cost: Money,
     // The attempt's span stands inside the request's, and so ends before it.

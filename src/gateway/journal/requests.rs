@@ -99,7 +99,7 @@ impl<'g> Journal<'g> {
     }
 
     /// The request is admitted to its client's account, which is told of all that it takes.
-    pub fn admitted(&mut self, booking: Box<ClientBooking<'g>>) {
+    pub fn admitted(&mut self, booking: ClientBooking<'g>) {
         self.booking = Some(booking);
     }
 
