@@ -1,7 +1,7 @@
 //! A client's connection: its socket, and the bytes read from it ahead of their use.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub(super) const DISCARD_SIZE: usize = 1024 * 1024;
 /// The size of a read by a worker that waits for a head. It passes over the stack, whose pages the worker has had for the
 /// request before; a buffer on the heap would cost a page for each of a thousand, and the allocator more work (bytes).
 const HEAD_SIZE: usize = 4 * 1024;
+
+/// The most that a body may have room for and not fill, as long as its request is answered: that of the head which came with
+/// it (bytes).
+const MOST_SPARE: usize = 1024;
 
 /// The most of blank lines before a request: without a bound they keep a connection that never asks for anything
 /// (bytes).
@@ -158,6 +162,9 @@ impl Connection {
         if self.blank > MAX_BLANK {
             return Err(Refusal::ENDLESS_BLANK_LINES);
         }
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
         let length = strict::head_length(&self.buffer, self.scanned)?;
         if length.unwrap_or(self.buffer.len()) > limits.max_head {
             let in_request_line = !self
@@ -212,6 +219,19 @@ impl Connection {
         self.scanned = 0;
     }
 
+    /// Takes so many bytes out of the buffer; `None` where it has fewer. It is given away where they are all that is in it, and
+    /// little more than them all that it has room for.
+    pub fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let room = self.buffer.capacity();
+        if self.buffer.len() == bytes && room <= bytes + MOST_SPARE {
+            self.scanned = 0;
+            return Some(mem::take(&mut self.buffer));
+        }
+        let taken = self.buffer.get(..bytes)?.to_vec();
+        self.consume(bytes);
+        Some(taken)
+    }
+
     /// Frees the buffer if it is empty.
     pub fn rest(&mut self) {
         if self.buffer.is_empty() {
@@ -225,7 +245,7 @@ impl Connection {
     /// `poll` fails, which is not expected.
     pub fn wait(&self, events: PollFlags, deadline: Instant) -> io::Result<bool> {
         let mut watched = [PollFd::new(&*self.socket, events)];
-        poll_until(&mut watched, deadline)
+        poll_until(&mut watched, Instant::now(), deadline)
     }
 
     /// Writes all, and blocks while the client has to make room. Returns the number of bytes written, and whether all were.
@@ -326,14 +346,18 @@ pub(super) fn write_available(
 ///
 /// # Errors
 /// `poll` fails, but for interruptions.
-pub(super) fn poll_until(watched: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
+pub(super) fn poll_until(
+    watched: &mut [PollFd<'_>],
+    mut now: Instant,
+    deadline: Instant,
+) -> io::Result<bool> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(now);
         // A duration beyond what the kernel counts is no deadline.
         let timeout = Timespec::try_from(left).ok();
         match poll(watched, timeout.as_ref()) {
             Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => now = Instant::now(),
             Err(error) => return Err(error.into()),
         }
     }

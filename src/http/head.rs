@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use httparse::{ParserConfig, Request, Status};
+use httparse::{Header, ParserConfig, Request, Status};
 
 use crate::config;
 use crate::header_fields::{HeaderFields, Place, place};
@@ -110,9 +110,9 @@ impl Head {
         if !buffer.first().copied().is_some_and(is_token) {
             return None;
         }
-        let is_usual = |length: usize| {
-            let head = buffer.get(..length).unwrap_or_default();
-            length <= limits.max_head && strict::is_in_strict_lines(head)
+        let is_usual = |head: &[u8], fields: &[Header<'_>]| {
+            let mut names = fields.iter().map(|field| field.name);
+            head.len() <= limits.max_head && strict::is_in_strict_lines(head, &mut names)
         };
         Self::read(buffer, limits, is_usual).ok()
     }
@@ -124,15 +124,15 @@ impl Head {
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
     pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
         // Both readers must agree on where the head ends, or one of them sees another request.
-        let read = Self::read(head, limits, |length| length == head.len());
+        let read = Self::read(head, limits, |read, _| read.len() == head.len());
         read.map(|(head, _)| head)
     }
 
-    /// Reads the head at the start of the bytes, of a length that is accepted, and returns the length as well.
+    /// Reads the head at the start of the bytes, if it is accepted with its fields, and returns its length as well.
     fn read(
         bytes: &[u8],
         limits: &config::EdgeLimits,
-        is_accepted: impl FnOnce(usize) -> bool,
+        is_accepted: impl FnOnce(&[u8], &[Header<'_>]) -> bool,
     ) -> Result<(Self, usize), Refusal> {
         let mut usual = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
         let room = USUAL_FIELDS.min(limits.max_fields);
@@ -153,7 +153,7 @@ impl Head {
             return Err(Refusal::INVALID_REQUEST_LINE);
         };
         let head = match bytes.get(..length) {
-            Some(head) if is_accepted(length) => head,
+            Some(head) if is_accepted(head, request.headers) => head,
             _ => return Err(Refusal::INVALID_REQUEST_LINE),
         };
         let version = if minor == 0 {

@@ -149,8 +149,11 @@ proptest! {
     }
 }
 
-/// A head and its length as the one pass reads it, and as those that look closer do; `None` where it is not taken.
-fn both_ways(head: &[u8]) -> (Option<(Head, usize)>, Option<(Head, usize)>) {
+/// A head and its length; `None` where it is not taken.
+type Read = Option<(Head, usize)>;
+
+/// A head as the one pass reads it, and as those that look closer do.
+fn both_ways(head: &[u8]) -> (Read, Read) {
     let limits = config::EdgeLimits::default();
     let careful = head_length(head, 0).ok().flatten().and_then(|length| {
         let head = Head::parse(&head[..length], &limits).ok()?;
@@ -219,6 +222,23 @@ fn blank_lines_before_a_request_are_skipped_however_they_come() {
         let head = connection.next_head(&limits);
         let head = head.unwrap_or_else(|_| panic!("{split}")).unwrap();
         assert_eq!((head.path(), connection.buffer.len()), ("/x", 0));
+    }
+}
+
+/// A body that has arrived with its head is not copied, unless it would keep much more room than it fills.
+#[test]
+fn a_buffer_is_given_away_where_it_is_all_that_was_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap();
+    let mut connection = Connection::new(0, TcpStream::connect(peer).unwrap(), peer);
+    for (room, bytes, is_given_away) in [(100, 4, true), (100, 3, false), (5000, 4, false)] {
+        connection.buffer = Vec::with_capacity(room);
+        connection.buffer.extend_from_slice(b"body");
+        assert_eq!(connection.take(5), None);
+        let taken = connection.take(bytes).unwrap();
+        assert_eq!(taken, &b"body"[..bytes]);
+        assert_eq!(taken.capacity() == room, is_given_away, "{room} {bytes}");
+        assert_eq!(connection.buffer, &b"body"[bytes..]);
     }
 }
 
