@@ -14,7 +14,7 @@ fn step(model: &str) -> Step {
     Step {
         provider: provider(false),
         model: model.to_owned(),
-        label: format!("p/{model}"),
+        label: format!("p/{model}").into(),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),

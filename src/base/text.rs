@@ -31,6 +31,16 @@ pub fn push_hex(out: &mut String, bytes: &[u8]) {
     }
 }
 
+/// A text without the white space around it. Nearly none has any, and std's own goes by characters.
+pub fn trimmed(text: &str) -> &str {
+    let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_letter(bytes.first()) && is_letter(bytes.last()) {
+        return text;
+    }
+    text.trim()
+}
+
 /// Cuts a text that is owned, in place (at most `max_bytes`).
 pub fn truncated(mut text: String, max_bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(max_bytes));
@@ -127,29 +137,12 @@ pub fn has_control(text: &str) -> bool {
     words.iter().any(is_any_in) || tail.iter().any(u8::is_ascii_control)
 }
 
-/// The most decimal digits of 64 bits.
-const MOST_DIGITS: usize = 20;
-
-/// The decimal digits of a number, as `write!` puts them, without its machinery.
-fn digits(room: &mut [u8; MOST_DIGITS], number: u64) -> &[u8] {
-    let (mut left, mut used) = (number, 0);
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + (left % 10) as u8;
-        (left, used) = (left / 10, used + 1);
-        if left == 0 {
-            break;
-        }
-    }
-    room.get(MOST_DIGITS - used..).unwrap_or_default()
-}
-
 /// Appends a number in decimal digits. Most have one.
 pub(crate) fn put_digits(bytes: &mut Vec<u8>, number: u64) {
-    if number < 10 {
-        bytes.push(b'0' + number as u8);
-    } else {
-        bytes.extend_from_slice(digits(&mut [0; MOST_DIGITS], number));
+    if number >= 10 {
+        put_digits(bytes, number / 10);
     }
+    bytes.push(b'0' + (number % 10) as u8);
 }
 
 /// The same of a length.
@@ -190,12 +183,10 @@ fn is_like_bytes(text: &[u8], pattern: &[u8]) -> bool {
 /// Appends a number in decimal digits: an answer has dozens, and a formatter takes hundreds of instructions for each. Most
 /// have one digit.
 pub fn push_decimal(out: &mut String, number: u64) {
-    if number < 10 {
-        out.push(char::from(b'0' + number as u8));
-    } else {
-        let mut room = [0; MOST_DIGITS];
-        out.push_str(str::from_utf8(digits(&mut room, number)).unwrap_or_default());
+    if number >= 10 {
+        push_decimal(out, number / 10);
     }
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// The whole milliseconds of a duration.
@@ -226,6 +217,24 @@ mod tests {
     fn a_time_has_its_milliseconds() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_007);
         assert_eq!(timestamp(at), "2026-01-02T03:04:05.007Z");
+    }
+
+    #[test]
+    fn white_space_around_a_text_is_found_as_std_does() {
+        for text in [
+            "",
+            "a",
+            " a",
+            "a ",
+            "\u{a0}a",
+            "a\u{2003}",
+            "\ta b\n",
+            "é ",
+            "é",
+            " ",
+        ] {
+            assert_eq!(trimmed(text), text.trim(), "{text:?}");
+        }
     }
 
     #[test]

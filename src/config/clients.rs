@@ -67,7 +67,7 @@ fn add(value: &Setting, routes: &[Arc<Route>], zone: TimeZone, clients: &mut Vec
     table.finish(|_| false);
     if let (Some(name), Some(key)) = (name, key) {
         clients.push(Account {
-            name,
+            name: name.into(),
             key,
             ..account
         });

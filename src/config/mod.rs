@@ -31,6 +31,7 @@ pub mod known_apis;
 mod limits;
 mod listen;
 pub mod model;
+mod name;
 mod network;
 mod ollama;
 mod order;
@@ -70,6 +71,7 @@ pub use fit::{
 };
 pub use limits::ModelTerms;
 pub use model::*;
+pub use name::Name;
 pub use network::{Network, NoNetwork};
 pub use ollama::{Keyless, Ollama};
 pub use order::Order;

@@ -13,6 +13,7 @@ use crate::secret::{Redactor, Secret};
 use super::alerts::Alert;
 use super::fit::{HeaderEdit, ProviderFit, StepFit};
 use super::limits::ModelTerms;
+use super::name::Name;
 use super::network::Network;
 use super::ollama::Ollama;
 use super::order::Order;
@@ -83,7 +84,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Account {
     /// The name in the log; `default` for the top-level `api_key`.
-    pub name: String,
+    pub name: Name,
     pub key: Secret,
     /// The routes this client sees; `None` means all.
     pub routes: Option<Vec<AllowedRoutes>>,
@@ -109,7 +110,7 @@ impl Account {
     /// An account that may use everything, and see nothing of others.
     pub fn unlimited(name: &str, key: Secret) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             key,
             routes: None,
             limits: Vec::new(),
@@ -221,7 +222,7 @@ pub enum Auth {
 /// A route: a name that clients put into `model`, and the steps behind it.
 #[derive(Clone, Debug)]
 pub struct Route {
-    pub name: String,
+    pub name: Name,
     /// Further names of the route.
     pub aliases: Vec<Alias>,
     /// The names of the dialects that it serves; `None` is all.
@@ -250,7 +251,7 @@ pub struct Step {
     pub provider: Arc<Provider>,
     pub model: String,
     /// The step in `X-Routed-Via` and in the log: `provider/model`.
-    pub label: String,
+    pub label: Arc<str>,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
     /// The configuration names the timeout; else an endpoint may have one of its own built in.

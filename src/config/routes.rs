@@ -129,7 +129,7 @@ fn route(
     let steps = vectors::of_route(&table).shared_by(steps.collect());
     let endpoints = route_names::endpoints(&table);
     let route = Route {
-        name: name.unwrap_or_default(),
+        name: name.unwrap_or_default().into(),
         aliases,
         capabilities: ollama::capabilities(&table, endpoints.as_deref()),
         endpoints,
@@ -199,7 +199,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     traits.translation.tag = tag_of(&provider.name, &model);
     let price = provider.terms(&model).and_then(|terms| terms.price);
     Some(Step {
-        label: [provider.name.as_str(), "/", &model].concat(),
+        label: [provider.name.as_str(), "/", &model].concat().into(),
         provider,
         model,
         timeout,

@@ -140,7 +140,7 @@ fn route_of(value: &Setting, routes: &[Arc<Route>], endpoint: &str) -> Option<St
         route.name == asked || aliases.any(|alias| alias.spelled() == asked)
     });
     match found {
-        Some(route) if route.serves(endpoint) => return Some(route.name.clone()),
+        Some(route) if route.serves(endpoint) => return Some(route.name.to_string()),
         Some(_) => value.report(format!(
             "the route {} does not list the endpoint {endpoint}",
             text.quoted()

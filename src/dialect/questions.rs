@@ -89,7 +89,7 @@ pub trait Dialect: Sync {
     }
 
     /// The answer to a request that asks a provider for nothing; `None` for all others.
-    fn at_once(&self, _request: &Request<'_>, _now: SystemTime) -> Option<String> {
+    fn at_once(&self, _request: &Request<'_>, _now: fn() -> SystemTime) -> Option<String> {
         None
     }
 

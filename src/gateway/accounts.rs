@@ -5,13 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Account, Config, Route};
 use crate::http::Head;
-use crate::text::same_name;
+use crate::text::{same_name, trimmed};
 
 /// The client whose key one of the two headers holds; none if neither holds a known one. Every configured key is
 /// compared, so that the time taken does not tell which one was close.
 pub fn client_of<'c>(config: &'c Config, head: &Head) -> Option<&'c Account> {
     let candidates = [
-        head.header("x-api-key").map(str::trim),
+        head.header("x-api-key").map(trimmed),
         head.header("authorization").and_then(bearer),
     ];
     let mut found = None;
@@ -65,8 +65,8 @@ pub fn shows_key(head: &Head) -> bool {
 /// The token behind the scheme, whose name is case-insensitive (RFC 9110 section 11.1).
 fn bearer(authorization: &str) -> Option<&str> {
     const SCHEME: &str = "bearer ";
-    let (scheme, token) = authorization.trim().split_at_checked(SCHEME.len())?;
-    same_name(scheme, SCHEME).then(|| token.trim_start())
+    let (scheme, token) = trimmed(authorization).split_at_checked(SCHEME.len())?;
+    same_name(scheme, SCHEME).then(|| trimmed(token))
 }
 
 /// Whether the key of a client is good no more.

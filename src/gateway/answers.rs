@@ -9,7 +9,7 @@ use crate::dialect::class::Class;
 use crate::dialect::error::{Code, ErrorBody, type_of};
 use crate::dialect::usage::Usage;
 use crate::dialect::{Dialect, Framing};
-use crate::http::{Content, Response, ResponseHead};
+use crate::http::{Content, FieldValue, Response, ResponseHead};
 use crate::routing::{AnsweredWalk, Failure, StepReport, Verdict, fallbacks};
 use crate::text::milliseconds;
 
@@ -140,7 +140,7 @@ impl Pending<'_, '_> {
         let media_type = errand.dialect.frame_form().media_type();
         let mut head = self.with_limits(routed(step, &answered, media_type));
         if let Some(field) = self.id_field() {
-            head = head.with(field, self.exchange.request_id().to_owned());
+            head = head.with(field, self.exchange.request_id());
         }
         let Ending {
             usage,
@@ -251,10 +251,10 @@ fn end_committed(
 fn routed(
     step: &Step,
     answered: &AnsweredWalk,
-    content_type: impl Into<Cow<'static, str>>,
+    content_type: impl Into<FieldValue>,
 ) -> ResponseHead {
     ResponseHead::new(200, content_type)
-        .with("X-Routed-Via", step.label.clone())
+        .with("X-Routed-Via", &step.label)
         .with("X-Fallback-Count", decimal(answered.fallbacks()))
 }
 

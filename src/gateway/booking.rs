@@ -1,7 +1,7 @@
 //! The booking of a request with its client's account: admitted before the first call, and settled exactly once, at the
 //! latest when it is dropped.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{Account, Route, Step};
 use crate::dialect::Dialect;
@@ -12,6 +12,7 @@ use crate::limits::{Money, Price, Unit, UnixMs};
 use crate::quota::accounts::{self, BookIndex, Excess, Left, LineLeft, Spent, Wanted};
 
 use super::context::Context;
+use super::history::unix_ms;
 use super::shared_accounts::now;
 
 /// Bytes of text that are about a token, and the tokens of an image.
@@ -63,7 +64,7 @@ struct Received {
 
 /// The answer to the question whether a request may be made.
 pub struct Admitted<'g> {
-    pub booking: Box<ClientBooking<'g>>,
+    pub booking: ClientBooking<'g>,
     /// The rest of the client's limits.
     pub left: Left,
     /// The provider has to tell the usage, as there are limits of tokens or money.
@@ -83,21 +84,19 @@ impl<'g> ClientBooking<'g> {
         request: &Request<'_>,
     ) -> Result<Admitted<'g>, Box<(Excess, Left)>> {
         let (place, is_limited) = context.places.of(&context.config, client);
-        let now = now();
-        let started = now.now;
-        let mut booking = Box::new(Self {
+        let mut booking = Self {
             context,
             route,
             place,
             reserved: None,
-            admitted: now.unix_ms(),
+            admitted: unix_ms(SystemTime::now()),
             input: 0,
             price: None,
             answer: None,
             failed: Spent::default(),
             is_settled: false,
             estimate: None,
-        });
+        };
         if !is_limited {
             booking.input = rough_tokens(request);
             return Ok(Admitted {
@@ -106,6 +105,7 @@ impl<'g> ClientBooking<'g> {
                 needs_usage: false,
             });
         }
+        let started = Instant::now();
         let size = RequestSize::of(&request.payload);
         booking.input = tokens_of(size);
         let prices: Vec<Price> = route.steps.iter().filter_map(|step| step.price).collect();
@@ -117,7 +117,7 @@ impl<'g> ClientBooking<'g> {
             locally: false,
         };
         let (admitted, left) = loop {
-            let now = self::now();
+            let now = now();
             let mut accounts = context.accounts.lock();
             let admitted = accounts.admit(place, &wanted, now);
             let left = accounts.left(place, now);
@@ -200,7 +200,7 @@ impl<'g> ClientBooking<'g> {
         self.estimate = spent.is_estimate.then_some((spent.input, spent.output));
         let mut accounts = self.context.accounts.lock();
         let is_first = match self.reserved.take() {
-            Some(reserved) => accounts.settle(reserved, &spent, std::time::Instant::now()),
+            Some(reserved) => accounts.settle(reserved, &spent, Instant::now()),
             None => accounts.count(self.place, &spent, self.admitted),
         };
         drop(accounts);

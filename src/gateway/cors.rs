@@ -38,23 +38,20 @@ pub fn fields(context: &Context, head: &Head, origin: &str) -> Fields {
     let is_keyless = found.is_some_and(|found| found.endpoint.is_keyless(&context.config, origin));
     let allowed = match &context.config.cors {
         _ if is_keyless => {
-            fields.push(("Vary".into(), "Origin".into()));
+            fields.push(("Vary", "Origin".into()));
             Some(origin)
         }
         Cors::Off => None,
         Cors::Any => Some("*"),
         Cors::Origins(origins) => {
-            fields.push(("Vary".into(), "Origin".into()));
+            fields.push(("Vary", "Origin".into()));
             let is_listed = origins.iter().any(|listed| listed == origin);
             is_listed.then_some(origin)
         }
     };
     if let Some(origin) = allowed {
-        fields.push((
-            "Access-Control-Allow-Origin".into(),
-            origin.to_owned().into(),
-        ));
-        fields.push(("Access-Control-Expose-Headers".into(), EXPOSED.into()));
+        fields.push(("Access-Control-Allow-Origin", origin.to_owned().into()));
+        fields.push(("Access-Control-Expose-Headers", EXPOSED.into()));
     }
     fields
 }
@@ -67,7 +64,7 @@ pub fn preflight(context: &Context, head: &Head, found: Option<&Found>) -> Optio
     }
     head.header("access-control-request-method")?;
     let fields = fields(context, head, head.header("origin")?);
-    let is_allowed = |(name, _): &Field| name == "Access-Control-Allow-Origin";
+    let is_allowed = |(name, _): &Field| *name == "Access-Control-Allow-Origin";
     fields.iter().find(|field| is_allowed(field))?;
     let methods = found.map_or(OF_NO_ENDPOINT, |found| Endpoint::allow(found.endpoint));
     let mut answer = ResponseHead::new(204, "text/plain")

@@ -220,7 +220,7 @@ fn route<'g>(
     else {
         return refuse_unknown(context, pending, dialect, client, &request.model);
     };
-    if let Some(answer) = dialect.at_once(request, SystemTime::now()) {
+    if let Some(answer) = dialect.at_once(request, SystemTime::now) {
         pending.journal.route_known(route);
         return answer_at_once(pending, answer);
     }

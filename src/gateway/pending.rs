@@ -60,7 +60,7 @@ impl<'g, 't> Pending<'g, 't> {
     /// Sends an answer that the budget is charged for.
     pub(super) fn finish_charged(self, mut response: Response, charge: Option<Charge>) {
         if let Some(field) = self.id_field() {
-            response = response.with(field, self.exchange.request_id().to_owned());
+            response = response.with(field, self.exchange.request_id());
         }
         for (name, value) in self.limit_fields {
             response = response.with(name, value);
@@ -141,7 +141,7 @@ impl<'g, 't> Pending<'g, 't> {
 
     pub(super) fn with_limits(&self, head: ResponseHead) -> ResponseHead {
         let fields = self.limit_fields.iter();
-        fields.fold(head, |head, (name, value)| head.with(*name, value.clone()))
+        fields.fold(head, |head, (name, value)| head.with(name, value.clone()))
     }
 
     pub(super) fn spell(&self, error: &ErrorBody<'_>) -> Vec<u8> {
@@ -158,6 +158,6 @@ impl<'g, 't> Pending<'g, 't> {
 
     /// The id of the request, where the dialect has a place for it.
     pub(super) fn request_id(&self) -> Option<&str> {
-        self.id_field().map(|_| self.exchange.request_id())
+        self.id_field().map(|_| &**self.exchange.request_id())
     }
 }

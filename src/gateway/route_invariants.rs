@@ -37,7 +37,7 @@ impl RouteInvariants {
         self.entries
             .retain(|entry| entry.route != route.name || entry.endpoint != dialect);
         self.entries.push(Entry {
-            route: route.name.clone(),
+            route: route.name.to_string(),
             endpoint: dialect.to_owned(),
             steps: fingerprint(route),
             value,

@@ -1,8 +1,8 @@
 //! The cooldown ledger and the memory of refusals that all requests share, and their copy on disk.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use crate::adapt::Learned;
@@ -221,6 +221,18 @@ fn restored(config: &Config) -> Restored {
             fresh()
         }
     }
+}
+
+/// Any number, another one at each call.
+pub fn another() -> u64 {
+    /// An odd step, so that none comes twice (Weyl; that of SplitMix64).
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    static FIRST: OnceLock<u64> = OnceLock::new();
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    FIRST
+        .get_or_init(random)
+        .wrapping_add(calls.wrapping_mul(STEP))
 }
 
 /// A number that no client can foresee: std seeds every `RandomState` anew.

@@ -96,9 +96,7 @@ impl Body {
                     return Err(BodyError::TooLarge(max_body));
                 }
                 // It was not wanted when it could have been collected, and a reload has changed that.
-                let body = connection.buffer.get(..length).ok_or(BodyError::NoMemory)?;
-                let body = body.to_vec();
-                connection.consume(length);
+                let body = connection.take(length).ok_or(BodyError::NoMemory)?;
                 *self = Self::Read;
                 // Nothing is held for a client while the provider is waited for.
                 connection.rest();

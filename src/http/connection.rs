@@ -1,7 +1,7 @@
 //! A client's connection: its socket, and the bytes read from it ahead of their use.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub(super) const DISCARD_SIZE: usize = 1024 * 1024;
 /// The size of a read by a worker that waits for a head. It passes over the stack, whose pages the worker has had for the
 /// request before; a buffer on the heap would cost a page for each of a thousand, and the allocator more work (bytes).
 const HEAD_SIZE: usize = 4 * 1024;
+
+/// The most that a body may have room for and not fill, as long as its request is answered: that of the head which came with
+/// it (bytes).
+const MOST_SPARE: usize = 1024;
 
 /// The most of blank lines before a request: without a bound they keep a connection that never asks for anything
 /// (bytes).
@@ -148,7 +152,7 @@ impl Connection {
     ///
     /// # Errors
     /// Bytes that cannot become a head, or a head over its limit.
-    pub fn scan(&mut self, limits: &config::EdgeLimits) -> Result<Option<usize>, Refusal> {
+    fn scan(&mut self, limits: &config::EdgeLimits) -> Result<Option<usize>, Refusal> {
         // The first of them may have come in halves, and so have been looked at before.
         let blank = strict::blank_lines(&self.buffer);
         if blank > 0 {
@@ -157,6 +161,9 @@ impl Connection {
         }
         if self.blank > MAX_BLANK {
             return Err(Refusal::ENDLESS_BLANK_LINES);
+        }
+        if self.buffer.is_empty() {
+            return Ok(None);
         }
         let length = strict::head_length(&self.buffer, self.scanned)?;
         if length.unwrap_or(self.buffer.len()) > limits.max_head {
@@ -182,35 +189,47 @@ impl Connection {
     /// # Errors
     /// A head that is refused; it stays in the buffer.
     pub fn next_head(&mut self, limits: &config::EdgeLimits) -> Result<Option<Head>, Refusal> {
-        match self.scan(limits)? {
-            Some(length) => self.take_head(length, limits).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Takes the head of this length, which [`Self::scan`] has found, out of the buffer.
-    ///
-    /// # Errors
-    /// A head that is refused; it stays in the buffer.
-    pub fn take_head(
-        &mut self,
-        length: usize,
-        limits: &config::EdgeLimits,
-    ) -> Result<Head, Refusal> {
-        let head = Head::parse(self.buffer.get(..length).unwrap_or_default(), limits)?;
+        // Tried once: a head that comes byte by byte would be read once a byte.
+        let usual = match self.scanned {
+            0 => Head::usual(&self.buffer, limits),
+            _ => None,
+        };
+        let (head, length) = match usual {
+            Some(found) => found,
+            None => {
+                let Some(length) = self.scan(limits)? else {
+                    return Ok(None);
+                };
+                let head = self.buffer.get(..length).unwrap_or_default();
+                (Head::parse(head, limits)?, length)
+            }
+        };
         let head = head.arrived(Arrival {
             peer: self.peer.ip(),
             entrance: self.entrance,
         });
         self.consume(length);
         self.blank = 0;
-        Ok(head)
+        Ok(Some(head))
     }
 
     /// Drops the first bytes of the buffer.
     pub fn consume(&mut self, bytes: usize) {
         self.buffer.drain(..bytes.min(self.buffer.len()));
         self.scanned = 0;
+    }
+
+    /// Takes so many bytes out of the buffer; `None` where it has fewer. It is given away where they are all that is in it, and
+    /// little more than them all that it has room for.
+    pub fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let room = self.buffer.capacity();
+        if self.buffer.len() == bytes && room <= bytes + MOST_SPARE {
+            self.scanned = 0;
+            return Some(mem::take(&mut self.buffer));
+        }
+        let taken = self.buffer.get(..bytes)?.to_vec();
+        self.consume(bytes);
+        Some(taken)
     }
 
     /// Frees the buffer if it is empty.
@@ -226,7 +245,7 @@ impl Connection {
     /// `poll` fails, which is not expected.
     pub fn wait(&self, events: PollFlags, deadline: Instant) -> io::Result<bool> {
         let mut watched = [PollFd::new(&*self.socket, events)];
-        poll_until(&mut watched, deadline)
+        poll_until(&mut watched, Instant::now(), deadline)
     }
 
     /// Writes all, and blocks while the client has to make room. Returns the number of bytes written, and whether all were.
@@ -327,14 +346,18 @@ pub(super) fn write_available(
 ///
 /// # Errors
 /// `poll` fails, but for interruptions.
-pub(super) fn poll_until(watched: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
+pub(super) fn poll_until(
+    watched: &mut [PollFd<'_>],
+    mut now: Instant,
+    deadline: Instant,
+) -> io::Result<bool> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(now);
         // A duration beyond what the kernel counts is no deadline.
         let timeout = Timespec::try_from(left).ok();
         match poll(watched, timeout.as_ref()) {
             Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => now = Instant::now(),
             Err(error) => return Err(error.into()),
         }
     }

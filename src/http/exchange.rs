@@ -1,6 +1,7 @@
 //! The handler's view of a request and its answer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::budget::{Budget, Charge};
@@ -26,7 +27,7 @@ impl<'t> Exchange<'t> {
         &self.transaction.job.head
     }
 
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> &Arc<str> {
         self.transaction.job.head.request_id()
     }
 

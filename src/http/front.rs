@@ -17,6 +17,7 @@ use mio::{Events, Poll, Token};
 use super::asked::Asked;
 use super::connection::{Connection, Fill};
 use super::edge::Edge;
+use super::fields::Field;
 use super::handler::ContainedHandler;
 use super::handoff::Handoff;
 use super::head::Head;
@@ -25,7 +26,7 @@ use super::outgoing::Disposition;
 use super::pool::Job;
 use super::refusal::Refusal;
 use super::request_id;
-use super::response::{Encoder, Field, Response};
+use super::response::{Encoder, Response};
 use super::stop::Drained;
 
 use closing::READS_A_TURN;

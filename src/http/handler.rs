@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::asked::Asked;
 use super::exchange::Exchange;
+use super::fields::Fields;
 use super::head::Head;
 use super::refusal::{Reason, Refusal};
-use super::response::{Fields, Response, ResponseHead};
+use super::response::{Response, ResponseHead};
 use super::transaction::Transaction;
 
 /// The application behind the edge.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
-use httparse::{ParserConfig, Request};
+use httparse::{Header, ParserConfig, Request, Status};
 
 use crate::config;
 use crate::header_fields::{HeaderFields, Place, place};
-use crate::text::same_name_bytes;
+use crate::text::{is_token, same_name_bytes};
 
 use super::arrival::Arrival;
 use super::framing::{self, Framing, Version};
@@ -28,7 +29,7 @@ pub struct Head {
     version: Version,
     fields: HeaderFields,
     is_form: bool,
-    request_id: String,
+    request_id: Arc<str>,
     arrival: Arrival,
     pub(super) framing: Framing,
     pub(super) keep_alive: bool,
@@ -56,7 +57,7 @@ impl Head {
     }
 
     /// The client's `X-Request-Id` where it is harmless, else a new one.
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> &Arc<str> {
         &self.request_id
     }
 
@@ -102,34 +103,59 @@ impl Head {
         self.method == "HEAD"
     }
 
+    /// Reads the head at the start of a connection in one pass, if there is nothing unusual about it, and returns its length
+    /// as well. `None`: it is not whole, or those that look closer have a say, [`strict::head_length`] and [`Head::parse`].
+    pub(super) fn usual(buffer: &[u8], limits: &config::EdgeLimits) -> Option<(Self, usize)> {
+        // `httparse` passes over blank lines.
+        if !buffer.first().copied().is_some_and(is_token) {
+            return None;
+        }
+        let is_usual = |head: &[u8], fields: &[Header<'_>]| {
+            let mut names = fields.iter().map(|field| field.name);
+            head.len() <= limits.max_head && strict::is_in_strict_lines(head, &mut names)
+        };
+        Self::read(buffer, limits, is_usual).ok()
+    }
+
     /// Parses a whole head, from the request line to the blank line that ends it, whose lines [`strict::head_length`] has
     /// looked at.
     ///
     /// # Errors
     /// The head is malformed, ambiguous or over a limit: strictly, see the module's documentation.
     pub(super) fn parse(head: &[u8], limits: &config::EdgeLimits) -> Result<Self, Refusal> {
+        // Both readers must agree on where the head ends, or one of them sees another request.
+        let read = Self::read(head, limits, |read, _| read.len() == head.len());
+        read.map(|(head, _)| head)
+    }
+
+    /// Reads the head at the start of the bytes, if it is accepted with its fields, and returns its length as well.
+    fn read(
+        bytes: &[u8],
+        limits: &config::EdgeLimits,
+        is_accepted: impl FnOnce(&[u8], &[Header<'_>]) -> bool,
+    ) -> Result<(Self, usize), Refusal> {
         let mut usual = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
         let room = USUAL_FIELDS.min(limits.max_fields);
         let usual = usual.get_mut(..room).unwrap_or_default();
         let mut all;
         let reader = ParserConfig::default();
         let mut request = Request::new(&mut []);
-        let mut parsed = reader.parse_request_with_uninit_headers(&mut request, head, usual);
+        let mut parsed = reader.parse_request_with_uninit_headers(&mut request, bytes, usual);
         if parsed == Err(httparse::Error::TooManyHeaders) {
             all = Box::new_uninit_slice(limits.max_fields);
             request = Request::new(&mut []);
-            parsed = reader.parse_request_with_uninit_headers(&mut request, head, &mut all);
+            parsed = reader.parse_request_with_uninit_headers(&mut request, bytes, &mut all);
         }
-        let parsed = parsed.map_err(|error| refusal(error, head))?;
-        let (Some(method), Some(target), Some(minor)) =
-            (request.method, request.path, request.version)
+        let parsed = parsed.map_err(|error| refusal(error, bytes))?;
+        let (Some(method), Some(target), Some(minor), Status::Complete(length)) =
+            (request.method, request.path, request.version, parsed)
         else {
             return Err(Refusal::INVALID_REQUEST_LINE);
         };
-        // Both readers must agree on where the head ends, or one of them sees another request.
-        if parsed != httparse::Status::Complete(head.len()) {
-            return Err(Refusal::INVALID_REQUEST_LINE);
-        }
+        let head = match bytes.get(..length) {
+            Some(head) if is_accepted(head, request.headers) => head,
+            _ => return Err(Refusal::INVALID_REQUEST_LINE),
+        };
         let version = if minor == 0 {
             Version::Http10
         } else {
@@ -143,7 +169,7 @@ impl Head {
         let fields = HeaderFields::within(head, fields.map(|field| (field.name, field.value)));
         framing::check_host(&fields, version)?;
         let proposed_id = fields.get("x-request-id").and_then(request_id::adopt);
-        Ok(Self {
+        let head = Self {
             method: owned_method(method),
             path: place(head, path.as_bytes()),
             query: query.and_then(|query| place(head, query.as_bytes())),
@@ -155,7 +181,8 @@ impl Head {
             request_id: proposed_id.unwrap_or_else(request_id::fresh),
             is_form: fields.text("content-type").is_some_and(is_of_form),
             fields,
-        })
+        };
+        Ok((head, length))
     }
 }
 

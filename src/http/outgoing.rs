@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budget::Charge;
@@ -36,7 +37,7 @@ pub(super) struct Outgoing {
     pub deadline: Instant,
     pub then: Disposition,
     /// The id of the request, where the log is to tell that its client did not take the answer.
-    pub request_id: Option<String>,
+    pub request_id: Option<Arc<str>>,
     /// The bytes in memory, on the budget of all.
     _charge: Charge,
     /// Held by a client behind a proxy until it has its answer.

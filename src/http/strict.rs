@@ -5,6 +5,7 @@
 
 use memchr::{memchr, memchr_iter};
 
+use crate::header_fields::place;
 use crate::text::is_token;
 
 use super::refusal::Refusal;
@@ -47,6 +48,22 @@ pub(super) fn head_length(buffer: &[u8], scanned: usize) -> Result<Option<usize>
         }
     }
     Ok(None)
+}
+
+/// Whether all lines of a head end with CRLF that `httparse` has read, and found these names in: each stands at the beginning
+/// of a line, and behind the last line is a blank one.
+pub(super) fn is_in_strict_lines<'h>(
+    head: &'h [u8],
+    mut names: impl Iterator<Item = &'h str>,
+) -> bool {
+    let is_behind_line = |name: &str| {
+        let line_end = place(head, name.as_bytes()).and_then(|name| {
+            let before = head.get(..name.start as usize)?;
+            before.last_chunk()
+        });
+        line_end == Some(b"\r\n")
+    };
+    names.all(is_behind_line) && head.ends_with(b"\r\n\r\n")
 }
 
 /// Whether the third and last word of the request line is `HTTP/` digit `.` digit, as in the HTTP/2 preface.

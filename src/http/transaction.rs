@@ -13,11 +13,12 @@ use super::body::{self, BodyError};
 use super::connection::{Written, write_available};
 use super::content::Content;
 use super::edge::Edge;
+use super::fields::Fields;
 use super::outgoing::{Disposition, Outgoing};
 use super::permits::ClientPermit;
 use super::pool::Job;
 use super::refusal::Refusal;
-use super::response::{BodyEnd, Encoder, Fields, Response};
+use super::response::{BodyEnd, Encoder, Response};
 use super::stalls::Client;
 
 /// The state of an answer.
@@ -91,7 +92,7 @@ impl Transaction {
         let mut rest = Outgoing::new(head, content, sent, charge);
         // What strangers leave unread is no line of the log: they could fill it.
         let known = self.client.is_some();
-        rest.request_id = known.then(|| self.job.head.request_id().to_owned());
+        rest.request_id = known.then(|| Arc::clone(self.job.head.request_id()));
         rest.permit = self.job.client_permit.take();
         rest.permit.as_mut().map(ClientPermit::take);
         self.rest = Some(Box::new(rest));

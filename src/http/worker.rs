@@ -150,10 +150,12 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
     if let Some(other) = edge.pool.step(worker, Transition::Linger) {
         return (Next::NotYet, Some(other));
     }
+    let now = Instant::now();
     let mut wait = Wait {
         edge,
         worker,
-        until: job.connection.rhythm.answered(Instant::now()),
+        now: Some(now),
+        until: job.connection.rhythm.answered(now),
         was_open: false,
         other: None,
     };
@@ -178,6 +180,8 @@ fn linger(edge: &Edge, worker: &mut WorkerState, job: &mut Job) -> (Next, Option
 struct Wait<'w> {
     edge: &'w Edge,
     worker: &'w mut WorkerState,
+    /// The time at which the wait began, until it is used.
+    now: Option<Instant>,
     until: Instant,
     /// Whether the client had not ended its side at the last read.
     was_open: bool,
@@ -189,18 +193,15 @@ impl Wait<'_> {
     fn for_request(&mut self, job: &mut Job) -> Next {
         let limits = &self.edge.limits;
         let connection = &mut job.connection;
-        let length = loop {
-            match connection.scan(limits) {
-                Ok(Some(length)) => break length,
+        let head = loop {
+            match connection.next_head(limits) {
+                Ok(Some(head)) => break head,
                 Ok(None) if connection.buffer.is_empty() => {}
                 Ok(None) | Err(_) => return Next::NotYet,
             }
             if !self.for_bytes(connection) || connection.fill_head() != Fill::Bytes {
                 return Next::NotYet;
             }
-        };
-        let Ok(head) = connection.take_head(length, limits) else {
-            return Next::NotYet;
         };
         job.received = Instant::now();
         let collecting = match arrival(head, job.received, connection, limits, &self.edge.budget) {
@@ -249,7 +250,8 @@ impl Wait<'_> {
                 PollFd::new(&*connection.socket, PollFlags::IN | PollFlags::RDHUP),
                 PollFd::from_borrowed_fd(self.edge.pool.wanted(), PollFlags::IN),
             ];
-            if !poll_until(&mut watched, self.until).unwrap_or(false) {
+            let now = self.now.take().unwrap_or_else(Instant::now);
+            if !poll_until(&mut watched, now, self.until).unwrap_or(false) {
                 return false;
             }
             let [client, wanted] = watched.map(|watched| watched.revents());

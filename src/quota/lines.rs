@@ -135,6 +135,14 @@ impl Coming {
 }
 
 impl LinesOfTargetMut<'_> {
+    /// The same, to be read.
+    pub fn view(&self) -> LinesOfTarget<'_> {
+        LinesOfTarget {
+            of_account: self.of_account,
+            own: self.own,
+        }
+    }
+
     /// Begins a call on every line; it has lost its turn to find out by `until`.
     pub fn begin(&mut self, id: u64, started: Instant, until: Instant, coming: &Coming) {
         for (line, is_own) in self.all() {

@@ -17,16 +17,24 @@ pub struct AnsweredWalk {
     route: Arc<Route>,
     reports: Vec<StepReport>,
     attempt: Box<Attempt>,
+    /// The point in time when the answer was there: a whole one, or the first content of a stream.
+    pub at: Instant,
     /// The answer was passed over at first, and its attempt told as a failure.
     pub is_second_best: bool,
 }
 
 impl AnsweredWalk {
-    pub(super) fn new(route: Arc<Route>, reports: Vec<StepReport>, attempt: Box<Attempt>) -> Self {
+    pub(super) fn new(
+        route: Arc<Route>,
+        reports: Vec<StepReport>,
+        attempt: Box<Attempt>,
+        at: Instant,
+    ) -> Self {
         Self {
             route,
             reports,
             attempt,
+            at,
             is_second_best: false,
         }
     }

@@ -10,6 +10,7 @@ use super::order::Sequence;
 use super::readiness::Readiness;
 use super::step_report::StepReport;
 use super::target::{KeyedModel, key_count};
+use super::tried_keys::TriedKeys;
 use crate::quota::Demand;
 
 /// The steps of a route and what was tried of each.
@@ -56,7 +57,7 @@ struct StepProgress {
     closed: bool,
     keys: usize,
     /// The keys that were tried.
-    tried: Vec<usize>,
+    tried: TriedKeys,
     retries: u32,
     /// It was told that the step is skipped.
     is_reported: bool,
@@ -67,7 +68,7 @@ impl Choice {
         let progress = |step: &Step| StepProgress {
             closed: false,
             keys: key_count(&step.provider),
-            tried: Vec::new(),
+            tried: TriedKeys::default(),
             retries: 0,
             is_reported: false,
         };
@@ -263,11 +264,11 @@ impl Choice {
                     continue;
                 };
                 let until = cooling.until;
-                let is_tried = progress.tried.contains(&key);
+                let is_tried = progress.tried.contains(key);
                 if progress.closed || until > end || (is_tried && !is_first) {
                     continue;
                 }
-                progress.tried.retain(|tried| *tried != key);
+                progress.tried.remove(key);
                 soonest = Some(soonest.map_or(until, |soonest| soonest.min(until)));
             }
         }
@@ -278,10 +279,8 @@ impl Choice {
     }
 
     pub fn mark_tried(&mut self, step_index: usize, key: usize) {
-        if let Some(progress) = self.steps.get_mut(step_index)
-            && !progress.tried.contains(&key)
-        {
-            progress.tried.push(key);
+        if let Some(progress) = self.steps.get_mut(step_index) {
+            progress.tried.add(key);
         }
     }
 
@@ -307,6 +306,6 @@ impl Choice {
 impl StepProgress {
     fn untried_keys(&self) -> impl Iterator<Item = usize> {
         let keys = if self.closed { 0 } else { self.keys };
-        (0..keys).filter(|key| !self.tried.contains(key))
+        (0..keys).filter(|key| !self.tried.contains(*key))
     }
 }

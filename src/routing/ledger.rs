@@ -147,14 +147,15 @@ impl Ledger {
         target.map_or(0, |target| target.last_call())
     }
 
-    /// Begins a call. Where a cooldown has passed, the call is the probe, until it ends or `until`.
+    /// Begins a call. Where a cooldown has passed, the call is the probe, until it ends or `until`. The standing of the
+    /// target's limits before it comes back as well, in words; empty where none is known.
     pub(super) fn begin(
         &mut self,
         target: KeyedModel<'_>,
         demand: Demand,
         now: Instant,
         until: Instant,
-    ) -> Ticket {
+    ) -> (Ticket, String) {
         self.serial += 1;
         let mut ticket = Ticket {
             id: self.serial,
@@ -170,7 +171,7 @@ impl Ledger {
         };
         let at = self.clock.at(now);
         let Some(mut records) = self.store.records(target) else {
-            return ticket;
+            return (ticket, String::new());
         };
         ticket.waiting = records.waiting.take(now);
         *records.own.last_call = ticket.id;
@@ -180,8 +181,9 @@ impl Ledger {
                 mark.claim(ticket.id, until);
             }
         }
+        let standing = records.quota.standing_in_words(at);
         records.quota.begin(&mut ticket, until, at);
-        ticket
+        (ticket, standing)
     }
 
     /// Ends a call that says nothing about the provider.

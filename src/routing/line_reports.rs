@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use crate::config::Step;
 use crate::limits::Unit;
-use crate::quota::LineReport;
+use crate::quota::{LineReport, Moment};
 
 use super::ledger::Ledger;
-use super::ledger_store::Skips;
+use super::ledger_store::{Skips, TargetQuota};
 use super::target::{KeyedModel, key_count};
 
 /// A line and what it covers.
@@ -124,22 +124,23 @@ impl Ledger {
         let unknown = (keys - known.len()) as f32;
         (!known.is_empty()).then(|| (known.iter().sum::<f32>() + unknown) / keys as f32)
     }
+}
 
-    /// The standing of the line that has the smallest share left, of a step with a key, in words; empty where no limit is
-    /// known.
-    pub(super) fn standing_in_words(&self, target: KeyedModel<'_>, now: Instant) -> String {
-        let words = || {
-            let target = self.store.target(target)?;
-            let lines = target.lines().filter(|lines| lines.know_a_limit())?;
-            let at = self.clock.at(now);
-            let shares = lines.all().filter_map(|(line, is_own)| {
-                let left = line.share_left(at)?;
-                Some((line, is_own, left))
-            });
-            let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
-            let (line, is_own, _) = least?;
-            LineReport::of(line, is_own, target.crowd(), at).in_words()
-        };
-        words().unwrap_or_default()
+impl TargetQuota<'_> {
+    /// The standing of the line that has the smallest share left, in words; empty where no limit is known.
+    pub(super) fn standing_in_words(&self, at: Moment) -> String {
+        let lines = self.lines.view();
+        if !lines.know_a_limit() {
+            return String::new();
+        }
+        let shares = lines.all().filter_map(|(line, is_own)| {
+            let left = line.share_left(at)?;
+            Some((line, is_own, left))
+        });
+        let least = shares.min_by(|(.., one), (.., other)| one.total_cmp(other));
+        let words = least.and_then(|(line, is_own, _)| {
+            LineReport::of(line, is_own, self.crowd(), at).in_words()
+        });
+        words.unwrap_or_default()
     }
 }

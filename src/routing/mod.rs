@@ -30,6 +30,7 @@ mod snapshot_lines;
 mod step_message;
 mod step_report;
 mod target;
+mod tried_keys;
 mod verdict;
 mod walk;
 

@@ -254,11 +254,11 @@ impl Walk {
         }
         attempt.ticket.is_counted = false;
         attempt.ticket.waiting.give_back();
-        AnsweredWalk::new(route, reports, attempt)
+        AnsweredWalk::new(route, reports, attempt, now)
     }
 
     /// Ends the walk with the answer of an earlier attempt that was passed over, as no step did better.
-    pub fn settled(self: Box<Self>, attempt: Box<Attempt>) -> AnsweredWalk {
+    pub fn settled(self: Box<Self>, attempt: Box<Attempt>, now: Instant) -> AnsweredWalk {
         let Self {
             route, mut reports, ..
         } = *self;
@@ -270,7 +270,7 @@ impl Walk {
             let (index, key) = (attempt.step_index, attempt.key_index);
             reports.push(StepReport::success(&route, index, key, took));
         }
-        let mut answered = AnsweredWalk::new(route, reports, attempt);
+        let mut answered = AnsweredWalk::new(route, reports, attempt, now);
         answered.is_second_best = true;
         answered
     }
@@ -307,14 +307,15 @@ impl Walk {
             .deadline
             .map_or(of_step, |of_route| of_route.min(of_step));
         let target = KeyedModel::new(step, key);
-        self.standing = ledger.standing_in_words(target, now);
+        let ticket;
+        (ticket, self.standing) = self.ticket(ledger, target, deadline, now);
         Move::Try(Box::new(Attempt {
             step_index,
             key_index: (!step.provider.keys.is_empty()).then_some(key),
             started: now,
             deadline,
             key,
-            ticket: self.ticket(ledger, target, deadline, now),
+            ticket,
             cut_short: deadline < of_step,
             repeats: None,
             changes: Changes::default(),
@@ -365,7 +366,7 @@ impl Walk {
         }
         self.choice.count_retry(last.step_index);
         // It takes over the probe that the last attempt has kept through the pause.
-        last.ticket = self.ticket(ledger, target, last.deadline, now);
+        (last.ticket, _) = self.ticket(ledger, target, last.deadline, now);
         last.started = now;
         Move::Try(last)
     }
@@ -376,10 +377,10 @@ impl Walk {
         target: KeyedModel<'_>,
         deadline: Instant,
         now: Instant,
-    ) -> Ticket {
-        let mut ticket = ledger.begin(target, self.choice.demand(), now, deadline);
+    ) -> (Ticket, String) {
+        let (mut ticket, standing) = ledger.begin(target, self.choice.demand(), now, deadline);
         ticket.is_witness = self.rules.is_witness;
-        ticket
+        (ticket, standing)
     }
 
     fn follow(&mut self, next: NextMove, step_index: usize) {

@@ -62,7 +62,7 @@ pub fn selftest(
             }
         }
         reports.push(RouteReport {
-            name: route.name.clone(),
+            name: route.name.to_string(),
             endpoint: endpoint.name,
             steps: route
                 .steps

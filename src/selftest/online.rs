@@ -112,7 +112,7 @@ fn ask(
 /// A gateway with a route of this step alone, under the real address and keys, that keeps nothing.
 fn start(config: &Config, route: &Route, step: &Step) -> Result<InProcess, String> {
     let route = Route {
-        name: ROUTE.to_owned(),
+        name: ROUTE.into(),
         aliases: Vec::new(),
         endpoints: None,
         stream_keepalive: None,

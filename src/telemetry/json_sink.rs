@@ -73,8 +73,9 @@ fn line(record: &Record<'_>, now: SystemTime) -> Vec<u8> {
     line.push(b"{\"ts\":\"");
     put_time(&mut line, now);
     line.push(up_to_target(record.level()));
-    line.put_text(record.target());
-    line.put_key("msg");
+    // A target is the path of a module, or stands in the source as keys do: nothing in it is to be escaped.
+    line.push(record.target().as_bytes());
+    line.push(b"\",\"msg\":");
     match record.args().as_str() {
         Some(message) => line.put_text(cut(message)),
         None => line.put_text(cut(&record.args().to_string())),
@@ -96,11 +97,11 @@ fn line(record: &Record<'_>, now: SystemTime) -> Vec<u8> {
 /// The text of a line between its time and its target.
 fn up_to_target(level: Level) -> &'static [u8] {
     match level {
-        Level::Error => b"\",\"level\":\"error\",\"target\":",
-        Level::Warn => b"\",\"level\":\"warn\",\"target\":",
-        Level::Info => b"\",\"level\":\"info\",\"target\":",
-        Level::Debug => b"\",\"level\":\"debug\",\"target\":",
-        Level::Trace => b"\",\"level\":\"trace\",\"target\":",
+        Level::Error => b"\",\"level\":\"error\",\"target\":\"",
+        Level::Warn => b"\",\"level\":\"warn\",\"target\":\"",
+        Level::Info => b"\",\"level\":\"info\",\"target\":\"",
+        Level::Debug => b"\",\"level\":\"debug\",\"target\":\"",
+        Level::Trace => b"\",\"level\":\"trace\",\"target\":\"",
     }
 }
 
@@ -110,6 +111,9 @@ fn cut(text: &str) -> &str {
 
 /// The length of `0000-00-00T00:00:00`.
 const SECOND: usize = 19;
+
+/// The length of a time to the nanosecond, with its `Z`.
+const LONGEST_TIME: usize = SECOND + ".000000000Z".len();
 
 /// A time in UTC as in RFC 3339, with as many digits of a second as are not zero. The text of a second is that of many
 /// lines, so each thread keeps the last one.
@@ -124,18 +128,17 @@ fn put_time(line: &mut JsonLine, now: SystemTime) {
         text = text_of(second);
         LAST.set((second, text));
     }
-    line.push(&text);
-    if since_1970.subsec_nanos() > 0 {
-        let mut fraction = [0; 9];
-        set_digits(&mut fraction, since_1970.subsec_nanos());
-        let mut shown = fraction.as_slice();
-        while let [before @ .., b'0'] = shown {
-            shown = before;
-        }
-        line.push(b".");
-        line.push(shown);
+    let mut time = [b'.'; LONGEST_TIME];
+    let (of_second, fraction) = time.split_at_mut(SECOND);
+    of_second.copy_from_slice(&text);
+    let digits = fraction.get_mut(1..fraction.len() - 1).unwrap_or_default();
+    set_digits(digits, since_1970.subsec_nanos());
+    let last = fraction.iter().rposition(|digit| !b"0.".contains(digit));
+    let shown = last.map_or(0, |last| last + 1);
+    if let Some(end) = fraction.get_mut(shown) {
+        *end = b'Z';
     }
-    line.push(b"Z");
+    line.push(time.get(..=SECOND + shown).unwrap_or_default());
 }
 
 /// A second since 1970 as in RFC 3339, without an offset.

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use httparse::{Header, Response, Status};
 
 use crate::header_fields::HeaderFields;
-use crate::text::has_control;
+use crate::text::{has_control, same_name};
 
 /// The bound of fields in a head, which is ureq-proto's as well.
 const MAX_FIELDS: usize = 128;
@@ -101,16 +101,16 @@ pub(super) fn usual(input: &[u8]) -> Option<UsualHead> {
     let (mut length, mut is_chunked, mut closes) = (None, false, false);
     for field in &*answer.headers {
         match field.name.len() {
-            10 if field.name.eq_ignore_ascii_case("connection") => {
+            10 if same_name(field.name, "connection") => {
                 closes |= closes_connection(field.value);
             }
-            14 if field.name.eq_ignore_ascii_case("content-length") => {
+            14 if same_name(field.name, "content-length") => {
                 if length.is_some() {
                     return None;
                 }
                 length = Some(decimal(field.value)?);
             }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
+            17 if same_name(field.name, "transfer-encoding") => {
                 if is_chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
                     return None;
                 }

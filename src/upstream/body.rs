@@ -130,6 +130,16 @@ impl Body {
         room: usize,
         deadline: Instant,
     ) -> Result<bool, CallError> {
+        if bytes.capacity() == 0
+            && let Some(body) = &mut self.unread
+            && let Some(arrived) = body.unread.take_arrived(&mut body.connection, room)
+        {
+            *bytes = arrived;
+            if body.unread.is_complete() {
+                self.end();
+            }
+            return Ok(true);
+        }
         let filled = bytes.len();
         bytes.resize(filled.saturating_add(room), 0);
         let free = bytes.get_mut(filled..).unwrap_or_default();

@@ -158,6 +158,16 @@ impl ByteBuffers {
         self.is_fast = self.end == self.input.len();
     }
 
+    /// Gives the input away, all of which is taken as read by that.
+    pub fn take_input(&mut self) -> Vec<u8> {
+        let mut input = std::mem::take(&mut self.input);
+        input.truncate(self.end);
+        input.drain(..self.start.min(input.len()));
+        (self.start, self.end) = (0, 0);
+        self.progress = true;
+        input
+    }
+
     /// Takes the first bytes of the input as read. 0 tells that more are needed.
     pub fn input_consume(&mut self, amount: usize) {
         self.progress = amount > 0;
@@ -258,6 +268,24 @@ mod tests {
         assert!(!buffers.can_use_input());
         receive(&mut buffers, b"\n");
         assert!(buffers.can_use_input());
+    }
+
+    #[test]
+    fn input_that_is_given_away_is_what_was_not_read() {
+        let mut buffers = ByteBuffers::default();
+        buffers.input_received(b"headbody", INPUT_SMALL);
+        buffers.input_consume(4);
+        assert_eq!(buffers.take_input(), b"body");
+        assert!(buffers.input().is_empty() && buffers.awaits_little());
+        buffers.input_received(b"next", INPUT_SMALL);
+        assert_eq!(
+            (buffers.input(), buffers.can_use_input()),
+            (&b"next"[..], true)
+        );
+        // Room behind what has arrived is not given away as if it were.
+        buffers.input_consume(4);
+        receive(&mut buffers, b"more");
+        assert_eq!(buffers.take_input(), b"more");
     }
 
     /// Thousands of idle connections must cost nothing but their sockets.

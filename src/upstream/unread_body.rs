@@ -82,6 +82,21 @@ impl UnreadBody {
         }
     }
 
+    /// All bytes of the body that have arrived, in the buffer that they came in; `None` where they are not alone in it, or more
+    /// than `most`.
+    pub fn take_arrived(&mut self, connection: &mut Connection, most: usize) -> Option<Vec<u8>> {
+        let Self::Sized { left, .. } = self else {
+            return None;
+        };
+        let buffers = connection.wire.buffers();
+        let arrived = buffers.input().len();
+        if arrived == 0 || arrived > most {
+            return None;
+        }
+        *left = left.checked_sub(arrived as u64)?;
+        Some(buffers.take_input())
+    }
+
     /// Whether the connection has come to where the next answer begins, and may be used for it.
     pub fn leaves_reusable(self) -> bool {
         match self {

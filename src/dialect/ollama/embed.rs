@@ -80,7 +80,7 @@ impl Dialect for Embed {
         })
     }
 
-    fn at_once(&self, request: &Request<'_>, _: SystemTime) -> Option<String> {
+    fn at_once(&self, request: &Request<'_>, _: fn() -> SystemTime) -> Option<String> {
         if self.input(request).is_some() {
             return None;
         }
@@ -212,7 +212,7 @@ mod tests {
             ),
         ] {
             let request = embed.read(body.as_bytes().into()).unwrap();
-            assert_eq!(embed.at_once(&request, UNIX_EPOCH), None, "{body}");
+            assert_eq!(embed.at_once(&request, || UNIX_EPOCH), None, "{body}");
             assert_eq!(embed.body(&request, &request.model), expected);
         }
         let answer = r#"{"data":[{"index":1,"embedding":[2.50,3]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":4}}"#;
@@ -248,7 +248,7 @@ mod tests {
         ] {
             let request = embed.read(body.as_bytes().into()).unwrap();
             assert_eq!(
-                embed.at_once(&request, UNIX_EPOCH).as_deref(),
+                embed.at_once(&request, || UNIX_EPOCH).as_deref(),
                 Some(nothing),
                 "{body}"
             );

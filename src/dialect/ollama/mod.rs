@@ -61,7 +61,7 @@ impl Dialect for Chat {
         Some(&Self)
     }
 
-    fn at_once(&self, request: &Request<'_>, now: SystemTime) -> Option<String> {
+    fn at_once(&self, request: &Request<'_>, now: fn() -> SystemTime) -> Option<String> {
         request::loaded(request, now, Endpoint::Chat)
     }
 
@@ -107,7 +107,7 @@ impl Dialect for Generate {
         Some(&Self)
     }
 
-    fn at_once(&self, request: &Request<'_>, now: SystemTime) -> Option<String> {
+    fn at_once(&self, request: &Request<'_>, now: fn() -> SystemTime) -> Option<String> {
         request::loaded(request, now, Endpoint::Generate)
     }
 

@@ -70,7 +70,11 @@ pub fn is_completion(request: &Request<'_>) -> bool {
 }
 
 /// The answer to a request that only loads a model, or unloads it; `None` for one that asks for something.
-pub fn loaded(request: &Request<'_>, now: SystemTime, endpoint: Endpoint) -> Option<String> {
+pub fn loaded(
+    request: &Request<'_>,
+    now: fn() -> SystemTime,
+    endpoint: Endpoint,
+) -> Option<String> {
     let is_empty = |key| match member(request, key) {
         None => true,
         Some(value) => is_empty(value),
@@ -95,7 +99,7 @@ pub fn loaded(request: &Request<'_>, now: SystemTime, endpoint: Endpoint) -> Opt
     let mut out = String::from("{\"model\":");
     raw::push_quoted(&mut out, &request.model);
     out.push_str(",\"created_at\":");
-    timestamp::push(&mut out, now);
+    timestamp::push(&mut out, now());
     // A String takes whatever is written.
     let _ = write!(out, r#",{says},"done_reason":"{reason}","done":true}}"#);
     Some(out)
@@ -213,7 +217,7 @@ mod tests {
             ),
             (r#"{"model":"m","messages":[{"role":"user"}]}"#, None),
         ] {
-            let answer = loaded(&chat(body).unwrap(), UNIX_EPOCH, Endpoint::Chat);
+            let answer = loaded(&chat(body).unwrap(), || UNIX_EPOCH, Endpoint::Chat);
             assert_eq!(answer.is_some(), reason.is_some(), "{body}");
             let Some(answer) = answer else { continue };
             assert!(answer.contains(reason.unwrap()), "{answer}");
@@ -222,7 +226,7 @@ mod tests {
         let generate = |body: &str| {
             let request = read(body.as_bytes(), Endpoint::Generate).unwrap();
             (
-                loaded(&request, UNIX_EPOCH, Endpoint::Generate).is_some(),
+                loaded(&request, || UNIX_EPOCH, Endpoint::Generate).is_some(),
                 is_completion(&request),
             )
         };

@@ -125,13 +125,13 @@ fn route_down(
     let name = &route.name;
     Some(Condition {
         subject: Subject {
-            route: Some(name.clone()),
+            route: Some(name.to_string()),
             ..Subject::new(AlertEvent::RouteDown)
         },
         holds,
         text: format!("{name} cannot answer: {}{more}", reasons.join(", ")),
         over: Some(format!("{name} answers again")),
-        routes: Some(vec![name.clone()]),
+        routes: Some(vec![name.to_string()]),
     })
 }
 
@@ -167,7 +167,7 @@ fn last_step(route: &Route, facts: &RouteFacts) -> Option<Condition> {
     let served = format!("{}/{}", step.provider.name, step.model);
     Some(Condition {
         subject: Subject {
-            route: Some(name.clone()),
+            route: Some(name.to_string()),
             provider: Some(step.provider.name.clone()),
             model: Some(step.model.clone()),
             ..Subject::new(AlertEvent::LastStep)
@@ -175,7 +175,7 @@ fn last_step(route: &Route, facts: &RouteFacts) -> Option<Condition> {
         holds: true,
         text: format!("{name} is served by its last step, {served}"),
         over: Some(format!("{name} is served by an earlier step again")),
-        routes: Some(vec![name.clone()]),
+        routes: Some(vec![name.to_string()]),
     })
 }
 
@@ -236,7 +236,7 @@ fn gone_models(context: &Context, told: &Told) -> Vec<Condition> {
 fn routes_with(config: &Config, is_it: impl Fn(&Step) -> bool) -> Vec<String> {
     let routes = config.routes.iter();
     let concerned = routes.filter(|route| route.steps.iter().any(&is_it));
-    concerned.map(|route| route.name.clone()).collect()
+    concerned.map(|route| route.name.to_string()).collect()
 }
 
 /// A limit of a provider, of a day or longer, that is nearly used.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::config::Name;
 use crate::json::raw;
 use crate::limits::UnixMs;
 use crate::text::{milliseconds, timestamp};
@@ -26,11 +27,11 @@ pub fn taken(bytes: usize) -> usize {
 /// A request. No key is in it, and nothing of what was asked or answered.
 #[derive(Debug)]
 pub struct Record {
-    pub id: String,
+    pub id: Arc<str>,
     /// The arrival of its head.
     pub time: SystemTime,
-    pub client: Option<String>,
-    pub route: Option<String>,
+    pub client: Option<Name>,
+    pub route: Option<Name>,
     /// The dialect of the request.
     pub api: &'static str,
     pub stream: bool,
@@ -99,15 +100,17 @@ impl Record {
         size
     }
 
-    /// The memory that it takes in an [`Arc`], with the share of the allocator (bytes).
+    /// The memory that it takes in an [`Arc`], with the share of the allocator (bytes). The client's name is the
+    /// configuration's.
     pub fn size(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
         let summary = self.summary.as_ref();
         let texts = [
-            self.id.capacity(),
-            text(&self.client),
-            text(&self.route),
-            text(&self.cost),
+            COUNTERS + self.id.len(),
+            // Mostly the configuration's own, and else a text of the client's.
+            self.route
+                .as_ref()
+                .map_or(0, |route| COUNTERS + route.len()),
+            self.cost.as_ref().map_or(0, String::capacity),
             summary.map_or(0, |summary| summary.capacity()),
             summary.map_or(0, |_| COUNTERS + size_of::<String>()),
             self.standings.capacity() * size_of::<String>(),
@@ -196,10 +199,10 @@ pub(super) mod tests {
     /// A record whose summary has so many bytes in all.
     pub fn record(id: &str, bytes: usize) -> Record {
         Record {
-            id: id.to_owned(),
+            id: id.into(),
             time: UNIX_EPOCH + Duration::from_millis(1_764_064_800_123),
-            client: Some("home".to_owned()),
-            route: Some("r".to_owned()),
+            client: Some("home".into()),
+            route: Some("r".into()),
             api: "chat",
             stream: true,
             status: 200,

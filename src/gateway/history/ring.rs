@@ -65,7 +65,7 @@ mod tests {
         for number in 0..5 {
             add(&mut ring, record(&format!("req-{number}"), 10), 3);
         }
-        let ids: Vec<&str> = ring.newest().map(|record| record.id.as_str()).collect();
+        let ids: Vec<&str> = ring.newest().map(|record| &*record.id).collect();
         assert_eq!(ids, ["req-4", "req-3", "req-2"]);
     }
 
@@ -89,15 +89,14 @@ mod tests {
                 assert!(ring.size() <= MAX_BYTES);
             }
             let of_record = |record: &Arc<Record>| {
-                let texts = [&record.client, &record.route, &record.cost];
-                let texts = texts.map(|text| text.as_ref().unwrap().capacity());
-                let standings = record.standings.iter().map(String::capacity);
                 let (text, counters) = (size_of::<String>(), 16);
-                let mut allocations = texts.to_vec();
-                allocations.extend(standings);
+                let standings = record.standings.iter().map(String::capacity);
+                let mut allocations: Vec<usize> = standings.collect();
                 allocations.extend([
+                    counters + record.route.as_ref().unwrap().len(),
+                    record.cost.as_ref().unwrap().capacity(),
                     counters + size_of::<Record>(),
-                    record.id.capacity(),
+                    counters + record.id.len(),
                     counters + text,
                     record.summary.as_ref().unwrap().capacity(),
                     record.standings.capacity() * text,

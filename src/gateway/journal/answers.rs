@@ -26,7 +26,7 @@ impl<'g> Journal<'g> {
         if let (Some(booking), Some(step)) = (&mut self.booking, step) {
             booking.answered_by(step, dialect);
         }
-        self.facts.served_by = step.map(|step| step.label.as_str());
+        self.facts.served_by = step.map(|step| &*step.label);
         let reports = answered.reports();
         // A second best answer is reported twice.
         let again = usize::from(answered.is_second_best);
@@ -81,10 +81,9 @@ impl<'g> Journal<'g> {
     /// A whole answer is about to be sent.
     pub fn answered_whole(&mut self, answered: &AnsweredWalk, answer: &WholeAnswer) {
         let step_index = answered.step_index();
-        let now = Instant::now();
-        self.use_up(step_index, answer.usage, now);
+        self.use_up(step_index, answer.usage, answered.at);
         self.counted.repairs(step_index, answer.repairs);
-        self.count_answer(answered, now);
+        self.count_answer(answered, answered.at);
         self.facts.log_body("answer body", || {
             excerpt(answer.text(), &self.context.redactor)
         });

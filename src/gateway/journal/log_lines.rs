@@ -1,12 +1,13 @@
 //! The lines of a request in the log. Tools read them by their `msg` and members.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::Level;
 
 use crate::adapt::Lesson;
-use crate::config::Step;
+use crate::config::{Name, Step};
 use crate::dialect::USUAL;
 use crate::dialect::class::Class;
 use crate::dialect::usage::Usage;
@@ -18,12 +19,12 @@ const TARGET: &str = "ai_gateway::gateway::journal";
 
 /// A request as far as it is known, for its line.
 pub struct RequestFacts<'g> {
-    pub request_id: String,
+    pub request_id: Arc<str>,
     method: &'static str,
     path: Cow<'static, str>,
-    pub client: Option<&'g str>,
+    pub client: Option<&'g Name>,
     pub started: Instant,
-    pub route: Option<Cow<'g, str>>,
+    pub route: Option<Name>,
     /// The dialect of the request; `None` for chat, and where it is not known.
     pub api: Option<&'static str>,
     /// The answer came in another dialect than the client's.
@@ -45,7 +46,7 @@ pub struct RequestFacts<'g> {
 impl RequestFacts<'_> {
     /// A request of which only the head is known. No key may be in its id or path.
     pub fn new(
-        request_id: String,
+        request_id: Arc<str>,
         method: &'static str,
         path: Cow<'static, str>,
         started: Instant,
@@ -87,8 +88,8 @@ impl RequestFacts<'_> {
                 log::log!(
                     target: TARGET,
                     level,
-                    request_id = self.request_id.as_str(),
-                    client = self.client,
+                    request_id = &*self.request_id,
+                    client = self.client.map(Name::as_str),
                     method = self.method,
                     path = &*self.path,
                     route = self.route.as_deref(),
@@ -123,7 +124,7 @@ impl RequestFacts<'_> {
     pub fn log_failure(&self, report: &StepReport, class: Class, message: &str) {
         log::info!(
             target: TARGET,
-            request_id = self.request_id.as_str(),
+            request_id = &*self.request_id,
             route = self.route.as_deref(),
             step = report.step_index,
             provider = report.provider(),
@@ -143,7 +144,7 @@ impl RequestFacts<'_> {
             let words: Vec<String> = lessons.iter().map(Lesson::words).collect();
             log::debug!(
                 target: TARGET,
-                request_id = self.request_id.as_str(),
+                request_id = &*self.request_id,
                 provider = step.provider.name.as_str(),
                 model = step.model.as_str(),
                 lessons = words.join("; ").as_str();
@@ -156,7 +157,7 @@ impl RequestFacts<'_> {
     pub fn log_lesson(&self, step: &Step, lesson: &Lesson) {
         log::warn!(
             target: TARGET,
-            request_id = self.request_id.as_str(),
+            request_id = &*self.request_id,
             provider = step.provider.name.as_str(),
             model = step.model.as_str(),
             lesson = lesson.words().as_str(),
@@ -175,7 +176,7 @@ impl RequestFacts<'_> {
                 key_index = report.key_index,
                 status = report.status,
                 error = message,
-                request_id = self.request_id.as_str();
+                request_id = &*self.request_id;
                 "the provider refuses the key"
             );
         } else {
@@ -187,7 +188,7 @@ impl RequestFacts<'_> {
                 step = report.step_index,
                 status = report.status,
                 error = message,
-                request_id = self.request_id.as_str();
+                request_id = &*self.request_id;
                 "the provider does not know the model"
             );
         }
@@ -203,7 +204,7 @@ impl RequestFacts<'_> {
         log::log!(
             target: TARGET,
             level,
-            request_id = self.request_id.as_str(),
+            request_id = &*self.request_id,
             route = self.route.as_deref(),
             step = report.step_index,
             provider = report.provider(),
@@ -217,7 +218,7 @@ impl RequestFacts<'_> {
     pub fn log_body(&self, message: &str, excerpt: impl FnOnce() -> String) {
         if log::log_enabled!(Level::Debug) {
             let body = excerpt();
-            log::debug!(target: TARGET, request_id = self.request_id.as_str(), body = body.as_str(); "{message}");
+            log::debug!(target: TARGET, request_id = &*self.request_id, body = body.as_str(); "{message}");
         }
     }
 }

@@ -87,7 +87,7 @@ pub struct Journal<'g> {
     pub(super) route: Option<&'g Route>,
     pub(super) counted: metrics::Request,
     /// The request in its client's account; `None` of one without a walk.
-    pub(super) booking: Option<Box<ClientBooking<'g>>>,
+    pub(super) booking: Option<ClientBooking<'g>>,
     /// The cost of the request, once it is settled.
     pub(super) cost: Money,
     // The attempt's span stands inside the request's, and so ends before it.
@@ -117,18 +117,18 @@ impl<'g> Journal<'g> {
         template: Option<&'static str>,
     ) -> Box<Self> {
         let head = exchange.head();
-        let masked = |text| context.redactor.mask(text).into_owned();
+        let masked = |text| context.redactor.mask(text);
         Box::new(Self {
             context,
             facts: RequestFacts::new(
                 match head.header("x-request-id") {
-                    Some(_) => masked(exchange.request_id()),
-                    None => exchange.request_id().to_owned(),
+                    Some(_) => masked(exchange.request_id()).into(),
+                    None => Arc::clone(exchange.request_id()),
                 },
                 names::known_method(head.method()).unwrap_or(names::OTHER_METHOD),
                 match template {
                     Some(usual) if usual == head.path() => Cow::Borrowed(usual),
-                    _ => Cow::Owned(truncated(masked(head.path()), LONGEST_NAME)),
+                    _ => Cow::Owned(truncated(masked(head.path()).into_owned(), LONGEST_NAME)),
                 },
                 exchange.received(),
             ),

@@ -1,6 +1,5 @@
 //! The facts of a request: who asks for what, and how it ends.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +8,7 @@ use log::Level;
 use super::log_lines::RequestFacts;
 use super::record::{CapturedRequest, Journal, LONGEST_NAME, Remembered, tried};
 use super::{body_excerpt, captured_content, span_attributes};
-use crate::config::{Route, Step};
+use crate::config::{Name, Route, Step};
 use crate::dialect::class::Class;
 use crate::dialect::request::{Payload, Request};
 use crate::dialect::usage::Usage;
@@ -20,7 +19,7 @@ use crate::http::Exchange;
 use crate::routing::{StepReport, Verdict, fallbacks};
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{self, Asked, current};
-use crate::text::{cut, truncated};
+use crate::text::cut;
 
 impl<'g> Journal<'g> {
     /// The request is worth a trace. `template` is its path with the variable parts named, where it names an endpoint.
@@ -43,7 +42,7 @@ impl<'g> Journal<'g> {
     }
 
     /// The client showed a key.
-    pub fn identified(&mut self, client: &'g str) {
+    pub fn identified(&mut self, client: &'g Name) {
         self.facts.client = Some(client);
     }
 
@@ -71,19 +70,19 @@ impl<'g> Journal<'g> {
     /// The request names no route, or none for this client.
     pub fn route_unknown(&mut self, name: &str) {
         let name = self.context.redactor.redact(name);
-        self.facts.route = Some(Cow::Owned(truncated(name, LONGEST_NAME)));
+        self.facts.route = Some(cut(&name, LONGEST_NAME).into());
     }
 
     /// The request is about a route.
     pub fn route_known(&mut self, route: &'g Route) {
-        self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+        self.facts.route = Some(shown(&route.name));
     }
 
     /// The walk over a route begins.
     pub fn walk_began(&mut self, route: &'g Route, dialect: &dyn Dialect, request: &Request<'_>) {
         self.operation = dialect.operation();
         self.route = Some(route);
-        self.facts.route = Some(Cow::Borrowed(cut(&route.name, LONGEST_NAME)));
+        self.facts.route = Some(shown(&route.name));
         self.counted.takes(&route.name, self.operation);
         if current::is_recorded() {
             self.attributes = span_attributes::attributes(dialect, request);
@@ -100,7 +99,7 @@ impl<'g> Journal<'g> {
     }
 
     /// The request is admitted to its client's account, which is told of all that it takes.
-    pub fn admitted(&mut self, booking: Box<ClientBooking<'g>>) {
+    pub fn admitted(&mut self, booking: ClientBooking<'g>) {
         self.booking = Some(booking);
     }
 
@@ -178,7 +177,7 @@ impl<'g> Journal<'g> {
         span.end(&trace::Answered {
             status,
             error: facts.error,
-            client: facts.client,
+            client: facts.client.map(Name::as_str),
             route: facts.route.as_deref(),
             stream: facts.stream,
             fallbacks: facts.fallbacks,
@@ -195,6 +194,14 @@ impl<'g> Journal<'g> {
     }
 }
 
+/// The name of a route in the log and in the history.
+fn shown(name: &Name) -> Name {
+    match name.len() {
+        0..=LONGEST_NAME => name.clone(),
+        _ => cut(name, LONGEST_NAME).into(),
+    }
+}
+
 /// The record of a request that is over, made of what is known of it.
 fn record(
     facts: RequestFacts<'_>,
@@ -208,8 +215,8 @@ fn record(
     let estimate = remembered.estimate.filter(|_| !is_told);
     Record {
         time: SystemTime::now() - duration,
-        client: facts.client.map(str::to_owned),
-        route: facts.route.map(Cow::into_owned),
+        client: facts.client.cloned(),
+        route: facts.route,
         api: facts.api.unwrap_or(dialect::USUAL),
         stream: facts.stream,
         status,

@@ -46,7 +46,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
         if filter.client.as_ref().is_some_and(|name| *name != own.name) {
             return Err(denied().into());
         }
-        filter.client = Some(own.name.clone());
+        filter.client = Some(own.name.to_string());
     }
     let body = visit.context.history.records(&filter, limit);
     Ok(Response::json(200, body))
@@ -55,7 +55,7 @@ pub fn page(visit: &Visit<'_, '_>) -> Result<Response, Unserved> {
 /// The name of the route that an alias stands for.
 fn meant(visit: &Visit<'_, '_>, name: String) -> String {
     let route = visit.context.config.route(&name);
-    route.map_or(name, |route| route.name.clone())
+    route.map_or(name, |route| route.name.to_string())
 }
 
 fn time(text: &str) -> Option<UnixMs> {

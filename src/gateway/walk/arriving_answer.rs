@@ -10,7 +10,7 @@ use crate::dialect::reading::{Asked, Expectation, Reading};
 use crate::dialect::repairs::{RepairKind, Repairs};
 use crate::dialect::{Dialect, Framing};
 use crate::gateway::journal::Journal;
-use crate::gateway::shared_ledger::random;
+use crate::gateway::shared_ledger::another;
 use crate::routing::Failure;
 use crate::upstream::{Body, CallError, Head};
 
@@ -68,7 +68,7 @@ impl<'s, 'a: 'r, 'r> ArrivingAnswer<'s, 'a, 'r> {
                     repairs: step.provider.repair,
                     wants_json: expectation.wants_json,
                     think_tags: step.think_tags,
-                    seed: random(),
+                    seed: another(),
                 },
             },
         }

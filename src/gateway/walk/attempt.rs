@@ -32,11 +32,11 @@ pub struct Success<'a> {
 }
 
 impl<'a> Success<'a> {
-    fn with(reply: Reply<'a>, head: &Head) -> Box<Self> {
-        Box::new(Self {
+    fn with(reply: Reply<'a>, head: &Head) -> Self {
+        Self {
             reply,
             limits: limits_of(head),
-        })
+        }
     }
 }
 
@@ -89,7 +89,7 @@ impl<'a> Errand<'a, '_> {
         attempt: &mut Attempt,
         prepared: Option<Box<Prepared>>,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+    ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let Some(step) = self.route.steps.get(attempt.step_index) else {
             return Err(Failure::new(Class::Rejected, "the route has no such step").into());
         };
@@ -111,9 +111,9 @@ impl<'a> Errand<'a, '_> {
         attempt: &mut Attempt,
         step: &'a Step,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+    ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let mut room = self.room_for_edits(self.edited, step)?;
-        let mut healing = Healing::new(self, step);
+        let mut healing = Healing::new(self, step, attempt.started);
         settle(&mut room, healing.request());
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
@@ -169,7 +169,7 @@ impl<'a> Errand<'a, '_> {
         healing: &mut Healing<'_>,
         attempt: &mut Attempt,
         journal: &Journal<'_>,
-    ) -> Option<Result<Box<Success<'a>>, Box<Missed<'a>>>> {
+    ) -> Option<Result<Success<'a>, Box<Missed<'a>>>> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return Some(Err(failure_of(&error).into())),
@@ -229,7 +229,7 @@ impl<'a> Errand<'a, '_> {
         sent: &Healing<'_>,
         deadline: Instant,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+    ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let Response { head, body } = answer;
         refuse_coding(&head)?;
         let reply = match self.framing() {

@@ -48,14 +48,15 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step) -> Box<Self> {
+    /// The healing of an attempt that begins now.
+    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step, now: Instant) -> Box<Self> {
         let Errand {
             context,
             dialect,
             edited: request,
             ..
         } = *errand;
-        let lessons = context.ledger.learned().of(step, Instant::now());
+        let lessons = context.ledger.learned().of(step, now);
         Box::new(Self {
             context,
             dialect,

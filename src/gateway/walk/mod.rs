@@ -147,6 +147,7 @@ impl<'a> Errand<'a, '_> {
         loop {
             let next = {
                 let mut ledger = self.context.ledger.lock();
+                // Under the lock: what the ledger is told comes in the order of its times.
                 let now = Instant::now();
                 ledger.keep_time(now, SystemTime::now);
                 let next = walk.next(&mut ledger, now);
@@ -159,7 +160,7 @@ impl<'a> Errand<'a, '_> {
                 Move::Finished(verdict) => return PreparedMove::Finished(verdict),
             };
             let step = self.route.steps.get(attempt.step_index);
-            match step.map_or(Ok(None), |step| self.prepared(step)) {
+            match step.map_or(Ok(None), |step| self.prepared(step, attempt.started)) {
                 Ok(prepared) => return PreparedMove::Try(attempt, prepared),
                 Err(reason) => {
                     walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
@@ -177,15 +178,14 @@ impl<'a> Errand<'a, '_> {
         }
     }
 
-    #[expect(clippy::boxed_local, reason = "a waiting worker keeps a small stack")]
     fn answered(
         &self,
         walk: Box<Walk>,
         attempt: Box<Attempt>,
-        success: Box<Success<'a>>,
+        success: Success<'a>,
         probed: Option<usize>,
     ) -> Ended<'a> {
-        let Success { reply, limits } = *success;
+        let Success { reply, limits } = success;
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
         let answered = walk.succeeded(&mut ledger, attempt, &limits, now);
@@ -232,7 +232,7 @@ impl<'a> Errand<'a, '_> {
         if let Some(best) = second_best {
             return Ended::Answered {
                 reply: best.reply,
-                answered: walk.settled(best.attempt),
+                answered: walk.settled(best.attempt, Instant::now()),
             };
         }
         let reports = walk.into_reports();

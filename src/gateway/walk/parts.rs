@@ -23,7 +23,7 @@ impl<'a> Errand<'a, '_> {
         attempt: &mut Attempt,
         step: &'a Step,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+    ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let mut answers: Vec<WholeAnswer> = Vec::new();
         let mut limits = None;
         let mut bytes = 0_usize;
@@ -65,9 +65,9 @@ impl<'a> Errand<'a, '_> {
         let mut charge = charges.pop().unwrap_or_else(|| self.budget.empty());
         drop(charges);
         cover(&mut charge, answer.text().len())?;
-        Ok(Box::new(Success {
+        Ok(Success {
             reply: Reply::Whole(Box::new(HeldAnswer { answer, charge })),
             limits: limits.unwrap_or_default(),
-        }))
+        })
     }
 }

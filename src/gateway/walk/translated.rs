@@ -35,8 +35,12 @@ impl<'a> Errand<'a, '_> {
     ///
     /// # Errors
     /// The step cannot carry the request. It is passed over without a call.
-    pub(super) fn prepared(&self, step: &Step) -> Result<Option<Box<Prepared>>, Unfit> {
-        let lessons = self.context.ledger.learned().of(step, Instant::now());
+    pub(super) fn prepared(
+        &self,
+        step: &Step,
+        now: Instant,
+    ) -> Result<Option<Box<Prepared>>, Unfit> {
+        let lessons = self.context.ledger.learned().of(step, now);
         let Some(dialect) = self.dialect.spoken_by(self.request, &step.traits) else {
             let unfit = self.dialect.unfit(self.request, &step.traits);
             let vocabulary = self.dialect.vocabulary();
@@ -76,7 +80,7 @@ impl<'a> Errand<'a, '_> {
         attempt: &mut Attempt,
         step: &'a Step,
         journal: &Journal<'_>,
-    ) -> Result<Box<Success<'a>>, Box<Missed<'a>>> {
+    ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let Prepared {
             dialect,
             translated,
@@ -104,9 +108,9 @@ impl<'a> Errand<'a, '_> {
         drop(charge);
         match called {
             Ok(success) => {
-                let Success { reply, limits } = *success;
+                let Success { reply, limits } = success;
                 let reply = self.answer(reply, dialect, step, translated)?;
-                Ok(Box::new(Success { reply, limits }))
+                Ok(Success { reply, limits })
             }
             Err(missed) => {
                 let Missed {

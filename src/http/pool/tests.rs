@@ -30,7 +30,8 @@ fn id(job: Option<Box<Job>>) -> Option<usize> {
 
 fn is_wanted(pool: &Pool) -> bool {
     let wanted = pool.wanted();
-    poll_until(&mut [PollFd::new(&wanted, PollFlags::IN)], Instant::now()).unwrap()
+    let now = Instant::now();
+    poll_until(&mut [PollFd::new(&wanted, PollFlags::IN)], now, now).unwrap()
 }
 
 /// The test's own thread plays the workers.

@@ -139,15 +139,71 @@ proptest! {
                 *old = byte;
             }
         }
-        if let Ok(Some(length)) = head_length(&head, 0) {
-            let parsed = Head::parse(&head[..length], &config::EdgeLimits::default());
-            if let Ok(parsed) = parsed {
-                for (name, value) in parsed.fields() {
-                    prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
-                }
+        let (usual, careful) = both_ways(&head);
+        prop_assert_eq!(usual.as_ref().map(told), careful.as_ref().map(told));
+        if let Some((parsed, _)) = careful {
+            for (name, value) in parsed.fields() {
+                prop_assert!(name.bytes().chain(value.iter().copied()).all(|byte| !b"\r\n\0".contains(&byte)));
             }
         }
     }
+}
+
+/// A head and its length; `None` where it is not taken.
+type Read = Option<(Head, usize)>;
+
+/// A head as the one pass reads it, and as those that look closer do.
+fn both_ways(head: &[u8]) -> (Read, Read) {
+    let limits = config::EdgeLimits::default();
+    let careful = head_length(head, 0).ok().flatten().and_then(|length| {
+        let head = Head::parse(&head[..length], &limits).ok()?;
+        Some((head, length))
+    });
+    (Head::usual(head, &limits), careful)
+}
+
+/// All that a head tells, but for an id that is made up.
+fn told((head, length): &(Head, usize)) -> String {
+    let fields: Vec<_> = head.fields().collect();
+    let framing = (head.framing, head.keep_alive, head.expects_continue);
+    let target = (head.method(), head.path(), head.query(), head.version());
+    format!("{target:?} {framing:?} {fields:?} {length}")
+}
+
+/// Two ways to read a head that see different requests are how one is smuggled.
+#[test]
+fn the_usual_way_to_read_a_head_takes_what_the_careful_one_takes() {
+    let whole = b"POST /v1/x?y HTTP/1.1\r\nHost: a:80\r\nX:\r\nContent-Length: 12\r\n\r\n{\r\n\r\n";
+    let check = |head: &[u8]| {
+        let (usual, careful) = both_ways(head);
+        let (usual, careful) = (usual.as_ref().map(told), careful.as_ref().map(told));
+        assert_eq!(usual, careful, "{}", head.escape_ascii());
+        usual.is_some()
+    };
+    let mut taken = 0;
+    for place in 0..whole.len() {
+        check(&whole[..place]);
+        let (before, behind) = whole.split_at(place);
+        for new in [
+            &b"\r"[..],
+            b"\n",
+            b"\r\n",
+            b"\r\r",
+            b"\n\r",
+            b"\r\n\r",
+            b" ",
+            b"\t",
+            b":",
+            b"\0",
+            b"0",
+            b"\xff",
+        ] {
+            for behind in [behind, &behind[1..], behind.get(2..).unwrap_or_default()] {
+                taken += usize::from(check(&[before, new, behind].concat()));
+            }
+        }
+    }
+    assert!(check(whole) && taken > 400, "{taken}");
 }
 
 /// Some old clients send a line end behind a body. In which packets it comes must not matter.
@@ -166,6 +222,23 @@ fn blank_lines_before_a_request_are_skipped_however_they_come() {
         let head = connection.next_head(&limits);
         let head = head.unwrap_or_else(|_| panic!("{split}")).unwrap();
         assert_eq!((head.path(), connection.buffer.len()), ("/x", 0));
+    }
+}
+
+/// A body that has arrived with its head is not copied, unless it would keep much more room than it fills.
+#[test]
+fn a_buffer_is_given_away_where_it_is_all_that_was_asked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap();
+    let mut connection = Connection::new(0, TcpStream::connect(peer).unwrap(), peer);
+    for (room, bytes, is_given_away) in [(100, 4, true), (100, 3, false), (5000, 4, false)] {
+        connection.buffer = Vec::with_capacity(room);
+        connection.buffer.extend_from_slice(b"body");
+        assert_eq!(connection.take(5), None);
+        let taken = connection.take(bytes).unwrap();
+        assert_eq!(taken, &b"body"[..bytes]);
+        assert_eq!(taken.capacity() == room, is_given_away, "{room} {bytes}");
+        assert_eq!(connection.buffer, &b"body"[bytes..]);
     }
 }
 
@@ -228,13 +301,13 @@ fn what_a_head_says_is_understood() {
     assert_eq!(head.header("x-api-key"), Some("k"));
     assert_eq!(head.header("X-Latin"), None);
     assert_eq!(head.fields().nth(2), Some(("x-latin", &b"\xe9"[..])));
-    assert_eq!(head.request_id(), "abc-1");
+    assert_eq!(&**head.request_id(), "abc-1");
     assert_eq!(head.framing, Framing::Chunked);
     assert!(head.expects_continue && !head.keep_alive && head.has_body());
 
     let head = parse(&request("Content-Length: 007\r\nX-Request-Id: a b")).unwrap();
     assert_eq!(head.framing, Framing::Length(7));
-    assert_ne!(head.request_id(), "a b");
+    assert_ne!(&**head.request_id(), "a b");
     assert!(head.keep_alive && !head.expects_continue);
     assert!(!parse(&request("Content-Length: 0")).unwrap().has_body());
 }

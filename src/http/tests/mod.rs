@@ -64,7 +64,8 @@ impl Site {
     fn await_gone(&self, exchange: &Exchange<'_>, patience: Duration) {
         let client = exchange.client_socket();
         self.change(|gate| gate.held += 1);
-        let noticed = poll_until(&mut [client.poll_fd()], Instant::now() + patience);
+        let now = Instant::now();
+        let noticed = poll_until(&mut [client.poll_fd()], now, now + patience);
         self.change(|gate| gate.gone.push(noticed.unwrap() && client.is_gone()));
     }
 }

@@ -346,11 +346,10 @@ pub fn counter(
     most: usize,
 ) -> Option<&mut Counter> {
     // It is that of the present almost always.
-    let last = counters.len().checked_sub(1);
-    let is_last = |at: &usize| counters.get(*at).is_some_and(|last| last.key <= key);
-    let at = last
-        .filter(is_last)
-        .or_else(|| counters.iter().rposition(|counter| counter.key <= key));
+    if counters.back().is_some_and(|last| last.key == key) {
+        return counters.back_mut();
+    }
+    let at = counters.iter().rposition(|counter| counter.key <= key);
     let is_there = at
         .and_then(|at| counters.get(at))
         .is_some_and(|counter| counter.key == key);

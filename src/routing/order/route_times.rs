@@ -61,7 +61,7 @@ impl RouteTimes {
             times: Default::default(),
         });
         Self {
-            name: route.name.clone(),
+            name: route.name.to_string(),
             steps: steps.collect(),
             since_probe: Default::default(),
         }

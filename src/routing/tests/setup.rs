@@ -36,7 +36,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
     Step {
         provider: Arc::clone(provider),
         model: model.to_owned(),
-        label: format!("{}/{model}", provider.name),
+        label: format!("{}/{model}", provider.name).into(),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),
@@ -63,7 +63,7 @@ pub fn route(steps: Vec<Step>) -> Arc<Route> {
         stream_keepalive: None,
         context_length: None,
         capabilities: Vec::new(),
-        name: "main".to_owned(),
+        name: "main".into(),
         timeout: None,
         wait_when_cooling: Duration::ZERO,
         order: Default::default(),

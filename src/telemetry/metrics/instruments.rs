@@ -160,7 +160,7 @@ impl RouteInstruments {
         }
         let requests = before.map(|before| Arc::clone(&before.requests));
         Self {
-            name: route.name.clone(),
+            name: route.name.to_string(),
             requests: requests.unwrap_or_else(|| Arc::new(RequestInstruments::new())),
             targets,
             target_of_step,
