@@ -1,4 +1,3 @@
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -195,28 +194,6 @@ fn an_event_in_one_piece_is_not_copied() {
     assert_eq!(decoder.next_item(), None);
     decoder.push(b"\n");
     assert_eq!(decoder.next_item(), Some(Ok(event(None, "cut"))));
-}
-
-#[test]
-fn bytes_can_be_read_to_where_they_are_decoded() {
-    let input = "data: \u{e9}a\n: b\ndata: c\r\n\r\ndata: d\n\n".repeat(3);
-    for most in 1..input.len() {
-        let (mut rest, mut decoder, mut items) = (input.as_bytes(), Decoder::new(BOUND), vec![]);
-        while !rest.is_empty() {
-            let count = decoder.fill(most, |room| rest.read(room)).unwrap();
-            assert!(count > 0);
-            while let Some(item) = decoder.next_item() {
-                items.push(owned(item.unwrap()));
-            }
-        }
-        assert_eq!(items, decode([input.as_bytes()], BOUND).0);
-    }
-    let mut decoder = Decoder::new(2);
-    assert_eq!(decoder.fill(9, |_| Err("cut")), Err("cut"));
-    decoder.push(b":xyz");
-    assert!(decoder.next_item().unwrap().is_err());
-    assert_eq!(decoder.fill(9, |room| Ok::<_, ()>(room.len())), Ok(9));
-    assert_eq!(decoder.next_item(), None);
 }
 
 #[test]
