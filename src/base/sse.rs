@@ -73,6 +73,14 @@ pub struct Event<'d> {
 }
 
 impl Event<'_> {
+    /// The lines of the data. A single one lies in the decoder's buffer as it came.
+    pub fn lines(&self) -> Lines {
+        match self.data {
+            Cow::Borrowed(_) => Lines::One,
+            Cow::Owned(_) => Lines::Any,
+        }
+    }
+
     pub fn into_owned(self) -> Event<'static> {
         Event {
             data: Cow::Owned(self.data.into_owned()),
@@ -81,6 +89,13 @@ impl Event<'_> {
             was_mended: self.was_mended,
         }
     }
+}
+
+/// The lines of data, as far as they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    One,
+    Any,
 }
 
 /// An event, or a line outside of one, is longer than the decoder's bound.
@@ -332,10 +347,8 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
-    match line.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) if at_start => rest,
-        _ => line,
-    }
+    let mark = if at_start { BYTE_ORDER_MARK } else { b"" };
+    line.strip_prefix(mark).unwrap_or(line)
 }
 
 /// The bytes before the data of an event in one line, and those behind it.
@@ -370,12 +383,13 @@ pub fn encode(out: &mut String, data: &str) {
 }
 
 /// Like [`encode`], with data that `write` appends: what has no line ends, as most, is written once.
-pub fn encode_with(out: &mut String, write: impl FnOnce(&mut String)) {
+pub fn encode_with(out: &mut String, lines: Lines, write: impl FnOnce(&mut String)) {
     let begin = out.len();
     out.push_str("data: ");
     let from = out.len();
     write(out);
-    if line_end(out.as_bytes().get(from..).unwrap_or_default()).is_some() {
+    let written = out.as_bytes().get(from..).unwrap_or_default();
+    if lines == Lines::Any && line_end(written).is_some() {
         let data = out.split_off(from);
         out.truncate(begin);
         encode(out, &data);

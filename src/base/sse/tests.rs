@@ -197,6 +197,23 @@ fn an_event_in_one_piece_is_not_copied() {
 }
 
 #[test]
+fn data_of_one_line_are_told_apart() {
+    for (input, lines) in [
+        ("data: a\n\n", Lines::One),
+        ("data: a\ndata: b\n\n", Lines::Any),
+        ("data: a\rdata:\r\r", Lines::Any),
+    ] {
+        let mut decoder = Decoder::new(BOUND);
+        decoder.push(input.as_bytes());
+        let Some(Ok(Item::Event(event))) = decoder.next_item() else {
+            panic!("{input:?}");
+        };
+        assert_eq!(event.lines(), lines, "{input:?}");
+        assert_eq!(is_one_line(&event.data), lines == Lines::One);
+    }
+}
+
+#[test]
 fn a_line_end_is_found_at_every_place() {
     for length in 0..20 {
         let plain = vec![0x8a_u8; length];
@@ -270,7 +287,7 @@ fn encoding_keeps_line_ends_out_of_the_framing() {
     ] {
         let mut out = String::from("x");
         encode(&mut out, data);
-        encode_with(&mut out, |out| out.push_str(data));
+        encode_with(&mut out, Lines::Any, |out| out.push_str(data));
         assert_eq!(out, format!("x{expected}{expected}"), "{data:?}");
     }
 }
