@@ -5,10 +5,24 @@
 //! specified.` (OpenAI); `The 'stream_options' parameter is only allowed when 'stream' is enabled.` (OpenAI, vLLM).
 
 use super::operations::Kept;
-use crate::json::Object;
+use crate::json::{NameFilter, Object};
+
+/// The members that may say nothing.
+const MEMBERS: NameFilter = NameFilter::of(&[
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "stream_options",
+    "functions",
+    "stop",
+    "logit_bias",
+]);
 
 /// Removes what says nothing. `stream` is whether the client asks for a stream.
 pub fn edit(body: &mut Object<'_>, stream: bool, kept: Kept<'_>) {
+    if !body.may_have_any(MEMBERS) {
+        return;
+    }
     let is = |member: &str, says_nothing: fn(&str) -> bool| {
         let value = body.get(member);
         value.is_some_and(says_nothing)

@@ -103,24 +103,27 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Puts payload into `room`, as much as there is of both, and moves `input` on behind what was read of it. Returns the
-    /// number of bytes that were put.
+    /// Hands on payload, at most so many bytes, and moves `input` on behind what was read of it. Returns the number of bytes
+    /// that were handed on.
     ///
     /// # Errors
     /// A malformed body, once all payload before it has been given.
-    pub fn fill(&mut self, input: &mut &[u8], room: &mut [u8]) -> Result<usize, ChunkError> {
-        let mut filled = 0;
+    pub fn hand_on(
+        &mut self,
+        input: &mut &[u8],
+        most: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, ChunkError> {
+        let mut given = 0;
         loop {
-            let free = room.get_mut(filled..).unwrap_or_default();
-            let data = match self.payload(input, free.len(), usize::MAX) {
-                Err(error) if filled == 0 => return Err(error),
-                Err(_) | Ok([]) => return Ok(filled),
-                Ok(data) => data,
-            };
-            if let Some(free) = free.get_mut(..data.len()) {
-                free.copy_from_slice(data);
+            match self.payload(input, most - given, usize::MAX) {
+                Err(error) if given == 0 => return Err(error),
+                Err(_) | Ok([]) => return Ok(given),
+                Ok(data) => {
+                    take(data);
+                    given += data.len();
+                }
             }
-            filled += data.len();
         }
     }
 
@@ -308,11 +311,12 @@ mod tests {
     /// Content that a provider sent before its fault belongs to the client of a stream.
     #[test]
     fn payload_before_a_malformed_chunk_is_given_first() {
-        let (mut decoder, mut room) = (ChunkedDecoder::default(), [0; 16]);
+        let (mut decoder, mut given) = (ChunkedDecoder::default(), Vec::new());
         let mut input = &b"3\r\nabc\r\nx\r\n"[..];
-        assert_eq!(decoder.fill(&mut input, &mut room), Ok(3));
-        assert_eq!(&room[..3], b"abc");
-        let next = decoder.fill(&mut input, &mut room);
+        let mut take = |data: &[u8]| given.extend_from_slice(data);
+        assert_eq!(decoder.hand_on(&mut input, 16, &mut take), Ok(3));
+        let next = decoder.hand_on(&mut input, 16, &mut take);
+        assert_eq!(given, b"abc");
         assert!(matches!(next, Err(ChunkError::Malformed(_))), "{next:?}");
     }
 

@@ -17,10 +17,10 @@ use std::borrow::Cow;
 use crate::heapsort::sorted;
 use crate::text;
 
-use self::name_filter::NameFilter;
 use self::pieces::{Piece, PieceWriter};
 use self::reader::{EntryCursor, Invalid, Reader};
 
+pub use self::name_filter::NameFilter;
 pub use self::object_error::{MAX_MEMBERS, MAX_SHOWN_KEY, ObjectError};
 
 /// A view on the text of a JSON object, and the edits to make when it is written.
@@ -127,7 +127,7 @@ impl<'a> Object<'a> {
             let text = key.text().ok_or(Invalid)?;
             let escaped = matches!(text, Cow::Owned(_));
             may_repeat |= self.names.add(&text);
-            let key_from = raw::offset(self.source, key.raw());
+            let (key_from, key_end) = key.span();
             reader.peek();
             let value = reader.at();
             read(&text, &mut reader)?;
@@ -135,7 +135,7 @@ impl<'a> Object<'a> {
             if members.len() <= MAX_MEMBERS {
                 members.push(MemberSpan {
                     key: position(key_from),
-                    key_end: position(key_from + key.raw().len()),
+                    key_end: position(key_end),
                     value: position(value),
                     end: position(reader.at()),
                     escaped,
@@ -145,6 +145,11 @@ impl<'a> Object<'a> {
         reader.end()?;
         self.members = Cow::Owned(members);
         Ok(may_repeat)
+    }
+
+    /// Whether there may be a member with one of these names; where there may not, there is none.
+    pub fn may_have_any(&self, names: NameFilter) -> bool {
+        self.names.may_share(names)
     }
 
     /// The raw JSON of a member as it would be written, its replacement if it has one; `None` for an absent or removed

@@ -18,8 +18,6 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub struct Decoder {
     max_event_bytes: usize,
     buffer: Vec<u8>,
-    /// The bytes of the buffer that have come; behind them is room for more.
-    filled: usize,
     /// The bytes of the buffer that belong to lines already read.
     read: usize,
     /// The bytes of the buffer known to hold no further line end.
@@ -75,6 +73,14 @@ pub struct Event<'d> {
 }
 
 impl Event<'_> {
+    /// The lines of the data. A single one lies in the decoder's buffer as it came.
+    pub fn lines(&self) -> Lines {
+        match self.data {
+            Cow::Borrowed(_) => Lines::One,
+            Cow::Owned(_) => Lines::Any,
+        }
+    }
+
     pub fn into_owned(self) -> Event<'static> {
         Event {
             data: Cow::Owned(self.data.into_owned()),
@@ -83,6 +89,13 @@ impl Event<'_> {
             was_mended: self.was_mended,
         }
     }
+}
+
+/// The lines of data, as far as they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    One,
+    Any,
 }
 
 /// An event, or a line outside of one, is longer than the decoder's bound.
@@ -97,7 +110,6 @@ impl Decoder {
         Self {
             max_event_bytes,
             buffer: Vec::new(),
-            filled: 0,
             read: 0,
             searched: 0,
             after_cr: false,
@@ -113,34 +125,13 @@ impl Decoder {
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.failed {
             self.drop_read_bytes();
-            self.buffer.truncate(self.filled);
             self.buffer.extend_from_slice(bytes);
-            self.filled = self.buffer.len();
         }
     }
 
     /// Gives the buffer back where no part of an item waits in it.
     pub fn rest(&mut self) {
         self.drop_read_bytes();
-    }
-
-    /// Like [`Decoder::push`], but `read` puts at most `most` bytes where they are to be, and tells how many.
-    pub fn fill<E>(
-        &mut self,
-        most: usize,
-        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-    ) -> Result<usize, E> {
-        self.drop_read_bytes();
-        let end = self.filled.saturating_add(most);
-        if self.buffer.len() < end {
-            self.buffer.resize(end, 0);
-        }
-        let room = self.buffer.get_mut(self.filled..end).unwrap_or_default();
-        let count = read(room)?.min(most);
-        if !self.failed {
-            self.filled += count;
-        }
-        Ok(count)
     }
 
     /// The memory that the decoder holds (bytes).
@@ -176,9 +167,9 @@ impl Decoder {
         if self.failed {
             return None;
         }
-        let unfinished = self.slice(self.read, self.filled);
-        let from = self.filled - strip_bom(unfinished, self.at_start).len();
-        self.read_line(from, self.filled);
+        let end = self.buffer.len();
+        let from = end - strip_bom(self.slice(self.read, end), self.at_start).len();
+        self.read_line(from, end);
         let event = self.end_event();
         let event = event.map(|ended| self.event_of(ended).into_owned());
         *self = Self::new(self.max_event_bytes);
@@ -188,15 +179,16 @@ impl Decoder {
     /// The position of the next complete line in the buffer, its end left out; `None` when more bytes are needed.
     fn next_line(&mut self) -> Option<(usize, usize)> {
         if self.after_cr {
-            let next = *self.slice(self.read, self.filled).first()?;
+            let next = *self.buffer.get(self.read)?;
             self.after_cr = false;
             if next == b'\n' {
                 self.read += 1;
                 self.searched = self.read;
             }
         }
-        let Some(length) = line_end(self.slice(self.searched, self.filled)) else {
-            self.searched = self.filled;
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(length) = line_end(unsearched) else {
+            self.searched = self.buffer.len();
             return None;
         };
         let (from, to) = (self.read, self.searched + length);
@@ -211,7 +203,7 @@ impl Decoder {
 
     /// The length of the line under way (bytes).
     fn unfinished(&self) -> usize {
-        let line = self.slice(self.read, self.filled);
+        let line = self.buffer.get(self.read..).unwrap_or_default();
         // A mark of which only the first bytes are there is no text yet.
         if self.at_start && BYTE_ORDER_MARK.starts_with(line) {
             0
@@ -309,12 +301,11 @@ impl Decoder {
             self.data = Data::Joined(self.slice(from, to).to_vec());
         }
         if self.read > 0 {
-            self.buffer.copy_within(self.read..self.filled, 0);
-            self.filled -= self.read;
+            self.buffer.drain(..self.read);
             self.searched -= self.read;
             self.read = 0;
         }
-        if self.filled == 0 && self.buffer.capacity() > KEPT_CAPACITY {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT_CAPACITY {
             self.buffer = Vec::new();
         }
     }
@@ -347,16 +338,17 @@ fn is_error(name: &str) -> bool {
     name.eq_ignore_ascii_case("error")
 }
 
-/// The offset of the first CR or LF.
+/// The offset of the first CR or LF. Behind each event is a line without anything, for which no search is begun.
 fn line_end(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr2(b'\r', b'\n', bytes)
+    match bytes.first()? {
+        b'\r' | b'\n' => Some(0),
+        _ => memchr::memchr2(b'\r', b'\n', bytes),
+    }
 }
 
 fn strip_bom(line: &[u8], at_start: bool) -> &[u8] {
-    match line.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) if at_start => rest,
-        _ => line,
-    }
+    let mark = if at_start { BYTE_ORDER_MARK } else { b"" };
+    line.strip_prefix(mark).unwrap_or(line)
 }
 
 /// The bytes before the data of an event in one line, and those behind it.
@@ -391,12 +383,13 @@ pub fn encode(out: &mut String, data: &str) {
 }
 
 /// Like [`encode`], with data that `write` appends: what has no line ends, as most, is written once.
-pub fn encode_with(out: &mut String, write: impl FnOnce(&mut String)) {
+pub fn encode_with(out: &mut String, lines: Lines, write: impl FnOnce(&mut String)) {
     let begin = out.len();
     out.push_str("data: ");
     let from = out.len();
     write(out);
-    if line_end(out.as_bytes().get(from..).unwrap_or_default()).is_some() {
+    let written = out.as_bytes().get(from..).unwrap_or_default();
+    if lines == Lines::Any && line_end(written).is_some() {
         let data = out.split_off(from);
         out.truncate(begin);
         encode(out, &data);

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
 
-use crate::sse;
+use crate::sse::{self, Lines};
 
 use super::answer::Flaw;
 use super::canonical::{Delta, End, Names, OrderedDelta, Request as Canonical, Sequence};
@@ -195,7 +195,7 @@ impl Frames {
                     self.text.push_str(name);
                     self.text.push('\n');
                 }
-                sse::encode_with(&mut self.text, write);
+                sse::encode_with(&mut self.text, Lines::Any, write);
             }
             FrameForm::Lines => {
                 write(&mut self.text);

@@ -97,10 +97,54 @@ impl Body {
     /// end by the body's framing; `buf` must not be empty.
     ///
     /// # Errors
+    /// As [`Self::hand_on`].
+    pub fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
+        let mut filled = 0;
+        self.hand_on(buf.len(), deadline, &mut |bytes| {
+            if let Some(room) = buf.get_mut(filled..filled + bytes.len()) {
+                room.copy_from_slice(bytes);
+                filled += bytes.len();
+            }
+        })
+    }
+
+    /// Reads behind the bytes that are there, at most so many; false at the body's end.
+    ///
+    /// # Errors
+    /// As [`Self::hand_on`].
+    pub fn read_behind(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<bool, CallError> {
+        if bytes.capacity() == 0
+            && let Some(body) = &mut self.unread
+            && let Some(arrived) = body.unread.take_arrived(&mut body.connection, most)
+        {
+            *bytes = arrived;
+            if body.unread.is_complete() {
+                self.end();
+            }
+            return Ok(true);
+        }
+        let read = self.hand_on(most, deadline, &mut |read| bytes.extend_from_slice(read))?;
+        Ok(read > 0)
+    }
+
+    /// Hands on as much of the body as is there, in pieces of at most so many bytes together, and blocks until the deadline
+    /// if there is none. `Ok(0)` is the complete end by the body's framing; `most` must not be 0.
+    ///
+    /// # Errors
     /// `Cancelled` when the client is gone, `Timeout(Body)`, or `BadResponse` for a body that is cut or malformed.
     /// Behind a timeout the body may be read on, with another deadline; after any other error every further read gives the
     /// same one.
-    pub fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
+    pub fn hand_on(
+        &mut self,
+        most: usize,
+        deadline: Instant,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, CallError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -109,43 +153,18 @@ impl Body {
         };
         self.state.phase = Phase::Body;
         self.state.deadline = deadline;
-        match body.unread.read(&mut body.connection, buf, &mut self.state) {
+        let Arriving {
+            unread, connection, ..
+        } = body;
+        match unread.read(connection, most, &mut self.state, take) {
             Ok(read) => {
-                if read == 0 || body.unread.is_complete() {
+                if read == 0 || unread.is_complete() {
                     self.end();
                 }
                 Ok(read)
             }
             Err(error) => Err(self.fail(error)),
         }
-    }
-
-    /// Reads behind the bytes that are there, in as much room as is asked for; false at the body's end.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn read_behind(
-        &mut self,
-        bytes: &mut Vec<u8>,
-        room: usize,
-        deadline: Instant,
-    ) -> Result<bool, CallError> {
-        if bytes.capacity() == 0
-            && let Some(body) = &mut self.unread
-            && let Some(arrived) = body.unread.take_arrived(&mut body.connection, room)
-        {
-            *bytes = arrived;
-            if body.unread.is_complete() {
-                self.end();
-            }
-            return Ok(true);
-        }
-        let filled = bytes.len();
-        bytes.resize(filled.saturating_add(room), 0);
-        let free = bytes.get_mut(filled..).unwrap_or_default();
-        let read = self.read(free, deadline);
-        bytes.truncate(filled.saturating_add(*read.as_ref().unwrap_or(&0)));
-        read.map(|read| read > 0)
     }
 
     fn fail(&mut self, error: CallError) -> CallError {
@@ -253,7 +272,7 @@ impl Body {
             if self.has_ended() {
                 return Ok(bytes);
             }
-            // Room for what is here, and no more: what is not filled was zeroed in vain. The end shows in a byte's room.
+            // The end shows in a byte's room.
             let arrived = self.arrived(deadline)?.max(1);
             if let Some(charge) = &mut charge {
                 self.make_room(charge, bytes.len().saturating_add(arrived))?;

@@ -15,7 +15,7 @@ const INPUT_KEPT: usize = 1024;
 const INPUT_FIRST: usize = 4 * 1024;
 
 /// The size of the input above which it grows only when a head needs it: one TLS record, one full read (bytes).
-const INPUT_USUAL: usize = 16 * 1024;
+pub(super) const INPUT_USUAL: usize = 16 * 1024;
 
 /// The bound of unconsumed input. Heads over 64 KiB are refused where they are read; this bounds lines of chunk sizes
 /// and trailers (bytes).
@@ -166,6 +166,11 @@ impl ByteBuffers {
         (self.start, self.end) = (0, 0);
         self.progress = true;
         input
+    }
+
+    /// Whether the last bytes filled all the room that there was for them.
+    pub fn is_fast(&self) -> bool {
+        self.is_fast
     }
 
     /// Takes the first bytes of the input as read. 0 tells that more are needed.

@@ -303,14 +303,8 @@ mod tests {
         let (mut decoder, mut payload) = (ChunkedDecoder::default(), Vec::new());
         for piece in pieces {
             let mut input = *piece;
-            let mut buf = vec![0; room];
-            loop {
-                let filled = decoder.fill(&mut input, &mut buf).ok()?;
-                payload.extend_from_slice(&buf[..filled]);
-                if filled == 0 {
-                    break;
-                }
-            }
+            let mut take = |data: &[u8]| payload.extend_from_slice(data);
+            while decoder.hand_on(&mut input, room, &mut take).ok()? > 0 {}
         }
         Some((payload, decoder.is_done()))
     }

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::sync::lock;
 
-use super::buffers::{ByteBuffers, INPUT_SMALL};
+use super::buffers::{ByteBuffers, INPUT_SMALL, INPUT_USUAL};
 use super::call_state::CallState;
 use super::error::CallError;
 use super::slices_left::SlicesLeft;
@@ -29,6 +29,8 @@ pub(super) struct Socket {
     buffers: ByteBuffers,
     /// The reason why no more can be sent. The provider may still have said why before it closed, so reading goes on.
     send_failed: Option<String>,
+    /// The error behind input that is yet to be used.
+    receive_failed: Option<io::Error>,
     /// The bytes are records of TLS, whose content does not show.
     carries_records: bool,
 }
@@ -60,6 +62,7 @@ impl Socket {
             }),
             buffers: ByteBuffers::default(),
             send_failed: None,
+            receive_failed: None,
             carries_records,
         }
     }
@@ -122,6 +125,20 @@ impl Socket {
             self.buffers.input_appended(read);
         }
         Ok(received)
+    }
+
+    /// Reads on behind a small read that has filled its room, as the rest of what was sent at once is there: what came
+    /// together is passed on together.
+    fn receive_rest(&mut self) {
+        while self.buffers.is_fast() && self.buffers.input().len() < INPUT_USUAL {
+            match self.receive_much() {
+                Ok(Ok(1..)) => continue,
+                Ok(Err(error)) if !is_passing(&error) => self.receive_failed = Some(error),
+                // The end of the input is there for the next read as well.
+                _ => self.buffers.input_appended(0),
+            }
+            return;
+        }
     }
 
     /// Looks for input, the end of it included, without reading it.
@@ -205,6 +222,9 @@ impl Wire for Socket {
 
     fn receive(&mut self, state: &mut CallState) -> Result<bool, CallError> {
         self.flush(state)?;
+        if let Some(error) = self.receive_failed.take() {
+            return Err(state.lost(error));
+        }
         loop {
             // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
             let awaits_little = self.buffers.awaits_little();
@@ -216,21 +236,26 @@ impl Wire for Socket {
             };
             match received {
                 Ok(0) => return self.end_of_input(state),
-                Ok(_) => return Ok(true),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Ok(_) => {
+                    if awaits_little {
+                        self.receive_rest();
+                    }
+                    return Ok(true);
+                }
+                Err(error) if is_passing(&error) => {}
                 // A reset is never the end of a body, not even of one that the end of the connection delimits.
                 Err(error) => return Err(state.lost(error)),
             }
         }
     }
 
-    /// A socket that cannot send, or has something left to be sent, is at its end.
+    /// A socket that has failed, or has something left to be sent, is at its end.
     fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.buffers.input().is_empty() {
             return self.buffers.read(buf);
         }
-        if self.send_failed.is_some() || !self.buffers.unsent().is_empty() {
+        let is_over = self.send_failed.is_some() || self.receive_failed.is_some();
+        if is_over || !self.buffers.unsent().is_empty() {
             return Ok(0);
         }
         let mut stream = &self.descriptor.stream;
@@ -241,6 +266,11 @@ impl Wire for Socket {
         self.buffers.drop_output();
         self.buffers.drop_empty_input();
     }
+}
+
+/// Whether a read may succeed later.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// The open sockets, in use or idle.

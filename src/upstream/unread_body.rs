@@ -68,17 +68,19 @@ impl UnreadBody {
         Ok(())
     }
 
-    /// Reads as much of the body as is there, or waits for it. 0 is the complete end.
+    /// Hands on as much of the body as is there, or waits for it, and tells how many bytes that were. 0 is the complete
+    /// end.
     pub fn read(
         &mut self,
         connection: &mut Connection,
-        buf: &mut [u8],
+        most: usize,
         state: &mut CallState,
+        take: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, CallError> {
         match self {
-            Self::Sized { left, .. } => read_sized(left, connection, buf, state),
-            Self::Chunked { decoder, .. } => read_chunked(decoder, connection, buf, state),
-            Self::Framed(body) => body.read(connection, buf, state),
+            Self::Sized { left, .. } => read_sized(left, connection, most, state, take),
+            Self::Chunked { decoder, .. } => read_chunked(decoder, connection, most, state, take),
+            Self::Framed(body) => body.read(connection, most, state, take),
         }
     }
 
@@ -110,8 +112,9 @@ impl UnreadBody {
 fn read_sized(
     left: &mut u64,
     connection: &mut Connection,
-    buf: &mut [u8],
+    most: usize,
     state: &mut CallState,
+    take: &mut dyn FnMut(&[u8]),
 ) -> Result<usize, CallError> {
     if *left == 0 {
         return Ok(0);
@@ -120,13 +123,11 @@ fn read_sized(
         return Err(state.ended());
     }
     let buffers = connection.wire.buffers();
+    let most = usize::try_from(*left).unwrap_or(usize::MAX).min(most);
     let input = buffers.input();
-    let most = usize::try_from(*left).unwrap_or(usize::MAX);
-    let amount = input.len().min(buf.len()).min(most);
-    let (from, to) = (input.get(..amount), buf.get_mut(..amount));
-    if let (Some(from), Some(to)) = (from, to) {
-        to.copy_from_slice(from);
-    }
+    let input = input.get(..most).unwrap_or(input);
+    take(input);
+    let amount = input.len();
     buffers.input_consume(amount);
     *left -= amount as u64;
     Ok(amount)
@@ -137,15 +138,16 @@ fn read_sized(
 fn read_chunked(
     decoder: &mut ChunkedDecoder,
     connection: &mut Connection,
-    buf: &mut [u8],
+    most: usize,
     state: &mut CallState,
+    take: &mut dyn FnMut(&[u8]),
 ) -> Result<usize, CallError> {
     while !decoder.is_done() {
         let is_more = connection.await_input(state)?;
         let buffers = connection.wire.buffers();
         let input = buffers.input();
         let mut rest = input;
-        let filled = decoder.fill(&mut rest, buf).map_err(|error| {
+        let given = decoder.hand_on(&mut rest, most, take).map_err(|error| {
             state.failed(match error {
                 ChunkError::Malformed(reason) => reason,
                 ChunkError::TooLarge => "a chunk is too large",
@@ -153,8 +155,8 @@ fn read_chunked(
         })?;
         let read = input.len() - rest.len();
         buffers.input_consume(read);
-        if filled > 0 {
-            return Ok(filled);
+        if given > 0 {
+            return Ok(given);
         }
         if !is_more {
             return if decoder.has_last_chunk() {
@@ -178,15 +180,20 @@ impl FramedBody {
     fn read(
         &mut self,
         connection: &mut Connection,
-        buf: &mut [u8],
+        most: usize,
         state: &mut CallState,
+        take: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, CallError> {
         while !self.is_complete() {
             let progress = connection.await_input(state)?;
-            let read = self.protocol.read(connection.wire.buffers().input(), buf);
+            let input = connection.wire.buffers().input();
+            // The payload is not longer than what it is read from; its end shows in a byte's room.
+            let mut payload = vec![0; input.len().clamp(1, most)];
+            let read = self.protocol.read(input, &mut payload);
             let (read, written) = read.map_err(|error| state.failed(ureq::Error::from(error)))?;
             connection.wire.buffers().input_consume(read);
             if written > 0 {
+                take(payload.get(..written).unwrap_or_default());
                 return Ok(written);
             }
             if !progress {

@@ -3,26 +3,47 @@
 /// The names of some members, as far as one word tells them: a bit for each, which some share (Bloom, "Space/time
 /// trade-offs in hash coding with allowable errors", 1970).
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NameFilter(u64);
+pub struct NameFilter(u64);
 
 impl NameFilter {
+    /// The filter over these names.
+    pub const fn of(names: &[&str]) -> Self {
+        let (mut bits, mut rest) = (0, names);
+        while let [name, others @ ..] = rest {
+            bits |= bit(name);
+            rest = others;
+        }
+        Self(bits)
+    }
+
     /// Adds a name, and tells whether it may have been there before.
-    pub fn add(&mut self, name: &str) -> bool {
+    pub(super) fn add(&mut self, name: &str) -> bool {
         let may_be_repeated = self.may_have(name);
         self.0 |= bit(name);
         may_be_repeated
     }
 
     /// Whether the name may be one of those that were added; where it may not, it is none.
-    pub fn may_have(self, name: &str) -> bool {
+    pub(super) fn may_have(self, name: &str) -> bool {
         self.0 & bit(name) != 0
+    }
+
+    /// Whether the two may have a name in common.
+    pub(super) fn may_share(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
 /// The bit of a name. The usual members of a chat request have a bit each.
-fn bit(name: &str) -> u64 {
-    let byte = |at: usize| name.as_bytes().get(at).copied().map_or(0, usize::from);
-    1 << ((byte(0) + 2 * name.len() + 4 * byte(name.len() / 2)) % 64)
+const fn bit(name: &str) -> u64 {
+    1 << ((byte(name, 0) + 2 * name.len() + 4 * byte(name, name.len() / 2)) % 64)
+}
+
+const fn byte(name: &str, at: usize) -> usize {
+    match name.as_bytes().split_at_checked(at) {
+        Some((_, [byte, ..])) => *byte as usize,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -39,6 +60,8 @@ mod tests {
         }
         assert!(names.into_iter().all(|name| filter.may_have(name)));
         assert!(!filter.may_have("tools") && !filter.may_have("stop"));
+        assert!(filter.may_share(NameFilter::of(&["stop", "model"])));
+        assert!(!filter.may_share(NameFilter::of(&["stop", "tools"])));
     }
 
     /// Requests with a name more than once are looked at again, name by name: the usual ones are not.

@@ -104,7 +104,11 @@ pub fn edit_items(json: &str, change: &mut dyn FnMut(&str) -> Option<String>) ->
 /// Whether a raw key, quotes included, spells `key`, be it with escapes.
 pub fn is_key(raw_key: &str, key: &str) -> bool {
     // An escape is longer than what it stands for.
-    raw_key.len() >= key.len() + 2 && text(raw_key).is_some_and(|decoded| decoded == key)
+    match raw_key.len().checked_sub(key.len() + 2) {
+        None => false,
+        Some(0) => inside(raw_key) == Some(key) && !key.contains('\\'),
+        Some(_) => raw_key.contains('\\') && text(raw_key).is_some_and(|decoded| decoded == key),
+    }
 }
 
 /// The text of a JSON string; `None` for other values, and for lone surrogates, which no Rust string can hold.
@@ -328,6 +332,24 @@ mod tests {
             ("null", None),
         ] {
             assert_eq!(text(raw).as_deref(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_compared_as_text() {
+        for (raw_key, key, is_same) in [
+            (r#""a""#, "a", true),
+            (r#""a""#, "b", false),
+            (r#""a""#, "ab", false),
+            (r#""ab""#, "a", false),
+            (r#""\u0061""#, "a", true),
+            (r#""\u0061""#, "b", false),
+            (r#""\n""#, "\n", true),
+            (r#""\n""#, r"\n", false),
+            (r#""\\n""#, r"\n", true),
+            (r#""\ud83d""#, r"\ud83d", false),
+        ] {
+            assert_eq!(is_key(raw_key, key), is_same, "{raw_key} {key}");
         }
     }
 

@@ -33,22 +33,31 @@ impl EntryCursor {
 /// The key of an object's member.
 #[derive(Clone, Copy, Debug)]
 pub struct MemberKey<'a> {
-    raw: &'a str,
+    source: &'a str,
+    /// The offsets of its first quote, and behind its second one.
+    from: usize,
+    to: usize,
     has_escapes: bool,
 }
 
 impl<'a> MemberKey<'a> {
     /// The key as it stands in the text, quotes included.
     pub fn raw(self) -> &'a str {
-        self.raw
+        self.source.get(self.from..self.to).unwrap_or_default()
+    }
+
+    /// The offsets of the key, quotes included.
+    pub fn span(self) -> (usize, usize) {
+        (self.from, self.to)
     }
 
     /// The key as text; `None` for lone surrogates, which no Rust string can hold.
     pub fn text(self) -> Option<Cow<'a, str>> {
         if self.has_escapes {
-            return serde_json::from_str(self.raw).ok().map(Cow::Owned);
+            return serde_json::from_str(self.raw()).ok().map(Cow::Owned);
         }
-        super::raw::inside(self.raw).map(Cow::Borrowed)
+        let inside = self.source.get(self.from + 1..self.to - 1);
+        inside.map(Cow::Borrowed)
     }
 }
 
@@ -94,18 +103,16 @@ impl<'a> Reader<'a> {
 
     /// Reads a value of any depth, and gives its text.
     pub fn value(&mut self) -> Result<&'a str, Invalid> {
-        self.peek();
+        let first = self.peek();
         let from = self.at;
-        self.skip()?;
+        self.pass(first)?;
         self.since(from).ok_or(Invalid)
     }
 
     /// Reads a value of any depth that nobody asks for.
     pub fn skip(&mut self) -> Result<(), Invalid> {
-        match self.peek() {
-            Some(b'{' | b'[') => self.nested(),
-            first => self.scalar(first),
-        }
+        let first = self.peek();
+        self.pass(first)
     }
 
     /// Reads a value that is a number; `None` where the next value is none, which is not read then.
@@ -135,6 +142,14 @@ impl<'a> Reader<'a> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(Invalid),
+        }
+    }
+
+    /// Passes over a value of any depth from its first byte on.
+    fn pass(&mut self, first: Option<u8>) -> Result<(), Invalid> {
+        match first {
+            Some(b'{' | b'[') => self.nested(),
+            _ => self.scalar(first),
         }
     }
 
@@ -217,9 +232,14 @@ impl<'a> Reader<'a> {
         }
         let from = self.at;
         let has_escapes = self.string()?;
-        let raw = self.since(from).ok_or(Invalid)?;
+        let to = self.at;
         self.take(b':')?;
-        Ok(MemberKey { raw, has_escapes })
+        Ok(MemberKey {
+            source: self.source,
+            from,
+            to,
+            has_escapes,
+        })
     }
 
     /// Reads a member's key and its colon, of which nobody wants to know more.

@@ -1,4 +1,3 @@
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -198,25 +197,20 @@ fn an_event_in_one_piece_is_not_copied() {
 }
 
 #[test]
-fn bytes_can_be_read_to_where_they_are_decoded() {
-    let input = "data: \u{e9}a\n: b\ndata: c\r\n\r\ndata: d\n\n".repeat(3);
-    for most in 1..input.len() {
-        let (mut rest, mut decoder, mut items) = (input.as_bytes(), Decoder::new(BOUND), vec![]);
-        while !rest.is_empty() {
-            let count = decoder.fill(most, |room| rest.read(room)).unwrap();
-            assert!(count > 0);
-            while let Some(item) = decoder.next_item() {
-                items.push(owned(item.unwrap()));
-            }
-        }
-        assert_eq!(items, decode([input.as_bytes()], BOUND).0);
+fn data_of_one_line_are_told_apart() {
+    for (input, lines) in [
+        ("data: a\n\n", Lines::One),
+        ("data: a\ndata: b\n\n", Lines::Any),
+        ("data: a\rdata:\r\r", Lines::Any),
+    ] {
+        let mut decoder = Decoder::new(BOUND);
+        decoder.push(input.as_bytes());
+        let Some(Ok(Item::Event(event))) = decoder.next_item() else {
+            panic!("{input:?}");
+        };
+        assert_eq!(event.lines(), lines, "{input:?}");
+        assert_eq!(is_one_line(&event.data), lines == Lines::One);
     }
-    let mut decoder = Decoder::new(2);
-    assert_eq!(decoder.fill(9, |_| Err("cut")), Err("cut"));
-    decoder.push(b":xyz");
-    assert!(decoder.next_item().unwrap().is_err());
-    assert_eq!(decoder.fill(9, |room| Ok::<_, ()>(room.len())), Ok(9));
-    assert_eq!(decoder.next_item(), None);
 }
 
 #[test]
@@ -293,7 +287,7 @@ fn encoding_keeps_line_ends_out_of_the_framing() {
     ] {
         let mut out = String::from("x");
         encode(&mut out, data);
-        encode_with(&mut out, |out| out.push_str(data));
+        encode_with(&mut out, Lines::Any, |out| out.push_str(data));
         assert_eq!(out, format!("x{expected}{expected}"), "{data:?}");
     }
 }

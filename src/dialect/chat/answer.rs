@@ -42,7 +42,7 @@ pub fn judge(body: &str, reading: Reading) -> Result<JudgedWhole, Flaw> {
     })
 }
 
-fn read(body: &str, mender: &mut Mender) -> Result<Envelope, Flaw> {
+fn read<'a>(body: &'a str, mender: &mut Mender) -> Result<Envelope<'a>, Flaw> {
     let envelope = if mender.is_idle() {
         Envelope::read(body, "message", &mut |_| ())
     } else {

@@ -1,9 +1,9 @@
 //! The chunks of a stream: judging them one by one, and reading them as deltas.
 
 use super::answer::choice_deltas;
-use super::beginning::Beginning;
 use super::envelope::{ChoiceMembers, Envelope};
 use super::repair::Mender;
+use super::template::ChunkTemplate;
 use crate::dialect::answer::{Flaw, Silence};
 use crate::dialect::chat::delta::{Delta, Member};
 use crate::dialect::finish::{Ends, Finish};
@@ -23,7 +23,7 @@ pub struct ChunkJudge {
     finish: Option<Finish>,
     usage: Option<Usage>,
     mender: Mender,
-    beginning: Beginning,
+    pub(super) template: ChunkTemplate,
 }
 
 impl StreamJudge for ChunkJudge {
@@ -75,13 +75,13 @@ impl ChunkJudge {
         if data.trim_ascii() == DONE {
             return FrameKind::End.into();
         }
-        let (mender, beginning) = (&mut self.mender, Some(&mut self.beginning));
+        let (mender, template) = (&mut self.mender, Some(&mut self.template));
         let envelope = if mender.is_idle() {
-            Envelope::read_behind(beginning, data, "delta", &mut |_| ())
+            Envelope::read_like(template, data, "delta", &mut |_| ())
         } else {
             mender.begin();
             let take = &mut |choice: &mut ChoiceMembers<'_>| mender.take_delta(choice);
-            Envelope::read_behind(beginning, data, "delta", take)
+            Envelope::read_like(template, data, "delta", take)
         };
         let envelope = match envelope {
             Ok(envelope) => envelope,

@@ -7,65 +7,68 @@ use crate::dialect::usage::Usage;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 use crate::json::{ObjectError, raw};
 
-use super::beginning::Beginning;
-use super::message::MessageMembers;
+use super::message::{MessageMembers, Words};
+use super::template::ChunkTemplate;
 
 /// The top level of an answer or a chunk, read in one pass. Of repeated keys the last one counts.
 #[derive(Debug, Default)]
-pub(super) struct Envelope {
+pub(super) struct Envelope<'a> {
     /// The error of the `error` member; none if that says success.
     pub error: Option<Box<ProviderError>>,
-    pub choices: Option<Choices>,
+    pub choices: Option<Choices<'a>>,
     pub usage: Option<Usage>,
     pub annotation: Annotation,
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// Reads a body; `holder` is the member of a choice with the content: `message` in answers, `delta` in chunks.
     /// `take` is called with each choice that is an object, and may change the judgement on it.
     ///
     /// # Errors
     /// The body is no JSON object.
-    pub fn read<'a>(
+    pub fn read(
         body: &'a str,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<Self, ObjectError> {
-        Self::read_behind(None, body, holder, take)
+        Self::read_like(None, body, holder, take)
     }
 
-    /// The same of a body that may begin as the one before it did, and whose beginning is remembered.
+    /// The same of a body that may be like the one before it, but for its words: `take` is not called then.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_behind<'a>(
-        beginning: Option<&mut Beginning>,
+    pub fn read_like(
+        template: Option<&mut ChunkTemplate>,
         body: &'a str,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<Self, ObjectError> {
         u32::try_from(body.len()).map_err(|_| ObjectError::TooLarge)?;
         let mut view = Self::default();
-        match view.read_members(beginning, body, holder, take) {
+        match view.read_members(template, body, holder, take) {
             Ok(()) => Ok(view),
             Err(Invalid) => Err(ObjectError::of(body)),
         }
     }
 
-    fn read_members<'a>(
+    fn read_members(
         &mut self,
-        mut beginning: Option<&mut Beginning>,
+        mut template: Option<&mut ChunkTemplate>,
         body: &'a str,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<(), Invalid> {
         let mut reader = Reader::new(body);
         let mut object = EntryCursor::default();
-        let passed = beginning.as_ref().and_then(|known| known.passed(body));
-        if let Some((behind, annotation)) = passed {
-            (reader, object) = (behind, EntryCursor::entered());
-            self.annotation = annotation;
-            self.choices = Some(Choices::read(&mut reader, holder, take)?);
+        let passed = template.as_ref().and_then(|known| known.passed(body));
+        if let Some(passed) = passed {
+            (reader, object) = (passed.reader, EntryCursor::entered());
+            self.annotation = passed.annotation;
+            self.choices = passed.choices;
+            if self.choices.is_none() {
+                self.read_choices(&mut reader, template.as_deref_mut(), holder, take)?;
+            }
             self.annotation.note_end(reader.at());
         } else {
             reader.peek();
@@ -75,13 +78,8 @@ impl Envelope {
             match &*key.text().ok_or(Invalid)? {
                 "error" => self.error = error_in(reader.value()?),
                 "choices" => {
-                    if let Some(beginning) = &mut beginning
-                        && self.says_nothing()
-                        && let Some(text) = reader.since(0)
-                    {
-                        beginning.remember(text, self.annotation);
-                    }
-                    self.choices = Some(Choices::read(&mut reader, holder, take)?);
+                    let template = template.as_deref_mut().filter(|_| self.says_nothing());
+                    self.read_choices(&mut reader, template, holder, take)?;
                 }
                 "usage" => self.usage = Usage::read(&mut reader)?,
                 "model" => self.annotation.note_model(reader.value()?, reader.at()),
@@ -96,6 +94,25 @@ impl Envelope {
         reader.end()
     }
 
+    /// Reads the choices, and has the template remember the body up to their end.
+    fn read_choices(
+        &mut self,
+        reader: &mut Reader<'a>,
+        template: Option<&mut ChunkTemplate>,
+        holder: &str,
+        take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
+    ) -> Result<(), Invalid> {
+        let at = reader.at();
+        let choices = Choices::read(reader, holder, take)?;
+        if let Some(template) = template
+            && let Some(text) = reader.since(0)
+        {
+            template.remember(text, at, self.annotation, &choices);
+        }
+        self.choices = Some(choices);
+        Ok(())
+    }
+
     /// Whether the members so far are none but places to write into.
     fn says_nothing(&self) -> bool {
         self.error.is_none() && self.choices.is_none() && self.usage.is_none()
@@ -104,7 +121,7 @@ impl Envelope {
 
 /// The judgement on a `choices` array.
 #[derive(Debug, Default)]
-pub(super) struct Choices {
+pub(super) struct Choices<'a> {
     pub count: usize,
     /// Some choice holds content.
     pub has_content: bool,
@@ -115,11 +132,13 @@ pub(super) struct Choices {
     pub finish: Option<Finish>,
     /// The first choice that failed on its own, as OpenRouter reports a model that broke off.
     pub error: Option<Box<ProviderError>>,
+    /// The words of the last choice, see [`ChoiceMembers::words`].
+    words: Option<Words<'a>>,
 }
 
-impl Choices {
+impl<'a> Choices<'a> {
     /// Reads the member `choices`; the rest as in [`Envelope::read`]. A value that is no array has no choices.
-    pub fn read<'a>(
+    pub fn read(
         reader: &mut Reader<'a>,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
@@ -143,7 +162,24 @@ impl Choices {
         Ok(choices)
     }
 
-    fn add(&mut self, choice: &ChoiceMembers<'_>) {
+    /// A single choice that goes on with words, and whose stream has counted it before.
+    pub fn of_words(words: Words<'a>, has_content: bool, has_reasoning: bool) -> Self {
+        Self {
+            count: 1,
+            has_content,
+            has_reasoning,
+            words: Some(words),
+            ..Self::default()
+        }
+    }
+
+    /// The words of a single choice of which there is nothing else to say.
+    pub fn words(&self) -> Option<Words<'a>> {
+        let goes_on = self.count == 1 && self.error.is_none() && self.finish.is_none();
+        self.words.filter(|_| goes_on)
+    }
+
+    fn add(&mut self, choice: &ChoiceMembers<'a>) {
         let index = choice.index();
         let message = &choice.message;
         let has_content = message.has_content();
@@ -161,6 +197,7 @@ impl Choices {
         if self.error.is_none() && choice.finish == Finish::Broken {
             self.error = Some(broken_off(choice.finish_reason.unwrap_or_default()));
         }
+        self.words = choice.words;
     }
 }
 
@@ -176,6 +213,8 @@ pub(super) struct ChoiceMembers<'a> {
     /// Raw.
     error: Option<&'a str>,
     pub message: MessageMembers<'a>,
+    /// The words, where the next chunk with others is to be taken alike.
+    pub words: Option<Words<'a>>,
 }
 
 impl<'a> ChoiceMembers<'a> {
@@ -187,6 +226,7 @@ impl<'a> ChoiceMembers<'a> {
             finish: Finish::Open,
             error: None,
             message: MessageMembers::default(),
+            words: None,
         }
     }
 
@@ -205,6 +245,7 @@ impl<'a> ChoiceMembers<'a> {
         if let Some(reason) = reason {
             self.finish = finish_of(&reason);
         }
+        self.words = self.message.words();
         Ok(())
     }
 

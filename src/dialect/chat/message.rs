@@ -3,6 +3,22 @@
 use super::text_filter::Filtered;
 use crate::json::reader::{EntryCursor, Invalid, Reader};
 
+/// A text of a message with something in it, raw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Words<'a>(&'a str);
+
+impl<'a> Words<'a> {
+    /// The words in a value; none where it is no text, or an empty one.
+    pub fn of(value: &'a str) -> Option<Self> {
+        (value.starts_with('"') && value != r#""""#).then_some(Self(value))
+    }
+
+    /// The words with their quotes, escapes as they are.
+    pub fn raw(self) -> &'a str {
+        self.0
+    }
+}
+
 /// The members of a message that count, raw.
 #[derive(Debug, Default)]
 pub(super) struct MessageMembers<'a> {
@@ -17,6 +33,8 @@ pub(super) struct MessageMembers<'a> {
     pub role: Option<&'a str>,
     /// The content, where it is a text.
     pub text: Option<&'a str>,
+    /// The last text that is content or reasoning.
+    words: Option<Words<'a>>,
     pub tool_calls: Option<&'a str>,
     pub function_call: Option<&'a str>,
     pub error: Option<&'a str>,
@@ -49,7 +67,11 @@ impl<'a> MessageMembers<'a> {
                 Some("refusal" | "audio" | "images") => self.has_others |= is_filled(reader)?,
                 Some("error") => self.error = Some(reader.value()?),
                 Some(name) if name.starts_with("reasoning") || name.starts_with("thinking") => {
-                    self.has_reasoning |= is_filled(reader)?;
+                    self.has_reasoning |= if reader.peek() == Some(b'"') {
+                        self.has_words(reader.value()?)
+                    } else {
+                        is_filled(reader)?
+                    };
                 }
                 _ => reader.skip()?,
             }
@@ -58,17 +80,18 @@ impl<'a> MessageMembers<'a> {
     }
 
     fn read_content(&mut self, reader: &mut Reader<'a>) -> Result<(), Invalid> {
-        if reader.peek() != Some(b'[') {
-            let value = reader.value()?;
-            match value.as_bytes().first() {
-                Some(b'"') => {
-                    self.text = Some(value);
-                    self.has_text |= value != r#""""#;
-                }
-                Some(b'{') => self.has_others |= is_filled(&mut Reader::new(value))?,
-                _ => {}
+        match reader.peek() {
+            Some(b'"') => {
+                let text = reader.value()?;
+                self.text = Some(text);
+                self.has_text |= self.has_words(text);
+                return Ok(());
             }
-            return Ok(());
+            Some(b'[') => {}
+            _ => {
+                self.has_others |= is_filled(reader)?;
+                return Ok(());
+            }
         }
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
@@ -79,6 +102,19 @@ impl<'a> MessageMembers<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a text of content or reasoning has words, which are noted.
+    fn has_words(&mut self, text: &'a str) -> bool {
+        let words = Words::of(text);
+        self.words = words.or(self.words);
+        words.is_some()
+    }
+
+    /// The words, where the message goes on with them alone, and with no tool call.
+    pub fn words(&self) -> Option<Words<'a>> {
+        let has_no_calls = matches!(self.tool_calls, None | Some("null" | "[]"));
+        self.words.filter(|_| has_no_calls)
     }
 
     /// Whether there is anything for a client but reasoning.

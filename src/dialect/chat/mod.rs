@@ -2,7 +2,6 @@
 
 mod answer;
 mod assemble;
-mod beginning;
 mod chunk;
 mod chunk_reader;
 mod chunk_writer;
@@ -16,6 +15,7 @@ mod request;
 mod request_reader;
 mod request_writer;
 mod split;
+mod template;
 mod text_filter;
 mod tool_calls;
 

@@ -88,7 +88,10 @@ impl Mender {
             edit.function_arguments = function_call.and_then(function_arguments);
         }
         edit.text = self.filtered(index, choice);
-        self.keep(edit, choice.position);
+        let is_kept = self.keep(edit, choice.position);
+        if is_kept || self.filters() {
+            choice.words = None;
+        }
     }
 
     /// Takes a choice of a whole answer.
@@ -113,7 +116,8 @@ impl Mender {
         self.keep(edit, choice.position);
     }
 
-    fn keep(&mut self, edit: ChoiceEdit, position: usize) {
+    /// Keeps an edit, unless it changes nothing.
+    fn keep(&mut self, edit: ChoiceEdit, position: usize) -> bool {
         edit.note(&mut self.repairs);
         let is_empty = edit.role.is_none()
             && edit.calls.is_empty()
@@ -122,6 +126,7 @@ impl Mender {
         if !is_empty {
             self.edits.push(ChoiceEdit { position, ..edit });
         }
+        !is_empty
     }
 
     fn role_of_delta(&mut self, index: u64, delta: &MessageMembers<'_>) -> Option<RoleEdit> {

@@ -4,7 +4,7 @@ use crate::dialect::conversation::check_messages;
 use crate::dialect::reading::Expectation;
 use crate::dialect::request::{Payload, Request, RequestError, model_of, stream_of, text_of};
 use crate::json::reader::{Invalid, Reader};
-use crate::json::{Object, raw};
+use crate::json::{NameFilter, Object, raw};
 
 /// Takes a body apart as far as routing needs: a JSON object without repeated keys, a `model`, `messages` with roles, and
 /// `stream`. Everything else is the provider's business.
@@ -47,10 +47,20 @@ impl<'a> Members<'a> {
     }
 }
 
+/// The members that tell of an expectation.
+const EXPECTING: NameFilter = NameFilter::of(&[
+    "max_completion_tokens",
+    "max_tokens",
+    "stop",
+    "response_format",
+    "tools",
+]);
+
 /// The expectations of a request that was read. A member that says nothing of use counts as absent: the provider judges
 /// it.
 pub fn expectation(request: &Payload<'_>) -> Expectation {
-    let Some(object) = request.object() else {
+    let object = request.object();
+    let Some(object) = object.filter(|object| object.may_have_any(EXPECTING)) else {
         return Expectation::default();
     };
     let tokens = |key| object.get(key).and_then(raw::whole_number);

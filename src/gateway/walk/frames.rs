@@ -190,12 +190,7 @@ impl Frames {
         };
         // A stream that waits holds no room for what is to come.
         self.decoder.rest();
-        let arrived = body.arrived(deadline)?;
-        let read = self
-            .decoder
-            .fill(arrived.clamp(LEAST_READ, READ_SIZE), |room| {
-                body.read(room, deadline)
-            })?;
+        let read = body.hand_on(READ_SIZE, deadline, &mut |bytes| self.decoder.push(bytes))?;
         self.charge()?;
         Ok(read > 0)
     }

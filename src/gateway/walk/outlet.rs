@@ -12,7 +12,7 @@ use crate::json::pieces::{Piece, Pieces};
 use crate::json::position;
 use crate::json::spliced::Splices;
 use crate::routing::Failure;
-use crate::sse::{BLANK_LINE, DATA, encode_with, is_one_line};
+use crate::sse::{BLANK_LINE, DATA, Lines, encode_with, is_one_line};
 
 use super::commit::rest_event;
 use super::failure::class_of_flaw;
@@ -91,7 +91,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
         self.stream.is_ending()
     }
 
-    /// Passes a frame on.
+    /// Passes a frame on. What the gateway writes into one has no line ends.
     ///
     /// # Errors
     /// The client is gone, or the frame cannot be said in its dialect.
@@ -99,6 +99,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
         &mut self,
         name: Option<&str>,
         data: &str,
+        lines: Lines,
         annotation: Option<Annotation>,
     ) -> Result<(), Failure> {
         if let Some(translation) = &mut self.translation {
@@ -123,7 +124,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
         if data.len() > AT_ONCE && is_one_line(data) {
             return self.pass_on_slices(data, annotation, summary);
         }
-        encode_with(&mut self.frames.text, |out| match annotation {
+        encode_with(&mut self.frames.text, lines, |out| match annotation {
             Some(annotation) => annotation.write(out, data, self.annotations.model, summary),
             None => out.push_str(data),
         });
@@ -148,7 +149,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
             let finished = translation.finish(&mut self.frames);
             finished.map_err(|flaw| Failure::new(class_of_flaw(&flaw), &flaw.to_string()))?;
         } else if let Some((name, data)) = mark {
-            self.pass_on(name, data, None)?;
+            self.pass_on(name, data, Lines::Any, None)?;
         } else if let Some(mark) = self.dialect.end_mark() {
             self.dialect.push_event(&mut self.frames.text, mark);
         }
@@ -167,7 +168,7 @@ impl<'a, 'c> Outlet<'a, 'c> {
         for data in events {
             dialect.push_name(out, None, &data);
             let annotation = judge.judge(&rest_event(&data)).annotation;
-            encode_with(out, |out| match annotation {
+            encode_with(out, Lines::Any, |out| match annotation {
                 Some(annotation) => annotation.write(out, &data, self.annotations.model, None),
                 None => out.push_str(&data),
             });

@@ -14,7 +14,7 @@ use crate::http::Stream;
 use crate::json::raw;
 use crate::routing::Failure;
 use crate::secret::Redactor;
-use crate::sse::{Event, Item};
+use crate::sse::{Event, Item, Lines};
 use crate::upstream::CallError;
 
 use super::commit::{Committed, HeldFrame, broken_frame, rest_event, too_large, unusable};
@@ -161,7 +161,7 @@ impl Relay<'_, '_, '_, '_> {
             annotation,
         } in held
         {
-            self.pass_on(name.as_deref(), &data, annotation)?;
+            self.pass_on(name.as_deref(), &data, Lines::Any, annotation)?;
         }
         self.hold(frames, None)?;
         loop {
@@ -270,15 +270,21 @@ impl Relay<'_, '_, '_, '_> {
                         Cow::Borrowed(_) => judged.annotation,
                         Cow::Owned(data) => self.judge.judge(&rest_event(data)).annotation,
                     };
-                    self.pass_on(event.name.as_deref(), &masked, annotation)?;
+                    self.pass_on(event.name.as_deref(), &masked, Lines::Any, annotation)?;
                 }
                 return Err(failure_of_late_error(&said));
             }
             FrameKind::Broken(_) => return Err(broken_frame()),
             FrameKind::Unusable(reason) => return Err(unusable(&reason)),
         };
+        // What is mended in one line stays in one.
         let data = judged.mended.as_deref().unwrap_or(&event.data);
-        self.pass_on(event.name.as_deref(), data, judged.annotation)?;
+        self.pass_on(
+            event.name.as_deref(),
+            data,
+            event.lines(),
+            judged.annotation,
+        )?;
         Ok(taken)
     }
 
@@ -286,13 +292,14 @@ impl Relay<'_, '_, '_, '_> {
         &mut self,
         name: Option<&str>,
         data: &str,
+        lines: Lines,
         annotation: Option<Annotation>,
     ) -> Result<(), Failure> {
         self.journal.frame_relayed(data);
         if self.hides_usage && !self.outlet.translates() && has_usage_alone(data) {
             return Ok(());
         }
-        self.outlet.pass_on(name, data, annotation)
+        self.outlet.pass_on(name, data, lines, annotation)
     }
 
     /// The provider closed without an end mark, or has said all: complete only if it said why it stopped.
@@ -307,7 +314,7 @@ impl Relay<'_, '_, '_, '_> {
     fn write_rest(&mut self) -> Result<(), Failure> {
         if let Some(rest) = self.judge.rest() {
             let annotation = self.judge.judge(&rest_event(&rest)).annotation;
-            self.pass_on(None, &rest, annotation)?;
+            self.pass_on(None, &rest, Lines::Any, annotation)?;
         }
         Ok(())
     }

@@ -132,6 +132,33 @@ fn a_reset_inside_a_close_delimited_body_is_no_end() {
     assert_eq!(response.body.read(&mut buf, soon()).unwrap_err(), error);
 }
 
+/// Of a long piece the end is read at once behind its beginning, and may be the end of the connection.
+#[test]
+fn what_came_before_a_reset_is_read_before_it() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\n\r\n";
+    for length in [2047, 2048, 2049, 4096, 5000] {
+        let provider = Provider::new(move |mut stream, _| {
+            request(&mut stream);
+            let body = "b".repeat(length - HEAD.len());
+            stream
+                .write_all(format!("{HEAD}{body}").as_bytes())
+                .unwrap();
+            reset(stream);
+        });
+        let mut response = client().call(get(&provider.url(), soon())).unwrap();
+        let (mut buf, mut body) = ([0; 1000], 0);
+        let error = loop {
+            match response.body.read(&mut buf, soon()) {
+                Ok(read) => body += read,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, CallError::BadResponse(_)), "{error}");
+        assert_eq!(HEAD.len() + body, length);
+        assert_eq!(response.body.read(&mut buf, soon()).unwrap_err(), error);
+    }
+}
+
 #[test]
 fn silence_ends_at_the_deadline() {
     let silent = Provider::new(|mut stream, _| {
