@@ -55,7 +55,7 @@ impl<'a> Healing<'a> {
             edited: request,
             ..
         } = *errand;
-        let lessons = context.ledger.learned().of(step, Instant::now());
+        let lessons = context.ledger.lessons_of(step);
         Box::new(Self {
             context,
             dialect,

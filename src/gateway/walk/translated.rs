@@ -36,7 +36,7 @@ impl<'a> Errand<'a, '_> {
     /// # Errors
     /// The step cannot carry the request. It is passed over without a call.
     pub(super) fn prepared(&self, step: &Step) -> Result<Option<Box<Prepared>>, Unfit> {
-        let lessons = self.context.ledger.learned().of(step, Instant::now());
+        let lessons = self.context.ledger.lessons_of(step);
         let Some(dialect) = self.dialect.spoken_by(self.request, &step.traits) else {
             let unfit = self.dialect.unfit(self.request, &step.traits);
             let vocabulary = self.dialect.vocabulary();
