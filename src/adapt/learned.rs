@@ -49,10 +49,12 @@ struct Stored {
 impl Learned {
     /// The lessons that hold for a step.
     pub fn of(&self, step: &Step, now: Instant) -> Vec<Lesson> {
-        if self.entries.is_empty() {
-            return Vec::new();
-        }
         self.standing(step, now).map(|(lesson, _)| lesson).collect()
+    }
+
+    /// Whether nothing was learned of any step.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The lessons that hold for a step, and the rest of their time.

@@ -10,6 +10,7 @@ use std::fmt;
 use crate::heapsort::sorted_by_key;
 
 use memchr::memmem::Finder;
+use memchr::memrchr_iter;
 use subtle::ConstantTimeEq;
 
 /// The mask in place of a key.
@@ -121,6 +122,11 @@ impl Redactor {
 
     /// Masks whole keys in a text that nothing was cut from.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.mask_all(text).0
+    }
+
+    /// The same, and whether there may be escapes in what is left.
+    fn mask_all<'t>(&self, text: &'t str) -> (Cow<'t, str>, bool) {
         let mut masked = Cow::Borrowed(text);
         for key in &self.known {
             let has_room = key.secret.0.len() <= masked.len();
@@ -129,11 +135,14 @@ impl Redactor {
             }
         }
         if self.known.is_empty() || !spellings::is_escaped(&masked) {
-            return masked;
+            return (masked, false);
         }
         match self.mask_escaped(&masked) {
-            Some(text) => Cow::Owned(text),
-            None => masked,
+            Some(text) => {
+                let is_escaped = spellings::is_escaped(&text);
+                (Cow::Owned(text), is_escaped)
+            }
+            None => (masked, true),
         }
     }
 
@@ -158,22 +167,26 @@ impl Redactor {
 
     /// Masks whole keys anywhere, and the beginning of one at the end: texts come here cut to a bound.
     pub fn redact(&self, text: &str) -> String {
-        let mut masked = self.mask(text).into_owned();
+        self.redacted(text).into_owned()
+    }
+
+    /// The same, of a text that mostly has no key in it.
+    pub fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let (masked, is_escaped) = self.mask_all(text);
         let begun = self
             .known
             .iter()
             .filter_map(|key| begun_at_end(&masked, &key.secret));
         let mut start = begun.min();
-        if spellings::is_escaped(&masked) {
+        if is_escaped {
             let begun = |key| spellings::begun_at_end(&masked, key, SHORTEST_MASKED);
             let escaped = self.plain().filter_map(|key| begun(key.needle()));
             start = escaped.chain(start).min();
         }
-        if let Some(start) = start {
-            masked.truncate(start);
-            masked.push_str(MASK);
+        match start.and_then(|start| masked.get(..start)) {
+            Some(whole) => Cow::Owned([whole, MASK].concat()),
+            None => masked,
         }
-        masked
     }
 }
 
@@ -181,12 +194,12 @@ impl Redactor {
 /// anything.
 fn begun_at_end(text: &str, key: &Secret) -> Option<usize> {
     let key = key.0.as_str();
-    let last = text.as_bytes().last();
-    let ends = key.as_bytes().iter().enumerate();
-    let ends = ends.skip(SHORTEST_MASKED - 1).rev().skip(1);
-    // Few beginnings end with the byte that the text ends with.
-    ends.filter(|(_, byte)| Some(*byte) == last)
-        .filter_map(|(place, _)| key.get(..=place))
+    let last = *text.as_bytes().last()?;
+    // The last byte of the key ends no mere beginning, and few other bytes are those that the text ends with.
+    let ends = SHORTEST_MASKED - 1..key.len().saturating_sub(1);
+    let ends_of_begun = memrchr_iter(last, key.as_bytes().get(ends)?);
+    ends_of_begun
+        .filter_map(|place| key.get(..SHORTEST_MASKED + place))
         .find(|begun| text.ends_with(begun))
         .map(|begun| text.len() - begun.len())
 }

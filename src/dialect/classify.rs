@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use super::class::Class;
 use super::provider_error::ProviderError;
-use super::rate_limits::{Headers, left, rate_limit_end, retry_after};
+use super::rate_limits::{Headers, left, rate_limit_end, retry_after, speaks_of_an_end};
 use super::rule::{Rule, Words, speaks};
-use super::rules;
+use super::rules::{self, WordOfRule};
 use crate::text::same_name;
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
@@ -15,6 +15,11 @@ pub struct ProviderRefusal<'a, 'h> {
     pub status: u16,
     pub headers: &'a Headers<'h>,
     pub said: &'a ProviderError,
+}
+
+/// Whether a field of an answer's head tells of a refusal, by its name: the other fields need not be looked at.
+pub fn tells_of_a_refusal(name: &str) -> bool {
+    speaks_of_an_end(name) || CHALLENGES.iter().any(|mark| same_name(name, mark))
 }
 
 /// The class of a refusal. `now` is the wall clock, for headers that name a point in time.
@@ -30,8 +35,10 @@ pub fn class_of(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Class {
     if status == 413 {
         return Class::TooLarge;
     }
-    let rule = decisive(refusal, status, now).and_then(|(rule, _)| rules::all().nth(rule));
-    rule.map_or_else(|| class_of_status(status), |Rule(_, _, class)| *class)
+    match decisive(refusal, status, now).map(|heard| heard.rule) {
+        Some(Rule(_, _, class)) => *class,
+        None => class_of_status(status),
+    }
 }
 
 /// Whether a refused bill is about this one request, its size or its price: a smaller one would be served, so the key
@@ -66,38 +73,40 @@ pub fn stated_wait(
     retry_after(refusal.headers, now).or_else(|| left(said?, refusal.headers, now))
 }
 
-/// The first rule that fits and the first of its words that does, both by their index; `None` where none fits.
-fn decisive(
-    refusal: &ProviderRefusal<'_, '_>,
-    status: u16,
-    now: SystemTime,
-) -> Option<(usize, usize)> {
+/// The first rule that fits with the first of its words that does; `None` where none fits.
+fn decisive(refusal: &ProviderRefusal<'_, '_>, status: u16, now: SystemTime) -> Option<WordOfRule> {
     let said = refusal.said;
     let own = [&said.code, &said.kind].into_iter().flatten();
     let names = || own.clone().chain(&said.names).map(String::as_str);
     let message = LazyCell::new(|| said.message.to_ascii_lowercase());
-    let named = |word: &str| names().any(|name| name.to_ascii_lowercase().contains(word));
+    let lower: LazyCell<Vec<String>, _> =
+        LazyCell::new(|| names().map(str::to_ascii_lowercase).collect());
+    let named = |word: &str| lower.iter().any(|name| name.contains(word));
     let spoken = |words: &str| speaks(&message, words);
     let passes = || {
         WINDOWS.iter().any(|words| spoken(words))
             || rate_limit_end(refusal.headers, said.wait, now).is_some()
     };
-    let mut heard = rules::WORDS.keys_in(names().chain([said.message.as_str()]));
-    heard.find(|(rule, word)| {
-        let rule = rules::all().nth(*rule);
-        rule.is_some_and(|Rule(words, statuses, _)| {
-            let counts = statuses.iter().any(|statuses| statuses.contains(&status));
-            let word = words.all().get(*word).copied().unwrap_or_default();
-            counts
-                && match words {
-                    Words::Code(_) => names().any(|name| name.eq_ignore_ascii_case(word)),
-                    Words::Named(_) => named(word),
-                    Words::NamedAndPassing(_) => named(word) && passes(),
-                    Words::Said(_) => spoken(word),
-                    Words::Page(_) => said.is_page && spoken(word),
-                }
-        })
-    })
+    let fits = |heard: &WordOfRule| {
+        let (Rule(words, statuses, _), word) = (heard.rule, heard.word);
+        let counts = statuses.iter().any(|statuses| statuses.contains(&status));
+        counts
+            && match words {
+                Words::Code(_) => names().any(|name| name.eq_ignore_ascii_case(word)),
+                Words::Named(_) => named(word),
+                Words::NamedAndPassing(_) => named(word) && passes(),
+                Words::Said(_) | Words::Page(_) => spoken(word),
+            }
+    };
+    let message = said.message.as_str();
+    let heard = [
+        rules::WORDS_OF_NAMES.keys_in(names()).find(fits),
+        rules::WORDS_OF_MESSAGES.keys_in([message]).find(fits),
+        said.is_page
+            .then(|| rules::words_of_pages().find(fits))
+            .flatten(),
+    ];
+    heard.into_iter().flatten().min_by_key(|heard| heard.place)
 }
 
 /// The windows of limits, as messages name them.

@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 
 use memchr::{memchr2, memrchr2};
 
+use super::error_object::is_number;
 use super::waits::{TimeUnit, Wait, parse_wait};
 use crate::json::raw;
+use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 use crate::word_index::WordIndex;
 
 /// Objects and arrays inside each other, at most; deeper ones are not read.
@@ -34,82 +36,200 @@ pub struct ErrorMembers {
     pub wait: Option<Wait>,
 }
 
+/// A listener that is told each member of an object, with its depth, its key and its raw value.
+pub type Listener<'l, 'a> = dyn FnMut(usize, MemberKey<'a>, &'a str) + 'l;
+
 impl ErrorMembers {
     /// Reads a JSON value. What is no JSON holds no members.
     pub fn of(json: &str) -> Self {
+        Self::heard(json, &mut |_, _, _| ()).0
+    }
+
+    /// The same, with a listener to the members of the value (depth 0), of what stands in it (depth 1) and some deeper ones;
+    /// those inside a member come before it. `None` beside it for what is no JSON.
+    pub fn heard<'a>(json: &'a str, listener: &mut Listener<'_, 'a>) -> (Self, Option<()>) {
         let mut reading = Collected::default();
-        reading.value(json, 0, 0);
-        Self {
+        let read = reading.json(json, Place::default(), listener);
+        let members = Self {
             names: reading.names,
-            wait: reading.retry.or(reading.reset),
-        }
+            wait: reading.waits.retry.or(reading.waits.reset),
+        };
+        (members, read.ok())
     }
 }
 
 #[derive(Default)]
 struct Collected {
     names: Vec<String>,
-    retry: Option<Wait>,
-    reset: Option<Wait>,
+    waits: Waits,
     members: usize,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Waits {
+    retry: Option<Wait>,
+    reset: Option<Wait>,
+}
+
+/// The place of a value: the objects and arrays around it, and the texts.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    depth: usize,
+    unwrapped: usize,
+}
+
+impl Place {
+    fn below(self) -> Self {
+        let depth = self.depth + 1;
+        Self { depth, ..self }
+    }
+}
+
 impl Collected {
-    fn value(&mut self, json: &str, depth: usize, unwrapped: usize) {
-        if depth > DEEPEST || self.members > MOST_MEMBERS {
-            return;
+    fn json<'a>(
+        &mut self,
+        json: &'a str,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<(), Invalid> {
+        let mut reader = Reader::new(json);
+        match reader.peek() {
+            Some(b'{' | b'[') if self.reads(place) => {
+                self.entries(&mut reader, place, listener)?;
+            }
+            _ => self.unwrap(text_of(reader.value()?).as_deref(), place),
         }
-        if raw::is_object(json) {
-            let _ = raw::each_member(json, &mut |key, value| {
-                self.members += 1;
-                self.member(key, value);
-                self.value(value, depth + 1, unwrapped);
-            });
-        } else if raw::is_array(json) {
-            let _ = raw::each_item(json, &mut |item| {
-                self.members += 1;
-                self.value(item, depth + 1, unwrapped);
-            });
-        } else if unwrapped < MOST_UNWRAPPED
-            && json.len() <= LONGEST_TEXT
-            && let Some(text) = raw::text(json)
-            && let Some(inner) = json_in(&text)
-        {
-            self.value(inner, depth + 1, unwrapped + 1);
+        reader.end()
+    }
+
+    /// Reads a value, and what stands in it.
+    fn value<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<&'a str, Invalid> {
+        let first = reader.peek();
+        let from = reader.at();
+        // The listener is to hear all of the upper members.
+        let is_read = place.depth < 2 || self.reads(place);
+        match first {
+            Some(b'{' | b'[') if is_read => self.nested(reader, place, listener)?,
+            _ => reader.skip()?,
+        }
+        reader.since(from).ok_or(Invalid)
+    }
+
+    /// Reads an object or an array inside another one. What it said is forgotten where it breaks off.
+    fn nested<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<(), Invalid> {
+        let (names, waits) = (self.names.len(), self.waits);
+        let read = self.entries(reader, place, listener);
+        if read.is_err() {
+            self.names.truncate(names);
+            self.waits = waits;
+        }
+        read
+    }
+
+    fn entries<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<(), Invalid> {
+        match reader.peek() {
+            Some(b'{') => self.object(reader, place, listener),
+            _ => self.array(reader, place, listener),
         }
     }
 
-    fn member(&mut self, raw_key: &str, value: &str) {
+    fn reads(&self, place: Place) -> bool {
+        place.depth <= DEEPEST && self.members <= MOST_MEMBERS
+    }
+
+    fn object<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<(), Invalid> {
+        let mut object = EntryCursor::default();
+        while let Some(key) = reader.key(&mut object)? {
+            // A key that has no spelling as text cannot be compared.
+            key.text().ok_or(Invalid)?;
+            self.members += 1;
+            let waits = self.waits;
+            let value = self.value(reader, place.below(), listener)?;
+            let text = text_of(value);
+            self.member(key.raw(), value, text.as_deref(), waits);
+            self.unwrap(text.as_deref(), place.below());
+            listener(place.depth, key, value);
+        }
+        Ok(())
+    }
+
+    fn array<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        place: Place,
+        listener: &mut Listener<'_, 'a>,
+    ) -> Result<(), Invalid> {
+        let mut array = EntryCursor::default();
+        while reader.item(&mut array)? {
+            self.members += 1;
+            let value = self.value(reader, place.below(), listener)?;
+            self.unwrap(text_of(value).as_deref(), place.below());
+        }
+        Ok(())
+    }
+
+    /// Reads the JSON in a value that is a text.
+    fn unwrap(&mut self, text: Option<&str>, place: Place) {
+        if place.unwrapped < MOST_UNWRAPPED
+            && self.reads(place)
+            && let Some(inner) = text.and_then(json_in)
+        {
+            let place = Place {
+                unwrapped: place.unwrapped + 1,
+                ..place.below()
+            };
+            // What is no JSON says nothing.
+            let _ = self.json(inner, place, &mut |_, _, _| ());
+        }
+    }
+
+    /// Takes a member, with its text if it is one. `before` are the waits in front of it, which count more than those inside
+    /// it.
+    fn member(&mut self, raw_key: &str, value: &str, text: Option<&str>, before: Waits) {
         if self.members > MOST_MEMBERS {
             return;
         }
-        let key = plain(raw_key);
-        if NAMES.contains(&&*key) {
-            self.name(value);
-        } else if SINGLE_WORDS.contains(&&*key) {
-            let is_single = !raw::is_object(value) && !value.contains(char::is_whitespace);
-            if is_single {
-                self.name(value);
+        let name = || text.or_else(|| is_number(value).then_some(value));
+        match Meaning::of(raw_key) {
+            Some(Meaning::Name) => self.name(name()),
+            Some(Meaning::SingleWord) => {
+                self.name(name().filter(|_| !value.contains(char::is_whitespace)));
             }
-        } else if WAITS.keys_in([&*key]).next().is_some() && !key.contains("count") {
-            let is_retry = RETRIES.iter().any(|retry| key.contains(retry));
-            let told = if is_retry {
-                &mut self.retry
-            } else {
-                &mut self.reset
-            };
-            *told = told.or_else(|| wait_of(&key, value));
+            Some(Meaning::Retry) => {
+                let told = before.retry.or_else(|| wait_of(&plain(raw_key), value));
+                self.waits.retry = told.or(self.waits.retry);
+            }
+            Some(Meaning::Reset) => {
+                let told = before.reset.or_else(|| wait_of(&plain(raw_key), value));
+                self.waits.reset = told.or(self.waits.reset);
+            }
+            None => {}
         }
     }
 
-    fn name(&mut self, value: &str) {
-        if value.len() > LONGEST_TEXT {
+    fn name(&mut self, name: Option<&str>) {
+        let Some(name) = name else {
             return;
-        }
-        let name = match raw::text(value) {
-            Some(text) => text,
-            None if value.parse::<f64>().is_ok() => Cow::Borrowed(value),
-            None => return,
         };
         // Google's `@type` is the address of a schema, other addresses are of pages about the error.
         let is_name = !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains('/');
@@ -117,31 +237,54 @@ impl Collected {
             && self.names.len() < MOST_NAMES
             && !self.names.iter().any(|known| *known == name)
         {
-            self.names.push(name.into_owned());
+            self.names.push(name.to_owned());
         }
     }
 }
 
-/// Members that name what went wrong, their names in lower case and without `_` and the like.
-const NAMES: [&str; 14] = [
-    "code",
-    "quotaid",
-    "type",
-    "status",
-    "reason",
-    "errorcode",
-    "errortype",
-    "errcode",
-    "statuscode",
-    "httpcode",
-    "errorname",
-    "errorstatus",
-    "errorkind",
-    "kind",
-];
+/// The text of a value; `None` for other values, and for texts that are too long to be looked into.
+fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    (value.len() <= LONGEST_TEXT).then(|| raw::text(value))?
+}
 
-/// Members that name it where they hold a single word, and are prose elsewhere.
-const SINGLE_WORDS: [&str; 3] = ["error", "name", "title"];
+/// The meaning of a member, by its name.
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// A name of what went wrong.
+    Name,
+    /// The same where it is a single word, and prose elsewhere.
+    SingleWord,
+    Retry,
+    Reset,
+}
+
+impl Meaning {
+    /// The meaning of a member; `None` where it has none.
+    fn of(raw_key: &str) -> Option<Self> {
+        // Most errors have these, and no other ones.
+        match raw_key {
+            r#""code""# | r#""type""# => return Some(Self::Name),
+            r#""error""# => return Some(Self::SingleWord),
+            r#""message""# | r#""param""# => return None,
+            _ => {}
+        }
+        let key = plain(raw_key);
+        Some(match &*key {
+            "code" | "quotaid" | "type" | "status" | "reason" | "errorcode" | "errortype"
+            | "errcode" | "statuscode" | "httpcode" | "errorname" | "errorstatus" | "errorkind"
+            | "kind" => Self::Name,
+            "error" | "name" | "title" => Self::SingleWord,
+            key => {
+                WAITS.keys_in([key]).next()?;
+                match key {
+                    _ if key.contains("count") => return None,
+                    _ if RETRIES.iter().any(|retry| key.contains(retry)) => Self::Retry,
+                    _ => Self::Reset,
+                }
+            }
+        })
+    }
+}
 
 /// Members that tell a wait: Google's `retryDelay`, `retry_after_seconds`, Hugging Face's `estimated_time` until a model is
 /// loaded, LiteLLM's `cooldown_time`.
@@ -208,99 +351,4 @@ pub fn json_in(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-
-    #[test]
-    fn waits_are_found_wherever_they_stand() {
-        let span = |milliseconds| Some(Wait::Span(Duration::from_millis(milliseconds)));
-        for (source, body, wait) in [
-            (
-                "Google AI Studio",
-                r#"[{"error":{"code":429,"details":[{"@type":"x/google.rpc.Help"},{"@type":"x/google.rpc.RetryInfo","retryDelay":"45.837906927s"}]}}]"#,
-                Some(Wait::Span(Duration::from_nanos(45_837_906_927))),
-            ),
-            (
-                "protobuf's Duration as an object",
-                r#"{"error":{"details":[{"retryDelay":{"seconds":"39","nanos":5}}]}}"#,
-                span(39_000),
-            ),
-            (
-                "OpenRouter, metadata.headers",
-                r#"{"error":{"code":429,"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1790000040000"}}}}"#,
-                Some(Wait::Until(UNIX_EPOCH + Duration::from_secs(1_790_000_040))),
-            ),
-            (
-                "Hugging Face, a model that is loading",
-                r#"{"error":"Model x is currently loading","estimated_time":20.5}"#,
-                span(20_500),
-            ),
-            (
-                "ChatGPT's backend",
-                r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":1234,"plan_type":"plus"}}"#,
-                span(1_234_000),
-            ),
-            (
-                "Discord's form",
-                r#"{"message":"slow","retry_after":1.5,"global":false}"#,
-                span(1_500),
-            ),
-            ("in milliseconds", r#"{"retryAfterMs":2500}"#, span(2_500)),
-            (
-                "a point in time",
-                r#"{"error":{"reset_at":"2026-09-21T14:13:30Z"}}"#,
-                Some(Wait::Until(UNIX_EPOCH + Duration::from_secs(1_790_000_010))),
-            ),
-            (
-                "LiteLLM around Google: JSON inside a text",
-                r#"{"error":{"message":"litellm.RateLimitError: VertexAIException - {\n \"error\": {\"details\": [{\"retryDelay\": \"33s\"}]}}"}}"#,
-                span(33_000),
-            ),
-            (
-                "a retry before a reset",
-                r#"{"reset":"9s","retry_after":3}"#,
-                span(3_000),
-            ),
-            (
-                "no wait",
-                r#"{"retry_after":null,"reset":true,"retry_count":3}"#,
-                None,
-            ),
-            (
-                "LiteLLM's budget",
-                r#"{"error":{"retry_after":0,"next_available_in":"00:00:40"}}"#,
-                span(40_000),
-            ),
-            ("negative", r#"{"retry_after":-5}"#, None),
-            ("prose", r#"{"retry_after":"soon"}"#, None),
-            ("no JSON", "retry_after", None),
-        ] {
-            assert_eq!(ErrorMembers::of(body).wait, wait, "{source}");
-        }
-    }
-
-    #[test]
-    fn names_are_collected_wherever_they_stand() {
-        let body = r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","reason":"API_KEY_INVALID"}],"metadata":{"raw":"{\"type\":\"insufficient_quota\"}"}}}"#;
-        assert_eq!(
-            ErrorMembers::of(body).names,
-            [
-                "400",
-                "INVALID_ARGUMENT",
-                "API_KEY_INVALID",
-                "insufficient_quota"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_read_is_bounded() {
-        let deep = format!("{}{}", r#"{"code":"c","a":"#.repeat(500), "1") + &"}".repeat(500);
-        assert_eq!(ErrorMembers::of(&deep).names, ["c"]);
-        let wide: Vec<String> = (0..5000).map(|n| format!(r#"{{"code":{n}}}"#)).collect();
-        let wide = format!("[{}]", wide.join(","));
-        assert_eq!(ErrorMembers::of(&wide).names.len(), MOST_NAMES);
-    }
-}
+mod tests;

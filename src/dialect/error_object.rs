@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use super::provider_error::{bounded, is_nothing};
 use crate::json::raw;
+use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 
 /// The members of an object that describe an error, as raw values; of a repeated one the last counts.
 #[derive(Default)]
 pub struct ErrorObject<'a> {
-    messages: [Option<&'a str>; MESSAGES.len()],
-    codes: [Option<&'a str>; CODES.len()],
+    /// Those that hold the message, in the order of their worth.
+    messages: [Option<&'a str>; 8],
+    /// Those that hold the code, in the order of their worth.
+    codes: [Option<&'a str>; 5],
     status: Option<&'a str>,
     kind: Option<&'a str>,
     error_type: Option<&'a str>,
@@ -20,51 +23,37 @@ pub struct ErrorObject<'a> {
     pub says_anything: bool,
 }
 
-/// Members that hold the message, in the order of their worth.
-const MESSAGES: [&str; 8] = [
-    "message",
-    "msg",
-    "error_message",
-    "error_msg",
-    "status_msg",
-    "error_description",
-    "description",
-    "detail",
-];
-
-/// Members that hold the code, in the order of their worth.
-const CODES: [&str; 5] = [
-    "code",
-    "error_code",
-    "status_code",
-    "http_code",
-    "statusCode",
-];
-
 impl<'a> ErrorObject<'a> {
     /// Reads an object; `None` for what is none.
     pub fn of(json: &'a str) -> Option<Self> {
         let mut object = Self::default();
-        raw::each_member(json, &mut |key, value| object.take(key, value)).ok()?;
+        each_member(json, &mut |key, value| object.take(key, value)).ok()?;
         Some(object)
     }
 
-    fn take(&mut self, key: &str, value: &'a str) {
+    /// Takes a member.
+    pub fn take(&mut self, key: MemberKey<'a>, value: &'a str) {
         self.says_anything |= !is_nothing(value);
-        let Some(key) = raw::text(key) else {
-            return;
-        };
-        let messages = MESSAGES.iter().zip(&mut self.messages);
-        let codes = CODES.iter().zip(&mut self.codes);
-        let listed = messages.chain(codes).find(|(name, _)| **name == key);
-        let place = match (listed, &*key) {
-            (Some((_, place)), _) => place,
-            (None, "status") => &mut self.status,
-            (None, "type") => &mut self.kind,
-            (None, "error_type") => &mut self.error_type,
-            (None, "metadata") => &mut self.metadata,
-            (None, "n_prompt_tokens") => &mut self.sizes[0],
-            (None, "n_ctx") => &mut self.sizes[1],
+        let place = match key.text().as_deref() {
+            Some("message") => &mut self.messages[0],
+            Some("msg") => &mut self.messages[1],
+            Some("error_message") => &mut self.messages[2],
+            Some("error_msg") => &mut self.messages[3],
+            Some("status_msg") => &mut self.messages[4],
+            Some("error_description") => &mut self.messages[5],
+            Some("description") => &mut self.messages[6],
+            Some("detail") => &mut self.messages[7],
+            Some("code") => &mut self.codes[0],
+            Some("error_code") => &mut self.codes[1],
+            Some("status_code") => &mut self.codes[2],
+            Some("http_code") => &mut self.codes[3],
+            Some("statusCode") => &mut self.codes[4],
+            Some("status") => &mut self.status,
+            Some("type") => &mut self.kind,
+            Some("error_type") => &mut self.error_type,
+            Some("metadata") => &mut self.metadata,
+            Some("n_prompt_tokens") => &mut self.sizes[0],
+            Some("n_ctx") => &mut self.sizes[1],
             _ => return,
         };
         *place = Some(value);
@@ -80,7 +69,7 @@ impl<'a> ErrorObject<'a> {
     pub fn code(&self) -> Option<String> {
         let of_member = |code: &str| match raw::text(code) {
             Some(text) => Some(bounded(&text)).filter(|text| !text.is_empty()),
-            None => code.parse::<f64>().ok().map(|_| bounded(code)),
+            None => is_number(code).then(|| bounded(code)),
         };
         let mut codes = self.codes.into_iter().flatten();
         codes.find_map(of_member).or_else(|| {
@@ -97,4 +86,25 @@ impl<'a> ErrorObject<'a> {
         let first: Cow<'_, str> = kinds.next()?;
         Some(bounded(&first)).filter(|kind| !kind.is_empty())
     }
+}
+
+/// Visits the members of an object, with their keys as they were read. Fails if `json` is not one JSON object, possibly
+/// after some members were visited.
+pub fn each_member<'a>(
+    json: &'a str,
+    visit: &mut dyn FnMut(MemberKey<'a>, &'a str),
+) -> Result<(), Invalid> {
+    let mut reader = Reader::new(json);
+    let mut object = EntryCursor::default();
+    while let Some(key) = reader.key(&mut object)? {
+        // A key that has no spelling as text cannot be compared.
+        key.text().ok_or(Invalid)?;
+        visit(key, reader.value()?);
+    }
+    reader.end()
+}
+
+/// Whether a JSON value is a number, by its first byte: none but numbers begin so.
+pub fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }

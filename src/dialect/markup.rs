@@ -1,5 +1,7 @@
 //! Pages of HTML where an error was expected: proxies, load balancers and challenge pages answer with them.
 
+use memchr::memchr;
+
 use crate::text;
 
 /// The beginning of a text that is looked at (bytes).
@@ -41,9 +43,9 @@ pub fn title_of(page: &str) -> String {
 }
 
 /// A text without HTML: a page in it is replaced by its title, single tags are taken out. A text without any stays.
-pub fn without_markup(message: &str) -> String {
-    if !message.contains('<') {
-        return message.to_owned();
+pub fn without_markup(message: String) -> String {
+    if memchr(b'<', message.as_bytes()).is_none() {
+        return message;
     }
     let lower = message.to_ascii_lowercase();
     let page = ["<!doctype html", "<html", "<head>", "<body"]
@@ -55,9 +57,9 @@ pub fn without_markup(message: &str) -> String {
     }
     let last = lower.rfind('>').unwrap_or(0);
     if TAGS.iter().any(|tag| has_tag(&lower, tag, last)) {
-        without_tags(message)
+        without_tags(&message)
     } else {
-        message.to_owned()
+        message
     }
 }
 
@@ -219,7 +221,7 @@ mod tests {
             ),
             ("plain", "plain"),
         ] {
-            assert_eq!(without_markup(message), expected);
+            assert_eq!(without_markup(message.to_owned()), expected);
         }
     }
 }

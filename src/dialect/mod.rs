@@ -18,6 +18,7 @@ pub mod completions;
 mod conversation;
 pub mod embeddings;
 pub mod error;
+mod error_envelope;
 mod error_members;
 mod error_object;
 pub mod finish;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::error_envelope::ErrorEnvelope;
 use super::error_members::{ErrorMembers, MOST_UNWRAPPED, json_in};
 use super::error_object::ErrorObject;
 use super::markup::{is_page, title_of, without_markup};
@@ -25,7 +26,7 @@ pub struct ProviderError {
     /// The `type` of OpenAI and Anthropic, the `status` of Google.
     pub kind: Option<String>,
     /// The codes, types and reasons that stand deeper, as in Google's `details`.
-    pub names: Box<[String]>,
+    pub names: Vec<String>,
     /// The message, without HTML (at most [`MAX_MESSAGE`] bytes).
     pub message: String,
     /// The wait that a member or the message states.
@@ -59,12 +60,14 @@ impl ProviderError {
     }
 
     /// The error with what its source says besides: names and waits at any depth, and no HTML.
-    fn complete(mut self, source: &str) -> Self {
-        let members = ErrorMembers::of(source);
-        self.names = members.names.into_boxed_slice();
-        let message = text::cut(&self.message, LONGEST_READ);
-        self.wait = members.wait.or_else(|| find_wait(message));
-        self.message = bounded(&without_markup(message));
+    fn complete(mut self, members: ErrorMembers) -> Self {
+        let own = [&self.code, &self.kind];
+        let is_own = |name: &str| own.iter().any(|own| own.as_deref() == Some(name));
+        self.names = members.names;
+        self.names.retain(|name| !is_own(name));
+        let message = text::truncated(self.message, LONGEST_READ);
+        self.wait = members.wait.or_else(|| find_wait(&message));
+        self.message = shortened(without_markup(message));
         self
     }
 }
@@ -76,15 +79,28 @@ impl ProviderError {
 /// (Cloudflare), `{"base_resp": {...}}` (MiniMax) and `{"message": ...}`; a message that is an object or holds JSON is
 /// read, too.
 pub fn error_of(body: &str) -> Option<Box<ProviderError>> {
+    read(body).map(Box::new)
+}
+
+fn read(body: &str) -> Option<ProviderError> {
     let body = body.trim_ascii();
-    error_of_value(body, 0).map(|error| error.complete(body).into())
+    let mut envelope = ErrorEnvelope::default();
+    let (members, is_json) = ErrorMembers::heard(body, &mut |depth, key, value| {
+        envelope.take(depth, key, value);
+    });
+    let error = if raw::is_object(body) {
+        is_json.and_then(|()| error_in_envelope(envelope, body, 0))
+    } else {
+        error_of_value(body, 0)
+    };
+    error.map(|error| error.complete(members))
 }
 
 /// The error of a body below an error status, whatever it is: JSON, a page of HTML, plain text, nothing at all, which
 /// makes an empty message.
 pub fn refusal_of(body: &str) -> ProviderError {
-    if let Some(error) = error_of(body) {
-        return *error;
+    if let Some(error) = read(body) {
+        return error;
     }
     let body = body.trim();
     if is_page(body) {
@@ -93,13 +109,13 @@ pub fn refusal_of(body: &str) -> ProviderError {
             ..ProviderError::of_message(&bounded(&title_of(body)))
         };
     }
-    worded(body, 0).complete(json_in(body).unwrap_or_default())
+    worded(body, 0).complete(ErrorMembers::of(json_in(body).unwrap_or_default()))
 }
 
 /// The error in an `error` member; `None` for `null`, `false`, `""`, `{}` and whatever else says success, which stand
 /// beside good answers.
 pub(super) fn error_in(error: &str) -> Option<Box<ProviderError>> {
-    error_in_member(error, 0).map(|found| found.complete(error).into())
+    error_in_member(error, 0).map(|found| found.complete(ErrorMembers::of(error)).into())
 }
 
 fn error_of_value(body: &str, unwrapped: usize) -> Option<ProviderError> {
@@ -133,26 +149,32 @@ fn error_in_member(error: &str, unwrapped: usize) -> Option<ProviderError> {
 }
 
 fn error_of_object(body: &str, unwrapped: usize) -> Option<ProviderError> {
-    let mut found: [Option<&str>; 5] = [None; 5];
-    let [error, errors, message, detail, base_resp] = &mut found;
-    let mut stands_alone = true;
-    raw::each_member(body, &mut |key, value| {
-        stands_alone &= key == r#""error""#;
-        match key {
-            r#""error""# => *error = Some(value),
-            r#""errors""# => *errors = Some(value),
-            r#""message""# | r#""msg""# => *message = message.or(Some(value)),
-            r#""detail""# => *detail = Some(value),
-            r#""base_resp""# => *base_resp = Some(value),
-            _ => {}
-        }
-    })
-    .ok()?;
+    error_in_envelope(ErrorEnvelope::of(body)?, body, unwrapped)
+}
 
+fn error_in_envelope(
+    envelope: ErrorEnvelope<'_>,
+    body: &str,
+    unwrapped: usize,
+) -> Option<ProviderError> {
+    let ErrorEnvelope {
+        error,
+        described: inner,
+        errors,
+        message,
+        detail,
+        base_resp,
+        has_more,
+        ..
+    } = envelope;
     let in_error = error.filter(|error| *error != "true");
-    if let Some(mut error) = in_error.and_then(|error| error_in_member(error, unwrapped)) {
+    let in_error = in_error.and_then(|error| match inner {
+        Some(inner) if raw::is_object(error) => described_by(inner, error, unwrapped),
+        _ => error_in_member(error, unwrapped),
+    });
+    if let Some(mut error) = in_error {
         // Beside a plain text, code and type stand one level up.
-        if !stands_alone && (error.code.is_none() || error.kind.is_none()) {
+        if has_more && (error.code.is_none() || error.kind.is_none()) {
             let beside = ErrorObject::of(body)?;
             error.code = error.code.or_else(|| beside.code());
             error.kind = error.kind.or_else(|| beside.kind());
@@ -183,19 +205,25 @@ fn detail_error(body: &str, detail: &str, unwrapped: usize) -> Option<ProviderEr
 
 /// An error object with a message, code and type in it; `None` for one that says success: the code 0, or nothing at all.
 fn described(object: &str, unwrapped: usize) -> Option<ProviderError> {
-    let members = ErrorObject::of(object)?;
+    described_by(ErrorObject::of(object)?, object, unwrapped)
+}
+
+fn described_by(members: ErrorObject<'_>, object: &str, unwrapped: usize) -> Option<ProviderError> {
     let (code, message) = (members.code(), members.message());
+    let text = message.and_then(raw::text);
+    let is_ok_text = || text.as_deref().is_some_and(says_success);
     let is_ok = match code.as_deref() {
         Some("0" | "0.0") => true,
-        Some(code) => says_success(code) || (code == "200" && message.is_none_or(is_ok_text)),
-        None => message.is_some_and(is_ok_text),
+        Some(code) => says_success(code) || (code == "200" && (message.is_none() || is_ok_text())),
+        None => is_ok_text(),
     };
     if !members.says_anything || is_ok {
         return None;
     }
-    let mut error = match message {
-        Some(text) if text.starts_with('"') => worded(&decoded(text), unwrapped),
-        Some(inner) if raw::is_object(inner) && unwrapped < MOST_UNWRAPPED => {
+    let mut error = match (message, &text) {
+        (_, Some(text)) => worded(text, unwrapped),
+        (Some(text), None) if text.starts_with('"') => worded(&decoded(text), unwrapped),
+        (Some(inner), None) if raw::is_object(inner) && unwrapped < MOST_UNWRAPPED => {
             described(inner, unwrapped + 1).unwrap_or_else(|| ProviderError::of_message(object))
         }
         _ => ProviderError::of_message(object),
@@ -242,10 +270,6 @@ pub(super) fn is_nothing(value: &str) -> bool {
     matches!(value, "null" | "false" | "0" | r#""""# | "{}" | "[]")
 }
 
-fn is_ok_text(raw: &str) -> bool {
-    raw::text(raw).is_some_and(|text| says_success(&text))
-}
-
 /// Words in place of an error that say that there is none.
 fn says_success(text: &str) -> bool {
     let text = text.trim();
@@ -278,6 +302,15 @@ fn decoded(raw: &str) -> Cow<'_, str> {
 
 pub(super) fn bounded(text: &str) -> String {
     text::cut(text, MAX_MESSAGE).to_owned()
+}
+
+/// The same of a text that is owned, which is mostly short. One that is cut does not keep its room.
+fn shortened(text: String) -> String {
+    if text.len() <= MAX_MESSAGE {
+        text
+    } else {
+        bounded(&text)
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::limit_words::{unit_of_fields, window_of_fields};
 use super::waits::{TimeUnit, Wait, parse_number, parse_wait};
 use crate::limits::{Unit, Window as Span};
+use crate::text::same_name;
 
 /// The fields of an answer, each a name and a value. Names are compared without regard to case.
 pub type Headers<'h> = [(&'h str, &'h str)];
@@ -113,10 +114,23 @@ pub fn retry_after(headers: &Headers<'_>, now: SystemTime) -> Option<Duration> {
     first.map(|(_, left)| left)
 }
 
+/// Whether a field is one of those that the end of a limit is read from, by its name.
+pub fn speaks_of_an_end(name: &str) -> bool {
+    const SIGNS: [&[u8; 5]; 2] = [b"retry", b"reset"];
+    tells_of_a_window(name) || has_part(name, &SIGNS) || same_name(name, "date")
+}
+
 fn speaks_of_a_retry(name: &str) -> bool {
-    const RETRY: &[u8] = b"retry";
-    let mut parts = name.as_bytes().windows(RETRY.len());
-    parts.any(|part| part.eq_ignore_ascii_case(RETRY))
+    has_part(name, &[b"retry"])
+}
+
+/// Whether one of these signs is in a name, in any case. All begin alike.
+fn has_part<const N: usize>(name: &str, signs: &[&[u8; 5]; N]) -> bool {
+    let mut parts = name.as_bytes().windows(5);
+    parts.any(|part| {
+        matches!(part, [b'r' | b'R', b'e' | b'E', ..])
+            && signs.iter().any(|sign| part.eq_ignore_ascii_case(*sign))
+    })
 }
 
 /// The wait that is left by the clock that wrote the answer's dates; without its `Date`, by ours. A clock of ours that is

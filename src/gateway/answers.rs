@@ -242,9 +242,10 @@ fn end_committed(
     if !gone {
         journal.stream_broke();
     }
-    answered.cut(&mut context.ledger.lock(), failure, Instant::now());
+    let now = Instant::now();
+    answered.cut(&mut context.ledger.lock(), failure, now);
     context.ledger.changed();
-    journal.attempt_failed(answered.reports().last());
+    journal.attempt_failed(answered.reports().last(), now);
     journal.end(if gone { CLIENT_GONE } else { 200 });
 }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use crate::adapt::Learned;
-use crate::config::Config;
+use crate::adapt::{Learned, Lesson};
+use crate::config::{Config, Step};
 use crate::routing::{Ledger, MAX_SNAPSHOT, Snapshot, StepOrders};
 use crate::state_file::{self, StateWriter};
 use crate::sync::lock;
@@ -124,6 +124,15 @@ impl SharedLedger {
     /// The memory of refusals, locked. Blocks for as long as another request reads or writes it.
     pub fn learned(&self) -> MutexGuard<'_, Learned> {
         lock(&self.learned)
+    }
+
+    /// The lessons that hold for a step. Mostly nothing was learned of any, and no clock is read.
+    pub fn lessons_of(&self, step: &Step) -> Vec<Lesson> {
+        let learned = self.learned();
+        if learned.is_empty() {
+            return Vec::new();
+        }
+        learned.of(step, Instant::now())
     }
 
     /// The memory of what the answers of routes have in common, locked. Blocks for as long as another request reads or

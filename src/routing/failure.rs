@@ -7,7 +7,8 @@ use crate::dialect::classify::{
     ProviderRefusal, class_of, concerns_this_request_only, stated_wait,
 };
 use crate::dialect::limit_words::{NamedLimit, named_limit};
-use crate::dialect::rate_limits::{ToldWindow, remaining_limits};
+use crate::dialect::provider_error::ProviderError;
+use crate::dialect::rate_limits::{Headers, ToldWindow, remaining_limits};
 use crate::text::{cut, for_people};
 
 /// The failure of an attempt.
@@ -55,23 +56,43 @@ impl Failure {
         }
     }
 
-    /// The failure behind a provider's refusal. `now` is the wall clock, for headers that name a point in time.
-    pub fn of_refusal(refusal: &ProviderRefusal<'_, '_>, now: SystemTime) -> Self {
-        let class = class_of(refusal, now);
+    /// The failure behind a provider's refusal, by its status, its headers and its words. `now` is the wall clock, for
+    /// headers that name a point in time.
+    pub fn of_refusal(
+        status: u16,
+        headers: &Headers<'_>,
+        said: ProviderError,
+        now: SystemTime,
+    ) -> Self {
+        let refusal = ProviderRefusal {
+            status,
+            headers,
+            said: &said,
+        };
+        let class = class_of(&refusal, now);
         let heeded = class.cooldown().filter(|cooldown| cooldown.heeds_stated);
-        let said = refusal.said;
-        let stated = heeded.and_then(|_| stated_wait(class, refusal, now));
+        let stated = heeded.and_then(|_| stated_wait(class, &refusal, now));
         Self {
-            limit: limit_behind(class, refusal, stated, now).map(Box::new),
-            status: Some(refusal.status),
+            class,
+            status: Some(status),
+            stated,
+            of_this_request: concerns_this_request_only(class, &said),
+            limit: limit_behind(class, &refusal, stated, now).map(Box::new),
             code: said
                 .code
-                .as_deref()
-                .map(|code| cut(code, MAX_CODE).to_owned()),
-            stated,
-            of_this_request: concerns_this_request_only(class, said),
-            ..Self::new(class, &said.message)
+                .map(|code| shortened(code, |code| cut(code, MAX_CODE))),
+            message: shortened(said.message, for_people),
         }
+    }
+}
+
+/// A text that is mostly short enough. One that is not does not keep its room.
+fn shortened(text: String, cut: impl Fn(&str) -> &str) -> String {
+    let kept = cut(&text);
+    if kept.len() < text.len() {
+        kept.to_owned()
+    } else {
+        text
     }
 }
 

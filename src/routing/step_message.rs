@@ -13,6 +13,8 @@ use crate::secret::Redactor;
 pub enum StepMessage {
     /// A provider's words, or such that may repeat them; keys in them are not masked.
     Said(String),
+    /// The same, in which they are.
+    Masked(String),
     /// The step cools for so long (zero: until another request that tries it is answered).
     Cooling { left: Duration, class: Class },
     /// A limit keeps the step away.
@@ -23,7 +25,7 @@ impl StepMessage {
     /// The words, in which keys are not masked.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Said(words) => Cow::Borrowed(words),
+            Self::Said(words) | Self::Masked(words) => Cow::Borrowed(words),
             Self::Cooling { .. } | Self::Limit(_) => {
                 let mut words = String::new();
                 self.push_words(&mut words);
@@ -35,7 +37,7 @@ impl StepMessage {
     /// Appends the words, in which keys are not masked.
     pub fn push_words(&self, out: &mut String) {
         match self {
-            Self::Said(words) => out.push_str(words),
+            Self::Said(words) | Self::Masked(words) => out.push_str(words),
             Self::Cooling { left, class } => {
                 if left.is_zero() {
                     out.push_str("another request is trying it");
@@ -54,8 +56,19 @@ impl StepMessage {
     /// of a skipped step.
     pub fn masked(&self, redactor: &Redactor) -> Cow<'_, str> {
         match self {
-            Self::Said(words) => Cow::Owned(redactor.redact(words)),
-            Self::Cooling { .. } | Self::Limit(_) => self.text(),
+            Self::Said(words) => redactor.redacted(words),
+            Self::Masked(_) | Self::Cooling { .. } | Self::Limit(_) => self.text(),
+        }
+    }
+
+    /// Masks the keys in the words for good: several read them.
+    pub fn mask(&mut self, redactor: &Redactor) {
+        if let Self::Said(words) = self {
+            let words = std::mem::take(words);
+            *self = Self::Masked(match redactor.redacted(&words) {
+                Cow::Borrowed(_) => words,
+                Cow::Owned(masked) => masked,
+            });
         }
     }
 }
@@ -71,6 +84,10 @@ mod tests {
         let redactor = Redactor::new([Secret::new("cooling down for"), Secret::new("sk-12345678")]);
         let said = StepMessage::Said("the key sk-12345678 is wrong".to_owned());
         assert!(!said.masked(&redactor).contains("sk-12345678"));
+        let mut masked = said.clone();
+        masked.mask(&redactor);
+        assert_eq!(masked.text(), said.masked(&redactor));
+        assert_eq!(masked.masked(&redactor), masked.text());
         let class = Class::ServerError;
         for (left, words) in [
             (12, "cooling down for 12.0 s after server_error"),

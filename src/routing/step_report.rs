@@ -210,10 +210,13 @@ impl StepReport {
 
 /// The number of steps besides the last one reported that failed or were skipped.
 pub fn fallbacks(reports: &[StepReport]) -> usize {
-    if reports.len() < 2 {
-        return 0;
+    match reports {
+        [] | [_] => 0,
+        [one, other] => usize::from(one.step_index != other.step_index),
+        _ => {
+            let mut steps = sorted(reports.iter().map(|report| report.step_index));
+            steps.dedup();
+            steps.len().saturating_sub(1)
+        }
     }
-    let mut steps = sorted(reports.iter().map(|report| report.step_index));
-    steps.dedup();
-    steps.len().saturating_sub(1)
 }

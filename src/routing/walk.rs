@@ -21,6 +21,7 @@ use crate::dialect::rate_limits::RemainingLimits;
 use crate::dialect::request::Unfit;
 use crate::dialect::waits::LONGEST;
 use crate::quota::Demand;
+use crate::secret::Redactor;
 
 /// A request's way over its route. First every step that is not cooling, in the order of its [`Sequence`], each with its usable keys in
 /// turn; then, when none has answered, the ones that are cooling on a guess, the soonest first. A step whose provider
@@ -114,6 +115,14 @@ impl Walk {
     /// The attempts and skipped steps so far.
     pub fn reports(&self) -> &[StepReport] {
         &self.reports
+    }
+
+    /// Masks the keys in what the last provider said, for all who read it.
+    pub fn mask_last(&mut self, redactor: &Redactor) {
+        let last = self.reports.last_mut();
+        if let Some(message) = last.and_then(|report| report.message.as_mut()) {
+            message.mask(redactor);
+        }
     }
 
     /// The attempts and skipped steps of a walk that is over.

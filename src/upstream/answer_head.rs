@@ -52,8 +52,17 @@ impl Head {
 
     /// The fields whose values are visible ASCII, names as they came, repeated ones repeatedly.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers_named(|_| true)
+    }
+
+    /// The same of the fields whose names are asked for: the values of most need no look.
+    pub fn headers_named(
+        &self,
+        is_asked_for: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .iter()
+            .filter(move |(name, _)| is_asked_for(name))
             .filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)))
             .filter(|(_, value)| is_visible(value))
     }

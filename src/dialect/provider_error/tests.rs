@@ -312,3 +312,33 @@ fn a_long_body_takes_a_time_that_grows_with_it() {
         assert!(begun.elapsed() < std::time::Duration::from_secs(60));
     }
 }
+
+/// Would break for whoever has a provider that says much in front of what it is about.
+#[test]
+fn an_error_behind_many_members_is_read() {
+    let many = r#"{"code":1},"#.repeat(600);
+    let body = format!(
+        r#"{{"many":[{many}1],"error":{{"code":"c","type":"t","message":"m","more":{{"reason":"r"}}}}}}"#
+    );
+    let said = error_of(&body).unwrap();
+    assert_eq!(
+        (said.code.as_deref(), said.kind.as_deref(), &*said.message),
+        (Some("c"), Some("t"), "m")
+    );
+    assert_eq!(said.names, ["1"]);
+}
+
+#[test]
+fn of_repeated_errors_the_last_counts() {
+    for (body, message) in [
+        (r#"{"error":{"message":"a"},"error":{"message":"b"}}"#, "b"),
+        (
+            r#"{"error":{"message":"a"},"error":{"code":"c"}}"#,
+            r#"{"code":"c"}"#,
+        ),
+        (r#"{"other":{"message":"a"},"error":{"msg":"b"}}"#, "b"),
+        (r#"{"error":{"message":"a"},"error":"b"}"#, "b"),
+    ] {
+        assert_eq!(error_of(body).unwrap().message, message, "{body}");
+    }
+}

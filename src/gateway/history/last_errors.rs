@@ -32,23 +32,27 @@ struct StepName {
 impl LastErrors {
     /// Takes a failure of a route's step; `text` is masked already.
     pub fn note(&self, route: &str, report: &StepReport, class: Class, text: &str) {
-        let error = LastError {
-            text: for_people(text).to_owned(),
-            class,
-            status: report.status,
-            at: SystemTime::now(),
-        };
+        let (text, status, at) = (for_people(text), report.status, SystemTime::now());
         let mut errors = lock(&self.0);
         let found = errors
             .iter_mut()
             .find(|(name, _)| name.is(route, report.provider(), report.model()));
         match found {
-            Some((_, last)) => *last = error,
+            Some((_, last)) => {
+                (last.class, last.status, last.at) = (class, status, at);
+                text.clone_into(&mut last.text);
+            }
             None => {
                 let name = StepName {
                     route: route.to_owned(),
                     provider: report.provider().to_owned(),
                     model: report.model().to_owned(),
+                };
+                let error = LastError {
+                    text: text.to_owned(),
+                    class,
+                    status,
+                    at,
                 };
                 errors.push((name, error));
             }

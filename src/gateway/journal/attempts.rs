@@ -113,19 +113,15 @@ impl<'g> Journal<'g> {
 
     /// The attempt came to nothing. A step that cannot ever work needs the operator of the gateway; other failures are
     /// why there are several steps.
-    pub fn attempt_failed(&mut self, report: Option<&StepReport>) {
+    pub fn attempt_failed(&mut self, report: Option<&StepReport>, now: Instant) {
         let Some((report, class)) = report.and_then(|report| Some((report, report.class?))) else {
             return;
         };
-        self.counted.attempt(
-            report.step_index,
-            Some(class),
-            report.duration,
-            Instant::now(),
-        );
+        let (step, took) = (report.step_index, report.duration);
+        self.counted.attempt(step, Some(class), took, now);
         let redactor = &self.context.redactor;
         let message = report.message.as_ref();
-        let message = message.map_or_else(String::new, |said| said.masked(redactor).into_owned());
+        let message = message.map_or_else(Cow::default, |said| said.masked(redactor));
         if class != Class::Cancelled {
             self.facts.log_failure(report, class, &message);
             let route = self.facts.route.as_deref().unwrap_or_default();
@@ -142,7 +138,7 @@ impl<'g> Journal<'g> {
         };
         let faults = &self.context.standing_faults;
         if let Some(fault) = fault
-            && faults.is_due(report.provider(), fault, Instant::now())
+            && faults.is_due(report.provider(), fault, now)
         {
             self.facts.log_standing_fault(report, class, &message);
         }
@@ -150,7 +146,7 @@ impl<'g> Journal<'g> {
             current::event("cooldown set", || about(report));
         }
         if let Some(span) = self.attempt.take() {
-            span.failed(class.label(), || message);
+            span.failed(class.label(), || message.into_owned());
         }
     }
 

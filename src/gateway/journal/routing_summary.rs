@@ -52,7 +52,9 @@ fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     if let Some(message) = &report.message {
         out.push_str(",\"error\":");
         match message {
-            StepMessage::Said(words) => raw::push_quoted(out, &redactor.redact(words)),
+            StepMessage::Said(_) | StepMessage::Masked(_) => {
+                raw::push_quoted(out, &message.masked(redactor));
+            }
             // Our own words have no key in them, and no sign that JSON escapes.
             own => {
                 out.push('"');

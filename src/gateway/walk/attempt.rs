@@ -113,7 +113,7 @@ impl<'a> Errand<'a, '_> {
         journal: &Journal<'_>,
     ) -> Result<Success<'a>, Box<Missed<'a>>> {
         let mut room = self.room_for_edits(self.edited, step)?;
-        let mut healing = Healing::new(self, step, attempt.started);
+        let mut healing = Healing::new(self, step);
         settle(&mut room, healing.request());
         loop {
             let answer = self.send(attempt, step, healing.request(), journal);
@@ -176,8 +176,8 @@ impl<'a> Errand<'a, '_> {
         };
         journal.status_seen(answer.head.status);
         if !(200..300).contains(&answer.head.status) {
-            let failure = self.refused(answer, step, healing, attempt, journal)?;
-            return Some(Err((*failure).into()));
+            let refused = self.refused(answer, step, healing, attempt, journal)?;
+            return Some(Err(refused));
         }
         let judged = self.success(answer, step, healing, attempt.deadline, journal);
         let class = judged.as_ref().err().map(|missed| missed.failure.class);
@@ -188,7 +188,7 @@ impl<'a> Errand<'a, '_> {
         })
     }
 
-    /// The failure of a call that was refused; `None` where another body may do better.
+    /// The end of a call that was refused; `None` where another body may do better.
     fn refused(
         &self,
         answer: Response,
@@ -196,7 +196,7 @@ impl<'a> Errand<'a, '_> {
         healing: &mut Healing<'_>,
         attempt: &mut Attempt,
         journal: &Journal<'_>,
-    ) -> Option<Box<Failure>> {
+    ) -> Option<Box<Missed<'a>>> {
         let Response { head, body } = answer;
         let url = || {
             [
@@ -212,14 +212,14 @@ impl<'a> Errand<'a, '_> {
             url,
             self.dialect.advice_on_absence(),
         );
-        let mut failure = Box::new(failure);
+        let mut missed = Box::<Missed<'_>>::from(failure);
         let refused = Refused {
             status: head.status,
             body: &text,
-            failure: &mut failure,
+            failure: &mut missed.failure,
         };
         let is_repeated = healing.refused(refused, journal, &mut attempt.changes.healed);
-        (!is_repeated).then_some(failure)
+        (!is_repeated).then_some(missed)
     }
 
     fn success(

@@ -103,7 +103,7 @@ impl<'a> Uncommitted<'a> {
                     FrameKind::Prelude | FrameKind::Opening => false,
                     FrameKind::Heartbeat => continue,
                     FrameKind::End => return self.silent(held),
-                    FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
+                    FrameKind::Error(said) => return Err(failure_of_error(head, *said)),
                     FrameKind::Broken(_) => return Err(broken_frame()),
                     FrameKind::Unusable(reason) => return Err(unusable(&reason)),
                 };

@@ -40,7 +40,7 @@ impl Errand<'_, '_> {
         if length < COUNTED {
             return Ok(charge);
         }
-        let lessons = self.context.ledger.learned().of(step, Instant::now());
+        let lessons = self.context.ledger.lessons_of(step);
         if !adapt::reaches_inside(self.dialect, request, step, &lessons) {
             return Ok(charge);
         }

@@ -4,21 +4,20 @@ use std::time::SystemTime;
 
 use crate::dialect::answer::Flaw;
 use crate::dialect::class::Class;
-use crate::dialect::classify::ProviderRefusal;
+use crate::dialect::classify::tells_of_a_refusal;
 use crate::dialect::provider_error::ProviderError;
-use crate::dialect::rate_limits::Headers;
 use crate::routing::Failure;
 use crate::upstream::{CallError, Head};
 
 /// The failure that a provider's own words mean, below an error status or inside a 200.
-pub fn failure_of_error(head: &Head, said: &ProviderError) -> Failure {
-    let headers: Vec<(&str, &str)> = head.headers().collect();
-    classify_words(head.status, &headers, said)
+pub fn failure_of_error(head: &Head, said: ProviderError) -> Failure {
+    let headers: Vec<(&str, &str)> = head.headers_named(tells_of_a_refusal).collect();
+    Failure::of_refusal(head.status, &headers, said, SystemTime::now())
 }
 
 /// The same for an error inside a stream under way, whose head has been forgotten.
-pub fn failure_of_late_error(said: &ProviderError) -> Failure {
-    classify_words(200, &[], said)
+pub fn failure_of_late_error(said: ProviderError) -> Failure {
+    Failure::of_refusal(200, &[], said, SystemTime::now())
 }
 
 /// The failure behind a call that gave no answer.
@@ -34,10 +33,11 @@ pub fn failure_of(error: &CallError) -> Failure {
 
 /// The failure behind an answer that looks fine and is not.
 pub fn failure_of_flaw(head: &Head, flaw: Flaw) -> Failure {
-    let class = match &flaw {
-        Flaw::ErrorObject(said) => return failure_of_error(head, said),
-        other => class_of_flaw(other),
+    let flaw = match flaw {
+        Flaw::ErrorObject(said) => return failure_of_error(head, *said),
+        other => other,
     };
+    let class = class_of_flaw(&flaw);
     Failure {
         status: Some(head.status),
         ..Failure::new(class, &flaw.to_string())
@@ -61,13 +61,4 @@ pub fn class_of_flaw(flaw: &Flaw) -> Class {
 /// The provider did not say that it was done: what was to come is not known.
 pub fn cut() -> Failure {
     Failure::new(Class::BadResponse, "the stream was cut before its end")
-}
-
-fn classify_words(status: u16, headers: &Headers<'_>, said: &ProviderError) -> Failure {
-    let refusal = ProviderRefusal {
-        status,
-        headers,
-        said,
-    };
-    Failure::of_refusal(&refusal, SystemTime::now())
 }

@@ -65,7 +65,7 @@ impl Gathering<'_> {
                         }
                         continue;
                     }
-                    FrameKind::Error(said) => return Err(failure_of_error(head, &said)),
+                    FrameKind::Error(said) => return Err(failure_of_error(head, *said)),
                     FrameKind::Broken(_) => return Err(broken_frame()),
                     FrameKind::Unusable(reason) => return Err(unusable(&reason)),
                 }

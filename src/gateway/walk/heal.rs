@@ -48,15 +48,14 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Healing<'a> {
-    /// The healing of an attempt that begins now.
-    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step, now: Instant) -> Box<Self> {
+    pub fn new(errand: &Errand<'a, 'a>, step: &'a Step) -> Box<Self> {
         let Errand {
             context,
             dialect,
             edited: request,
             ..
         } = *errand;
-        let lessons = context.ledger.learned().of(step, now);
+        let lessons = context.ledger.lessons_of(step);
         Box::new(Self {
             context,
             dialect,

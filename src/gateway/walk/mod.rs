@@ -160,7 +160,7 @@ impl<'a> Errand<'a, '_> {
                 Move::Finished(verdict) => return PreparedMove::Finished(verdict),
             };
             let step = self.route.steps.get(attempt.step_index);
-            match step.map_or(Ok(None), |step| self.prepared(step, attempt.started)) {
+            match step.map_or(Ok(None), |step| self.prepared(step)) {
                 Ok(prepared) => return PreparedMove::Try(attempt, prepared),
                 Err(reason) => {
                     walk.passed_over(&mut self.context.ledger.lock(), &attempt, reason);
@@ -210,13 +210,18 @@ impl<'a> Errand<'a, '_> {
                 attempt: attempt.set_aside(),
             })
         });
+        // Only retries are spread.
+        let step = self.route.steps.get(attempt.step_index);
+        let has_retries = step.is_some_and(|step| step.retries > 0);
+        let random = if has_retries { random() } else { 0 };
         let now = Instant::now();
         let mut ledger = self.context.ledger.lock();
-        walk.failed(&mut ledger, attempt, missed.failure, now, random());
+        walk.failed(&mut ledger, attempt, missed.failure, now, random);
         self.tell_replicas(ledger);
+        walk.mask_last(&self.context.redactor);
         self.order_missed(walk.reports().last());
         self.context.ledger.changed();
-        journal.attempt_failed(walk.reports().last());
+        journal.attempt_failed(walk.reports().last(), now);
         second_best
     }
 
@@ -247,12 +252,13 @@ impl<'a> Errand<'a, '_> {
         journal: &mut Journal<'_>,
     ) -> Ended<'a> {
         let was_out = attempt.is_some();
-        walk.cancelled(&mut self.context.ledger.lock(), attempt, Instant::now());
+        let now = Instant::now();
+        walk.cancelled(&mut self.context.ledger.lock(), attempt, now);
         self.context.ledger.changed();
         let reports = walk.into_reports();
         if was_out {
             self.order_missed(reports.last());
-            journal.attempt_failed(reports.last());
+            journal.attempt_failed(reports.last(), now);
         }
         journal.walk_stopped(self.route, &reports);
         Ended::ClientGone

@@ -71,7 +71,7 @@ impl OpaqueAnswer {
         if may_be_error {
             let text = String::from_utf8_lossy(answer.first());
             if let Some(said) = error_of(&text) {
-                return Err(failure_of_error(head, &said));
+                return Err(failure_of_error(head, *said));
             }
         }
         if is_foreign {

@@ -12,6 +12,9 @@ use super::failure::{failure_of, failure_of_error};
 /// Bytes of a refusal that are read; providers' error bodies are a few hundred.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
+/// Bytes of a refusal that are read at once.
+const AT_ONCE: usize = 2048;
+
 /// Bytes of the words that stand beside the URL that was called.
 const LONGEST_WORDS: usize = 160;
 
@@ -49,7 +52,7 @@ pub fn refusal(
             cut(&said.message, LONGEST_WORDS)
         );
     }
-    (failure_of_error(head, &said), text)
+    (failure_of_error(head, said), text)
 }
 
 /// Whether a 404 comes from something that knows nothing of the path: no JSON error, or the one of a web framework.
@@ -87,11 +90,13 @@ fn without_words(head: &Head) -> String {
 /// The client left.
 fn beginning(body: &mut Body, deadline: Instant) -> Result<Vec<u8>, CallError> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 2048];
-    while bytes.len() < LONGEST_REFUSAL {
-        match body.read(&mut buffer, deadline) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+    let announced = body.announced().map_or(usize::MAX, |bytes| bytes as usize);
+    let longest = announced.min(LONGEST_REFUSAL);
+    while bytes.len() < longest {
+        let room = (longest - bytes.len()).min(AT_ONCE);
+        match body.read_behind(&mut bytes, room, deadline) {
+            Ok(true) => {}
+            Ok(false) => break,
             Err(CallError::Cancelled) => return Err(CallError::Cancelled),
             Err(_) => break,
         }

@@ -272,7 +272,7 @@ impl Relay<'_, '_, '_, '_> {
                     };
                     self.pass_on(event.name.as_deref(), &masked, Lines::Any, annotation)?;
                 }
-                return Err(failure_of_late_error(&said));
+                return Err(failure_of_late_error(*said));
             }
             FrameKind::Broken(_) => return Err(broken_frame()),
             FrameKind::Unusable(reason) => return Err(unusable(&reason)),

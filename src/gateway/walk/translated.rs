@@ -35,12 +35,8 @@ impl<'a> Errand<'a, '_> {
     ///
     /// # Errors
     /// The step cannot carry the request. It is passed over without a call.
-    pub(super) fn prepared(
-        &self,
-        step: &Step,
-        now: Instant,
-    ) -> Result<Option<Box<Prepared>>, Unfit> {
-        let lessons = self.context.ledger.learned().of(step, now);
+    pub(super) fn prepared(&self, step: &Step) -> Result<Option<Box<Prepared>>, Unfit> {
+        let lessons = self.context.ledger.lessons_of(step);
         let Some(dialect) = self.dialect.spoken_by(self.request, &step.traits) else {
             let unfit = self.dialect.unfit(self.request, &step.traits);
             let vocabulary = self.dialect.vocabulary();

@@ -1,18 +1,14 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::dialect::class::Class;
-use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::provider_error::error_of;
 use crate::routing::{Failure, NextMove};
 
 fn read(status: u16, code: &str, kind: &str, message: &str, fields: &[(&str, &str)]) -> Failure {
     let body = serde_json::json!({"error": {"code": code, "type": kind, "message": message}});
-    let refusal = ProviderRefusal {
-        status,
-        headers: fields,
-        said: &error_of(&body.to_string()).unwrap_or_default(),
-    };
-    Failure::of_refusal(&refusal, UNIX_EPOCH + Duration::from_secs(1_790_000_000))
+    let said = error_of(&body.to_string()).unwrap_or_default();
+    let now = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+    Failure::of_refusal(status, fields, *said, now)
 }
 
 #[test]

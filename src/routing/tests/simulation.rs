@@ -11,7 +11,6 @@ use super::quota::{DAY, HOUR, MINUTE, Ms, Quota, Tells};
 use super::setup::{provider, route, step};
 use crate::config::Route;
 use crate::dialect::call_rules::CallRules;
-use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::provider_error::ProviderError;
 use crate::dialect::rate_limits::{Headers, remaining_limits};
 use crate::routing::{Attempt, Failure, Ledger, Move, Verdict, Walk};
@@ -158,18 +157,11 @@ impl Simulation {
             return None;
         }
         self.wasted += 1;
-        let refusal = ProviderRefusal {
-            status: 429,
-            headers,
-            said: &ProviderError {
-                message: "slow down".to_owned(),
-                ..ProviderError::default()
-            },
-        };
+        let said = *ProviderError::saying("slow down".to_owned());
         walk.failed(
             &mut self.ledger,
             attempt,
-            Failure::of_refusal(&refusal, wall),
+            Failure::of_refusal(429, headers, said, wall),
             now,
             at,
         );

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::config::{Provider, Route};
 use crate::dialect::call_rules::CallRules;
 use crate::dialect::class::Class;
-use crate::dialect::classify::ProviderRefusal;
 use crate::dialect::provider_error::refusal_of;
 use crate::dialect::rate_limits::remaining_limits;
 use crate::limits::{Limit, Rate, Unit, Window};
@@ -238,12 +237,7 @@ impl Run {
             }
             Fate::Refusal => {
                 let said = refusal_of(&call.body);
-                let refusal = ProviderRefusal {
-                    status: 429,
-                    headers: &headers,
-                    said: &said,
-                };
-                Failure::of_refusal(&refusal, wall(at))
+                Failure::of_refusal(429, &headers, said, wall(at))
             }
             Fate::Down => Failure::new(Class::ServerError, "down"),
             Fate::Hangs => Failure::new(Class::Timeout, "no answer"),
