@@ -35,6 +35,8 @@ cmd_test() {
         export AI_GATEWAY_LONG_TESTS=1
     fi
     [ $# -gt 0 ] || tests/it/proxies/install.sh
+    # A test waits more than it computes: one more than there are cores.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))}
     cargo test --locked "$@"
     if [ $# -eq 0 ]; then
         tests/ops/schema.sh "$(binary debug)"

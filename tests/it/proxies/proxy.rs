@@ -117,7 +117,12 @@ impl Proxy {
     /// Ends it, and gives the `X-Request-Id` of every request it has read.
     pub fn into_seen(mut self) -> Vec<String> {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).expect("it runs");
+        // At once, nginx leaves requests out of its log whose clients have gone before their end.
+        let gracefully = match self.kind {
+            Kind::Nginx => Signal::QUIT,
+            Kind::Haproxy => Signal::TERM,
+        };
+        kill_process(pid, gracefully).expect("it runs");
         process::wait(&mut self.child).expect("the proxy does not end");
         let log = match self.kind {
             Kind::Nginx => fs::read_to_string(self.folder.path().join("access.log")).unwrap(),
