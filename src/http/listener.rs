@@ -92,15 +92,17 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub fn new(listeners: Vec<Listening>) -> Self {
-        Self {
+        let mut acceptor = Self {
             listeners: listeners
                 .into_iter()
                 .map(|listener| (listener, true))
                 .collect(),
-            reserve: reserve().ok(),
+            reserve: None,
             not_before: None,
             failing: false,
-        }
+        };
+        acceptor.keep_reserve();
+        acceptor
     }
 
     pub fn listeners(&self) -> impl Iterator<Item = &TcpListener> {
@@ -134,6 +136,7 @@ impl Acceptor {
             return Accepted::None;
         }
         self.not_before = None;
+        self.keep_reserve();
         let mut listeners = self.listeners.iter_mut();
         let Some(((listener, entrance), ready)) = listeners.find(|(_, ready)| *ready) else {
             return Accepted::None;
@@ -183,7 +186,15 @@ impl Acceptor {
             let turned_away = (0..TURNED_AWAY).map_while(|_| listener.accept().ok());
             turned_away.for_each(drop);
         }
-        self.reserve = reserve().ok();
+        self.keep_reserve();
+    }
+
+    /// Takes a descriptor for the reserve, if that was lost: another thread may have been faster when it was given up. A
+    /// client is let in behind it only, or those in the backlog would wait for as long as the others stay.
+    fn keep_reserve(&mut self) {
+        if self.reserve.is_none() {
+            self.reserve = File::open("/dev/null").ok();
+        }
     }
 
     /// Stops listening.
@@ -199,6 +210,21 @@ impl Acceptor {
     }
 }
 
-fn reserve() -> io::Result<File> {
-    File::open("/dev/null")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients that no descriptor is left for would wait in the backlog, and be told nothing.
+    #[test]
+    fn a_reserve_that_another_thread_took_comes_back_before_a_client_is_let_in() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut acceptor = Acceptor::new(vec![(listener, Entrance::Main)]);
+        acceptor.reserve = None;
+        let _client = TcpStream::connect(address).unwrap();
+        let accepted = acceptor.accept(Instant::now());
+        assert!(matches!(accepted, Accepted::New(..)));
+        assert!(acceptor.reserve.is_some());
+    }
 }
