@@ -36,8 +36,9 @@ fuzz_target!(|input: &[u8]| {
         headers: &[],
         said: &said,
     };
-    let failure = Failure::of_refusal(&refusal, now);
-    assert_eq!(failure.class, class_of(&refusal, now));
+    let class = class_of(&refusal, now);
+    let failure = Failure::of_refusal(status, &[], said, now);
+    assert_eq!(failure.class, class);
     assert!(failure.message.chars().count() <= 500);
     if let Some(stated) = failure.stated {
         assert!(!stated.is_zero() && stated <= DAY, "{stated:?}");

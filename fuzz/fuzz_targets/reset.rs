@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use ai_gateway::dialect::classify::ProviderRefusal;
 use ai_gateway::dialect::provider_error::{ProviderError, refusal_of};
 use ai_gateway::dialect::rate_limits;
 use ai_gateway::routing::Failure;
@@ -43,16 +42,12 @@ fuzz_target!(|input: &[u8]| {
         assert!(fields.keys().any(|name| tells(name)));
     }
     for status in [429, 503, 200] {
-        let refusal = ProviderRefusal {
-            status,
-            headers: &headers,
-            said: &ProviderError {
-                code: field("code").map(str::to_owned),
-                kind: field("type").map(str::to_owned),
-                ..refusal_of(message)
-            },
+        let said = ProviderError {
+            code: field("code").map(str::to_owned),
+            kind: field("type").map(str::to_owned),
+            ..refusal_of(message)
         };
-        let failure = Failure::of_refusal(&refusal, now);
+        let failure = Failure::of_refusal(status, &headers, said, now);
         if let Some(stated) = failure.stated {
             assert!(!stated.is_zero() && stated <= DAY, "{stated:?}");
         }
