@@ -14,7 +14,7 @@ pub struct ErrorEnvelope<'a> {
     pub message: Option<&'a str>,
     pub detail: Option<&'a str>,
     pub base_resp: Option<&'a str>,
-    /// There are others than `error`.
+    /// Members other than `error` are there as well.
     pub has_more: bool,
     /// The members of the object that is being read.
     inner: Option<ErrorObject<'a>>,

@@ -9,9 +9,9 @@ use crate::json::reader::{EntryCursor, Invalid, MemberKey, Reader};
 /// The members of an object that describe an error, as raw values; of a repeated one the last counts.
 #[derive(Default)]
 pub struct ErrorObject<'a> {
-    /// Those that hold the message, in the order of their worth.
+    /// Members that hold the message, in the order of their worth.
     messages: [Option<&'a str>; 8],
-    /// Those that hold the code, in the order of their worth.
+    /// Members that hold the code, in the order of their worth.
     codes: [Option<&'a str>; 5],
     status: Option<&'a str>,
     kind: Option<&'a str>,

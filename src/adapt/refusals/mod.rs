@@ -105,7 +105,7 @@ const FIELDS: [&str; 3] = [
     "unsupported_value",
 ];
 
-/// One more, which is too short for an index that reads a text with long steps.
+/// The mark of FastAPI's list of errors, too short for an index that reads a text with long steps.
 static PLACE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"loc\""));
 
 /// The findings in the fields of an error.
