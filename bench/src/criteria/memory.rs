@@ -21,7 +21,7 @@ const SETTLING: Duration = Duration::from_millis(50);
 pub fn measure(setups: &[Setup<'_>], report: &mut Report) -> io::Result<()> {
     start(setups, report)?;
     in_flight(setups, 256, 12.0, report)?;
-    let crowds = in_flight(setups, 1000, 32.0, report)?;
+    let crowds = in_flight(setups, 1000, 28.0, report)?;
     report.line(
         "1,000 in flight for 2 s: slowest answer",
         " s",

@@ -103,13 +103,15 @@ impl<'a> Envelope<'a> {
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
     ) -> Result<(), Invalid> {
         let at = reader.at();
-        let choices = Choices::read(reader, holder, take)?;
+        // The choices are read in place: no call of a plain answer lies deeper on the stack than those below, and a copy
+        // of them there cost every worker a fourth page.
+        let choices = self.choices.insert(Choices::default());
+        choices.read(reader, holder, take)?;
         if let Some(template) = template
             && let Some(text) = reader.since(0)
         {
-            template.remember(text, at, self.annotation, &choices);
+            template.remember(text, at, self.annotation, choices);
         }
-        self.choices = Some(choices);
         Ok(())
     }
 
@@ -138,28 +140,28 @@ pub(super) struct Choices<'a> {
 
 impl<'a> Choices<'a> {
     /// Reads the member `choices`; the rest as in [`Envelope::read`]. A value that is no array has no choices.
-    pub fn read(
+    fn read(
+        &mut self,
         reader: &mut Reader<'a>,
         holder: &str,
         take: &mut dyn FnMut(&mut ChoiceMembers<'a>),
-    ) -> Result<Self, Invalid> {
-        let mut choices = Self::default();
+    ) -> Result<(), Invalid> {
         if reader.peek() != Some(b'[') {
-            return reader.skip().map(|()| choices);
+            return reader.skip();
         }
         let mut array = EntryCursor::default();
         while reader.item(&mut array)? {
             if reader.peek() == Some(b'{') {
-                let mut choice = ChoiceMembers::at(choices.count);
+                let mut choice = ChoiceMembers::at(self.count);
                 choice.read(reader, holder)?;
                 take(&mut choice);
-                choices.add(&choice);
+                self.add(&choice);
             } else {
                 reader.skip()?;
             }
-            choices.count += 1;
+            self.count += 1;
         }
-        Ok(choices)
+        Ok(())
     }
 
     /// A single choice that goes on with words, and whose stream has counted it before.
