@@ -69,8 +69,9 @@ usage: ./ops.sh build [--profiled | --target MACHINE]
 
 Builds the static binary ./ai-gateway. Needs Rust 1.91 or newer and a C compiler.
 
-  --profiled         build it twice, the second time after a profile of the first one at work: a sixth less CPU per request
-                     for half a megabyte more. Takes three times as long. Needs llvm-profdata (rustup component add llvm-tools)
+  --profiled         build it twice, the second time after a profile of the first one at work: a tenth to a quarter less
+                     CPU per request for half a megabyte more. Takes three times as long. Needs llvm-profdata (rustup
+                     component add llvm-tools)
   --target MACHINE   for another kind of machine, such as aarch64: ./ai-gateway-MACHINE. Needs Rust's standard library
                      for it (rustup target add) and its gcc
 TEXT
