@@ -15,6 +15,7 @@ fn step(model: &str) -> Step {
         provider: provider(false),
         model: model.to_owned(),
         label: format!("p/{model}").into(),
+        summary_names: Step::summary_names_of("p", model),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),

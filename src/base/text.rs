@@ -66,6 +66,12 @@ pub fn same_name_bytes(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && is_same_in_any_case(one, other)
 }
 
+/// Whether a text has a part, in any case.
+pub fn has_part(text: &str, part: &str) -> bool {
+    let mut parts = text.as_bytes().windows(part.len().max(1));
+    part.is_empty() || parts.any(|window| same_name_bytes(window, part.as_bytes()))
+}
+
 /// Equality of two texts of one length but for the case of ASCII letters. Eight bytes are compared at a time, the last of
 /// them again where eight do not divide the length: std's own looks at each byte, 15 instructions in a small build.
 fn is_same_in_any_case(one: &[u8], other: &[u8]) -> bool {

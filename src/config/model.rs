@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::dialect::reading::ThinkTags;
 use crate::dialect::step_traits::StepTraits;
+use crate::json::raw;
 use crate::limits::{Limit, Price, TimeZone, UnixMs};
 use crate::secret::{Redactor, Secret};
 
@@ -252,6 +253,8 @@ pub struct Step {
     pub model: String,
     /// The step in `X-Routed-Via` and in the log: `provider/model`.
     pub label: Arc<str>,
+    /// The members of `routing_summary` that name the step: `"provider":"...","model":"..."`.
+    pub summary_names: Box<str>,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
     /// The configuration names the timeout; else an endpoint may have one of its own built in.
@@ -281,6 +284,15 @@ pub struct Step {
     pub traits: StepTraits,
     /// The prices of the model's tokens; `None` where it costs nothing.
     pub price: Option<Price>,
+}
+
+impl Step {
+    /// See [`Self::summary_names`]: each answer has them, so they are spelled once.
+    pub fn summary_names_of(provider: &str, model: &str) -> Box<str> {
+        let (provider, model) = (raw::quoted(provider), raw::quoted(model));
+        let names = ["\"provider\":", &provider, ",\"model\":", &model];
+        names.concat().into_boxed_str()
+    }
 }
 
 /// The side that stays when a request has both `tools` and `response_format`.

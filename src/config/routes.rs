@@ -200,6 +200,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     let price = provider.terms(&model).and_then(|terms| terms.price);
     Some(Step {
         label: [provider.name.as_str(), "/", &model].concat().into(),
+        summary_names: Step::summary_names_of(&provider.name, &model),
         provider,
         model,
         timeout,

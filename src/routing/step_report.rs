@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Route;
+use crate::config::{Route, Step};
 use crate::heapsort::sorted;
 
 use super::failure::Failure;
@@ -47,8 +47,12 @@ struct ReportedStep {
 }
 
 impl ReportedStep {
+    fn step(&self) -> Option<&Step> {
+        self.route.steps.get(self.index)
+    }
+
     fn names(&self) -> (&str, &str) {
-        let step = self.route.steps.get(self.index);
+        let step = self.step();
         step.map_or(("", ""), |step| (&step.provider.name, &step.model))
     }
 }
@@ -85,6 +89,12 @@ impl StepReport {
     /// The step's model.
     pub fn model(&self) -> &str {
         self.step.names().1
+    }
+
+    /// The members of `routing_summary` that name the step.
+    pub fn summary_names(&self) -> &str {
+        let step = self.step.step();
+        step.map_or(r#""provider":"","model":"""#, |step| &step.summary_names)
     }
 
     pub(super) fn success(

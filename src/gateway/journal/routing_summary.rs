@@ -39,10 +39,8 @@ pub fn summary(
 
 fn push_step(out: &mut String, report: &StepReport, redactor: &Redactor) {
     push_number(out, "\"step_index\":", report.step_index as u64);
-    out.push_str(",\"provider\":");
-    raw::push_quoted(out, report.provider());
-    out.push_str(",\"model\":");
-    raw::push_quoted(out, report.model());
+    out.push(',');
+    out.push_str(report.summary_names());
     if let Some(index) = report.key_index {
         push_number(out, ",\"key_index\":", index as u64);
     }

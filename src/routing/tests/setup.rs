@@ -37,6 +37,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         provider: Arc::clone(provider),
         model: model.to_owned(),
         label: format!("{}/{model}", provider.name).into(),
+        summary_names: Step::summary_names_of(&provider.name, model),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),
