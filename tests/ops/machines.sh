@@ -2,7 +2,8 @@
 # The static binary for other kinds of machines: it is compiled here, and its smoke test runs in emulation where the
 # machine is another one.
 #
-#   tests/ops/machines.sh [MACHINE ...]   x86_64, aarch64 and armv7 if none is named; ./ai-gateway-MACHINE is left behind
+#   tests/ops/machines.sh [--profiled] [MACHINE ...]   x86_64, aarch64 and armv7 if none is named; ./ai-gateway-MACHINE is
+#                         left behind; that of a machine of this kind is built after a profile, if so asked
 #   tests/ops/machines.sh --try FILE MACHINE   the smoke test of a binary alone
 #
 # Needs rustup, and Debian's gcc for the machine and qemu-user-static (installed from Debian or Ubuntu where sudo asks no
@@ -59,11 +60,16 @@ try() {
 if [ "${1:-}" = --try ]; then
     try "$2" "$3"
 else
+    own=()
+    if [ "${1:-}" = --profiled ]; then
+        own=(--profiled)
+        shift
+    fi
     [ $# -gt 0 ] || set -- x86_64 aarch64 armv7
     for machine in "$@"; do
         prepare "$machine"
         if here "$machine"; then
-            ./ops.sh build
+            ./ops.sh build "${own[@]}"
             mv ai-gateway "ai-gateway-$machine"
         else
             ./ops.sh build --target "$machine"
