@@ -67,7 +67,7 @@ pub fn same_name_bytes(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Whether a text has a part, in any case.
-pub fn has_part(text: &str, part: &str) -> bool {
+pub fn contains_in_any_case(text: &str, part: &str) -> bool {
     let mut parts = text.as_bytes().windows(part.len().max(1));
     part.is_empty() || parts.any(|window| same_name_bytes(window, part.as_bytes()))
 }
@@ -300,6 +300,27 @@ mod tests {
             (b"\xe1bcdefghijklm", b"\xc1bcdefghijklm"),
         ] {
             assert!(!same_name_bytes(one, other));
+        }
+    }
+
+    /// Would break for whoever waits for a step: a provider's code in capitals says what it says in small letters.
+    #[test]
+    fn parts_are_found_in_any_case() {
+        for (text, part) in [
+            ("", ""),
+            ("x", ""),
+            ("quota", "quota"),
+            ("No_QUOTA_left", "quota"),
+        ] {
+            assert!(contains_in_any_case(text, part), "{text} {part}");
+        }
+        for (text, part) in [
+            ("", "a"),
+            ("quot", "quota"),
+            ("qu-ota", "quota"),
+            ("q\u{15}ota", "quota"),
+        ] {
+            assert!(!contains_in_any_case(text, part), "{text} {part}");
         }
     }
 

@@ -8,7 +8,7 @@ use super::provider_error::ProviderError;
 use super::rate_limits::{Headers, left, rate_limit_end, retry_after, speaks_of_an_end};
 use super::rule::{Rule, Words, speaks};
 use super::rules::{self, WordOfRule};
-use crate::text::{has_part, same_name};
+use crate::text::{contains_in_any_case, same_name};
 
 /// A refusal as it came from a provider: an answer that is no success, or a 200 with an error object in it.
 pub struct ProviderRefusal<'a, 'h> {
@@ -79,7 +79,7 @@ fn decisive(refusal: &ProviderRefusal<'_, '_>, status: u16, now: SystemTime) -> 
     let own = [&said.code, &said.kind].into_iter().flatten();
     let names = || own.clone().chain(&said.names).map(String::as_str);
     let message = LazyCell::new(|| said.message.to_ascii_lowercase());
-    let named = |word: &str| names().any(|name| has_part(name, word));
+    let named = |word: &str| names().any(|name| contains_in_any_case(name, word));
     let spoken = |words: &str| speaks(&message, words);
     let passes = || {
         WINDOWS.iter().any(|words| spoken(words))
