@@ -33,5 +33,6 @@ pub use upstream::{ClosedPort, Upstream};
 
 use std::time::Duration;
 
-/// How long an event that must come may take. Only a failing test waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an event that must come may take. Only a failing test waits this long: a body of 20 MiB passes two processes
+/// without optimization, on a machine that may have other work (3 s alone, more than 10 beside it).
+pub const PATIENCE: Duration = Duration::from_mins(1);
