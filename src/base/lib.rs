@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod chunked;
+pub mod freed_memory;
 pub mod header_fields;
 pub mod heapsort;
 pub mod json;

@@ -125,7 +125,7 @@ fn told(
     pending.exchange.identify(&client.name);
     let body = match found.endpoint.reads_body() {
         true => pending.exchange.read_body(),
-        false => Ok(Vec::new()),
+        false => Ok(Arc::default()),
     };
     let body = match body {
         Ok(body) => body,

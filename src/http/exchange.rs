@@ -51,7 +51,7 @@ impl<'t> Exchange<'t> {
     ///
     /// # Errors
     /// See [`BodyError`]. An answer can still be sent; the connection closes after it.
-    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+    pub fn read_body(&mut self) -> Result<Arc<Vec<u8>>, BodyError> {
         self.transaction.read_body()
     }
 

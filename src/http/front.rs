@@ -247,19 +247,20 @@ impl Front {
         for handoff in self.edge.handoff.take() {
             self.busy.remove(&handoff.id());
             match handoff {
-                Handoff::Keep(connection) => {
+                Handoff::Keep(job) => {
                     let deadline = now + self.edge.limits.keep_alive;
-                    let parked = Parked::new(connection, Phase::NextRequest, deadline);
+                    let parked = Parked::new(job.into_connection(), Phase::NextRequest, deadline);
                     self.advance(parked, now);
                 }
-                Handoff::Discard(connection) => {
+                Handoff::Discard(job) => {
+                    let connection = job.into_connection();
                     self.begin_closing(Parked::new(connection, Phase::NextRequest, now), now);
                 }
-                Handoff::Collect(connection, collecting) => {
-                    self.take_over(connection, collecting, now);
+                Handoff::Collect(job, collecting) => {
+                    self.take_over(job.into_connection(), collecting, now);
                 }
                 Handoff::Ready(job) => self.submit(job, now),
-                Handoff::Write(connection, rest) => self.begin_writing(connection, rest, now),
+                Handoff::Write(job, rest) => self.begin_writing(job.into_connection(), rest, now),
                 Handoff::Ended(_) => {}
             }
         }

@@ -11,18 +11,19 @@ use super::connection::Connection;
 use super::outgoing::Outgoing;
 use super::pool::Job;
 
-/// A connection on its way back to the front.
+/// A connection on its way back to the front, with all that the front had allocated for its request: a worker that freed
+/// those pieces would keep them, 10 KB a worker (see [`crate::freed_memory`]).
 pub(super) enum Handoff {
     /// For its next request. The buffer may hold the beginning of it, or all.
-    Keep(Connection),
+    Keep(Box<Job>),
     /// To be closed once the client has stopped sending (lingering close).
-    Discard(Connection),
+    Discard(Box<Job>),
     /// For its next request, whose body is not whole.
-    Collect(Connection, Box<Collecting>),
+    Collect(Box<Job>, Box<Collecting>),
     /// For its next request, which is whole, and whose worker is needed elsewhere.
     Ready(Box<Job>),
     /// For the rest of an answer, which the client has to make room for.
-    Write(Connection, Box<Outgoing>),
+    Write(Box<Job>, Box<Outgoing>),
     /// Ended; only its id is left.
     Ended(usize),
 }
@@ -30,11 +31,11 @@ pub(super) enum Handoff {
 impl Handoff {
     pub fn id(&self) -> usize {
         match self {
-            Self::Keep(connection)
-            | Self::Discard(connection)
-            | Self::Collect(connection, _)
-            | Self::Write(connection, _) => connection.id,
-            Self::Ready(job) => job.connection.id,
+            Self::Keep(job)
+            | Self::Discard(job)
+            | Self::Collect(job, _)
+            | Self::Ready(job)
+            | Self::Write(job, _) => job.connection.id,
             Self::Ended(id) => *id,
         }
     }
@@ -95,29 +96,24 @@ impl<'e> Lease<'e> {
 
     /// Gives the connection back with a request whose body is not whole.
     pub fn collect(self, job: Box<Job>, collecting: Box<Collecting>) {
-        self.end(job, |connection| Handoff::Collect(connection, collecting));
+        self.end(job, |job| Handoff::Collect(job, collecting));
     }
 
     /// Gives the connection back with a whole request.
-    pub fn resubmit(mut self, mut job: Box<Job>) {
-        job.permit.release();
-        self.handed_off = true;
-        self.queue.put(Handoff::Ready(job));
+    pub fn resubmit(self, job: Box<Job>) {
+        self.end(job, Handoff::Ready);
     }
 
     /// Gives the connection back with the rest of an answer.
     pub fn write(self, job: Box<Job>, rest: Box<Outgoing>) {
-        self.end(job, |connection| Handoff::Write(connection, rest));
+        self.end(job, |job| Handoff::Write(job, rest));
     }
 
-    fn end(mut self, job: Box<Job>, handoff: impl FnOnce(Connection) -> Handoff) {
-        let Job {
-            connection, permit, ..
-        } = *job;
+    fn end(mut self, mut job: Box<Job>, handoff: impl FnOnce(Box<Job>) -> Handoff) {
         // Before the front can come to the next request on the connection.
-        drop(permit);
+        job.permit.release();
         self.handed_off = true;
-        self.queue.put(handoff(connection));
+        self.queue.put(handoff(job));
     }
 }
 

@@ -26,7 +26,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use std::{io, mem};
@@ -54,10 +54,19 @@ pub(super) struct Job {
     /// The time at which the head was whole.
     pub received: Instant,
     pub body: Body,
+    /// A small body that was read, until the front has the connection back; see [`Handoff`](super::handoff::Handoff).
+    pub small_body: Option<Arc<Vec<u8>>>,
     /// The memory of the body, until the answer is sent.
     pub charge: Charge,
     /// Held by a client behind a proxy while it waits for its answer; `None` also before it was asked for.
     pub client_permit: Option<ClientPermit>,
+}
+
+impl Job {
+    /// The connection, without the request that was answered on it.
+    pub fn into_connection(self: Box<Self>) -> Connection {
+        self.connection
+    }
 }
 
 /// The state of a worker. The worker keeps it, the pool changes and counts it.

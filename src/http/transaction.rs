@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::net::connect_unspec;
 
 use crate::budget::{Budget, Charge};
+use crate::freed_memory::MOST_KEPT;
 
 use super::body::{self, BodyError};
 use super::connection::{Written, write_available};
@@ -126,14 +127,18 @@ impl Transaction {
     ///
     /// # Errors
     /// See [`Body::read`](super::body::Body::read).
-    pub fn read_body(&mut self) -> Result<Vec<u8>, BodyError> {
+    pub fn read_body(&mut self) -> Result<Arc<Vec<u8>>, BodyError> {
         let Job {
             connection,
             body,
             head,
+            small_body,
             ..
         } = &mut *self.job;
-        body.read(connection, body::largest(head, &self.edge.limits))
+        let body = body.read(connection, body::largest(head, &self.edge.limits))?;
+        let body = Arc::new(body);
+        *small_body = (body.capacity() <= MOST_KEPT).then(|| Arc::clone(&body));
+        Ok(body)
     }
 
     pub fn budget(&self) -> &Budget {

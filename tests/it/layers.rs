@@ -22,6 +22,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "sync",
             "text",
             "word_index",
+            "freed_memory",
         ],
     ),
     (1, &["config", "dns", "threads", "tls"]),

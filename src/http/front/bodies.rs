@@ -213,6 +213,7 @@ impl Front {
             permit: self.edge.pool.permit(),
             connection: parked.connection,
             body: Body::announced(&head),
+            small_body: None,
             head,
             received,
             charge: self.edge.budget.empty(),

@@ -19,6 +19,7 @@ fn job(pool: &Pool, id: usize) -> Box<Job> {
         head: Head::parse(b"GET / HTTP/1.0\r\n\r\n", &config::EdgeLimits::default()).unwrap(),
         received: Instant::now(),
         body: Body::Read,
+        small_body: None,
         charge: Budget::new(0, || {}).empty(),
         client_permit: None,
     })

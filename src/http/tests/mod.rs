@@ -75,9 +75,10 @@ impl Handler for Site {
         let path = exchange.head().path().to_owned();
         let delivery = match path.as_str() {
             "/echo" => match exchange.read_body() {
-                Ok(body) => {
-                    exchange.send(Response::new(ResponseHead::new(200, "text/plain"), body))
-                }
+                Ok(body) => exchange.send(Response::new(
+                    ResponseHead::new(200, "text/plain"),
+                    body.to_vec(),
+                )),
                 Err(error) => exchange.send(Response::json(400, error.to_string())),
             },
             "/deny" => exchange.send(Response::json(401, "no")),
