@@ -8,6 +8,7 @@ use super::annotation::Annotation;
 use super::provider_error::ProviderError;
 use super::repairs::Repairs;
 use super::usage::Usage;
+use crate::freed_memory::LEAST_SHARED;
 use crate::json::raw;
 use crate::json::spliced::{Spliced, Splices};
 
@@ -107,7 +108,7 @@ impl WholeAnswer {
             return Annotated::Spliced(splices.of(text));
         }
         let added = routing_summary.map_or(0, str::len) + model.map_or(0, str::len) + NAMES;
-        let mut out = String::with_capacity(text.len() + added);
+        let mut out = String::with_capacity((text.len() + added).max(LEAST_SHARED));
         annotation.write(&mut out, &text, model, routing_summary);
         Annotated::Copied(out)
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::freed_memory::LEAST_SHARED;
 use crate::text::put_decimal;
 
 use super::content::Content;
@@ -138,7 +139,7 @@ impl<'r> Encoder<'r> {
         keep_alive: Option<Duration>,
     ) -> Vec<u8> {
         // Lines begin with their CRLF, and what stands between two values is one piece: each costs more than its bytes.
-        let mut bytes = Vec::with_capacity(512);
+        let mut bytes = Vec::with_capacity(LEAST_SHARED);
         let status = head.status.clamp(100, 999);
         put_status(&mut bytes, status);
         head.content_type.put(&mut bytes);
