@@ -143,17 +143,12 @@ pub fn has_control(text: &str) -> bool {
     words.iter().any(is_any_in) || tail.iter().any(u8::is_ascii_control)
 }
 
-/// Appends a number in decimal digits. Most have one.
-pub(crate) fn put_digits(bytes: &mut Vec<u8>, number: u64) {
+/// Appends a number in decimal digits. Most have few.
+pub fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
     if number >= 10 {
-        put_digits(bytes, number / 10);
+        put_decimal(bytes, number / 10);
     }
     bytes.push(b'0' + (number % 10) as u8);
-}
-
-/// The same of a length.
-pub fn put_decimal(bytes: &mut Vec<u8>, number: usize) {
-    put_digits(bytes, number as u64);
 }
 
 /// Whether a text fits a pattern in which `*` is any text and `#` a digit.

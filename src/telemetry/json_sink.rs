@@ -19,9 +19,6 @@ use super::trace::current;
 /// Bound of one string in a line (bytes).
 const LONGEST_VALUE: usize = 4096;
 
-/// Room for a request's line (bytes).
-const USUAL_LINE: usize = 512;
-
 /// Fields of a line.
 const MAX_FIELDS: usize = 64;
 
@@ -46,7 +43,9 @@ impl Log for JsonSink {
         if !self.enabled(record.metadata()) {
             return;
         }
-        self.writer.push(&line(record, SystemTime::now()));
+        let mut line = JsonLine::default();
+        put_record(&mut line, record, SystemTime::now());
+        self.writer.push(line.as_bytes());
     }
 
     fn flush(&self) {
@@ -68,10 +67,9 @@ impl SharedLogger for JsonSink {
     }
 }
 
-fn line(record: &Record<'_>, now: SystemTime) -> Vec<u8> {
-    let mut line = JsonLine::with_capacity(USUAL_LINE);
+fn put_record(line: &mut JsonLine, record: &Record<'_>, now: SystemTime) {
     line.push(b"{\"ts\":\"");
-    put_time(&mut line, now);
+    put_time(line, now);
     line.push(up_to_target(record.level()));
     // A target is the path of a module, or stands in the source as keys do: nothing in it is to be escaped.
     line.push(record.target().as_bytes());
@@ -81,17 +79,13 @@ fn line(record: &Record<'_>, now: SystemTime) -> Vec<u8> {
         None => line.put_text(cut(&record.args().to_string())),
     }
     if let Some((trace, span)) = current::ids() {
-        put_hex(&mut line, "trace_id", &trace);
-        put_hex(&mut line, "span_id", &span);
+        put_hex(line, "trace_id", &trace);
+        put_hex(line, "span_id", &span);
     }
-    let mut fields = FieldsOfLine {
-        line: &mut line,
-        left: MAX_FIELDS,
-    };
+    let left = MAX_FIELDS;
     // An error here means a field could not be written; the line still says what it can.
-    let _ = record.key_values().visit(&mut fields);
+    let _ = record.key_values().visit(&mut FieldsOfLine { line, left });
     line.push(b"}\n");
-    line.into_bytes()
 }
 
 /// The text of a line between its time and its target.
@@ -242,12 +236,14 @@ mod tests {
     use super::*;
 
     fn written(message: &str, fields: &[(&str, kv::Value<'_>)]) -> String {
-        let record = |args: std::fmt::Arguments<'_>| {
+        let mut line = JsonLine::default();
+        let mut put = |args: std::fmt::Arguments<'_>| {
             let mut builder = Record::builder();
             let builder = builder.args(args).target("ai_gateway").key_values(&fields);
-            line(&builder.build(), UNIX_EPOCH)
+            put_record(&mut line, &builder.build(), UNIX_EPOCH);
         };
-        String::from_utf8(record(format_args!("{message}"))).unwrap()
+        put(format_args!("{message}"));
+        String::from_utf8(line.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -283,9 +279,9 @@ mod tests {
             let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
             // The second time, the text of its second is there.
             for _ in 0..2 {
-                let mut line = JsonLine::with_capacity(0);
+                let mut line = JsonLine::default();
                 put_time(&mut line, time.into());
-                let line = String::from_utf8(line.into_bytes()).unwrap();
+                let line = String::from_utf8(line.as_bytes().to_vec()).unwrap();
                 assert_eq!(line, time.format(&Rfc3339).unwrap());
             }
         }
