@@ -29,7 +29,7 @@ use crate::dialect::Dialect;
 use crate::dialect::request::{Payload, Request};
 use crate::dialect::step_traits::ProviderKind;
 use crate::dialect::vocabulary::Vocabulary;
-use crate::json::{Object, raw};
+use crate::json::Object;
 
 use operations::Kept;
 use profile::ProfileRule;
@@ -90,7 +90,7 @@ fn edit(
     }
     configured::edit(body, &step.provider.fit.edits);
     configured::edit(body, &step.fit.edits);
-    body.set("model", raw::quoted(&step.model));
+    body.set("model", String::from(&*step.quoted_model));
 }
 
 /// Whether the edits for a step may reach into the members of a request: what is edited there is copied.

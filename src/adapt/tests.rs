@@ -9,6 +9,7 @@ use super::*;
 use crate::config::{ConflictResolution, Provider};
 use crate::dialect::chat::Chat;
 use crate::json::elided::Elided;
+use crate::json::raw;
 
 fn step(model: &str) -> Step {
     Step {
@@ -16,6 +17,7 @@ fn step(model: &str) -> Step {
         model: model.to_owned(),
         label: format!("p/{model}").into(),
         summary_names: Step::summary_names_of("p", model),
+        quoted_model: raw::quoted(model).into(),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),

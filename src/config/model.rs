@@ -255,6 +255,8 @@ pub struct Step {
     pub label: Arc<str>,
     /// The members of `routing_summary` that name the step: `"provider":"...","model":"..."`.
     pub summary_names: Box<str>,
+    /// The model as a JSON string: each request to the step has it.
+    pub quoted_model: Box<str>,
     /// The time until the first byte, and for the whole answer when it is not streamed.
     pub timeout: Duration,
     /// The configuration names the timeout; else an endpoint may have one of its own built in.

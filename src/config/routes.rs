@@ -13,6 +13,7 @@ use super::step_traits::{step_traits, tag_of};
 use super::suggest::did_you_mean;
 use super::vectors;
 use crate::dialect::reading::ThinkTags;
+use crate::json::raw;
 
 /// A gap in a stream longer than this is a dead provider, however long a step may take.
 const LONGEST_DEFAULT_STALL: Duration = Duration::from_secs(60);
@@ -201,6 +202,7 @@ fn step(table: Section, providers: &[Arc<Provider>], defaults: &StepDefaults) ->
     Some(Step {
         label: [provider.name.as_str(), "/", &model].concat().into(),
         summary_names: Step::summary_names_of(&provider.name, &model),
+        quoted_model: raw::quoted(&model).into(),
         provider,
         model,
         timeout,

@@ -97,7 +97,7 @@ impl Collected {
             Some(b'{' | b'[') if self.reads(place) => {
                 self.entries(&mut reader, place, listener)?;
             }
-            _ => self.unwrap(text_of(reader.value()?).as_deref(), place),
+            _ => self.unwrap(text_of(reader.value()?).as_ref(), place),
         }
         reader.end()
     }
@@ -160,14 +160,15 @@ impl Collected {
     ) -> Result<(), Invalid> {
         let mut object = EntryCursor::default();
         while let Some(key) = reader.key(&mut object)? {
-            // A key that has no spelling as text cannot be compared.
-            key.text().ok_or(Invalid)?;
+            if !key.is_text() {
+                return Err(Invalid);
+            }
             self.members += 1;
             let waits = self.waits;
             let value = self.value(reader, place.below(), listener)?;
             let text = text_of(value);
             self.member(key.raw(), value, text.as_deref(), waits);
-            self.unwrap(text.as_deref(), place.below());
+            self.unwrap(text.as_ref(), place.below());
             listener(place.depth, key, value);
         }
         Ok(())
@@ -183,16 +184,18 @@ impl Collected {
         while reader.item(&mut array)? {
             self.members += 1;
             let value = self.value(reader, place.below(), listener)?;
-            self.unwrap(text_of(value).as_deref(), place.below());
+            self.unwrap(text_of(value).as_ref(), place.below());
         }
         Ok(())
     }
 
-    /// Reads the JSON in a value that is a text.
-    fn unwrap(&mut self, text: Option<&str>, place: Place) {
+    /// Reads the JSON in a value that is a text. The quotes of its keys are escapes there, so that a text without escapes, which
+    /// is borrowed, has none.
+    fn unwrap(&mut self, text: Option<&Cow<'_, str>>, place: Place) {
         if place.unwrapped < MOST_UNWRAPPED
             && self.reads(place)
-            && let Some(inner) = text.and_then(json_in)
+            && let Some(Cow::Owned(text)) = text
+            && let Some(inner) = json_in(text)
         {
             let place = Place {
                 unwrapped: place.unwrapped + 1,

@@ -9,7 +9,7 @@ use super::markup::{is_page, title_of, without_markup};
 use super::wait_in_prose::find_wait;
 use super::waits::Wait;
 use crate::json::raw;
-use crate::text;
+use crate::text::{self, same_name};
 
 /// The longest message of a provider that is kept (bytes). What people are shown of it is shorter:
 /// [`text::for_people`].
@@ -134,7 +134,7 @@ fn error_in_member(error: &str, unwrapped: usize) -> Option<ProviderError> {
     match error {
         "true" => Some(ProviderError::of_message("true")),
         text if text.starts_with('"') => {
-            Some(worded(&decoded(text), unwrapped)).filter(|error| !says_success(&error.message))
+            Some(told(decoded(text), unwrapped)).filter(|error| !says_success(&error.message))
         }
         object if raw::is_object(object) => described(object, unwrapped),
         array if raw::is_array(array) => first_item(array).and_then(|item| {
@@ -220,9 +220,9 @@ fn described_by(members: ErrorObject<'_>, object: &str, unwrapped: usize) -> Opt
     if !members.says_anything || is_ok {
         return None;
     }
-    let mut error = match (message, &text) {
-        (_, Some(text)) => worded(text, unwrapped),
-        (Some(text), None) if text.starts_with('"') => worded(&decoded(text), unwrapped),
+    let mut error = match (message, text) {
+        (_, Some(text)) => told(text, unwrapped),
+        (Some(text), None) if text.starts_with('"') => told(decoded(text), unwrapped),
         (Some(inner), None) if raw::is_object(inner) && unwrapped < MOST_UNWRAPPED => {
             described(inner, unwrapped + 1).unwrap_or_else(|| ProviderError::of_message(object))
         }
@@ -233,7 +233,7 @@ fn described_by(members: ErrorObject<'_>, object: &str, unwrapped: usize) -> Opt
         .metadata
         .and_then(|metadata| raw::member(metadata, "raw"))
         .filter(|text| text.starts_with('"') && *text != r#""""#)
-        .map(|text| worded(&decoded(text), unwrapped));
+        .map(|text| told(decoded(text), unwrapped));
     if let Some(behind) = behind {
         error.message = [error.message.as_str(), ": ", &behind.message].concat();
     }
@@ -247,6 +247,14 @@ fn described_by(members: ErrorObject<'_>, object: &str, unwrapped: usize) -> Opt
         kind: members.kind().or(error.kind),
         ..error
     })
+}
+
+/// An error that is the text of a JSON string. One without escapes, which is borrowed, holds no JSON: its keys have quotes.
+fn told(text: Cow<'_, str>, unwrapped: usize) -> ProviderError {
+    match text {
+        Cow::Borrowed(text) => ProviderError::of_message(text),
+        Cow::Owned(text) => worded(&text, unwrapped),
+    }
 }
 
 /// An error that is a text. JSON in it is read: gateways quote the error of the provider behind them.
@@ -271,19 +279,20 @@ pub(super) fn is_nothing(value: &str) -> bool {
 }
 
 /// Words in place of an error that say that there is none.
+const SUCCESSES: [&str; 8] = [
+    "",
+    "success",
+    "succeeded",
+    "ok",
+    "none",
+    "null",
+    "no error",
+    "no_error",
+];
+
 fn says_success(text: &str) -> bool {
     let text = text.trim();
-    let words = [
-        "",
-        "success",
-        "succeeded",
-        "ok",
-        "none",
-        "null",
-        "no error",
-        "no_error",
-    ];
-    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+    SUCCESSES.iter().any(|word| same_name(text, word))
 }
 
 fn first_item(array: &str) -> Option<&str> {

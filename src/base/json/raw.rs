@@ -14,8 +14,9 @@ pub fn each_member<'a>(
     let mut reader = Reader::new(json);
     let mut object = EntryCursor::default();
     while let Some(key) = reader.key(&mut object)? {
-        // A key that has no spelling as text cannot be compared.
-        key.text().ok_or(Invalid)?;
+        if !key.is_text() {
+            return Err(Invalid);
+        }
         visit(key.raw(), reader.value()?);
     }
     reader.end()

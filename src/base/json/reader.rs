@@ -51,6 +51,11 @@ impl<'a> MemberKey<'a> {
         (self.from, self.to)
     }
 
+    /// Whether the key can be compared: one that has no spelling as text cannot.
+    pub fn is_text(self) -> bool {
+        !self.has_escapes || self.text().is_some()
+    }
+
     /// The key as text; `None` for lone surrogates, which no Rust string can hold.
     pub fn text(self) -> Option<Cow<'a, str>> {
         if self.has_escapes {

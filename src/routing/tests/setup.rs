@@ -38,6 +38,7 @@ pub fn step(provider: &Arc<Provider>, model: &str) -> Step {
         model: model.to_owned(),
         label: format!("{}/{model}", provider.name).into(),
         summary_names: Step::summary_names_of(&provider.name, model),
+        quoted_model: crate::json::raw::quoted(model).into(),
         timeout: Duration::from_secs(30),
         has_timeout: true,
         stall_timeout: Duration::from_secs(30),
