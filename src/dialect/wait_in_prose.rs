@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use memchr::memchr3_iter;
+
 use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
+use crate::text::has_digit;
 use crate::word_index::WordIndex;
 
 /// The words that a wait follows, the plainer ones first: a sentence that says when to try again may name the length of a
@@ -60,6 +63,37 @@ const MOST_BETWEEN: usize = 6;
 
 /// The wait inside a text for people; `None` where it states none, or only none at all.
 pub fn find_wait(message: &str) -> Option<Wait> {
+    may_state_a_time(message).then(|| behind_a_lead(message))?
+}
+
+/// Whether a text has what no wait is without: a digit, or a unit behind a word for one of it, as in `in a minute`. Most
+/// errors have neither, and need not be looked through.
+fn may_state_a_time(text: &str) -> bool {
+    let mut spaces = memchr3_iter(b' ', b'\n', b'\t', text.as_bytes());
+    has_digit(text)
+        || spaces.any(|at| {
+            let (before, after) = text.split_at_checked(at).unwrap_or_default();
+            is_one(before) && begins_with_unit(after)
+        })
+}
+
+/// Whether the last word of a text is, or ends like, one for a single thing.
+fn is_one(text: &str) -> bool {
+    matches!(
+        text.as_bytes().trim_ascii_end(),
+        [.., b'a' | b'A']
+            | [.., b'a' | b'A', b'n' | b'N']
+            | [.., b'o' | b'O', b'n' | b'N', b'e' | b'E']
+    )
+}
+
+fn begins_with_unit(text: &str) -> bool {
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    seconds_of(word.trim_end_matches(|c: char| !c.is_ascii_alphabetic())).is_some()
+}
+
+/// The wait behind the first lead that has one.
+fn behind_a_lead(message: &str) -> Option<Wait> {
     // The keys of leads: which of the two groups, and which of its words.
     static INDEX: LazyLock<WordIndex<(usize, usize)>> = LazyLock::new(|| {
         let groups = LEADS.iter().enumerate();
