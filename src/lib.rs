@@ -13,7 +13,7 @@
 //! | 2 | [`quota`] | what is counted per window: limits of providers, what is learned of them | same |
 //! | 2 | [`adapt`] | request adapters: pure edits of the request body for one step | same |
 //! | 1 | [`config`], [`threads`], [`tls`], [`dns`] | raw YAML to a validated `Config`, all errors at once; the start of a thread; trust in certificates; the look-up of names | be reached from layer 0 |
-//! | 0 | [`dialect`], [`sse`], [`json`], [`json_line`], [`text`], [`sync`], [`secret`], [`budget`], [`freed_memory`], [`header_fields`], [`chunked`], [`heapsort`], [`word_index`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, lines of a log, a head's fields, the chunked coding, cutting, locking, sorting, finding words of tables, redacting key type, the budget of memory, what becomes of freed memory; the words of limits: rates, calendar, prices | do I/O |
+//! | 0 | [`dialect`], [`sse`], [`json`], [`json_line`], [`text`], [`sync`], [`secret`], [`budget`], [`freed_memory`], [`header_fields`], [`chunked`], [`heapsort`], [`inline_bytes`], [`word_index`], [`limits`] | wire formats and what providers say in them, SSE decoder, ordered raw JSON, lines of a log, a head's fields, the chunked coding, cutting, locking, sorting, bytes on the stack, finding words of tables, redacting key type, the budget of memory, what becomes of freed memory; the words of limits: rates, calendar, prices | do I/O |
 //!
 //! Most of layer 0 stands in `src/base/`, a package of its own that is compiled for speed: it looks at each byte of each
 //! request. The rest is compiled for size.
@@ -54,8 +54,8 @@
 #![forbid(unsafe_code)]
 
 pub use ai_gateway_base::{
-    budget, chunked, freed_memory, header_fields, heapsort, json, json_line, secret, sse, sync,
-    text, word_index,
+    budget, chunked, freed_memory, header_fields, heapsort, inline_bytes, json, json_line, secret,
+    sse, sync, text, word_index,
 };
 
 pub mod adapt;

@@ -7,6 +7,7 @@ pub mod chunked;
 pub mod freed_memory;
 pub mod header_fields;
 pub mod heapsort;
+pub mod inline_bytes;
 pub mod json;
 pub mod json_line;
 pub mod secret;

@@ -3,8 +3,6 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use memchr::memchr3_iter;
-
 use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
 use crate::text::has_digit;
 use crate::word_index::WordIndex;
@@ -69,11 +67,11 @@ pub fn find_wait(message: &str) -> Option<Wait> {
 /// Whether a text has what no wait is without: a digit, or a unit behind a word for one of it, as in `in a minute`. Most
 /// errors have neither, and need not be looked through.
 fn may_state_a_time(text: &str) -> bool {
-    let mut spaces = memchr3_iter(b' ', b'\n', b'\t', text.as_bytes());
+    let mut bytes = text.bytes().enumerate();
     has_digit(text)
-        || spaces.any(|at| {
-            let (before, after) = text.split_at_checked(at).unwrap_or_default();
-            is_one(before) && begins_with_unit(after)
+        || bytes.any(|(at, byte)| {
+            let parts = (byte <= b' ').then(|| text.split_at_checked(at)).flatten();
+            parts.is_some_and(|(before, after)| is_one(before) && begins_with_unit(after))
         })
 }
 

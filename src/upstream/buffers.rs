@@ -46,12 +46,6 @@ pub(super) struct ByteBuffers {
 }
 
 impl ByteBuffers {
-    /// Offers bytes as [`ByteBuffers::output`], without a copy of them. All output before has been sent.
-    pub fn set_output(&mut self, bytes: Vec<u8>) {
-        self.drop_output();
-        self.output = bytes;
-    }
-
     /// Takes the first `amount` bytes of what [`ByteBuffers::output`] offered as the next ones to send.
     pub fn commit(&mut self, amount: usize) {
         self.pending = self.output.len().min(self.pending.saturating_add(amount));

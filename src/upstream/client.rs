@@ -21,7 +21,7 @@ use super::error::{CallError, Phase};
 use super::exchange::{self, AfterHead};
 use super::host_names::Lookup;
 use super::pool::ConnectionPool;
-use super::request_head::CallHead;
+use super::request_head::{CallHead, HeadLines};
 use super::resolver::Resolver;
 use super::socket::Sockets;
 use super::stats::{CallCounts, Stats};
@@ -239,7 +239,8 @@ impl Client {
         let content = call.content();
         let length = content.iter().map(|slice| slice.len()).sum();
         // Made first, so that nothing is left to do between a look at a connection and its use.
-        let head = call.head.complete(call.fields, length)?;
+        let mut head = HeadLines::default();
+        call.head.complete(call.fields, length, &mut head)?;
         let origin = call.head.origin();
         let pooled = pooled.and_then(|now| self.pool.take(origin, now));
         let mut connection = match pooled {
@@ -257,7 +258,7 @@ impl Client {
             }
         };
         state.phase = Phase::Send;
-        exchange::send(&mut connection, head, content, state)?;
+        exchange::send(&mut connection, head.as_bytes(), content, state)?;
         Ok(connection)
     }
 

@@ -27,14 +27,11 @@ pub(super) enum AfterHead {
 /// Puts a request on its way: its head, and a body that may be empty.
 pub(super) fn send(
     connection: &mut Connection,
-    head: Vec<u8>,
+    head: &[u8],
     content: &[&[u8]],
     state: &mut CallState,
 ) -> Result<(), CallError> {
-    let length = head.len();
-    connection.wire.buffers().set_output(head);
-    connection.wire.send(length, state)?;
-    connection.wire.send_last(content, state)
+    connection.wire.send_last(head, content, state)
 }
 
 /// Waits for the head of the answer. Interim answers (1xx) are passed over.

@@ -6,7 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::text::{has_control, is_field_name, put_decimal, same_name};
+use crate::inline_bytes::InlineBytes;
+use crate::text::{has_control, is_field_name, same_name};
 
 use super::call::{Field, Method};
 use super::connection::origin;
@@ -23,10 +24,6 @@ const FIELDS_OF_THE_CLIENT: [&str; 7] = [
     "transfer-encoding",
     "upgrade",
 ];
-
-/// Bytes enough for a length, and for what a field takes besides its name and its value.
-const LONGEST_LENGTH: usize = 20;
-const BESIDE_A_FIELD: usize = ": \r\n".len();
 
 /// The head of calls that differ in a few fields and in the length of their bodies. Field names are written in lower
 /// case.
@@ -58,7 +55,7 @@ impl CallHead {
     ) -> Result<Self, CallError> {
         let target = Target::of(url)?;
         let given = Given::among(before.iter().chain(behind));
-        let mut lines = Writer::default();
+        let mut lines = HeadLines::default();
         // Each line begins with the CRLF before it, so that others can follow anywhere.
         for piece in [method.name(), " ", target.slash, target.path, " HTTP/1.1"] {
             lines.put(piece);
@@ -99,7 +96,7 @@ impl CallHead {
         })
     }
 
-    /// The head of one call, with its fields and the length of its body (bytes).
+    /// Writes the head of one call, with its fields and the length of its body (bytes).
     ///
     /// # Errors
     /// `Unreachable` when a field cannot be put on the wire.
@@ -107,20 +104,16 @@ impl CallHead {
         &self,
         fields: &[Field<'_>],
         length: usize,
-    ) -> Result<Vec<u8>, CallError> {
-        let sizes = fields.iter();
-        let sizes = sizes.map(|(name, value)| name.len() + value.len() + BESIDE_A_FIELD);
-        let own = sizes.sum::<usize>() + LONGEST_LENGTH;
-        let size = self.before.len() + self.between.len() + self.end.len() + own;
-        let mut head = Writer(Vec::with_capacity(size));
-        head.0.extend_from_slice(&self.before);
+        head: &mut HeadLines,
+    ) -> Result<(), CallError> {
+        head.0.push(&self.before);
         head.fields(fields)?;
-        head.0.extend_from_slice(&self.between);
+        head.0.push(&self.between);
         if let Method::Post = self.method {
-            put_decimal(&mut head.0, length);
+            head.0.push_number(length as u64);
         }
-        head.0.extend_from_slice(&self.end);
-        Ok(head.0)
+        head.0.push(&self.end);
+        Ok(())
     }
 
     pub(super) fn method(&self) -> Method {
@@ -220,18 +213,25 @@ fn is_the_clients(name: &str) -> bool {
     FIELDS_OF_THE_CLIENT.iter().any(|own| same_name(name, own))
 }
 
-/// The lines under way.
-#[derive(Default)]
-struct Writer(Vec<u8>);
+/// The bytes of most heads.
+const USUAL: usize = 512;
 
-impl Writer {
+/// The lines of a head under way.
+#[derive(Default)]
+pub(super) struct HeadLines(InlineBytes<USUAL>);
+
+impl HeadLines {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// The lines so far.
     fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.0).as_bytes().to_vec()
     }
 
     fn put(&mut self, piece: &str) {
-        self.0.extend_from_slice(piece.as_bytes());
+        self.0.push(piece.as_bytes());
     }
 
     /// Fields from elsewhere, without those that are the client's own.
@@ -258,10 +258,7 @@ impl Writer {
             )));
         }
         self.put("\r\n");
-        let start = self.0.len();
-        self.put(name);
-        let lower = self.0.get_mut(start..).unwrap_or_default();
-        lower.make_ascii_lowercase();
+        self.0.push_lower(name.as_bytes());
         self.put(": ");
         self.put(value);
         Ok(())
@@ -287,8 +284,9 @@ mod tests {
         let method = length.map_or(Method::Get, |_| Method::Post);
         let (before, own) = fields.split_at(own);
         let head = CallHead::new(method, url, before, &[], "me/1")?;
-        let head = head.complete(own, length.unwrap_or_default())?;
-        Ok(String::from_utf8(head).unwrap())
+        let mut lines = HeadLines::default();
+        head.complete(own, length.unwrap_or_default(), &mut lines)?;
+        Ok(String::from_utf8(lines.as_bytes().to_vec()).unwrap())
     }
 
     fn written(url: &str, fields: &[Field<'_>], length: Option<usize>) -> Result<String, String> {
@@ -343,19 +341,26 @@ mod tests {
         fn head(before: &[Field<'_>], behind: &[Field<'_>]) -> CallHead {
             CallHead::new(Method::Post, "http://a/x", before, behind, "me/1").unwrap()
         }
+        fn completed(head: &CallHead, own: &[Field<'_>], length: usize) -> String {
+            let mut lines = HeadLines::default();
+            head.complete(own, length, &mut lines).unwrap();
+            String::from_utf8(lines.as_bytes().to_vec()).unwrap()
+        }
         let kept = head(&[("Accept", "a/b")], &[("X-Title", "home")]);
+        let long = "k".repeat(2 * USUAL);
         for (own, length) in [
             (&[][..], 0),
             (
                 &[("traceparent", "00-1"), ("Upgrade", "h2c"), ("A", "b")],
                 usize::MAX,
             ),
+            (&[("Authorization", long.as_str()), ("Upper", "b")], 1),
         ] {
             let all = [&[("Accept", "a/b")], own, &[("X-Title", "home")]].concat();
-            let written = head(&all, &[]).complete(&[], length);
-            assert_eq!(kept.complete(own, length).unwrap(), written.unwrap());
+            let written = completed(&head(&all, &[]), &[], length);
+            assert_eq!(completed(&kept, own, length), written);
         }
-        let text = String::from_utf8(kept.complete(&[("A", "b")], 7).unwrap()).unwrap();
+        let text = completed(&kept, &[("A", "b")], 7);
         assert!(text.contains("\r\naccept: a/b\r\na: b\r\nx-title: home\r\ncontent-length: 7\r\n"));
     }
 

@@ -9,22 +9,25 @@ const AT_ONCE: usize = 16;
 /// written to would take any request in a single write (bytes).
 pub(super) const MOST_AT_ONCE: usize = 256 * 1024;
 
-/// The rest of a body in slices.
+/// The rest of a head and the slices of its body.
 pub(super) struct SlicesLeft<'b> {
+    /// The rest of the slice that is being sent; the head is the first one.
+    begun: &'b [u8],
     slices: &'b [&'b [u8]],
-    /// The bytes of the first slice that are sent.
-    sent: usize,
 }
 
 impl<'b> SlicesLeft<'b> {
-    pub fn new(slices: &'b [&'b [u8]]) -> Self {
-        let mut left = Self { slices, sent: 0 };
+    pub fn new(head: &'b [u8], slices: &'b [&'b [u8]]) -> Self {
+        let mut left = Self {
+            begun: head,
+            slices,
+        };
         left.advance(0);
         left
     }
 
     pub fn is_empty(&self) -> bool {
-        self.slices.is_empty()
+        self.begun.is_empty()
     }
 
     /// Empty slices for a write, to be filled.
@@ -49,10 +52,9 @@ impl<'b> SlicesLeft<'b> {
     where
         'b: 'w,
     {
-        let begun = self.slices.first().and_then(|slice| slice.get(self.sent..));
-        let others = self.slices.iter().skip(1).copied();
-        let first = (!first.is_empty()).then_some(first);
-        let all = first.into_iter().chain(begun).chain(others);
+        let of_both = [first, self.begun].into_iter();
+        let of_both = of_both.filter(|slice| !slice.is_empty());
+        let all = of_both.chain(self.slices.iter().copied());
         let (mut count, mut free) = (0, MOST_AT_ONCE);
         for (place, slice) in room.iter_mut().zip(all) {
             let slice = slice.get(..free).unwrap_or(slice);
@@ -68,13 +70,14 @@ impl<'b> SlicesLeft<'b> {
 
     /// Takes the next bytes as sent.
     pub fn advance(&mut self, bytes: usize) {
-        self.sent += bytes;
-        while let Some((first, others)) = self.slices.split_first()
-            && self.sent >= first.len()
+        let mut sent = bytes;
+        while sent >= self.begun.len()
+            && let Some((next, others)) = self.slices.split_first()
         {
-            self.sent -= first.len();
-            self.slices = others;
+            sent -= self.begun.len();
+            (self.begun, self.slices) = (next, others);
         }
+        self.begun = self.begun.get(sent..).unwrap_or_default();
     }
 }
 
@@ -90,8 +93,8 @@ mod tests {
             .collect();
         let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         for step in 1..30 {
-            let mut left = SlicesLeft::new(&slices);
-            let (mut got, mut before) = (Vec::new(), &b"head"[..]);
+            let mut left = SlicesLeft::new(b"head", &slices);
+            let (mut got, mut before) = (Vec::new(), &b"gathered"[..]);
             while !(left.is_empty() && before.is_empty()) {
                 let mut room = SlicesLeft::room();
                 let filled = left.fill_behind(before, &mut room);
@@ -102,7 +105,8 @@ mod tests {
                 before = &before[of_before..];
                 left.advance(sent - of_before);
             }
-            assert_eq!(got, [b"head".to_vec(), parts.concat()].concat(), "{step}");
+            let expected = [b"gatheredhead".to_vec(), parts.concat()].concat();
+            assert_eq!(got, expected, "{step}");
         }
     }
 
@@ -111,7 +115,7 @@ mod tests {
     fn a_write_has_a_bound() {
         let (long, room) = (vec![b'x'; MOST_AT_ONCE], &mut SlicesLeft::room());
         let slices: [&[u8]; 2] = [&long, b"rest"];
-        let mut left = SlicesLeft::new(&slices);
+        let mut left = SlicesLeft::new(b"", &slices);
         let filled = left.fill_behind(b"head", room);
         assert_eq!(
             filled.iter().map(|slice| slice.len()).sum::<usize>(),
@@ -124,6 +128,8 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_empty_slices() {
-        assert!(SlicesLeft::new(&[]).is_empty() && SlicesLeft::new(&[b"", b""]).is_empty());
+        assert!(SlicesLeft::new(b"", &[]).is_empty());
+        assert!(SlicesLeft::new(b"", &[b"", b""]).is_empty());
+        assert!(!SlicesLeft::new(b"head", &[]).is_empty());
     }
 }

@@ -186,8 +186,13 @@ impl Wire for Socket {
     }
 
     /// A socket that cannot send any more pretends, so that the answer is read.
-    fn send_last(&mut self, slices: &[&[u8]], state: &mut CallState) -> Result<(), CallError> {
-        let mut left = SlicesLeft::new(slices);
+    fn send_last(
+        &mut self,
+        head: &[u8],
+        slices: &[&[u8]],
+        state: &mut CallState,
+    ) -> Result<(), CallError> {
+        let mut left = SlicesLeft::new(head, slices);
         while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && left.is_empty()) {
             let mut stream = &self.descriptor.stream;
             let gathered = self.buffers.unsent();
@@ -217,7 +222,7 @@ impl Wire for Socket {
         if self.carries_records && state.reused && state.partly_sent {
             state.early_input |= self.has_input();
         }
-        self.send_last(&[], state)
+        self.send_last(&[], &[], state)
     }
 
     fn receive(&mut self, state: &mut CallState) -> Result<bool, CallError> {

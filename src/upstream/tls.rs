@@ -96,8 +96,13 @@ impl Wire for TlsWire {
     }
 
     /// A record holds bytes of several slices where they are small.
-    fn send_last(&mut self, slices: &[&[u8]], state: &mut CallState) -> Result<(), CallError> {
-        let mut left = SlicesLeft::new(slices);
+    fn send_last(
+        &mut self,
+        head: &[u8],
+        slices: &[&[u8]],
+        state: &mut CallState,
+    ) -> Result<(), CallError> {
+        let mut left = SlicesLeft::new(head, slices);
         self.step(state, |stream, _| {
             while !left.is_empty() {
                 let mut room = SlicesLeft::room();

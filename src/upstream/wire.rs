@@ -15,8 +15,13 @@ pub(super) trait Wire: Send {
     /// latest when input is waited for.
     fn send(&mut self, amount: usize, state: &mut CallState) -> Result<(), CallError>;
 
-    /// Sends the gathered output and the slices behind it, which are not copied where that can be spared.
-    fn send_last(&mut self, slices: &[&[u8]], state: &mut CallState) -> Result<(), CallError>;
+    /// Sends the gathered output, a head and the slices behind it, which are not copied where that can be spared.
+    fn send_last(
+        &mut self,
+        head: &[u8],
+        slices: &[&[u8]],
+        state: &mut CallState,
+    ) -> Result<(), CallError>;
 
     /// Sends the gathered output.
     fn flush(&mut self, state: &mut CallState) -> Result<(), CallError>;

@@ -14,6 +14,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "dialect",
             "header_fields",
             "heapsort",
+            "inline_bytes",
             "json",
             "json_line",
             "limits",
