@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::waits::{TimeUnit, Wait, parse_wait, seconds_of, span_at_start, timestamp_at_start};
-use crate::text::has_digit;
 use crate::word_index::WordIndex;
 
 /// The words that a wait follows, the plainer ones first: a sentence that says when to try again may name the length of a
@@ -61,37 +60,6 @@ const MOST_BETWEEN: usize = 6;
 
 /// The wait inside a text for people; `None` where it states none, or only none at all.
 pub fn find_wait(message: &str) -> Option<Wait> {
-    may_state_a_time(message).then(|| behind_a_lead(message))?
-}
-
-/// Whether a text has what no wait is without: a digit, or a unit behind a word for one of it, as in `in a minute`. Most
-/// errors have neither, and need not be looked through.
-fn may_state_a_time(text: &str) -> bool {
-    let mut bytes = text.bytes().enumerate();
-    has_digit(text)
-        || bytes.any(|(at, byte)| {
-            let parts = (byte <= b' ').then(|| text.split_at_checked(at)).flatten();
-            parts.is_some_and(|(before, after)| is_one(before) && begins_with_unit(after))
-        })
-}
-
-/// Whether the last word of a text is, or ends like, one for a single thing.
-fn is_one(text: &str) -> bool {
-    matches!(
-        text.as_bytes().trim_ascii_end(),
-        [.., b'a' | b'A']
-            | [.., b'a' | b'A', b'n' | b'N']
-            | [.., b'o' | b'O', b'n' | b'N', b'e' | b'E']
-    )
-}
-
-fn begins_with_unit(text: &str) -> bool {
-    let word = text.split_ascii_whitespace().next().unwrap_or_default();
-    seconds_of(word.trim_end_matches(|c: char| !c.is_ascii_alphabetic())).is_some()
-}
-
-/// The wait behind the first lead that has one.
-fn behind_a_lead(message: &str) -> Option<Wait> {
     // The keys of leads: which of the two groups, and which of its words.
     static INDEX: LazyLock<WordIndex<(usize, usize)>> = LazyLock::new(|| {
         let groups = LEADS.iter().enumerate();

@@ -20,7 +20,7 @@
 //! answer goes back to the front; only a stream waits for its client, blocking in `poll` with a deadline each time, and
 //! within its client's share of the workers. Workers start on demand up to `max_concurrent_requests`.
 //!
-//! A connection is owned: it moves from the front's map into a job, with that to a worker, and back through a handoff
+//! A connection is owned: it moves from the front's map into a job, with that to a worker, and back with it through a handoff
 //! queue. There is no moment in which two threads have it, and a lease reports its end, also after a panic.
 //!
 //! # The files

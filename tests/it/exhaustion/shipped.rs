@@ -108,8 +108,9 @@ fn a_request_and_an_answer_of_20_mib_fit_the_container() {
 fn status_of(gateway: &Gateway, request: &[u8]) -> u16 {
     let mut socket = TcpStream::connect(gateway.address).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    // What is refused early is read to its end all the same.
-    socket.write_all(request).unwrap();
+    // What is refused early is read to its end all the same, unless a busy machine lets the client rest for seconds; then the
+    // answer is there, too.
+    let _ = socket.write_all(request);
     let mut start = [0; "HTTP/1.1 200".len()];
     socket.read_exact(&mut start).unwrap();
     std::str::from_utf8(&start[9..]).unwrap().parse().unwrap()
