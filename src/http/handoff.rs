@@ -12,7 +12,7 @@ use super::outgoing::Outgoing;
 use super::pool::Job;
 
 /// A connection on its way back to the front, with all that the front had allocated for its request: a worker that freed
-/// those pieces would keep them, 10 KB a worker (see [`crate::freed_memory`]).
+/// those pieces would keep them, 8 KB a worker (see [`crate::freed_memory`]).
 pub(super) enum Handoff {
     /// For its next request. The buffer may hold the beginning of it, or all.
     Keep(Box<Job>),
