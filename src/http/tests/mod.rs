@@ -230,8 +230,21 @@ impl Running {
     }
 
     /// `/health` on a new connection, as a monitor asks.
+    fn health(&self) -> String {
+        self.say("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    }
+
+    /// Waits for room for a new connection.
+    fn await_room(&self) {
+        let began = Instant::now();
+        while !self.health().starts_with("HTTP/1.1 200 OK\r\n") {
+            assert!(began.elapsed() < PATIENCE, "never room");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn assert_alive(&self) {
-        let answer = self.say("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = self.health();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with(r#"{"status":"healthy"}"#), "{answer}");
     }

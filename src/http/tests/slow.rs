@@ -158,8 +158,7 @@ fn half_heads_make_room_after_a_second() {
     halves.iter_mut().for_each(|client| client.send("G"));
     let mut newcomer = server.connect();
     assert_eq!(status(&newcomer.rest()), 503, "theirs may be on its way");
-    std::thread::sleep(Duration::from_millis(1100));
-    server.assert_alive();
+    server.await_room();
     assert_eq!(halves[0].rest(), "");
     halves[1].send("ET /x HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(halves[1].answer().1, "/x -");
@@ -173,8 +172,7 @@ fn answers_that_are_not_read_make_room_after_a_second() {
     deaf.iter_mut().for_each(|client| client.get("/large"));
     server.site.until(|gate| gate.deliveries.len() == 2);
     await_count(&server, "busy", 2);
-    std::thread::sleep(Duration::from_millis(1100));
-    server.assert_alive();
+    server.await_room();
     await_count(&server, "busy", 1);
 }
 
