@@ -99,7 +99,7 @@ impl ConnectionPool {
     /// The look before its next call would find the same, but perhaps late or never: others are taken before it, or it
     /// ends unused. A sign concerns those others as well, the ones in use included, so it is looked for here, too.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
-        let look = connection.wire.look();
+        let look = connection.wire.look_behind_answer();
         if look == Look::Unasked {
             self.note_unasked(connection.origin(), now);
         }

@@ -17,7 +17,7 @@ use super::buffers::{ByteBuffers, INPUT_SMALL, INPUT_USUAL};
 use super::call_state::CallState;
 use super::error::CallError;
 use super::slices_left::SlicesLeft;
-use super::wire::Wire;
+use super::wire::{Look, Wire};
 
 /// The size at which gathered output is sent without waiting for more. TLS records of most requests go out together
 /// that way; the memory is held only until it is sent, by a request that has as many bytes anyway (bytes).
@@ -159,6 +159,13 @@ impl Socket {
         }
     }
 
+    /// Whether the socket has failed, or has something left to be sent: it can carry no other call.
+    fn is_over(&self) -> bool {
+        self.send_failed.is_some()
+            || self.receive_failed.is_some()
+            || !self.buffers.unsent().is_empty()
+    }
+
     /// The end of input, which is an error after a shutdown and where the request could not be sent.
     fn end_of_input(&self, state: &CallState) -> Result<bool, CallError> {
         if self.descriptor.shut_down.load(Ordering::SeqCst) {
@@ -254,17 +261,25 @@ impl Wire for Socket {
         }
     }
 
-    /// A socket that has failed, or has something left to be sent, is at its end.
+    /// A socket that is over is at its end.
     fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.buffers.input().is_empty() {
             return self.buffers.read(buf);
         }
-        let is_over = self.send_failed.is_some() || self.receive_failed.is_some();
-        if is_over || !self.buffers.unsent().is_empty() {
+        if self.is_over() {
             return Ok(0);
         }
         let mut stream = &self.descriptor.stream;
         stream.read(buf)
+    }
+
+    /// Bytes in less room than there was for them were all that had come. An end of the connection behind them shows at
+    /// the look before the next call.
+    fn look_behind_answer(&mut self) -> Look {
+        if self.buffers.is_fast() || !self.buffers.input().is_empty() || self.is_over() {
+            return self.look();
+        }
+        Look::Quiet
     }
 
     fn drop_buffers(&mut self) {
