@@ -89,7 +89,7 @@ TEXT
         ;;
     bench)
         cat <<'TEXT'
-usage: ./ops.sh bench [MODE] [--against BINARY]
+usage: ./ops.sh bench [MODE] [--binary FILE] [--against BINARY]
 
 Measures the gateway beside nginx, which is installed by apt if it is missing (as root on Debian; valgrind for
 --instructions). Exits with 1 if a criterion is missed.
@@ -100,6 +100,7 @@ Measures the gateway beside nginx, which is installed by apt if it is missing (a
   --soak                       memory over a million requests and 100,000 connections
   --instructions [DIRECTORY]   instructions of one plain request and of one event; valgrind's profiles are kept in DIRECTORY
   --readers                    criterion benches of the readers of bytes
+  --binary FILE                measures this binary, such as a release's, and not a build as usual (not with --readers)
   --against BINARY             measures BINARY as well, in the same rounds (not with --readers)
 TEXT
         ;;

@@ -19,8 +19,8 @@ check_bench() {
     local mode=''
     while [ $# -gt 0 ]; do
         case $1 in
-        --against)
-            [ -x "${2:-}" ] || die 'bench --against needs a binary' 64
+        --against | --binary)
+            [ -x "${2:-}" ] || die "bench $1 needs a binary" 64
             shift
             ;;
         --quick | --memory | --growth | --soak | --readers | --instructions)
@@ -43,6 +43,19 @@ cmd_bench() {
         exec cargo bench --manifest-path bench/readers/Cargo.toml
         ;;
     *' --readers '*) die 'bench --readers takes no other argument' 64 ;;
+    esac
+    local measured='' arguments=()
+    while [ $# -gt 0 ]; do
+        if [ "$1" = --binary ]; then
+            measured=$2
+            shift
+        else
+            arguments+=("$1")
+        fi
+        shift
+    done
+    set -- "${arguments[@]}"
+    case " $* " in
     *' --instructions '*) need valgrind valgrind ;;
     *)
         # The package starts a server of its own at once, on port 80.
@@ -50,9 +63,12 @@ cmd_bench() {
         PATH=$PATH:/usr/sbin
         ;;
     esac
-    build_release
+    if [ -z "$measured" ]; then
+        build_release
+        measured=$(binary release)
+    fi
     CARGO_TARGET_DIR=bench/target cargo build --release --locked --manifest-path bench/Cargo.toml >&2
-    exec "$(CARGO_TARGET_DIR=bench/target binary release)-bench" "$(binary release)" "$@"
+    exec "$(CARGO_TARGET_DIR=bench/target binary release)-bench" "$measured" "$@"
 }
 
 cmd_fuzz() {

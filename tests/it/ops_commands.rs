@@ -137,6 +137,8 @@ fn what_is_not_understood_is_refused_before_anything_happens() {
         "bench --qiuck",
         "bench --quick --memory",
         "bench --against",
+        "bench --binary",
+        "bench --readers --binary ./ops.sh",
         "fuzz sse",
         "fuzz 60 nothing",
         "install --force",
