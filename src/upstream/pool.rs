@@ -97,7 +97,8 @@ impl ConnectionPool {
     /// the origin that has the most makes room.
     ///
     /// The look before its next call would find the same, but perhaps late or never: others are taken before it, or it
-    /// ends unused. A sign concerns those others as well, the ones in use included, so it is looked for here, too.
+    /// ends unused. A sign concerns those others as well, the ones in use included, so it is looked for here, too,
+    /// as far as the last read has not settled it.
     pub fn put(&self, mut connection: Box<Connection>, now: Instant) {
         let look = connection.wire.look_behind_answer();
         if look == Look::Unasked {
