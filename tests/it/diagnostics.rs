@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::client::Response;
 use crate::support::gateway::anonymous;
 use crate::support::mock::Mock;
+use crate::support::standstill::spent_since;
 use crate::support::{ClosedPort, Config, Gateway, Script, Signal, Upstream, openai};
 
 fn probe(gateway: &Gateway) -> Response {
@@ -115,7 +116,7 @@ fn in_parallel() {
         .start();
     let response = probe(&gateway);
     assert_eq!(response.status, 200, "{response}");
-    assert!(response.took < Duration::from_secs(5), "{response}");
+    assert!(response.spent < Duration::from_secs(5), "{response}");
 }
 
 /// The address is open and one call fans out to all providers: strangers must not be able to multiply that.
@@ -164,7 +165,7 @@ fn chat_goes_on_beside_it() {
         assert!(asked.into_iter().all(|asked| asked.join().unwrap() == 200));
     });
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        spent_since(begun) < Duration::from_secs(2),
         "{:?}",
         begun.elapsed()
     );

@@ -122,7 +122,7 @@ fn a_stream_without_content_yet_can_still_fail_over() {
         assert_eq!(words(&response), "from b");
         assert_eq!(response.steps()[0]["class"], "timeout", "{response}");
         assert!(!response.text().contains("PROCESSING"), "{response}");
-        assert!(response.took < Duration::from_millis(900), "{response}");
+        assert!(response.spent < Duration::from_millis(900), "{response}");
     }
 }
 

@@ -54,7 +54,7 @@ fn breaks_off(script: Script) -> Response {
         .collect();
     assert_eq!(said, "one", "{response}");
     assert_eq!(b.requests().len(), 0, "a second answer was begun");
-    assert!(response.took < Duration::from_millis(800), "{response}");
+    assert!(response.spent < Duration::from_millis(800), "{response}");
     let line = gateway.wait_for_log(|line| line["msg"] == "request");
     assert_eq!(line["served_by"], "a/model-a", "{line}");
     assert!(

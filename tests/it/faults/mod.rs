@@ -90,7 +90,7 @@ fn falls_back(a: &(impl Broken + ?Sized), stream: bool, class: &str) -> Response
     assert_eq!(steps[1]["success"], true, "{response}");
     assert_eq!(response.header("x-routed-via"), Some("b/model-b"));
     assert_eq!(response.header("x-fallback-count"), Some("1"));
-    assert!(response.took < TIMEOUT + GRACE, "{response}");
+    assert!(response.spent < TIMEOUT + GRACE, "{response}");
     assert!(
         a.calls().is_none_or(|calls| calls <= 1),
         "the broken one was asked again"

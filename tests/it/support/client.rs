@@ -10,6 +10,7 @@ use rustix::net::sockopt::{set_socket_linger, set_tcp_cork};
 use serde_json::Value;
 
 use super::PATIENCE;
+use super::standstill::{self, spent_since};
 use super::wire::{Framing, Head, Input};
 
 /// One connection to the gateway. Reads give up after [`PATIENCE`].
@@ -21,6 +22,7 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
+        standstill::watch();
         let stream = TcpStream::connect(address).expect("the gateway accepts");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -55,6 +57,7 @@ impl Connection {
             body,
             end,
             took: self.sent.elapsed(),
+            spent: spent_since(self.sent),
         }
     }
 
@@ -67,6 +70,7 @@ impl Connection {
             body: Vec::new(),
             end: End::Complete,
             took: self.sent.elapsed(),
+            spent: spent_since(self.sent),
         }
     }
 
@@ -246,6 +250,8 @@ pub struct Response {
     pub end: End,
     /// From the sending of the request to the last byte.
     pub took: Duration,
+    /// The same without the machine's standstills.
+    pub spent: Duration,
 }
 
 impl Response {
@@ -297,6 +303,12 @@ impl fmt::Display for Response {
             .chars()
             .take(2000)
             .collect();
-        write!(f, "{head}{body} ({:?}, {:?})", self.end, self.took)
+        write!(
+            f,
+            "{head}{body} ({:?}, {:?}, of which it stood still {:?})",
+            self.end,
+            self.took,
+            self.took.saturating_sub(self.spent)
+        )
     }
 }

@@ -15,6 +15,7 @@ pub mod responses;
 pub mod script;
 pub mod shared_server;
 pub mod signal;
+pub mod standstill;
 pub mod strict_chat;
 pub mod upstream;
 pub mod wire;
