@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
-use super::call_state::CallState;
+use super::call_state::{CallState, UNWATCHED};
 use super::error::CallError;
 
 /// The head start of an address over the next one (Connection Attempt Delay of RFC 8305 section 5, 250 ms).
@@ -73,9 +73,11 @@ fn refused(address: SocketAddr, error: Errno) -> CallError {
 fn adopt(socket: OwnedFd) -> Result<TcpStream, CallError> {
     let stream = TcpStream::from(socket);
     // Requests go out in one piece, so there is nothing to gather for.
-    stream
+    let adopted = stream
         .set_nodelay(true)
-        .map_err(|error| CallError::Unreachable(error.to_string()))?;
+        .and_then(|()| stream.set_read_timeout(Some(UNWATCHED)))
+        .and_then(|()| stream.set_nonblocking(false));
+    adopted.map_err(|error| CallError::Unreachable(error.to_string()))?;
     Ok(stream)
 }
 

@@ -1,6 +1,6 @@
 //! A TCP connection to a provider.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 use crate::sync::lock;
 
@@ -23,7 +23,7 @@ use super::wire::{Look, Wire};
 /// that way; the memory is held only until it is sent, by a request that has as many bytes anyway (bytes).
 const SEND_AT_ONCE: usize = 64 * 1024;
 
-/// A connected, non-blocking TCP stream with its buffers.
+/// A connected TCP stream with its buffers. Nothing but [`Socket::receive_soon`] may block on it.
 pub(super) struct Socket {
     descriptor: Arc<Descriptor>,
     buffers: ByteBuffers,
@@ -53,7 +53,7 @@ enum EarlyInput {
 }
 
 impl Socket {
-    /// A socket for a non-blocking stream.
+    /// A socket for a stream whose reads block for [`UNWATCHED`](super::call_state::UNWATCHED) at most.
     pub fn new(stream: TcpStream, carries_records: bool) -> Self {
         Self {
             descriptor: Arc::new(Descriptor {
@@ -108,9 +108,19 @@ impl Socket {
         }
     }
 
-    fn receive_little(&mut self) -> io::Result<usize> {
+    /// Waits for input without an eye on the client, which costs much less than with one, where that is allowed for a
+    /// moment. `None` when nothing has come.
+    fn receive_soon(&mut self, state: &CallState) -> Option<io::Result<usize>> {
+        if !state.may_be_unwatched() {
+            return None;
+        }
+        let received = self.receive_little(RecvFlags::empty());
+        Some(received).filter(|received| !received.as_ref().is_err_and(is_passing))
+    }
+
+    fn receive_little(&mut self, flags: RecvFlags) -> io::Result<usize> {
         let mut scratch = [const { MaybeUninit::uninit() }; INPUT_SMALL];
-        let (received, _) = recv(&self.descriptor.stream, &mut scratch, RecvFlags::empty())?;
+        let (received, _) = recv(&self.descriptor.stream, &mut scratch, flags)?;
         let (received, _) = received;
         self.buffers.input_received(received, INPUT_SMALL);
         Ok(received.len())
@@ -119,12 +129,12 @@ impl Socket {
     /// Reads behind the input that is there. The outer error is that of too much of it.
     fn receive_much(&mut self) -> Result<io::Result<usize>, CallError> {
         let free = self.buffers.input_room()?;
-        let mut stream = &self.descriptor.stream;
-        let received = stream.read(free);
+        let received = recv(&self.descriptor.stream, free, RecvFlags::DONTWAIT);
+        let received = received.map(|(read, _)| read);
         if let Ok(read) = received {
             self.buffers.input_appended(read);
         }
-        Ok(received)
+        Ok(received.map_err(io::Error::from))
     }
 
     /// Reads on behind a small read that has filled its room, as the rest of what was sent at once is there: what came
@@ -141,6 +151,12 @@ impl Socket {
         }
     }
 
+    fn send_now(&self, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let nothing_else = &mut SendAncillaryBuffer::default();
+        sendmsg(&self.descriptor.stream, slices, nothing_else, flags)
+    }
+
     /// Looks for input, the end of it included, without reading it.
     fn has_input(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -151,7 +167,8 @@ impl Socket {
     fn early_input(&self) -> EarlyInput {
         const STATUS_AT: usize = "HTTP/1.1 ".len();
         let mut start = [0; STATUS_AT + 1];
-        match recv(&self.descriptor.stream, &mut start, RecvFlags::PEEK) {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match recv(&self.descriptor.stream, &mut start, flags) {
             Ok((0, _)) | Err(_) => EarlyInput::End,
             Ok((read, _)) if read <= STATUS_AT => EarlyInput::Begun,
             Ok(_) if start.last() == Some(&b'1') => EarlyInput::Interim,
@@ -201,10 +218,9 @@ impl Wire for Socket {
     ) -> Result<(), CallError> {
         let mut left = SlicesLeft::new(head, slices);
         while self.send_failed.is_none() && !(self.buffers.unsent().is_empty() && left.is_empty()) {
-            let mut stream = &self.descriptor.stream;
             let gathered = self.buffers.unsent();
             let mut room = SlicesLeft::room();
-            match stream.write_vectored(left.fill_behind(gathered, &mut room)) {
+            match self.send_now(left.fill_behind(gathered, &mut room)) {
                 Ok(sent) => {
                     let of_gathered = sent.min(gathered.len());
                     self.buffers.mark_sent(of_gathered);
@@ -213,9 +229,9 @@ impl Wire for Socket {
                         self.look_at_input(state)?;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(state)?,
-                Err(error) => self.send_failed = Some(error.to_string()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait_for_room(state)?,
+                Err(error) => self.send_failed = Some(io::Error::from(error).to_string()),
             }
         }
         self.buffers.drop_output();
@@ -240,11 +256,17 @@ impl Wire for Socket {
         loop {
             // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
             let awaits_little = self.buffers.awaits_little();
-            state.wait_for(self.descriptor.stream.as_fd(), PollFlags::IN)?;
-            let received = if awaits_little {
-                self.receive_little()
-            } else {
-                self.receive_much()?
+            let soon = awaits_little.then(|| self.receive_soon(state)).flatten();
+            let received = match soon {
+                Some(received) => received,
+                None => {
+                    state.wait_for(self.descriptor.stream.as_fd(), PollFlags::IN)?;
+                    if awaits_little {
+                        self.receive_little(RecvFlags::DONTWAIT)
+                    } else {
+                        self.receive_much()?
+                    }
+                }
             };
             match received {
                 Ok(0) => return self.end_of_input(state),
@@ -269,8 +291,8 @@ impl Wire for Socket {
         if self.is_over() {
             return Ok(0);
         }
-        let mut stream = &self.descriptor.stream;
-        stream.read(buf)
+        let (read, _) = recv(&self.descriptor.stream, buf, RecvFlags::DONTWAIT)?;
+        Ok(read)
     }
 
     /// Bytes in less room than there was for them were all that had come. An end of the connection behind them shows at
