@@ -216,4 +216,24 @@ mod tests {
             }
         }
     }
+
+    /// Without its deadline a call would end late, without its look at the client it would go on for nobody.
+    #[test]
+    fn a_read_may_block_only_for_a_moment() {
+        let now = Instant::now();
+        let millis = Duration::from_millis;
+        for (phase, left, unseen, may) in [
+            (Phase::FirstByte, 5000, 0, true),
+            (Phase::Body, 5000, 50, true),
+            (Phase::Body, 5000, 150, false),
+            (Phase::Body, 150, 0, false),
+            (Phase::Connect, 5000, 0, false),
+            (Phase::Tls, 5000, 0, false),
+        ] {
+            let mut state = CallState::new(now + millis(left), now + millis(left), None);
+            state.phase = phase;
+            state.client_seen = now.checked_sub(millis(unseen)).unwrap();
+            assert_eq!(state.may_be_unwatched(), may, "{phase:?} {left} {unseen}");
+        }
+    }
 }

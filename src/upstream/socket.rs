@@ -358,3 +358,41 @@ impl Sockets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use super::super::error::Phase;
+    use super::*;
+
+    /// A look costs a system call a request, and a missed one gives the next call another one's answer.
+    #[test]
+    fn only_a_read_that_took_all_there_was_spares_the_look_behind_an_answer() {
+        for (size, found) in [
+            (INPUT_SMALL - 1, Look::Quiet),
+            // Behind these a second read has seen that there was no more.
+            (INPUT_SMALL, Look::Quiet),
+            (INPUT_USUAL - 1, Look::Quiet),
+            (INPUT_USUAL, Look::Unasked),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let mut socket = Socket::new(listener.accept().unwrap().0, false);
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let mut state = CallState::new(deadline, deadline, None);
+            state.phase = Phase::Body;
+            far.write_all(&vec![b'x'; size]).unwrap();
+            assert_eq!(socket.receive(&mut state), Ok(true));
+            let read = socket.buffers.input().len();
+            assert_eq!(read, size);
+            socket.buffers.input_consume(read);
+            far.write_all(b"surplus").unwrap();
+            while !socket.has_input() {}
+            assert_eq!(socket.look_behind_answer(), found, "{size}");
+            assert_eq!(socket.look(), Look::Unasked, "{size}");
+        }
+    }
+}

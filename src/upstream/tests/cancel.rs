@@ -75,6 +75,44 @@ fn a_client_that_leaves_inside_a_body_ends_it() {
     ends.recv().unwrap();
 }
 
+/// A provider that speaks again soon is waited for without an eye on the client, but only for a moment.
+#[test]
+fn a_client_that_leaves_a_lively_body_ends_it() {
+    let (ended, ends) = channel();
+    let provider = Provider::new(move |mut stream, _| {
+        request(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        while stream.write_all(b"more").is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        ended.send(()).unwrap();
+    });
+    for leave in [drop as fn(TcpStream), reset] {
+        let (far, near) = downstream();
+        let near = ClientSocket::new(&near, true);
+        let url = provider.url();
+        let call = Call {
+            client: Some(&near),
+            ..get(&url, soon())
+        };
+        let mut response = client().call(call).unwrap();
+        let mut buf = [0; 100];
+        assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
+        leave(far);
+        let left = Instant::now();
+        let error = loop {
+            if let Err(error) = response.body.read(&mut buf, soon()) {
+                break error;
+            }
+            let since = left.elapsed();
+            assert!(since < Duration::from_secs(2), "read for {since:?}");
+        };
+        assert_eq!(error, CallError::Cancelled);
+        drop(response);
+        ends.recv().unwrap();
+    }
+}
+
 /// `curl` piped from a file, or `nc -N`: done with sending, still waiting for the answer.
 #[test]
 fn a_client_that_had_half_closed_gets_its_answer() {
