@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -14,7 +15,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 use crate::sync::lock;
 
 use super::buffers::{ByteBuffers, INPUT_SMALL, INPUT_USUAL};
-use super::call_state::CallState;
+use super::call_state::{CallState, UNWATCHED};
 use super::error::CallError;
 use super::slices_left::SlicesLeft;
 use super::wire::{Look, Wire};
@@ -33,6 +34,8 @@ pub(super) struct Socket {
     receive_failed: Option<io::Error>,
     /// The bytes are records of TLS, whose content does not show.
     carries_records: bool,
+    /// The last input that was waited for came within [`UNWATCHED`].
+    is_prompt: bool,
 }
 
 /// The descriptor of a socket, which [`Sockets::shut_down`] reaches from another thread.
@@ -53,7 +56,7 @@ enum EarlyInput {
 }
 
 impl Socket {
-    /// A socket for a stream whose reads block for [`UNWATCHED`](super::call_state::UNWATCHED) at most.
+    /// A socket for a stream whose reads block for [`UNWATCHED`] at most.
     pub fn new(stream: TcpStream, carries_records: bool) -> Self {
         Self {
             descriptor: Arc::new(Descriptor {
@@ -64,6 +67,7 @@ impl Socket {
             send_failed: None,
             receive_failed: None,
             carries_records,
+            is_prompt: false,
         }
     }
 
@@ -108,12 +112,8 @@ impl Socket {
         }
     }
 
-    /// Waits for input without an eye on the client, which costs much less than with one, where that is allowed for a
-    /// moment. `None` when nothing has come.
-    fn receive_soon(&mut self, state: &CallState) -> Option<io::Result<usize>> {
-        if !state.may_be_unwatched() {
-            return None;
-        }
+    /// Waits for input without an eye on the client. `None` when nothing has come.
+    fn receive_soon(&mut self) -> Option<io::Result<usize>> {
         let received = self.receive_little(RecvFlags::empty());
         Some(received).filter(|received| !received.as_ref().is_err_and(is_passing))
     }
@@ -256,11 +256,14 @@ impl Wire for Socket {
         loop {
             // Waiting comes before the buffer is taken: thousands of calls may wait here, and each holds none.
             let awaits_little = self.buffers.awaits_little();
-            let soon = awaits_little.then(|| self.receive_soon(state)).flatten();
-            let received = match soon {
+            let begun = Instant::now();
+            // A provider that makes us wait is waited for in one piece: an end of this wait would wake the worker for nothing.
+            let may_block = awaits_little && self.is_prompt && state.may_be_unwatched(begun);
+            let received = match may_block.then(|| self.receive_soon()).flatten() {
                 Some(received) => received,
                 None => {
                     state.wait_for(self.descriptor.stream.as_fd(), PollFlags::IN)?;
+                    self.is_prompt = begun.elapsed() < UNWATCHED;
                     if awaits_little {
                         self.receive_little(RecvFlags::DONTWAIT)
                     } else {
@@ -363,7 +366,7 @@ impl Sockets {
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::super::error::Phase;
     use super::*;
