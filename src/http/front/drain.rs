@@ -13,6 +13,9 @@ use super::state::Front;
 
 /// The most of the shutdown timeout, a tenth else, that is kept for unfinished answers to say so.
 const MOST_LAST_WORDS: Duration = Duration::from_secs(1);
+/// The least, but for half of the timeout: a worker that reads from a lively provider looks at its client, and so hears of
+/// the end, within a fifth of a second.
+const LEAST_LAST_WORDS: Duration = Duration::from_millis(250);
 /// The time that handlers have, after their clients were cut off, to notice and log it.
 const EPILOGUE: Duration = Duration::from_millis(250);
 
@@ -28,8 +31,9 @@ pub(super) struct Drain {
 
 impl Drain {
     pub fn begin(now: Instant, timeout: Duration) -> Self {
+        let last_words = (timeout / 10).clamp(LEAST_LAST_WORDS, MOST_LAST_WORDS);
         Self {
-            end_by: now + timeout.saturating_sub(MOST_LAST_WORDS.min(timeout / 10)),
+            end_by: now + timeout.saturating_sub(last_words.min(timeout / 2)),
             stop_by: now + timeout,
             unfinished: None,
         }

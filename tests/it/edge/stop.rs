@@ -95,7 +95,7 @@ fn what_does_not_finish_in_time_ends_with_an_error() {
             Script::default().silence()
         }
     });
-    let mut gateway = config(&upstream).server("shutdown_timeout: 500ms").start();
+    let mut gateway = config(&upstream).server("shutdown_timeout: 800ms").start();
     let mut streamed = gateway.connect();
     streamed.send(chat(&openai::request("r", true)));
     let mut stream = streamed.stream();
@@ -134,6 +134,34 @@ fn what_does_not_finish_in_time_ends_with_an_error() {
     );
     assert!(spent_since(begun) < Duration::from_secs(3), "{took:?}");
     gateway.wait_for_log(|line| line["msg"] == "stopped" && line["unfinished"] == 4);
+}
+
+/// A worker that reads what comes every few milliseconds hears of the end of the time as well, while it can still say so.
+#[test]
+fn a_lively_stream_ends_with_an_error_in_time() {
+    let upstream = Upstream::answering(|_| {
+        let moment = Duration::from_millis(10);
+        (0..1000).fold(Script::stream(), |script, _| {
+            script.event(&openai::text("more")).pause(moment)
+        })
+    });
+    for timeout in ["500ms", "1s"] {
+        let timeout = format!("shutdown_timeout: {timeout}");
+        let mut gateway = config(&upstream).server(&timeout).start();
+        let mut streamed = gateway.connect();
+        streamed.send(chat(&openai::request("r", true)));
+        let mut stream = streamed.stream();
+        assert!(stream.event().is_some());
+        gateway.signal(Kill::TERM);
+        let mut last = None;
+        while let Some(event) = stream.event() {
+            last = Some(event);
+        }
+        let last = last.expect("events").json();
+        assert_eq!(last["error"]["code"], "OVERLOADED", "{timeout}: {last}");
+        assert_eq!(stream.end, Some(End::Complete), "{timeout}");
+        assert_eq!(gateway.wait(), Some(0));
+    }
 }
 
 #[test]
