@@ -97,7 +97,7 @@ Measures the gateway beside nginx, which is installed by apt if it is missing (a
   no mode, or --quick          the criteria beside nginx, about 6 minutes, or 2
   --memory                     of these only memory, start and a crowd that waits
   --growth                     a table of what more connections, routes, bytes and streams cost
-  --soak                       memory over a million requests and 100,000 connections
+  --soak                       memory over two million requests and 100,000 connections
   --instructions [DIRECTORY]   instructions of one plain request and of one event; valgrind's profiles are kept in DIRECTORY
   --readers                    criterion benches of the readers of bytes
   --binary FILE                measures this binary, such as a release's, and not a build as usual (not with --readers)

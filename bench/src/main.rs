@@ -31,7 +31,7 @@ usage: ./ops.sh bench [MODE] [--against BINARY]
        no mode, or --quick            the criteria beside nginx, about 6 minutes, or 2
        --memory                       of these only memory, start and a crowd that waits
        --growth                       a table of what more connections, routes, bytes and streams cost
-       --soak                         memory over a million requests and 100,000 connections
+       --soak                         memory over two million requests and 100,000 connections
        --instructions [DIRECTORY]     instructions of one plain request, also while telemetry is
                                       exported, of a failover, and of one event, by valgrind, whose
                                       profiles are kept in the directory

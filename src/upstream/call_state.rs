@@ -14,7 +14,7 @@ use super::error::{CallError, Phase};
 
 /// The longest wait for the provider alone, and the age of a look at the client from which on each wait is for both. A
 /// provider that speaks again and again, as in a stream, is mostly waited for by a read that blocks: with a wait for both
-/// sockets, and a read behind it, an event costs an eighth more of the processor.
+/// sockets, and a read behind it, an event costs a tenth more of the processor.
 pub(super) const UNWATCHED: Duration = Duration::from_millis(100);
 
 /// The state of one call, from the look-up of the name to the end of the answer's body.
