@@ -6,15 +6,15 @@ use std::sync::{Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the watching thread wakes.
+/// The pause of the watching thread between two beats.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// A beat that is later than this was kept from the processor by more than a gateway that is busy beside it.
+/// The lateness of a beat that no busy gateway explains: the machine stood still.
 const LATE: Duration = Duration::from_millis(250);
 
 struct Beats {
     last: Option<Instant>,
-    /// From when to when there was none.
+    /// The beginnings and ends of the times without a beat.
     gaps: Vec<(Instant, Instant)>,
 }
 
@@ -23,7 +23,7 @@ static BEATS: Mutex<Beats> = Mutex::new(Beats {
     gaps: Vec::new(),
 });
 
-/// Begins to watch, once for all tests: what lies before is not known.
+/// Begins the watch, once for all tests: standstills before it are not known.
 pub fn watch() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
@@ -37,8 +37,8 @@ pub fn watch() {
     });
 }
 
-/// How long ago this was, without the machine's standstills. For what must be soon; what must not be early is measured by
-/// the clock alone.
+/// The time since `begun` without the machine's standstills. It is for what must be soon; what must not be early is measured
+/// by the clock alone.
 pub fn spent_since(begun: Instant) -> Duration {
     let now = Instant::now();
     // The tests' own thread may be the first to wake.
