@@ -51,11 +51,21 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the run.
+    /// Makes the run, and one about time that does not go well a second time: timers that were shortened to a second end early
+    /// on a machine that stands still for as long.
     ///
     /// # Errors
     /// The gateway or the provider could not be started here.
     pub fn outcome(&self, client: &Client) -> Result<Outcome, String> {
+        let outcome = self.made_once(client)?;
+        let is_about_time = Proportion::of(self.row.fault, self.route).is_some();
+        if outcome.is_well || !is_about_time {
+            return Ok(outcome);
+        }
+        self.made_once(client)
+    }
+
+    fn made_once(&self, client: &Client) -> Result<Outcome, String> {
         let fault = self.row.fault;
         let proportion = Proportion::of(fault, self.route);
         let all = self.failing == Failing::All;
