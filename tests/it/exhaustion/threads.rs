@@ -83,9 +83,14 @@ fn workers_do_not_keep_what_the_front_has_allocated() {
         Exposition::once(&gateway, |read| read.value(busy) <= 1.0);
     }
     println!("{held:?}");
-    let [_, second, .., last] = *held else {
+    // In the first waves the allocator and the stacks settle.
+    let [_, _, third, .., last] = *held else {
         panic!("not enough waves");
     };
-    let grown = last.saturating_sub(second);
-    assert!(grown < 1 << 20, "grown by {} KiB in six waves", grown >> 10);
+    let grown = last.saturating_sub(third);
+    assert!(
+        grown < 1 << 20,
+        "grown by {} KiB in five waves",
+        grown >> 10
+    );
 }
