@@ -9,7 +9,7 @@ use crate::upstream;
 
 const CONNECTIONS_AT_ONCE: usize = 32;
 /// Growth over the later half that is no leak: a few bursts more have met in one of the allocator's arenas, each of which
-/// keeps up to 128 KiB of what it had at its most (KiB).
+/// keeps up to 128 KiB of what it had at its most (M_TRIM_THRESHOLD of mallopt(3); KiB).
 const SETTLING_KB: u64 = 512;
 
 /// Memory is printed after each tenth, of one binary after the other. `true` if that of the first binary did not grow

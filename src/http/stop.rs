@@ -11,8 +11,8 @@ pub struct Stopper(pub(super) Arc<StopSign>);
 
 impl Stopper {
     /// Begins a graceful stop: no new connections, idle ones close, and requests in flight have `shutdown_timeout` to end.
-    /// In its last tenth, a quarter of a second at least and a second at most, those that have not are asked to end with an
-    /// error ([`Exchange::is_ending`](super::Exchange::is_ending)).
+    /// In its last tenth, a quarter of a second at least (but half of the timeout at most) and a second at most, those that have
+    /// not are asked to end with an error ([`Exchange::is_ending`](super::Exchange::is_ending)).
     pub fn stop(&self) {
         self.0.raise();
     }

@@ -89,7 +89,8 @@ impl CallState {
         CallError::Unreachable("the provider sent what was not asked for".to_owned())
     }
 
-    /// Whether a read may block for [`UNWATCHED`]: the client was there a moment ago, and no time ends before it does.
+    /// Whether a read may block for [`UNWATCHED`]: the client was there a moment ago, and no time ends before it does,
+    /// nor soon after: the kernel's ticks make a read's timeout some milliseconds longer.
     pub fn may_be_unwatched(&self, now: Instant) -> bool {
         let seen = || now.saturating_duration_since(self.client_seen) < UNWATCHED;
         !self.phase.is_connecting()

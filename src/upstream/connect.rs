@@ -72,7 +72,7 @@ fn refused(address: SocketAddr, error: Errno) -> CallError {
 
 fn adopt(socket: OwnedFd) -> Result<TcpStream, CallError> {
     let stream = TcpStream::from(socket);
-    // Requests go out in one piece, so there is nothing to gather for.
+    // Requests go out in one piece, so there is nothing to gather for. Reads may block for a moment, once it is connected.
     let adopted = stream
         .set_nodelay(true)
         .and_then(|()| stream.set_read_timeout(Some(UNWATCHED)))

@@ -11,6 +11,16 @@ fn downstream() -> (TcpStream, Arc<TcpStream>) {
     (far, Arc::new(near))
 }
 
+/// The head of an answer for this client, whose body is still to come.
+fn answered(provider: &Provider, client_socket: &ClientSocket) -> Response {
+    let url = provider.url();
+    let call = Call {
+        client: Some(client_socket),
+        ..get(&url, soon())
+    };
+    client().call(call).unwrap()
+}
+
 /// An abandoned generation costs money until its connection is closed.
 #[test]
 fn a_client_that_leaves_ends_the_call_and_its_connection() {
@@ -58,12 +68,7 @@ fn a_client_that_leaves_inside_a_body_ends_it() {
     });
     let (far, near) = downstream();
     let near = ClientSocket::new(&near, true);
-    let url = provider.url();
-    let call = Call {
-        client: Some(&near),
-        ..get(&url, soon())
-    };
-    let mut response = client().call(call).unwrap();
+    let mut response = answered(&provider, &near);
     let mut buf = [0; 100];
     assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
     drop(far);
@@ -90,12 +95,7 @@ fn a_client_that_leaves_a_lively_body_ends_it() {
     for leave in [drop as fn(TcpStream), reset] {
         let (far, near) = downstream();
         let near = ClientSocket::new(&near, true);
-        let url = provider.url();
-        let call = Call {
-            client: Some(&near),
-            ..get(&url, soon())
-        };
-        let mut response = client().call(call).unwrap();
+        let mut response = answered(&provider, &near);
         let mut buf = [0; 100];
         assert_eq!(response.body.read(&mut buf, soon()).unwrap(), 4);
         leave(far);
@@ -122,12 +122,7 @@ fn a_client_that_had_half_closed_gets_its_answer() {
     // The FIN is there before the watch begins.
     assert_eq!((&*near).read(&mut [0; 1]).unwrap(), 0);
     let near = ClientSocket::new(&near, false);
-    let url = provider.url();
-    let call = Call {
-        client: Some(&near),
-        ..get(&url, soon())
-    };
-    assert_eq!(text(client().call(call).unwrap()).unwrap(), "patience");
+    assert_eq!(text(answered(&provider, &near)).unwrap(), "patience");
 }
 
 /// The lookup thread cannot be cancelled, but the call that waits for it can.
